@@ -1,0 +1,55 @@
+# Needs Python 3.11 to 3.13 and make, nothing else: each target brings what it needs into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+           --custom-compile-command "make lock" pyproject.toml --group build
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test check lint types format lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+serve: .venv/runs ## Run the service on http://127.0.0.1:8000, with its documentation at /docs
+	@$(BIN)/goodword serve
+
+test: .venv/tests ## Run the tests, on SQLite and on a PostgreSQL that they bring
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: lint types test ## All that must hold before a change lands
+
+lint: .venv/tests ## Look for mistakes and untidy code
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: .venv/tests ## Check the types
+	@$(BIN)/mypy
+
+format: .venv/tests ## Put the code in its form
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: .venv/tests ## Choose the versions of all dependencies anew (UPGRADE=--upgrade for the newest)
+	@$(COMPILE) $(UPGRADE) --output-file requirements.lock
+	@$(COMPILE) $(UPGRADE) --group dev --constraints requirements.lock --output-file requirements-dev.lock
+
+clean: ## Remove the virtual environment and what tools left behind
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache dist
+
+.venv/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Goodword needs Python 3.11 to 3.13; choose one with make PYTHON=..."; exit 1; }
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/runs: .venv/python requirements.lock pyproject.toml
+	@echo "Installing into .venv ..."
+	@$(PIP) --require-hashes --requirement requirements.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/tests: .venv/runs requirements-dev.lock
+	@echo "Installing what the tests need into .venv ..."
+	@$(PIP) --require-hashes --requirement requirements-dev.lock
+	@touch $@

@@ -1,0 +1,58 @@
+"""What concerns all that one person has here."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import bindparam, delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.codes import service as codes
+from goodword.db import Database
+from goodword.errors import Forbidden
+from goodword.idempotency import IdempotencyKey
+from goodword.sessions import service as sessions
+from goodword.users import service as users
+from goodword.users.models import User, UserStatus
+from goodword.users.passwords import Passwords
+
+
+class WrongPassword(Forbidden):
+    code, detail = "wrong_password", "The password is wrong."
+
+
+async def confirm_password(
+    database: Database, passwords: Passwords, user_id: uuid.UUID, password: str
+) -> str:
+    """The stored hash of the caller's password, if this is it. Raises `WrongPassword`."""
+    row = await database.row(_PASSWORD, user_id=user_id)
+    stored: str | None = row.password_hash if row else None
+    valid, _ = await passwords.verify(password, stored)
+    if not valid or stored is None:
+        raise WrongPassword
+    return stored
+
+
+async def erase(session: AsyncSession, user: User, *, now: datetime) -> None:
+    """Forget a person, who is locked: all at once, in one transaction.
+
+    Sessions end, codes stop working and lose their strings, stored answers and every personal column go.
+    Referrals stay as a count without a name.
+    """
+    await sessions.end_all(session, user.id, why="erased", now=now)
+    await codes.retire_all(session, user, now=now)
+    await session.execute(delete(IdempotencyKey).where(IdempotencyKey.user_id == user.id))
+    user.email = user.email_key = user.email_canonical = user.password_hash = None
+    user.first_name = user.last_name = user.verified_at = None
+    user.status, user.erased_at = UserStatus.ERASED, now
+    await session.flush()
+
+
+async def locked(session: AsyncSession, user_id: uuid.UUID, *, password_hash: str) -> User:
+    """The account, locked, if its password is still the one that was confirmed. Raises `WrongPassword`."""
+    user = await users.lock(session, user_id)
+    if user.password_hash != password_hash:
+        raise WrongPassword
+    return user
+
+
+_PASSWORD = select(User.password_hash).where(User.id == bindparam("user_id"))

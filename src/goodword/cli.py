@@ -1,0 +1,103 @@
+"""The `goodword` command."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+from pydantic import SecretStr
+from sqlalchemy.exc import DBAPIError
+
+from goodword.settings import NOT_BUILT, PREFIX, Settings, SettingsError, load, with_own_secret
+
+app = typer.Typer(
+    help="A self-hosted referral service.", no_args_is_help=True, pretty_exceptions_show_locals=False
+)
+
+
+def _load() -> Settings:
+    try:
+        return with_own_secret(load())
+    except (SettingsError, OSError) as error:
+        raise _refusal(error) from None
+
+
+def _refusal(error: Exception) -> typer.Exit:
+    typer.secho(f"goodword cannot start:\n{error}", fg="red", err=True)
+    return typer.Exit(2)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8000,
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 1,
+    migrate: Annotated[bool, typer.Option("--migrate", help="Bring the schema up to date first.")] = False,
+) -> None:
+    """Run the service. On the embedded database it makes and migrates all that it needs."""
+    import uvicorn
+
+    settings = _load()
+    try:
+        settings.secret  # noqa: B018  refuses here, not in each worker
+        asyncio.run(_check_schema(settings, migrate=migrate or settings.embedded))
+    except (SettingsError, OSError, DBAPIError) as error:
+        raise _refusal(error) from None
+    uvicorn.run(
+        "goodword.app:from_environment",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=20,
+        timeout_keep_alive=15,
+    )
+
+
+async def _check_schema(settings: Settings, *, migrate: bool) -> None:
+    from goodword import migrations
+    from goodword.db import Database
+
+    database = Database(settings.database)
+    try:
+        if await migrations.is_current(database):
+            return
+    finally:
+        await database.close()
+    if not migrate:
+        raise SettingsError(
+            "The database is out of reach or its schema is not current. Run `goodword migrate`, or serve --migrate."
+        )
+    await migrations.upgrade(settings.database)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the schema of the database up to date. Safe to run from several places at once."""
+    from goodword import migrations
+
+    settings = _load()
+    try:
+        asyncio.run(migrations.upgrade(settings.database))
+    except (OSError, DBAPIError) as error:
+        raise _refusal(error) from None
+    typer.echo(f"The schema is at {migrations.head()}.")
+
+
+@app.command()
+def config() -> None:
+    """Show the settings in force, secrets hidden, and what is wrong with them."""
+    try:
+        settings = load()
+    except SettingsError as error:
+        raise _refusal(error) from None
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        shown = "********" if isinstance(value, SecretStr) else "" if value is None else value
+        shown = " ".join(shown) if isinstance(shown, tuple) else shown
+        given = name in settings.model_fields_set
+        note = "  # has no effect yet: its part is not built" if given and name in NOT_BUILT else ""
+        typer.echo(f"{PREFIX}{name.upper()}={shown}{note}")

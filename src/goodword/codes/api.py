@@ -1,0 +1,209 @@
+"""One's own referral codes, and looking up those of others."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from goodword.codes import service, strings
+from goodword.codes.models import CodeStatus, ReferralCode
+from goodword.codes.schemas import (
+    CodeActivate,
+    CodeCreate,
+    CodeFound,
+    CodeFoundByEmail,
+    CodeList,
+    CodeRead,
+    CodeUpdate,
+    Referrer,
+)
+from goodword.db import Reader, Session
+from goodword.docs.openapi import problems
+from goodword.http import Clock, JsonRoute
+from goodword.idempotency import Answer, IdempotentWrite, KeyInUse, KeyReused
+from goodword.paging import Cursor, CursorInvalid, Limit
+from goodword.sessions.current import CodesReader, CodesWriter, authenticate
+from goodword.users import addresses, service as users
+from goodword.users.addresses import Email
+
+mine = APIRouter(prefix="/api/v1/me/referral-codes", tags=["Your referral codes"], route_class=JsonRoute)
+anyones = APIRouter(prefix="/api/v1/referral-codes", tags=["Looking up a code"], route_class=JsonRoute)
+
+Code = Annotated[str, Path(description="Case, blanks, hyphens and look-alikes (0/O, 1/I/L) do not matter.")]
+
+
+@mine.post(
+    "",
+    summary="Create a code",
+    status_code=201,
+    response_model=CodeRead,
+    responses=problems(
+        service.CodeInForce,
+        service.CodeTaken,
+        service.TermMissing,
+        service.TermAmbiguous,
+        service.TermTooShort,
+        service.TermTooLong,
+        strings.CodeInvalid,
+        strings.CodeReserved,
+        KeyReused,
+        KeyInUse,
+        location="/api/v1/me/referral-codes/7KQ2M9XWPA",
+    ),
+)
+async def create_code(
+    body: CodeCreate,
+    request: Request,
+    caller: CodesWriter,
+    session: Session,
+    clock: Clock,
+    once: IdempotentWrite,
+) -> Response:
+    """Make a code for your friends, with a term of validity. One of your codes can be active at a time.
+
+    Give either `lifetime` or `expires_at`. With `active: false` it is prepared for later. Without `code`
+    we draw a random one.
+    """
+
+    async def prepare() -> None:
+        return None
+
+    async def effect(_: None) -> Answer:
+        owner = await users.lock(session, caller.user_id)
+        now = clock()
+        code = await service.issue(
+            session,
+            owner,
+            expires_at=service.expiry(body.expires_at, body.lifetime, now=now),
+            wanted=body.code,
+            active=body.active,
+            max_uses=body.max_uses,
+            discoverable=body.discoverable,
+            key=request.app.state.code_secret,
+            now=now,
+        )
+        answer = _read(request, code)
+        return Answer(answer, location=f"{mine.prefix}/{code.code}", user_id=owner.id)
+
+    return await once.run(session, body, caller=str(caller.user_id), prepare=prepare, effect=effect)
+
+
+@mine.get("", summary="List your codes", responses=problems(CursorInvalid))
+async def list_codes(
+    request: Request,
+    caller: CodesReader,
+    reader: Reader,
+    clock: Clock,
+    status: Annotated[CodeStatus | None, Query(description="Only codes in this state.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> CodeList:
+    """All your codes but those that you deleted, newest first."""
+    cursors, name = request.app.state.cursors, f"codes {caller.user_id} {status}"
+    found = await service.page(
+        reader,
+        caller.user_id,
+        status=status,
+        after=cursors.read(cursor, of=name),
+        limit=limit,
+        now=clock(),
+    )
+    rows, following = cursors.cut(found, limit, of=name)
+    return CodeList(items=[_read(request, code) for code in rows], next_cursor=following)
+
+
+@mine.get("/{code}", summary="Look at a code of yours", responses=problems(service.CodeNotFound))
+async def read_code(code: Code, request: Request, caller: CodesReader, reader: Reader) -> CodeRead:
+    """One of your codes, whatever its state."""
+    return _read(request, await service.get(reader, caller.user_id, code))
+
+
+@mine.post(
+    "/{code}/activate",
+    summary="Activate a code",
+    responses=problems(service.CodeNotFound, service.CodeInForce, service.CodeExpired, service.CodeRetired),
+)
+async def activate_code(
+    code: Code, body: CodeActivate, request: Request, caller: CodesWriter, session: Session, clock: Clock
+) -> CodeRead:
+    """Put a prepared code in force. A code that is active already stays so.
+
+    With `replace: true` the code that is active now is retired for good in the same step.
+    """
+    owner = await users.lock(session, caller.user_id)
+    return _read(request, await service.activate(session, owner, code, replace=body.replace, now=clock()))
+
+
+@mine.patch("/{code}", summary="Hide or show a code", responses=problems(service.CodeNotFound))
+async def update_code(
+    code: Code, body: CodeUpdate, request: Request, caller: CodesWriter, session: Session
+) -> CodeRead:
+    """Choose whether the code is found by your e-mail address. Whoever has its string can use it either way."""
+    owner = await users.lock(session, caller.user_id)
+    found = await service.get(session, owner.id, code, lock=True)
+    found.discoverable = body.discoverable
+    return _read(request, found)
+
+
+@mine.delete("/{code}", summary="Delete a code", status_code=204, responses=problems(service.CodeNotFound))
+async def delete_code(code: Code, caller: CodesWriter, session: Session, clock: Clock) -> None:
+    """Take a code out of force at once and for ever. Referrals made with it stay.
+
+    Its string is never given out again, to nobody.
+    """
+    owner = await users.lock(session, caller.user_id)
+    await service.delete(session, owner, code, now=clock())
+
+
+@anyones.get(
+    "/by-email", summary="Find a code by the referrer's address", responses=problems(service.CodeNotFound)
+)
+async def find_code_by_email(
+    request: Request,
+    clock: Clock,
+    email: Annotated[Email, Query(description="The referrer's e-mail address.")],
+) -> CodeFoundByEmail:
+    """The code of a person whose e-mail address you know, if they have one that works and do not hide it.
+
+    There is one answer for all who have none: unknown address, no code, expired, deleted, used up, hidden.
+    """
+    state = request.app.state
+    if state.settings.code_lookup == "off":
+        raise service.CodeNotFound
+    if state.settings.code_lookup == "authenticated":
+        await authenticate(request)
+    found = await service.look_up_by_email(state.database, addresses.parse(email).key, now=clock())
+    return CodeFoundByEmail(
+        code=found.code,
+        link=_link(request, found.code),
+        expires_at=found.expires_at,
+        referrer=Referrer(display_name=found.referrer),
+    )
+
+
+@anyones.get("/{code}", summary="Look up a code", responses=problems(service.CodeNotFound))
+async def find_code(code: Code, request: Request, clock: Clock) -> CodeFound:
+    """Whether a code can be used now, until when, and who invites with it."""
+    found = await service.look_up(request.app.state.database, code, now=clock())
+    return CodeFound(
+        code=found.code, expires_at=found.expires_at, referrer=Referrer(display_name=found.referrer)
+    )
+
+
+def _link(request: Request, code: str) -> str:
+    return f"{request.app.state.settings.public_url}/r/{code}"
+
+
+def _read(request: Request, code: ReferralCode) -> CodeRead:
+    shown: Any = code.code  # never None here: only an erased owner's codes have no string
+    return CodeRead(
+        code=shown,
+        status=code.status(request.app.state.clock()),
+        link=_link(request, shown),
+        expires_at=code.expires_at,
+        created_at=code.created_at,
+        activated_at=code.activated_at,
+        retired_at=code.retired_at,
+        max_uses=code.max_uses,
+        uses=code.uses,
+        discoverable=code.discoverable,
+    )

@@ -1,0 +1,85 @@
+"""Referral codes as the API takes and shows them."""
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from goodword.codes.models import CodeStatus
+from goodword.schemas import Input, Instant, Output, Text
+
+Uses = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class CodeCreate(Input):
+    """Exactly one of `expires_at` and `lifetime`: there is no code without a term."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"lifetime": 604800},
+                {"expires_at": "2030-01-31T12:00:00Z", "code": "ALICE-2030", "max_uses": 10},
+            ]
+        }
+    )
+
+    expires_at: Instant | None = Field(None, description="The instant from which it no longer works.")
+    lifetime: int | None = Field(None, description="Or for how long it works, in seconds: 60 to 31,622,400.")
+    code: Text | None = Field(
+        None, max_length=64, description="A string of your own: 4–32 letters, digits, hyphens."
+    )
+    active: bool = Field(True, description="False prepares the code for later: see `activate`.")
+    max_uses: Uses | None = Field(None, description="How many friends can join with it; without, any number.")
+    discoverable: bool = Field(True, description="Whether it is found by your e-mail address.")
+
+
+class CodeUpdate(Input):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"discoverable": False}]})
+
+    discoverable: bool
+
+
+class CodeActivate(Input):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"replace": True}]})
+
+    replace: bool = Field(False, description="Retire the code that is active now, in the same step.")
+
+
+class CodeRead(Output):
+    """A code as its owner sees it."""
+
+    code: str = Field(examples=["7KQ2M9XWPA"])
+    status: CodeStatus
+    link: str = Field(examples=["http://127.0.0.1:8000/r/7KQ2M9XWPA"])
+    expires_at: Instant
+    created_at: Instant
+    activated_at: Instant | None
+    retired_at: Instant | None
+    max_uses: int | None = Field(examples=[10])
+    uses: int = Field(examples=[3])
+    discoverable: bool
+
+
+class CodeList(Output):
+    items: list[CodeRead]
+    next_cursor: str | None
+
+
+class Referrer(Output):
+    display_name: str = Field(examples=["Alice L."])
+
+
+class CodeFound(Output):
+    """A usable code as anyone sees it who has the string."""
+
+    code: str = Field(examples=["7KQ2M9XWPA"])
+    expires_at: Instant
+    referrer: Referrer
+
+
+class CodeFoundByEmail(Output):
+    """A usable code as anyone sees it who knows the referrer's address."""
+
+    code: str = Field(examples=["7KQ2M9XWPA"])
+    link: str = Field(examples=["http://127.0.0.1:8000/r/7KQ2M9XWPA"])
+    expires_at: Instant
+    referrer: Referrer

@@ -1,0 +1,300 @@
+"""Rules about referral codes: one in force for each owner, none without a term, no string twice."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Any
+
+from sqlalchemy import Row, and_, bindparam, func, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.codes import strings
+from goodword.codes.models import CodeStatus, ReferralCode, Retirement
+from goodword.crypto import mac
+from goodword.db import Database, insert_if_absent
+from goodword.errors import Conflict, NotFound, Unprocessable
+from goodword.users.models import User, UserStatus, display_name
+
+MIN_TERM = timedelta(seconds=60)
+MAX_TERM = timedelta(days=366)
+DRAWS = 8
+
+
+class CodeInForce(Conflict):
+    code = "code_in_force"
+    detail = "You have an active code already. Delete it, or activate another one with `replace`."
+
+
+class CodeTaken(Conflict):
+    code, detail = "code_taken", "This string was given out before. Choose another."
+
+
+class CodeExpired(Conflict):
+    code, detail = "code_expired", "This code is past its term and cannot be activated."
+
+
+class CodeRetired(Conflict):
+    code, detail = "code_retired", "This code was taken out of force for good."
+
+
+class CodeNotFound(NotFound):
+    code, detail = "code_not_found", "There is no such code that can be used now."
+
+
+class TermMissing(Unprocessable):
+    code, detail = "term_missing", "Give a term of validity: either `expires_at` or `lifetime`."
+
+
+class TermAmbiguous(Unprocessable):
+    code, detail = "term_ambiguous", "Give either `expires_at` or `lifetime`, not both."
+
+
+class TermTooShort(Unprocessable):
+    code, detail = "term_too_short", "A code is valid for 60 seconds at least."
+
+    def __init__(self, field: str) -> None:
+        super().__init__()
+        self.field = field
+
+
+class TermTooLong(TermTooShort):
+    code, detail = "term_too_long", "A code is valid for 366 days at most."
+
+
+@dataclass(frozen=True, slots=True)
+class UsableCode:
+    """A code that works now, as it is shown to those who look it up."""
+
+    code: str
+    expires_at: datetime
+    referrer: str
+
+
+def expiry(expires_at: datetime | None, lifetime: int | None, *, now: datetime) -> datetime:
+    """When a code given this term at `now` expires. Raises one of the `Term…` errors.
+
+    The term is counted in whole seconds, rounded up: 60 seconds that took a moment to get here are 60.
+    """
+    if expires_at is None and lifetime is None:
+        raise TermMissing
+    if expires_at is not None and lifetime is not None:
+        raise TermAmbiguous
+    field = "body.lifetime" if expires_at is None else "body.expires_at"
+    seconds = lifetime if lifetime is not None else ceil((_given(expires_at) - now).total_seconds())
+    if seconds < MIN_TERM.total_seconds():
+        raise TermTooShort(field)
+    if seconds > MAX_TERM.total_seconds():
+        raise TermTooLong(field)
+    return expires_at or now + timedelta(seconds=seconds)
+
+
+async def issue(
+    session: AsyncSession,
+    owner: User,
+    *,
+    expires_at: datetime,
+    wanted: str | None,
+    active: bool,
+    max_uses: int | None,
+    discoverable: bool,
+    key: bytes,
+    now: datetime,
+) -> ReferralCode:
+    """Give `owner`, who is locked, a new code; `key` is for the keyed hash of its string.
+
+    Raises `CodeInForce` if it shall be active while another one works, and `CodeTaken`.
+    """
+    if wanted is not None:
+        strings.choose(wanted)
+    if active:
+        await _free_the_slot(session, owner, now)
+    for _ in range(DRAWS):
+        shown = wanted or strings.generate()
+        folded = strings.fold(shown) or ""
+        code = await insert_if_absent(
+            session,
+            ReferralCode,
+            owner_id=owner.id,
+            code=shown,
+            key=folded,
+            key_mac=mac(key, folded.encode()),
+            kind="chosen" if wanted else "generated",
+            created_at=now,
+            expires_at=expires_at,
+            activated_at=now if active else None,
+            max_uses=max_uses,
+            discoverable=discoverable,
+        )
+        if code is not None:
+            return code
+        if wanted is not None:
+            raise CodeTaken
+    raise Conflict  # out of 2^50 strings, several in a row were given out before
+
+
+async def activate(
+    session: AsyncSession, owner: User, code: str, *, replace: bool, now: datetime
+) -> ReferralCode:
+    """Put a prepared code of `owner`, who is locked, in force; one that is in force already stays so.
+
+    Raises `CodeNotFound`, `CodeRetired`, `CodeExpired`, and `CodeInForce` unless `replace`.
+    """
+    found = await get(session, owner.id, code, lock=True)
+    status = found.status(now)
+    if status == CodeStatus.RETIRED:
+        raise CodeRetired
+    if status == CodeStatus.EXPIRED:
+        raise CodeExpired
+    if status == CodeStatus.PREPARED:
+        await _free_the_slot(session, owner, now, replace=replace)
+        found.activated_at = now
+        await session.flush()
+    return found
+
+
+async def delete(session: AsyncSession, owner: User, code: str, *, now: datetime) -> None:
+    """Take a code out of force and out of the owner's sight. Raises `CodeNotFound`, so also the second time."""
+    found = await get(session, owner.id, code, lock=True)
+    found.retired_at, found.retired_reason = found.retired_at or now, Retirement.DELETED
+    await session.flush()
+
+
+async def get(session: AsyncSession, owner_id: uuid.UUID, code: str, *, lock: bool = False) -> ReferralCode:
+    """A code by its owner and string. Raises `CodeNotFound`; another's code is not found either."""
+    query = select(ReferralCode).where(
+        ReferralCode.owner_id == owner_id, ReferralCode.key == strings.fold(code), _NOT_DELETED
+    )
+    found = await session.scalar(query.with_for_update() if lock else query)
+    if found is None:
+        raise CodeNotFound
+    return found
+
+
+async def page(
+    session: AsyncSession,
+    owner_id: uuid.UUID,
+    *,
+    status: CodeStatus | None,
+    after: tuple[datetime, uuid.UUID] | None,
+    limit: int,
+    now: datetime,
+) -> Sequence[ReferralCode]:
+    """An owner's codes, newest first, those deleted left out; one row more than `limit` if there are more."""
+    position = (ReferralCode.created_at, ReferralCode.id)
+    query = select(ReferralCode).where(ReferralCode.owner_id == owner_id, _NOT_DELETED)
+    if status is not None:
+        query = query.where(_has_status(status, now))
+    if after is not None:
+        query = query.where(tuple_(*position) < after)
+    return (await session.scalars(query.order_by(*(c.desc() for c in position)).limit(limit + 1))).all()
+
+
+async def redeem(session: AsyncSession, code: str, *, now: datetime) -> ReferralCode | None:
+    """Use a code once for somebody who joins; None if it does not work, whatever the reason.
+
+    The owner's row is locked before the code's, as everywhere, so that nobody waits in a circle.
+    """
+    key = strings.fold(code)
+    owner = (
+        select(User.id)
+        .join(ReferralCode, ReferralCode.owner_id == User.id)
+        .where(ReferralCode.key == key, User.status == UserStatus.ACTIVE)
+        .with_for_update(read=True, of=User)
+    )
+    if key is None or await session.scalar(owner) is None:
+        return None
+    return await session.scalar(
+        update(ReferralCode)
+        .where(ReferralCode.key == key, _usable(now))
+        .values(uses=ReferralCode.uses + 1)
+        .returning(ReferralCode)
+    )
+
+
+async def look_up(database: Database, code: str, *, now: datetime) -> UsableCode:
+    """The code of this string, if a friend can use it now. Raises `CodeNotFound`, alike for every reason."""
+    key = strings.fold(code)
+    return _found(await database.row(_BY_KEY, key=key, now=now) if key else None)
+
+
+async def look_up_by_email(database: Database, email_key: str, *, now: datetime) -> UsableCode:
+    """The active code of the person with this address, unless hidden. Raises `CodeNotFound`."""
+    return _found(await database.row(_BY_EMAIL, email_key=email_key, now=now))
+
+
+async def retire_all(session: AsyncSession, owner: User, *, now: datetime) -> None:
+    """On erasure of the owner: no code works any longer, and the strings, which can be names, are gone."""
+    codes = await session.scalars(
+        select(ReferralCode).where(ReferralCode.owner_id == owner.id).with_for_update()
+    )
+    for code in codes:
+        if code.retired_at is None:
+            code.retire(Retirement.ERASED, now)
+        code.code = code.key = None
+    await session.flush()
+
+
+async def _free_the_slot(session: AsyncSession, owner: User, now: datetime, *, replace: bool = False) -> None:
+    current = await session.scalar(
+        select(ReferralCode)
+        .where(
+            ReferralCode.owner_id == owner.id,
+            ReferralCode.activated_at.is_not(None),
+            ReferralCode.retired_at.is_(None),
+        )
+        .with_for_update()
+    )
+    if current is None:
+        return
+    if not current.is_usable(now):
+        why = Retirement.USED_UP if current.is_used_up() else Retirement.EXPIRED
+        current.retire(why, now)
+    elif replace:
+        current.retire(Retirement.REPLACED, now)
+    else:
+        raise CodeInForce
+    await session.flush()  # the unique index must see the slot free before the next code takes it
+
+
+def _given(value: datetime | None) -> datetime:
+    assert value is not None
+    return value
+
+
+def _found(row: Row[Any] | None) -> UsableCode:
+    if row is None:
+        raise CodeNotFound
+    return UsableCode(row.code, row.expires_at, display_name(row.first_name, row.last_name))
+
+
+def _usable(now: Any) -> Any:
+    return and_(
+        ReferralCode.activated_at.is_not(None),
+        ReferralCode.retired_at.is_(None),
+        ReferralCode.expires_at > now,
+        or_(ReferralCode.max_uses.is_(None), ReferralCode.uses < ReferralCode.max_uses),
+    )
+
+
+def _has_status(status: CodeStatus, now: datetime) -> Any:
+    if status == CodeStatus.RETIRED:
+        return ReferralCode.retired_at.is_not(None)
+    alive = ReferralCode.retired_at.is_(None)
+    if status == CodeStatus.EXPIRED:
+        return and_(alive, ReferralCode.expires_at <= now)
+    activated = ReferralCode.activated_at
+    started = activated.is_not(None) if status == CodeStatus.ACTIVE else activated.is_(None)
+    return and_(alive, ReferralCode.expires_at > now, started)
+
+
+_NOT_DELETED = func.coalesce(ReferralCode.retired_reason, "") != Retirement.DELETED
+
+_LOOK_UP = (
+    select(ReferralCode.code, ReferralCode.expires_at, User.first_name, User.last_name)
+    .join(User, User.id == ReferralCode.owner_id)
+    .where(User.status == UserStatus.ACTIVE, _usable(bindparam("now", type_=ReferralCode.expires_at.type)))
+)
+_BY_KEY = _LOOK_UP.where(ReferralCode.key == bindparam("key"))
+_BY_EMAIL = _LOOK_UP.where(User.email_key == bindparam("email_key"), ReferralCode.discoverable.is_(True))

@@ -1,0 +1,219 @@
+"""What can go wrong: kinds of error that fix the HTTP status, stable codes, and problem documents (RFC 9457)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, TypedDict
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+
+from goodword.db import is_lock_timeout, is_unique_violation
+
+
+class FieldError(TypedDict):
+    """One thing wrong with one field. The submitted value is never in it."""
+
+    field: str
+    code: str
+    message: str
+
+
+class AppError(Exception):
+    """Base of all. Subclass a kind below, which fixes the status; `code` is API and never renamed."""
+
+    status: ClassVar[int]
+    title: ClassVar[str]
+    code: ClassVar[str]
+    detail: str
+
+    def __init__(self, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(self.code)
+        self.headers = dict(headers or {})
+
+    @property
+    def errors(self) -> Sequence[FieldError]:
+        return ()
+
+
+class BadRequest(AppError):
+    status, title = 400, "Bad Request"
+    code, detail = "bad_request", "The request could not be understood."
+
+
+class Unauthorized(AppError):
+    """No valid access token. Carries the challenge of RFC 6750 §3."""
+
+    status, title = 401, "Unauthorized"
+    code, detail = "unauthorized", "Sign in, and send the access token as `Authorization: Bearer …`."
+
+
+class TokenInvalid(Unauthorized):
+    """An access token that is malformed, not ours, expired, or of a session that has ended."""
+
+    code, detail = "invalid_token", "The access token is not valid, or no longer. Refresh it or sign in."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+
+
+class Forbidden(AppError):
+    status, title = 403, "Forbidden"
+
+
+class InsufficientScope(Forbidden):
+    code, detail = "insufficient_scope", "This token was not given the right to do this."
+
+
+class NotFound(AppError):
+    status, title = 404, "Not Found"
+    code, detail = "not_found", "There is nothing at this address."
+
+
+class MethodNotAllowed(AppError):
+    status, title = 405, "Method Not Allowed"
+    code, detail = (
+        "method_not_allowed",
+        "This address does not take that method; `Allow` lists those it takes.",
+    )
+
+
+class Conflict(AppError):
+    status, title = 409, "Conflict"
+    code, detail = "conflict", "Someone changed this at the same moment. Look again and retry."
+
+
+class BodyTooLarge(AppError):
+    status, title = 413, "Content Too Large"
+    code, detail = "body_too_large", "A request body may have 64 KiB at most."
+
+
+class UnsupportedMediaType(AppError):
+    status, title = 415, "Unsupported Media Type"
+    code, detail = "unsupported_media_type", "Send the body as `application/json` in UTF-8."
+
+
+class Unprocessable(AppError):
+    """The request is well formed, but a field of it will not do."""
+
+    status, title = 422, "Unprocessable Content"
+    code, detail = "validation_failed", "Some fields are not valid; `errors` lists them."
+    field: str = "body"
+
+    @property
+    def errors(self) -> Sequence[FieldError]:
+        return [{"field": self.field, "code": self.code, "message": self.detail}]
+
+
+class ValidationFailed(Unprocessable):
+    """The shape of the request is wrong: all that was found at once."""
+
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__()
+        self._errors = errors
+
+    @property
+    def errors(self) -> Sequence[FieldError]:
+        return self._errors
+
+
+class TooManyRequests(AppError):
+    status, title = 429, "Too Many Requests"
+
+
+class InternalError(AppError):
+    status, title = 500, "Internal Server Error"
+    code, detail = "internal_error", "This is a fault of ours. It was logged under the request id."
+
+
+class Unavailable(AppError):
+    """Nothing wrong with the request: try it again, as `Retry-After` (seconds) says."""
+
+    status, title = 503, "Service Unavailable"
+    code, detail = "unavailable", "The service cannot do this just now. Try again shortly."
+
+    def __init__(self, *, retry_after: int = 1) -> None:
+        super().__init__(headers={"Retry-After": str(retry_after)})
+
+
+class DatabaseUnavailable(Unavailable):
+    code, detail = "database_unavailable", "The database does not answer just now. Try again shortly."
+
+
+def problem(error: AppError, request_id: str) -> dict[str, Any]:
+    """The problem document of an error. Its `type` is a name, not an address: there is nothing to fetch."""
+    document: dict[str, Any] = {
+        "type": f"urn:goodword:problem:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        "request_id": request_id,
+    }
+    if error.errors:
+        document["errors"] = list(error.errors)
+    return document
+
+
+def answer(error: AppError, request_id: str, **members: Any) -> JSONResponse:
+    """The answer to an error; `members` extend its problem document (RFC 9457 §3.2)."""
+    document = problem(error, request_id) | members
+    return JSONResponse(document, error.status, error.headers, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """The one mapping of errors to answers. What is not mapped here is a bug, and a 500."""
+
+    def respond(request: Request, error: AppError) -> Response:
+        return answer(error, request.state.request_id)
+
+    @app.exception_handler(AppError)
+    async def own(request: Request, error: AppError) -> Response:
+        return respond(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def shape(request: Request, error: RequestValidationError) -> Response:
+        return respond(request, ValidationFailed([_field_error(found) for found in error.errors()]))
+
+    @app.exception_handler(HTTPException)
+    async def framework(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 405:
+            allowed = ", ".join(sorted(_methods(app, request.scope["path"])))
+            return respond(request, MethodNotAllowed(headers={"Allow": allowed}))
+        return respond(request, NotFound() if error.status_code == 404 else BadRequest())
+
+    @app.exception_handler(DBAPIError)
+    async def database(request: Request, error: DBAPIError) -> Response:
+        if is_unique_violation(error):
+            return respond(request, Conflict())
+        if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+            return respond(request, DatabaseUnavailable())
+        if is_lock_timeout(error):
+            return respond(request, DatabaseUnavailable())
+        raise error
+
+    @app.exception_handler(PoolTimeout)
+    @app.exception_handler(OSError)  # drivers let the refused connection through as it is
+    async def no_connection(request: Request, _error: Exception) -> Response:
+        return respond(request, DatabaseUnavailable())
+
+
+def _field_error(found: Mapping[str, Any]) -> FieldError:
+    # An unknown field's name is the sender's text: only one that could be a field's name is repeated.
+    path = [str(part) for part in found["loc"] if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", str(part), re.ASCII)]
+    return {"field": ".".join(path), "code": found["type"], "message": found["msg"]}
+
+
+def _methods(app: FastAPI, path: str) -> set[str]:
+    # Each method of a path is a route of its own here, and the router names only those of the first.
+    routes = (context.original_route for context in iter_route_contexts(app.routes))
+    return {
+        method
+        for route in routes
+        if isinstance(route, Route) and route.path_regex.match(path)
+        for method in route.methods or ()
+    }

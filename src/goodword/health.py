@@ -1,0 +1,66 @@
+"""Whether the service is alive, and whether it can do its work."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from goodword import migrations
+from goodword.cache import Cache
+from goodword.db import Database
+from goodword.docs.openapi import problems
+from goodword.errors import Unavailable, answer
+from goodword.schemas import Output
+
+router = APIRouter(tags=["Health"])
+
+State = Literal["ok", "degraded", "down"]
+
+
+class NotReady(Unavailable):
+    code, detail = "not_ready", "The database is out, or its schema is not the one that this version needs."
+
+
+class Alive(Output):
+    status: Literal["ok"] = "ok"
+
+
+class Checks(Output):
+    database: State
+    schema_: Annotated[State, Field(serialization_alias="schema")]
+    cache: State = Field(description="`degraded`: Redis is out, and the service works without it.")
+
+
+class Ready(Output):
+    status: State = Field(examples=["ok"])
+    checks: Checks
+
+
+@router.get("/livez", summary="Alive?")
+async def livez() -> Alive:
+    """The process answers. It asks nothing else, so restart it if this fails."""
+    return Alive()
+
+
+@router.get(
+    "/readyz",
+    summary="Ready?",
+    response_model=Ready,
+    responses=problems(NotReady),
+)
+async def readyz(request: Request) -> Response:
+    """The database answers, its schema is the one that this version needs, and the cache is well.
+
+    Without a working cache the status is `degraded`. Not ready is a problem document with the same `checks`.
+    """
+    database: Database = request.app.state.database
+    cache: Cache = request.app.state.cache
+    schema: State = "ok" if await migrations.is_current(database) else "down"
+    reachable: State = "ok" if schema == "ok" or await database.answers() else "down"
+    checks = Checks(database=reachable, schema_=schema, cache="ok" if await cache.is_well() else "degraded")
+    found = checks.model_dump(by_alias=True)
+    if schema == "down":
+        return answer(NotReady(), request.state.request_id, checks=found)
+    status = "degraded" if checks.cache == "degraded" else "ok"
+    return JSONResponse({"status": status, "checks": found})

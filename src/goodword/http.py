@@ -1,0 +1,198 @@
+"""The edge of the service: the middleware around every request, and how a body is read."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from email.message import Message
+from typing import Annotated, Any
+
+import structlog
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message as ASGIMessage, Receive, Scope, Send
+from uuid_utils.compat import uuid7
+
+from goodword.errors import (
+    BadRequest,
+    BodyTooLarge,
+    InternalError,
+    UnsupportedMediaType,
+    ValidationFailed,
+    answer,
+)
+
+MAX_BODY = 64 * 1024
+
+log = structlog.get_logger("goodword.request")
+
+
+class MalformedJson(BadRequest):
+    code, detail = "malformed_json", "The body is not a JSON object in UTF-8 without repeated names."
+
+
+def get_clock(request: Request) -> Callable[[], datetime]:
+    return request.app.state.clock  # type: ignore[no-any-return]
+
+
+# A function, not the time itself: who waits for a lock or a hash asks for the time after it.
+Clock = Annotated[Callable[[], datetime], Depends(get_clock)]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Edge:
+    """Request id, log line, standard headers, the limit on bodies, and a last net under every fault."""
+
+    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+        self.app = app
+        self.headers = {
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+            "Referrer-Policy": "no-referrer",
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+            "Cache-Control": "no-store",
+        }
+        if https:
+            self.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        request_id = str(uuid7())
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        status = 0
+        received = 0
+
+        async def limited_receive() -> ASGIMessage:
+            nonlocal received
+            if not received and _declared_length(scope) > MAX_BODY:
+                raise BodyTooLarge
+            message = await receive()
+            received += len(message.get("body", b"")) or 1
+            if received > MAX_BODY + 1:
+                raise BodyTooLarge
+            return message
+
+        async def dressed_send(message: ASGIMessage) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in self.headers.items():
+                    headers.setdefault(name, value)
+                headers["X-Request-ID"] = request_id
+            await send(message)
+
+        try:
+            await self.app(scope, limited_receive, dressed_send)
+        except Exception:
+            log.exception("request failed", route=_route(scope))
+            if status:
+                raise  # the answer is under way: only the server can end it now
+            await answer(InternalError(), request_id)(scope, receive, dressed_send)
+        finally:
+            log.info(
+                "request",
+                method=scope["method"],
+                route=_route(scope),
+                status=status,
+                ms=round((time.perf_counter() - began) * 1000, 1),
+            )
+
+
+def _declared_length(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value)
+    return 0
+
+
+def _route(scope: Scope) -> str:
+    # The template, never the path: codes and addresses stand in paths and queries, and logs are kept.
+    return getattr(scope.get("route"), "path", "-")
+
+
+class JsonRoute(APIRoute):
+    """A route whose body is one strict JSON object, and whose declared query parameters come once."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        takes_body = self.body_field is not None
+        singles = {parameter.alias for parameter in self.dependant.query_params}
+
+        async def strict(request: Request) -> Response:
+            repeated = [name for name in singles if len(request.query_params.getlist(name)) > 1]
+            if repeated:
+                message = "Give this parameter once."
+                raise ValidationFailed(
+                    [{"field": f"query.{name}", "code": "repeated", "message": message} for name in repeated]
+                )
+            if takes_body:
+                _check_content_type(request.headers.get("content-type"))
+                request = _Parsed(request.scope, request.receive)
+                request.document = parse_json(await request.body())
+            return await handle(request)
+
+        return strict
+
+
+class _Parsed(Request):
+    """A request whose JSON was read already, more strictly than the framework would."""
+
+    document: dict[str, Any]
+
+    async def json(self) -> Any:
+        return self.document
+
+
+def _check_content_type(value: str | None) -> None:
+    message = Message()
+    message["content-type"] = value or ""
+    charset = message.get_content_charset("utf-8")
+    if not value or message.get_content_type() != "application/json" or charset not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType
+
+
+def parse_json(raw: bytes) -> dict[str, Any]:
+    """One JSON object (RFC 8259, as I-JSON of RFC 7493 narrows it). Raises `MalformedJson`.
+
+    What parsers disagree about is refused: repeated names, NaN and infinities, other encodings, a BOM.
+    """
+    try:
+        document = json.loads(
+            raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
+        )
+    except (ValueError, RecursionError):
+        raise MalformedJson from None
+    if not isinstance(document, dict):
+        raise MalformedJson
+    return document
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a name is repeated")
+    return document
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("too large")
+    return number

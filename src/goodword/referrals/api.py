@@ -1,0 +1,111 @@
+"""A referrer's referrals, and figures about them."""
+
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+
+from goodword.docs.openapi import problems
+from goodword.http import Clock, JsonRoute
+from goodword.paging import Cursor, CursorInvalid, Limit
+from goodword.referrals import service
+from goodword.referrals.models import ReferralStatus
+from goodword.referrals.schemas import (
+    Bucket,
+    CodeCount,
+    Interval,
+    Order,
+    Referee,
+    ReferralList,
+    ReferralRead,
+    ReferralStats,
+    StatusCounts,
+)
+from goodword.schemas import Instant
+from goodword.sessions.current import Caller, ReferralsReader
+from goodword.users.models import display_name, masked
+
+router = APIRouter(prefix="/api/v1/users/{user_id}", tags=["Referrals"], route_class=JsonRoute)
+
+ReferrerId = Annotated[uuid.UUID, Path(description="The referrer's id: `id` of `GET /api/v1/me`.")]
+
+
+def _own(user_id: uuid.UUID, caller: Caller) -> None:
+    # Another's referrals and those of nobody are answered alike, so that ids cannot be tried.
+    if user_id != caller.user_id:
+        raise service.UserNotFound
+
+
+@router.get("/referrals", summary="List referrals", responses=problems(service.UserNotFound, CursorInvalid))
+async def list_referrals(
+    user_id: ReferrerId,
+    request: Request,
+    caller: ReferralsReader,
+    status: Annotated[ReferralStatus | None, Query(description="Only referrals in this state.")] = None,
+    order: Annotated[Order, Query(description="By the time of joining.")] = Order.NEWEST,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> ReferralList:
+    """The friends who joined with your codes. Their addresses are masked.
+
+    Only you see them: the id of somebody else is answered like one that does not exist.
+    """
+    _own(user_id, caller)
+    cursors, name = request.app.state.cursors, f"referrals {user_id} {status} {order}"
+    found = await service.page(
+        request.app.state.database,
+        user_id,
+        status=status,
+        order=order,
+        after=cursors.read(cursor, of=name),
+        limit=limit,
+    )
+    rows, following = cursors.cut(found, limit, of=name)
+    items = [
+        ReferralRead(
+            id=row.id,
+            referee=Referee(
+                display_name=display_name(row.first_name, row.last_name), email_masked=masked(row.email)
+            ),
+            code=row.code,
+            status=row.status,
+            created_at=row.created_at,
+            confirmed_at=row.confirmed_at,
+        )
+        for row in rows
+    ]
+    return ReferralList(items=items, next_cursor=following)
+
+
+@router.get(
+    "/referral-stats",
+    summary="Count referrals",
+    responses=problems(service.UserNotFound, service.RangeInvalid),
+)
+async def read_referral_stats(
+    user_id: ReferrerId,
+    request: Request,
+    caller: ReferralsReader,
+    clock: Clock,
+    start: Annotated[
+        Instant | None,
+        Query(alias="from", description="From when; without, some 30 days, 26 weeks or a year ago."),
+    ] = None,
+    end: Annotated[Instant | None, Query(alias="to", description="Until when; without, now.")] = None,
+    interval: Annotated[Interval, Query(description="The steps of the series, in UTC.")] = Interval.DAY,
+) -> ReferralStats:
+    """How many friends joined with your codes: by state, by code, and over time."""
+    _own(user_id, caller)
+    start, end = service.span(start, end, interval, now=clock())
+    found = await service.figures(
+        request.app.state.database, user_id, start=start, end=end, interval=interval
+    )
+    return ReferralStats(
+        from_=start,
+        to=end,
+        interval=interval,
+        total=sum(found.by_status.values()),
+        by_status=StatusCounts(**found.by_status),
+        by_code=[CodeCount(code=code, referrals=count) for code, count in found.by_code],
+        series=[Bucket(start=day, referrals=count) for day, count in found.series],
+    )

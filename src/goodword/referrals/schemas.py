@@ -1,0 +1,69 @@
+"""Referrals as the API shows them."""
+
+import uuid
+from enum import StrEnum
+
+from pydantic import Field
+
+from goodword.referrals.models import ReferralStatus
+from goodword.schemas import Instant, Output
+
+
+class Order(StrEnum):
+    NEWEST = "newest"
+    OLDEST = "oldest"
+
+
+class Interval(StrEnum):
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+
+
+class Referee(Output):
+    """A friend who joined, as the referrer may see them."""
+
+    display_name: str = Field(examples=["Bob B."])
+    email_masked: str | None = Field(examples=["b***@example.com"])
+
+
+class ReferralRead(Output):
+    id: uuid.UUID
+    referee: Referee
+    code: str | None = Field(examples=["7KQ2M9XWPA"])
+    status: ReferralStatus
+    created_at: Instant
+    confirmed_at: Instant | None
+
+
+class ReferralList(Output):
+    items: list[ReferralRead]
+    next_cursor: str | None
+
+
+class StatusCounts(Output):
+    pending: int = 0
+    confirmed: int = Field(0, examples=[12])
+    rejected: int = 0
+
+
+class CodeCount(Output):
+    code: str | None = Field(examples=["7KQ2M9XWPA"])
+    referrals: int = Field(examples=[12])
+
+
+class Bucket(Output):
+    start: Instant
+    referrals: int = Field(examples=[3])
+
+
+class ReferralStats(Output):
+    """Figures about one referrer's referrals between `from` and `to`."""
+
+    from_: Instant = Field(serialization_alias="from")
+    to: Instant
+    interval: Interval
+    total: int = Field(examples=[12])
+    by_status: StatusCounts
+    by_code: list[CodeCount]
+    series: list[Bucket]

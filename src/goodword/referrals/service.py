@@ -1,0 +1,192 @@
+"""Rules about referrals: made once for a referee, seen by the referrer alone."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import Row, bindparam, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.codes.models import ReferralCode
+from goodword.db import Database
+from goodword.errors import NotFound, Unprocessable
+from goodword.paging import Position
+from goodword.referrals.models import Referral, ReferralStatus
+from goodword.referrals.schemas import Interval, Order
+from goodword.users.models import User, display_name
+
+MAX_BUCKETS = 400
+DEFAULT_SPAN = {
+    Interval.DAY: timedelta(days=30),
+    Interval.WEEK: timedelta(weeks=26),
+    Interval.MONTH: timedelta(days=365),
+}
+
+
+class UserNotFound(NotFound):
+    code, detail = "user_not_found", "There is no such user, or you may not see them."
+
+
+class RangeInvalid(Unprocessable):
+    code, field = "range_invalid", "query.from"
+    detail = "`from` comes before `to`, with 400 intervals between them at most."
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    by_status: dict[str, int]
+    by_code: Sequence[tuple[str | None, int]]
+    series: Sequence[tuple[datetime, int]]
+
+
+async def record(session: AsyncSession, code: ReferralCode, referee: User, *, now: datetime) -> Referral:
+    """Note that `referee`, who is new, joined with `code`, which was just redeemed for them."""
+    referral = Referral(
+        referrer_id=code.owner_id,
+        referee_id=referee.id,
+        code_id=code.id,
+        status=ReferralStatus.CONFIRMED,
+        created_at=now,
+        confirmed_at=now,
+    )
+    session.add(referral)
+    await session.flush()
+    return referral
+
+
+async def page(
+    database: Database,
+    referrer_id: uuid.UUID,
+    *,
+    status: ReferralStatus | None,
+    order: Order,
+    after: Position | None,
+    limit: int,
+) -> Sequence[Row[Any]]:
+    """A referrer's referrals with the names of the referees; one row more than `limit` if there are more."""
+    statement = _PAGES[order, status is not None, after is not None]
+    values: dict[str, object] = {"referrer_id": referrer_id, "rows": limit + 1}
+    if status is not None:
+        values["status"] = status
+    if after is not None:
+        values |= {"after_time": after.created_at, "after_id": after.id}
+    return await database.rows(statement, **values)
+
+
+async def referred_by(session: AsyncSession, referee_id: uuid.UUID) -> str | None:
+    """The display name of whoever brought this person."""
+    row = (await session.execute(_REFERRER, {"referee_id": referee_id})).one_or_none()
+    return display_name(row.first_name, row.last_name) if row else None
+
+
+def span(
+    start: datetime | None, end: datetime | None, interval: Interval, *, now: datetime
+) -> tuple[datetime, datetime]:
+    """The time that figures are asked for, with what was left open filled in. Raises `RangeInvalid`."""
+    end = end or now
+    try:
+        start = start or end - DEFAULT_SPAN[interval]
+    except OverflowError:
+        raise RangeInvalid from None
+    shortest = {Interval.DAY: 1, Interval.WEEK: 7, Interval.MONTH: 28}[interval]
+    if not timedelta(0) < end - start <= timedelta(days=shortest) * MAX_BUCKETS:
+        raise RangeInvalid
+    return start, end
+
+
+async def figures(
+    database: Database, referrer_id: uuid.UUID, *, start: datetime, end: datetime, interval: Interval
+) -> Figures:
+    """Totals by status and by code, and a series without gaps, of the referrals in [start, end)."""
+    values = {"referrer_id": referrer_id, "start": start, "end": end}
+    by_status = await database.rows(_BY_STATUS, **values)
+    by_code = await database.rows(_BY_CODE, **values)
+    by_day = await database.rows(_BY_DAY, **values)
+    series = dict.fromkeys(_buckets(start, end, interval), 0)
+    for row in by_day:
+        day = row.day if isinstance(row.day, date) else date.fromisoformat(row.day)
+        series[_bucket(day, interval)] += row.referrals
+    return Figures(
+        {row.status: row.referrals for row in by_status},
+        [(row.code, row.referrals) for row in by_code],
+        [(datetime.combine(day, time(), UTC), count) for day, count in series.items()],
+    )
+
+
+def _bucket(day: date, interval: Interval) -> date:
+    """The first day of the interval that a day is in; weeks begin on Monday (ISO 8601)."""
+    if interval == Interval.WEEK:
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if interval == Interval.MONTH else day
+
+
+def _buckets(start: datetime, end: datetime, interval: Interval) -> Sequence[date]:
+    last = (end - timedelta(microseconds=1)).date()
+    days = ((start.date() + timedelta(days=n)) for n in range((last - start.date()).days + 1))
+    return list(dict.fromkeys(_bucket(day, interval) for day in days))
+
+
+def _page(order: Order, by_status: bool, continued: bool) -> Any:
+    query = (
+        select(
+            Referral.id,
+            Referral.status,
+            Referral.created_at,
+            Referral.confirmed_at,
+            ReferralCode.code,
+            User.first_name,
+            User.last_name,
+            User.email,
+        )
+        .join(User, User.id == Referral.referee_id)
+        .join(ReferralCode, ReferralCode.id == Referral.code_id)
+        .where(Referral.referrer_id == bindparam("referrer_id"))
+        .limit(bindparam("rows"))
+    )
+    if by_status:
+        query = query.where(Referral.status == bindparam("status"))
+    place = tuple_(Referral.created_at, Referral.id)
+    if continued:
+        after = tuple_(
+            bindparam("after_time", type_=Referral.created_at.type),
+            bindparam("after_id", type_=Referral.id.type),
+        )
+        query = query.where(place < after if order == Order.NEWEST else place > after)
+    if order == Order.NEWEST:
+        return query.order_by(Referral.created_at.desc(), Referral.id.desc())
+    return query.order_by(Referral.created_at, Referral.id)
+
+
+_PAGES = {
+    (order, by_status, continued): _page(order, by_status, continued)
+    for order in Order
+    for by_status in (False, True)
+    for continued in (False, True)
+}
+
+_REFERRER = (
+    select(User.first_name, User.last_name)
+    .join(Referral, Referral.referrer_id == User.id)
+    .where(Referral.referee_id == bindparam("referee_id"))
+)
+
+_IN_SPAN = (
+    Referral.referrer_id == bindparam("referrer_id"),
+    Referral.created_at >= bindparam("start", type_=Referral.created_at.type),
+    Referral.created_at < bindparam("end", type_=Referral.created_at.type),
+)
+_COUNT = func.count().label("referrals")
+_BY_STATUS = select(Referral.status, _COUNT).where(*_IN_SPAN).group_by(Referral.status)
+_BY_CODE = (
+    select(ReferralCode.code, _COUNT)
+    .join(Referral, Referral.code_id == ReferralCode.id)
+    .where(*_IN_SPAN)
+    .group_by(ReferralCode.id, ReferralCode.code)
+    .order_by(_COUNT.desc(), ReferralCode.id)
+    .limit(100)
+)
+# In UTC on both: SQLite stores times so, and PostgreSQL's sessions are set to it.
+_DAY = func.date(Referral.created_at).label("day")
+_BY_DAY = select(_DAY, _COUNT).where(*_IN_SPAN).group_by(_DAY)

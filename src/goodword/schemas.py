@@ -1,0 +1,73 @@
+"""What every schema is made of: the strict base, and the few types of field that the API shares."""
+
+import re
+import unicodedata
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, lone surrogates, line separators
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+def clean(text: str) -> str:
+    """The text in NFC. Refuses what no name or note needs and what hides or reorders other text."""
+    for character in text:
+        if unicodedata.category(character) in FORBIDDEN_CATEGORIES or character in BIDI_CONTROLS:
+            raise PydanticCustomError("text_forbidden_character", "Control characters are not allowed here.")
+    return unicodedata.normalize("NFC", text)
+
+
+def _instant(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value  # from our own code: a model on its way out
+    if not isinstance(value, str) or not RFC3339.fullmatch(value):
+        raise PydanticCustomError(
+            "time_invalid", "Give an RFC 3339 time with its offset, such as 2030-01-31T12:00:00Z."
+        )
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise PydanticCustomError("time_invalid", "There is no such time.") from None
+
+
+def _decimal(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,18}", value):
+        raise PydanticCustomError("int_parsing", "Input should be a whole number in decimal digits.")
+    return int(value) if isinstance(value, str) else value
+
+
+Text = Annotated[str, AfterValidator(clean)]
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_instant),
+    PlainSerializer(lambda value: value.isoformat().replace("+00:00", "Z"), return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2030-01-31T12:00:00Z"]}),
+]
+Decimal = Annotated[int, BeforeValidator(_decimal)]
+"""A whole number in a query string, in plain digits: neither `1.0` nor `1_000`."""
+
+Name = Annotated[Text, Field(min_length=1, max_length=100)]
+
+
+class Input(BaseModel):
+    """A request body: unknown fields are refused, and nothing is coerced."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class Output(BaseModel):
+    """An answer. It lists its fields itself, so that a new column never leaks by inheritance."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)

@@ -1,0 +1,96 @@
+"""Sign in, sign out, and see where one is signed in."""
+
+import uuid
+
+from fastapi import APIRouter, Request
+
+from goodword.db import Reader, Session
+from goodword.docs.openapi import problems
+from goodword.http import Clock, JsonRoute
+from goodword.sessions import devices, service
+from goodword.sessions.current import Account
+from goodword.sessions.models import SignIn
+from goodword.sessions.schemas import SessionCreate, SessionList, SessionRead, TokenRead
+from goodword.users.passwords import HashingBusy
+
+router = APIRouter(prefix="/api/v1", tags=["Sessions"], route_class=JsonRoute)
+
+
+@router.post(
+    "/sessions",
+    summary="Sign in",
+    status_code=201,
+    responses=problems(service.InvalidCredentials, HashingBusy),
+)
+async def sign_in(body: SessionCreate, request: Request, session: Session, clock: Clock) -> TokenRead:
+    """Prove who you are with address and password, and get an access token and a refresh token.
+
+    An unknown address and a wrong password are answered alike. Send the access token as
+    `Authorization: Bearer …`; before it expires, get a new pair at `POST /oauth/token`.
+    """
+    state = request.app.state
+    proven = await service.authenticate(
+        state.database, state.passwords, email=body.email, password=body.password
+    )
+    device = devices.describe(request.headers.get("user-agent"))
+    signed_in = await service.start(session, proven, device=device, now=clock())
+    return token_answer(request, signed_in)
+
+
+def token_answer(request: Request, signed_in: SignIn) -> TokenRead:
+    """The tokens of a session, as they stand now."""
+    state = request.app.state
+    access = state.access_tokens.sign(
+        user_id=signed_in.user_id,
+        session_id=signed_in.id,
+        client=signed_in.client,
+        scope=signed_in.scope,
+        now=state.clock(),
+    )
+    return TokenRead(
+        access_token=access,
+        expires_in=state.access_tokens.lifetime,
+        refresh_token=state.refresh_tokens.write(signed_in.id, signed_in.counter),
+        scope=signed_in.scope,
+    )
+
+
+@router.get("/me/sessions", summary="List your sessions")
+async def list_sessions(caller: Account, reader: Reader, clock: Clock) -> SessionList:
+    """Where you are signed in, the latest used first; the latest hundred at most, on one page."""
+    found = await service.list_live(reader, caller.user_id, now=clock())
+    items = [
+        SessionRead(
+            id=one.id,
+            current=one.id == caller.session_id,
+            device=one.device,
+            created_at=one.created_at,
+            last_used_at=one.rotated_at,
+            expires_at=min(one.expires_at, one.idle_expires_at),
+        )
+        for one in found
+    ]
+    return SessionList(items=items, next_cursor=None)
+
+
+@router.delete("/me/sessions/current", summary="Sign out here", status_code=204)
+async def sign_out(caller: Account, session: Session, clock: Clock) -> None:
+    """End the session of this access token. Both of its tokens stop working at once."""
+    await service.end(session, caller.user_id, caller.session_id, now=clock())
+
+
+@router.delete(
+    "/me/sessions/{session_id}",
+    summary="Sign out there",
+    status_code=204,
+    responses=problems(service.SessionNotFound),
+)
+async def end_session(session_id: uuid.UUID, caller: Account, session: Session, clock: Clock) -> None:
+    """End one of your sessions, on a device that you lost or lent."""
+    await service.end(session, caller.user_id, session_id, now=clock())
+
+
+@router.delete("/me/sessions", summary="Sign out everywhere", status_code=204)
+async def end_all_sessions(caller: Account, session: Session, clock: Clock) -> None:
+    """End all of your sessions, this one too."""
+    await service.end_all(session, caller.user_id, why="signed_out_everywhere", now=clock())

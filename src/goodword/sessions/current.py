@@ -1,0 +1,58 @@
+"""Who is calling: the access token of a request, checked against the session it belongs to."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer, SecurityScopes
+
+from goodword.errors import InsufficientScope, TokenInvalid, Unauthorized
+from goodword.sessions import service
+from goodword.sessions.tokens import AccessTokens
+
+bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="AccessToken",
+    bearerFormat="JWT",
+    description="The `access_token` of `POST /api/v1/sessions`.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is calling, from which session, and what the token lets them do."""
+
+    user_id: uuid.UUID
+    session_id: uuid.UUID
+    scopes: frozenset[str]
+
+
+async def authenticate(request: Request, needed: frozenset[str] = frozenset()) -> Caller:
+    """The caller, if the token is ours, its session is on, and it has the scopes that the operation needs."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthorized(headers={"WWW-Authenticate": "Bearer"})
+    now = request.app.state.clock()
+    tokens: AccessTokens = request.app.state.access_tokens
+    claims = tokens.verify(token.strip(), now=now)
+    if not await service.live(request.app.state.database, claims.session_id, now=now):
+        raise TokenInvalid
+    if missing := needed - claims.scopes:
+        challenge = f'Bearer error="insufficient_scope", scope="{" ".join(sorted(missing))}"'
+        raise InsufficientScope(headers={"WWW-Authenticate": challenge})
+    return Caller(claims.user_id, claims.session_id, claims.scopes)
+
+
+async def get_caller(
+    request: Request, needed: SecurityScopes, _shown: Annotated[object, Depends(bearer)]
+) -> Caller:
+    return await authenticate(request, frozenset(needed.scopes))
+
+
+# The callers of endpoints: each names the scope that its token must hold.
+Profile = Annotated[Caller, Security(get_caller, scopes=["profile"])]
+Account = Annotated[Caller, Security(get_caller, scopes=["account"])]
+CodesReader = Annotated[Caller, Security(get_caller, scopes=["codes:read"])]
+CodesWriter = Annotated[Caller, Security(get_caller, scopes=["codes:write"])]
+ReferralsReader = Annotated[Caller, Security(get_caller, scopes=["referrals:read"])]

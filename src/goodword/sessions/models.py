@@ -1,0 +1,54 @@
+"""Who is signed in where, and the keys that access tokens are signed with."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from goodword.db import Base
+
+
+class SignIn(Base):
+    """One sign-in: a row for its whole life. Its refresh tokens are counted, not stored."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        CheckConstraint("counter >= 0", name="counter"),
+        Index("ix_sessions_user_id", "user_id"),
+    )
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    counter: Mapped[int] = mapped_column(default=0)
+    """The number of the refresh token in force. A trigger lets it grow only."""
+    rotated_at: Mapped[datetime]
+    idle_expires_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    scope: Mapped[str] = mapped_column(String(255))
+    client: Mapped[str] = mapped_column(String(64))
+    device: Mapped[str | None] = mapped_column(String(64))
+    revoked_at: Mapped[datetime | None]
+    revoked_reason: Mapped[str | None] = mapped_column(String(32))
+
+    def is_live(self, now: datetime) -> bool:
+        return self.revoked_at is None and now < min(self.expires_at, self.idle_expires_at)
+
+
+class SigningKey(Base):
+    """An ES256 key. The private half is sealed with a key derived from the secret."""
+
+    __tablename__ = "signing_keys"
+    __table_args__ = (
+        # At most one key is current, whatever several processes do at their first start.
+        Index(
+            "uq_signing_keys_current",
+            "algorithm",
+            unique=True,
+            postgresql_where=text("retired_at IS NULL"),
+            sqlite_where=text("retired_at IS NULL"),
+        ),
+    )
+
+    algorithm: Mapped[str] = mapped_column(String(16))
+    private_key: Mapped[bytes] = mapped_column(LargeBinary)
+    retired_at: Mapped[datetime | None]

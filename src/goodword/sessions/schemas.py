@@ -1,0 +1,45 @@
+"""Signing in, as the API takes and answers it."""
+
+import uuid
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from goodword.schemas import Input, Instant, Output, Text
+
+
+class SessionCreate(Input):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"email": "alice@example.com", "password": "seven lanterns on the hill"}]
+        }
+    )
+
+    email: Text = Field(max_length=320)
+    password: Text = Field(max_length=1024)
+
+
+class TokenRead(Output):
+    """Tokens in the form of RFC 6749 §5.1."""
+
+    access_token: str = Field(
+        description="A JWT for `Authorization: Bearer …`.", examples=["eyJhbGciOiJFUzI1…"]
+    )
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105
+    expires_in: int = Field(description="Seconds that the access token works.", examples=[600])
+    refresh_token: str = Field(description="For `POST /oauth/token`, once.", examples=["gwr_AZrd0c…"])
+    scope: str = Field(examples=["profile email codes:read codes:write referrals:read account"])
+
+
+class SessionRead(Output):
+    id: uuid.UUID
+    current: bool = Field(description="Whether this is the session that asks.")
+    device: str | None = Field(examples=["Firefox on Linux"])
+    created_at: Instant
+    last_used_at: Instant
+    expires_at: Instant
+
+
+class SessionList(Output):
+    items: list[SessionRead]
+    next_cursor: str | None

@@ -1,0 +1,160 @@
+"""Rules about signing in, staying signed in, and signing out."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.db import Database, commit_before_error
+from goodword.errors import NotFound, Unauthorized
+from goodword.sessions.models import SignIn
+from goodword.sessions.tokens import ABSOLUTE, CLIENT, GRACE, IDLE, RefreshTokens
+from goodword.users import addresses
+from goodword.users.models import User, UserStatus
+from goodword.users.passwords import Passwords
+
+OWN_SCOPE = "profile email codes:read codes:write referrals:read account"
+"""What our own sign-in may do. `account` (password, sessions, erasure) is never given to anyone else."""
+
+
+class InvalidCredentials(Unauthorized):
+    code, detail = "invalid_credentials", "The e-mail address or the password is wrong."
+
+
+class SessionNotFound(NotFound):
+    code, detail = "session_not_found", "You have no such session."
+
+
+class RefreshRefused(Exception):
+    """The refresh token is not good, or no longer: `invalid_grant` of RFC 6749 §5.2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Somebody who has just shown their password; `better_hash` is to be stored if there is one."""
+
+    user_id: uuid.UUID
+    password_hash: str
+    better_hash: str | None
+
+
+async def authenticate(database: Database, passwords: Passwords, *, email: str, password: str) -> Proven:
+    """Check a password with no connection held. Raises `InvalidCredentials`.
+
+    An unknown address, a disabled account and a wrong password take the same time and get the same answer.
+    """
+    key = addresses.key_of(email)
+    row = await database.row(_BY_EMAIL, email_key=key) if key else None
+    stored = row.password_hash if row else None
+    valid, better = await passwords.verify(password, stored)
+    if row is None or stored is None or not valid or row.status != UserStatus.ACTIVE:
+        raise InvalidCredentials(headers={"WWW-Authenticate": "Bearer"})
+    return Proven(row.id, stored, better)
+
+
+async def start(session: AsyncSession, proven: Proven, *, device: str | None, now: datetime) -> SignIn:
+    """A new session for somebody proven, unless the account changed since. Raises `InvalidCredentials`."""
+    user = await session.scalar(select(User).where(User.id == proven.user_id).with_for_update(key_share=True))
+    if user is None or not user.is_active or user.password_hash != proven.password_hash:
+        raise InvalidCredentials(headers={"WWW-Authenticate": "Bearer"})
+    if proven.better_hash:
+        user.password_hash = proven.better_hash
+    sign_in = SignIn(
+        user_id=user.id,
+        created_at=now,
+        rotated_at=now,
+        idle_expires_at=now + IDLE,
+        expires_at=now + ABSOLUTE,
+        scope=OWN_SCOPE,
+        client=CLIENT,
+        device=device,
+        counter=0,
+    )
+    session.add(sign_in)
+    await session.flush()
+    return sign_in
+
+
+async def refresh(session: AsyncSession, tokens: RefreshTokens, token: str, *, now: datetime) -> SignIn:
+    """The session with its refresh token turned by one. Raises `RefreshRefused`.
+
+    The token just before the current one answers with the current one for ten seconds: its answer was lost,
+    or two tabs asked at once. Anything older was used by two parties, so the session ends (RFC 9700 §4.14.2).
+    """
+    shown = tokens.read(token)
+    found = await session.execute(
+        select(SignIn, User.status)
+        .join(User, User.id == SignIn.user_id)
+        .where(SignIn.id == (shown.session_id if shown else None))
+        .with_for_update(of=SignIn)
+    )
+    row = found.one_or_none()
+    if shown is None or row is None or not row.SignIn.is_live(now) or row.status != UserStatus.ACTIVE:
+        raise RefreshRefused
+    sign_in: SignIn = row.SignIn
+    if shown.counter == sign_in.counter:
+        sign_in.counter += 1
+        sign_in.rotated_at = now
+        sign_in.idle_expires_at = now + IDLE
+        await session.flush()
+    elif shown.counter != sign_in.counter - 1 or now >= sign_in.rotated_at + GRACE:
+        sign_in.revoked_at, sign_in.revoked_reason = now, "refresh_token_replayed"
+        await commit_before_error(session)
+        raise RefreshRefused
+    return sign_in
+
+
+async def live(database: Database, session_id: uuid.UUID, *, now: datetime) -> bool:
+    """Whether the session is on and its account active: asked for every request with a token."""
+    return await database.row(_LIVE, session_id=session_id, now=now) is not None
+
+
+async def list_live(session: AsyncSession, user_id: uuid.UUID, *, now: datetime) -> Sequence[SignIn]:
+    """The sessions that somebody is signed in with, the latest used first."""
+    query = select(SignIn).where(
+        SignIn.user_id == user_id,
+        SignIn.revoked_at.is_(None),
+        SignIn.expires_at > now,
+        SignIn.idle_expires_at > now,
+    )
+    return (
+        await session.scalars(query.order_by(SignIn.rotated_at.desc(), SignIn.id.desc()).limit(100))
+    ).all()
+
+
+async def end(session: AsyncSession, user_id: uuid.UUID, session_id: uuid.UUID, *, now: datetime) -> None:
+    """Sign out of one session. Raises `SessionNotFound`, also for a session of somebody else."""
+    ended = await session.scalar(
+        update(SignIn)
+        .where(SignIn.id == session_id, SignIn.user_id == user_id, SignIn.revoked_at.is_(None))
+        .values(revoked_at=now, revoked_reason="signed_out")
+        .returning(SignIn.id)
+    )
+    if ended is None:
+        raise SessionNotFound
+
+
+async def end_all(session: AsyncSession, user_id: uuid.UUID, *, why: str, now: datetime) -> None:
+    """Sign out everywhere."""
+    await session.execute(
+        update(SignIn)
+        .where(SignIn.user_id == user_id, SignIn.revoked_at.is_(None))
+        .values(revoked_at=now, revoked_reason=why)
+    )
+
+
+_BY_EMAIL = select(User.id, User.password_hash, User.status).where(User.email_key == bindparam("email_key"))
+_LIVE = (
+    select(SignIn.id)
+    .join(User, User.id == SignIn.user_id)
+    .where(
+        SignIn.id == bindparam("session_id"),
+        User.status == UserStatus.ACTIVE,
+        SignIn.revoked_at.is_(None),
+        SignIn.expires_at > bindparam("now", type_=SignIn.expires_at.type),
+        SignIn.idle_expires_at > bindparam("now", type_=SignIn.expires_at.type),
+    )
+)

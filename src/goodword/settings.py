@@ -1,0 +1,222 @@
+"""The settings: one class, read from the environment and `.env` by `load`, never at import."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+PREFIX = "GOODWORD_"
+
+
+class SettingsError(Exception):
+    """The settings do not allow a start. The text names every setting at fault, never a value."""
+
+
+def _split(value: object) -> object:
+    return tuple(part for part in value.replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an http:// or https:// address without query and fragment")
+    return value.rstrip("/")
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
+HttpUrl = Annotated[str, AfterValidator(_origin)]
+Switch = Literal["on", "off"]
+
+
+class Settings(BaseModel):
+    """Everything an operator can set, each as `GOODWORD_<NAME>`; a `SecretStr` also as `…_FILE`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    environment: Literal["development", "production"] = "development"
+    data_dir: Path = Path("data")
+    database_url: SecretStr | None = None
+    redis_url: SecretStr | None = None
+    secret_key: SecretStr | None = None
+
+    public_url: HttpUrl = "http://127.0.0.1:8000"
+    allowed_hosts: Words = ()
+    trusted_proxies: Words = ()
+    docs: Switch | None = None
+    code_lookup: Literal["public", "authenticated", "off"] = "public"
+    rate_limits: Switch = "on"
+
+    password_min_length: int = Field(default=8, ge=8, le=128)
+    password_hash: Literal["standard", "small", "fast_for_tests"] = "standard"  # noqa: S105  a cost
+    access_token_lifetime: int = Field(default=600, ge=60, le=3600)
+
+    smtp_url: SecretStr | None = None
+    email_check: Literal["off", "async", "blocking"] | None = None
+    hunter_api_key: SecretStr | None = None
+    hunter_url: HttpUrl = "https://api.hunter.io"
+    enrichment: Literal["none", "hunter", "clearbit"] = "none"
+    clearbit_api_key: SecretStr | None = None
+    clearbit_url: HttpUrl = "https://person.clearbit.com"
+
+    google_client_id: str | None = None
+    google_client_secret: SecretStr | None = None
+    github_client_id: str | None = None
+    github_client_secret: SecretStr | None = None
+    oidc_name: str | None = None
+    oidc_issuer: HttpUrl | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+
+    log_format: Literal["console", "json"] = "console"
+    metrics_token: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        problems = list(self._problems())
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _problems(self) -> list[str]:
+        found = []
+        if not self.database.startswith(("sqlite+aiosqlite:///", "postgresql+asyncpg://")):
+            found.append(
+                f"{PREFIX}DATABASE_URL must start with sqlite+aiosqlite:/// or postgresql+asyncpg://"
+            )
+        if self.redis_url and not self.redis_url.get_secret_value().startswith(
+            ("redis://", "rediss://", "unix://")
+        ):
+            found.append(f"{PREFIX}REDIS_URL must start with redis://, rediss:// or unix://")
+        if self.secret_key and len(self.secret_key.get_secret_value()) < 32:
+            found.append(f"{PREFIX}SECRET_KEY must have 32 characters or more")
+        if self.environment == "production":
+            if self.password_hash == "fast_for_tests":  # noqa: S105  a cost
+                found.append(f"{PREFIX}PASSWORD_HASH=fast_for_tests is not for production")
+            if self.rate_limits == "off":
+                found.append(f"{PREFIX}RATE_LIMITS=off is not for production")
+            if self.secret_key and len(set(self.secret_key.get_secret_value())) < 8:
+                found.append(f"{PREFIX}SECRET_KEY is too regular for production")
+        return found
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in force: the embedded SQLite file when none is set."""
+        if self.database_url:
+            return self.database_url.get_secret_value()
+        return f"sqlite+aiosqlite:///{self.data_dir / 'goodword.sqlite3'}"
+
+    @property
+    def embedded(self) -> bool:
+        return self.database.startswith("sqlite")
+
+    @property
+    def secret(self) -> bytes:
+        """The secret that every other key is derived from."""
+        if self.secret_key is None:
+            raise SettingsError(f"{PREFIX}SECRET_KEY is not set: any text of 32 or more characters")
+        return self.secret_key.get_secret_value().encode()
+
+    @property
+    def docs_shown(self) -> bool:
+        """On, unless production left it unset: a public API page is for the operator to choose."""
+        return self.docs == "on" or (self.docs is None and self.environment == "development")
+
+
+NOT_BUILT = frozenset(
+    {
+        "allowed_hosts",
+        "trusted_proxies",
+        "rate_limits",
+        "smtp_url",
+        "email_check",
+        "hunter_api_key",
+        "hunter_url",
+        "enrichment",
+        "clearbit_api_key",
+        "clearbit_url",
+        "google_client_id",
+        "google_client_secret",
+        "github_client_id",
+        "github_client_secret",
+        "oidc_name",
+        "oidc_issuer",
+        "oidc_client_id",
+        "oidc_client_secret",
+        "metrics_token",
+    }
+)
+"""Settings that are accepted already although this version has nothing yet that they change."""
+
+SECRETS = frozenset(
+    name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
+)
+
+
+def load(environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")) -> Settings:
+    """Settings from `.env` and the environment, which wins. Raises `SettingsError` naming all that is wrong."""
+    given = {**(dotenv_values(env_file) if env_file else {}), **(os.environ if environ is None else environ)}
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for variable, text in given.items():
+        if not variable.startswith(PREFIX) or not text:
+            continue  # an empty variable is an unset one: compose files pass them so
+        name = variable.removeprefix(PREFIX).lower()
+        if name in Settings.model_fields:
+            values[name] = text
+        elif (secret := name.removesuffix("_file")) in SECRETS and secret != name:
+            if given.get(PREFIX + secret.upper()):
+                problems.append(f"{variable} and {PREFIX}{secret.upper()} are both set")
+                continue
+            try:
+                values[secret] = Path(text).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                problems.append(f"{variable}: cannot read the file ({type(error).__name__})")
+        else:
+            problems.append(f"{variable} is not a setting")
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        problems += [_describe(detail) for detail in error.errors(include_input=False, include_url=False)]
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def _describe(error: Any) -> str:
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{PREFIX}{error['loc'][0].upper()}: {message}" if error["loc"] else message
+
+
+def with_own_secret(settings: Settings) -> Settings:
+    """On the embedded database: make the data folder, and the secret key once, and use it ever after."""
+    if settings.secret_key or not settings.embedded:
+        return settings
+    path = settings.data_dir / "secret_key"
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists():
+        draft = path.with_name(f"secret_key.{secrets.token_hex(8)}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)  # whole or not at all, and the first of several processes wins
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return settings.model_copy(update={"secret_key": SecretStr(path.read_text(encoding="utf-8").strip())})

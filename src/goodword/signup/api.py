@@ -1,0 +1,64 @@
+"""POST /users: register, alone or with a friend's code."""
+
+from fastapi import APIRouter, Request, Response
+
+from goodword.db import Session
+from goodword.docs.openapi import problems
+from goodword.http import Clock, JsonRoute
+from goodword.idempotency import ANONYMOUS, Answer, IdempotentWrite, KeyInUse, KeyReused
+from goodword.referrals import service as referrals
+from goodword.signup import service
+from goodword.signup.schemas import UserCreate
+from goodword.users import passwords
+from goodword.users.schemas import UserRead
+from goodword.users.service import EmailTaken
+
+router = APIRouter(prefix="/api/v1/users", tags=["Registration"], route_class=JsonRoute)
+
+
+@router.post(
+    "",
+    summary="Register",
+    status_code=201,
+    response_model=UserRead,
+    responses=problems(
+        EmailTaken,
+        service.CodeNotUsable,
+        passwords.PasswordTooShort,
+        passwords.PasswordTooLong,
+        passwords.PasswordTooCommon,
+        passwords.PasswordTooPersonal,
+        passwords.HashingBusy,
+        KeyReused,
+        KeyInUse,
+        location="/api/v1/me",
+    ),
+)
+async def register(
+    body: UserCreate, request: Request, session: Session, clock: Clock, once: IdempotentWrite
+) -> Response:
+    """Make an account. With a `referral_code` the new person becomes a referral of the code's owner.
+
+    The code may be written in any case, with blanks or hyphens, and with O for 0 or I and L for 1. A code
+    that cannot be used is refused and **no account is made**: register again with another, or without.
+    """
+    state = request.app.state
+
+    async def prepare() -> str:
+        return await service.prepare(state.database, state.passwords, body, now=clock())
+
+    async def effect(password_hash: str) -> Answer:
+        await session.connection()  # wait for the database first: what counts is the time after it
+        user = await service.sign_up(session, body, password_hash=password_hash, now=clock())
+        answer = UserRead(
+            id=user.id,
+            email=body.email,
+            email_verified=False,
+            first_name=user.first_name,
+            last_name=user.last_name,
+            created_at=user.created_at,
+            referred_by=await referrals.referred_by(session, user.id),
+        )
+        return Answer(answer, location="/api/v1/me", user_id=user.id)
+
+    return await once.run(session, body, caller=ANONYMOUS, prepare=prepare, effect=effect)

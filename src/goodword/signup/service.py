@@ -1,0 +1,63 @@
+"""Joining: the one place where a user, a code and a referral meet."""
+
+from datetime import datetime
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.codes import service as codes
+from goodword.db import Database
+from goodword.errors import Unprocessable
+from goodword.referrals import service as referrals
+from goodword.signup.schemas import UserCreate
+from goodword.users import addresses, service as users
+from goodword.users.models import User
+from goodword.users.passwords import Passwords
+
+
+class CodeNotUsable(Unprocessable):
+    code, field = "code_not_usable", "body.referral_code"
+    detail = "This referral code cannot be used. Ask your friend for another, or join without one."
+
+
+async def prepare(database: Database, passwords: Passwords, body: UserCreate, *, now: datetime) -> str:
+    """The password's hash, once nothing speaks against the sign-up: a refusal should not cost a hash.
+
+    Runs before the transaction, whose constraints decide again. Raises what `sign_up` raises, and
+    the reason against the password.
+    """
+    await passwords.check(body.password, about=(body.email, body.first_name, body.last_name))
+    if await database.row(_BY_EMAIL, email_key=addresses.parse(body.email).key):
+        raise users.EmailTaken
+    if body.referral_code is not None:
+        try:
+            await codes.look_up(database, body.referral_code, now=now)
+        except codes.CodeNotFound:
+            raise CodeNotUsable from None
+    return await passwords.hash(body.password)
+
+
+async def sign_up(session: AsyncSession, body: UserCreate, *, password_hash: str, now: datetime) -> User:
+    """A new account and, with a code, its referral: both or neither.
+
+    Raises `EmailTaken`, and `CodeNotUsable` for a code that is unknown, expired, retired or used up.
+    """
+    code = None
+    if body.referral_code is not None:
+        code = await codes.redeem(session, body.referral_code, now=now)
+        if code is None:
+            raise CodeNotUsable
+    user = await users.create(
+        session,
+        email=body.email,
+        password_hash=password_hash,
+        first_name=body.first_name,
+        last_name=body.last_name,
+        now=now,
+    )
+    if code is not None:
+        await referrals.record(session, code, user, now=now)
+    return user
+
+
+_BY_EMAIL = select(User.id).where(User.email_key == bindparam("email_key"))

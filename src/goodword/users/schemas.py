@@ -1,0 +1,19 @@
+"""The account as its owner sees it."""
+
+import uuid
+
+from pydantic import Field
+
+from goodword.schemas import Instant, Output
+
+
+class UserRead(Output):
+    id: uuid.UUID
+    email: str = Field(examples=["alice@example.com"])
+    email_verified: bool
+    first_name: str | None = Field(examples=["Alice"])
+    last_name: str | None = Field(examples=["Liddell"])
+    created_at: Instant
+    referred_by: str | None = Field(
+        description="Display name of whoever brought this person.", examples=["Carol D."]
+    )

