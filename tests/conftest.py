@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asgi import running
 from fastapi import FastAPI
 from httpx2 import ASGITransport, AsyncClient, Response
-from people import Person, join
 from pydantic import SecretStr
-from servers import Valkey, postgres, valkey
 from sqlalchemy import text
 
+from asgi import running
 from goodword import migrations
 from goodword.app import create_app
 from goodword.settings import Settings
+from people import Person, join
+from servers import Valkey, postgres, valkey
 
 SECRET = "a secret that only the tests know, long enough"
 KEPT_TABLES = {"alembic_version", "signing_keys"}

@@ -44,7 +44,6 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     state = app.state
     state.settings = settings
     state.clock = clock
-    state.signing_secret = subkey(secret, "signing keys")
     state.code_secret = subkey(secret, "referral code strings")
     state.idempotency_secret = subkey(secret, "idempotency fingerprints")
     state.cursors = Cursors(subkey(secret, "cursors"))
@@ -79,15 +78,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state.passwords = Passwords(cost=settings.password_hash, min_length=settings.password_min_length)
     try:
         if not await migrations.is_current(state.database):
-            raise SettingsError(
-                "The database is out of reach or its schema is not current: `goodword migrate`."
-            )
-        try:
-            signing = await keys.load(state.database, state.signing_secret, state.clock())
-        except WrongSecret:
-            raise SettingsError(
-                "GOODWORD_SECRET_KEY is not the secret that this database was made with."
-            ) from None
+            raise SettingsError(migrations.NOT_CURRENT)
+        signing = await open_keys(state.database, settings.secret)
         state.access_tokens = AccessTokens(
             signing, issuer=settings.public_url, lifetime=settings.access_token_lifetime
         )
@@ -96,6 +88,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         state.passwords.close()
         await state.cache.close()
         await state.database.close()
+
+
+async def open_keys(database: Database, secret: bytes) -> keys.SigningKeys:
+    """The signing keys of this database. Raises `SettingsError` when it was made with another secret."""
+    try:
+        return await keys.load(database, subkey(secret, "signing keys"), utc_now())
+    except WrongSecret:
+        raise SettingsError(
+            "GOODWORD_SECRET_KEY is not the secret that this database was made with."
+        ) from None
 
 
 def from_environment() -> FastAPI:

@@ -38,8 +38,7 @@ def serve(
 
     settings = _load()
     try:
-        settings.secret  # noqa: B018  refuses here, not in each worker
-        asyncio.run(_check_schema(settings, migrate=migrate or settings.embedded))
+        asyncio.run(_prepare(settings, migrate=migrate or settings.embedded))
     except (SettingsError, OSError, DBAPIError) as error:
         raise _refusal(error) from None
     uvicorn.run(
@@ -57,21 +56,22 @@ def serve(
     )
 
 
-async def _check_schema(settings: Settings, *, migrate: bool) -> None:
+async def _prepare(settings: Settings, *, migrate: bool) -> None:
+    """What would stop the service is found here, once, and not by each of its processes."""
     from goodword import migrations
+    from goodword.app import open_keys
     from goodword.db import Database
 
+    secret = settings.secret
     database = Database(settings.database)
     try:
-        if await migrations.is_current(database):
-            return
+        if not await migrations.is_current(database):
+            if not migrate:
+                raise SettingsError(migrations.NOT_CURRENT)
+            await migrations.upgrade(settings.database)
+        await open_keys(database, secret)
     finally:
         await database.close()
-    if not migrate:
-        raise SettingsError(
-            "The database is out of reach or its schema is not current. Run `goodword migrate`, or serve --migrate."
-        )
-    await migrations.upgrade(settings.database)
 
 
 @app.command()

@@ -194,14 +194,15 @@ async def page(
 async def redeem(session: AsyncSession, code: str, *, now: datetime) -> ReferralCode | None:
     """Use a code once for somebody who joins; None if it does not work, whatever the reason.
 
-    The owner's row is locked before the code's, as everywhere, so that nobody waits in a circle.
+    The owner's row is locked before the code's, as everywhere, so that nobody waits in a circle. It is not
+    locked for sharing: while friends kept coming, the owner would never get it, not even to delete the code.
     """
     key = strings.fold(code)
     owner = (
         select(User.id)
         .join(ReferralCode, ReferralCode.owner_id == User.id)
         .where(ReferralCode.key == key, User.status == UserStatus.ACTIVE)
-        .with_for_update(read=True, of=User)
+        .with_for_update(key_share=True, of=User)
     )
     if key is None or await session.scalar(owner) is None:
         return None

@@ -24,13 +24,14 @@ _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 # ReDoc signs its menu with a remote picture. One that cannot be decoded makes it leave the picture out.
 _REMOTE_LOGO, _NO_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg", b"data:,"
 
-# Inline style is for the tools: ReDoc writes its theme into <style>, Swagger UI sets style attributes.
 _POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "style-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-# ReDoc builds its search index in a worker that it starts from a blob.
-_REDOC_POLICY = f"{_POLICY}; worker-src blob:"
+# Swagger UI styles its elements from scripts only, which a policy does not count as inline style.
+_SWAGGER_POLICY = f"{_POLICY}; style-src 'self'"
+# ReDoc writes its theme into <style> elements, and builds its search index in a worker started from a blob.
+_REDOC_POLICY = f"{_POLICY}; style-src 'unsafe-inline'; worker-src blob:"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def install(app: FastAPI) -> None:
     redoc = (_OURS / "redoc.html").read_bytes()
 
     async def show_swagger(_request: Request) -> Response:
-        return HTMLResponse(swagger, headers={"Content-Security-Policy": _POLICY})
+        return HTMLResponse(swagger, headers={"Content-Security-Policy": _SWAGGER_POLICY})
 
     async def show_redoc(_request: Request) -> Response:
         return HTMLResponse(redoc, headers={"Content-Security-Policy": _REDOC_POLICY})

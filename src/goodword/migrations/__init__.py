@@ -16,6 +16,10 @@ HERE = Path(__file__).parent
 LOCK = 0x600D_0D
 """Advisory lock of PostgreSQL under which one process migrates while others wait."""
 
+NOT_CURRENT = (
+    "The database is out of reach or its schema is not current. Run `goodword migrate`, or `serve --migrate`."
+)
+
 
 def head() -> str:
     """The revision that this version of the program needs: the files are named in order."""

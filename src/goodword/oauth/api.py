@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from goodword.db import Session
 from goodword.http import Clock
 from goodword.sessions import service
-from goodword.sessions.api import token_answer
+from goodword.sessions.answers import token_answer
 from goodword.sessions.schemas import TokenRead
 
 FORM = "application/x-www-form-urlencoded"

@@ -8,8 +8,8 @@ from goodword.db import Reader, Session
 from goodword.docs.openapi import problems
 from goodword.http import Clock, JsonRoute
 from goodword.sessions import devices, service
+from goodword.sessions.answers import token_answer
 from goodword.sessions.current import Account
-from goodword.sessions.models import SignIn
 from goodword.sessions.schemas import SessionCreate, SessionList, SessionRead, TokenRead
 from goodword.users.passwords import HashingBusy
 
@@ -35,24 +35,6 @@ async def sign_in(body: SessionCreate, request: Request, session: Session, clock
     device = devices.describe(request.headers.get("user-agent"))
     signed_in = await service.start(session, proven, device=device, now=clock())
     return token_answer(request, signed_in)
-
-
-def token_answer(request: Request, signed_in: SignIn) -> TokenRead:
-    """The tokens of a session, as they stand now."""
-    state = request.app.state
-    access = state.access_tokens.sign(
-        user_id=signed_in.user_id,
-        session_id=signed_in.id,
-        client=signed_in.client,
-        scope=signed_in.scope,
-        now=state.clock(),
-    )
-    return TokenRead(
-        access_token=access,
-        expires_in=state.access_tokens.lifetime,
-        refresh_token=state.refresh_tokens.write(signed_in.id, signed_in.counter),
-        scope=signed_in.scope,
-    )
 
 
 @router.get("/me/sessions", summary="List your sessions")

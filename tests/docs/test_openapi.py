@@ -1,0 +1,66 @@
+"""The OpenAPI document says all that a reader of the API needs, of every operation."""
+
+import pytest
+
+from conftest import settings_for
+from goodword.app import create_app
+
+DOCUMENT = create_app(settings_for("sqlite+aiosqlite:///none")).openapi()
+OPERATIONS = [
+    pytest.param(method, path, operation, id=f"{method.upper()} {path}")
+    for path, methods in DOCUMENT["paths"].items()
+    for method, operation in methods.items()
+]
+each_operation = pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS)
+
+
+@each_operation
+def test_it_is_described(method, path, operation):
+    assert operation["summary"]
+    assert len(operation["description"]) > 20
+    assert len(operation["tags"]) == 1
+
+
+@each_operation
+def test_its_bodies_have_examples(method, path, operation):
+    bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+    for content in (content for body in bodies for content in body.get("content", {}).values()):
+        assert content.get("example") or content.get("examples")
+
+
+@each_operation
+def test_its_errors_are_problem_documents_with_their_codes(method, path, operation):
+    for status, answer in operation["responses"].items():
+        if status >= "400" and not path.startswith("/oauth/"):
+            examples = answer["content"]["application/problem+json"]["examples"]
+            assert all(example["value"]["code"] == code for code, example in examples.items())
+            assert all(str(example["value"]["status"]) == status for example in examples.values())
+
+
+@each_operation
+def test_a_protected_operation_names_the_scope_that_it_needs(method, path, operation):
+    if "/me" in path or path.startswith("/api/v1/users/"):
+        assert [scope for scheme in operation["security"] for scope in next(iter(scheme.values()))]
+        assert {"401", "403"} <= set(operation["responses"])
+
+
+def test_tags_stand_in_the_order_of_the_story():
+    names = [tag["name"] for tag in DOCUMENT["tags"]]
+
+    assert names[:5] == ["Registration", "Sessions", "Your referral codes", "Looking up a code", "Referrals"]
+    assert set(names) == {operation.values[2]["tags"][0] for operation in OPERATIONS}
+
+
+def test_operation_ids_are_unique_names():
+    ids = [operation.values[2]["operationId"] for operation in OPERATIONS]
+
+    assert len(set(ids)) == len(ids)
+
+
+def test_an_example_of_a_request_is_one_that_works():
+    from goodword.codes.schemas import CodeCreate
+    from goodword.signup.schemas import UserCreate
+
+    for schema in (CodeCreate, UserCreate):
+        for example in schema.model_json_schema()["examples"]:
+            schema.model_validate(example)

@@ -1,0 +1,83 @@
+"""GET /livez and GET /readyz"""
+
+import os
+import signal
+
+import pytest
+from pydantic import SecretStr
+
+from asgi import running
+from conftest import client_of, settings_for
+from goodword.app import create_app
+from servers import postgres, valkey
+
+
+@pytest.fixture
+async def app_with_cache(app, database_url, valkey_server):
+    settings = settings_for(database_url, redis_url=SecretStr(valkey_server.url))
+    async with running(create_app(settings)) as other:
+        yield other
+
+
+async def test_it_is_alive(api):
+    answer = await api.get("/livez")
+
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ok"}
+
+
+async def test_it_is_ready(api):
+    answer = await api.get("/readyz")
+
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ok", "checks": {"database": "ok", "schema": "ok", "cache": "ok"}}
+
+
+async def test_a_dead_cache_is_degraded_and_the_service_ready(app, database_url):
+    with valkey() as server:
+        settings = settings_for(database_url, redis_url=SecretStr(server.url))
+        async with running(create_app(settings)) as other, client_of(other) as client:
+            assert (await client.get("/readyz")).json()["status"] == "ok"
+            os.kill(server.pid, signal.SIGKILL)
+            answer = await client.get("/readyz")
+
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "degraded"
+    assert answer.json()["checks"]["cache"] == "degraded"
+
+
+async def test_a_frozen_cache_is_degraded_too(app_with_cache, valkey_server):
+    os.kill(valkey_server.pid, signal.SIGSTOP)
+    try:
+        async with client_of(app_with_cache) as client:
+            answer = await client.get("/readyz")
+    finally:
+        os.kill(valkey_server.pid, signal.SIGCONT)
+
+    assert answer.json()["checks"]["cache"] == "degraded"
+
+
+async def test_a_database_that_is_gone_is_503_everywhere_but_alive():
+    from goodword import migrations
+
+    with postgres() as url:
+        await migrations.upgrade(url)
+        app = create_app(settings_for(url))
+        lifespan = running(app)
+        await lifespan.__aenter__()
+        client = client_of(app)
+        assert (await client.get("/readyz")).status_code == 200
+
+    ready = await client.get("/readyz")
+    looked_up = await client.get("/api/v1/referral-codes/7KQ2M9XWPA")
+    alive = await client.get("/livez")
+    await client.aclose()
+    await lifespan.__aexit__(None, None, None)
+
+    assert ready.status_code == 503
+    assert ready.json()["code"] == "not_ready"
+    assert ready.json()["checks"]["database"] == "down"
+    assert looked_up.status_code == 503
+    assert looked_up.json()["code"] == "database_unavailable"
+    assert looked_up.headers["retry-after"] == "1"
+    assert alive.status_code == 200

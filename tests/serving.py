@@ -1,0 +1,93 @@
+"""Run the `goodword` command as an operator would: in a process of its own, over real sockets."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+GOODWORD = Path(sys.executable).with_name("goodword")
+START_SECONDS = 30
+
+
+@dataclass
+class Served:
+    url: str
+    process: subprocess.Popen[str]
+    log: Path
+
+    def stop(self) -> None:
+        """End it as an operator does. It takes leave of its clients, then ends by that very signal."""
+        self.process.terminate()
+        assert self.process.wait(timeout=30) == -signal.SIGTERM
+
+
+def environment(folder: Path, **settings: str) -> dict[str, str]:
+    """Nothing of ours but these settings; a clean folder for its data."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GOODWORD_")}
+    given = {"DATA_DIR": str(folder / "data"), "PASSWORD_HASH": "fast_for_tests", **settings}
+    return kept | {f"GOODWORD_{name}": value for name, value in given.items()}
+
+
+def goodword(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end."""
+    return subprocess.run(
+        [GOODWORD, *arguments],
+        cwd=folder,
+        env=environment(folder, **settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@contextmanager
+def serving(folder: Path, *arguments: str, **settings: str) -> Iterator[Served]:
+    """`goodword serve` until the block ends, from the moment when it is ready."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    log = folder / "serve.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [GOODWORD, "serve", "--port", str(port), *arguments],
+            cwd=folder,
+            env=environment(folder, PUBLIC_URL=url, **settings),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    try:
+        _wait_until_ready(url, process, log)
+        yield Served(url, process, log)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait_until_ready(url: str, process: subprocess.Popen[str], log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urlopen(f"{url}/readyz"):
+                return
+        except HTTPError as error:
+            error.close()
+        except URLError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(f"it did not become ready: {log.read_text()}")

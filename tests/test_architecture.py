@@ -1,0 +1,96 @@
+"""The conventions that a machine can check."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from conftest import ROOT
+
+PACKAGE = ROOT / "src" / "goodword"
+SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "versions" not in path.parts)
+
+# Who may know whom: a feature imports only from those after it. Single files are the ground under all.
+FEATURES = ["account", "signup", "oauth", "referrals", "codes", "sessions", "users"]
+
+ENDS_TRANSACTIONS = {
+    "db.py": "opens and ends them",
+}
+COMMITS_BEFORE_AN_ERROR = {
+    "sessions/service.py": "a replayed refresh token ends its session, and is refused all the same",
+}
+LONGEST_FILE = 350
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def imports_of(path: Path) -> set[str]:
+    """Full names: `from goodword.codes import service` is `goodword.codes.service`."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_features_import_downwards_and_never_anothers_api(path):
+    feature = name_of(path).partition("/")[0]
+    if feature not in FEATURES:
+        return
+    allowed = FEATURES[FEATURES.index(feature) :]
+    for name in imports_of(path):
+        parts = name.split(".")
+        if parts[0] == "goodword" and parts[1] in FEATURES:
+            assert parts[1] in allowed, f"{feature} may not know {parts[1]}"
+            other_api = parts[1] != feature and len(parts) > 2 and parts[2] == "api"
+            assert not other_api, f"{feature} imports the api of {parts[1]}"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_rules_and_models_know_nothing_of_the_web(path):
+    if path.name in ("service.py", "models.py", "schemas.py"):
+        assert not {name for name in imports_of(path) if name.split(".")[0] in ("fastapi", "starlette")}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_endpoints_hold_no_query(path):
+    if path.name == "api.py":
+        names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
+        assert not names & {"select", "insert", "update", "delete", "text"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_only_db_ends_transactions(path):
+    tree = ast.walk(ast.parse(path.read_text()))
+    nodes = list(tree)
+    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    if attributes & {"commit", "rollback"}:
+        assert name_of(path) in ENDS_TRANSACTIONS
+    if "commit_before_error" in names:
+        assert name_of(path) in COMMITS_BEFORE_AN_ERROR
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_nothing_happens_at_import(path):
+    calls = [
+        ast.unparse(node.value.func)
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Assign | ast.Expr) and isinstance(node.value, ast.Call)
+    ]
+    forbidden = {"Settings", "load", "create_async_engine", "Database", "create_app", "os.getenv"}
+    assert not forbidden & set(calls)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_a_file_has_one_subject(path):
+    assert path.name not in {"utils.py", "helpers.py", "base.py", "constants.py", "common.py"}
+    text = path.read_text()
+    assert len(text.splitlines()) <= LONGEST_FILE
+    if text:
+        assert ast.get_docstring(ast.parse(text)), "say in a line what lives here"

@@ -1,0 +1,164 @@
+"""The `goodword` command as an operator uses it."""
+
+import json
+import os
+import sqlite3
+import subprocess
+from contextlib import closing
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+from serving import GOODWORD, environment, free_port, goodword, serving
+
+SECRET = "k4Jt-9vQ2mZx7Lp0RbWc5NfHs8GdYa1E"
+
+
+def call(url, body=None):
+    request = Request(url, body and json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urlopen(request) as answer:
+        return json.load(answer)
+
+
+def register(served, name):
+    body = {"email": f"{name}@example.com", "password": "seven lanterns on the hill"}
+    return call(f"{served.url}/api/v1/users", body)
+
+
+def test_serve_makes_all_that_it_needs_and_keeps_it(tmp_path):
+    with serving(tmp_path) as served:
+        alice = register(served, "alice")
+        served.stop()
+    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == ["goodword.sqlite3", "secret_key"]
+
+    with serving(tmp_path) as served, pytest.raises(HTTPError) as refused:
+        register(served, "alice")
+
+    assert refused.value.code == 409
+    assert alice["email"] == "alice@example.com"
+
+
+def test_several_processes_serve_one_database(tmp_path):
+    with serving(tmp_path, "--workers", "2") as served:
+        for name in ("alice", "bob", "carol", "dave"):
+            register(served, name)
+
+    with closing(sqlite3.connect(tmp_path / "data" / "goodword.sqlite3")) as database:
+        assert database.execute("SELECT count(*) FROM users").fetchone() == (4,)
+        assert database.execute("SELECT count(*) FROM signing_keys").fetchone() == (1,)
+
+
+def test_serve_refuses_the_wrong_secret_and_keeps_the_data(tmp_path):
+    with serving(tmp_path):
+        pass
+    before = (tmp_path / "data" / "goodword.sqlite3").read_bytes()
+
+    done = goodword(tmp_path, "serve", "--port", str(free_port()), SECRET_KEY=SECRET)
+
+    assert done.returncode != 0
+    assert "GOODWORD_SECRET_KEY is not the secret" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "data" / "goodword.sqlite3").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"NONSENSE": "1"}, "GOODWORD_NONSENSE is not a setting"),
+        ({"SECRET_KEY": "short"}, "GOODWORD_SECRET_KEY"),
+        ({"DATABASE_URL": "postgresql+asyncpg://localhost/x"}, "GOODWORD_SECRET_KEY is not set"),
+        ({"DATABASE_URL": "postgresql+asyncpg://127.0.0.1:9/x", "SECRET_KEY": SECRET}, "out of reach"),
+        ({"DATA_DIR": "/proc/nothing/can/be/here"}, "/proc/nothing"),
+    ],
+)
+def test_serve_refuses_wrong_settings_and_names_them(tmp_path, settings, named):
+    done = goodword(tmp_path, "serve", "--port", str(free_port()), **settings)
+
+    assert done.returncode == 2
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_serve_says_when_the_port_is_taken(tmp_path):
+    with serving(tmp_path) as served:
+        done = goodword(tmp_path, "serve", "--port", served.url.rpartition(":")[2])
+
+    assert done.returncode != 0
+    assert "address already in use" in done.stderr
+
+
+def test_postgres_is_migrated_when_asked_and_not_before(tmp_path, postgres_url):
+    name = "command_test"
+    subprocess.run(
+        [GOODWORD.with_name("python"), "-c", CREATE, postgres_url, name], check=True, env=os.environ
+    )
+    settings = {"DATABASE_URL": postgres_url.rpartition("/")[0] + f"/{name}", "SECRET_KEY": SECRET}
+
+    refused = goodword(tmp_path, "serve", "--port", str(free_port()), **settings)
+    assert refused.returncode == 2
+    assert "schema is not current" in refused.stderr
+
+    with serving(tmp_path, "--migrate", **settings) as served:
+        assert register(served, "alice")["email"] == "alice@example.com"
+    assert goodword(tmp_path, "migrate", **settings).returncode == 0
+
+
+CREATE = """
+import asyncio, sys, asyncpg
+async def main(url, name):
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.close()
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def test_migrate_says_where_the_schema_is(tmp_path):
+    done = goodword(tmp_path, "migrate")
+
+    assert done.returncode == 0
+    assert "The schema is at 2" in done.stdout
+
+
+def test_config_hides_secrets_and_says_what_is_not_built(tmp_path):
+    done = goodword(tmp_path, "config", HUNTER_API_KEY="very secret", SECRET_KEY=SECRET)
+
+    assert done.returncode == 0
+    assert "very secret" not in done.stdout
+    assert SECRET not in done.stdout
+    assert "GOODWORD_HUNTER_API_KEY=********  # has no effect yet" in done.stdout
+    assert "GOODWORD_PUBLIC_URL=http://127.0.0.1:8000\n" in done.stdout
+
+
+def test_config_says_what_is_wrong(tmp_path):
+    done = goodword(tmp_path, "config", PASSWORD_MIN_LENGTH="2", ENVIRONMENT="staging")
+
+    assert done.returncode == 2
+    assert "GOODWORD_PASSWORD_MIN_LENGTH" in done.stderr
+    assert "GOODWORD_ENVIRONMENT" in done.stderr
+
+
+def test_every_log_line_is_json_with_the_request_id_and_no_personal_data(tmp_path):
+    with serving(tmp_path, LOG_FORMAT="json") as served:
+        register(served, "alice")
+        with urlopen(f"{served.url}/livez?email=alice@example.com") as answer:
+            request_id = answer.headers["x-request-id"]
+
+    text = served.log.read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert next(line for line in lines if line.get("request_id") == request_id)["route"] == "/livez"
+    assert "alice" not in text
+    assert "lanterns" not in text
+
+
+def test_it_runs_as_a_module_too(tmp_path):
+    done = subprocess.run(
+        [GOODWORD.with_name("python"), "-m", "goodword", "--help"],
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "serve" in done.stdout

@@ -1,0 +1,141 @@
+"""The schema comes from the migrations alone, on both databases."""
+
+import asyncio
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from goodword import migrations
+from goodword.db import Database
+from goodword.tables import Base
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+LATER = NOW + timedelta(days=1)
+
+
+@pytest.fixture
+async def fresh_url(database_kind, request, tmp_path):
+    """A database with nothing in it."""
+    if database_kind == "sqlite":
+        yield f"sqlite+aiosqlite:///{tmp_path / 'fresh.sqlite3'}"
+        return
+    server = Database(request.getfixturevalue("postgres_url"))
+    name = f"fresh_{uuid.uuid4().hex}"
+    async with server.reading.connect() as connection:
+        await connection.execute(text(f"CREATE DATABASE {name}"))
+    yield request.getfixturevalue("postgres_url").rpartition("/")[0] + f"/{name}"
+    async with server.reading.connect() as connection:
+        await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    await server.close()
+
+
+@pytest.fixture
+async def fresh(fresh_url):
+    await migrations.upgrade(fresh_url)
+    database = Database(fresh_url)
+    yield database
+    await database.close()
+
+
+async def fill(database):
+    """Two people, a session, a code and a referral, written as the tables take them."""
+    alice, bob, code = (uuid.uuid4() for _ in range(3))
+    tables = Base.metadata.tables
+    async with database.sessions.begin() as session:
+        for person, name in ((alice, "alice"), (bob, "bob")):
+            email = f"{name}@example.com"
+            values = {"id": person, "created_at": NOW, "status": "active"}
+            values |= {"email": email, "email_key": email, "email_canonical": email}
+            await session.execute(tables["users"].insert().values(values))
+        values = {"id": code, "created_at": NOW, "owner_id": alice, "kind": "generated", "expires_at": LATER}
+        values |= {"code": "7KQ2M9XWPA", "key": "7KQ2M9XWPA", "key_mac": b"1" * 32, "activated_at": NOW}
+        values |= {"uses": 1, "discoverable": True}
+        await session.execute(tables["referral_codes"].insert().values(values))
+        values = {"created_at": NOW, "referrer_id": alice, "referee_id": bob, "code_id": code}
+        await session.execute(
+            tables["referrals"].insert().values(values | {"id": code, "status": "confirmed"})
+        )
+        values = {"id": code, "created_at": NOW, "user_id": alice, "counter": 5, "rotated_at": NOW}
+        values |= {"idle_expires_at": LATER, "expires_at": LATER, "scope": "profile", "client": "goodword"}
+        await session.execute(tables["sessions"].insert().values(values))
+    return alice, bob, code
+
+
+async def test_models_and_migrations_do_not_differ(fresh):
+    async with fresh.reading.connect() as connection:
+        differences = await connection.run_sync(
+            lambda sync: compare_metadata(MigrationContext.configure(sync), Base.metadata)
+        )
+    assert differences == []
+
+
+def test_the_newest_file_is_the_head():
+    scripts = ScriptDirectory.from_config(migrations.make_config())
+
+    assert scripts.get_heads() == [migrations.head()]
+
+
+async def test_up_down_and_up_again_with_rows_in_place(fresh_url):
+    scripts = ScriptDirectory.from_config(migrations.make_config())
+    revisions = [script.revision for script in scripts.walk_revisions()][::-1]
+    await migrations.upgrade(fresh_url)
+    database = Database(fresh_url)
+    await fill(database)
+    await database.close()
+
+    for revision in [*revisions[-2::-1], "base"]:
+        await migrations.downgrade(fresh_url, revision)
+    for revision in revisions:
+        await migrations.upgrade(fresh_url, revision)
+
+    database = Database(fresh_url)
+    assert await migrations.is_current(database)
+    await fill(database)
+    await database.close()
+
+
+async def test_several_at_once_take_turns(fresh_url):
+    await asyncio.gather(*(migrations.upgrade(fresh_url) for _ in range(5)))
+
+    database = Database(fresh_url)
+    assert await migrations.is_current(database)
+    await database.close()
+
+
+REFUSED = {
+    "a second code in force": "INSERT INTO referral_codes (id, created_at, owner_id, kind, expires_at, key_mac, "
+    "activated_at, uses, discoverable) SELECT :id, created_at, owner_id, kind, expires_at, :mac, activated_at, "
+    "0, discoverable FROM referral_codes",
+    "a string given out twice": "INSERT INTO referral_codes (id, created_at, owner_id, kind, expires_at, key_mac, "
+    "uses, discoverable) SELECT :id, created_at, owner_id, kind, expires_at, key_mac, 0, discoverable "
+    "FROM referral_codes WHERE :mac IS NOT NULL",
+    "a second referral of one referee": "INSERT INTO referrals (id, created_at, referrer_id, referee_id, code_id, "
+    "status) SELECT :id, created_at, referrer_id, referee_id, code_id, status FROM referrals",
+    "a referral of oneself": "UPDATE referrals SET referee_id = referrer_id",
+    "a code without a term": "UPDATE referral_codes SET expires_at = NULL",
+    "a code that ends before it begins": "UPDATE referral_codes SET expires_at = created_at",
+    "more uses than allowed": "UPDATE referral_codes SET max_uses = 1, uses = 2",
+    "a counter that goes back": "UPDATE sessions SET counter = counter - 1",
+    "two accounts of one address": "UPDATE users SET email_key = 'alice@example.com'",
+    "a person without an address": "UPDATE users SET email = NULL, email_key = NULL",
+    "a state that there is not": "UPDATE users SET status = 'president'",
+    "a code of nobody": "UPDATE referral_codes SET owner_id = :id",
+}
+
+
+@pytest.mark.parametrize("sql", REFUSED.values(), ids=REFUSED)
+async def test_the_database_itself_refuses(fresh, sql):
+    await fill(fresh)
+    values = {"id": str(uuid.uuid4()) if not fresh.is_sqlite else uuid.uuid4().hex, "mac": b"2" * 32}
+    values = {name: value for name, value in values.items() if f":{name}" in sql}
+    statement = sql.replace(":id", "CAST(:id AS uuid)") if not fresh.is_sqlite else sql
+
+    with pytest.raises(DBAPIError):
+        async with fresh.sessions.begin() as session:
+            await session.execute(text(statement), values)

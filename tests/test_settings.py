@@ -1,0 +1,131 @@
+"""Settings from the environment and `.env`, and what a wrong one does."""
+
+import stat
+
+import pytest
+from dotenv import dotenv_values
+
+from conftest import ROOT
+from goodword.settings import PREFIX, SECRETS, Settings, SettingsError, load, with_own_secret
+
+SECRET = "k4Jt-9vQ2mZx7Lp0RbWc5NfHs8GdYa1E"
+
+
+def load_from(tmp_path, env_text="", **environ):
+    file = tmp_path / ".env"
+    file.write_text(env_text)
+    return load({PREFIX + name: value for name, value in environ.items()}, file)
+
+
+def test_defaults_are_enough(tmp_path):
+    settings = load_from(tmp_path)
+
+    assert settings.embedded
+    assert settings.public_url == "http://127.0.0.1:8000"
+    assert settings.docs_shown
+
+
+def test_the_environment_wins_over_the_file(tmp_path):
+    settings = load_from(tmp_path, "GOODWORD_PUBLIC_URL=https://a.example\n", PUBLIC_URL="https://b.example/")
+
+    assert settings.public_url == "https://b.example"
+
+
+def test_an_unknown_name_is_refused_and_named(tmp_path):
+    with pytest.raises(SettingsError, match="GOODWORD_PUBLIC_UR is not a setting"):
+        load_from(tmp_path, PUBLIC_UR="https://a.example")
+
+
+def test_names_of_others_are_none_of_ours(tmp_path):
+    assert load({"PATH": "/bin", "GOODWORDS": "x"}, tmp_path / "missing.env")
+
+
+def test_all_that_is_wrong_is_told_at_once_without_the_values(tmp_path):
+    with pytest.raises(SettingsError) as refused:
+        load_from(tmp_path, PASSWORD_MIN_LENGTH="seven", EMAIL_CHECK="hunter2", NONSENSE="hunter2")
+
+    text = str(refused.value)
+    assert all(name in text for name in ("PASSWORD_MIN_LENGTH", "EMAIL_CHECK", "NONSENSE"))
+    assert "hunter2" not in text
+    assert "seven" not in text
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_a_secret_can_stand_in_a_file(tmp_path, name):
+    value = {"database_url": "sqlite+aiosqlite:///x.db", "redis_url": "redis://x"}.get(name, SECRET)
+    (tmp_path / "secret").write_text(value + "\n")
+
+    settings = load_from(tmp_path, **{f"{name.upper()}_FILE": str(tmp_path / "secret")})
+
+    assert getattr(settings, name).get_secret_value() == value
+
+
+def test_a_secret_file_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(SettingsError, match="GOODWORD_SECRET_KEY_FILE"):
+        load_from(tmp_path, SECRET_KEY_FILE=str(tmp_path / "none"))
+
+
+def test_a_secret_and_its_file_are_one_too_many(tmp_path):
+    with pytest.raises(SettingsError, match="both set"):
+        load_from(tmp_path, SECRET_KEY=SECRET, SECRET_KEY_FILE=str(tmp_path / ".env"))
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"SECRET_KEY": "short"}, "SECRET_KEY"),
+        ({"DATABASE_URL": "mysql://root@localhost/x"}, "DATABASE_URL"),
+        ({"REDIS_URL": "http://localhost"}, "REDIS_URL"),
+        ({"PUBLIC_URL": "goodword.example"}, "PUBLIC_URL"),
+        ({"PUBLIC_URL": "https://a.example/?x=1"}, "PUBLIC_URL"),
+        ({"PASSWORD_MIN_LENGTH": "4"}, "PASSWORD_MIN_LENGTH"),
+        ({"ACCESS_TOKEN_LIFETIME": "1e9"}, "ACCESS_TOKEN_LIFETIME"),
+        ({"ENVIRONMENT": "production", "PASSWORD_HASH": "fast_for_tests"}, "PASSWORD_HASH"),
+        ({"ENVIRONMENT": "production", "RATE_LIMITS": "off"}, "RATE_LIMITS"),
+        ({"ENVIRONMENT": "production", "SECRET_KEY": "a" * 40}, "SECRET_KEY"),
+    ],
+)
+def test_a_wrong_value_is_refused_and_named(tmp_path, values, named):
+    with pytest.raises(SettingsError, match=named):
+        load_from(tmp_path, **values)
+
+
+def test_the_documentation_is_off_in_production_unless_asked_for(tmp_path):
+    assert not load_from(tmp_path, ENVIRONMENT="production").docs_shown
+    assert load_from(tmp_path, ENVIRONMENT="production", DOCS="on").docs_shown
+
+
+def test_the_embedded_database_gets_a_secret_once(tmp_path):
+    settings = load_from(tmp_path, DATA_DIR=str(tmp_path / "data"))
+
+    first = with_own_secret(settings).secret
+
+    file = tmp_path / "data" / "secret_key"
+    assert len(first) >= 32
+    assert with_own_secret(settings).secret == first == file.read_bytes()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_database_of_its_own_needs_a_secret(tmp_path):
+    settings = with_own_secret(load_from(tmp_path, DATABASE_URL="postgresql+asyncpg://x@localhost/x"))
+
+    with pytest.raises(SettingsError, match="SECRET_KEY is not set"):
+        settings.secret  # noqa: B018
+
+
+def test_the_example_file_names_every_setting_and_no_other():
+    text = (ROOT / ".env.example").read_text()
+    names = {
+        line.lstrip("# ").partition("=")[0]
+        for line in text.splitlines()
+        if line.lstrip("# ").startswith(PREFIX)
+    }
+
+    assert {name.removeprefix(PREFIX).lower() for name in names if not name.endswith("_FILE")} == set(
+        Settings.model_fields
+    )
+
+
+def test_the_example_file_changes_nothing(tmp_path):
+    assert not {name for name in dotenv_values(ROOT / ".env.example") if name.startswith(PREFIX)}
