@@ -6,16 +6,21 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-
            --custom-compile-command "make lock" pyproject.toml --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check lint types format lock clean
+.PHONY: help install serve test test-browser check lint types format lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: .venv/runs ## Install into .venv what the service needs to run
 
 serve: .venv/runs ## Run the service on http://127.0.0.1:8000, with its documentation at /docs
 	@$(BIN)/goodword serve
 
 test: .venv/tests ## Run the tests, on SQLite and on a PostgreSQL that they bring
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-browser: .venv/tests ## Run the tests that need a browser: Debian's chromium
+	@$(BIN)/python -m pytest --override-ini addopts=-q tests/browser
 
 check: lint types test ## All that must hold before a change lands
 
