@@ -20,7 +20,7 @@ test: .venv/tests ## Run the tests, on SQLite and on a PostgreSQL that they brin
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 test-browser: .venv/tests ## Run the tests that need a browser: Debian's chromium
-	@$(BIN)/python -m pytest --override-ini addopts=-q tests/browser
+	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/browser
 
 check: lint types test ## All that must hold before a change lands
 

@@ -1,9 +1,19 @@
-"""Run the service inside the test process."""
+"""The service inside the test process, and a client for it that holds every answer against OpenAPI."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any
 
 from fastapi import FastAPI
+from httpx2 import ASGITransport, AsyncClient, Response
+from pydantic import SecretStr
+
+from goodword.app import create_app
+from goodword.settings import Settings
+
+SECRET = "a secret that only the tests know, long enough"
 
 
 @asynccontextmanager
@@ -11,3 +21,41 @@ async def running(app: FastAPI) -> AsyncIterator[FastAPI]:
     """The app between its start and its end."""
     async with app.router.lifespan_context(app):
         yield app
+
+
+def settings_for(url: str, **values: Any) -> Settings:
+    values = {"password_hash": "fast_for_tests", "secret_key": SecretStr(SECRET), **values}
+    return Settings(database_url=SecretStr(url), **values)
+
+
+def client_of(app: FastAPI, *, peer: str = "127.0.0.1") -> AsyncClient:
+    """A client in this process, which checks every answer against what OpenAPI says of the operation."""
+    transport = ASGITransport(app, raise_app_exceptions=False, client=(peer, 54321))
+    hooks = {"response": [check_documented]}
+    return AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", event_hooks=hooks)
+
+
+@cache
+def operations() -> list[tuple[str, re.Pattern[str], dict[str, Any]]]:
+    """Every operation with its method and paths, as OpenAPI has it; no setting changes that document."""
+    paths = create_app(settings_for("sqlite+aiosqlite:///none")).openapi()["paths"]
+    return [
+        (method.upper(), re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), operation)
+        for path, methods in sorted(paths.items(), key=lambda item: item[0].count("{"))
+        for method, operation in methods.items()
+    ]
+
+
+async def check_documented(response: Response) -> None:
+    await response.aread()
+    asked, path = response.request.method, response.request.url.path
+    found = (known for method, pattern, known in operations() if method == asked and pattern.fullmatch(path))
+    operation = next(found, None)
+    if operation is None:
+        return
+    answer = operation["responses"].get(str(response.status_code))
+    assert answer is not None, f"{response.status_code} is not documented: {response.text}"
+    if response.headers.get("content-type") == "application/problem+json":
+        code = response.json()["code"]
+        examples = answer.get("content", {}).get("application/problem+json", {}).get("examples", {})
+        assert code in examples, f"{code} is not documented for {operation['operationId']}"

@@ -4,27 +4,24 @@ A test that asks for `api` (or for a person) runs twice: on SQLite and on Postgr
 schema, with real commits; rows are deleted between tests. Every answer is held against the OpenAPI document.
 """
 
-import re
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from httpx2 import ASGITransport, AsyncClient, Response
-from pydantic import SecretStr
+from httpx2 import AsyncClient
 from sqlalchemy import text
 
-from asgi import running
+from asgi import client_of, running, settings_for
 from goodword import migrations
+from goodword.admin import service as administration
 from goodword.app import create_app
-from goodword.settings import Settings
 from people import Person, join
+from post import Post
 from servers import Valkey, postgres, valkey
 
-SECRET = "a secret that only the tests know, long enough"
 KEPT_TABLES = {"alembic_version", "signing_keys"}
 
 
@@ -76,19 +73,17 @@ async def database_url(
     return url
 
 
-def settings_for(url: str, **values: Any) -> Settings:
-    values = {"password_hash": "fast_for_tests", "secret_key": SecretStr(SECRET), **values}
-    return Settings(database_url=SecretStr(url), **values)
-
-
 @pytest.fixture(scope="session")
 def clock() -> Clock:
     return Clock()
 
 
 @pytest.fixture(scope="session")
-async def shared_app(database_url: str, clock: Clock) -> AsyncIterator[FastAPI]:
-    async with running(create_app(settings_for(database_url), clock=clock)) as app:
+async def shared_app(
+    database_url: str, clock: Clock, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[FastAPI]:
+    settings = settings_for(database_url, data_dir=tmp_path_factory.mktemp("data"))
+    async with running(create_app(settings, clock=clock)) as app:
         yield app
 
 
@@ -115,41 +110,6 @@ async def api(app: FastAPI) -> AsyncIterator[AsyncClient]:
         yield client
 
 
-def client_of(app: FastAPI) -> AsyncClient:
-    """A client in this process, which checks every answer against what OpenAPI says of the operation."""
-    transport = ASGITransport(app, raise_app_exceptions=False)
-    hooks = {"response": [documented(app)]}
-    return AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", event_hooks=hooks)
-
-
-def documented(app: FastAPI) -> Callable[[Response], Awaitable[None]]:
-    operations = {
-        (method.upper(), re.compile(re.sub(r"\{\w+\}", "[^/]+", path))): operation
-        for path, methods in sorted(app.openapi()["paths"].items(), key=lambda item: item[0].count("{"))
-        for method, operation in methods.items()
-    }
-
-    async def check(response: Response) -> None:
-        await response.aread()
-        path = response.request.url.path
-        found = (
-            operation
-            for (method, pattern), operation in operations.items()
-            if method == response.request.method and pattern.fullmatch(path)
-        )
-        operation = next(found, None)
-        if operation is None:
-            return
-        answer = operation["responses"].get(str(response.status_code))
-        assert answer is not None, f"{response.status_code} is not documented: {response.text}"
-        content = answer.get("content", {}).get("application/problem+json")
-        if response.headers.get("content-type") == "application/problem+json":
-            code = response.json()["code"]
-            assert code in content["examples"], f"{code} is not documented for {operation['operationId']}"
-
-    return check
-
-
 @pytest.fixture
 def rows(app: FastAPI) -> Callable[..., Awaitable[list[Any]]]:
     """What stands in the database, for what no answer shows."""
@@ -158,6 +118,14 @@ def rows(app: FastAPI) -> Callable[..., Awaitable[list[Any]]]:
         return [tuple(row) for row in await app.state.database.rows(text(sql), **values)]
 
     return read
+
+
+@pytest.fixture
+def post(app: FastAPI) -> Iterator[Post]:
+    """Does the jobs that are due, and hands out the letters that were written since it was last asked."""
+    found = Post(app)
+    yield found
+    found.clear()
 
 
 @pytest.fixture
@@ -175,6 +143,17 @@ async def mallory(api: AsyncClient) -> Person:
     return await join(api, "mallory")
 
 
+@pytest.fixture
+async def rita(app: FastAPI, api: AsyncClient) -> Person:
+    """Rita administers."""
+    person = await join(api, "rita")
+    async with app.state.database.sessions.begin() as session:
+        user_id = await administration.id_of(session, person.email)
+        await administration.promote(session, user_id, now=app.state.clock())
+    await person.sign_in()
+    return person
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """How many tests ran on which database."""
     passed = terminalreporter.stats.get("passed", [])
@@ -183,6 +162,3 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         for report in passed
     )
     terminalreporter.write_line(", ".join(f"{count} on {kind}" for kind, count in sorted(kinds.items())))
-
-
-ROOT = Path(__file__).parent.parent

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
+ROOT = Path(__file__).parent.parent
 GOODWORD = Path(sys.executable).with_name("goodword")
 START_SECONDS = 30
 

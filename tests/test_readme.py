@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
-from serving import serving
+from serving import ROOT, serving
 
 README = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"```(sh|json)\n(.*?)```", re.DOTALL)

@@ -5,8 +5,8 @@ import stat
 import pytest
 from dotenv import dotenv_values
 
-from conftest import ROOT
 from goodword.settings import PREFIX, SECRETS, Settings, SettingsError, load, with_own_secret
+from serving import ROOT
 
 SECRET = "k4Jt-9vQ2mZx7Lp0RbWc5NfHs8GdYa1E"
 
@@ -55,7 +55,13 @@ def test_a_secret_can_stand_in_a_file(tmp_path, name):
     value = {"database_url": "sqlite+aiosqlite:///x.db", "redis_url": "redis://x"}.get(name, SECRET)
     (tmp_path / "secret").write_text(value + "\n")
 
-    settings = load_from(tmp_path, **{f"{name.upper()}_FILE": str(tmp_path / "secret")})
+    beside = {  # what makes no sense without them
+        "google_client_secret": {"GOOGLE_CLIENT_ID": "x"},
+        "github_client_secret": {"GITHUB_CLIENT_ID": "x"},
+        "oidc_client_secret": {"OIDC_CLIENT_ID": "x", "OIDC_ISSUER": "https://id.example"},
+    }.get(name, {})
+
+    settings = load_from(tmp_path, **{f"{name.upper()}_FILE": str(tmp_path / "secret")}, **beside)
 
     assert getattr(settings, name).get_secret_value() == value
 
@@ -76,6 +82,10 @@ def test_a_secret_and_its_file_are_one_too_many(tmp_path):
         ({"SECRET_KEY": "short"}, "SECRET_KEY"),
         ({"DATABASE_URL": "mysql://root@localhost/x"}, "DATABASE_URL"),
         ({"REDIS_URL": "http://localhost"}, "REDIS_URL"),
+        ({"TRUSTED_PROXIES": "10.0.0.0/8, everyone"}, "TRUSTED_PROXIES"),
+        ({"GOOGLE_CLIENT_ID": "x"}, "GOOGLE_CLIENT_SECRET is missing"),
+        ({"GITHUB_CLIENT_SECRET": "x"}, "GITHUB_CLIENT_ID is missing"),
+        ({"OIDC_CLIENT_ID": "x", "OIDC_CLIENT_SECRET": "x"}, "OIDC_ISSUER is missing"),
         ({"PUBLIC_URL": "goodword.example"}, "PUBLIC_URL"),
         ({"PUBLIC_URL": "https://a.example/?x=1"}, "PUBLIC_URL"),
         ({"PASSWORD_MIN_LENGTH": "4"}, "PASSWORD_MIN_LENGTH"),

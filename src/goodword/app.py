@@ -1,33 +1,66 @@
 """The composition root: read it and you know the parts."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 
 from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from goodword import __version__, errors, health, migrations
-from goodword.account import api as account
+from goodword.account import api as account, credentials_api, letters, recovery_api
+from goodword.admin import api as admin
 from goodword.cache import Cache
 from goodword.codes import api as codes
 from goodword.crypto import WrongSecret, subkey
 from goodword.db import Database
 from goodword.docs import openapi, pages
 from goodword.http import Edge, utc_now
-from goodword.oauth import api as oauth
+from goodword.jobs.worker import Context, Handler, Worker
+from goodword.mail import notices
+from goodword.oauth import api as oauth, apps, clients, discovery, errors as oauth_errors, scopes
+from goodword.oauth.tokens import ServerTokens
+from goodword.pages import authorize, rendering, sign_in
 from goodword.paging import Cursors
 from goodword.referrals import api as referrals
 from goodword.sessions import api as sessions, keys
+from goodword.sessions.browser import Cookies
+from goodword.sessions.failures import Failures
 from goodword.sessions.tokens import AccessTokens, RefreshTokens
 from goodword.settings import Settings, SettingsError, load, with_own_secret
 from goodword.signup import api as signup
+from goodword.social import api as social
+from goodword.social.clients import Clients as SocialClients
+from goodword.social.providers import Provider, configured
 from goodword.telemetry import set_up_logs
+from goodword.users.models import Purpose
 from goodword.users.passwords import Passwords
 
+SIGNING_KEYS = "signing keys"
 
-def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> FastAPI:
+
+HANDLERS: Mapping[str, Handler] = {
+    Purpose.VERIFY_EMAIL: letters.verify_email,
+    Purpose.RESET_PASSWORD: letters.reset_password,
+    Purpose.CHANGE_EMAIL: letters.change_email,
+    notices.KIND: letters.notice,
+}
+"""What is done with the jobs of each kind."""
+
+
+def create_app(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    work: bool = False,
+    providers: Sequence[Provider] | None = None,
+) -> FastAPI:
     """The service, ready to be served; it connects to nothing before its lifespan begins.
 
+    With `work` it does the jobs as well, which otherwise wait for `goodword worker`. People sign in with the
+    `providers`: those of the settings, unless others are given.
     Raises `SettingsError` when there is no secret key, and at its start when the schema is not current or
     the secret is not the one that the database was made with.
     """
@@ -38,33 +71,59 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
         lifespan=_lifespan,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # it would send people to whatever the Host header says
         openapi_url="/openapi.json" if settings.docs_shown else None,
         generate_unique_id_function=lambda route: route.name,
     )
     state = app.state
     state.settings = settings
     state.clock = clock
+    state.work = work
+    state.token_secret = subkey(secret, letters.TOKENS)
     state.code_secret = subkey(secret, "referral code strings")
     state.idempotency_secret = subkey(secret, "idempotency fingerprints")
     state.cursors = Cursors(subkey(secret, "cursors"))
+    https = settings.public_url.startswith("https://")
+    state.cookies = Cookies(subkey(secret, "page cookies"), https=https)
+    state.failures = Failures(subkey(secret, "sign-in failures"), counted=settings.rate_limits == "on")
+    state.social = SocialClients(
+        configured(settings) if providers is None else providers,
+        key=subkey(secret, "sign-ins under way"),
+        public_url=settings.public_url,
+    )
     state.refresh_tokens = RefreshTokens(subkey(secret, "refresh tokens"))
+    state.oauth_key = subkey(secret, clients.PURPOSE)
+    for_docs = clients.documentation(settings.public_url) if settings.docs_shown else None
+    state.oauth_clients = clients.Clients(state.oauth_key, built_in=for_docs)
 
-    app.add_middleware(Edge, https=settings.public_url.startswith("https://"))
+    app.add_middleware(Edge, https=https)
+    if settings.trusted_proxies:
+        # Outermost: all that counts by address must see the client's. Without trust, these headers are noise.
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     errors.install(app)
-    app.add_exception_handler(oauth.OAuthError, oauth.answer_error)
+    app.add_exception_handler(oauth_errors.OAuthError, oauth_errors.answer)
     for router in (
         signup.router,
         sessions.router,
         oauth.router,
+        social.router,
+        apps.router,
+        discovery.router,
+        authorize.router,
+        sign_in.router,
+        rendering.router,
         codes.mine,
         codes.anyones,
         referrals.router,
         account.router,
+        credentials_api.router,
+        recovery_api.router,
         health.router,
     ):
         app.include_router(router)
+    admin.install(app)
     if settings.docs_shown:
-        openapi.install(app)
+        openapi.install(app, scopes=scopes.SCOPES)
         pages.install(app)
     return app
 
@@ -74,34 +133,57 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state = app.state
     settings: Settings = state.settings
     state.database = Database(settings.database)
+    state.worker = Worker(Context(state.database, settings, state.clock), HANDLERS)
     state.cache = Cache(settings.redis_url.get_secret_value() if settings.redis_url else None)
     state.passwords = Passwords(cost=settings.password_hash, min_length=settings.password_min_length)
     try:
         if not await migrations.is_current(state.database):
             raise SettingsError(migrations.NOT_CURRENT)
-        signing = await open_keys(state.database, settings.secret)
+        state.keys = await open_keys(state.database, settings.secret, state.clock)
         state.access_tokens = AccessTokens(
-            signing, issuer=settings.public_url, lifetime=settings.access_token_lifetime
+            state.keys, issuer=settings.public_url, lifetime=settings.access_token_lifetime
         )
-        yield
+        state.server_tokens = ServerTokens(
+            state.keys, issuer=settings.public_url, lifetime=settings.access_token_lifetime
+        )
+        watching = asyncio.create_task(state.keys.watch())
+        async with state.worker.running() if state.work else nullcontext():
+            yield
+        watching.cancel()
     finally:
         state.passwords.close()
         await state.cache.close()
         await state.database.close()
 
 
-async def open_keys(database: Database, secret: bytes) -> keys.SigningKeys:
+async def open_keys(
+    database: Database, secret: bytes, clock: Callable[[], datetime] = utc_now
+) -> keys.SigningKeys:
     """The signing keys of this database. Raises `SettingsError` when it was made with another secret."""
+    found = keys.SigningKeys(database, subkey(secret, SIGNING_KEYS), clock)
     try:
-        return await keys.load(database, subkey(secret, "signing keys"), utc_now())
+        await found.load()
     except WrongSecret:
         raise SettingsError(
             "GOODWORD_SECRET_KEY is not the secret that this database was made with."
         ) from None
+    return found
 
 
 def from_environment() -> FastAPI:
     """The service as `goodword serve` starts it, in each of its processes."""
     settings = with_own_secret(load())
     set_up_logs(settings.log_format)
-    return create_app(settings)
+    return create_app(settings, work=settings.embedded)
+
+
+async def work(settings: Settings) -> None:
+    """Do jobs until SIGTERM or SIGINT comes, and then finish the one in hand."""
+    database = Database(settings.database)
+    worker = Worker(Context(database, settings, utc_now), HANDLERS)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, worker.stop)
+    try:
+        await worker.run()
+    finally:
+        await database.close()

@@ -7,6 +7,8 @@ import typer
 from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 
+from goodword.admin import cli as administration
+from goodword.oauth import cli as oauth
 from goodword.settings import NOT_BUILT, PREFIX, Settings, SettingsError, load, with_own_secret
 
 app = typer.Typer(
@@ -75,6 +77,21 @@ async def _prepare(settings: Settings, *, migrate: bool) -> None:
 
 
 @app.command()
+def worker() -> None:
+    """Send letters and do whatever else waits to be done, until it is told to end. Several may run."""
+    from goodword.app import work
+    from goodword.telemetry import set_up_logs
+
+    settings = _load()
+    try:
+        asyncio.run(_prepare(settings, migrate=settings.embedded))
+        set_up_logs(settings.log_format)
+        asyncio.run(work(settings))
+    except (SettingsError, OSError, DBAPIError) as error:
+        raise _refusal(error) from None
+
+
+@app.command()
 def migrate() -> None:
     """Bring the schema of the database up to date. Safe to run from several places at once."""
     from goodword import migrations
@@ -101,3 +118,39 @@ def config() -> None:
         given = name in settings.model_fields_set
         note = "  # has no effect yet: its part is not built" if given and name in NOT_BUILT else ""
         typer.echo(f"{PREFIX}{name.upper()}={shown}{note}")
+
+
+keys = typer.Typer(help="The keys that access tokens are signed with.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+app.add_typer(administration.admin, name="admin")
+app.add_typer(administration.users, name="users")
+app.add_typer(oauth.app, name="oauth-client")
+
+
+@keys.command("rotate")
+def rotate_keys(
+    now: Annotated[bool, typer.Option("--now", help="Old tokens end at once: a key was stolen.")] = False,
+) -> None:
+    """Sign with a new key. Running processes follow within seconds; tokens of the old one live on, or not."""
+    settings = _load()
+    try:
+        asyncio.run(_rotate(settings, at_once=now))
+    except (SettingsError, OSError, DBAPIError) as error:
+        raise _refusal(error) from None
+    typer.echo("A new key signs from now on." + (" All older access tokens have ended." if now else ""))
+
+
+async def _rotate(settings: Settings, *, at_once: bool) -> None:
+    from goodword.app import SIGNING_KEYS, open_keys
+    from goodword.crypto import subkey
+    from goodword.db import Database
+    from goodword.http import utc_now
+    from goodword.sessions.keys import rotate
+
+    database = Database(settings.database)
+    try:
+        await open_keys(database, settings.secret)  # refuses a secret that could not open the new key
+        async with database.sessions.begin() as session:
+            await rotate(session, subkey(settings.secret, SIGNING_KEYS), at_once=at_once, now=utc_now())
+    finally:
+        await database.close()

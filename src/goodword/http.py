@@ -5,14 +5,14 @@ import math
 import time
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from email.message import Message
 from typing import Annotated, Any
 
 import structlog
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message as ASGIMessage, Receive, Scope, Send
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
 from goodword.errors import (
@@ -25,6 +25,7 @@ from goodword.errors import (
 )
 
 MAX_BODY = 64 * 1024
+UTF_8 = {"charset=utf-8", 'charset="utf-8"', "charset=utf8", 'charset="utf8"'}
 
 log = structlog.get_logger("goodword.request")
 
@@ -72,19 +73,19 @@ class Edge:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         status = 0
-        received = 0
+        declared, received = _declared_length(scope), 0
 
-        async def limited_receive() -> ASGIMessage:
+        async def limited_receive() -> Message:
             nonlocal received
-            if not received and _declared_length(scope) > MAX_BODY:
+            if declared > MAX_BODY:
                 raise BodyTooLarge
             message = await receive()
-            received += len(message.get("body", b"")) or 1
-            if received > MAX_BODY + 1:
+            received += len(message.get("body", b""))
+            if received > MAX_BODY:
                 raise BodyTooLarge
             return message
 
-        async def dressed_send(message: ASGIMessage) -> None:
+        async def dressed_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -96,6 +97,8 @@ class Edge:
 
         try:
             await self.app(scope, limited_receive, dressed_send)
+        except ClientDisconnect:
+            status = 499  # as nginx logs it: nobody is left to answer
         except Exception:
             log.exception("request failed", route=_route(scope))
             if status:
@@ -114,7 +117,7 @@ class Edge:
 def _declared_length(scope: Scope) -> int:
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
-            return int(value)
+            return int(value[:20])  # longer ones are too long anyway, and int() refuses the very longest
     return 0
 
 
@@ -129,6 +132,7 @@ class JsonRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         takes_body = self.body_field is not None
+        needs_body = self.body_field is not None and self.body_field.field_info.is_required()
         singles = {parameter.alias for parameter in self.dependant.query_params}
 
         async def strict(request: Request) -> Response:
@@ -138,8 +142,8 @@ class JsonRoute(APIRoute):
                 raise ValidationFailed(
                     [{"field": f"query.{name}", "code": "repeated", "message": message} for name in repeated]
                 )
-            if takes_body:
-                _check_content_type(request.headers.get("content-type"))
+            if takes_body and (needs_body or _has_body(request.headers)):
+                _check_content_type(request.headers)
                 request = _Parsed(request.scope, request.receive)
                 request.document = parse_json(await request.body())
             return await handle(request)
@@ -156,11 +160,17 @@ class _Parsed(Request):
         return self.document
 
 
-def _check_content_type(value: str | None) -> None:
-    message = Message()
-    message["content-type"] = value or ""
-    charset = message.get_content_charset("utf-8")
-    if not value or message.get_content_type() != "application/json" or charset not in ("utf-8", "utf8"):
+def _has_body(headers: Headers) -> bool:
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+
+
+def _check_content_type(headers: Headers) -> None:
+    given = headers.getlist("content-type")
+    if len(given) != 1 or headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType
+    kind, *parameters = (part.strip().lower() for part in given[0].split(";"))
+    charsets = {parameter for parameter in parameters if parameter.startswith("charset")}
+    if kind != "application/json" or charsets - UTF_8:
         raise UnsupportedMediaType
 
 

@@ -162,8 +162,9 @@ def get_once(
         ),
     ] = None,
 ) -> Once:
-    if idempotency_key is not None and not re.fullmatch(r"[\x21-\x7e]{1,255}", idempotency_key):
-        message = "A key has 1 to 255 visible ASCII characters."
+    given = request.headers.getlist("idempotency-key")
+    if len(given) > 1 or not all(re.fullmatch(r"[\x21-\x7e]{1,255}", key) for key in given):
+        message = "Give one key, of 1 to 255 visible ASCII characters."
         raise ValidationFailed(
             [{"field": "header.Idempotency-Key", "code": "key_invalid", "message": message}]
         )

@@ -15,6 +15,7 @@ from goodword.errors import BadRequest
 from goodword.schemas import Decimal
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+POSITION_BYTES = 24
 MAC_BYTES = 16
 
 
@@ -29,8 +30,7 @@ Row = TypeVar("Row", bound=Placed)
 
 Limit = Annotated[Decimal, Query(ge=1, le=100, description="How many items to answer at most.")]
 Cursor = Annotated[
-    str | None,
-    Query(max_length=200, description="`next_cursor` of the page before; none for the first page."),
+    str | None, Query(description="`next_cursor` of the page before; none for the first page.")
 ]
 
 
@@ -55,8 +55,8 @@ class Cursors:
         self._key = key
 
     def write(self, position: Position, *, of: str) -> str:
-        body = ((position.created_at - EPOCH) // timedelta(microseconds=1)).to_bytes(8) + position.id.bytes
-        return base64.urlsafe_b64encode(body + self._mac(body, of)).decode().rstrip("=")
+        microseconds = (position.created_at - EPOCH) // timedelta(microseconds=1)
+        return self._sealed(microseconds.to_bytes(8) + position.id.bytes, of)
 
     def read(self, cursor: str | None, *, of: str) -> Position | None:
         """Raises `CursorInvalid` for one that was cut, edited, or made for another list."""
@@ -66,8 +66,9 @@ class Cursors:
             raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             raise CursorInvalid from None
-        body, tag = raw[:24], raw[24:]
-        if len(body) != 24 or not hmac.compare_digest(tag, self._mac(body, of)):
+        body = raw[:POSITION_BYTES]
+        # The text is compared, not its bytes: several texts of Base64 stand for the same bytes.
+        if not hmac.compare_digest(cursor, self._sealed(body, of)):
             raise CursorInvalid
         return Position(EPOCH + timedelta(microseconds=int.from_bytes(body[:8])), uuid.UUID(bytes=body[8:]))
 
@@ -78,5 +79,6 @@ class Cursors:
         last = rows[limit - 1]
         return rows[:limit], self.write(Position(last.created_at, last.id), of=of)
 
-    def _mac(self, body: bytes, of: str) -> bytes:
-        return mac(self._key, body, of.encode())[:MAC_BYTES]
+    def _sealed(self, body: bytes, of: str) -> str:
+        tag = mac(self._key, body, of.encode())[:MAC_BYTES]
+        return base64.urlsafe_b64encode(body + tag).decode().rstrip("=")

@@ -10,23 +10,40 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    Field,
     PlainSerializer,
     WithJsonSchema,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
 BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})  # controls, lone surrogates, line separators
+LONGEST = 1024
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
-def clean(text: str) -> str:
-    """The text in NFC. Refuses what no name or note needs and what hides or reorders other text."""
+def harmless(text: str) -> str:
+    """The text as it is. Refuses what nobody needs and what hides or reorders other text."""
     for character in text:
         if unicodedata.category(character) in FORBIDDEN_CATEGORIES or character in BIDI_CONTROLS:
             raise PydanticCustomError("text_forbidden_character", "Control characters are not allowed here.")
-    return unicodedata.normalize("NFC", text)
+    return text
+
+
+def clean(text: str) -> str:
+    """The text in NFC, without what `harmless` refuses."""
+    if len(text) > LONGEST:  # NFC takes time that grows with the square of a hostile text
+        raise PydanticKnownError("string_too_long", {"max_length": LONGEST})
+    return unicodedata.normalize("NFC", harmless(text))
+
+
+def _name(text: str) -> str:
+    if len(text) > 100:
+        raise PydanticKnownError("string_too_long", {"max_length": 100})
+    if not any(unicodedata.category(character)[0] in "LNPS" for character in text):
+        raise PydanticCustomError(
+            "text_blank", "There is nothing to see in this. Leave the field out instead."
+        )
+    return text
 
 
 def _instant(value: Any) -> Any:
@@ -49,6 +66,8 @@ def _decimal(value: Any) -> Any:
 
 
 Text = Annotated[str, AfterValidator(clean)]
+Password = Annotated[str, AfterValidator(harmless)]
+"""In the form that was typed: `users.passwords` sees to its length and its form."""
 Instant = Annotated[
     datetime,
     BeforeValidator(_instant),
@@ -58,7 +77,9 @@ Instant = Annotated[
 Decimal = Annotated[int, BeforeValidator(_decimal)]
 """A whole number in a query string, in plain digits: neither `1.0` nor `1_000`."""
 
-Name = Annotated[Text, Field(min_length=1, max_length=100)]
+Name = Annotated[
+    Text, AfterValidator(_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 100})
+]
 
 
 class Input(BaseModel):

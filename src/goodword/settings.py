@@ -1,5 +1,6 @@
 """The settings: one class, read from the environment and `.env` by `load`, never at import."""
 
+import ipaddress
 import os
 import secrets
 from collections.abc import Mapping
@@ -30,6 +31,15 @@ def _split(value: object) -> object:
     return tuple(part for part in value.replace(",", " ").split()) if isinstance(value, str) else value
 
 
+def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
+    for network in value:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            raise ValueError("must be addresses or networks, such as 10.0.0.0/8") from None
+    return value
+
+
 def _origin(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
@@ -40,6 +50,13 @@ def _origin(value: str) -> str:
 Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
 HttpUrl = Annotated[str, AfterValidator(_origin)]
 Switch = Literal["on", "off"]
+
+PROVIDERS = (
+    ("google_client_id", "google_client_secret"),
+    ("github_client_id", "github_client_secret"),
+    ("oidc_issuer", "oidc_client_id", "oidc_client_secret"),
+)
+"""What it takes for people to sign in with each: all of a line, or none."""
 
 
 class Settings(BaseModel):
@@ -55,7 +72,7 @@ class Settings(BaseModel):
 
     public_url: HttpUrl = "http://127.0.0.1:8000"
     allowed_hosts: Words = ()
-    trusted_proxies: Words = ()
+    trusted_proxies: Annotated[Words, AfterValidator(_networks)] = ()
     docs: Switch | None = None
     code_lookup: Literal["public", "authenticated", "off"] = "public"
     rate_limits: Switch = "on"
@@ -103,7 +120,16 @@ class Settings(BaseModel):
             found.append(f"{PREFIX}REDIS_URL must start with redis://, rediss:// or unix://")
         if self.secret_key and len(self.secret_key.get_secret_value()) < 32:
             found.append(f"{PREFIX}SECRET_KEY must have 32 characters or more")
+        for names in PROVIDERS:
+            missing = [name for name in names if not getattr(self, name)]
+            if 0 < len(missing) < len(names):
+                together = ", ".join(PREFIX + name.upper() for name in names)
+                found.append(f"{together} come together: {PREFIX}{missing[0].upper()} is missing")
+        if self.oidc_issuer and len(self.oidc_issuer) > 255:
+            found.append(f"{PREFIX}OIDC_ISSUER may have 255 characters at most")
         if self.environment == "production":
+            if self.oidc_issuer and not self.oidc_issuer.startswith("https://"):
+                found.append(f"{PREFIX}OIDC_ISSUER must be https:// in production")
             if self.password_hash == "fast_for_tests":  # noqa: S105  a cost
                 found.append(f"{PREFIX}PASSWORD_HASH=fast_for_tests is not for production")
             if self.rate_limits == "off":
@@ -139,8 +165,6 @@ class Settings(BaseModel):
 NOT_BUILT = frozenset(
     {
         "allowed_hosts",
-        "trusted_proxies",
-        "rate_limits",
         "smtp_url",
         "email_check",
         "hunter_api_key",
@@ -148,14 +172,6 @@ NOT_BUILT = frozenset(
         "enrichment",
         "clearbit_api_key",
         "clearbit_url",
-        "google_client_id",
-        "google_client_secret",
-        "github_client_id",
-        "github_client_secret",
-        "oidc_name",
-        "oidc_issuer",
-        "oidc_client_id",
-        "oidc_client_secret",
         "metrics_token",
     }
 )

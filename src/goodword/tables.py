@@ -3,8 +3,26 @@
 from goodword.codes.models import ReferralCode
 from goodword.db import Base
 from goodword.idempotency import IdempotencyKey
+from goodword.jobs.models import Job
+from goodword.oauth.models import OAuthClient, OAuthCode, OAuthGrant
 from goodword.referrals.models import Referral
-from goodword.sessions.models import SignIn, SigningKey
-from goodword.users.models import User
+from goodword.sessions.models import SignIn, SignInFailures, SigningKey
+from goodword.social.models import Identity
+from goodword.users.models import User, Verification
 
-__all__ = ["Base", "IdempotencyKey", "Referral", "ReferralCode", "SignIn", "SigningKey", "User"]
+__all__ = [
+    "Base",
+    "IdempotencyKey",
+    "Identity",
+    "Job",
+    "OAuthClient",
+    "OAuthCode",
+    "OAuthGrant",
+    "Referral",
+    "ReferralCode",
+    "SignIn",
+    "SignInFailures",
+    "SigningKey",
+    "User",
+    "Verification",
+]

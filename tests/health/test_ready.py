@@ -6,8 +6,7 @@ import signal
 import pytest
 from pydantic import SecretStr
 
-from asgi import running
-from conftest import client_of, settings_for
+from asgi import client_of, running, settings_for
 from goodword.app import create_app
 from servers import postgres, valkey
 

@@ -2,7 +2,10 @@
 
 from pydantic import ConfigDict, Field
 
-from goodword.schemas import Input, Name, Text
+from goodword.schemas import Input, Name, Output, Password, Text
+from goodword.users.addresses import Email
+
+TOKEN = "gwv_WmL0nXb3u6yQ1cJp8sTg5vRk2hDf7zAe4oNi9xUqMyE"  # noqa: S105  an example
 
 
 class ProfileUpdate(Input):
@@ -17,4 +20,56 @@ class ProfileUpdate(Input):
 class AccountDelete(Input):
     model_config = ConfigDict(json_schema_extra={"examples": [{"password": "seven lanterns on the hill"}]})
 
-    password: Text = Field(max_length=1024)
+    password: Password = Field(max_length=1024)
+
+
+class PasswordChange(Input):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "current_password": "seven lanterns on the hill",
+                    "new_password": "eight lanterns in the valley",
+                }
+            ]
+        }
+    )
+
+    current_password: Password = Field(max_length=1024)
+    new_password: Password = Field(description="8 to 256 characters, and not one that many people use.")
+
+
+class EmailChange(Input):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"email": "alice@example.org", "password": "seven lanterns on the hill"}]
+        }
+    )
+
+    email: Email
+    password: Password = Field(max_length=1024)
+
+
+class LetterRequest(Input):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"email": "alice@example.com"}]})
+
+    email: Email
+
+
+class Confirmation(Input):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"token": TOKEN}]})
+
+    token: Text = Field(max_length=1024, description="From the link in the letter, after `#token=`.")
+
+
+class PasswordReset(Input):
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"token": TOKEN, "password": "eight lanterns in the valley"}]}
+    )
+
+    token: Text = Field(max_length=1024, description="From the link in the letter, after `#token=`.")
+    password: Password = Field(description="8 to 256 characters, and not one that many people use.")
+
+
+class Accepted(Output):
+    detail: str = "If there is something to send, a letter is on its way."

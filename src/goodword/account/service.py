@@ -3,17 +3,21 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import and_, bindparam, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.codes import service as codes
 from goodword.db import Database
 from goodword.errors import Forbidden
-from goodword.idempotency import IdempotencyKey
+from goodword.idempotency import ANONYMOUS, IdempotencyKey
+from goodword.jobs import service as jobs
+from goodword.oauth import service as oauth
+from goodword.referrals.models import Referral
 from goodword.sessions import service as sessions
-from goodword.users import service as users
+from goodword.social import service as social
+from goodword.users import service as users, verifications
 from goodword.users.models import User, UserStatus
-from goodword.users.passwords import Passwords
+from goodword.users.passwords import Passwords, same_password
 
 
 class WrongPassword(Forbidden):
@@ -35,22 +39,32 @@ async def confirm_password(
 async def erase(session: AsyncSession, user: User, *, now: datetime) -> None:
     """Forget a person, who is locked: all at once, in one transaction.
 
-    Sessions end, codes stop working and lose their strings, stored answers and every personal column go.
+    Sessions end, codes stop working and lose their strings; stored answers, one-time tokens, letters still
+    to be sent and every personal column go.
     Referrals stay as a count without a name.
     """
     await sessions.end_all(session, user.id, why="erased", now=now)
+    await oauth.forget(session, user.id)
+    await social.forget(session, user.id)
+    await sessions.forget(session, user.id)
     await codes.retire_all(session, user, now=now)
-    await session.execute(delete(IdempotencyKey).where(IdempotencyKey.user_id == user.id))
+    # The answer to the sign-up of a friend says who brought them.
+    friends = select(Referral.referee_id).where(Referral.referrer_id == user.id)
+    names_them = and_(IdempotencyKey.caller == ANONYMOUS, IdempotencyKey.user_id.in_(friends))
+    await session.execute(delete(IdempotencyKey).where(or_(IdempotencyKey.user_id == user.id, names_them)))
+    assert user.email_key is not None, "it was not erased before"
+    await verifications.forget(session, user)
+    await jobs.forget(session, user.id, email_key=user.email_key)
     user.email = user.email_key = user.email_canonical = user.password_hash = None
     user.first_name = user.last_name = user.verified_at = None
-    user.status, user.erased_at = UserStatus.ERASED, now
+    user.status, user.erased_at, user.is_admin = UserStatus.ERASED, now, False
     await session.flush()
 
 
 async def locked(session: AsyncSession, user_id: uuid.UUID, *, password_hash: str) -> User:
     """The account, locked, if its password is still the one that was confirmed. Raises `WrongPassword`."""
     user = await users.lock(session, user_id)
-    if user.password_hash != password_hash:
+    if not same_password(user.password_hash, password_hash):
         raise WrongPassword
     return user
 

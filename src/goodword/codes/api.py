@@ -1,8 +1,9 @@
 """One's own referral codes, and looking up those of others."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Path, Query, Request, Response
 
 from goodword.codes import service, strings
 from goodword.codes.models import CodeStatus, ReferralCode
@@ -18,6 +19,7 @@ from goodword.codes.schemas import (
 )
 from goodword.db import Reader, Session
 from goodword.docs.openapi import problems
+from goodword.errors import TokenInvalid, Unauthorized
 from goodword.http import Clock, JsonRoute
 from goodword.idempotency import Answer, IdempotentWrite, KeyInUse, KeyReused
 from goodword.paging import Cursor, CursorInvalid, Limit
@@ -81,7 +83,7 @@ async def create_code(
             key=request.app.state.code_secret,
             now=now,
         )
-        answer = _read(request, code)
+        answer = _read(request, code, now)
         return Answer(answer, location=f"{mine.prefix}/{code.code}", user_id=owner.id)
 
     return await once.run(session, body, caller=str(caller.user_id), prepare=prepare, effect=effect)
@@ -98,6 +100,7 @@ async def list_codes(
     cursor: Cursor = None,
 ) -> CodeList:
     """All your codes but those that you deleted, newest first."""
+    now = clock()
     cursors, name = request.app.state.cursors, f"codes {caller.user_id} {status}"
     found = await service.page(
         reader,
@@ -105,16 +108,18 @@ async def list_codes(
         status=status,
         after=cursors.read(cursor, of=name),
         limit=limit,
-        now=clock(),
+        now=now,
     )
     rows, following = cursors.cut(found, limit, of=name)
-    return CodeList(items=[_read(request, code) for code in rows], next_cursor=following)
+    return CodeList(items=[_read(request, code, now) for code in rows], next_cursor=following)
 
 
 @mine.get("/{code}", summary="Look at a code of yours", responses=problems(service.CodeNotFound))
-async def read_code(code: Code, request: Request, caller: CodesReader, reader: Reader) -> CodeRead:
+async def read_code(
+    code: Code, request: Request, caller: CodesReader, reader: Reader, clock: Clock
+) -> CodeRead:
     """One of your codes, whatever its state."""
-    return _read(request, await service.get(reader, caller.user_id, code))
+    return _read(request, await service.get(reader, caller.user_id, code), clock())
 
 
 @mine.post(
@@ -123,25 +128,31 @@ async def read_code(code: Code, request: Request, caller: CodesReader, reader: R
     responses=problems(service.CodeNotFound, service.CodeInForce, service.CodeExpired, service.CodeRetired),
 )
 async def activate_code(
-    code: Code, body: CodeActivate, request: Request, caller: CodesWriter, session: Session, clock: Clock
+    code: Code,
+    request: Request,
+    caller: CodesWriter,
+    session: Session,
+    clock: Clock,
+    body: Annotated[CodeActivate, Body(default_factory=CodeActivate)],
 ) -> CodeRead:
     """Put a prepared code in force. A code that is active already stays so.
 
     With `replace: true` the code that is active now is retired for good in the same step.
     """
     owner = await users.lock(session, caller.user_id)
-    return _read(request, await service.activate(session, owner, code, replace=body.replace, now=clock()))
+    now = clock()
+    return _read(request, await service.activate(session, owner, code, replace=body.replace, now=now), now)
 
 
 @mine.patch("/{code}", summary="Hide or show a code", responses=problems(service.CodeNotFound))
 async def update_code(
-    code: Code, body: CodeUpdate, request: Request, caller: CodesWriter, session: Session
+    code: Code, body: CodeUpdate, request: Request, caller: CodesWriter, session: Session, clock: Clock
 ) -> CodeRead:
     """Choose whether the code is found by your e-mail address. Whoever has its string can use it either way."""
     owner = await users.lock(session, caller.user_id)
     found = await service.get(session, owner.id, code, lock=True)
     found.discoverable = body.discoverable
-    return _read(request, found)
+    return _read(request, found, clock())
 
 
 @mine.delete("/{code}", summary="Delete a code", status_code=204, responses=problems(service.CodeNotFound))
@@ -155,7 +166,9 @@ async def delete_code(code: Code, caller: CodesWriter, session: Session, clock: 
 
 
 @anyones.get(
-    "/by-email", summary="Find a code by the referrer's address", responses=problems(service.CodeNotFound)
+    "/by-email",
+    summary="Find a code by the referrer's address",
+    responses=problems(service.CodeNotFound, Unauthorized, TokenInvalid),
 )
 async def find_code_by_email(
     request: Request,
@@ -193,11 +206,11 @@ def _link(request: Request, code: str) -> str:
     return f"{request.app.state.settings.public_url}/r/{code}"
 
 
-def _read(request: Request, code: ReferralCode) -> CodeRead:
+def _read(request: Request, code: ReferralCode, now: datetime) -> CodeRead:
     shown: Any = code.code  # never None here: only an erased owner's codes have no string
     return CodeRead(
         code=shown,
-        status=code.status(request.app.state.clock()),
+        status=code.status(now),
         link=_link(request, shown),
         expires_at=code.expires_at,
         created_at=code.created_at,

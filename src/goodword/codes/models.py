@@ -25,6 +25,7 @@ class Retirement(StrEnum):
     EXPIRED = "expired"
     USED_UP = "used_up"
     ERASED = "erased"
+    REVOKED = "revoked"
 
 
 IN_FORCE = "activated_at IS NOT NULL AND retired_at IS NULL"

@@ -2,11 +2,13 @@
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from goodword.codes.models import CodeStatus
-from goodword.schemas import Input, Instant, Output, Text
+from goodword.schemas import Input, Instant, Output, harmless
 
+# Not in NFC, unlike other texts: it would make a K of the Kelvin sign, and other scripts are not folded.
+Wanted = Annotated[str, Field(max_length=64), AfterValidator(harmless)]
 Uses = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -24,9 +26,7 @@ class CodeCreate(Input):
 
     expires_at: Instant | None = Field(None, description="The instant from which it no longer works.")
     lifetime: int | None = Field(None, description="Or for how long it works, in seconds: 60 to 31,622,400.")
-    code: Text | None = Field(
-        None, max_length=64, description="A string of your own: 4–32 letters, digits, hyphens."
-    )
+    code: Wanted | None = Field(None, description="A string of your own: 4–32 letters, digits, hyphens.")
     active: bool = Field(True, description="False prepares the code for later: see `activate`.")
     max_uses: Uses | None = Field(None, description="How many friends can join with it; without, any number.")
     discoverable: bool = Field(True, description="Whether it is found by your e-mail address.")

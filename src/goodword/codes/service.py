@@ -1,7 +1,7 @@
 """Rules about referral codes: one in force for each owner, none without a term, no string twice."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -163,8 +163,11 @@ async def delete(session: AsyncSession, owner: User, code: str, *, now: datetime
 
 async def get(session: AsyncSession, owner_id: uuid.UUID, code: str, *, lock: bool = False) -> ReferralCode:
     """A code by its owner and string. Raises `CodeNotFound`; another's code is not found either."""
+    key = strings.fold(code)
+    if key is None:
+        raise CodeNotFound
     query = select(ReferralCode).where(
-        ReferralCode.owner_id == owner_id, ReferralCode.key == strings.fold(code), _NOT_DELETED
+        ReferralCode.owner_id == owner_id, ReferralCode.key == key, _NOT_DELETED
     )
     found = await session.scalar(query.with_for_update() if lock else query)
     if found is None:
@@ -191,11 +194,12 @@ async def page(
     return (await session.scalars(query.order_by(*(c.desc() for c in position)).limit(limit + 1))).all()
 
 
-async def redeem(session: AsyncSession, code: str, *, now: datetime) -> ReferralCode | None:
+async def redeem(session: AsyncSession, code: str, *, clock: Callable[[], datetime]) -> ReferralCode | None:
     """Use a code once for somebody who joins; None if it does not work, whatever the reason.
 
     The owner's row is locked before the code's, as everywhere, so that nobody waits in a circle. It is not
     locked for sharing: while friends kept coming, the owner would never get it, not even to delete the code.
+    What time it is counts after that wait.
     """
     key = strings.fold(code)
     owner = (
@@ -208,7 +212,7 @@ async def redeem(session: AsyncSession, code: str, *, now: datetime) -> Referral
         return None
     return await session.scalar(
         update(ReferralCode)
-        .where(ReferralCode.key == key, _usable(now))
+        .where(ReferralCode.key == key, _usable(clock()))
         .values(uses=ReferralCode.uses + 1)
         .returning(ReferralCode)
     )

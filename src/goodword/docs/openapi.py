@@ -1,5 +1,6 @@
 """The OpenAPI document: what FastAPI cannot know of an operation, its errors above all, is added here."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,6 +11,7 @@ from goodword.errors import (
     BodyTooLarge,
     DatabaseUnavailable,
     InsufficientScope,
+    NotFound,
     TokenInvalid,
     Unauthorized,
     Unprocessable,
@@ -26,8 +28,8 @@ of validity. Bob *finds it by her e-mail address* and registers with it. Alice *
 Bob. She deletes the code, and nobody can join with it any more.
 
 Every answer that is not 2xx is a problem document (RFC 9457, `application/problem+json`) with a stable `code`.
-Times are RFC 3339 in UTC. To call the protected operations from this page, sign in, press **Authorize** and
-paste the `access_token`.
+Times are RFC 3339 in UTC. To call the protected operations from the interactive page, press **Authorize**: either
+sign in by OAuth2 on our own page, or paste the `access_token` of *Sign in*, which can do all that you can.
 """
 
 TAGS = [
@@ -37,6 +39,9 @@ TAGS = [
     {"name": "Looking up a code", "description": "Find a friend's code, and see whether it works."},
     {"name": "Referrals", "description": "Whom you brought."},
     {"name": "Your account", "description": "See, change and delete what is stored about you."},
+    {"name": "Address and password", "description": "Prove, change and recover what you sign in with."},
+    {"name": "OAuth 2.0", "description": "For apps that people let in: tokens, and what is known of them."},
+    {"name": "Administration", "description": "For administrators; to everybody else nothing is there."},
     {"name": "Health", "description": "For those who run the service."},
 ]
 
@@ -79,18 +84,18 @@ def problems(*errors: type[AppError], location: str | None = None) -> dict[int |
     return responses
 
 
-def install(app: FastAPI) -> None:
-    """Serve the completed document at /openapi.json."""
+def install(app: FastAPI, *, scopes: Mapping[str, str]) -> None:
+    """Serve the completed document at /openapi.json. `scopes` are those that apps can be given."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _complete(app)
+            app.openapi_schema = _complete(app, scopes)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _complete(app: FastAPI) -> dict[str, Any]:
+def _complete(app: FastAPI, scopes: Mapping[str, str]) -> dict[str, Any]:
     document = get_openapi(
         title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=TAGS
     )
@@ -98,13 +103,27 @@ def _complete(app: FastAPI) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     schemas["Problem"] = PROBLEM
+    flow = {"authorizationUrl": "/oauth/authorize", "tokenUrl": "/oauth/token", "scopes": dict(scopes)}
+    document["components"]["securitySchemes"]["OAuth2"] = {
+        "type": "oauth2",
+        "description": "Sign in on our own page, as any app asks people to (RFC 6749 with PKCE).",
+        "flows": {"authorizationCode": flow},
+    }
     for path in document["paths"].values():
         for operation in path.values():
             _add_common_errors(operation)
+            _offer_flow(operation, scopes)
             for content in _contents(operation):
                 if "example" not in content and "examples" not in content:
                     content["example"] = _example(content["schema"], schemas)
     return document
+
+
+def _offer_flow(operation: dict[str, Any], scopes: Mapping[str, str]) -> None:
+    # What needs `account` is for our own sign-in alone, so no app can be given it.
+    for needed in [way["AccessToken"] for way in operation.get("security", ()) if "AccessToken" in way]:
+        if set(needed) <= set(scopes):
+            operation["security"].append({"OAuth2": needed})
 
 
 def _add_common_errors(operation: dict[str, Any]) -> None:
@@ -121,7 +140,9 @@ def _add_common_errors(operation: dict[str, Any]) -> None:
         for parameter in operation.get("parameters", ())
     ):
         common.append(ValidationFailed)
-    if operation.get("security"):
+    if "Administration" in operation["tags"]:
+        common.append(NotFound)
+    elif operation.get("security"):
         common += [Unauthorized, TokenInvalid, InsufficientScope]
     if "Health" not in operation["tags"]:
         common.append(DatabaseUnavailable)

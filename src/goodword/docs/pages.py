@@ -46,12 +46,16 @@ def install(app: FastAPI) -> None:
     assets = _assets()
     swagger = (_OURS / "swagger.html").read_bytes()
     redoc = (_OURS / "redoc.html").read_bytes()
+    redirect = (_OURS / "oauth2-redirect.html").read_bytes()
 
     async def show_swagger(_request: Request) -> Response:
         return HTMLResponse(swagger, headers={"Content-Security-Policy": _SWAGGER_POLICY})
 
     async def show_redoc(_request: Request) -> Response:
         return HTMLResponse(redoc, headers={"Content-Security-Policy": _REDOC_POLICY})
+
+    async def show_redirect(_request: Request) -> Response:
+        return HTMLResponse(redirect, headers={"Content-Security-Policy": _POLICY})
 
     async def send_asset(request: Request) -> Response:
         asset = assets.get(request.path_params["name"])
@@ -65,6 +69,7 @@ def install(app: FastAPI) -> None:
     # The pages name their assets and the specification by relative URLs: that covers any root_path.
     app.add_route("/docs", show_swagger, include_in_schema=False)
     app.add_route("/redoc", show_redoc, include_in_schema=False)
+    app.add_route("/docs/oauth2-redirect", show_redirect, include_in_schema=False)
     app.add_route("/docs/assets/{name}", send_asset, include_in_schema=False)
 
 
@@ -73,6 +78,7 @@ def _assets() -> dict[str, _Asset]:
     theirs = Path(str(distribution("fastapi-offline").locate_file(_THEIRS)))
     return {
         "favicon.svg": _read(_OURS / "favicon.svg"),
+        "oauth2-redirect.js": _read(_OURS / "oauth2-redirect.js"),
         "redoc.js": _read(_OURS / "redoc.js"),
         "swagger.js": _read(_OURS / "swagger.js"),
         "redoc.standalone.js": _read(theirs / "redoc.standalone.js"),

@@ -1,108 +1,306 @@
-"""The token endpoint of OAuth 2.0 (RFC 6749): here, refreshing."""
+"""The token, revocation, introspection and userinfo endpoints."""
 
-from collections import Counter
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
 
-from goodword.db import Session
+from goodword.db import Reader, Session
+from goodword.forms import FORM, FormInvalid, read_form
 from goodword.http import Clock
-from goodword.sessions import service
-from goodword.sessions.answers import token_answer
-from goodword.sessions.schemas import TokenRead
+from goodword.oauth import inspection, scopes, service
+from goodword.oauth.clients import Client
+from goodword.oauth.errors import InvalidClient, InvalidGrant, OAuthError, documented
+from goodword.oauth.schemas import Introspection, TokenAnswer, UserInfo
+from goodword.sessions import service as sessions, whence
+from goodword.sessions.current import OpenId
+from goodword.sessions.models import SignIn
+from goodword.users import service as users
 
-FORM = "application/x-www-form-urlencoded"
-
-router = APIRouter(prefix="/oauth", tags=["Sessions"])
-
-
-class OAuthError(Exception):
-    """An error in the form of RFC 6749 §5.2."""
-
-    def __init__(self, error: str, description: str, status: int = 400) -> None:
-        self.error, self.description, self.status = error, description, status
+router = APIRouter(prefix="/oauth", tags=["OAuth 2.0"])
 
 
-async def read_form(request: Request) -> dict[str, str]:
-    """The parameters of a form body, each once (RFC 6749 §3.2). Raises `OAuthError`."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
-        raise OAuthError("invalid_request", f"Send the parameters as {FORM}.")
+def form_docs(required: list[str], properties: dict[str, str], **examples: dict[str, str]) -> dict[str, Any]:
+    """The request body of an operation: FastAPI cannot know it, since it is read more strictly than forms."""
+    schema = {
+        "type": "object",
+        "required": required,
+        "properties": {name: {"type": "string", "description": about} for name, about in properties.items()},
+    }
+    shown = {name: {"value": value} for name, value in examples.items()}
+    return {"requestBody": {"required": True, "content": {FORM: {"schema": schema, "examples": shown}}}}
+
+
+CLIENT_FIELDS = {
+    "client_id": "Of an app; a confidential one may authenticate with HTTP Basic instead.",
+    "client_secret": "Of a confidential app that does not use HTTP Basic.",
+}
+TOKEN_FIELDS = {
+    "grant_type": "`authorization_code`, `refresh_token` or `client_credentials`.",
+    "code": "With `authorization_code`: what the app was sent.",
+    "redirect_uri": "With `authorization_code`: where it was sent, to the letter.",
+    "code_verifier": "With `authorization_code`: 43 to 128 characters, whose SHA-256 is the challenge.",
+    "refresh_token": "With `refresh_token`.",
+    "scope": "Less than was granted, or, with `client_credentials`, than the app is registered for.",
+    **CLIENT_FIELDS,
+}
+TOKEN_DOCS = form_docs(
+    ["grant_type"],
+    TOKEN_FIELDS,
+    refresh={"grant_type": "refresh_token", "refresh_token": "gwr_AZrd0c…"},
+    code={
+        "grant_type": "authorization_code",
+        "code": "gwa_3q2-7w…",
+        "redirect_uri": "https://app.example/callback",
+        "code_verifier": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+        "client_id": "gwc_5f0c1d2e3b4a596877869504",
+    },
+)
+
+
+async def parameters(request: Request) -> Mapping[str, str]:
     try:
-        pairs = parse_qsl(
-            (await request.body()).decode(), keep_blank_values=True, max_num_fields=32, errors="strict"
+        return await read_form(request)
+    except FormInvalid as error:
+        raise OAuthError("invalid_request", error.detail) from None
+
+
+async def identify(request: Request, form: Mapping[str, str]) -> Client:
+    state = request.app.state
+    # Never from the query: addresses are logged and kept (RFC 6749 §2.3.1).
+    found: Client = await state.oauth_clients.identify(
+        state.database, request.headers.get("authorization"), form
+    )
+    return found
+
+
+def needed(form: Mapping[str, str], name: str) -> str:
+    if name not in form:
+        raise OAuthError("invalid_request", f"{name} is missing.")
+    return form[name]
+
+
+@router.post(
+    "/token",
+    summary="Get tokens",
+    openapi_extra=TOKEN_DOCS,
+    responses=documented(
+        "`invalid_request`, `invalid_scope`, `unsupported_grant_type`, `unauthorized_client`, or "
+        "`invalid_grant`: the code or token is unknown, spent, expired, or of a session that has ended."
+    ),
+    response_model_exclude_none=True,
+)
+async def token(request: Request, session: Session, clock: Clock) -> TokenAnswer:
+    """Trade a refresh token, an authorization code or an app's credentials for tokens (RFC 6749 §3.2).
+
+    A refresh token is good once. Our own sessions send it alone, and for ten seconds the one before answers
+    with the pair in force, for an answer that was lost. An app says who it is, and has no such grace. An
+    older token was copied by somebody: it ends the session.
+    """
+    form = await parameters(request)
+    grant = needed(form, "grant_type")
+    if grant == "refresh_token" and not _is_app(request, form):
+        return await _refresh_own(request, session, clock, form)
+    if grant not in GRANTS:
+        raise OAuthError("unsupported_grant_type", f"Use one of {', '.join(GRANTS)}.")
+    client = await identify(request, form)
+    if grant not in client.grant_types:
+        raise OAuthError("unauthorized_client", f"This app is not registered for {grant}.")
+    return await GRANTS[grant](request, session, clock, form, client)
+
+
+def _is_app(request: Request, form: Mapping[str, str]) -> bool:
+    basic = request.headers.get("authorization", "").lower().startswith("basic ")
+    return basic or "client_id" in form or "client_secret" in form
+
+
+async def _refresh_own(
+    request: Request, session: Session, clock: Clock, form: Mapping[str, str]
+) -> TokenAnswer:
+    state = request.app.state
+    try:
+        sign_in = await sessions.refresh(
+            session, state.refresh_tokens, needed(form, "refresh_token"), now=clock()
         )
-    except ValueError:
-        raise OAuthError("invalid_request", "The form cannot be read.") from None
-    if any(count > 1 for count in Counter(name for name, _ in pairs).values()):
-        raise OAuthError("invalid_request", "A parameter is repeated.")
-    return dict(pairs)
+    except sessions.RefreshRefused:
+        raise InvalidGrant("The refresh token is not good, or no longer.") from None
+    return _answer(request, sign_in, sign_in.scope, clock, refreshable=True)
 
 
-async def answer_error(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, OAuthError)
-    return JSONResponse({"error": error.error, "error_description": error.description}, error.status)
+async def _exchange(
+    request: Request, session: Session, clock: Clock, form: Mapping[str, str], client: Client
+) -> TokenAnswer:
+    state = request.app.state
+    traded = await service.exchange(
+        session,
+        state.oauth_key,
+        client,
+        code=needed(form, "code"),
+        redirect_uri=needed(form, "redirect_uri"),
+        verifier=needed(form, "code_verifier"),
+        whence=whence.of(request),
+        access_lifetime=state.access_tokens.lifetime,
+        now=clock(),
+    )
+    scope = traded.sign_in.scope
+    found = _answer(request, traded.sign_in, scope, clock, refreshable=service.may_refresh(client, scope))
+    if "openid" not in scope.split():
+        return found
+    id_token = state.server_tokens.id_token(
+        subject=str(traded.sign_in.user_id),
+        client_id=client.client_id,
+        access_token=found.access_token,
+        auth_time=traded.signed_in_at,
+        nonce=traded.nonce,
+        now=clock(),
+    )
+    return found.model_copy(update={"id_token": id_token})
 
 
-TOKEN_DOCS: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            FORM: {
-                "schema": {
-                    "type": "object",
-                    "required": ["grant_type", "refresh_token"],
-                    "properties": {
-                        "grant_type": {"type": "string", "enum": ["refresh_token"]},
-                        "refresh_token": {"type": "string"},
-                    },
-                },
-                "example": {"grant_type": "refresh_token", "refresh_token": "gwr_AZrd0c…"},
-            }
-        },
-    },
-    "responses": {
-        "400": {
-            "description": "`invalid_request`, `unsupported_grant_type`, or `invalid_grant`: the token is unknown, "
-            "spent, expired, or of a session that has ended. Sign in again.",
-            "content": {
-                "application/json": {
-                    "schema": {
-                        "type": "object",
-                        "required": ["error"],
-                        "properties": {"error": {"type": "string"}, "error_description": {"type": "string"}},
-                    },
-                    "example": {
-                        "error": "invalid_grant",
-                        "error_description": "The refresh token is not good, or no longer.",
-                    },
-                }
-            },
-        }
-    },
+async def _refresh(
+    request: Request, session: Session, clock: Clock, form: Mapping[str, str], client: Client
+) -> TokenAnswer:
+    sign_in, scope = await service.refresh(
+        session,
+        request.app.state.refresh_tokens,
+        client,
+        token=needed(form, "refresh_token"),
+        scope=form.get("scope"),
+        now=clock(),
+    )
+    return _answer(request, sign_in, scope, clock, refreshable=True)
+
+
+async def _credentials(
+    request: Request, _session: Session, clock: Clock, form: Mapping[str, str], client: Client
+) -> TokenAnswer:
+    state = request.app.state
+    scope = service.client_scope(client, form.get("scope"))
+    access = state.server_tokens.for_client(client.client_id, scope, now=clock())
+    return TokenAnswer(access_token=access, expires_in=state.access_tokens.lifetime, scope=scope)
+
+
+GRANTS = {
+    "authorization_code": _exchange,
+    "refresh_token": _refresh,
+    "client_credentials": _credentials,
 }
 
 
-@router.post("/token", summary="Refresh", openapi_extra=TOKEN_DOCS)
-async def token(request: Request, session: Session, clock: Clock) -> TokenRead:
-    """Trade a refresh token for a new pair of tokens (RFC 6749 §6).
+def _answer(request: Request, sign_in: SignIn, scope: str, clock: Clock, *, refreshable: bool) -> TokenAnswer:
+    state = request.app.state
+    access = state.access_tokens.sign(
+        user_id=sign_in.user_id, session_id=sign_in.id, client=sign_in.client, scope=scope, now=clock()
+    )
+    return TokenAnswer(
+        access_token=access,
+        expires_in=state.access_tokens.lifetime,
+        scope=scope,
+        refresh_token=state.refresh_tokens.write(sign_in.id, sign_in.counter) if refreshable else None,
+    )
 
-    Each refresh token is good once. For ten seconds the one before answers with the pair in force, for an
-    answer that was lost; an older one was copied by somebody, and ends the session.
+
+ONE_TOKEN = form_docs(
+    ["token"],
+    {"token": "An access token or a refresh token.", "token_type_hint": "Not needed.", **CLIENT_FIELDS},
+    token={"token": "gwr_AZrd0c…", "client_id": "gwc_5f0c1d2e3b4a596877869504"},
+)
+
+
+@router.post(
+    "/revoke",
+    summary="Give a token back",
+    openapi_extra=ONE_TOKEN,
+    responses={
+        **documented("`invalid_request`, or `unsupported_token_type`: an app's own token just expires."),
+        200: {"description": "The token is not good, or no longer."},
+    },
+    response_class=Response,
+)
+async def revoke(request: Request, session: Session, clock: Clock) -> Response:
+    """End the session that an access token or a refresh token of the app belongs to (RFC 7009).
+
+    A token that is unknown, or of another app, is answered like one that was just revoked.
     """
-    form = await read_form(request)
-    if form.get("grant_type") != "refresh_token":
-        known = "grant_type" in form
-        raise OAuthError(
-            "unsupported_grant_type" if known else "invalid_request", "Use grant_type=refresh_token."
+    form = await parameters(request)
+    client = await identify(request, form)
+    shown = needed(form, "token")
+    state, now = request.app.state, clock()
+    if state.server_tokens.read_client(shown, now=now) is not None:
+        raise OAuthError("unsupported_token_type", "An app's own token cannot be revoked: it just expires.")
+    found = await inspection.find(
+        state.database, state.access_tokens, state.refresh_tokens, client, shown, now=now
+    )
+    if found is not None:
+        await sessions.end_one(session, found.session_id, why="revoked_by_app", now=now)
+    return Response()
+
+
+@router.post(
+    "/introspect",
+    summary="Ask about a token",
+    openapi_extra=ONE_TOKEN,
+    responses=documented("`invalid_request`."),
+    response_model_exclude_none=True,
+)
+async def introspect(request: Request, clock: Clock) -> Introspection:
+    """Whether a token of the app works now, and for what (RFC 7662). For confidential apps."""
+    form = await parameters(request)
+    client = await identify(request, form)
+    if client.is_public:
+        raise InvalidClient("Anybody can call themselves a public app.")
+    state, now = request.app.state, clock()
+    shown = needed(form, "token")
+    own = state.server_tokens.read_client(shown, now=now)
+    if own is not None and own.client_id == client.client_id:
+        return Introspection(
+            active=True,
+            scope=own.scope,
+            client_id=client.client_id,
+            sub=client.client_id,
+            iss=state.server_tokens.issuer,
+            token_type="Bearer",  # noqa: S106
+            iat=own.issued_at,
+            exp=own.expires_at,
         )
-    if not form.get("refresh_token"):
-        raise OAuthError("invalid_request", "refresh_token is missing.")
-    try:
-        signed_in = await service.refresh(
-            session, request.app.state.refresh_tokens, form["refresh_token"], now=clock()
-        )
-    except service.RefreshRefused:
-        raise OAuthError("invalid_grant", "The refresh token is not good, or no longer.") from None
-    return token_answer(request, signed_in)
+    found = await inspection.find(
+        state.database, state.access_tokens, state.refresh_tokens, client, shown, now=now
+    )
+    if found is None or not found.is_good:
+        return Introspection(active=False)
+    return Introspection(
+        active=True,
+        scope=scopes.text(found.scopes),
+        client_id=client.client_id,
+        sub=str(found.user_id),
+        iss=state.server_tokens.issuer,
+        token_type=found.kind,
+        iat=found.issued_at,
+        exp=found.expires_at,
+    )
+
+
+USERINFO: dict[str, Any] = {"summary": "Who signed in", "response_model_exclude_none": True}
+
+
+@router.get("/userinfo", **USERINFO)
+async def read_userinfo(caller: OpenId, reader: Reader) -> UserInfo:
+    """What the scopes of the token show of the person (OpenID Connect Core §5.3)."""
+    user = await users.get(reader, caller.user_id)
+    found: dict[str, Any] = {"sub": str(user.id)}
+    if "profile" in caller.scopes:
+        names = [name for name in (user.first_name, user.last_name) if name]
+        found |= {
+            "name": " ".join(names) or None,
+            "given_name": user.first_name,
+            "family_name": user.last_name,
+        }
+    if "email" in caller.scopes:
+        found |= {"email": user.email, "email_verified": user.verified_at is not None}
+    return UserInfo(**found)
+
+
+@router.post("/userinfo", **USERINFO)
+async def post_userinfo(caller: OpenId, reader: Reader) -> UserInfo:
+    """The same, for clients that ask by POST. The token stands in the header here too."""
+    return await read_userinfo(caller, reader)

@@ -22,7 +22,8 @@ from goodword.referrals.schemas import (
     StatusCounts,
 )
 from goodword.schemas import Instant
-from goodword.sessions.current import Caller, ReferralsReader
+from goodword.sessions.current import Caller, ReferralsReader, is_administrator
+from goodword.users import service as users
 from goodword.users.models import display_name, masked
 
 router = APIRouter(prefix="/api/v1/users/{user_id}", tags=["Referrals"], route_class=JsonRoute)
@@ -30,9 +31,13 @@ router = APIRouter(prefix="/api/v1/users/{user_id}", tags=["Referrals"], route_c
 ReferrerId = Annotated[uuid.UUID, Path(description="The referrer's id: `id` of `GET /api/v1/me`.")]
 
 
-def _own(user_id: uuid.UUID, caller: Caller) -> None:
+async def _check_sight(request: Request, user_id: uuid.UUID, caller: Caller) -> None:
     # Another's referrals and those of nobody are answered alike, so that ids cannot be tried.
-    if user_id != caller.user_id:
+    if user_id == caller.user_id:
+        return
+    if not await is_administrator(request, caller):
+        raise service.UserNotFound
+    if not await users.exists(request.app.state.database, user_id):
         raise service.UserNotFound
 
 
@@ -48,9 +53,9 @@ async def list_referrals(
 ) -> ReferralList:
     """The friends who joined with your codes. Their addresses are masked.
 
-    Only you see them: the id of somebody else is answered like one that does not exist.
+    Only you see them, and administrators: the id of somebody else is answered like one that does not exist.
     """
-    _own(user_id, caller)
+    await _check_sight(request, user_id, caller)
     cursors, name = request.app.state.cursors, f"referrals {user_id} {status} {order}"
     found = await service.page(
         request.app.state.database,
@@ -95,7 +100,7 @@ async def read_referral_stats(
     interval: Annotated[Interval, Query(description="The steps of the series, in UTC.")] = Interval.DAY,
 ) -> ReferralStats:
     """How many friends joined with your codes: by state, by code, and over time."""
-    _own(user_id, caller)
+    await _check_sight(request, user_id, caller)
     start, end = service.span(start, end, interval, now=clock())
     found = await service.figures(
         request.app.state.database, user_id, start=start, end=end, interval=interval

@@ -1,12 +1,13 @@
 """Rules about referrals: made once for a referee, seen by the referrer alone."""
 
 import uuid
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, tuple_
+from sqlalchemy import Row, bindparam, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.codes.models import ReferralCode
@@ -18,6 +19,7 @@ from goodword.referrals.schemas import Interval, Order
 from goodword.users.models import User, display_name
 
 MAX_BUCKETS = 400
+MAX_CODES = 100
 DEFAULT_SPAN = {
     Interval.DAY: timedelta(days=30),
     Interval.WEEK: timedelta(weeks=26),
@@ -36,24 +38,38 @@ class RangeInvalid(Unprocessable):
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    by_status: dict[str, int]
+    by_status: Mapping[str, int]
     by_code: Sequence[tuple[str | None, int]]
     series: Sequence[tuple[datetime, int]]
 
 
-async def record(session: AsyncSession, code: ReferralCode, referee: User, *, now: datetime) -> Referral:
-    """Note that `referee`, who is new, joined with `code`, which was just redeemed for them."""
+async def record(
+    session: AsyncSession, code: ReferralCode, referee: User, *, confirmed: bool, now: datetime
+) -> Referral:
+    """Note that `referee`, who is new, joined with `code`, which was just redeemed for them.
+
+    Unless it is `confirmed` at once, it is pending until the referee's address is verified.
+    """
     referral = Referral(
         referrer_id=code.owner_id,
         referee_id=referee.id,
         code_id=code.id,
-        status=ReferralStatus.CONFIRMED,
+        status=ReferralStatus.CONFIRMED if confirmed else ReferralStatus.PENDING,
         created_at=now,
-        confirmed_at=now,
+        confirmed_at=now if confirmed else None,
     )
     session.add(referral)
     await session.flush()
     return referral
+
+
+async def confirm(session: AsyncSession, referee_id: uuid.UUID, *, now: datetime) -> None:
+    """The referee has shown who they are: a pending referral of theirs counts from now on."""
+    await session.execute(
+        update(Referral)
+        .where(Referral.referee_id == referee_id, Referral.status == ReferralStatus.PENDING)
+        .values(status=ReferralStatus.CONFIRMED, confirmed_at=now)
+    )
 
 
 async def page(
@@ -99,18 +115,22 @@ def span(
 async def figures(
     database: Database, referrer_id: uuid.UUID, *, start: datetime, end: datetime, interval: Interval
 ) -> Figures:
-    """Totals by status and by code, and a series without gaps, of the referrals in [start, end)."""
-    values = {"referrer_id": referrer_id, "start": start, "end": end}
-    by_status = await database.rows(_BY_STATUS, **values)
-    by_code = await database.rows(_BY_CODE, **values)
-    by_day = await database.rows(_BY_DAY, **values)
+    """Totals by status and by code, and a series without gaps, of the referrals in [start, end).
+
+    All of them from one statement: friends join meanwhile, and figures of different moments disagree.
+    """
+    rows = await database.rows(_COUNTS, referrer_id=referrer_id, start=start, end=end)
+    by_status: Counter[str] = Counter()
+    by_code: Counter[str | None] = Counter()
     series = dict.fromkeys(_buckets(start, end, interval), 0)
-    for row in by_day:
+    for row in rows:
+        by_status[row.status] += row.referrals
+        by_code[row.code] += row.referrals
         day = row.day if isinstance(row.day, date) else date.fromisoformat(row.day)
         series[_bucket(day, interval)] += row.referrals
     return Figures(
-        {row.status: row.referrals for row in by_status},
-        [(row.code, row.referrals) for row in by_code],
+        by_status,
+        by_code.most_common(MAX_CODES),
         [(datetime.combine(day, time(), UTC), count) for day, count in series.items()],
     )
 
@@ -172,21 +192,16 @@ _REFERRER = (
     .where(Referral.referee_id == bindparam("referee_id"))
 )
 
-_IN_SPAN = (
-    Referral.referrer_id == bindparam("referrer_id"),
-    Referral.created_at >= bindparam("start", type_=Referral.created_at.type),
-    Referral.created_at < bindparam("end", type_=Referral.created_at.type),
-)
-_COUNT = func.count().label("referrals")
-_BY_STATUS = select(Referral.status, _COUNT).where(*_IN_SPAN).group_by(Referral.status)
-_BY_CODE = (
-    select(ReferralCode.code, _COUNT)
-    .join(Referral, Referral.code_id == ReferralCode.id)
-    .where(*_IN_SPAN)
-    .group_by(ReferralCode.id, ReferralCode.code)
-    .order_by(_COUNT.desc(), ReferralCode.id)
-    .limit(100)
-)
 # In UTC on both: SQLite stores times so, and PostgreSQL's sessions are set to it.
 _DAY = func.date(Referral.created_at).label("day")
-_BY_DAY = select(_DAY, _COUNT).where(*_IN_SPAN).group_by(_DAY)
+_COUNTS = (
+    select(Referral.status, ReferralCode.code, _DAY, func.count().label("referrals"))
+    .join(ReferralCode, ReferralCode.id == Referral.code_id)
+    .where(
+        Referral.referrer_id == bindparam("referrer_id"),
+        Referral.created_at >= bindparam("start", type_=Referral.created_at.type),
+        Referral.created_at < bindparam("end", type_=Referral.created_at.type),
+    )
+    .group_by(Referral.status, ReferralCode.id, ReferralCode.code, _DAY)
+    .order_by(ReferralCode.id)
+)

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Request
 from goodword.db import Reader, Session
 from goodword.docs.openapi import problems
 from goodword.http import Clock, JsonRoute
-from goodword.sessions import devices, service
+from goodword.sessions import service, whence
 from goodword.sessions.answers import token_answer
 from goodword.sessions.current import Account
+from goodword.sessions.failures import TooManyAttempts
 from goodword.sessions.schemas import SessionCreate, SessionList, SessionRead, TokenRead
 from goodword.users.passwords import HashingBusy
 
@@ -20,7 +21,7 @@ router = APIRouter(prefix="/api/v1", tags=["Sessions"], route_class=JsonRoute)
     "/sessions",
     summary="Sign in",
     status_code=201,
-    responses=problems(service.InvalidCredentials, HashingBusy),
+    responses=problems(service.InvalidCredentials, TooManyAttempts, HashingBusy),
 )
 async def sign_in(body: SessionCreate, request: Request, session: Session, clock: Clock) -> TokenRead:
     """Prove who you are with address and password, and get an access token and a refresh token.
@@ -29,11 +30,18 @@ async def sign_in(body: SessionCreate, request: Request, session: Session, clock
     `Authorization: Bearer …`; before it expires, get a new pair at `POST /oauth/token`.
     """
     state = request.app.state
+    where = whence.of(request)
     proven = await service.authenticate(
-        state.database, state.passwords, email=body.email, password=body.password
+        session,
+        state.database,
+        state.passwords,
+        state.failures,
+        email=body.email,
+        password=body.password,
+        network=where.place,
+        clock=clock,
     )
-    device = devices.describe(request.headers.get("user-agent"))
-    signed_in = await service.start(session, proven, device=device, now=clock())
+    signed_in = await service.start(session, proven, whence=where, now=clock())
     return token_answer(request, signed_in)
 
 
@@ -46,6 +54,8 @@ async def list_sessions(caller: Account, reader: Reader, clock: Clock) -> Sessio
             id=one.id,
             current=one.id == caller.session_id,
             device=one.device,
+            place=one.place,
+            client=one.client,
             created_at=one.created_at,
             last_used_at=one.rotated_at,
             expires_at=min(one.expires_at, one.idle_expires_at),
@@ -58,7 +68,8 @@ async def list_sessions(caller: Account, reader: Reader, clock: Clock) -> Sessio
 @router.delete("/me/sessions/current", summary="Sign out here", status_code=204)
 async def sign_out(caller: Account, session: Session, clock: Clock) -> None:
     """End the session of this access token. Both of its tokens stop working at once."""
-    await service.end(session, caller.user_id, caller.session_id, now=clock())
+    # It may have ended since the token was checked: two tabs sign out together, and both are right.
+    await service.end_one(session, caller.session_id, why="signed_out", now=clock())
 
 
 @router.delete(

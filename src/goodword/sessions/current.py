@@ -9,7 +9,8 @@ from fastapi.security import HTTPBearer, SecurityScopes
 
 from goodword.errors import InsufficientScope, TokenInvalid, Unauthorized
 from goodword.sessions import service
-from goodword.sessions.tokens import AccessTokens
+from goodword.sessions.tokens import AccessTokens, UnknownKey
+from goodword.users import service as users
 
 bearer = HTTPBearer(
     auto_error=False,
@@ -35,8 +36,13 @@ async def authenticate(request: Request, needed: frozenset[str] = frozenset()) -
         raise Unauthorized(headers={"WWW-Authenticate": "Bearer"})
     now = request.app.state.clock()
     tokens: AccessTokens = request.app.state.access_tokens
-    claims = tokens.verify(token.strip(), now=now)
-    if not await service.live(request.app.state.database, claims.session_id, now=now):
+    try:
+        claims = tokens.verify(token.strip(), now=now)
+    except UnknownKey:
+        if not await request.app.state.keys.look_again():
+            raise
+        claims = tokens.verify(token.strip(), now=now)
+    if await service.live(request.app.state.database, claims.session_id, now=now) is None:
         raise TokenInvalid
     if missing := needed - claims.scopes:
         challenge = f'Bearer error="insufficient_scope", scope="{" ".join(sorted(missing))}"'
@@ -50,7 +56,15 @@ async def get_caller(
     return await authenticate(request, frozenset(needed.scopes))
 
 
+async def is_administrator(request: Request, caller: Caller) -> bool:
+    """Whether the token may administer, and its account still does: that right can be taken away at any time."""
+    return "admin" in caller.scopes and await users.is_administrator(
+        request.app.state.database, caller.user_id
+    )
+
+
 # The callers of endpoints: each names the scope that its token must hold.
+OpenId = Annotated[Caller, Security(get_caller, scopes=["openid"])]
 Profile = Annotated[Caller, Security(get_caller, scopes=["profile"])]
 Account = Annotated[Caller, Security(get_caller, scopes=["account"])]
 CodesReader = Annotated[Caller, Security(get_caller, scopes=["codes:read"])]

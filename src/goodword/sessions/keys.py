@@ -1,49 +1,105 @@
-"""The keys that access tokens are signed with: made once, sealed in the database, loaded at start."""
+"""The keys that access tokens are signed with: made once, sealed in the database, watched by every process."""
 
-from collections.abc import Mapping
-from datetime import datetime
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
 
+import structlog
 from joserfc.jwk import ECKey
-from sqlalchemy import select
+from sqlalchemy import Row, bindparam, or_, select, update
+from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.crypto import seal, unseal
 from goodword.db import Database, insert_if_absent
 from goodword.sessions.models import SigningKey
 
 ALGORITHM = "ES256"
+OVERLAP = timedelta(hours=1)
+"""How long a retired key still verifies: the longest life that an access token can be given."""
+WATCH_SECONDS = 3.0
+"""How often a process looks for keys that were rotated elsewhere: a revoked one is dead within five seconds."""
+
+log = structlog.get_logger("goodword.keys")
 
 
 class SigningKeys:
     """The current private key, and every key that a token still in use can be signed with."""
 
-    def __init__(self, current: ECKey, keys: Mapping[str, ECKey]) -> None:
-        self.current = current
-        self._keys = keys
+    def __init__(self, database: Database, sealing_key: bytes, clock: Callable[[], datetime]) -> None:
+        self._database, self._sealing_key, self._clock = database, sealing_key, clock
+        self._keys: Mapping[str, ECKey] = {}
+        self._current: ECKey | None = None
+        self._loading = asyncio.Lock()
+        self._loaded_at = 0.0
+
+    @property
+    def current(self) -> ECKey:
+        assert self._current is not None, "loaded before the first request"
+        return self._current
 
     def find(self, kid: object) -> ECKey | None:
         return self._keys.get(kid) if isinstance(kid, str) else None
 
+    def public(self) -> list[dict[str, object]]:
+        """The public halves, as a JWK set has them (RFC 7517 §5)."""
+        return [dict(key.as_dict(private=False)) for key in self._keys.values()]
 
-async def load(database: Database, sealing_key: bytes, now: datetime) -> SigningKeys:
-    """The keys of this database; the first process to ask makes one. Raises `WrongSecret`."""
-    rows = await database.rows(_KEYS)
-    if not any(row.retired_at is None for row in rows):
-        about = ALGORITHM.encode()
-        sealed = seal(sealing_key, ECKey.generate_key("P-256").as_pem(private=True), about=about)
-        async with database.sessions.begin() as session:
-            await insert_if_absent(
-                session, SigningKey, algorithm=ALGORITHM, private_key=sealed, created_at=now
-            )
-        rows = await database.rows(_KEYS)
-    keys: dict[str, ECKey] = {}
-    current = None
-    for row in rows:
-        pem = unseal(sealing_key, row.private_key, about=row.algorithm.encode())
-        kid = str(row.id)
-        keys[kid] = ECKey.import_key(pem, {"kid": kid, "alg": row.algorithm, "use": "sig"})
-        current = keys[kid] if row.retired_at is None else current
-    assert current is not None, "a key was made above, by us or by another process"
-    return SigningKeys(current, keys)
+    async def load(self) -> None:
+        """Read the keys of this database; the first process to ask makes one. Raises `WrongSecret`."""
+        rows = await self._database.rows(_KEYS, since=self._clock() - OVERLAP)
+        if not any(row.retired_at is None for row in rows):
+            async with self._database.sessions.begin() as session:
+                await _insert(session, self._sealing_key, now=self._clock())
+            rows = await self._database.rows(_KEYS, since=self._clock() - OVERLAP)
+        keys = {str(row.id): self.find(str(row.id)) or self._open(row) for row in rows}
+        self._current = next(keys[str(row.id)] for row in rows if row.retired_at is None)
+        self._keys = keys
+        self._loaded_at = asyncio.get_running_loop().time()
+
+    async def look_again(self) -> bool:
+        """Load anew for a key that nobody here knows, once a second at most: anybody can invent key ids."""
+        async with self._loading:
+            if asyncio.get_running_loop().time() - self._loaded_at < 1:
+                return False
+            await self.load()
+            return True
+
+    async def watch(self) -> None:
+        """Follow rotations that happen elsewhere, until cancelled."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            try:
+                await self.load()
+            except (DBAPIError, PoolTimeout, OSError) as error:
+                log.warning("the signing keys could not be read", error=type(error).__name__)
+
+    def _open(self, row: Row[Any]) -> ECKey:
+        pem = unseal(self._sealing_key, row.private_key, about=row.algorithm.encode())
+        return ECKey.import_key(pem, {"kid": str(row.id), "alg": row.algorithm, "use": "sig"})
 
 
-_KEYS = select(SigningKey.id, SigningKey.algorithm, SigningKey.private_key, SigningKey.retired_at)
+async def rotate(session: AsyncSession, sealing_key: bytes, *, at_once: bool, now: datetime) -> None:
+    """Sign with a new key from now on. Tokens of the old ones stay good for their life, unless `at_once`."""
+    await session.execute(update(SigningKey).where(SigningKey.retired_at.is_(None)).values(retired_at=now))
+    if at_once:
+        await session.execute(
+            update(SigningKey).where(SigningKey.revoked_at.is_(None)).values(revoked_at=now)
+        )
+    await _insert(session, sealing_key, now=now)
+
+
+async def _insert(session: AsyncSession, sealing_key: bytes, *, now: datetime) -> None:
+    pem = ECKey.generate_key("P-256").as_pem(private=True)
+    sealed = seal(sealing_key, pem, about=ALGORITHM.encode())
+    await insert_if_absent(session, SigningKey, algorithm=ALGORITHM, private_key=sealed, created_at=now)
+
+
+_KEYS = select(SigningKey.id, SigningKey.algorithm, SigningKey.private_key, SigningKey.retired_at).where(
+    SigningKey.revoked_at.is_(None),
+    or_(
+        SigningKey.retired_at.is_(None),
+        SigningKey.retired_at > bindparam("since", type_=SigningKey.retired_at.type),
+    ),
+)

@@ -27,6 +27,8 @@ class SignIn(Base):
     scope: Mapped[str] = mapped_column(String(255))
     client: Mapped[str] = mapped_column(String(64))
     device: Mapped[str | None] = mapped_column(String(64))
+    place: Mapped[str | None] = mapped_column(String(64))
+    """The network that it was begun from, without the part that tells single machines apart."""
     revoked_at: Mapped[datetime | None]
     revoked_reason: Mapped[str | None] = mapped_column(String(32))
 
@@ -52,3 +54,21 @@ class SigningKey(Base):
     algorithm: Mapped[str] = mapped_column(String(16))
     private_key: Mapped[bytes] = mapped_column(LargeBinary)
     retired_at: Mapped[datetime | None]
+    """Since when it signs nothing more; what it signed before stays good for its lifetime."""
+    revoked_at: Mapped[datetime | None]
+    """Since when nothing that it ever signed is good."""
+
+
+class SignInFailures(Base):
+    """Wrong passwords for an address, known or not, from one network or (`network` empty) from anywhere."""
+
+    __tablename__ = "sign_in_failures"
+    __table_args__ = (
+        Index("uq_sign_in_failures_address_mac_network", "address_mac", "network", unique=True),
+        Index("ix_sign_in_failures_last_at", "last_at"),
+    )
+
+    address_mac: Mapped[bytes] = mapped_column(LargeBinary(32))
+    network: Mapped[str] = mapped_column(String(64))
+    failures: Mapped[int]
+    last_at: Mapped[datetime]

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from goodword.schemas import Input, Instant, Output, Text
+from goodword.schemas import Input, Instant, Output, Password, Text
 
 
 class SessionCreate(Input):
@@ -16,7 +16,7 @@ class SessionCreate(Input):
     )
 
     email: Text = Field(max_length=320)
-    password: Text = Field(max_length=1024)
+    password: Password = Field(max_length=1024)
 
 
 class TokenRead(Output):
@@ -34,7 +34,9 @@ class TokenRead(Output):
 class SessionRead(Output):
     id: uuid.UUID
     current: bool = Field(description="Whether this is the session that asks.")
+    client: str = Field(description="`goodword`, or the app that you let in.", examples=["goodword"])
     device: str | None = Field(examples=["Firefox on Linux"])
+    place: str | None = Field(description="The network it was begun from.", examples=["203.0.113.0/24"])
     created_at: Instant
     last_used_at: Instant
     expires_at: Instant

@@ -1,20 +1,24 @@
 """Rules about signing in, staying signed in, and signing out."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Row, bindparam, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.db import Database, commit_before_error
 from goodword.errors import NotFound, Unauthorized
+from goodword.mail import notices
+from goodword.mail.letters import LetterKind
+from goodword.sessions.failures import Failures
 from goodword.sessions.models import SignIn
 from goodword.sessions.tokens import ABSOLUTE, CLIENT, GRACE, IDLE, RefreshTokens
 from goodword.users import addresses
 from goodword.users.models import User, UserStatus
-from goodword.users.passwords import Passwords
+from goodword.users.passwords import Passwords, same_password
 
 OWN_SCOPE = "profile email codes:read codes:write referrals:read account"
 """What our own sign-in may do. `account` (password, sessions, erasure) is never given to anyone else."""
@@ -33,6 +37,14 @@ class RefreshRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Whence:
+    """What a session remembers of where it was begun: coarse, for its owner to recognise."""
+
+    device: str | None = None
+    place: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Proven:
     """Somebody who has just shown their password; `better_hash` is to be stored if there is one."""
 
@@ -41,36 +53,66 @@ class Proven:
     better_hash: str | None
 
 
-async def authenticate(database: Database, passwords: Passwords, *, email: str, password: str) -> Proven:
-    """Check a password with no connection held. Raises `InvalidCredentials`.
+async def authenticate(
+    session: AsyncSession,
+    database: Database,
+    passwords: Passwords,
+    failures: Failures,
+    *,
+    email: str,
+    password: str,
+    network: str | None,
+    clock: Callable[[], datetime],
+) -> Proven:
+    """Check a password with no connection held. Raises `InvalidCredentials` and `TooManyAttempts`.
 
     An unknown address, a disabled account and a wrong password take the same time and get the same answer.
     """
-    key = addresses.key_of(email)
-    row = await database.row(_BY_EMAIL, email_key=key) if key else None
+    attempt = failures.attempt(email, network)
+    await failures.check(database, attempt, now=clock())
+    row = await database.row(_BY_EMAIL, email_key=addresses.key_of(email) or "")
     stored = row.password_hash if row else None
     valid, better = await passwords.verify(password, stored)
     if row is None or stored is None or not valid or row.status != UserStatus.ACTIVE:
+        await failures.note(session, attempt, now=clock())
+        await commit_before_error(session)
         raise InvalidCredentials(headers={"WWW-Authenticate": "Bearer"})
+    await failures.forget(session, attempt)
     return Proven(row.id, stored, better)
 
 
-async def start(session: AsyncSession, proven: Proven, *, device: str | None, now: datetime) -> SignIn:
+async def start(
+    session: AsyncSession,
+    proven: Proven,
+    *,
+    whence: Whence,
+    now: datetime,
+    client: str = CLIENT,
+    scope: str | None = None,
+) -> SignIn:
     """A new session for somebody proven, unless the account changed since. Raises `InvalidCredentials`."""
     user = await session.scalar(select(User).where(User.id == proven.user_id).with_for_update(key_share=True))
-    if user is None or not user.is_active or user.password_hash != proven.password_hash:
+    if user is None or not user.is_active or not same_password(user.password_hash, proven.password_hash):
         raise InvalidCredentials(headers={"WWW-Authenticate": "Bearer"})
     if proven.better_hash:
         user.password_hash = proven.better_hash
+    return await begin(session, user, client=client, scope=scope or own_scope(user), whence=whence, now=now)
+
+
+async def begin(
+    session: AsyncSession, user: User, *, client: str, scope: str, whence: Whence, now: datetime
+) -> SignIn:
+    """A new session of `user`, who is locked and active, for one client with one scope."""
     sign_in = SignIn(
         user_id=user.id,
         created_at=now,
         rotated_at=now,
         idle_expires_at=now + IDLE,
         expires_at=now + ABSOLUTE,
-        scope=OWN_SCOPE,
-        client=CLIENT,
-        device=device,
+        scope=scope,
+        client=client,
+        device=whence.device,
+        place=whence.place,
         counter=0,
     )
     session.add(sign_in)
@@ -78,8 +120,21 @@ async def start(session: AsyncSession, proven: Proven, *, device: str | None, no
     return sign_in
 
 
-async def refresh(session: AsyncSession, tokens: RefreshTokens, token: str, *, now: datetime) -> SignIn:
-    """The session with its refresh token turned by one. Raises `RefreshRefused`.
+def own_scope(user: User) -> str:
+    """What our own sign-in of somebody may do."""
+    return f"{OWN_SCOPE} admin" if user.is_admin else OWN_SCOPE
+
+
+async def refresh(
+    session: AsyncSession,
+    tokens: RefreshTokens,
+    token: str,
+    *,
+    now: datetime,
+    client: str = CLIENT,
+    grace: timedelta = GRACE,
+) -> SignIn:
+    """The session with its refresh token turned by one. Raises `RefreshRefused`, also for another client's.
 
     The token just before the current one answers with the current one for ten seconds: its answer was lost,
     or two tabs asked at once. Anything older was used by two parties, so the session ends (RFC 9700 §4.14.2).
@@ -95,21 +150,25 @@ async def refresh(session: AsyncSession, tokens: RefreshTokens, token: str, *, n
     if shown is None or row is None or not row.SignIn.is_live(now) or row.status != UserStatus.ACTIVE:
         raise RefreshRefused
     sign_in: SignIn = row.SignIn
+    if sign_in.client != client:
+        raise RefreshRefused
     if shown.counter == sign_in.counter:
         sign_in.counter += 1
         sign_in.rotated_at = now
         sign_in.idle_expires_at = now + IDLE
         await session.flush()
-    elif shown.counter != sign_in.counter - 1 or now >= sign_in.rotated_at + GRACE:
+    # Without grace the times are not compared: who waited for the lock comes with a time from before it.
+    elif not grace or shown.counter != sign_in.counter - 1 or now >= sign_in.rotated_at + grace:
         sign_in.revoked_at, sign_in.revoked_reason = now, "refresh_token_replayed"
+        notices.tell(session, sign_in.user_id, LetterKind.SESSION_REPLAYED, now=now)
         await commit_before_error(session)
         raise RefreshRefused
     return sign_in
 
 
-async def live(database: Database, session_id: uuid.UUID, *, now: datetime) -> bool:
-    """Whether the session is on and its account active: asked for every request with a token."""
-    return await database.row(_LIVE, session_id=session_id, now=now) is not None
+async def live(database: Database, session_id: uuid.UUID, *, now: datetime) -> Row[Any] | None:
+    """The session if it is on and its account active, else None: asked for every request with a token."""
+    return await database.row(_LIVE, session_id=session_id, now=now)
 
 
 async def list_live(session: AsyncSession, user_id: uuid.UUID, *, now: datetime) -> Sequence[SignIn]:
@@ -137,18 +196,46 @@ async def end(session: AsyncSession, user_id: uuid.UUID, session_id: uuid.UUID, 
         raise SessionNotFound
 
 
-async def end_all(session: AsyncSession, user_id: uuid.UUID, *, why: str, now: datetime) -> None:
-    """Sign out everywhere."""
+async def end_all(
+    session: AsyncSession, user_id: uuid.UUID, *, why: str, now: datetime, but: uuid.UUID | None = None
+) -> None:
+    """Sign out everywhere, or everywhere but in one session."""
+    others = SignIn.id != but if but else true()
     await session.execute(
         update(SignIn)
-        .where(SignIn.user_id == user_id, SignIn.revoked_at.is_(None))
+        .where(SignIn.user_id == user_id, SignIn.revoked_at.is_(None), others)
+        .values(revoked_at=now, revoked_reason=why)
+    )
+
+
+async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
+    """Take away what the sessions of somebody tell of them. The rows stay, for the tokens that name them."""
+    await session.execute(update(SignIn).where(SignIn.user_id == user_id).values(device=None, place=None))
+
+
+async def end_one(session: AsyncSession, session_id: uuid.UUID, *, why: str, now: datetime) -> None:
+    """End a session, whosever it is; one that has ended stays as it is."""
+    await session.execute(
+        update(SignIn)
+        .where(SignIn.id == session_id, SignIn.revoked_at.is_(None))
+        .values(revoked_at=now, revoked_reason=why)
+    )
+
+
+async def end_client(
+    session: AsyncSession, user_id: uuid.UUID, client: str, *, why: str, now: datetime
+) -> None:
+    """Sign somebody out of one app."""
+    await session.execute(
+        update(SignIn)
+        .where(SignIn.user_id == user_id, SignIn.client == client, SignIn.revoked_at.is_(None))
         .values(revoked_at=now, revoked_reason=why)
     )
 
 
 _BY_EMAIL = select(User.id, User.password_hash, User.status).where(User.email_key == bindparam("email_key"))
 _LIVE = (
-    select(SignIn.id)
+    select(SignIn.user_id, SignIn.client, SignIn.created_at)
     .join(User, User.id == SignIn.user_id)
     .where(
         SignIn.id == bindparam("session_id"),

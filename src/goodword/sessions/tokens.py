@@ -4,6 +4,7 @@ import base64
 import binascii
 import hmac
 import uuid
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -21,6 +22,10 @@ CLIENT = "goodword"
 """`client_id` of our own sign-ins (RFC 9068 §2.2 asks for one)."""
 
 MAX_LENGTH = 4096
+REMEMBERED = 10_000
+LEEWAY = 60
+"""Seconds by which the clock of another node may be ahead of ours."""
+
 MAC_BYTES = 16
 CLAIMS = ("iss", "aud", "sub", "sid", "client_id", "iat", "exp", "jti", "scope")
 
@@ -31,7 +36,13 @@ class Claims:
     session_id: uuid.UUID
     client: str
     scopes: frozenset[str]
+    issued_at: int
     expires_at: int
+    key_id: str
+
+
+class UnknownKey(TokenInvalid):
+    """Signed with a key that this process does not know: perhaps one that was made elsewhere just now."""
 
 
 class AccessTokens:
@@ -40,6 +51,9 @@ class AccessTokens:
     def __init__(self, keys: SigningKeys, *, issuer: str, lifetime: int) -> None:
         self._keys, self._issuer, self.lifetime = keys, issuer, lifetime
         self._registry = jws.JWSRegistry(algorithms=[ALGORITHM])
+        # A signature costs more to check than all the rest of a read, and a token comes many times. Kept by
+        # the whole token, oldest out first; what can change (time, keys, sessions) is asked every time.
+        self._verified: OrderedDict[str, Claims] = OrderedDict()
 
     def sign(
         self, *, user_id: uuid.UUID, session_id: uuid.UUID, client: str, scope: str, now: datetime
@@ -66,6 +80,20 @@ class AccessTokens:
         """The claims of one of our tokens in its lifetime. Raises `TokenInvalid`, whatever is wrong."""
         if len(token) > MAX_LENGTH:
             raise TokenInvalid
+        claims = self._verified.get(token)
+        if claims is None:
+            claims = self._check(token)
+            self._verified[token] = claims
+            if len(self._verified) > REMEMBERED:
+                self._verified.popitem(last=False)
+        if (
+            self._keys.find(claims.key_id) is None
+            or not claims.issued_at - LEEWAY <= now.timestamp() < claims.expires_at
+        ):
+            raise TokenInvalid
+        return claims
+
+    def _check(self, token: str) -> Claims:
         try:
             found = jwt.decode(token, self._key, algorithms=[ALGORITHM], registry=self._registry)
             claims = found.claims
@@ -73,14 +101,14 @@ class AccessTokens:
                 raise TokenInvalid
             if claims["iss"] != self._issuer or claims["aud"] != self._issuer:
                 raise TokenInvalid
-            if not claims["iat"] - 60 <= now.timestamp() < claims["exp"]:
-                raise TokenInvalid
             return Claims(
                 uuid.UUID(claims["sub"]),
                 uuid.UUID(claims["sid"]),
                 claims["client_id"],
                 frozenset(claims["scope"].split()),
-                claims["exp"],
+                int(claims["iat"]),
+                int(claims["exp"]),
+                found.header["kid"],
             )
         except (JoseError, ValueError, TypeError, KeyError, AttributeError):
             raise TokenInvalid from None
@@ -88,7 +116,7 @@ class AccessTokens:
     def _key(self, token: object) -> ECKey:
         key = self._keys.find(token.headers().get("kid"))  # type: ignore[attr-defined]
         if key is None:
-            raise TokenInvalid
+            raise UnknownKey
         return key
 
 
@@ -114,10 +142,11 @@ class RefreshTokens:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             return None
-        body, tag = raw[:24], raw[24:]
-        if text == token or len(body) != 24 or not hmac.compare_digest(tag, mac(self._key, body)[:MAC_BYTES]):
+        if len(raw) != 24 + MAC_BYTES:
             return None
-        return RefreshToken(uuid.UUID(bytes=body[:16]), int.from_bytes(body[16:]))
+        shown = RefreshToken(uuid.UUID(bytes=raw[:16]), int.from_bytes(raw[16:24]))
+        # The text is compared, not its bytes: several texts of Base64 stand for the same bytes.
+        return shown if token.isascii() and hmac.compare_digest(token, self.write(*shown)) else None
 
 
 IDLE = timedelta(days=30)

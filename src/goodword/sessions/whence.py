@@ -1,4 +1,10 @@
-"""A coarse name for the program somebody signed in with: enough to recognise one's own, no fingerprint."""
+"""Where a request comes from, told coarsely: for its owner to recognise a session, and no fingerprint."""
+
+import ipaddress
+
+from fastapi import Request
+
+from goodword.sessions.service import Whence
 
 BROWSERS = (
     ("Edg", "Edge"),
@@ -17,7 +23,11 @@ SYSTEMS = (
 )
 
 
-def describe(user_agent: str | None) -> str | None:
+def of(request: Request) -> Whence:
+    return Whence(device(request.headers.get("user-agent")), network(request))
+
+
+def device(user_agent: str | None) -> str | None:
     """`Firefox on Linux`; for a program that is no browser, the name before its version."""
     if not user_agent:
         return None
@@ -27,3 +37,19 @@ def describe(user_agent: str | None) -> str | None:
         return f"{browser} on {system}"
     name = user_agent.partition("/")[0].strip()[:32]
     return name if name.isascii() and name.isprintable() and name else None
+
+
+def network(request: Request) -> str | None:
+    """The network of the peer: a /24 of IPv4, a /64 of IPv6, which is what one household or firm has.
+
+    Forwarding headers are not read: anybody can write them.
+    """
+    if request.client is None:
+        return None
+    try:
+        address = ipaddress.ip_address(request.client.host.partition("%")[0])
+    except ValueError:
+        return None
+    if address.version == 6 and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))

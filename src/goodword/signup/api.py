@@ -49,7 +49,13 @@ async def register(
 
     async def effect(password_hash: str) -> Answer:
         await session.connection()  # wait for the database first: what counts is the time after it
-        user = await service.sign_up(session, body, password_hash=password_hash, now=clock())
+        user = await service.sign_up(
+            session,
+            body,
+            password_hash=password_hash,
+            mailing=state.settings.smtp_url is not None,
+            clock=clock,
+        )
         answer = UserRead(
             id=user.id,
             email=body.email,

@@ -1,8 +1,10 @@
 """What somebody gives to join."""
 
-from pydantic import ConfigDict, Field
+from typing import Annotated
 
-from goodword.schemas import Input, Name, Text
+from pydantic import AfterValidator, ConfigDict, Field
+
+from goodword.schemas import Input, Name, Password, harmless
 from goodword.users.addresses import Email
 
 
@@ -22,7 +24,10 @@ class UserCreate(Input):
     )
 
     email: Email
-    password: Text = Field(description="8 to 256 characters, and not one that many people use.")
+    password: Password = Field(description="8 to 256 characters, and not one that many people use.")
     first_name: Name | None = None
     last_name: Name | None = None
-    referral_code: Text | None = Field(None, max_length=255, description="The code of whoever invited them.")
+    # Not in NFC, unlike names: it would make a K of the Kelvin sign, and other scripts are not folded.
+    referral_code: Annotated[str, Field(max_length=255), AfterValidator(harmless)] | None = Field(
+        None, description="The code of whoever invited them."
+    )

@@ -1,5 +1,6 @@
 """Joining: the one place where a user, a code and a referral meet."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import bindparam, select
@@ -8,10 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.codes import service as codes
 from goodword.db import Database
 from goodword.errors import Unprocessable
+from goodword.jobs import service as jobs
 from goodword.referrals import service as referrals
 from goodword.signup.schemas import UserCreate
 from goodword.users import addresses, service as users
-from goodword.users.models import User
+from goodword.users.models import Purpose, User
 from goodword.users.passwords import Passwords
 
 
@@ -26,7 +28,8 @@ async def prepare(database: Database, passwords: Passwords, body: UserCreate, *,
     Runs before the transaction, whose constraints decide again. Raises what `sign_up` raises, and
     the reason against the password.
     """
-    await passwords.check(body.password, about=(body.email, body.first_name, body.last_name))
+    about = users.known_of(body.email, body.first_name, body.last_name)
+    await passwords.check(body.password, about=about)
     if await database.row(_BY_EMAIL, email_key=addresses.parse(body.email).key):
         raise users.EmailTaken
     if body.referral_code is not None:
@@ -37,16 +40,27 @@ async def prepare(database: Database, passwords: Passwords, body: UserCreate, *,
     return await passwords.hash(body.password)
 
 
-async def sign_up(session: AsyncSession, body: UserCreate, *, password_hash: str, now: datetime) -> User:
-    """A new account and, with a code, its referral: both or neither.
+async def sign_up(
+    session: AsyncSession,
+    body: UserCreate,
+    *,
+    password_hash: str,
+    mailing: bool,
+    clock: Callable[[], datetime],
+) -> User:
+    """A new account and, with a code, its referral: both or neither; and a letter to verify the address.
 
+    Where letters are sent (`mailing`) the referral waits for that; else nobody could answer one.
     Raises `EmailTaken`, and `CodeNotUsable` for a code that is unknown, expired, retired or used up.
     """
     code = None
     if body.referral_code is not None:
-        code = await codes.redeem(session, body.referral_code, now=now)
+        code = await codes.redeem(session, body.referral_code, clock=clock)
         if code is None:
             raise CodeNotUsable
+    # Now that the code's owner is locked: the referrals of one owner are made in the order of their times,
+    # and who reads them page by page, the oldest first, misses nobody.
+    now = clock()
     user = await users.create(
         session,
         email=body.email,
@@ -56,7 +70,8 @@ async def sign_up(session: AsyncSession, body: UserCreate, *, password_hash: str
         now=now,
     )
     if code is not None:
-        await referrals.record(session, code, user, now=now)
+        await referrals.record(session, code, user, confirmed=not mailing, now=now)
+    jobs.enqueue(session, Purpose.VERIFY_EMAIL, {}, user_id=user.id, now=now)
     return user
 
 

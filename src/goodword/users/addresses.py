@@ -22,9 +22,11 @@ class Address(NamedTuple):
 def parse(text: str) -> Address:
     """Split an address by RFC 5321 and 6531, without display name, quoting or address literal.
 
-    Domains reserved for tests (RFC 6761) are accepted, other special ones are not. Raises `ValueError`.
+    Letters of every script are accepted, and stay what they are: ß is not ss, ﬁ is not fi, and a Cyrillic а
+    is another letter. Invisible characters are refused. Domains reserved for tests (RFC 6761) are accepted,
+    other special ones are not. Raises `ValueError`.
     """
-    found = validate_email(text, check_deliverability=False, test_environment=True)
+    found = validate_email(text, check_deliverability=False, test_environment=True, strict=True)
     local = unicodedata.normalize("NFC", found.local_part.lower())
     domain = found.ascii_domain.lower()
     base = local.split("+", 1)[0] or local
@@ -57,6 +59,13 @@ Email = Annotated[
     Field(max_length=254),
     AfterValidator(_check),
     WithJsonSchema(
-        {"type": "string", "format": "email", "maxLength": 254, "examples": ["alice@example.com"]}
+        {
+            "type": "string",
+            "format": "email",
+            "description": "Case does not matter, nor does the form of accents (NFC) or of an international "
+            "domain. Letters that look alike are different letters.",
+            "maxLength": 254,
+            "examples": ["alice@example.com"],
+        }
     ),
 ]

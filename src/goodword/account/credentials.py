@@ -1,0 +1,141 @@
+"""Rules about the address and the password of an account, and about the letters that prove them."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.account import service
+from goodword.db import Database
+from goodword.errors import Unprocessable
+from goodword.jobs import service as jobs
+from goodword.mail import notices
+from goodword.mail.letters import LetterKind
+from goodword.referrals import service as referrals
+from goodword.sessions import service as sessions
+from goodword.social import service as social
+from goodword.users import addresses, service as users, verifications
+from goodword.users.models import Purpose, User
+from goodword.users.passwords import Passwords
+from goodword.users.verifications import VerificationInvalid
+
+
+def ask(session: AsyncSession, purpose: Purpose, email: str, *, now: datetime) -> None:
+    """Note that a letter was asked for. Whether there is an account for it, the job finds out.
+
+    So a request takes the same work and the same time for every address.
+    """
+    jobs.enqueue(session, purpose, {"email_key": addresses.parse(email).key}, now=now)
+
+
+async def ask_for_change(
+    session: AsyncSession, user_id: uuid.UUID, email: str, *, password_hash: str, now: datetime
+) -> None:
+    """The same for another address of somebody whose password was just confirmed. Raises `WrongPassword`."""
+    user = await service.locked(session, user_id, password_hash=password_hash)
+    payload = {"email": email, "email_key": addresses.parse(email).key}
+    jobs.enqueue(session, Purpose.CHANGE_EMAIL, payload, user_id=user.id, now=now)
+
+
+async def verify_address(session: AsyncSession, token: str, *, key: bytes, now: datetime) -> None:
+    """The address is theirs. Raises `VerificationInvalid`."""
+    user, _ = await verifications.consume(session, Purpose.VERIFY_EMAIL, token, key=key, now=now)
+    await _prove(session, user, now=now)
+
+
+async def prepare_reset(
+    database: Database, passwords: Passwords, *, token: str, password: str, key: bytes, now: datetime
+) -> str:
+    """The hash of the new password, once nothing speaks against it or the token, which stays unused.
+
+    Runs before the transaction. Raises the reason against the password, then `VerificationInvalid`.
+    """
+    person = await verifications.look(database, Purpose.RESET_PASSWORD, token, key=key, now=now)
+    about = users.known_of(person.email, person.first_name, person.last_name) if person else ()
+    await passwords.check(password, about=about)
+    if person is None:
+        raise VerificationInvalid
+    return await passwords.hash(password)
+
+
+async def reset_password(
+    session: AsyncSession, token: str, *, password_hash: str, key: bytes, now: datetime
+) -> None:
+    """A new password for whoever reads the address: signed out everywhere. Raises `VerificationInvalid`."""
+    user, _ = await verifications.consume(session, Purpose.RESET_PASSWORD, token, key=key, now=now)
+    await _set_password(session, user, password_hash, now=now)
+    await sessions.end_all(session, user.id, why="password_reset", now=now)
+    if user.verified_at is None:
+        # Whoever made the account never showed that the address is theirs: what they sign in with goes.
+        await social.forget(session, user.id)
+    await _prove(session, user, now=now)
+
+
+async def prepare_change(
+    database: Database, passwords: Passwords, user_id: uuid.UUID, *, current: str, new: str
+) -> tuple[str, str]:
+    """The stored hash of the current password and one of the new. Runs before the transaction.
+
+    Raises `WrongPassword`, then the reason against the new password.
+    """
+    known = await service.confirm_password(database, passwords, user_id, current)
+    person = await database.row(_PERSON, user_id=user_id)
+    about = users.known_of(person.email, person.first_name, person.last_name) if person else ()
+    try:
+        await passwords.check(new, about=about)
+    except Unprocessable as refused:
+        refused.field = "body.new_password"  # it names the field of a registration
+        raise
+    return known, await passwords.hash(new)
+
+
+async def change_password(
+    session: AsyncSession,
+    user_id: uuid.UUID,
+    *,
+    known_hash: str,
+    new_hash: str,
+    session_id: uuid.UUID,
+    now: datetime,
+) -> None:
+    """A new password: all sessions but this one end. Raises `WrongPassword` if it was changed meanwhile."""
+    user = await service.locked(session, user_id, password_hash=known_hash)
+    await _set_password(session, user, new_hash, now=now)
+    await sessions.end_all(session, user.id, why="password_changed", but=session_id, now=now)
+
+
+async def change_address(session: AsyncSession, token: str, *, key: bytes, now: datetime) -> None:
+    """The new address takes the place of the old one, which is told.
+
+    Raises `VerificationInvalid`, also when somebody else came to have the address meanwhile.
+    """
+    user, email = await verifications.consume(session, Purpose.CHANGE_EMAIL, token, key=key, now=now)
+    assert user.email is not None, "an active account has an address"
+    notices.tell(session, user.id, LetterKind.EMAIL_CHANGED, email=user.email, now=now)
+    address = addresses.parse(email)
+    user.email, user.email_key, user.email_canonical = address
+    try:
+        await session.flush()
+    except IntegrityError:
+        raise VerificationInvalid from None
+    await verifications.revoke(session, user.id, Purpose.RESET_PASSWORD, Purpose.VERIFY_EMAIL, now=now)
+    await _prove(session, user, now=now)
+
+
+async def _set_password(session: AsyncSession, user: User, password_hash: str, *, now: datetime) -> None:
+    # What was asked with the old password, perhaps by somebody who stole it, is void: also what waits.
+    user.password_hash = password_hash
+    await jobs.withdraw(session, user.id, Purpose.CHANGE_EMAIL)
+    await verifications.revoke(session, user.id, Purpose.RESET_PASSWORD, Purpose.CHANGE_EMAIL, now=now)
+    notices.tell(session, user.id, LetterKind.PASSWORD_CHANGED, now=now)
+
+
+async def _prove(session: AsyncSession, user: User, *, now: datetime) -> None:
+    user.verified_at = now
+    await session.flush()
+    await referrals.confirm(session, user.id, now=now)
+
+
+_PERSON = select(User.email, User.first_name, User.last_name).where(User.id == bindparam("user_id"))

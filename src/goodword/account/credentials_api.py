@@ -1,0 +1,82 @@
+"""/me/password and /me/email-changes: change what you sign in with."""
+
+from fastapi import APIRouter, Request
+
+from goodword.account import credentials, service
+from goodword.account.schemas import Accepted, Confirmation, EmailChange, PasswordChange
+from goodword.db import Session
+from goodword.docs.openapi import problems
+from goodword.http import Clock, JsonRoute
+from goodword.sessions.current import Account
+from goodword.users import passwords
+from goodword.users.verifications import VerificationInvalid
+
+router = APIRouter(prefix="/api/v1/me", tags=["Address and password"], route_class=JsonRoute)
+
+
+@router.put(
+    "/password",
+    summary="Change your password",
+    status_code=204,
+    responses=problems(
+        service.WrongPassword,
+        passwords.PasswordTooShort,
+        passwords.PasswordTooLong,
+        passwords.PasswordTooCommon,
+        passwords.PasswordTooPersonal,
+        passwords.HashingBusy,
+    ),
+)
+async def change_password(
+    body: PasswordChange, request: Request, caller: Account, session: Session, clock: Clock
+) -> None:
+    """You stay signed in here, and are signed out everywhere else. A letter tells you of it.
+
+    Links to reset the password or to change the address that are under way stop working.
+    """
+    state = request.app.state
+    known, new = await credentials.prepare_change(
+        state.database,
+        state.passwords,
+        caller.user_id,
+        current=body.current_password,
+        new=body.new_password,
+    )
+    await credentials.change_password(
+        session,
+        caller.user_id,
+        known_hash=known,
+        new_hash=new,
+        session_id=caller.session_id,
+        now=clock(),
+    )
+
+
+@router.post(
+    "/email-changes",
+    summary="Ask for another address",
+    status_code=202,
+    responses=problems(service.WrongPassword, passwords.HashingBusy),
+)
+async def request_email_change(
+    body: EmailChange, request: Request, caller: Account, session: Session, clock: Clock
+) -> Accepted:
+    """A letter goes to the new address; once its link is followed, within 24 hours, that is your address.
+
+    The answer is the same when the address has an account already. Then its owner is told, and nothing changes.
+    """
+    state = request.app.state
+    known = await service.confirm_password(state.database, state.passwords, caller.user_id, body.password)
+    await credentials.ask_for_change(session, caller.user_id, body.email, password_hash=known, now=clock())
+    return Accepted()
+
+
+@router.post(
+    "/email-changes/confirm",
+    summary="Change your address",
+    status_code=204,
+    responses=problems(VerificationInvalid),
+)
+async def confirm_email_change(body: Confirmation, request: Request, session: Session, clock: Clock) -> None:
+    """Confirm the new address with the token of the letter; nobody has to be signed in. The old one is told."""
+    await credentials.change_address(session, body.token, key=request.app.state.token_secret, now=clock())

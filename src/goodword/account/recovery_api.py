@@ -1,0 +1,79 @@
+"""Prove an address, and get in again with a new password: for anyone, by letter."""
+
+from fastapi import APIRouter, Request
+
+from goodword.account import credentials
+from goodword.account.schemas import Accepted, Confirmation, LetterRequest, PasswordReset
+from goodword.db import Session
+from goodword.docs.openapi import problems
+from goodword.http import Clock, JsonRoute
+from goodword.users import passwords
+from goodword.users.models import Purpose
+from goodword.users.verifications import VerificationInvalid
+
+router = APIRouter(prefix="/api/v1", tags=["Address and password"], route_class=JsonRoute)
+
+
+@router.post("/email-verifications", summary="Ask for a letter to verify an address", status_code=202)
+async def request_email_verification(body: LetterRequest, session: Session, clock: Clock) -> Accepted:
+    """Send another letter like the one of the registration. Its link is good for 24 hours, once.
+
+    The answer is the same whether or not there is an account. An address gets five of them an hour at most,
+    and the latest is the one that counts.
+    """
+    credentials.ask(session, Purpose.VERIFY_EMAIL, body.email, now=clock())
+    return Accepted()
+
+
+@router.post(
+    "/email-verifications/confirm",
+    summary="Verify an address",
+    status_code=204,
+    responses=problems(VerificationInvalid),
+)
+async def verify_email(body: Confirmation, request: Request, session: Session, clock: Clock) -> None:
+    """Show with the token of the letter that the address is yours. If a friend brought you, it counts now."""
+    await credentials.verify_address(session, body.token, key=request.app.state.token_secret, now=clock())
+
+
+@router.post("/password-resets", summary="Ask for a letter to reset a password", status_code=202)
+async def request_password_reset(body: LetterRequest, session: Session, clock: Clock) -> Accepted:
+    """Send a link that lets you choose a new password. It is good for 30 minutes, once.
+
+    The answer is the same whether or not there is an account. An address gets five of them an hour at most,
+    and the latest is the one that counts.
+    """
+    credentials.ask(session, Purpose.RESET_PASSWORD, body.email, now=clock())
+    return Accepted()
+
+
+@router.post(
+    "/password-resets/confirm",
+    summary="Reset a password",
+    status_code=204,
+    responses=problems(
+        VerificationInvalid,
+        passwords.PasswordTooShort,
+        passwords.PasswordTooLong,
+        passwords.PasswordTooCommon,
+        passwords.PasswordTooPersonal,
+        passwords.HashingBusy,
+    ),
+)
+async def reset_password(body: PasswordReset, request: Request, session: Session, clock: Clock) -> None:
+    """Choose a new password with the token of the letter. You are signed out everywhere, here too.
+
+    A password that is refused does not use the token up. A change of address that was asked for is dropped.
+    """
+    state = request.app.state
+    password_hash = await credentials.prepare_reset(
+        state.database,
+        state.passwords,
+        token=body.token,
+        password=body.password,
+        key=state.token_secret,
+        now=clock(),
+    )
+    await credentials.reset_password(
+        session, body.token, password_hash=password_hash, key=state.token_secret, now=clock()
+    )

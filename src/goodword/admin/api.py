@@ -1,0 +1,245 @@
+"""/admin: for administrators. To everybody else nothing is there, and no answer tells otherwise."""
+
+import uuid
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response, Security
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from goodword.admin import service, tree
+from goodword.admin.schemas import (
+    AdminCode,
+    AdminReferral,
+    AdminUser,
+    AdminUserDetail,
+    AdminUserList,
+    ReferralReject,
+    ReferralTree,
+    TreeNode,
+)
+from goodword.codes import service as codes
+from goodword.codes.models import ReferralCode
+from goodword.db import Reader, Session
+from goodword.docs.openapi import problems
+from goodword.errors import Forbidden, NotFound, Unauthorized
+from goodword.http import Clock, JsonRoute
+from goodword.paging import Cursor, CursorInvalid, Limit
+from goodword.referrals import service as referrals
+from goodword.schemas import Decimal, Text
+from goodword.sessions import service as sessions
+from goodword.sessions.current import Caller, authenticate, bearer, is_administrator
+from goodword.users.models import User, UserStatus, display_name
+
+PREFIX = "/api/v1/admin"
+
+
+class AdminRoute(JsonRoute):
+    """A route that looks at nothing of a request before it knows that an administrator sent it.
+
+    A dependency would come too late: what is wrong with a body is told before any of them runs.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def hidden(request: Request) -> Response:
+            request.state.administrator = await _admit(request)
+            return await handle(request)
+
+        return hidden
+
+
+async def _admit(request: Request) -> Caller:
+    try:
+        caller = await authenticate(request, frozenset({"admin"}))
+    except (Unauthorized, Forbidden):
+        raise NotFound from None
+    if not await is_administrator(request, caller):
+        raise NotFound
+    return caller
+
+
+async def _administrator(request: Request, _shown: Annotated[object, Depends(bearer)]) -> Caller:
+    caller: Caller = request.state.administrator
+    return caller
+
+
+Administrator = Annotated[Caller, Security(_administrator, scopes=["admin"])]
+UserId = Annotated[uuid.UUID, Path(description="The person's id.")]
+
+router = APIRouter(
+    prefix=PREFIX,
+    tags=["Administration"],
+    route_class=AdminRoute,
+    # Every endpoint has its administrator, whether it asks who that is or not.
+    dependencies=[Security(_administrator, scopes=["admin"])],
+)
+
+
+def install(app: FastAPI) -> None:
+    """The endpoints, and below them a net: a wrong method (405) or a slash too many (307) would tell."""
+    app.include_router(router)
+    app.router.routes.append(Route(PREFIX + "{rest:path}", _Nothing(), include_in_schema=False))
+
+
+class _Nothing:
+    """An application, not a function: it takes every method."""
+
+    async def __call__(self, _scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise NotFound
+
+
+@router.get("/users", summary="Find people", responses=problems(CursorInvalid))
+async def find_users(
+    request: Request,
+    reader: Reader,
+    email: Annotated[
+        Text | None, Query(max_length=320, description="The whole address; compared as at sign-in.")
+    ] = None,
+    q: Annotated[
+        Text | None, Query(min_length=1, max_length=100, description="A part of the address or the name.")
+    ] = None,
+    status: Annotated[UserStatus | None, Query(description="Only accounts in this state.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> AdminUserList:
+    """Accounts by address, by part of address or name, by state; newest first."""
+    cursors, name = request.app.state.cursors, f"users {status} {email!r} {q!r}"
+    position = cursors.read(cursor, of=name)
+    found = await service.page(
+        reader, email=email, part=q, status=status, after=position.id if position else None, limit=limit
+    )
+    rows, following = cursors.cut(found, limit, of=name)
+    return AdminUserList(items=[_user(row) for row in rows], next_cursor=following)
+
+
+@router.get("/users/{user_id}", summary="Look at a person", responses=problems(referrals.UserNotFound))
+async def read_user(user_id: UserId, reader: Reader, clock: Clock) -> AdminUserDetail:
+    """An account with its codes, its sessions and who brought it."""
+    user, now = await service.get(reader, user_id), clock()
+    theirs = await codes.page(reader, user_id, status=None, after=None, limit=100, now=now)
+    return AdminUserDetail(
+        **_user(user).model_dump(),
+        referred_by=await referrals.referred_by(reader, user_id),
+        sessions=len(await sessions.list_live(reader, user_id, now=now)),
+        codes=[_code(code, now) for code in theirs[:100]],
+    )
+
+
+@router.post(
+    "/users/{user_id}/disable",
+    summary="Disable a person",
+    responses=problems(referrals.UserNotFound, service.UserErased, service.NotYourself),
+)
+async def disable_user(user_id: UserId, caller: Administrator, session: Session, clock: Clock) -> AdminUser:
+    """Sign somebody out everywhere and keep them out. Their codes do not work until they are enabled again."""
+    return _user(await service.disable(session, user_id, by=caller.user_id, now=clock()))
+
+
+@router.post(
+    "/users/{user_id}/enable",
+    summary="Enable a person",
+    responses=problems(referrals.UserNotFound, service.UserErased),
+)
+async def enable_user(user_id: UserId, session: Session) -> AdminUser:
+    """Let somebody in again. They have to sign in; codes that are still in their term work again."""
+    return _user(await service.enable(session, user_id))
+
+
+@router.delete(
+    "/users/{user_id}",
+    summary="Erase a person",
+    status_code=204,
+    responses=problems(referrals.UserNotFound, service.UserErased, service.NotYourself),
+)
+async def erase_user(user_id: UserId, caller: Administrator, session: Session, clock: Clock) -> None:
+    """Forget a person at once and for ever, as they could themself. Who came by their codes stays."""
+    await service.erase(session, user_id, by=caller.user_id, now=clock())
+
+
+@router.get(
+    "/users/{user_id}/referral-tree",
+    summary="See a person's referral tree",
+    responses=problems(referrals.UserNotFound),
+)
+async def read_referral_tree(
+    user_id: UserId,
+    request: Request,
+    depth: Annotated[Decimal, Query(ge=1, le=tree.MAX_DEPTH, description="How many levels down.")] = 3,
+) -> ReferralTree:
+    """Who brought this person, and whom they brought, level by level, the latest first.
+
+    The latest 50 of each person are shown, and 1,000 people in all; `referrals` counts the others too.
+    """
+    rows = await tree.of(request.app.state.database, user_id, depth=depth)
+    if not rows:
+        raise referrals.UserNotFound
+    return ReferralTree(items=[_node(row) for row in rows])
+
+
+@router.delete(
+    "/referral-codes/{code}", summary="Revoke a code", status_code=204, responses=problems(codes.CodeNotFound)
+)
+async def revoke_code(
+    code: Annotated[str, Path(description="As its owner shows it.")], session: Session, clock: Clock
+) -> None:
+    """Take anybody's code out of force, at once and for good. Referrals made with it stay."""
+    await service.revoke_code(session, code, now=clock())
+
+
+@router.post(
+    "/referrals/{referral_id}/reject",
+    summary="Reject a referral",
+    responses=problems(service.ReferralNotFound, service.ReferralRejected),
+)
+async def reject_referral(
+    referral_id: Annotated[uuid.UUID, Path(description="The referral's id.")],
+    body: ReferralReject,
+    session: Session,
+) -> AdminReferral:
+    """Let a referral count no longer: both people stay, and so does who brought whom."""
+    return AdminReferral.model_validate(
+        await service.reject_referral(session, referral_id, reason=body.reason)
+    )
+
+
+def _user(user: User) -> AdminUser:
+    return AdminUser(
+        id=user.id,
+        email=user.email,
+        email_verified=user.verified_at is not None,
+        first_name=user.first_name,
+        last_name=user.last_name,
+        status=UserStatus(user.status),
+        is_admin=user.is_admin,
+        created_at=user.created_at,
+        erased_at=user.erased_at,
+    )
+
+
+def _code(code: ReferralCode, now: datetime) -> AdminCode:
+    return AdminCode(
+        code=code.code,
+        status=code.status(now),
+        retired_reason=code.retired_reason,
+        expires_at=code.expires_at,
+        uses=code.uses,
+    )
+
+
+def _node(row: Any) -> TreeNode:
+    return TreeNode(
+        user_id=row.id,
+        level=row.level,
+        email=row.email,
+        display_name=display_name(row.first_name, row.last_name),
+        status=row.status,
+        referral_id=row.referral_id,
+        referrer_id=row.referrer_id,
+        referral_status=row.referral_status,
+        joined_at=row.joined_at,
+        referrals=row.referrals,
+    )

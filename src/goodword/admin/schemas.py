@@ -1,0 +1,87 @@
+"""What administrators send and see. They see addresses whole: they answer the letters of these people."""
+
+import uuid
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+
+from goodword.codes.models import CodeStatus
+from goodword.referrals.models import ReferralStatus
+from goodword.schemas import Input, Instant, Name, Output
+from goodword.users.models import UserStatus
+
+Email = Annotated[str | None, Field(description="Null once erased.", examples=["alice@example.com"])]
+
+
+class AdminUser(Output):
+    """An account in a list."""
+
+    id: uuid.UUID
+    email: Email
+    email_verified: bool
+    first_name: str | None = Field(examples=["Alice"])
+    last_name: str | None = Field(examples=["Liddell"])
+    status: UserStatus = Field(examples=[UserStatus.ACTIVE])
+    is_admin: bool = Field(examples=[False])
+    created_at: Instant
+    erased_at: Instant | None
+
+
+class AdminUserList(Output):
+    items: list[AdminUser]
+    next_cursor: str | None
+
+
+class AdminCode(Output):
+    """A code of theirs, as far as it matters to somebody who may have to revoke it."""
+
+    code: str | None = Field(description="Null once the owner is erased.", examples=["7KQ2M9XWPA"])
+    status: CodeStatus
+    retired_reason: str | None = Field(examples=["revoked"])
+    expires_at: Instant
+    uses: int = Field(examples=[3])
+
+
+class AdminUserDetail(AdminUser):
+    """An account with what belongs to it."""
+
+    referred_by: str | None = Field(description="Display name.", examples=["Carol D."])
+    sessions: int = Field(description="Where they are signed in: a hundred at most.", examples=[2])
+    codes: list[AdminCode] = Field(description="The latest hundred.")
+
+
+class TreeNode(Output):
+    user_id: uuid.UUID
+    level: int = Field(
+        description="-1 is whoever brought them, 0 the person asked for, 1 whom they brought, and so on."
+    )
+    email: Email
+    display_name: str = Field(examples=["Bob B."])
+    status: UserStatus = Field(examples=[UserStatus.ACTIVE])
+    referral_id: uuid.UUID | None = Field(description="How they came; null for those who came alone.")
+    referrer_id: uuid.UUID | None
+    referral_status: ReferralStatus | None
+    joined_at: Instant | None
+    referrals: int = Field(
+        description="How many people they brought, also those not shown here.", examples=[4]
+    )
+
+
+class ReferralTree(Output):
+    items: list[TreeNode]
+
+
+class ReferralReject(Input):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "The same person twice."}]})
+
+    reason: Name = Field(description="Why, for other administrators. The people concerned do not see it.")
+
+
+class AdminReferral(Output):
+    id: uuid.UUID
+    referrer_id: uuid.UUID
+    referee_id: uuid.UUID
+    status: ReferralStatus
+    reason: str | None = Field(examples=["The same person twice."])
+    created_at: Instant
+    confirmed_at: Instant | None

@@ -1,0 +1,196 @@
+"""Rules about what administrators do to the accounts, codes and referrals of others."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.account import service as account
+from goodword.codes import service as codes, strings
+from goodword.codes.models import ReferralCode, Retirement
+from goodword.errors import Conflict, NotFound
+from goodword.referrals.models import Referral, ReferralStatus
+from goodword.referrals.service import UserNotFound
+from goodword.sessions import service as sessions
+from goodword.users import addresses, service as users
+from goodword.users.models import User, UserStatus
+
+
+class UserErased(Conflict):
+    code, detail = "user_erased", "This person was erased. Nothing is left to change."
+
+
+class UserDisabled(Conflict):
+    code, detail = "user_disabled", "This account is disabled. Enable it first."
+
+
+class NotYourself(Conflict):
+    code = "not_yourself"
+    detail = "Administrators cannot disable or erase themselves here. Ask another one, or use `DELETE /me`."
+
+
+class ReferralNotFound(NotFound):
+    code, detail = "referral_not_found", "There is no such referral."
+
+
+class ReferralRejected(Conflict):
+    code, detail = "referral_rejected", "This referral was rejected before."
+
+
+async def create_administrator(
+    session: AsyncSession, *, email: str, password_hash: str, now: datetime
+) -> User:
+    """A new account that is an administrator's, its address taken as verified. Raises `EmailTaken`."""
+    user = await users.create(
+        session, email=email, password_hash=password_hash, first_name=None, last_name=None, now=now
+    )
+    user.is_admin, user.verified_at = True, now
+    await session.flush()
+    return user
+
+
+async def promote(session: AsyncSession, user_id: uuid.UUID, *, now: datetime) -> User:
+    """Make an account an administrator's. Raises `UserNotFound`, `UserErased` and `UserDisabled`."""
+    user = await _lock(session, user_id)
+    if not user.is_active:
+        raise UserDisabled
+    user.is_admin, user.verified_at = True, user.verified_at or now
+    await session.flush()
+    return user
+
+
+async def demote(session: AsyncSession, user_id: uuid.UUID) -> User:
+    """Take the right of an administrator away, at once. Raises `UserNotFound` and `UserErased`."""
+    user = await _lock(session, user_id)
+    user.is_admin = False
+    await session.flush()
+    return user
+
+
+async def page(
+    session: AsyncSession,
+    *,
+    email: str | None = None,
+    part: str | None = None,
+    status: UserStatus | None = None,
+    after: uuid.UUID | None = None,
+    limit: int,
+) -> Sequence[User]:
+    """Accounts, newest first, which is the order of their ids; one row more than `limit` if there are more.
+
+    `email` is a whole address, compared as at sign-in; `part` any part of an address or a name.
+    """
+    query = select(User)
+    if email is not None:
+        query = query.where(User.email_key == (addresses.key_of(email) or ""))
+    if part is not None:
+        query = query.where(_contains(part))
+    if status is not None:
+        query = query.where(User.status == status)
+    if after is not None:
+        query = query.where(User.id < after)
+    return (await session.scalars(query.order_by(User.id.desc()).limit(limit + 1))).all()
+
+
+async def get(session: AsyncSession, user_id: uuid.UUID) -> User:
+    """An account, whatever its status. Raises `UserNotFound`."""
+    user = await session.get(User, user_id)
+    if user is None:
+        raise UserNotFound
+    return user
+
+
+async def id_of(session: AsyncSession, who: str) -> uuid.UUID:
+    """The account that an operator names by its address or its id. Raises `UserNotFound`."""
+    try:
+        return (await get(session, uuid.UUID(who))).id
+    except ValueError:
+        pass
+    found = await page(session, email=who, limit=1)
+    if not found:
+        raise UserNotFound
+    return found[0].id
+
+
+async def disable(session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | None, now: datetime) -> User:
+    """Keep somebody out until enabled again: signed out everywhere, and no code of theirs works meanwhile.
+
+    `by` is the administrator, or None for the operator. Raises `UserNotFound`, `UserErased`, `NotYourself`.
+    """
+    user = await _lock(session, user_id, by=by)
+    user.status = UserStatus.DISABLED
+    await sessions.end_all(session, user.id, why="disabled", now=now)
+    await session.flush()
+    return user
+
+
+async def enable(session: AsyncSession, user_id: uuid.UUID) -> User:
+    """Let somebody in again; they sign in anew. Raises `UserNotFound` and `UserErased`."""
+    user = await _lock(session, user_id)
+    user.status = UserStatus.ACTIVE
+    await session.flush()
+    return user
+
+
+async def erase(session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | None, now: datetime) -> None:
+    """Forget a person for ever. Raises `UserNotFound`, `UserErased` and `NotYourself`."""
+    user = await _lock(session, user_id, by=by)
+    user.is_admin = False
+    await account.erase(session, user, now=now)
+
+
+async def revoke_code(session: AsyncSession, code: str, *, now: datetime) -> None:
+    """Take anybody's code out of force for good. Raises `CodeNotFound`, so also for one that is retired."""
+    key = strings.fold(code)
+    # The owner is locked before the code, as everywhere, so that nobody waits in a circle.
+    owner = (
+        select(User.id)
+        .join(ReferralCode, ReferralCode.owner_id == User.id)
+        .where(ReferralCode.key == key)
+        .with_for_update(key_share=True, of=User)
+    )
+    if key is None or await session.scalar(owner) is None:
+        raise codes.CodeNotFound
+    found = await session.scalar(select(ReferralCode).where(ReferralCode.key == key).with_for_update())
+    if found is None or found.retired_at is not None:
+        raise codes.CodeNotFound
+    found.retire(Retirement.REVOKED, now)
+    await session.flush()
+
+
+async def reject_referral(session: AsyncSession, referral_id: uuid.UUID, *, reason: str) -> Referral:
+    """Let a referral count no longer. Raises `ReferralNotFound` and `ReferralRejected`."""
+    referral = await session.scalar(select(Referral).where(Referral.id == referral_id).with_for_update())
+    if referral is None:
+        raise ReferralNotFound
+    if referral.status == ReferralStatus.REJECTED:
+        raise ReferralRejected
+    referral.status, referral.reason = ReferralStatus.REJECTED, reason
+    await session.flush()
+    return referral
+
+
+async def _lock(session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | None = None) -> User:
+    if user_id == by:
+        raise NotYourself
+    user = await session.scalar(select(User).where(User.id == user_id).with_for_update(key_share=True))
+    if user is None:
+        raise UserNotFound
+    if user.status == UserStatus.ERASED:
+        raise UserErased
+    return user
+
+
+def _contains(part: str) -> ColumnElement[bool]:
+    # SQLite folds the case of ASCII only, so the spellings that a name most likely has are tried as well.
+    spellings = {part, part.lower(), part.title()}
+    name = func.coalesce(User.first_name, "") + " " + func.coalesce(User.last_name, "")
+    return or_(
+        *(
+            column.icontains(spelling, autoescape=True)
+            for column in (User.email, User.email_key, name)
+            for spelling in sorted(spellings)
+        )
+    )

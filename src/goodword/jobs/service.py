@@ -1,0 +1,157 @@
+"""Rules about jobs: written with what asks for them, claimed with a lease, ended only by its holder."""
+
+import json
+import random
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, event, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+
+from goodword.jobs.models import Job
+
+LEASE = timedelta(seconds=60)
+MAX_ATTEMPTS = 10
+FIRST_DELAY = timedelta(seconds=10)
+LONGEST_DELAY = timedelta(hours=1)
+WAKE = "wake_worker"
+"""Where a session's `info` holds what wakes the worker of this process, if it has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A claimed job, as its handler gets it. `id` is the same at every attempt."""
+
+    id: uuid.UUID
+    kind: str
+    payload: Mapping[str, Any]
+    user_id: uuid.UUID | None
+    holder: str
+    attempt: int
+
+
+def enqueue(
+    session: AsyncSession,
+    kind: str,
+    payload: Mapping[str, Any],
+    *,
+    now: datetime,
+    user_id: uuid.UUID | None = None,
+    run_at: datetime | None = None,
+) -> None:
+    """Something to do once this transaction is committed, and only then."""
+    job = Job(kind=kind, payload=_json(payload), user_id=user_id, created_at=now, run_at=run_at or now)
+    session.add(job)
+    if wake := session.info.get(WAKE):
+
+        def after_commit(_session: Session) -> None:
+            wake()
+
+        event.listen(session.sync_session, "after_commit", after_commit, once=True)
+
+
+async def claim(session: AsyncSession, kinds: Collection[str], *, holder: str, now: datetime) -> Work | None:
+    """The job that is due for longest, leased to `holder`; or None. The attempt counts from here.
+
+    A job that took its workers down with it as often as a job may be tried is dead.
+    """
+    # One row, by a scalar subquery: PostgreSQL runs that once, where a subquery of IN could lock again and
+    # again. SQLite knows no SKIP LOCKED and needs none: a transaction there has the database to itself.
+    next_due = (
+        select(Job.id)
+        .where(
+            Job.finished_at.is_(None),
+            Job.run_at <= now,
+            or_(Job.leased_until.is_(None), Job.leased_until <= now),
+            Job.kind.in_(list(kinds)),
+        )
+        .order_by(Job.run_at, Job.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    taken = (
+        update(Job)
+        .where(Job.id == next_due.scalar_subquery())
+        .values(attempts=Job.attempts + 1, leased_by=holder, leased_until=now + LEASE)
+        .returning(Job.id, Job.kind, Job.payload, Job.user_id, Job.attempts)
+        .execution_options(synchronize_session=False)
+    )
+    while row := (await session.execute(taken)).one_or_none():
+        work = Work(row.id, row.kind, json.loads(row.payload), row.user_id, holder, row.attempts)
+        if work.attempt <= MAX_ATTEMPTS:
+            return work
+        await _settle(session, work, **_dead(work, "its worker died", now=now))
+    return None
+
+
+async def finish(session: AsyncSession, work: Work, *, now: datetime) -> bool:
+    """It is done, unless the lease was lost to another worker: then that one has the say, and False."""
+    return await _settle(session, work, finished_at=now, outcome="done", payload="{}", error=None)
+
+
+async def fail(session: AsyncSession, work: Work, *, error: str, now: datetime) -> bool:
+    """It failed: try again later and later, or never more. Only the holder of the lease may say so."""
+    if work.attempt >= MAX_ATTEMPTS:
+        return await _settle(session, work, **_dead(work, error, now=now))
+    return await _settle(session, work, run_at=now + delay(work.attempt), error=error[:500])
+
+
+def delay(attempt: int) -> timedelta:
+    """How long to wait after an attempt: twice as long each time, spread so that not all come back at once."""
+    return min(FIRST_DELAY * 2.0 ** (attempt - 1), LONGEST_DELAY) * random.uniform(0.75, 1.25)  # noqa: S311
+
+
+async def is_wanted(session: AsyncSession, work: Work) -> bool:
+    """Whether nobody has withdrawn it while it waited, or while its handler waited for a lock."""
+    return await session.scalar(select(Job.id).where(_is_held(work))) is not None
+
+
+async def withdraw(session: AsyncSession, user_id: uuid.UUID, kind: str) -> None:
+    """Take back what is still to be done of one kind for one person."""
+    await session.execute(
+        delete(Job).where(Job.user_id == user_id, Job.kind == kind, Job.finished_at.is_(None))
+    )
+
+
+async def forget(session: AsyncSession, user_id: uuid.UUID, *, email_key: str) -> None:
+    """Remove what is about a person, and what is still to be done for whoever has their address."""
+    named = Job.payload.contains(json.dumps(email_key, ensure_ascii=False), autoescape=True)
+    await session.execute(
+        delete(Job).where(or_(Job.user_id == user_id, and_(Job.finished_at.is_(None), named)))
+    )
+
+
+def _is_held(work: Work) -> ColumnElement[bool]:
+    return and_(
+        Job.id == work.id,
+        Job.leased_by == work.holder,
+        Job.attempts == work.attempt,
+        Job.finished_at.is_(None),
+    )
+
+
+async def _settle(session: AsyncSession, work: Work, **values: object) -> bool:
+    settled = await session.scalar(
+        update(Job)
+        .where(_is_held(work))
+        .values(leased_by=None, leased_until=None, **values)
+        .returning(Job.id)
+        .execution_options(synchronize_session=False)
+    )
+    return settled is not None
+
+
+def _dead(work: Work, error: str, *, now: datetime) -> dict[str, object]:
+    ended: dict[str, object] = {"finished_at": now, "outcome": "dead", "error": error[:500]}
+    if work.user_id is None:
+        # It may name an address, and nothing would remove it when the person behind that is erased.
+        ended["payload"] = "{}"
+    return ended
+
+
+def _json(payload: Mapping[str, Any]) -> str:
+    return json.dumps(payload, ensure_ascii=False, separators=(",", ":"))

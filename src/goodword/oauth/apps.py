@@ -1,0 +1,37 @@
+"""/me/apps: the apps that somebody let in."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from goodword.db import Reader, Session
+from goodword.docs.openapi import problems
+from goodword.http import Clock, JsonRoute
+from goodword.oauth import service
+from goodword.oauth.schemas import AppList, AppRead
+from goodword.sessions.current import Account
+
+router = APIRouter(prefix="/api/v1/me/apps", tags=["Your account"], route_class=JsonRoute)
+
+
+@router.get("", summary="List the apps that you let in")
+async def list_apps(caller: Account, reader: Reader) -> AppList:
+    """Each with what it may do, the latest first; the latest hundred at most, on one page."""
+    found = await service.apps(reader, caller.user_id)
+    return AppList(items=[AppRead.model_validate(row) for row in found], next_cursor=None)
+
+
+@router.delete(
+    "/{client_id}",
+    summary="Shut an app out",
+    status_code=204,
+    responses=problems(service.AppNotFound),
+)
+async def shut_app_out(
+    client_id: Annotated[str, Path(description="`client_id` of the app.")],
+    caller: Account,
+    session: Session,
+    clock: Clock,
+) -> None:
+    """Take back all that you let an app do. Its tokens stop working at once; it may ask you again."""
+    await service.shut_out(session, caller.user_id, client_id, now=clock())

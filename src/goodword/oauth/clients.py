@@ -1,0 +1,301 @@
+"""The registry of apps: which there are, what each may ask for, and how it proves who it is."""
+
+import base64
+import binascii
+import hmac
+import re
+import secrets
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote_plus, urlsplit
+from uuid import UUID
+
+from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.crypto import mac
+from goodword.db import Database, insert_if_absent
+from goodword.oauth import scopes
+from goodword.oauth.errors import InvalidClient, OAuthError
+from goodword.oauth.models import OAuthClient
+from goodword.sessions.models import SignIn
+
+PURPOSE = "oauth clients and codes"
+"""Of the key under which secrets and codes are stored as keyed hashes."""
+
+GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
+DOCS = "goodword-docs"
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\])(?::(\d{1,5}))?((?:[/?].*)?)", re.ASCII)
+_PRIVATE_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+", re.ASCII)
+_PLAIN = re.compile(r"[!-~]{1,2000}")
+
+
+class ClientInvalid(ValueError):
+    """What an operator wants to register will not do. The text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An app as the protocol sees it. Public (RFC 6749 §2.1) when it has no secret."""
+
+    id: UUID
+    client_id: str
+    name: str
+    secret_mac: bytes | None
+    redirect_uris: tuple[str, ...]
+    scopes: frozenset[str]
+    grant_types: frozenset[str]
+
+    @property
+    def is_public(self) -> bool:
+        return self.secret_mac is None
+
+    @property
+    def is_built_in(self) -> bool:
+        return self.client_id == DOCS
+
+    @property
+    def default_scopes(self) -> frozenset[str]:
+        return self.scopes - scopes.ASKED_FOR_BY_NAME
+
+    def allows(self, redirect_uri: str) -> bool:
+        """Whether answers may go there: registered to the letter (RFC 9700 §4.1.3).
+
+        An app on somebody's own machine takes whatever port is free (RFC 8252 §7.3).
+        """
+        return redirect_uri in self.redirect_uris or self._may_listen_at(redirect_uri)
+
+    def _may_listen_at(self, redirect_uri: str) -> bool:
+        shown = _LOOPBACK.fullmatch(redirect_uri)
+        if shown is None or not self.is_public or self.is_built_in or int(shown[2] or 80) > 65535:
+            return False
+        known = [_LOOPBACK.fullmatch(registered) for registered in self.redirect_uris]
+        return any(one and (one[1], one[3]) == (shown[1], shown[3]) for one in known)
+
+    def is_certain_at(self, redirect_uri: str) -> bool:
+        """Whether nobody else can get the answer, so that a remembered consent may stand for a new one.
+
+        Any program on a machine can listen there and call itself a public app (RFC 8252 §8.6).
+        """
+        return not self.is_public or self.is_built_in or redirect_uri.startswith("https://")
+
+
+def is_id(text: str) -> bool:
+    """Whether it can be the id of an app at all: anything else need not be looked for."""
+    return bool(_ID.fullmatch(text))
+
+
+def documentation(public_url: str) -> Client:
+    """The app that our own documentation page is: it gets no refresh token, and no secret to keep."""
+    return Client(
+        UUID("019aa000-0000-7000-8000-000000000d0c"),
+        DOCS,
+        "The API documentation of this service",
+        None,
+        (f"{public_url}/docs/oauth2-redirect",),
+        frozenset(scopes.SCOPES) - {"offline_access"},
+        frozenset({"authorization_code"}),
+    )
+
+
+class Clients:
+    """Finds apps, and holds them to their secrets."""
+
+    def __init__(self, key: bytes, *, built_in: Client | None) -> None:
+        self._key = key
+        self._built_in = built_in
+
+    async def find(self, database: Database, client_id: str) -> Client | None:
+        """The app, unless it is disabled."""
+        if self._built_in and client_id == DOCS:
+            return self._built_in
+        if not is_id(client_id) or client_id == DOCS:
+            return None
+        row = await database.row(_BY_ID, client_id=client_id)
+        return _client(row) if row else None
+
+    async def identify(
+        self, database: Database, authorization: str | None, form: Mapping[str, str]
+    ) -> Client:
+        """Who calls, by RFC 6749 §2.3.1: Basic or form parameters, never both; a public app by its id alone.
+
+        Raises `InvalidClient`, and `OAuthError` for two methods at once.
+        """
+        client_id, secret = form.get("client_id"), form.get("client_secret")
+        if authorization is not None:
+            shown_id, shown_secret = _basic(authorization)
+            if secret is not None or client_id not in (None, shown_id):
+                raise OAuthError("invalid_request", "Authenticate once: by header or by parameters.")
+            client_id, secret = shown_id, shown_secret
+        client = await self.find(database, client_id) if client_id else None
+        if client is None or (client.secret_mac is None) != (secret is None):
+            raise InvalidClient
+        if client.secret_mac is not None and secret is not None:
+            shown = secret_mac(self._key, client.client_id, secret)
+            if not hmac.compare_digest(shown, client.secret_mac):
+                raise InvalidClient
+        return client
+
+
+async def keep_row(session: AsyncSession, client: Client, *, now: datetime) -> None:
+    """Grants and codes point at a row: the built-in app gets one when it is first let in."""
+    if client.is_built_in:
+        await insert_if_absent(
+            session,
+            OAuthClient,
+            id=client.id,
+            client_id=client.client_id,
+            name=client.name,
+            redirect_uris="\n".join(client.redirect_uris),
+            scope=scopes.text(client.scopes),
+            grant_types=" ".join(client.grant_types),
+            created_at=now,
+        )
+
+
+async def make(
+    session: AsyncSession,
+    key: bytes,
+    *,
+    name: str,
+    redirect_uris: Sequence[str],
+    scope: Collection[str],
+    grant_types: Collection[str],
+    public: bool,
+    now: datetime,
+) -> tuple[OAuthClient, str | None]:
+    """Register an app. Its secret is told here and never again. Raises `ClientInvalid`."""
+    if not name.strip() or len(name) > 100 or not name.isprintable():
+        raise ClientInvalid("A name has 1 to 100 visible characters: people will read it.")
+    if unknown := set(scope) - set(scopes.SCOPES):
+        raise ClientInvalid(
+            f"No such scope: {', '.join(sorted(unknown))}. There are: {', '.join(scopes.SCOPES)}."
+        )
+    if unknown := set(grant_types) - set(GRANT_TYPES):
+        raise ClientInvalid(
+            f"No such grant: {', '.join(sorted(unknown))}. There are: {', '.join(GRANT_TYPES)}."
+        )
+    if public and "client_credentials" in grant_types:
+        raise ClientInvalid("A public app has no credentials: it cannot use client_credentials.")
+    if ("refresh_token" in grant_types) != ("offline_access" in scope):
+        raise ClientInvalid("The scope offline_access and the grant refresh_token go together.")
+    if ("authorization_code" in grant_types) != bool(redirect_uris):
+        raise ClientInvalid("The grant authorization_code and a redirect URI go together.")
+    for uri in redirect_uris:
+        check_redirect_uri(uri, public=public)
+    secret = None if public else new_secret()
+    client_id = f"gwc_{secrets.token_hex(12)}"
+    client = OAuthClient(
+        client_id=client_id,
+        name=name,
+        secret_mac=secret_mac(key, client_id, secret) if secret else None,
+        redirect_uris="\n".join(redirect_uris),
+        scope=scopes.text(scope),
+        grant_types=" ".join(grant for grant in GRANT_TYPES if grant in grant_types),
+        created_at=now,
+    )
+    session.add(client)
+    await session.flush()
+    return client, secret
+
+
+def check_redirect_uri(uri: str, *, public: bool) -> None:
+    """Raises `ClientInvalid` unless answers can safely go there (RFC 9700 §2.1, RFC 8252 §7)."""
+    try:
+        parts = urlsplit(uri)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ClientInvalid(f"{uri!r} is not a URI.") from None
+    if not _PLAIN.fullmatch(uri) or "\\" in uri or "#" in uri or "@" in parts.netloc:
+        raise ClientInvalid(
+            f"{uri!r}: no blanks, backslash, fragment or user name; 2,000 characters at most."
+        )
+    if any(segment in (".", "..") for segment in parts.path.split("/")):
+        raise ClientInvalid(f"{uri!r}: no . and .. in the path.")
+    on_this_machine = parts.scheme == "http" and host in ("127.0.0.1", "::1", "localhost")
+    on_the_web = parts.scheme == "https" and bool(host)
+    in_an_app = public and not host and bool(_PRIVATE_SCHEME.fullmatch(parts.scheme)) and bool(parts.path)
+    if not (on_this_machine or on_the_web or in_an_app):
+        raise ClientInvalid(
+            f"{uri!r}: https, http to 127.0.0.1 or [::1], or for a public app a scheme such as com.example.app:/"
+        )
+
+
+async def everyone(session: AsyncSession) -> Sequence[OAuthClient]:
+    return (await session.scalars(select(OAuthClient).order_by(OAuthClient.id))).all()
+
+
+async def rotate(session: AsyncSession, key: bytes, client_id: str) -> str | None:
+    """A new secret; the old one is dead. None when there is no such app that has one."""
+    secret = new_secret()
+    changed = await session.scalar(
+        update(OAuthClient)
+        .where(OAuthClient.client_id == client_id, OAuthClient.secret_mac.is_not(None))
+        .values(secret_mac=secret_mac(key, client_id, secret))
+        .returning(OAuthClient.id)
+    )
+    return secret if changed else None
+
+
+async def disable(session: AsyncSession, client_id: str, *, now: datetime) -> bool:
+    """Let an app do nothing more, at once. False when there is none.
+
+    The built-in one is not disabled here: it goes with the page that it serves, by `DOCS=off`.
+    """
+    changed = await session.scalar(
+        update(OAuthClient)
+        .where(OAuthClient.client_id == client_id, OAuthClient.client_id != DOCS)
+        .values(disabled_at=now)
+        .returning(OAuthClient.id)
+    )
+    if changed:
+        ended = {"revoked_at": now, "revoked_reason": "app_disabled"}
+        await session.execute(
+            update(SignIn).where(SignIn.client == client_id, SignIn.revoked_at.is_(None)).values(ended)
+        )
+    return changed is not None
+
+
+def new_secret() -> str:
+    return f"gws_{secrets.token_urlsafe(32)}"
+
+
+def secret_mac(key: bytes, client_id: str, secret: str) -> bytes:
+    """As it is stored. A plain keyed hash is enough: the secret is 256 random bits, and nobody's choice."""
+    return mac(key, b"client secret", client_id.encode(), secret.encode())
+
+
+def _basic(authorization: str) -> tuple[str, str | None]:
+    scheme, _, credentials = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        raise InvalidClient
+    try:
+        text = base64.b64decode(credentials.strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise InvalidClient from None
+    client_id, colon, secret = text.partition(":")
+    if not colon:
+        raise InvalidClient
+    # The parts are form-encoded before they are joined (RFC 6749 §2.3.1).
+    return unquote_plus(client_id), unquote_plus(secret) or None
+
+
+def _client(row: Row[Any]) -> Client:
+    return Client(
+        row.id,
+        row.client_id,
+        row.name,
+        row.secret_mac,
+        tuple(row.redirect_uris.split()),
+        frozenset(row.scope.split()),
+        frozenset(row.grant_types.split()),
+    )
+
+
+_BY_ID = select(OAuthClient.__table__).where(
+    OAuthClient.client_id == bindparam("client_id"), OAuthClient.disabled_at.is_(None)
+)

@@ -1,0 +1,90 @@
+"""What clients need to know of this server, at the addresses where they look for it."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from goodword.oauth import scopes
+from goodword.oauth.clients import GRANT_TYPES
+from goodword.sessions.keys import ALGORITHM
+
+router = APIRouter(prefix="/.well-known", tags=["OAuth 2.0"])
+
+CACHED = {"Cache-Control": "public, max-age=300"}
+"""Short: a client that learns of a rotated key too late refuses good tokens."""
+
+WITH_SECRET = ["client_secret_basic", "client_secret_post"]
+
+
+def metadata(issuer: str) -> dict[str, Any]:
+    """RFC 8414 §2, with the members that OpenID Connect Discovery §3 adds: one document serves both."""
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/oauth/authorize",
+        "token_endpoint": f"{issuer}/oauth/token",
+        "revocation_endpoint": f"{issuer}/oauth/revoke",
+        "introspection_endpoint": f"{issuer}/oauth/introspect",
+        "userinfo_endpoint": f"{issuer}/oauth/userinfo",
+        "jwks_uri": f"{issuer}/.well-known/jwks.json",
+        "scopes_supported": list(scopes.SCOPES),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": list(GRANT_TYPES),
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": [*WITH_SECRET, "none"],
+        "revocation_endpoint_auth_methods_supported": [*WITH_SECRET, "none"],
+        "introspection_endpoint_auth_methods_supported": WITH_SECRET,
+        "authorization_response_iss_parameter_supported": True,
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": [ALGORITHM],
+        "claims_supported": [
+            *("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash"),
+            *("name", "given_name", "family_name", "email", "email_verified"),
+        ],
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+    }
+
+
+def _shown(description: str, example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    content = {"application/json": {"schema": {"type": "object"}, "example": example}}
+    return {200: {"description": description, "content": content}}
+
+
+METADATA_DOCS = _shown("The metadata.", metadata("https://goodword.example"))
+JWKS_DOCS = _shown(
+    "The keys.", {"keys": [{"kty": "EC", "crv": "P-256", "alg": ALGORITHM, "use": "sig", "kid": "019aa8c2…"}]}
+)
+
+
+@router.get(
+    "/oauth-authorization-server",
+    summary="Metadata of the authorization server",
+    response_class=JSONResponse,
+    responses=METADATA_DOCS,
+)
+async def read_metadata(request: Request) -> Response:
+    """Endpoints and abilities, as clients of OAuth 2.0 look for them (RFC 8414)."""
+    return JSONResponse(metadata(request.app.state.settings.public_url), headers=CACHED)
+
+
+@router.get(
+    "/openid-configuration",
+    summary="Metadata of the OpenID provider",
+    response_class=JSONResponse,
+    responses=METADATA_DOCS,
+)
+async def read_openid_configuration(request: Request) -> Response:
+    """The same document, where clients of OpenID Connect look for it (Discovery §4)."""
+    return JSONResponse(metadata(request.app.state.settings.public_url), headers=CACHED)
+
+
+@router.get(
+    "/jwks.json", summary="Keys that tokens are signed with", response_class=JSONResponse, responses=JWKS_DOCS
+)
+async def read_jwks(request: Request) -> Response:
+    """The public halves of the keys (RFC 7517), retired ones too while tokens of theirs may be in use."""
+    return JSONResponse({"keys": request.app.state.keys.public()}, headers=CACHED)

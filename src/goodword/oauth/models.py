@@ -1,0 +1,66 @@
+"""Third-party apps, what people let them do, and the codes of flows under way."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from goodword.db import Base
+
+
+class OAuthClient(Base):
+    """An app that may ask people for access (RFC 6749 §2). Public when it has no secret."""
+
+    __tablename__ = "oauth_clients"
+    __table_args__ = (Index("uq_oauth_clients_client_id", "client_id", unique=True),)
+
+    client_id: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(100))
+    secret_mac: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    redirect_uris: Mapped[str] = mapped_column(Text)
+    """One a line, each matched to the letter; the port of a loopback address may vary (RFC 8252 §7.3)."""
+    scope: Mapped[str] = mapped_column(String(255))
+    """All that it may ask for."""
+    grant_types: Mapped[str] = mapped_column(String(255))
+    disabled_at: Mapped[datetime | None]
+
+
+class OAuthGrant(Base):
+    """What somebody let an app do. Remembered, so that they are asked once; theirs to take back."""
+
+    __tablename__ = "oauth_grants"
+    __table_args__ = (
+        Index("uq_oauth_grants_user_id_client_id", "user_id", "client_id", unique=True),
+        Index("ix_oauth_grants_client_id", "client_id"),
+    )
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    client_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("oauth_clients.id"))
+    scope: Mapped[str] = mapped_column(String(255))
+
+
+class OAuthCode(Base):
+    """An authorization code (RFC 6749 §4.1): good once, for a minute, for whoever began the flow."""
+
+    __tablename__ = "oauth_codes"
+    __table_args__ = (
+        Index("uq_oauth_codes_code_mac", "code_mac", unique=True),
+        Index("ix_oauth_codes_expires_at", "expires_at"),
+        Index("ix_oauth_codes_user_id", "user_id"),
+    )
+
+    code_mac: Mapped[bytes] = mapped_column(LargeBinary(32))
+    client_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("oauth_clients.id"))
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    redirect_uri: Mapped[str] = mapped_column(String(2000))
+    scope: Mapped[str] = mapped_column(String(255))
+    code_challenge: Mapped[str] = mapped_column(String(128))
+    nonce: Mapped[str | None] = mapped_column(String(255))
+    signed_in_at: Mapped[datetime]
+    browser_session_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("sessions.id"))
+    """Where the person said yes. When that session has ended, so has what it began."""
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    session_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("sessions.id"))
+    """The session that it was traded for: ended when somebody shows the code again (RFC 6749 §4.1.2)."""

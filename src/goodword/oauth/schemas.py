@@ -1,0 +1,64 @@
+"""What the OAuth endpoints answer, and the apps that somebody let in."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from goodword.schemas import Instant, Output
+
+EXAMPLE_SCOPE = "openid referrals:read offline_access"
+
+
+class TokenAnswer(Output):
+    """RFC 6749 §5.1, and OpenID Connect Core §3.1.3.3. What was not granted is left out."""
+
+    access_token: str = Field(
+        description="A JWT for `Authorization: Bearer …`.", examples=["eyJhbGciOiJFUzI1…"]
+    )
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105
+    expires_in: int = Field(description="Seconds that the access token works.", examples=[600])
+    scope: str = Field(description="What was granted, which may be less.", examples=[EXAMPLE_SCOPE])
+    refresh_token: str | None = Field(
+        default=None,
+        description="For this endpoint, once. Apps get one with `offline_access`.",
+        examples=["gwr_AZrd0c…"],
+    )
+    id_token: str | None = Field(
+        default=None, description="Who signed in, with `openid`.", examples=["eyJhbGciOiJFUzI1…"]
+    )
+
+
+class Introspection(Output):
+    """RFC 7662 §2.2. Of a token that is not good, or not the caller's, only `active`."""
+
+    active: bool = Field(examples=[True])
+    scope: str | None = Field(default=None, examples=[EXAMPLE_SCOPE])
+    client_id: str | None = Field(default=None, examples=["gwc_5f0c1d2e3b4a596877869504"])
+    sub: str | None = Field(default=None, examples=["019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11"])
+    iss: str | None = Field(default=None, examples=["https://goodword.example"])
+    token_type: str | None = Field(default=None, examples=["Bearer"])
+    iat: int | None = Field(default=None, examples=[1893456000])
+    exp: int | None = Field(default=None, examples=[1893456600])
+
+
+class UserInfo(Output):
+    """OpenID Connect Core §5.3.2: what the scopes of the token show of the person."""
+
+    sub: str = Field(examples=["019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11"])
+    name: str | None = Field(default=None, description="With `profile`.", examples=["Alice Liddell"])
+    given_name: str | None = Field(default=None, description="With `profile`.", examples=["Alice"])
+    family_name: str | None = Field(default=None, description="With `profile`.", examples=["Liddell"])
+    email: str | None = Field(default=None, description="With `email`.", examples=["alice@example.com"])
+    email_verified: bool | None = Field(default=None, description="With `email`.", examples=[True])
+
+
+class AppRead(Output):
+    client_id: str = Field(examples=["gwc_5f0c1d2e3b4a596877869504"])
+    name: str = Field(examples=["Alice's garden newsletter"])
+    scope: str = Field(description="All that you let it do.", examples=[EXAMPLE_SCOPE])
+    created_at: Instant
+
+
+class AppList(Output):
+    items: list[AppRead]
+    next_cursor: str | None

@@ -1,0 +1,32 @@
+"""What an app can be let do, in the words in which people are asked."""
+
+from collections.abc import Iterable
+
+SCOPES = {
+    "openid": "Know that you are you, by an id that does not change",
+    "profile": "See your account: your name, your e-mail address and who invited you",
+    "email": "See your e-mail address and whether it is verified",
+    "codes:read": "See your referral codes",
+    "codes:write": "Create, change and delete your referral codes",
+    "referrals:read": "See whom you brought, with their addresses masked",
+    "offline_access": "Keep this access while you are away, until you take it back",
+    "admin": "Administer this service as you can: see, disable and erase accounts",
+}
+"""`account` (password, sessions, erasure) is missing: it is for our own sign-in only."""
+
+ASKED_FOR_BY_NAME = frozenset({"offline_access", "admin"})
+"""Never among what an app gets when it names no scope (RFC 6749 §3.3)."""
+
+ABOUT_PEOPLE = frozenset({"openid", "offline_access"})
+"""Without meaning where nobody signed in."""
+
+
+def text(scopes: Iterable[str]) -> str:
+    """Scopes as one string, in the order of the list above."""
+    chosen = set(scopes)
+    return " ".join(name for name in SCOPES if name in chosen)
+
+
+def in_words(scopes: Iterable[str]) -> list[str]:
+    chosen = set(scopes)
+    return [words for name, words in SCOPES.items() if name in chosen]

@@ -1,0 +1,275 @@
+"""Consents, authorization codes and the sessions that they are traded for."""
+
+import base64
+import hashlib
+import hmac
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Row, and_, bindparam, delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.crypto import mac
+from goodword.db import Database, commit_before_error, insert_if_absent
+from goodword.errors import NotFound, TokenInvalid
+from goodword.oauth import clients, scopes
+from goodword.oauth.clients import Client
+from goodword.oauth.errors import InvalidGrant, OAuthError
+from goodword.oauth.models import OAuthClient, OAuthCode, OAuthGrant
+from goodword.oauth.requests import AuthorizationRequest
+from goodword.sessions import service as sessions
+from goodword.sessions.models import SignIn
+from goodword.sessions.service import Whence
+from goodword.sessions.tokens import RefreshTokens
+from goodword.users import service as users
+from goodword.users.models import User
+
+CODE_LIFETIME = timedelta(seconds=60)
+CODES_KEPT = timedelta(days=1)
+"""How long a used code is known, so that showing it again ends the session that it was traded for."""
+NO_GRACE = timedelta(0)
+
+_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+
+
+class AppNotFound(NotFound):
+    code, detail = "app_not_found", "You have let in no such app."
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person is to be asked, or need not be."""
+
+    email: str
+    scopes: frozenset[str]
+    """Of those that the app wants, the ones that this person can give."""
+    is_answered: bool
+
+
+async def question(database: Database, request: AuthorizationRequest, user_id: uuid.UUID) -> Question:
+    row = await database.row(_CONSENT, user_id=user_id, client_id=request.client.id)
+    if row is None:
+        raise TokenInvalid
+    wanted = _givable(request.scopes, is_admin=row.is_admin)
+    given = frozenset((row.scope or "").split())
+    certain = request.client.is_certain_at(request.redirect_uri)
+    return Question(row.email, wanted, certain and wanted <= given and "consent" not in request.prompt)
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """A person's yes to a request, given in a browser session."""
+
+    user_id: uuid.UUID
+    browser_session_id: uuid.UUID
+    signed_in_at: datetime
+    once: str
+    """Of the page on which it was given: the same page sent twice is one consent."""
+
+
+async def issue(
+    session: AsyncSession, key: bytes, request: AuthorizationRequest, consent: Consent, *, now: datetime
+) -> str | None:
+    """An authorization code, and the consent remembered. None for a page that was sent before.
+
+    The code is made from the page's one-time value, so a second sending makes the same code, which the unique
+    index refuses, whichever of two comes first.
+    """
+    user = await users.lock(session, consent.user_id)
+    client = request.client
+    await clients.keep_row(session, client, now=now)
+    granted = _givable(request.scopes, is_admin=user.is_admin)
+    once = mac(key, b"consent", consent.browser_session_id.bytes, consent.once.encode())
+    code = "gwa_" + base64.urlsafe_b64encode(once).decode().rstrip("=")
+    await session.execute(
+        delete(OAuthCode).where(OAuthCode.user_id == user.id, OAuthCode.expires_at < now - CODES_KEPT)
+    )
+    made = await insert_if_absent(
+        session,
+        OAuthCode,
+        code_mac=_code_mac(key, code),
+        client_id=client.id,
+        user_id=user.id,
+        redirect_uri=request.redirect_uri,
+        scope=scopes.text(granted),
+        code_challenge=request.code_challenge,
+        nonce=request.nonce,
+        signed_in_at=consent.signed_in_at,
+        browser_session_id=consent.browser_session_id,
+        expires_at=now + CODE_LIFETIME,
+        created_at=now,
+    )
+    if made is None:
+        return None
+    await _remember(session, user, client, granted, now=now)
+    return code
+
+
+async def _remember(
+    session: AsyncSession, user: User, client: Client, granted: frozenset[str], *, now: datetime
+) -> None:
+    """The account is locked, so nobody else writes the grant meanwhile."""
+    place = {"user_id": user.id, "client_id": client.id}
+    grant = await session.scalar(select(OAuthGrant).filter_by(**place))
+    if grant is None:
+        session.add(OAuthGrant(**place, scope=scopes.text(granted), created_at=now))
+    else:
+        grant.scope = scopes.text(granted | set(grant.scope.split()))
+    await session.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """A session for an app, and what its ID token says of the sign-in behind it."""
+
+    sign_in: SignIn
+    nonce: str | None
+    signed_in_at: datetime
+
+
+async def exchange(
+    session: AsyncSession,
+    key: bytes,
+    client: Client,
+    *,
+    code: str,
+    redirect_uri: str,
+    verifier: str,
+    whence: Whence,
+    access_lifetime: int,
+    now: datetime,
+) -> Exchanged:
+    """Trade a code for a session (RFC 6749 §4.1.3, RFC 7636 §4.6). Raises `OAuthError`.
+
+    A code that is shown a second time was seen by two parties: what it was traded for ends.
+    """
+    if not _VERIFIER.fullmatch(verifier):
+        raise OAuthError("invalid_request", "code_verifier has 43 to 128 unreserved characters.")
+    refusal = InvalidGrant("The code is not good, or no longer, or was made for another request.")
+    by_code = OAuthCode.code_mac == _code_mac(key, code)
+    owner = await session.scalar(select(OAuthCode.user_id).where(by_code, OAuthCode.client_id == client.id))
+    if owner is None:
+        raise refusal
+    try:
+        user = await users.lock(session, owner)  # whoever else shows the code waits here
+    except TokenInvalid:
+        raise refusal from None
+    found = await session.scalar(select(OAuthCode).where(by_code))
+    if found is None:
+        raise refusal
+    if found.used_at is not None:
+        if found.session_id is not None:
+            await sessions.end_one(session, found.session_id, why="code_replayed", now=now)
+            await commit_before_error(session)
+        raise refusal
+    begun_in = await session.get(SignIn, found.browser_session_id)
+    if (
+        now >= found.expires_at
+        or not hmac.compare_digest(found.redirect_uri.encode(), redirect_uri.encode())
+        or not hmac.compare_digest(found.code_challenge.encode(), _challenge(verifier))
+        or begun_in is None
+        or not begun_in.is_live(now)
+    ):
+        raise refusal
+    sign_in = await sessions.begin(
+        session, user, client=client.client_id, scope=found.scope, whence=whence, now=now
+    )
+    if not may_refresh(client, found.scope):  # it ends with its only access token
+        sign_in.expires_at = sign_in.idle_expires_at = now + timedelta(seconds=access_lifetime)
+    found.used_at, found.session_id = now, sign_in.id
+    await session.flush()
+    return Exchanged(sign_in, found.nonce, found.signed_in_at)
+
+
+def may_refresh(client: Client, scope: str) -> bool:
+    return "offline_access" in scope.split() and "refresh_token" in client.grant_types
+
+
+async def refresh(
+    session: AsyncSession,
+    tokens: RefreshTokens,
+    client: Client,
+    *,
+    token: str,
+    scope: str | None,
+    now: datetime,
+) -> tuple[SignIn, str]:
+    """The session turned by one, and the scope of the access token: the same or less (RFC 6749 §6).
+
+    No grace here: an app that refreshes twice with one token loses its session (RFC 9700 §4.14.2).
+    """
+    try:
+        sign_in = await sessions.refresh(
+            session, tokens, token, client=client.client_id, grace=NO_GRACE, now=now
+        )
+    except sessions.RefreshRefused:
+        raise InvalidGrant("The refresh token is not good, or no longer.") from None
+    asked = set(sign_in.scope.split() if scope is None else scope.split())
+    if not asked or not asked <= set(sign_in.scope.split()):
+        raise OAuthError("invalid_scope", "The scope is more than was granted, or empty.")
+    return sign_in, scopes.text(asked)
+
+
+def client_scope(client: Client, asked: str | None) -> str:
+    """What an app may do on its own behalf. Raises `OAuthError`."""
+    possible = client.scopes - scopes.ABOUT_PEOPLE
+    chosen = possible - scopes.ASKED_FOR_BY_NAME if asked is None else frozenset(asked.split())
+    if not chosen <= possible:
+        raise OAuthError("invalid_scope", "The scope is more than this app may have on its own behalf.")
+    return scopes.text(chosen)
+
+
+async def apps(session: AsyncSession, user_id: uuid.UUID) -> Sequence[Row[str, str, str, datetime]]:
+    """The apps that somebody let in, the latest first."""
+    query = (
+        select(OAuthClient.client_id, OAuthClient.name, OAuthGrant.scope, OAuthGrant.created_at)
+        .join(OAuthClient, OAuthClient.id == OAuthGrant.client_id)
+        .where(OAuthGrant.user_id == user_id)
+    )
+    return (await session.execute(query.order_by(OAuthGrant.id.desc()).limit(100))).all()
+
+
+async def shut_out(session: AsyncSession, user_id: uuid.UUID, client_id: str, *, now: datetime) -> None:
+    """Take back what an app was let do: its tokens and codes are dead at once. Raises `AppNotFound`."""
+    if not clients.is_id(client_id):
+        raise AppNotFound
+    await users.lock(session, user_id)
+    row_id = await session.scalar(select(OAuthClient.id).where(OAuthClient.client_id == client_id))
+    place = {"user_id": user_id, "client_id": row_id}
+    gone = await session.scalar(delete(OAuthGrant).filter_by(**place).returning(OAuthGrant.id))
+    if gone is None:
+        raise AppNotFound
+    await session.execute(delete(OAuthCode).filter_by(**place))
+    await sessions.end_client(session, user_id, client_id, why="app_shut_out", now=now)
+
+
+async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
+    """A person is erased: no consent and no code of theirs stays."""
+    await session.execute(delete(OAuthCode).where(OAuthCode.user_id == user_id))
+    await session.execute(delete(OAuthGrant).where(OAuthGrant.user_id == user_id))
+
+
+def _givable(wanted: frozenset[str], *, is_admin: bool) -> frozenset[str]:
+    # Nobody can give what they do not have. The answer's `scope` tells the app (RFC 6749 §3.3).
+    return wanted if is_admin else wanted - {"admin"}
+
+
+def _code_mac(key: bytes, code: str) -> bytes:
+    return mac(key, b"code", code.encode())
+
+
+def _challenge(verifier: str) -> bytes:
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=")
+
+
+_CONSENT = (
+    select(User.email, User.is_admin, OAuthGrant.scope)
+    .outerjoin(
+        OAuthGrant, and_(OAuthGrant.user_id == User.id, OAuthGrant.client_id == bindparam("client_id"))
+    )
+    .where(User.id == bindparam("user_id"))
+)

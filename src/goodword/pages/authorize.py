@@ -1,0 +1,151 @@
+"""The authorization endpoint (RFC 6749 §3.1): where an app sends a person, who says yes or no."""
+
+import secrets
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.db import Session
+from goodword.errors import TokenInvalid
+from goodword.forms import FormInvalid, is_from_here, read_form
+from goodword.http import Clock
+from goodword.oauth import requests, scopes, service
+from goodword.oauth.requests import AuthorizationRequest, NoRedirect, SentBack
+from goodword.pages.rendering import link, page, refusal, see_other
+from goodword.pages.sign_in import FOREIGN
+from goodword.sessions import browser
+from goodword.sessions.browser import Visitor
+
+router = APIRouter(prefix="/oauth", include_in_schema=False)
+
+PAGE_LIFETIME = timedelta(minutes=10)
+STALE = "This page was answered already, or is too old. Go back to the app and begin again."
+
+
+@router.get("/authorize")
+async def show_consent(request: Request, session: Session, clock: Clock) -> Response:
+    """Ask the person, or go on at once when they were asked before."""
+    try:
+        return await _show(request, session, clock())
+    except NoRedirect as error:
+        return _no_redirect(request, error)
+    except SentBack as error:
+        return _send_back(request, error)
+
+
+@router.post("/authorize")
+async def answer_consent(request: Request, session: Session, clock: Clock) -> Response:
+    """What the person said. Only the page that we showed them can say it, and once."""
+    visitor = await browser.visitor(request)
+    try:
+        form = await read_form(request)
+    except FormInvalid:
+        form = {}
+    if visitor is None or not is_from_here(request) or not _is_own(request, visitor, form):
+        return refusal(request, 403, "Not from here", FOREIGN)
+    now = clock()
+    if now.timestamp() - int(form["once"].partition(".")[0]) > PAGE_LIFETIME.total_seconds():
+        return refusal(request, 403, "Too late", STALE)
+    try:
+        asked = await _read(request, form["request"].encode())
+        if form.get("decision") != "allow":
+            raise asked.send_back("access_denied", "The person said no.")
+        return await _go_on(request, session, asked, visitor, form["once"], now)
+    except NoRedirect as error:
+        return _no_redirect(request, error)
+    except SentBack as error:
+        return _send_back(request, error)
+
+
+async def _show(request: Request, session: AsyncSession, now: datetime) -> Response:
+    state = request.app.state
+    asked = await _read(request, request.scope["query_string"])
+    visitor = await browser.visitor(request)
+    if visitor is None or not asked.is_recent(visitor.signed_in_at, now=now):
+        if "none" in asked.prompt:
+            raise asked.send_back("login_required", "The person has to sign in.")
+        return _to_sign_in(request, asked, now)
+    question = await service.question(state.database, asked, visitor.user_id)
+    if not question.scopes:
+        raise asked.send_back("access_denied", "The person cannot give any of this.")
+    once = f"{int(now.timestamp())}.{secrets.token_urlsafe(16)}"
+    if question.is_answered:
+        return await _go_on(request, session, asked, visitor, once, now)
+    if "none" in asked.prompt:
+        raise asked.send_back("consent_required", "The person has to be asked.")
+    return page(
+        request,
+        "consent.html",
+        leads_elsewhere=True,
+        app=asked.client.name,
+        email=question.email,
+        scopes=scopes.in_words(question.scopes),
+        redirect_uri=asked.redirect_uri,
+        asked=asked.query,
+        once=once,
+        form_token=state.cookies.form_token(visitor, once, asked.query),
+        sign_in=_sign_in_link(request, asked, now),
+    )
+
+
+async def _read(request: Request, query: bytes) -> AuthorizationRequest:
+    state = request.app.state
+    return await requests.read(state.database, state.oauth_clients, query)
+
+
+def _is_own(request: Request, visitor: Visitor, form: dict[str, str]) -> bool:
+    """Whether the form is the one that we showed this visitor, about this very request."""
+    if not {"form_token", "once", "request"} <= form.keys():
+        return False
+    cookies = request.app.state.cookies
+    about = form["once"], form["request"]
+    return bool(cookies.is_form_token(visitor, form["form_token"], *about))
+
+
+async def _go_on(
+    request: Request,
+    session: AsyncSession,
+    asked: AuthorizationRequest,
+    visitor: Visitor,
+    once: str,
+    now: datetime,
+) -> Response:
+    consent = service.Consent(visitor.user_id, visitor.session_id, visitor.signed_in_at, once)
+    try:
+        code = await service.issue(session, request.app.state.oauth_key, asked, consent, now=now)
+    except TokenInvalid:  # the account was disabled or erased a moment ago
+        raise asked.send_back("access_denied", "The person cannot be asked any more.") from None
+    if code is None:
+        return refusal(request, 403, "Answered already", STALE)
+    return _redirect(request, asked.redirect_uri, {"code": code, "state": asked.state})
+
+
+def _sign_in_link(request: Request, asked: AuthorizationRequest, now: datetime) -> str:
+    after = f"{link(request, '/oauth/authorize')}?{asked.after_sign_in(now)}"
+    parameters = {"next": after}
+    if asked.login_hint:
+        parameters["login_hint"] = asked.login_hint
+    return f"{link(request, '/sign-in')}?{urlencode(parameters)}"
+
+
+def _to_sign_in(request: Request, asked: AuthorizationRequest, now: datetime) -> Response:
+    return see_other(_sign_in_link(request, asked, now))
+
+
+def _send_back(request: Request, error: SentBack) -> Response:
+    parameters = {"error": error.error, "error_description": error.description, "state": error.state}
+    return _redirect(request, error.redirect_uri, parameters)
+
+
+def _redirect(request: Request, redirect_uri: str, parameters: dict[str, str | None]) -> Response:
+    """To the app, with `iss` (RFC 9207), by which it notices an answer of another server."""
+    parameters = {**parameters, "iss": request.app.state.settings.public_url}
+    query = urlencode({name: value for name, value in parameters.items() if value is not None})
+    return see_other(f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{query}")
+
+
+def _no_redirect(request: Request, error: NoRedirect) -> Response:
+    text = f"{error.reason} You were not sent back, for your safety. Tell those who make the app."
+    return refusal(request, 400, "This request cannot be trusted", text)

@@ -1,0 +1,88 @@
+"""Wrong passwords are counted by address, known or not, and make the next try wait. Nobody sleeps for it."""
+
+import math
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, delete, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.crypto import mac
+from goodword.db import Database, insert_if_absent
+from goodword.errors import TooManyRequests
+from goodword.sessions.models import SignInFailures
+from goodword.users import addresses
+
+WINDOW = timedelta(minutes=15)
+LONGEST_WAIT = 900
+ANYWHERE = ""
+FREE_FROM_ONE_NETWORK = 5
+FREE_FROM_ANYWHERE = 20
+
+
+class TooManyAttempts(TooManyRequests):
+    code, detail = (
+        "too_many_attempts",
+        "Too many wrong passwords for this address. Wait, or reset the password.",
+    )
+
+
+class Attempt(NamedTuple):
+    """Whose password is tried, from which network."""
+
+    address_mac: bytes
+    network: str
+
+
+class Failures:
+    """The counts stand in the database, so all nodes share them, under a keyed hash of the address.
+
+    After 5 failures from one network, or 20 from anywhere, each further one doubles the wait: 1 s to 15 min.
+    """
+
+    def __init__(self, key: bytes, *, counted: bool) -> None:
+        self._key = key
+        self._counted = counted
+
+    def attempt(self, email: str, network: str | None) -> Attempt:
+        known_form = addresses.key_of(email) or email.casefold()
+        return Attempt(mac(self._key, known_form.encode(errors="replace")), network or "unknown")
+
+    async def check(self, database: Database, attempt: Attempt, *, now: datetime) -> None:
+        """Raises `TooManyAttempts` while the wait lasts, for right and wrong passwords alike."""
+        if not self._counted:
+            return
+        rows = await database.rows(_COUNTS, **attempt._asdict())
+        until = max((row.last_at + _wait(row.network, row.failures) for row in rows), default=now)
+        if until > now:
+            raise TooManyAttempts(headers={"Retry-After": str(math.ceil((until - now).total_seconds()))})
+
+    async def note(self, session: AsyncSession, attempt: Attempt, *, now: datetime) -> None:
+        """Count one more. An old count is forgotten after a quiet quarter of an hour beyond its wait."""
+        if not self._counted:
+            return
+        for network in (attempt.network, ANYWHERE):
+            place = {"address_mac": attempt.address_mac, "network": network}
+            await insert_if_absent(session, SignInFailures, **place, failures=0, last_at=now, created_at=now)
+            count = await session.scalar(select(SignInFailures).filter_by(**place).with_for_update())
+            assert count is not None, "it was just made, or there before"
+            quiet = now - count.last_at > WINDOW + _wait(network, count.failures)
+            count.failures = 1 if quiet else count.failures + 1
+            count.last_at = now
+            await session.flush()
+
+    async def forget(self, session: AsyncSession, attempt: Attempt) -> None:
+        """The right password came from this network: its count begins anew. That of all the others stays."""
+        if self._counted:
+            await session.execute(delete(SignInFailures).filter_by(**attempt._asdict()))
+
+
+def _wait(network: str, failures: int) -> timedelta:
+    over = failures - (FREE_FROM_ANYWHERE if network == ANYWHERE else FREE_FROM_ONE_NETWORK)
+    return timedelta(seconds=min(2 ** min(over, 10), LONGEST_WAIT)) if over >= 0 else timedelta(0)
+
+
+_COUNTS = select(SignInFailures.network, SignInFailures.failures, SignInFailures.last_at).where(
+    SignInFailures.address_mac == bindparam("address_mac"),
+    or_(SignInFailures.network == bindparam("network"), SignInFailures.network == ANYWHERE),
+)

@@ -1,0 +1,121 @@
+"""Sign in or join with an account at Google, GitHub or any OpenID provider."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import RedirectResponse
+
+from goodword.db import Session
+from goodword.docs.openapi import problems
+from goodword.errors import AppError, Conflict
+from goodword.http import Clock, JsonRoute
+from goodword.schemas import Text
+from goodword.sessions import service as sessions, whence
+from goodword.sessions.browser import CLIENT, SCOPE
+from goodword.social import flow as flows, refusals, service
+from goodword.social.clients import Clients
+
+router = APIRouter(prefix="/oauth", tags=["Sessions"], route_class=JsonRoute)
+
+Slug = Annotated[str, Path(examples=["google"], description="`google`, `github` or `oidc`, where set up.")]
+
+
+def _redirect(where: str, example: str) -> dict[int | str, dict[str, object]]:
+    header = {"description": where, "schema": {"type": "string"}, "example": example}
+    return {303: {"description": where, "headers": {"Location": header}}}
+
+
+@router.get(
+    "/sign-in/{provider}",
+    summary="Sign in or join with another account",
+    status_code=303,
+    response_class=RedirectResponse,
+    responses=_redirect("To the provider.", "https://accounts.google.com/o/oauth2/v2/auth?…")
+    | problems(refusals.ProviderNotFound, refusals.ProviderUnavailable),
+)
+async def begin_outside_sign_in(
+    provider: Slug,
+    request: Request,
+    clock: Clock,
+    referral_code: Annotated[
+        Text | None,
+        Query(max_length=255, description="Whose referral to become, for those who have no account yet."),
+    ] = None,
+    next_page: Annotated[
+        str | None,
+        Query(alias="next", description="The page of this site to come to; anything else is `/`."),
+    ] = None,
+) -> RedirectResponse:
+    """Go to the provider. For browsers: a link to this address is the button "Sign in with …".
+
+    A cookie remembers the sign-in for ten minutes, and only the browser that has it can finish it.
+    """
+    clients: Clients = request.app.state.social
+    now = clock()
+    flow = flows.begin(provider, referral_code=referral_code or None, next_page=next_page, now=now)
+    response = RedirectResponse(await clients.authorization_url(flow, now=now), 303)
+    clients.cookie.write(response, flow)
+    return response
+
+
+@router.get(
+    "/callback/{provider}",
+    summary="Come back from a provider",
+    status_code=303,
+    response_class=RedirectResponse,
+    responses=_redirect("To the page that `next` named: signed in, unless the person said no.", "/")
+    | problems(
+        refusals.ProviderNotFound,
+        refusals.StateInvalid,
+        refusals.SignInFailed,
+        refusals.LinkRequired,
+        refusals.EmailMissing,
+        refusals.CodeNotUsable,
+        refusals.ProviderUnavailable,
+        Conflict,
+    ),
+)
+async def finish_outside_sign_in(
+    provider: Slug,
+    request: Request,
+    session: Session,
+    clock: Clock,
+    state: Annotated[str, Query(max_length=255)] = "",
+    code: Annotated[str | None, Query(max_length=4096)] = None,
+    error: Annotated[str | None, Query(max_length=255)] = None,
+    iss: Annotated[str | None, Query(max_length=255)] = None,
+) -> RedirectResponse:
+    """Where the provider sends the browser back to (RFC 6749 §4.1.2). Nobody calls this on their own.
+
+    Somebody who is new gets an account, with the referral if a code came along; a code that cannot be used is
+    refused, and no account is made. An account here that has the same address is signed in to if the
+    address is verified on both sides; one whose address nobody has verified goes to whoever has.
+    """
+    clients: Clients = request.app.state.social
+    clients.find(provider)
+    flow = clients.cookie.read(request, provider=provider, state=state, now=clock())
+    response = RedirectResponse(flow.next, 303)
+    clients.cookie.clear(response)
+    if error == "access_denied":
+        return response  # they changed their mind
+    try:
+        person = await clients.identify(flow, code=code, error=error, issuer=iss, now=clock())
+        await session.connection()  # wait for the database first: what counts is the time after it
+        now = clock()
+        user = await service.sign_in(
+            session,
+            person,
+            referral_code=flow.referral_code,
+            mailing=request.app.state.settings.smtp_url is not None,
+            now=now,
+        )
+    except refusals.ProviderUnavailable:
+        raise  # the flow stays, for another try
+    except AppError as refused:
+        refused.headers["Set-Cookie"] = response.headers["Set-Cookie"]
+        raise
+    begun = await sessions.begin(
+        session, user, client=CLIENT, scope=SCOPE, whence=whence.of(request), now=now
+    )
+    request.app.state.cookies.write(response, begun)
+    return response

@@ -1,0 +1,94 @@
+"""A sign-in under way: what it must remember while the browser is at the provider, in a sealed cookie."""
+
+import base64
+import binascii
+import hmac
+import json
+import re
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+
+from fastapi import Request, Response
+
+from goodword.crypto import WrongSecret, seal, unseal
+from goodword.social.refusals import StateInvalid
+
+LIFETIME = timedelta(minutes=10)
+ABOUT = b"sign-in under way"
+LOCAL = re.compile(r"/(?!/)[!-\[\]-~]{0,1023}")
+"""A path in visible ASCII, without backslashes, which browsers take for slashes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    provider: str
+    state: str
+    nonce: str
+    verifier: str
+    referral_code: str | None
+    next: str
+    began_at: float
+
+    def is_in_time(self, now: datetime) -> bool:
+        return datetime.fromtimestamp(self.began_at, UTC) <= now < self.ends_at
+
+    @property
+    def ends_at(self) -> datetime:
+        return datetime.fromtimestamp(self.began_at, UTC) + LIFETIME
+
+
+def begin(provider: str, *, referral_code: str | None, next_page: str | None, now: datetime) -> Flow:
+    """A new one, with fresh secrets: 256 bits for `state` and `nonce`, a verifier as RFC 7636 §4.1 has it."""
+    return Flow(
+        provider=provider,
+        state=secrets.token_urlsafe(32),
+        nonce=secrets.token_urlsafe(32),
+        verifier=secrets.token_urlsafe(48),
+        referral_code=referral_code,
+        next=local_path(next_page),
+        began_at=now.timestamp(),
+    )
+
+
+def local_path(path: str | None) -> str:
+    """The path if it leads nowhere but to this site (RFC 9700 §4.11: no open redirectors), else `/`."""
+    if path is None or not LOCAL.fullmatch(path):
+        return "/"
+    return "/" if "//" in re.split("[?#]", path, maxsplit=1)[0] else path
+
+
+class FlowCookie:
+    """Carries the flow in the browser that began it (RFC 9700 §4.7.1), so that nothing is stored here.
+
+    It is sealed because the verifier is in it. `Lax`, since the way back is a navigation from another site.
+    """
+
+    def __init__(self, key: bytes, *, https: bool) -> None:
+        self._key = key
+        self._https = https
+        self.name = "__Host-goodword-flow" if https else "goodword-flow"
+
+    def write(self, response: Response, flow: Flow) -> None:
+        sealed = seal(self._key, json.dumps(asdict(flow), ensure_ascii=False).encode(), about=ABOUT)
+        self._set(response, base64.urlsafe_b64encode(sealed).decode(), int(LIFETIME.total_seconds()))
+
+    def clear(self, response: Response) -> None:
+        self._set(response, "", 0)
+
+    def _set(self, response: Response, value: str, max_age: int) -> None:
+        response.set_cookie(
+            self.name, value, max_age, path="/", secure=self._https, httponly=True, samesite="lax"
+        )
+
+    def read(self, request: Request, *, provider: str, state: str, now: datetime) -> Flow:
+        """The flow that this browser began with this provider and `state`. Raises `StateInvalid`."""
+        try:
+            sealed = base64.b64decode(request.cookies.get(self.name, ""), altchars=b"-_", validate=True)
+            flow = Flow(**json.loads(unseal(self._key, sealed, about=ABOUT)))
+        except (binascii.Error, ValueError, TypeError, WrongSecret):
+            raise StateInvalid from None
+        known = hmac.compare_digest(flow.state.encode(), state.encode())
+        if not known or flow.provider != provider or not flow.is_in_time(now):
+            raise StateInvalid
+        return flow

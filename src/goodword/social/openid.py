@@ -1,0 +1,204 @@
+"""OpenID Connect: discovery, the provider's keys, and what makes an ID token good."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from joserfc import jws, jwt
+from joserfc.errors import InvalidKeyIdError, JoseError
+from joserfc.jwk import JWKRegistry, Key, KeySet
+from pydantic import AfterValidator, BaseModel, ValidationError
+
+from goodword.social import people
+from goodword.social.flow import Flow
+from goodword.social.outside import NONSENSE, Conversation, Nonsense
+from goodword.social.people import Person
+from goodword.social.providers import OpenIDProvider
+from goodword.social.refusals import SignInFailed
+
+KEPT = timedelta(hours=1)
+UNKNOWN_KEY_PAUSE = timedelta(minutes=1)
+"""How long an unknown key id waits before the keys are fetched once more: tokens must not make us hammer."""
+LEEWAY = 60
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519")
+"""Signatures with a key pair. Neither `none`, nor HMAC, whose key would be our client secret."""
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:  # or it raises
+        raise ValueError("not an address")
+    return text
+
+
+Endpoint = Annotated[str, AfterValidator(_address)]
+
+
+class Metadata(BaseModel):
+    """What is needed of a provider's configuration (OIDC Discovery §3)."""
+
+    issuer: str
+    authorization_endpoint: Endpoint
+    token_endpoint: Endpoint
+    jwks_uri: Endpoint
+    userinfo_endpoint: Endpoint | None = None
+    token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
+
+    @property
+    def auth_method(self) -> str:
+        methods = self.token_endpoint_auth_methods_supported
+        return "client_secret_basic" if "client_secret_basic" in methods else "client_secret_post"
+
+
+class OpenID:
+    """One OpenID provider, with its configuration and keys remembered for an hour."""
+
+    def __init__(self, provider: OpenIDProvider) -> None:
+        self.provider = provider
+        self._metadata: Metadata | None = None
+        self._metadata_at = LONG_AGO
+        self._keys: KeySet | None = None
+        self._keys_at = self._keys_asked_at = LONG_AGO
+        self._fetching = asyncio.Lock()
+
+    async def authorization_url(
+        self, talk: Conversation, flow: Flow, *, redirect_uri: str, now: datetime
+    ) -> str:
+        """OIDC Core §3.1.2.1."""
+        metadata = await self._discover(talk, now)
+        return talk.authorization_url(
+            metadata.authorization_endpoint,
+            redirect_uri=redirect_uri,
+            state=flow.state,
+            nonce=flow.nonce,
+            code_verifier=flow.verifier,
+        )
+
+    async def identify(
+        self,
+        talk: Conversation,
+        flow: Flow,
+        *,
+        code: str,
+        issuer: str | None,
+        redirect_uri: str,
+        now: datetime,
+    ) -> Person:
+        """Whoever the code stands for. Raises `SignInFailed`.
+
+        `issuer` is what the answer names itself with (RFC 9207): another one is a mix-up of providers.
+        """
+        metadata = await self._discover(talk, now)
+        if issuer is not None and issuer not in self._issuers(metadata):
+            raise SignInFailed
+        tokens = await talk.exchange(
+            metadata.token_endpoint,
+            code=code,
+            verifier=flow.verifier,
+            redirect_uri=redirect_uri,
+            auth=metadata.auth_method,
+        )
+        claims = await self._verify(talk, metadata, tokens.get("id_token"), nonce=flow.nonce, now=now)
+        if "email" not in claims and metadata.userinfo_endpoint:
+            claims = await self._ask(talk, metadata.userinfo_endpoint, tokens, claims)
+        return people.from_claims(self.provider.realm, claims)
+
+    async def _verify(
+        self, talk: Conversation, metadata: Metadata, id_token: object, *, nonce: str, now: datetime
+    ) -> Mapping[str, Any]:
+        """The claims of an ID token that holds in every respect (OIDC Core §3.1.3.7)."""
+        if not isinstance(id_token, str):
+            raise SignInFailed
+        keys = await self._key_set(talk, metadata, now)
+        try:
+            try:
+                token = _decode(id_token, keys)
+            except InvalidKeyIdError:
+                token = _decode(id_token, await self._key_set(talk, metadata, now, not_in=keys))
+            required = jwt.JWTClaimsRegistry(
+                now=int(now.timestamp()),
+                leeway=LEEWAY,
+                iss={"essential": True, "values": self._issuers(metadata)},
+                aud={"essential": True, "value": self.provider.client_id},
+                nonce={"essential": True, "value": nonce},
+                sub={"essential": True},
+                exp={"essential": True},
+                iat={"essential": True},
+            )
+            required.validate(token.claims)
+        except (JoseError, *NONSENSE):
+            raise SignInFailed from None
+        several = isinstance(token.claims["aud"], list) and len(token.claims["aud"]) > 1
+        if token.claims.get("azp", None if several else self.provider.client_id) != self.provider.client_id:
+            raise SignInFailed  # meant for another of its audiences
+        return token.claims
+
+    async def _ask(
+        self, talk: Conversation, endpoint: str, tokens: Mapping[str, Any], known: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """The claims that the provider keeps out of ID tokens, if they are of the same person (§5.3.2)."""
+        more = await talk.get(endpoint, token=str(tokens.get("access_token")))
+        if not isinstance(more, dict) or more.get("sub") != known["sub"]:
+            raise SignInFailed
+        return more
+
+    def _issuers(self, metadata: Metadata) -> list[str]:
+        return [metadata.issuer, *filter(None, [self.provider.issuer_alias])]
+
+    async def _discover(self, talk: Conversation, now: datetime) -> Metadata:
+        """OIDC Discovery §4."""
+        async with self._fetching:
+            if self._metadata is None or now - self._metadata_at >= KEPT:
+                issuer = self.provider.issuer
+                found = await talk.get(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+                self._metadata, self._metadata_at = _metadata(found, issuer), now
+            return self._metadata
+
+    async def _key_set(
+        self, talk: Conversation, metadata: Metadata, now: datetime, *, not_in: KeySet | None = None
+    ) -> KeySet:
+        """The provider's keys (RFC 7517 §5); fetched again, but seldom, for a key that is `not_in` those known."""
+        async with self._fetching:
+            stale = now - self._keys_at >= KEPT
+            missing = self._keys is not_in and now - self._keys_asked_at >= UNKNOWN_KEY_PAUSE
+            if self._keys is None or stale or missing:
+                self._keys_asked_at = now  # before: a fetch that fails counts too
+                self._keys = _public_keys(await talk.get(metadata.jwks_uri))
+                self._keys_at = now
+            return self._keys
+
+
+def _metadata(document: Any, issuer: str) -> Metadata:
+    try:
+        found = Metadata.model_validate(document)
+    except ValidationError as error:
+        raise Nonsense("no configuration") from error
+    # Settings keep no slash at the end, some issuers have one; but for it they are the same (§4.3).
+    if found.issuer.rstrip("/") != issuer.rstrip("/"):
+        raise Nonsense("another issuer")
+    endpoints = [found.authorization_endpoint, found.token_endpoint, found.jwks_uri, found.userinfo_endpoint]
+    if issuer.startswith("https://") and not all(one.startswith("https://") for one in endpoints if one):
+        raise Nonsense("an endpoint without TLS")
+    return found
+
+
+def _public_keys(document: Any) -> KeySet:
+    """Those that signatures can be checked with; of the others a provider may publish what it likes."""
+    if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
+        raise Nonsense("no keys")
+    found: list[Key] = []
+    for data in document["keys"]:
+        try:
+            if data["kty"] != "oct" and data.get("use", "sig") == "sig":
+                found.append(JWKRegistry.import_key(data))
+        except (JoseError, *NONSENSE):
+            continue
+    return KeySet(found)
+
+
+def _decode(id_token: str, keys: KeySet) -> jwt.Token:
+    registry = jws.JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
+    return jwt.decode(id_token, keys, registry=registry)

@@ -1,0 +1,163 @@
+"""Whose account an outside identity is: known by provider and subject, joined by an address twice verified."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.codes import service as codes
+from goodword.db import insert_if_absent
+from goodword.errors import Conflict
+from goodword.jobs import service as jobs
+from goodword.oauth import service as oauth
+from goodword.referrals import service as referrals
+from goodword.sessions import service as sessions
+from goodword.social.models import Identity
+from goodword.social.people import Person
+from goodword.social.refusals import CodeNotUsable, EmailMissing, LinkRequired, SignInFailed
+from goodword.users import service as users, verifications
+from goodword.users.models import Purpose, User
+
+ATTEMPTS = 3
+
+
+class OvertakenError(Exception):
+    """A twin of this request was faster: look again."""
+
+
+async def sign_in(
+    session: AsyncSession, person: Person, *, referral_code: str | None, mailing: bool, now: datetime
+) -> User:
+    """The account of `person`, locked and active; a new one, with the code's referral, if there is none.
+
+    Raises `SignInFailed`, `LinkRequired`, and for a new account `EmailMissing` and `CodeNotUsable`.
+    """
+    for _ in range(ATTEMPTS):
+        try:
+            async with session.begin_nested():  # what an overtaken attempt did, such as using the code, goes
+                return (
+                    await _known(session, person, now=now)
+                    or await _link(session, person, now=now)
+                    or await _join(session, person, referral_code=referral_code, mailing=mailing, now=now)
+                )
+        except (OvertakenError, users.EmailTaken):
+            continue
+    raise Conflict
+
+
+async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
+    """Nobody signs in to this account from outside any longer."""
+    await session.execute(delete(Identity).where(Identity.user_id == user_id))
+
+
+async def _known(session: AsyncSession, person: Person, *, now: datetime) -> User | None:
+    user_id = await _owner(session, person)
+    if user_id is None:
+        return None
+    user = await _lock(session, User.id == user_id)
+    # The identity may have been taken off the account while we waited for it.
+    if user is None or await _owner(session, person) != user_id:
+        raise OvertakenError
+    if not user.is_active:
+        raise SignInFailed
+    if user.verified_at is None and person.email_verified and person.email_key == user.email_key:
+        await _verify(session, user, now=now)
+    return user
+
+
+async def _link(session: AsyncSession, person: Person, *, now: datetime) -> User | None:
+    """The account that has the address, if both sides have verified it; then the identity is tied to it.
+
+    Where the account has not, whoever made it never showed that the address is theirs. So it goes to the one
+    who did, without a way back for the other ("Pre-hijacked accounts", USENIX Security 2022).
+    """
+    user = await _lock(session, User.email_key == person.email_key) if person.email_key else None
+    if user is None:
+        return None
+    if await _owner(session, person) is not None:
+        raise OvertakenError  # while we waited for the account
+    if not user.is_active:
+        raise SignInFailed
+    if not person.email_verified:
+        raise LinkRequired
+    if user.verified_at is None:
+        await _take_over(session, user, person, now=now)
+    elif await _has_identity(session, user, person.realm):
+        raise LinkRequired  # the address has changed hands at the provider
+    await _attach(session, user, person, now=now)
+    return user
+
+
+async def _take_over(session: AsyncSession, user: User, person: Person, *, now: datetime) -> None:
+    if user.is_admin:
+        raise LinkRequired  # an operator made it and typed the address: not for a provider to give away
+    user.password_hash = None
+    if person.first_name or person.last_name:
+        user.first_name, user.last_name = person.first_name, person.last_name
+    await sessions.end_all(session, user.id, why="taken_over", now=now)
+    await forget(session, user.id)
+    await oauth.forget(session, user.id)
+    await verifications.forget(session, user)
+    for purpose in Purpose:
+        await jobs.withdraw(session, user.id, purpose)
+    await _verify(session, user, now=now)
+
+
+async def _join(
+    session: AsyncSession, person: Person, *, referral_code: str | None, mailing: bool, now: datetime
+) -> User:
+    if person.email is None:
+        raise EmailMissing
+    code = None
+    if referral_code is not None:
+        # Before the account is made, as in every registration: so nobody waits in a circle.
+        code = await codes.redeem(session, referral_code, clock=lambda: now)
+        if code is None:
+            raise CodeNotUsable if await _owner(session, person) is None else OvertakenError
+    user = await users.create(
+        session,
+        email=person.email,
+        password_hash=None,
+        first_name=person.first_name,
+        last_name=person.last_name,
+        now=now,
+    )
+    if person.email_verified:
+        user.verified_at = now
+    else:
+        jobs.enqueue(session, Purpose.VERIFY_EMAIL, {}, user_id=user.id, now=now)
+    if code is not None:
+        confirmed = person.email_verified or not mailing
+        await referrals.record(session, code, user, confirmed=confirmed, now=now)
+    await _attach(session, user, person, now=now)
+    return user
+
+
+async def _attach(session: AsyncSession, user: User, person: Person, *, now: datetime) -> None:
+    identity = await insert_if_absent(
+        session, Identity, user_id=user.id, provider=person.realm, subject=person.subject, created_at=now
+    )
+    if identity is None:
+        raise OvertakenError
+
+
+async def _verify(session: AsyncSession, user: User, *, now: datetime) -> None:
+    user.verified_at = now
+    await session.flush()
+    await referrals.confirm(session, user.id, now=now)
+
+
+async def _owner(session: AsyncSession, person: Person) -> uuid.UUID | None:
+    return await session.scalar(
+        select(Identity.user_id).where(Identity.provider == person.realm, Identity.subject == person.subject)
+    )
+
+
+async def _has_identity(session: AsyncSession, user: User, realm: str) -> bool:
+    query = select(Identity.id).where(Identity.user_id == user.id, Identity.provider == realm)
+    return await session.scalar(query) is not None
+
+
+async def _lock(session: AsyncSession, which: ColumnElement[bool]) -> User | None:
+    return await session.scalar(select(User).where(which).with_for_update(key_share=True))

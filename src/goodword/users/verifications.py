@@ -1,0 +1,144 @@
+"""One-time tokens that prove that somebody reads an address: each for one purpose, and one use."""
+
+import secrets
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, bindparam, delete, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.crypto import mac
+from goodword.db import Database
+from goodword.errors import BadRequest
+from goodword.users.addresses import Address
+from goodword.users.models import Purpose, User, UserStatus, Verification
+
+PREFIX = "gwv_"
+LIFETIME = {
+    Purpose.VERIFY_EMAIL: timedelta(hours=24),
+    Purpose.RESET_PASSWORD: timedelta(minutes=30),
+    Purpose.CHANGE_EMAIL: timedelta(hours=24),
+}
+LETTERS_AN_HOUR = 5
+
+
+class VerificationInvalid(BadRequest):
+    code = "token_invalid"
+    detail = "This link is not valid, or no longer. Ask for a new one."
+
+
+async def issue(
+    session: AsyncSession,
+    user: User,
+    purpose: Purpose,
+    address: Address,
+    *,
+    job_id: uuid.UUID,
+    key: bytes,
+    now: datetime,
+) -> str | None:
+    """A new token for `user`, who is locked, to be sent to `address`; the only good one of its purpose now.
+
+    None when that address, or this person, got as many letters of the kind as an hour may have. The row has
+    the id of the job that sends it, so that a second attempt of the job replaces the token of the first.
+    """
+    await session.execute(delete(Verification).where(Verification.id == job_id))
+    recent = select(func.count()).where(
+        Verification.purpose == purpose,
+        Verification.created_at > now - timedelta(hours=1),
+        or_(Verification.user_id == user.id, Verification.email_key == address.key),
+    )
+    if (await session.scalar(recent) or 0) >= LETTERS_AN_HOUR:
+        return None
+    await revoke(session, user.id, purpose, now=now)
+    token = PREFIX + secrets.token_urlsafe(32)
+    verification = Verification(
+        id=job_id,
+        user_id=user.id,
+        purpose=purpose,
+        token_mac=_mac(key, purpose, token),
+        email=address.text,
+        email_key=address.key,
+        created_at=now,
+        expires_at=now + LIFETIME[purpose],
+    )
+    session.add(verification)
+    await session.flush()
+    return token
+
+
+async def look(
+    database: Database, purpose: Purpose, token: str, *, key: bytes, now: datetime
+) -> Row[Any] | None:
+    """Whose token it is (address and names), if it is good now. Nothing is used up."""
+    return await database.row(_GOOD, token_mac=_mac(key, purpose, token), now=now)
+
+
+async def consume(
+    session: AsyncSession, purpose: Purpose, token: str, *, key: bytes, now: datetime
+) -> tuple[User, str]:
+    """Use a token up: its person, locked, and the address that it proves.
+
+    Raises `VerificationInvalid`, whatever is wrong: used, expired, superseded, for another purpose, not one
+    of ours, of an account that is not active, or sent to an address that is no longer its own.
+    """
+    token_mac = _mac(key, purpose, token)
+    owner = select(Verification.user_id).where(Verification.token_mac == token_mac).scalar_subquery()
+    user = await session.scalar(
+        select(User).where(User.id == owner, User.status == UserStatus.ACTIVE).with_for_update(key_share=True)
+    )
+    if user is None:
+        raise VerificationInvalid
+    used = update(Verification).where(
+        Verification.token_mac == token_mac, Verification.used_at.is_(None), Verification.expires_at > now
+    )
+    if purpose != Purpose.CHANGE_EMAIL:
+        used = used.where(Verification.email_key == user.email_key)
+    email = await session.scalar(used.values(used_at=now).returning(Verification.email))
+    if email is None:
+        raise VerificationInvalid
+    return user, email
+
+
+async def revoke(session: AsyncSession, user_id: uuid.UUID, *purposes: Purpose, now: datetime) -> None:
+    """Make somebody's tokens for these purposes worthless. They still count."""
+    await session.execute(
+        update(Verification)
+        .where(
+            Verification.user_id == user_id,
+            Verification.purpose.in_(purposes),
+            Verification.used_at.is_(None),
+        )
+        .values(used_at=now)
+    )
+
+
+async def forget(session: AsyncSession, user: User) -> None:
+    """Remove what was sent to a person, and what somebody else had sent to their address."""
+    await session.execute(
+        delete(Verification).where(
+            or_(Verification.user_id == user.id, Verification.email_key == user.email_key)
+        )
+    )
+
+
+def _mac(key: bytes, purpose: Purpose, token: str) -> bytes:
+    # The purpose is part of what is hashed, so that a token for another one is simply unknown.
+    return mac(key, purpose.encode(), token.encode(errors="surrogatepass"))
+
+
+_GOOD = (
+    select(User.email, User.first_name, User.last_name)
+    .join(Verification, Verification.user_id == User.id)
+    .where(
+        Verification.token_mac == bindparam("token_mac"),
+        Verification.used_at.is_(None),
+        Verification.expires_at > bindparam("now", type_=Verification.expires_at.type),
+        User.status == UserStatus.ACTIVE,
+        or_(
+            Verification.purpose == Purpose.CHANGE_EMAIL,
+            Verification.email_key == User.email_key,
+        ),
+    )
+)

@@ -1,0 +1,79 @@
+"""After DELETE /api/v1/me no table holds a trace of the person: of letters sent, waiting, or failed."""
+
+from people import PASSWORD
+
+NEW = "alice@example.org"
+
+
+async def traces(app, *words):
+    from goodword.tables import Base
+
+    found = []
+    for table in Base.metadata.sorted_tables:
+        for row in await app.state.database.rows(table.select()):
+            found += [(table.name, word) for word in words if word.lower() in str(tuple(row)).lower()]
+    return found
+
+
+async def test_nothing_is_left_of_letters_that_were_sent(api, alice, app, post):
+    await api.post("/api/v1/password-resets", json={"email": alice.email})
+    await alice.post("/api/v1/me/email-changes", {"email": NEW, "password": PASSWORD})
+    assert len(await post()) == 4
+    assert await traces(app, NEW)
+
+    await alice.delete("/api/v1/me", json={"password": PASSWORD})
+    await post()
+
+    assert await traces(app, "alice", "liddell", NEW) == []
+    assert await post() == []
+
+
+async def test_nothing_is_left_of_letters_that_wait(api, alice, bob, app, post, rows):
+    await post()
+    await api.post("/api/v1/password-resets", json={"email": alice.email.upper()})
+    await alice.post("/api/v1/me/email-changes", {"email": NEW, "password": PASSWORD})
+    await bob.post("/api/v1/me/email-changes", {"email": alice.email, "password": PASSWORD})
+    await api.post("/api/v1/password-resets", json={"email": bob.email})
+
+    await alice.delete("/api/v1/me", json={"password": PASSWORD})
+
+    assert await traces(app, "alice", NEW) == []
+    assert [letter.to for letter in await post()] == [bob.email], "his own waits on"
+
+
+async def test_nothing_is_left_of_letters_that_could_not_be_kept(api, alice, app, post, clock, monkeypatch):
+    async def out_of_order(*_arguments, **_options):
+        raise OSError(28, "No space left on device", "alice@example.com")
+
+    await api.post("/api/v1/password-resets", json={"email": alice.email})
+    await alice.post("/api/v1/me/email-changes", {"email": NEW, "password": PASSWORD})
+    monkeypatch.setattr("goodword.mail.delivery.deliver", out_of_order)
+    for _ in range(12):
+        await post()
+        clock.forward(hours=2)
+    clock.ahead *= 0
+    assert await post() == []
+
+    await alice.delete("/api/v1/me", json={"password": PASSWORD})
+
+    assert await traces(app, "alice", NEW) == []
+
+
+async def test_an_address_that_somebody_else_wanted_goes_too(api, alice, bob, app, post):
+    await bob.post("/api/v1/me/email-changes", {"email": "Alice@Example.com", "password": PASSWORD})
+    await post()
+    assert ("verifications", "alice") in await traces(app, "alice")
+
+    await alice.delete("/api/v1/me", json={"password": PASSWORD})
+
+    assert await traces(app, "alice") == []
+
+
+async def test_what_belongs_to_others_stays(api, alice, bob, app, post, rows):
+    letters = await post()
+    token = next(letter.token for letter in letters if letter.to == bob.email)
+
+    await alice.delete("/api/v1/me", json={"password": PASSWORD})
+
+    assert (await api.post("/api/v1/email-verifications/confirm", json={"token": token})).status_code == 204
+    assert await rows("SELECT count(*) FROM jobs") == [(1,)]

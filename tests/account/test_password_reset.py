@@ -1,0 +1,236 @@
+"""POST /api/v1/password-resets and …/confirm: in again with a new password."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+from httpx2 import AsyncClient
+
+from people import PASSWORD, join, make_code, referrals_of, sign_in
+from second_service import second_service
+
+ASK = "/api/v1/password-resets"
+CONFIRM = "/api/v1/password-resets/confirm"
+NEW = "eight lanterns in the valley"
+
+
+async def ask(api: AsyncClient, email: str, **options):
+    return await api.post(ASK, json={"email": email}, **options)
+
+
+async def confirm(api: AsyncClient, token: str, password: str = NEW):
+    return await api.post(CONFIRM, json={"token": token, "password": password})
+
+
+async def reset_letter(api, post, person):
+    await post()
+    await ask(api, person.email)
+    return await post.only(person.email)
+
+
+async def test_it_sets_the_password_and_ends_every_session(api, alice, post):
+    letter = await reset_letter(api, post, alice)
+    assert letter.kind == "reset_password"
+    assert letter.link.startswith("http://127.0.0.1:8000/reset-password#token=gwv_")
+
+    answer = await confirm(api, letter.token)
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert "set-cookie" not in answer.headers
+    assert (await alice.get("/api/v1/me")).status_code == 401
+    refresh = {"grant_type": "refresh_token", "refresh_token": alice.tokens["refresh_token"]}
+    assert (await api.post("/oauth/token", data=refresh)).status_code == 400
+    assert (await sign_in(api, alice.email, PASSWORD)).status_code == 401
+    assert (await sign_in(api, alice.email, NEW)).status_code == 201
+
+
+async def test_its_owner_is_told(api, alice, post):
+    letter = await reset_letter(api, post, alice)
+
+    await confirm(api, letter.token)
+
+    assert (await post.only(alice.email)).kind == "password_changed"
+
+
+async def test_it_proves_the_address_too(api, alice, post):
+    letter = await reset_letter(api, post, alice)
+    await confirm(api, letter.token)
+    alice.password = NEW
+    await alice.sign_in()
+
+    assert (await alice.get("/api/v1/me")).json()["email_verified"] is True
+
+
+async def test_a_pending_referral_is_confirmed_by_it(api, alice, post, database_url, tmp_path):
+    code = await make_code(alice)
+    async with second_service(database_url, smtp_url="smtp://127.0.0.1:9", data_dir=tmp_path) as mailing:
+        carol = await join(mailing, "carol", referral_code=code["code"])
+    assert (await referrals_of(alice))[0]["status"] == "pending"
+
+    await confirm(api, (await reset_letter(api, post, carol)).token)
+
+    assert (await referrals_of(alice))[0]["status"] == "confirmed"
+
+
+async def test_known_and_unknown_addresses_are_answered_and_worked_on_alike(api, alice, post, rows):
+    await post()
+
+    known, unknown = [await ask(api, email) for email in (alice.email, "nobody@example.com")]
+
+    assert (known.status_code, known.content) == (unknown.status_code, unknown.content)
+    assert known.status_code == 202
+    waiting = await rows("SELECT kind, attempts, user_id FROM jobs WHERE finished_at IS NULL")
+    assert waiting == [("reset_password", 0, None)] * 2
+    assert await rows("SELECT count(*) FROM verifications WHERE purpose = 'reset_password'") == [(0,)]
+    assert [letter.to for letter in await post()] == [alice.email]
+
+
+async def test_a_finished_job_names_nobody(api, alice, post, rows):
+    await ask(api, alice.email)
+    await ask(api, "nobody@example.com")
+    await post()
+
+    assert set(await rows("SELECT payload, outcome FROM jobs")) == {("{}", "done")}
+
+
+async def test_a_token_works_once(api, alice, post):
+    letter = await reset_letter(api, post, alice)
+    assert (await confirm(api, letter.token)).status_code == 204
+
+    again = await confirm(api, letter.token, "nine lanterns in the forest")
+
+    assert (again.status_code, again.json()["code"]) == (400, "token_invalid")
+    assert (await sign_in(api, alice.email, NEW)).status_code == 201
+
+
+async def test_twenty_at_once_set_one_password(api, alice, post):
+    letter = await reset_letter(api, post, alice)
+    passwords = [f"{NEW} {n}" for n in range(20)]
+
+    answers = await asyncio.gather(*(confirm(api, letter.token, password) for password in passwords))
+
+    assert Counter(answer.status_code for answer in answers) == {204: 1, 400: 19}
+    winner = next(password for password, answer in zip(passwords, answers, strict=True) if answer.is_success)
+    assert (await sign_in(api, alice.email, winner)).status_code == 201
+
+
+async def test_it_ends_after_half_an_hour(api, alice, post, clock):
+    letter = await reset_letter(api, post, alice)
+    clock.forward(minutes=30)
+
+    assert (await confirm(api, letter.token)).json()["code"] == "token_invalid"
+
+
+async def test_it_is_good_until_then(api, alice, post, clock):
+    letter = await reset_letter(api, post, alice)
+    clock.forward(minutes=29, seconds=50)
+
+    assert (await confirm(api, letter.token)).status_code == 204
+
+
+async def test_a_newer_one_ends_it(api, alice, post):
+    older = await reset_letter(api, post, alice)
+    newer = await reset_letter(api, post, alice)
+
+    assert (await confirm(api, older.token)).status_code == 400
+    assert (await confirm(api, newer.token)).status_code == 204
+
+
+async def test_a_change_of_password_ends_it(api, alice, post):
+    letter = await reset_letter(api, post, alice)
+    body = {"current_password": PASSWORD, "new_password": "nine lanterns in the forest"}
+    assert (await alice.call("PUT", "/api/v1/me/password", json=body)).status_code == 204
+
+    assert (await confirm(api, letter.token)).status_code == 400
+
+
+async def test_a_change_of_address_ends_it(api, alice, post):
+    letter = await reset_letter(api, post, alice)
+    await alice.post("/api/v1/me/email-changes", {"email": "alice@example.org", "password": PASSWORD})
+    change = (await post(to="alice@example.org"))[0]
+    answer = await api.post("/api/v1/me/email-changes/confirm", json={"token": change.token})
+    assert answer.status_code == 204
+
+    assert (await confirm(api, letter.token)).status_code == 400
+
+
+@pytest.mark.parametrize("asked_for", ["before", "and waiting"])
+async def test_it_drops_a_change_of_address(api, alice, post, asked_for):
+    letter = await reset_letter(api, post, alice)
+    await alice.post("/api/v1/me/email-changes", {"email": "eve@example.com", "password": PASSWORD})
+    change = (await post(to="eve@example.com"))[0] if asked_for == "before" else None
+
+    assert (await confirm(api, letter.token)).status_code == 204
+
+    if change:
+        answer = await api.post("/api/v1/me/email-changes/confirm", json={"token": change.token})
+        assert answer.json()["code"] == "token_invalid"
+    assert [letter.kind for letter in await post()] == ["password_changed"]
+
+
+@pytest.mark.parametrize(
+    ("password", "code"),
+    [
+        ("short", "password_too_short"),
+        ("p" * 257, "password_too_long"),
+        ("password123", "password_too_common"),
+        ("alice@example.com", "password_too_personal"),
+        ("Alice Liddell", "password_too_personal"),
+    ],
+)
+async def test_a_refused_password_does_not_use_the_token_up(api, alice, post, password, code):
+    letter = await reset_letter(api, post, alice)
+
+    answer = await confirm(api, letter.token, password)
+
+    assert answer.status_code == 422
+    assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [("body.password", code)]
+    assert (await confirm(api, letter.token)).status_code == 204
+
+
+async def test_a_bad_token_tells_nothing_of_the_person(api, alice):
+    """Whether a password is personal is only said to whoever has the letter."""
+    answer = await confirm(api, "gwv_" + "x" * 43, "alice@example.com")
+
+    assert answer.json()["code"] == "token_invalid"
+
+
+async def test_the_link_is_that_of_the_setting_whatever_the_request_says(api, alice, post):
+    await post()
+    evil = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "gopher"}
+    evil |= {"Forwarded": "host=evil.example", "Origin": "https://evil.example"}
+
+    await ask(api, alice.email, headers=evil)
+
+    letter = await post.only(alice.email)
+    assert letter.link.startswith("http://127.0.0.1:8000/")
+    assert "evil" not in letter.text + letter.html + letter.message_id
+
+
+async def test_an_address_gets_five_letters_an_hour(api, alice, post, clock):
+    await post()
+    for _ in range(8):
+        assert (await ask(api, alice.email)).status_code == 202
+    assert len(await post()) == 5
+    clock.forward(minutes=59)
+    await ask(api, alice.email)
+    assert await post() == []
+    clock.forward(minutes=2)
+    await ask(api, alice.email)
+    assert len(await post()) == 1
+
+
+async def test_somebody_elses_letters_do_not_count(api, alice, bob, post):
+    await post()
+    for _ in range(6):
+        await ask(api, alice.email)
+    await post()
+
+    await ask(api, bob.email)
+
+    assert (await post.only(bob.email)).kind == "reset_password"
+
+
+async def test_a_body_needs_both_fields_and_no_more(api):
+    for body in ({"token": "gwv_"}, {"password": NEW}, {}, {"token": "a", "password": NEW, "email": "x"}):
+        assert (await api.post(CONFIRM, json=body)).status_code == 422

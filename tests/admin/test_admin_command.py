@@ -1,0 +1,193 @@
+"""`goodword admin …` and `goodword users …` as an operator uses them."""
+
+import json
+import os
+import pty
+import select
+import subprocess
+from urllib.request import Request, urlopen
+
+import pytest
+
+from serving import GOODWORD, environment, goodword, serving
+
+PASSWORD = "seven lanterns on the hill"
+EMAIL = "rita@example.com"
+
+
+def create(folder, email=EMAIL, password=PASSWORD, *options, **settings):
+    """`goodword admin create`, with the password on the standard input."""
+    return subprocess.run(
+        [GOODWORD, "admin", "create", email, "--password-stdin", *options],
+        cwd=folder,
+        env=environment(folder, **settings),
+        input=password if isinstance(password, bytes) else f"{password}\n".encode(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def sign_in(url):
+    body = json.dumps({"email": EMAIL, "password": PASSWORD}).encode()
+    with urlopen(Request(f"{url}/api/v1/sessions", body, {"Content-Type": "application/json"})) as answer:
+        return json.load(answer)
+
+
+def test_the_first_administrator_comes_before_the_service(tmp_path):
+    done = create(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert b"rita@example.com is an administrator" in done.stdout
+
+    with serving(tmp_path) as served:
+        tokens = sign_in(served.url)
+        headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+        with urlopen(Request(f"{served.url}/api/v1/admin/users", headers=headers)) as answer:
+            (rita,) = json.load(answer)["items"]
+
+    assert "admin" in tokens["scope"].split()
+    assert (rita["is_admin"], rita["email_verified"], rita["first_name"]) == (True, True, None)
+
+
+def test_it_works_next_to_the_running_service(tmp_path):
+    with serving(tmp_path) as served:
+        assert create(tmp_path).returncode == 0
+        assert sign_in(served.url)
+        assert goodword(tmp_path, "users", "disable", EMAIL).returncode == 0
+        with pytest.raises(OSError, match="401"):
+            sign_in(served.url)
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "says"),
+    [
+        (EMAIL, "short", b"8 characters"),
+        (EMAIL, "password1", b"Many people use this password"),
+        (EMAIL, EMAIL, b"no passwords"),
+        (EMAIL, "", b"8 characters"),
+        (EMAIL, b"\xff\xfe not in utf-8", b"UTF-8"),
+        (EMAIL, "a" * 5000, b"256 characters"),
+        (EMAIL, "zero \0 in the middle", b"Control characters"),
+        ("rita", PASSWORD, b"not an e-mail address"),
+        ("rita@localhost", PASSWORD, b"not an e-mail address"),
+        (b"\xff@example.com", PASSWORD, b"no text"),
+        ("", PASSWORD, b"no text"),
+    ],
+)
+def test_it_refuses_what_registration_refuses(tmp_path, email, password, says):
+    done = create(tmp_path, email, password)
+
+    assert done.returncode in (1, 2)
+    assert says in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def read_until(terminal, text):
+    shown = b""
+    while text not in shown:
+        assert select.select([terminal], [], [], 30)[0], f"waiting for {text!r} after {shown!r}"
+        shown += os.read(terminal, 1024)
+    return shown
+
+
+def test_the_password_is_asked_for_without_echo(tmp_path):
+    parent, child = pty.openpty()
+    with subprocess.Popen(
+        [GOODWORD, "admin", "create", EMAIL],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdin=child,
+        stdout=child,
+        stderr=child,
+        start_new_session=True,
+    ) as process:
+        os.close(child)
+        # The blank comes from whoever has switched the echo off; what is typed before it is thrown away.
+        shown = read_until(parent, b"Password: ")
+        os.write(parent, f"{PASSWORD}\n".encode())
+        shown += read_until(parent, b"confirmation: ")
+        os.write(parent, f"{PASSWORD}\n".encode())
+        shown += read_until(parent, b"is an administrator")
+        assert process.wait(timeout=30) == 0
+    os.close(parent)
+
+    assert PASSWORD.encode() not in shown
+
+
+def test_it_asks_nobody_where_nobody_is(tmp_path):
+    done = goodword(tmp_path, "admin", "create", EMAIL)
+
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+
+
+def test_an_account_that_is_there_is_promoted_and_not_made_anew(tmp_path):
+    assert create(tmp_path).returncode == 0
+    again = create(tmp_path)
+    assert (again.returncode, b"account with this address already" in again.stderr) == (1, True)
+    assert b"--promote" in again.stderr
+
+    assert "no administrator any more" in goodword(tmp_path, "admin", "remove", EMAIL).stdout
+    assert "administrator: no" in " ".join(goodword(tmp_path, "users", "show", EMAIL).stdout.split())
+    assert goodword(tmp_path, "admin", "create", EMAIL.upper(), "--promote").returncode == 0
+    assert "administrator: yes" in " ".join(goodword(tmp_path, "users", "show", EMAIL).stdout.split())
+
+
+def test_people_are_found_shown_disabled_enabled_and_erased(tmp_path):
+    create(tmp_path)
+    found = goodword(tmp_path, "users", "find", "RITA@")
+    assert f"  {EMAIL}  -  active, administrator" in found.stdout
+    user_id = found.stdout.split()[0]
+
+    for who in (EMAIL, user_id):
+        assert user_id in goodword(tmp_path, "users", "show", who).stdout
+    assert "is disabled" in goodword(tmp_path, "users", "disable", user_id).stdout
+    assert "disabled" in goodword(tmp_path, "users", "find", "rita").stdout
+    assert goodword(tmp_path, "admin", "create", EMAIL, "--promote").returncode == 1
+    assert "is enabled" in goodword(tmp_path, "users", "enable", EMAIL).stdout
+    assert f"{user_id} is erased" in goodword(tmp_path, "users", "erase", EMAIL, "--yes").stdout
+    assert goodword(tmp_path, "users", "find", "rita").returncode == 1
+    assert "erased" in goodword(tmp_path, "users", "show", user_id).stdout
+    again = goodword(tmp_path, "users", "erase", user_id, "--yes")
+    assert (again.returncode, "was erased" in again.stderr) == (1, True)
+
+
+def test_nobody_is_erased_without_a_yes(tmp_path):
+    create(tmp_path)
+    for reply in ("n\n", "", "\n"):
+        done = subprocess.run(
+            [GOODWORD, "users", "erase", EMAIL],
+            cwd=tmp_path,
+            env=environment(tmp_path),
+            input=reply,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+
+    assert EMAIL in goodword(tmp_path, "users", "find", "rita").stdout
+
+
+@pytest.mark.parametrize("act", ["show", "disable", "enable", "erase"])
+def test_it_says_when_there_is_nobody(tmp_path, act):
+    create(tmp_path)
+    for who in ("nobody@example.com", "01a201dc-5258-77c8-bbbf-93ad69676570", "%", "'"):
+        done = goodword(tmp_path, "users", act, who)
+        assert (done.returncode, "There is no such user" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({}, "goodword migrate"),
+        ({"NONSENSE": "1"}, "GOODWORD_NONSENSE is not a setting"),
+        ({"DATABASE_URL": "postgresql+asyncpg://127.0.0.1:9/x", "SECRET_KEY": PASSWORD * 2}, "out of reach"),
+    ],
+)
+def test_it_says_when_there_is_no_database(tmp_path, settings, says):
+    done = goodword(tmp_path, "users", "find", "rita", **settings)
+
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr

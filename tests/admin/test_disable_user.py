@@ -1,0 +1,94 @@
+"""POST /api/v1/admin/users/{user_id}/disable and /enable"""
+
+import uuid
+
+import pytest
+
+from people import make_code, referrals_of, register, sign_in
+
+PATH = "/api/v1/admin/users"
+
+
+async def test_whoever_is_disabled_is_out_at_once(api, rita, alice):
+    answer = await rita.post(f"{PATH}/{alice.id}/disable", None)
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "disabled")
+    assert (await alice.get("/api/v1/me")).json()["code"] == "invalid_token"
+    refused = await sign_in(api, alice.email)
+    unknown = await sign_in(api, "nobody@example.com")
+    assert refused.status_code == 401
+    assert refused.json() | {"request_id": 0} == unknown.json() | {"request_id": 0}
+    refresh = {"grant_type": "refresh_token", "refresh_token": alice.tokens["refresh_token"]}
+    assert (await api.post("/oauth/token", data=refresh)).json()["error"] == "invalid_grant"
+
+
+async def test_the_codes_of_whoever_is_disabled_do_not_work(api, rita, alice):
+    code = await make_code(alice)
+
+    await rita.post(f"{PATH}/{alice.id}/disable", None)
+
+    assert (await register(api, "bob", referral_code=code["code"])).json()["code"] == "code_not_usable"
+    assert (await api.get(f"/api/v1/referral-codes/{code['code']}")).status_code == 404
+    by_email = await api.get("/api/v1/referral-codes/by-email", params={"email": alice.email})
+    assert by_email.status_code == 404
+
+
+async def test_the_address_stays_taken_and_referrals_stay(api, rita, alice):
+    code = await make_code(alice)
+    await register(api, "bob", referral_code=code["code"])
+
+    await rita.post(f"{PATH}/{alice.id}/disable", None)
+
+    assert (await register(api, "alice")).json()["code"] == "email_taken"
+    assert (await rita.get(f"/api/v1/users/{alice.id}/referrals")).json()["items"]
+
+
+async def test_whoever_is_enabled_comes_in_anew(api, rita, alice):
+    code = await make_code(alice)
+    await rita.post(f"{PATH}/{alice.id}/disable", None)
+
+    answer = await rita.post(f"{PATH}/{alice.id}/enable", None)
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "active")
+    assert (await alice.get("/api/v1/me")).status_code == 401
+    await alice.sign_in()
+    assert (await alice.get("/api/v1/me")).status_code == 200
+    assert (await register(api, "bob", referral_code=code["code"])).status_code == 201
+    assert len(await referrals_of(alice)) == 1
+
+
+@pytest.mark.parametrize("act", ["disable", "enable"])
+async def test_twice_is_as_good_as_once(rita, alice, act):
+    for _ in range(2):
+        assert (await rita.post(f"{PATH}/{alice.id}/{act}", None)).status_code == 200
+
+
+async def test_an_administrator_stays_in(rita):
+    answer = await rita.post(f"{PATH}/{rita.id}/disable", None)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_yourself")
+    assert (await rita.get("/api/v1/me")).status_code == 200
+
+
+async def test_another_administrator_is_out_too(app, rita, alice):
+    from goodword.admin import service
+
+    async with app.state.database.sessions.begin() as session:
+        await service.promote(session, uuid.UUID(alice.id), now=app.state.clock())
+    await alice.sign_in()
+
+    await rita.post(f"{PATH}/{alice.id}/disable", None)
+
+    assert (await alice.get(PATH)).status_code == 404
+
+
+@pytest.mark.parametrize("act", ["disable", "enable"])
+async def test_there_must_be_somebody(rita, alice, act):
+    unknown = await rita.post(f"{PATH}/{uuid.uuid4()}/{act}", None)
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "user_not_found")
+
+    await rita.delete(f"{PATH}/{alice.id}")
+    erased = await rita.post(f"{PATH}/{alice.id}/{act}", None)
+    assert (erased.status_code, erased.json()["code"]) == (409, "user_erased")
+
+    assert (await rita.post(f"{PATH}/no-id/{act}", None)).status_code == 422

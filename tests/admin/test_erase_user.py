@@ -1,0 +1,78 @@
+"""DELETE /api/v1/admin/users/{user_id}"""
+
+import asyncio
+import uuid
+from collections import Counter
+
+from people import join, make_code, referrals_of, register, sign_in
+
+PATH = "/api/v1/admin/users"
+
+
+async def test_whoever_is_erased_is_gone_at_once(api, rita, alice):
+    code = await make_code(alice)
+
+    answer = await rita.delete(f"{PATH}/{alice.id}")
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert (await alice.get("/api/v1/me")).json()["code"] == "invalid_token"
+    assert (await sign_in(api, alice.email)).status_code == 401
+    assert (await api.get(f"/api/v1/referral-codes/{code['code']}")).status_code == 404
+    assert (await register(api, "alice")).status_code == 201
+
+
+async def test_nothing_of_the_person_is_left(rita, alice, rows):
+    await make_code(alice)
+    await rita.delete(f"{PATH}/{alice.id}")
+
+    users = str(await rows("SELECT * FROM users WHERE status = 'erased'")).lower()
+
+    assert "alice" not in users
+    assert "liddell" not in users
+
+
+async def test_who_came_by_them_stays(api, rita, alice):
+    code = await make_code(alice)
+    bob = await join(api, "bob", referral_code=code["code"])
+    await make_code(bob, code="BOBS-OWN")
+    await join(api, "carol", referral_code="BOBS-OWN")
+
+    await rita.delete(f"{PATH}/{alice.id}")
+
+    assert (await bob.get("/api/v1/me")).json()["referred_by"] == "A friend"
+    assert len(await referrals_of(bob)) == 1
+
+
+async def test_an_administrator_who_is_erased_is_none_any_more(app, rita, alice, rows):
+    from goodword.admin import service
+
+    async with app.state.database.sessions.begin() as session:
+        await service.promote(session, uuid.UUID(alice.id), now=app.state.clock())
+
+    await rita.delete(f"{PATH}/{alice.id}")
+
+    assert await rows("SELECT count(*) FROM users WHERE is_admin") == [(1,)]
+
+
+async def test_somebody_disabled_can_be_erased(rita, alice):
+    await rita.post(f"{PATH}/{alice.id}/disable", None)
+
+    assert (await rita.delete(f"{PATH}/{alice.id}")).status_code == 204
+
+
+async def test_one_of_many_at_once_erases(rita, alice):
+    answers = await asyncio.gather(*(rita.delete(f"{PATH}/{alice.id}") for _ in range(8)))
+
+    assert Counter(answer.status_code for answer in answers) == {204: 1, 409: 7}
+
+
+async def test_an_administrator_does_not_erase_themself(rita):
+    answer = await rita.delete(f"{PATH}/{rita.id}")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "not_yourself")
+
+
+async def test_there_must_be_somebody(rita):
+    answer = await rita.delete(f"{PATH}/{uuid.uuid4()}")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "user_not_found")

@@ -1,0 +1,95 @@
+"""To everybody but administrators there is nothing under /api/v1/admin, whatever they send."""
+
+import pytest
+
+from goodword.admin import service
+from people import sign_in
+
+SOME_ID = "019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11"  # fixed: parallel runs collect the same tests
+REQUESTS = [
+    ("GET", "/users", {}),
+    ("GET", "/users", {"params": {"limit": "nonsense"}}),
+    ("GET", "/users", {"params": [("q", "a"), ("q", "b")]}),
+    ("GET", "/users/", {}),
+    ("POST", "/users", {"json": {}}),
+    ("PROPFIND", "/users", {}),
+    ("OPTIONS", "/users", {}),
+    ("HEAD", "/users", {}),
+    ("GET", f"/users/{SOME_ID}", {}),
+    ("GET", "/users/no-id", {}),
+    ("DELETE", f"/users/{SOME_ID}", {}),
+    ("POST", f"/users/{SOME_ID}/disable", {}),
+    ("GET", f"/users/{SOME_ID}/disable", {}),
+    ("GET", f"/users/{SOME_ID}/referral-tree", {"params": {"depth": "99"}}),
+    ("DELETE", "/referral-codes/7KQ2M9XWPA", {}),
+    ("POST", f"/referrals/{SOME_ID}/reject", {"content": b"{", "headers": {"Content-Type": "text/plain"}}),
+    ("POST", f"/referrals/{SOME_ID}/reject", {"json": {"reason": 7}}),
+    ("GET", "", {}),
+    ("GET", "/", {}),
+]
+each_request = pytest.mark.parametrize(("method", "path", "options"), REQUESTS)
+
+
+def seen(answer):
+    """All that an answer shows but the id of its request."""
+    headers = {name: value for name, value in answer.headers.items() if name not in ("x-request-id", "date")}
+    body = answer.json() | {"request_id": None} if answer.content else None
+    return answer.status_code, headers, body
+
+
+@each_request
+async def test_it_looks_like_an_unknown_address_to_anybody(api, method, path, options):
+    unknown = await api.request(method, "/api/v1/nothing-here", **options)
+
+    answer = await api.request(method, f"/api/v1/admin{path}", **options)
+
+    assert seen(answer) == seen(unknown)
+    assert answer.status_code == 404
+
+
+@each_request
+async def test_it_looks_like_an_unknown_address_to_people(alice, method, path, options):
+    unknown = await alice.call(method, "/api/v1/nothing-here", **dict(options))
+
+    answer = await alice.call(method, f"/api/v1/admin{path}", **dict(options))
+
+    assert seen(answer) == seen(unknown)
+
+
+@pytest.mark.parametrize("token", ["nonsense", "", "a.b.c", "ü"])
+async def test_it_looks_so_with_a_bad_token(api, token):
+    answer = await api.get("/api/v1/admin/users", headers={"Authorization": f"Bearer {token}".encode()})
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert "www-authenticate" not in answer.headers
+
+
+async def test_it_is_hidden_at_once_from_whom_the_right_was_taken(app, rita):
+    assert (await rita.get("/api/v1/admin/users")).status_code == 200
+
+    async with app.state.database.sessions.begin() as session:
+        await service.demote(session, await service.id_of(session, rita.email))
+
+    assert (await rita.get("/api/v1/admin/users")).status_code == 404
+    assert (await rita.get("/api/v1/me")).status_code == 200
+
+
+async def test_it_shows_after_a_new_sign_in_only(app, api, alice):
+    async with app.state.database.sessions.begin() as session:
+        user_id = await service.id_of(session, alice.email)
+        await service.promote(session, user_id, now=app.state.clock())
+    assert (await alice.get("/api/v1/admin/users")).status_code == 404
+
+    assert "admin" in (await sign_in(api, alice.email)).json()["scope"].split()
+    await alice.sign_in()
+
+    assert (await alice.get("/api/v1/admin/users")).status_code == 200
+
+
+async def test_nobody_signs_in_with_more_than_they_may(alice):
+    assert "admin" not in alice.tokens["scope"].split()
+
+
+async def test_a_wrong_address_is_not_found_by_administrators_too(rita):
+    for method, path in (("PUT", "/users"), ("GET", "/nothing"), ("GET", "/users/")):
+        assert (await rita.call(method, f"/api/v1/admin{path}")).status_code == 404

@@ -1,0 +1,41 @@
+"""GET /api/v1/admin/users/{user_id}"""
+
+import uuid
+
+from people import join, make_code
+
+PATH = "/api/v1/admin/users"
+
+
+async def test_it_shows_the_account_and_what_belongs_to_it(api, rita, alice):
+    code = await make_code(alice)
+    bob = await join(api, "bob", referral_code=code["code"])
+    await bob.sign_in()
+
+    shown = (await rita.get(f"{PATH}/{bob.id}")).json()
+    of_alice = (await rita.get(f"{PATH}/{alice.id}")).json()
+
+    assert (shown["email"], shown["referred_by"], shown["sessions"]) == (bob.email, "Alice L.", 2)
+    assert shown["codes"] == []
+    assert [(one["code"], one["status"], one["uses"]) for one in of_alice["codes"]] == [
+        (code["code"], "active", 1)
+    ]
+    assert "password" not in str(shown)
+
+
+async def test_an_erased_person_is_shown_without_a_trace(rita, alice):
+    await make_code(alice)
+    await rita.delete(f"{PATH}/{alice.id}")
+
+    shown = (await rita.get(f"{PATH}/{alice.id}")).json()
+
+    assert (shown["status"], shown["email"], shown["first_name"]) == ("erased", None, None)
+    assert shown["erased_at"]
+    assert [code["code"] for code in shown["codes"]] == [None]
+
+
+async def test_there_must_be_somebody(rita):
+    answer = await rita.get(f"{PATH}/{uuid.uuid4()}")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "user_not_found")
+    assert (await rita.get(f"{PATH}/%00")).status_code == 422

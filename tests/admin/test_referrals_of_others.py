@@ -1,0 +1,47 @@
+"""GET /api/v1/users/{user_id}/referrals and /referral-stats, as administrators see those of anyone"""
+
+import uuid
+
+import pytest
+
+from people import join, make_code
+
+each_view = pytest.mark.parametrize("view", ["referrals", "referral-stats"])
+
+
+async def test_they_see_them_with_addresses_masked(api, rita, alice):
+    code = await make_code(alice)
+    await join(api, "bob", referral_code=code["code"])
+
+    answer = await rita.get(f"/api/v1/users/{alice.id}/referrals")
+
+    assert answer.json() == (await alice.get(f"/api/v1/users/{alice.id}/referrals")).json()
+    assert answer.json()["items"][0]["referee"]["email_masked"] == "b***@example.com"
+    stats = await rita.get(f"/api/v1/users/{alice.id}/referral-stats")
+    assert stats.json()["total"] == 1
+
+
+@each_view
+async def test_they_do_not_find_what_is_not_there(rita, view):
+    answer = await rita.get(f"/api/v1/users/{uuid.uuid4()}/{view}")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "user_not_found")
+
+
+@each_view
+async def test_others_get_the_same_answer_for_foreign_and_unknown(alice, bob, view):
+    foreign = await bob.get(f"/api/v1/users/{alice.id}/{view}")
+    unknown = await bob.get(f"/api/v1/users/{uuid.uuid4()}/{view}")
+
+    assert foreign.status_code == 404
+    assert foreign.json() | {"request_id": 0} == unknown.json() | {"request_id": 0}
+
+
+@each_view
+async def test_not_after_the_right_was_taken(app, rita, alice, view):
+    from goodword.admin import service
+
+    async with app.state.database.sessions.begin() as session:
+        await service.demote(session, uuid.UUID(rita.id))
+
+    assert (await rita.get(f"/api/v1/users/{alice.id}/{view}")).status_code == 404

@@ -1,0 +1,66 @@
+"""DELETE /api/v1/admin/referral-codes/{code}"""
+
+import pytest
+
+from people import make_code, referrals_of, register
+
+PATH = "/api/v1/admin/referral-codes"
+
+
+async def test_a_revoked_code_is_gone_for_friends_at_once(api, rita, alice):
+    code = (await make_code(alice))["code"]
+    await register(api, "bob", referral_code=code)
+
+    answer = await rita.delete(f"{PATH}/{code}")
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert (await api.get(f"/api/v1/referral-codes/{code}")).status_code == 404
+    assert (await register(api, "carol", referral_code=code)).json()["code"] == "code_not_usable"
+    by_email = await api.get("/api/v1/referral-codes/by-email", params={"email": alice.email})
+    assert by_email.status_code == 404
+    assert len(await referrals_of(alice)) == 1
+
+
+async def test_its_owner_sees_it_retired_and_makes_another(rita, alice, rows):
+    code = (await make_code(alice))["code"]
+    await rita.delete(f"{PATH}/{code}")
+
+    assert (await alice.get(f"/api/v1/me/referral-codes/{code}")).json()["status"] == "retired"
+    assert await rows("SELECT retired_reason FROM referral_codes") == [("revoked",)]
+    again = await alice.post(f"/api/v1/me/referral-codes/{code}/activate", {})
+    assert again.json()["code"] == "code_retired"
+    assert (await make_code(alice))["status"] == "active"
+    (shown,) = [
+        one
+        for one in (await rita.get(f"/api/v1/admin/users/{alice.id}")).json()["codes"]
+        if one["code"] == code
+    ]
+    assert shown["retired_reason"] == "revoked"
+
+
+async def test_it_is_folded_like_everywhere(rita, alice):
+    await make_code(alice, code="ALICE-2030")
+
+    assert (await rita.delete(f"{PATH}/a1ice-2o30")).status_code == 204
+
+
+async def test_a_prepared_code_can_be_revoked_too(rita, alice):
+    code = (await make_code(alice, active=False))["code"]
+
+    assert (await rita.delete(f"{PATH}/{code}")).status_code == 204
+
+
+async def test_a_second_time_it_is_not_found(rita, alice):
+    code = (await make_code(alice))["code"]
+    await rita.delete(f"{PATH}/{code}")
+
+    answer = await rita.delete(f"{PATH}/{code}")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "code_not_found")
+
+
+@pytest.mark.parametrize("code", ["7KQ2M9XWPA", "----", "by-email", "%00", "０００００", "a" * 3000, "%ff"])
+async def test_it_does_not_find_what_is_not_there(rita, code):
+    answer = await rita.delete(f"{PATH}/{code}")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "code_not_found")

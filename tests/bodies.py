@@ -1,0 +1,100 @@
+"""Every operation that takes JSON, with an example of its body, as the OpenAPI document tells of them."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from httpx2 import Response
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from goodword.app import create_app
+from goodword.settings import Settings
+from people import Person
+
+JSON = "application/json"
+SOME_ID = "019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A method on a path, and the body that its documentation shows."""
+
+    method: str
+    path: str
+    example: dict[str, Any]
+    kinds: dict[str, str]
+    """Of each field: string, integer, boolean, or the format of a string."""
+    parameters: dict[str, str]
+    """Of the query, and what each is."""
+    needs_body: bool
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    async def send(self, person: Person, body: bytes | str, **headers: str) -> Response:
+        """Send this body, to the letter."""
+        content = body if isinstance(body, bytes) else body.encode()
+        headers = {"Content-Type": JSON} | headers
+        return await self.ask(person, content=content, headers=headers)
+
+    async def ask(self, person: Person, **options: Any) -> Response:
+        return await person.call(self.method, re.sub(r"\{\w+\}", SOME_ID, self.path), **options)
+
+    async def with_field(self, person: Person, field: str, value: Any) -> Response:
+        """Send the example with another value for a field."""
+        return await self.send(person, json.dumps(self.example | {field: value}))
+
+    async def with_type(self, person: Person, kind: str | bytes) -> Response:
+        """Send the example under a content type."""
+        content = json.dumps(self.example).encode()
+        return await self.ask(person, content=content, headers={"Content-Type": kind})
+
+    def fields(self, kind: str) -> list[str]:
+        return [name for name, found in self.kinds.items() if found == kind]
+
+
+def operations() -> list[Operation]:
+    document = create_app(Settings(secret_key=SecretStr("x" * 32))).openapi()
+    schemas = document["components"]["schemas"]
+    return [
+        _operation(method.upper(), path, operation, schemas)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def json_operations() -> list[Operation]:
+    return [operation for operation in operations() if operation.kinds]
+
+
+def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[str, Any]) -> Operation:
+    content = operation.get("requestBody", {}).get("content", {})
+    reference = content.get(JSON, {}).get("schema", {}).get("$ref", "").rpartition("/")[2]
+    body = schemas.get(reference, {"properties": {}})
+    kinds = {name: _kind(field) for name, field in body["properties"].items()}
+    query = {
+        one["name"]: _kind(one["schema"]) for one in operation.get("parameters", ()) if one["in"] == "query"
+    }
+    needs_body = operation.get("requestBody", {}).get("required", False)
+    return Operation(method, path, body.get("examples", [{}])[0], kinds, query, needs_body)
+
+
+def _kind(field: dict[str, Any]) -> str:
+    schema = field.get("anyOf", [field])[0]
+    return schema.get("format") or schema.get("type", "string")
+
+
+async def make_admin(person: Person, app: Any) -> Person:
+    """Somebody who may call every operation."""
+    async with app.state.database.sessions.begin() as session:
+        await session.execute(text("UPDATE users SET is_admin = :yes"), {"yes": True})
+    await person.sign_in()
+    return person
+
+
+def wrong_fields(answer: Response) -> list[str]:
+    """The fields that a 422 names."""
+    assert answer.status_code == 422, answer.text
+    return [error["field"] for error in answer.json()["errors"]]

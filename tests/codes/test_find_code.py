@@ -1,0 +1,164 @@
+"""GET /api/v1/referral-codes/{code}: anybody who has the string, and nobody's address needed."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+import pytest
+
+from crowds import at_once
+from people import PASSWORD, join, make_code
+from second_service import StoppedClock, second_service
+
+MINE = "/api/v1/me/referral-codes"
+PATH = "/api/v1/referral-codes"
+
+
+async def test_it_says_who_invites_and_until_when(api, alice):
+    code = await make_code(alice)
+
+    answer = await api.get(f"{PATH}/{code['code']}")
+
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "code": code["code"],
+        "expires_at": code["expires_at"],
+        "referrer": {"display_name": "Alice L."},
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        ({"first_name": None}, "A friend"),
+        ({"first_name": "Carol"}, "Carol"),
+        ({"first_name": None, "last_name": "Danvers"}, "D."),
+        ({"first_name": "Carol", "last_name": "Danvers"}, "Carol D."),
+    ],
+)
+async def test_it_shows_no_more_of_a_name_than_an_initial(api, names, shown):
+    carol = await join(api, "carol", **names)
+    code = await make_code(carol)
+
+    answer = await api.get(f"{PATH}/{code['code']}")
+
+    assert answer.json()["referrer"] == {"display_name": shown}
+    assert "danvers" not in answer.text.lower()
+    assert carol.email not in answer.text
+
+
+@pytest.mark.parametrize("spelled", ["olivia-2030", "OLIVIA2030", "%20o-l-i-v-i-a%202030", "0L1V1A-2O3O"])
+async def test_it_reads_what_people_write(api, alice, spelled):
+    await make_code(alice, code="OLIVIA-2030")
+
+    answer = await api.get(f"{PATH}/{spelled}")
+
+    assert answer.json()["code"] == "OLIVIA-2030"
+
+
+async def test_it_finds_a_hidden_one_too(api, alice):
+    code = await make_code(alice, discoverable=False)
+
+    assert (await api.get(f"{PATH}/{code['code']}")).status_code == 200
+
+
+async def unknown(_alice, _clock):
+    return "7KQ2M9XWPA"
+
+
+async def nonsense(_alice, _clock):
+    return "%00"
+
+
+async def full_width(alice, _clock):
+    await make_code(alice, code="ABCD")
+    return "ＡＢＣＤ"
+
+
+async def prepared(alice, _clock):
+    return (await make_code(alice, active=False))["code"]
+
+
+async def expired(alice, clock):
+    code = await make_code(alice, lifetime=60)
+    clock.forward(seconds=60)
+    return code["code"]
+
+
+async def deleted(alice, _clock):
+    code = await make_code(alice)
+    await alice.delete(f"{MINE}/{code['code']}")
+    return code["code"]
+
+
+async def replaced(alice, _clock):
+    old, new = await make_code(alice), await make_code(alice, active=False)
+    await alice.post(f"{MINE}/{new['code']}/activate", {"replace": True})
+    return old["code"]
+
+
+async def used_up(alice, _clock):
+    code = await make_code(alice, max_uses=1)
+    await join(alice.api, "bob", referral_code=code["code"])
+    return code["code"]
+
+
+async def erased(alice, _clock):
+    code = await make_code(alice)
+    await alice.delete("/api/v1/me", json={"password": PASSWORD})
+    return code["code"]
+
+
+NEGATIVES = [unknown, nonsense, full_width, prepared, expired, deleted, replaced, used_up, erased]
+
+
+@pytest.mark.parametrize("negative", NEGATIVES, ids=lambda case: case.__name__)
+async def test_every_no_is_the_same(api, alice, clock, negative):
+    answer = await api.get(f"{PATH}/{await negative(alice, clock)}")
+    never = await api.get(f"{PATH}/0000000000")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "code_not_found")
+    assert answer.json() | {"request_id": None} == never.json() | {"request_id": None}
+    for each in (answer, never):
+        del each.headers["x-request-id"]
+    assert answer.headers == never.headers
+
+
+async def test_it_works_until_the_instant_of_its_end(api, alice, database_url):
+    code = await make_code(alice, lifetime=60)
+    end = datetime.fromisoformat(code["expires_at"])
+    clock = StoppedClock(end - timedelta(microseconds=1))
+
+    async with second_service(database_url, clock=clock) as service:
+        before = await service.get(f"{PATH}/{code['code']}")
+        clock.now = end
+        then = await service.get(f"{PATH}/{code['code']}")
+
+    assert (before.status_code, then.status_code) == (200, 404)
+
+
+async def test_nobody_finds_it_once_its_deletion_was_answered(api, alice):
+    code = await make_code(alice)
+    look_ups = [f"{PATH}/{code['code']}", f"{PATH}/by-email?email={alice.email}"] * 20
+
+    during, _ = await asyncio.gather(at_once(api.get, look_ups), alice.delete(f"{MINE}/{code['code']}"))
+    after = await at_once(api.get, look_ups)
+
+    assert {answer.status_code for answer in during} <= {200, 404}
+    assert {answer.status_code for answer in after} == {404}
+
+
+async def test_it_works_again_and_again(api, alice):
+    code = await make_code(alice)
+
+    answers = [await api.get(f"{PATH}/{code['code']}") for _ in range(3)]
+
+    assert len({answer.content for answer in answers}) == 1
+
+
+async def test_it_is_open_where_the_look_up_by_address_is_not(api, alice, database_url):
+    code = await make_code(alice)
+
+    async with second_service(database_url, code_lookup="off") as service:
+        answer = await service.get(f"{PATH}/{code['code']}")
+
+    assert answer.status_code == 200

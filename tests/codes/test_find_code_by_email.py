@@ -1,0 +1,215 @@
+"""GET /api/v1/referral-codes/by-email: the code of somebody whose address is known, and nothing else of them."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from people import PASSWORD, join, make_code
+from second_service import StoppedClock, second_service
+
+MINE = "/api/v1/me/referral-codes"
+PATH = "/api/v1/referral-codes/by-email"
+
+
+async def find(api, email="alice@example.com"):
+    return await api.get(PATH, params={"email": email})
+
+
+async def test_it_finds_the_active_code(api, alice):
+    code = await make_code(alice)
+
+    answer = await find(api)
+
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "code": code["code"],
+        "link": code["link"],
+        "expires_at": code["expires_at"],
+        "referrer": {"display_name": "Alice L."},
+    }
+    assert alice.email not in answer.text
+
+
+async def test_it_finds_it_again_and_again(api, alice):
+    await make_code(alice)
+
+    answers = [await find(api) for _ in range(3)]
+
+    assert len({answer.content for answer in answers}) == 1
+
+
+async def test_it_finds_it_for_members_too(alice, mallory):
+    code = await make_code(alice)
+
+    answer = await mallory.get(PATH, params={"email": alice.email})
+
+    assert answer.json()["code"] == code["code"]
+
+
+@pytest.mark.parametrize("email", ["ALICE@example.com", "alice@EXAMPLE.COM", "aLiCe@eXaMpLe.CoM"])
+async def test_the_case_of_the_address_does_not_matter(api, alice, email):
+    code = await make_code(alice)
+
+    assert (await find(api, email)).json()["code"] == code["code"]
+
+
+@pytest.mark.parametrize("email", ["rené@bücher.example", "rene\u0301@xn--bcher-kva.example"])
+async def test_the_form_of_the_address_does_not_matter(api, email):
+    carol = await join(api, "carol", email="rené@bücher.example")
+    code = await make_code(carol)
+
+    assert (await find(api, email)).json()["code"] == code["code"]
+
+
+async def test_it_finds_the_one_of_this_person(api, alice, bob):
+    hers, his = await make_code(alice), await make_code(bob)
+
+    assert (await find(api, alice.email)).json()["code"] == hers["code"]
+    assert (await find(api, bob.email)).json()["code"] == his["code"]
+
+
+async def test_it_finds_the_one_in_force_of_several(api, alice):
+    old = await make_code(alice)
+    new, _ = await make_code(alice, active=False), await make_code(alice, active=False)
+
+    before = await find(api)
+    await alice.post(f"{MINE}/{new['code']}/activate", {"replace": True})
+    after = await find(api)
+
+    assert (before.json()["code"], after.json()["code"]) == (old["code"], new["code"])
+
+
+async def unknown(_alice, _clock):
+    return "nobody@example.com"
+
+
+async def similar(alice, _clock):
+    await make_code(alice)
+    return "alice+friends@example.com"
+
+
+async def no_code(_alice, _clock):
+    pass
+
+
+async def prepared(alice, _clock):
+    await make_code(alice, active=False)
+
+
+async def hidden(alice, _clock):
+    await make_code(alice, discoverable=False)
+
+
+async def expired(alice, clock):
+    await make_code(alice, lifetime=60)
+    clock.forward(seconds=60)
+
+
+async def deleted(alice, _clock):
+    code = await make_code(alice)
+    await alice.delete(f"{MINE}/{code['code']}")
+
+
+async def replaced_by_a_hidden_one(alice, _clock):
+    await make_code(alice)
+    new = await make_code(alice, active=False, discoverable=False)
+    await alice.post(f"{MINE}/{new['code']}/activate", {"replace": True})
+
+
+async def used_up(alice, _clock):
+    code = await make_code(alice, max_uses=1)
+    await join(alice.api, "bob", referral_code=code["code"])
+
+
+async def erased(alice, _clock):
+    await make_code(alice)
+    await alice.delete("/api/v1/me", json={"password": PASSWORD})
+
+
+NEGATIVES = [
+    unknown, similar, no_code, prepared, hidden, expired, deleted, replaced_by_a_hidden_one, used_up, erased
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("negative", NEGATIVES, ids=lambda case: case.__name__)
+async def test_every_no_is_the_same(api, alice, clock, negative):
+    email = await negative(alice, clock) or alice.email
+
+    answer, stranger = await find(api, email), await find(api, "nobody@example.com")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "code_not_found")
+    assert answer.json() | {"request_id": None} == stranger.json() | {"request_id": None}
+    for each in (answer, stranger):
+        del each.headers["x-request-id"]
+    assert answer.headers == stranger.headers
+
+
+NO_ADDRESSES = [
+    "", "alice", "@example.com", "alice@", "Alice <alice@example.com>", " alice@example.com",
+    "a@b@example.com", "alice@example.com\r\nBcc: x@example.com", "alice@[127.0.0.1]",
+    "alice@example.com\x00", "%", "a" * 300,
+]  # fmt: skip
+
+
+async def test_it_wants_an_address(api):
+    for email in NO_ADDRESSES:
+        answer = await find(api, email)
+        assert answer.status_code == 422
+        assert [error["field"] for error in answer.json()["errors"]] == ["query.email"]
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?mail=alice@example.com", "?email=alice@example.com&email=bob@example.com"]
+)
+async def test_it_wants_one_address(api, query):
+    answer = await api.get(PATH + query)
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["query.email"]
+
+
+async def test_it_works_until_the_instant_of_its_end(alice, database_url):
+    code = await make_code(alice, lifetime=60)
+    end = datetime.fromisoformat(code["expires_at"])
+    clock = StoppedClock(end - timedelta(microseconds=1))
+
+    async with second_service(database_url, clock=clock) as api:
+        before = await find(api)
+        clock.now = end
+        then = await find(api)
+
+    assert (before.status_code, then.status_code) == (200, 404)
+
+
+async def test_it_can_be_for_members_only(alice, mallory, database_url):
+    code = await make_code(alice)
+
+    async with second_service(database_url, code_lookup="authenticated") as api:
+        stranger = await find(api)
+        member = await find(replace(mallory, api=api))
+
+    assert (stranger.status_code, stranger.json()["code"]) == (401, "unauthorized")
+    assert stranger.headers["www-authenticate"] == "Bearer"
+    assert member.json()["code"] == code["code"]
+
+
+async def test_for_members_only_it_says_nothing_to_strangers(alice, database_url):
+    await make_code(alice)
+
+    async with second_service(database_url, code_lookup="authenticated") as api:
+        known, unknown = await find(api), await find(api, "nobody@example.com")
+        forged = await api.get(PATH, params={"email": alice.email}, headers={"Authorization": "Bearer x.y.z"})
+
+    assert known.status_code == unknown.status_code == 401
+    assert (forged.status_code, forged.json()["code"]) == (401, "invalid_token")
+
+
+async def test_it_can_be_switched_off(alice, database_url):
+    await make_code(alice)
+
+    async with second_service(database_url, code_lookup="off") as api:
+        stranger, owner = await find(api), await find(replace(alice, api=api))
+
+    for answer in (stranger, owner):
+        assert (answer.status_code, answer.json()["code"]) == (404, "code_not_found")

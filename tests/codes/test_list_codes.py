@@ -1,0 +1,151 @@
+"""GET /api/v1/me/referral-codes"""
+
+import pytest
+
+from people import make_code
+
+PATH = "/api/v1/me/referral-codes"
+
+
+async def strings(person, **query):
+    answer = await person.get(PATH, params=query)
+    assert answer.status_code == 200, answer.text
+    return [code["code"] for code in answer.json()["items"]]
+
+
+async def prepare(person, *wanted):
+    for string in wanted:
+        await make_code(person, code=string, active=False)
+
+
+async def pages(person, **query):
+    """Every page to the end, as lists of strings."""
+    found, cursor = [], {}
+    while cursor is not None:
+        answer = await person.get(PATH, params=query | cursor)
+        assert answer.status_code == 200, answer.text
+        found.append([code["code"] for code in answer.json()["items"]])
+        following = answer.json()["next_cursor"]
+        cursor = {"cursor": following} if following else None
+    return found
+
+
+@pytest.fixture
+async def one_of_each(alice, clock):
+    """Alice has a code in every state, called by it."""
+    await make_code(alice, code="EXPIRED", active=False, lifetime=60)
+    clock.forward(seconds=61)
+    await make_code(alice, code="RETIRED")
+    await make_code(alice, code="ACTIVE", active=False)
+    await alice.post(f"{PATH}/ACTIVE/activate", {"replace": True})
+    await make_code(alice, code="PREPARED", active=False)
+    await make_code(alice, code="DELETED", active=False)
+    await alice.delete(f"{PATH}/DELETED")
+
+
+async def test_it_shows_ones_own_newest_first(alice, mallory):
+    await prepare(alice, "first", "second", "third")
+    await prepare(mallory, "fourth")
+
+    assert await strings(alice) == ["third", "second", "first"]
+    assert await strings(mallory) == ["fourth"]
+
+
+async def test_it_shows_nothing_to_who_has_none(alice):
+    answer = await alice.get(PATH)
+
+    assert answer.json() == {"items": [], "next_cursor": None}
+
+
+async def test_it_wants_to_know_who_is_calling(api):
+    answer = await api.get(PATH)
+
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_it_shows_every_state_but_the_deleted(alice, one_of_each):
+    answer = await alice.get(PATH)
+
+    states = {code["code"]: code["status"] for code in answer.json()["items"]}
+    assert states == {string: string.lower() for string in ("EXPIRED", "RETIRED", "ACTIVE", "PREPARED")}
+
+
+@pytest.mark.parametrize("status", ["prepared", "active", "expired", "retired"])
+async def test_it_shows_one_state_alone(alice, one_of_each, status):
+    assert await strings(alice, status=status) == [status.upper()]
+
+
+async def test_an_active_one_past_its_term_is_expired(alice, clock):
+    await make_code(alice, code="MINUTE", lifetime=60)
+    clock.forward(seconds=60)
+
+    assert await strings(alice, status="expired") == ["MINUTE"]
+    assert await strings(alice, status="active") == []
+
+
+@pytest.mark.parametrize("status", ["", "deleted", "ACTIVE", "active,expired", "null", "'"])
+async def test_it_knows_no_other_state(alice, status):
+    answer = await alice.get(PATH, params={"status": status})
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["query.status"]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 6, 100])
+async def test_its_pages_hold_all_of_them_once(alice, limit):
+    await prepare(alice, "code1", "code2", "code3", "code4", "code5")
+
+    found = await pages(alice, limit=limit)
+
+    assert [code for page in found for code in page] == ["code5", "code4", "code3", "code2", "code1"]
+    assert [len(page) for page in found[:-1]] == [limit] * (len(found) - 1)
+    assert found[-1]
+
+
+async def test_its_pages_keep_to_the_state(alice, one_of_each):
+    await prepare(alice, "another")
+
+    assert await pages(alice, status="prepared", limit=1) == [["another"], ["PREPARED"]]
+
+
+async def test_its_pages_stay_while_codes_come_and_go(alice):
+    await prepare(alice, "code1", "code2", "code3", "code4")
+    first = (await alice.get(PATH, params={"limit": 2})).json()
+    await prepare(alice, "code5")
+    await alice.delete(f"{PATH}/code3")
+
+    assert await strings(alice, limit=2, cursor=first["next_cursor"]) == ["code2", "code1"]
+
+
+async def test_fifty_are_a_page(alice):
+    await prepare(alice, *(f"code-{number}" for number in range(51)))
+
+    assert [len(page) for page in await pages(alice)] == [50, 1]
+
+
+NO_LIMITS = [
+    "0", "-1", "101", "1000000000", "9" * 400, "1.0", "1e1", "0x1", "1_0", " 1", "+1", "", "１", "all",
+    "null",
+]  # fmt: skip
+
+
+async def test_it_takes_no_other_limit(alice):
+    for limit in NO_LIMITS:
+        answer = await alice.get(PATH, params={"limit": limit})
+        assert answer.status_code == 422
+        assert [error["field"] for error in answer.json()["errors"]] == ["query.limit"]
+
+
+@pytest.mark.parametrize("query", ["limit=1&limit=1", "status=active&status=active", "cursor=a&cursor=b"])
+async def test_it_takes_a_parameter_once(alice, query):
+    answer = await alice.get(f"{PATH}?{query}")
+
+    assert answer.status_code == 422
+    assert [error["code"] for error in answer.json()["errors"]] == ["repeated"]
+
+
+async def test_it_ignores_a_parameter_that_it_does_not_know(alice, mallory):
+    await prepare(alice, "mine")
+
+    assert await strings(alice, owner_id=mallory.id, offset=1, page=2) == ["mine"]

@@ -1,0 +1,101 @@
+"""GET /api/v1/me/referral-codes/{code}"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from people import join, make_code
+from second_service import StoppedClock, second_service
+
+PATH = "/api/v1/me/referral-codes"
+
+
+async def test_it_shows_a_code(alice):
+    code = await make_code(alice)
+
+    answer = await alice.get(f"{PATH}/{code['code']}")
+
+    assert answer.status_code == 200
+    assert answer.json() == code
+    assert set(code) == {
+        "code", "status", "link", "expires_at", "created_at", "activated_at", "retired_at", "max_uses", "uses",
+        "discoverable",
+    }  # fmt: skip
+
+
+async def test_it_counts_who_joined(api, alice):
+    code = await make_code(alice)
+    for name in ("bob", "carol"):
+        await join(api, name, referral_code=code["code"])
+
+    answer = await alice.get(f"{PATH}/{code['code']}")
+
+    assert answer.json()["uses"] == 2
+
+
+THE_SAME = [
+    "OLIVIA-2030", "olivia-2030", "OLIVIA2030", "O-L-I-V-I-A-2-0-3-0", "--OLIVIA2030--", "OLIVIA%202030",
+    "%20o%20l%20i%20v%20i%20a%202030%20", "0LIVIA-2O3O", "O1IVIA-2030", "OlLVLA-2o3o", "0l1v1a%2D2030",
+]  # fmt: skip
+
+
+async def test_it_reads_what_people_write(alice):
+    code = await make_code(alice, code="OLIVIA-2030")
+
+    for spelled in THE_SAME:
+        answer = await alice.get(f"{PATH}/{spelled}")
+        assert (answer.status_code, answer.json()) == (200, code), spelled
+
+
+OTHERS = [
+    "ＯＬＩＶＩＡ-2030", "OLIVIA-２０３０", "ОLIVIA-2030", "OLİVIA-2030", "OLIVIA\N{EN DASH}2030", "OLIVIA_2030",
+    "OLIVIA.2030", "OLIVIA%092030", "OLIVIA2030%00", "OLIVIA2030%0A", "OLIVIA-203", "OLIVIA-20300",
+    "OLIVIA-2038", "%2A", "%25", "----", "%20", "abc", "0" * 32, "0" * 33, "0" * 3000, "by-email",
+    "' OR 1=1 --",
+]  # fmt: skip
+
+
+async def test_it_reads_nothing_else(alice):
+    await make_code(alice, code="OLIVIA-2030")
+
+    for spelled in OTHERS:
+        answer = await alice.get(f"{PATH}/{spelled}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "code_not_found"), spelled
+
+
+async def test_it_does_not_show_those_of_others(alice, mallory):
+    code = await make_code(alice)
+
+    answer = await mallory.get(f"{PATH}/{code['code']}")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "code_not_found")
+
+
+async def test_it_does_not_show_what_was_deleted(alice):
+    code = await make_code(alice)
+    await alice.delete(f"{PATH}/{code['code']}")
+
+    answer = await alice.get(f"{PATH}/{code['code']}")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "code_not_found")
+
+
+async def test_it_wants_to_know_who_is_calling(api, alice):
+    code = await make_code(alice)
+
+    answer = await api.get(f"{PATH}/{code['code']}")
+
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_it_is_over_at_the_instant_itself(alice, database_url):
+    code = await make_code(alice, lifetime=60)
+    end = datetime.fromisoformat(code["expires_at"])
+    clock = StoppedClock(end - timedelta(microseconds=1))
+
+    async with second_service(database_url, clock=clock) as api:
+        before = await replace(alice, api=api).get(f"{PATH}/{code['code']}")
+        clock.now = end
+        then = await replace(alice, api=api).get(f"{PATH}/{code['code']}")
+
+    assert (before.json()["status"], then.json()["status"]) == ("active", "expired")

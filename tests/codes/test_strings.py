@@ -1,0 +1,65 @@
+"""The text of a code: how it is drawn, and when two are the same."""
+
+from collections import Counter
+
+import pytest
+
+from goodword.codes import strings
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def test_drawn_codes_use_every_letter_alike():
+    drawn = [strings.generate() for _ in range(100_000)]
+
+    assert {len(code) for code in drawn} == {10}
+    assert len(set(drawn)) == len(drawn)
+    for place in range(10):
+        counts = Counter(code[place] for code in drawn)
+        assert "".join(sorted(counts)) == ALPHABET
+        # Chi-square with 31 degrees of freedom: over 120 comes once in 10¹² runs by chance.
+        assert sum((count - 3125) ** 2 / 3125 for count in counts.values()) < 120
+
+
+def test_drawn_codes_look_like_no_other_letters():
+    assert set("ILOU").isdisjoint(strings.ALPHABET)
+    assert strings.fold(strings.ALPHABET) == strings.ALPHABET
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("7KQ2M9XWPA", "7KQ2M9XWPA"),
+        ("7kq2m9xwpa", "7KQ2M9XWPA"),
+        ("7KQ2-M9XW-PA", "7KQ2M9XWPA"),
+        (" 7KQ2 M9XW PA ", "7KQ2M9XWPA"),
+        ("--7KQ2M9XWPA--", "7KQ2M9XWPA"),
+        ("OoIiLl", "001111"),
+        ("Uu-Uu", "UUUU"),
+        ("abc", None),
+        ("a-b-c-", None),
+        ("", None),
+        ("----", None),
+        ("    ", None),
+        ("A" * 32, "A" * 32),
+        ("A-" * 32, "A" * 32),
+        ("A" * 33, None),
+        ("AB_CD", None),
+        ("AB.CD", None),
+        ("AB\tCD", None),
+        ("ABCD\n", None),
+        ("ABCD\x00", None),
+        ("ＡＢＣＤ", None),
+        ("АБВГ", None),
+        ("ABCDé", None),
+        ("\N{KELVIN SIGN}ATE", None),
+        ("ſtop", None),
+        ("ßßßß", None),
+        ("①②③④", None),
+        ("٤٢٤٢", None),
+        ("AB\N{NON-BREAKING HYPHEN}CD", None),
+    ],
+)
+def test_codes_are_the_same_when_people_may_mix_them_up(text, folded):
+    assert strings.fold(text) == folded
+    assert folded is None or strings.fold(folded) == folded

@@ -1,0 +1,86 @@
+"""The content type of a body: JSON in UTF-8, nothing else."""
+
+import pytest
+from bodies import json_operations, make_admin
+
+OPERATIONS = json_operations()
+REGISTER = next(one for one in OPERATIONS if str(one) == "POST /api/v1/users")
+
+REFUSED = [
+    "text/plain",
+    "text/json",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "application/xml",
+    "application/json-patch+json",
+    "application/jsonp",
+    "application/json/x",
+    "application",
+    "json",
+    "*/*",
+    "",
+    ";",
+    "application/json, text/plain",
+    "text/plain, application/json",
+    "application/json; charset=latin-1",
+    "application/json; charset=utf-16",
+    "application/json;CHARSET=ISO-8859-1",
+    'application/json; charset="utf-16"',
+    "application/json; charset=",
+    "application/json; charset=utf-8; charset=utf-16",
+    "application/json; charset*=utf-16''x",
+    "application/json; charset = utf-16",
+    b"application/json; charset=\xfctf-8",
+]
+
+ACCEPTED = [
+    "application/json",
+    "Application/JSON",
+    "application/json;charset=utf-8",
+    "application/json; charset=UTF-8",
+    'application/json; charset="utf-8"',
+    "application/json ; charset=utf8",
+    "application/json; profile=x",
+    "application/json;",
+]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+async def test_a_body_without_a_type_is_refused(alice, app, operation):
+    await make_admin(alice, app)
+
+    for options in ({"content": b"{}"}, {"content": b"{}", "headers": {"Content-Type": "text/plain"}}):
+        answer = await operation.ask(alice, **options)
+        assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("kind", REFUSED, ids=str)
+async def test_it_refuses(alice, rows, kind):
+    before = await rows("SELECT count(*) FROM users")
+
+    answer = await REGISTER.with_type(alice, kind)
+
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+    assert "bob@example.com" not in answer.text
+    assert await rows("SELECT count(*) FROM users") == before
+
+
+@pytest.mark.parametrize("kind", ACCEPTED)
+async def test_it_accepts(alice, kind):
+    assert (await REGISTER.with_type(alice, kind)).json()["code"] == "code_not_usable"
+
+
+async def test_two_types_are_refused(alice):
+    body = {
+        "content": b"{}",
+        "headers": [("Content-Type", "application/json"), ("Content-Type", "text/plain")],
+    }
+
+    assert (await alice.api.post(REGISTER.path, **body)).status_code == 415
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, identity", "x"])
+async def test_a_coded_body_is_refused(alice, coding):
+    answer = await REGISTER.send(alice, b"\x1f\x8b\x08\x00", **{"Content-Encoding": coding})
+
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")

@@ -1,0 +1,83 @@
+"""The headers that every answer carries."""
+
+import pytest
+from pydantic import SecretStr
+
+from asgi import client_of
+from goodword.app import create_app
+from goodword.settings import Settings
+from people import register
+
+EXPECTED = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cache-control": "no-store",
+}
+
+
+def missing(answer):
+    return {name: value for name, value in EXPECTED.items() if answer.headers.get(name) != value}
+
+
+@pytest.fixture
+async def faulty():
+    """A service with a route that fails."""
+    app = create_app(Settings(secret_key=SecretStr("x" * 32), public_url="https://goodword.example"))
+
+    @app.get("/fault", include_in_schema=False)
+    async def fault():
+        raise RuntimeError("a secret in an exception")
+
+    async with client_of(app) as api:
+        yield api
+
+
+async def test_they_are_on_every_answer(alice):
+    answers = [
+        await alice.get("/api/v1/me"),
+        await register(alice.api, "bob"),
+        await register(alice.api, "bob"),
+        await alice.api.get("/livez"),
+        await alice.api.get("/nowhere"),
+        await alice.api.put("/livez"),
+        await alice.api.get("/api/v1/me"),
+        await alice.api.post("/api/v1/users", content=b"x" * 70_000),
+        await alice.api.post("/oauth/token", data={}),
+        await alice.delete("/api/v1/me/sessions/current"),
+    ]
+
+    assert [(answer.status_code, missing(answer)) for answer in answers if missing(answer)] == []
+    assert all(answer.headers["x-request-id"] for answer in answers)
+
+
+async def test_a_fault_of_ours_has_them_too(faulty):
+    answer = await faulty.get("/fault")
+
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert missing(answer) == {}
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+
+
+async def test_a_fault_of_ours_tells_nothing(faulty):
+    answer = await faulty.get("/fault")
+
+    assert not any(word in answer.text for word in ("RuntimeError", "secret", "Traceback", ".py"))
+
+
+async def test_https_is_for_good_where_it_is_used(faulty, api):
+    assert "max-age=" in (await faulty.get("/livez")).headers["strict-transport-security"]
+    assert "strict-transport-security" not in (await api.get("/livez")).headers
+
+
+async def test_no_origin_is_let_in(api):
+    for origin in ("https://evil.example", "null", "http://127.0.0.1:8000.evil.example"):
+        answer = await api.get("/api/v1/me", headers={"Origin": origin})
+        asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
+        preflight = await api.options("/api/v1/me", headers=asked)
+        assert not any(name.startswith("access-control") for name in (*answer.headers, *preflight.headers))
+        assert preflight.status_code == 405

@@ -1,0 +1,89 @@
+"""Parameters of the query: each once, of its type; unknown ones are ignored."""
+
+import pytest
+from bodies import make_admin, operations, wrong_fields
+
+QUERIES = [one for one in operations() if one.parameters and one.path.startswith("/api/")]
+LISTS = [one for one in QUERIES if {"limit", "cursor"} <= one.parameters.keys()]
+everywhere = pytest.mark.parametrize("operation", QUERIES, ids=str)
+lists = pytest.mark.parametrize("operation", LISTS, ids=str)
+
+LIMITS = [
+    "0",
+    "-1",
+    "101",
+    "1000000000",
+    "9" * 30,
+    "1.0",
+    "1e1",
+    "0x10",
+    "1_0",
+    " 1",
+    "１",
+    "true",
+    "null",
+    "",
+    "x",
+]
+CURSORS = ["x", "", "AAAA", "A" * 53, "A" * 54, "A" * 5000, "é", "=", "null", "0", "../..", "' OR 1=1 --"]
+
+
+@pytest.fixture
+async def person(alice, app):
+    return await make_admin(alice, app)
+
+
+async def ask(person, operation, query):
+    path = operation.path.replace("{user_id}", person.id)
+    return await person.get(path, params=query)
+
+
+@everywhere
+async def test_a_repeated_one_is_refused(person, operation):
+    for name in operation.parameters:
+        answer = await ask(person, operation, [(name, "1"), (name, "1")])
+        assert wrong_fields(answer) == [f"query.{name}"]
+        assert answer.json()["errors"][0]["code"] == "repeated"
+
+
+@lists
+async def test_an_unknown_one_is_ignored(person, operation):
+    known = await ask(person, operation, {"limit": "1"})
+
+    answer = await ask(person, operation, [("limit", "1"), ("fields", "id"), ("fields", "x"), ("Limit", "x")])
+
+    assert known.status_code == 200
+    assert answer.json() == known.json()
+
+
+@lists
+async def test_a_limit_is_a_number_from_1_to_100(person, operation):
+    for limit in LIMITS:
+        assert wrong_fields(await ask(person, operation, {"limit": limit})) == ["query.limit"], limit
+    for limit in ("1", "100", "007"):
+        assert (await ask(person, operation, {"limit": limit})).status_code == 200, limit
+
+
+@lists
+async def test_a_cursor_of_somebody_else_is_invalid(person, operation):
+    for cursor in CURSORS:
+        answer = await ask(person, operation, {"cursor": cursor})
+        assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid"), cursor
+
+
+@everywhere
+async def test_odd_bytes_are_no_fault_of_ours(person, operation):
+    for name in operation.parameters:
+        for value in (
+            "%00",
+            "%ff",
+            "%ed%a0%80",
+            "%u0041",
+            "%",
+            "%zz",
+            "a%0d%0ab",
+            "%F0%9F%98%80",
+            "%E2%80%AE",
+        ):
+            path = f"{operation.path.replace('{user_id}', person.id)}?{name}={value}"
+            assert (await person.get(path)).status_code in (200, 400, 404, 422), path

@@ -1,0 +1,82 @@
+"""Paths and methods that there are not."""
+
+import re
+
+import pytest
+
+from bodies import SOME_ID, operations
+
+OPERATIONS = operations()
+PATHS = sorted({one.path for one in OPERATIONS if one.path.startswith("/api/") and "/admin/" not in one.path})
+METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
+
+NOWHERE = [
+    "/nowhere",
+    "/api",
+    "/api/v1",
+    "/api/v2/users",
+    "/API/V1/users",
+    "/api/v1/user",
+    "/api/v1/users/x/y",
+    "/api/v1/me/nothing",
+    "/api/v1/me/",
+    "/livez/",
+    "//api/v1/users",
+    "/api//v1/users",
+    "/api/v1/users;x=1",
+    "/api/v1/../v1/nowhere",
+    "/%00",
+    "/%2e%2e/%2e%2e/etc/passwd",
+    "/.env",
+    "/.git/config",
+    "/" + "x" * 5000,
+]
+
+
+def methods_of(path):
+    """Those of every documented path that this one is, or could be."""
+    filled = re.sub(r"\{\w+\}", SOME_ID, path)
+    return {
+        operation.method
+        for operation in OPERATIONS
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", operation.path), filled)
+    }
+
+
+@pytest.mark.parametrize("path", NOWHERE, ids=lambda path: path[:30])
+async def test_an_unknown_path_is_not_found(api, path):
+    answer = await api.get(path)
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_wrong_method_is_told_all_the_right_ones(api, path):
+    allowed = methods_of(path)
+
+    for method in METHODS - allowed:
+        answer = await api.request(method, re.sub(r"\{\w+\}", SOME_ID, path))
+        assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+        assert set(answer.headers["allow"].split(", ")) >= allowed, method
+
+
+async def test_the_allowed_methods_of_an_account(api):
+    answer = await api.put("/api/v1/me")
+
+    assert answer.headers["allow"] == "DELETE, GET, PATCH"
+
+
+@pytest.mark.parametrize("method", ["TRACE", "PROPFIND", "PATCHES"])
+async def test_an_unknown_method_is_not_allowed(api, method):
+    answer = await api.request(method, "/api/v1/me")
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET, PATCH")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [{"X-HTTP-Method-Override": "DELETE"}, {"X-Original-URL": "/api/v1/me"}, {"X-Rewrite-URL": "/livez"}],
+)
+async def test_no_header_changes_path_or_method(api, header):
+    assert (await api.get("/nowhere", headers=header)).status_code == 404
+    assert (await api.get("/livez", headers=header)).json() == {"status": "ok"}

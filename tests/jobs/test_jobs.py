@@ -1,0 +1,339 @@
+"""A job is done at least once, after its transaction, by one worker at a time."""
+
+import asyncio
+import subprocess
+import sys
+from collections import Counter
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from goodword.db import Database
+from goodword.jobs import service
+from goodword.jobs.worker import Context, Worker
+
+STATE = "SELECT outcome, attempts, error FROM jobs"
+
+VICTIM = """
+import asyncio, os, signal, sys
+from datetime import UTC, datetime
+from goodword.db import Database
+from goodword.jobs.worker import Context, Worker
+
+async def die(context, work):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+async def main():
+    context = Context(Database(sys.argv[1]), None, lambda: datetime.now(UTC))
+    await Worker(context, {"greet": die}).run()
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+async def context(app, database_url):
+    """As another process would have it: with engines of its own."""
+    database = Database(database_url)
+    yield Context(database, app.state.settings, app.state.clock)
+    await database.close()
+
+
+@pytest.fixture
+def worker_of(context):
+    def make(**handlers):
+        return Worker(context, handlers)
+
+    return make
+
+
+@pytest.fixture
+def enqueue(app, clock):
+    async def enqueue(kind="greet", *, delay=timedelta(0), **payload):
+        async with app.state.database.sessions.begin() as session:
+            service.enqueue(session, kind, payload, now=clock(), run_at=clock() + delay)
+
+    return enqueue
+
+
+async def nothing(context, work):
+    pass
+
+
+async def test_a_job_is_done_with_what_it_was_given(worker_of, enqueue, rows):
+    done = []
+
+    async def greet(context, work):
+        done.append((work.payload, work.attempt))
+
+    await enqueue(name="Jürgen ☃", numbers=[1, 2])
+
+    assert await worker_of(greet=greet).run_due() == 1
+    assert done == [({"name": "Jürgen ☃", "numbers": [1, 2]}, 1)]
+    assert await rows("SELECT outcome, attempts, payload, leased_by FROM jobs") == [("done", 1, "{}", None)]
+
+
+async def test_a_transaction_that_fails_leaves_no_job(app, clock, worker_of, rows):
+    async def fail():
+        async with app.state.database.sessions.begin() as session:
+            service.enqueue(session, "greet", {}, now=clock())
+            await session.flush()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        await fail()
+
+    assert await rows(STATE) == []
+    assert await worker_of(greet=nothing).run_due() == 0
+
+
+async def test_a_job_waits_for_its_time(worker_of, enqueue, clock):
+    worker = worker_of(greet=nothing)
+    await enqueue(delay=timedelta(hours=1))
+
+    assert await worker.run_due() == 0
+    clock.forward(hours=1)
+    assert await worker.run_due() == 1
+
+
+async def test_the_oldest_comes_first(worker_of, enqueue):
+    done = []
+
+    async def greet(context, work):
+        done.append(work.payload["n"])
+
+    await enqueue(n=2)
+    await enqueue(n=1, delay=-timedelta(hours=1))
+    await enqueue(n=3)
+    await worker_of(greet=greet).run_due()
+
+    assert done == [1, 2, 3]
+
+
+async def test_a_kind_that_this_version_does_not_know_is_left_for_one_that_does(worker_of, enqueue, rows):
+    await enqueue("from_the_future")
+
+    assert await worker_of(greet=nothing).run_due() == 0
+    assert await rows(STATE) == [(None, 0, None)]
+
+
+async def test_a_failure_is_tried_again_later_and_later(worker_of, enqueue, rows, clock):
+    async def break_down(context, work):
+        raise ValueError("alice@example.com")
+
+    worker = worker_of(greet=break_down)
+    await enqueue()
+    waited = []
+    for _ in range(service.MAX_ATTEMPTS - 1):
+        assert await worker.run_due() == 1
+        assert await worker.run_due() == 0, "not before its delay has passed"
+        before = clock.ahead
+        while await worker.run_due() == 0:
+            clock.forward(seconds=5)
+            if clock.ahead - before > timedelta(hours=2):
+                break
+        waited.append(clock.ahead - before)
+        break
+    ((outcome, attempts, error),) = await rows(STATE)
+
+    assert (outcome, attempts) == (None, 2)
+    assert timedelta(seconds=5) <= waited[0] <= timedelta(seconds=15)
+    assert error.startswith("ValueError in test_jobs.py:"), "never the message, which may name somebody"
+
+
+async def test_a_failure_that_stays_is_dead_in_the_end(worker_of, enqueue, rows, clock):
+    async def break_down(context, work):
+        raise ValueError
+
+    worker = worker_of(greet=break_down)
+    await enqueue(email="alice@example.com")
+    for _ in range(service.MAX_ATTEMPTS + 5):
+        await worker.run_due()
+        clock.forward(hours=2)
+
+    outcome, attempts, _ = (await rows(STATE))[0]
+    assert (outcome, attempts) == ("dead", service.MAX_ATTEMPTS)
+    assert await rows("SELECT payload FROM jobs") == [("{}",)]
+
+
+def test_delays_grow_to_an_hour_and_differ():
+    delays = [[service.delay(attempt) for _ in range(50)] for attempt in range(1, 11)]
+
+    assert all(max(shorter) < min(longer) * 1.7 for shorter, longer in pairwise(delays))
+    assert min(delays[0]) >= timedelta(seconds=7.5)
+    assert max(delays[-1]) <= timedelta(minutes=75)
+    assert len(set(delays[3])) > 10
+
+
+async def test_one_failure_does_not_keep_the_others(worker_of, enqueue, rows):
+    async def fail_on_two(context, work):
+        if work.payload["n"] == 2:
+            raise OSError
+
+    for n in (1, 2, 3):
+        await enqueue(n=n)
+
+    assert await worker_of(greet=fail_on_two).run_due() == 3
+    assert Counter(outcome for outcome, _, _ in await rows(STATE)) == {"done": 2, None: 1}
+
+
+async def test_many_workers_share_the_jobs_and_do_each_once(context, enqueue, rows):
+    done = []
+
+    async def greet(context, work):
+        done.append(work.id)
+        await asyncio.sleep(0)
+
+    for _ in range(60):
+        await enqueue()
+    workers = [Worker(context, {"greet": greet}) for _ in range(6)]
+    counts = await asyncio.gather(*(worker.run_due() for worker in workers))
+
+    assert sum(counts) == 60
+    assert len(set(done)) == len(done) == 60
+    assert set(await rows(STATE)) == {("done", 1, None)}
+
+
+async def test_a_leased_job_is_left_alone_until_the_lease_ends(context, enqueue, rows, clock):
+    await enqueue(n=1)
+    async with context.database.sessions.begin() as session:
+        gone = await service.claim(session, ["greet"], holder="somebody gone", now=clock())
+    worker = Worker(context, {"greet": nothing})
+
+    clock.forward(seconds=59)
+    assert await worker.run_due() == 0
+    clock.forward(seconds=2)
+    assert await worker.run_due() == 1
+    assert await rows(STATE) == [("done", 2, None)]
+
+    async with context.database.sessions.begin() as session:
+        assert not await service.finish(session, gone, now=clock())
+        assert not await service.fail(session, gone, error="late", now=clock())
+    assert await rows(STATE) == [("done", 2, None)]
+
+
+async def test_who_lost_the_lease_cannot_end_what_another_works_on(context, enqueue, rows, clock):
+    await enqueue()
+    async with context.database.sessions.begin() as session:
+        first = await service.claim(session, ["greet"], holder="first", now=clock())
+    clock.forward(seconds=61)
+    async with context.database.sessions.begin() as session:
+        second = await service.claim(session, ["greet"], holder="second", now=clock())
+
+    async with context.database.sessions.begin() as session:
+        assert not await service.finish(session, first, now=clock())
+        assert not await service.fail(session, first, error="late", now=clock())
+        assert not await service.is_wanted(session, first)
+        assert await service.finish(session, second, now=clock())
+
+
+async def test_a_job_that_kills_its_workers_comes_to_an_end(context, enqueue, rows, clock):
+    await enqueue()
+    for n in range(service.MAX_ATTEMPTS):
+        async with context.database.sessions.begin() as session:
+            assert await service.claim(session, ["greet"], holder=f"victim {n}", now=clock()) is not None
+        clock.forward(seconds=61)
+
+    assert await Worker(context, {"greet": nothing}).run_due() == 0
+    assert (await rows(STATE))[0][0] == "dead"
+
+
+async def test_a_handler_that_hangs_is_given_up_within_its_lease(worker_of, enqueue, rows, monkeypatch):
+    async def hang(context, work):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("goodword.jobs.worker.TIME_LIMIT_SECONDS", 0.05)
+    await enqueue()
+
+    assert await worker_of(greet=hang).run_due() == 1
+    outcome, attempts, error = (await rows(STATE))[0]
+    assert (outcome, attempts) == (None, 1)
+    assert error.startswith("TimeoutError")
+
+
+async def test_the_worker_of_this_process_is_woken_by_the_commit(context, clock, monkeypatch):
+    """Without waiting for its next look, which is an hour away here."""
+    monkeypatch.setattr("goodword.jobs.worker.POLL_SECONDS", 3600)
+    done = asyncio.Event()
+
+    async def greet(context, work):
+        done.set()
+
+    worker = Worker(context, {"greet": greet})
+    async with worker.running():
+        await asyncio.sleep(0.2)  # it looks once, finds nothing, and waits
+        async with context.database.sessions.begin() as session:
+            service.enqueue(session, "greet", {}, now=clock())
+        async with asyncio.timeout(10):
+            await done.wait()
+
+
+async def test_the_worker_finds_what_another_process_enqueued(context, enqueue):
+    done = asyncio.Event()
+
+    async def greet(context, work):
+        done.set()
+
+    async with Worker(context, {"greet": greet}).running(), asyncio.timeout(10):
+        await enqueue()
+        await done.wait()
+
+
+async def test_the_end_waits_for_the_job_in_hand(context, enqueue, rows):
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def greet(context, work):
+        begun.set()
+        await go_on.wait()
+
+    await enqueue()
+    await enqueue()
+    worker = Worker(context, {"greet": greet})
+    async with worker.running():
+        await begun.wait()
+        worker.stop()
+        go_on.set()
+
+    assert Counter(outcome for outcome, _, _ in await rows(STATE)) == {"done": 1, None: 1}
+
+
+async def test_a_database_that_fails_does_not_end_the_worker(context, enqueue, monkeypatch):
+    from sqlalchemy.exc import OperationalError
+
+    monkeypatch.setattr("goodword.jobs.worker.POLL_SECONDS", 0.01)
+    claim, calls, done = service.claim, [], asyncio.Event()
+
+    async def flaky(*arguments, **options):
+        calls.append(1)
+        if len(calls) < 3:
+            raise OperationalError("claim", {}, OSError())
+        return await claim(*arguments, **options)
+
+    async def greet(context, work):
+        done.set()
+
+    monkeypatch.setattr(service, "claim", flaky)
+    await enqueue()
+    async with Worker(context, {"greet": greet}).running(), asyncio.timeout(10):
+        await done.wait()
+
+
+async def test_a_worker_killed_in_the_middle_loses_nothing(context, database_url, enqueue, rows, clock):
+    done = []
+
+    async def greet(context, work):
+        done.append((work.payload["name"], work.attempt))
+
+    await enqueue(name="alice")
+    command = [sys.executable, "-c", VICTIM, database_url]
+    victim = await asyncio.to_thread(subprocess.run, command, check=False, timeout=60)
+    assert victim.returncode == -9
+    worker = Worker(context, {"greet": greet})
+
+    assert await worker.run_due() == 0, "the lease of the dead one still holds"
+    clock.forward(seconds=61)
+    assert await worker.run_due() == 1
+
+    assert done == [("alice", 2)]
+    assert await rows("SELECT outcome, attempts FROM jobs") == [("done", 2)]

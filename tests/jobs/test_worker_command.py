@@ -1,0 +1,87 @@
+"""`goodword worker`, and the worker inside `goodword serve`."""
+
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from contextlib import contextmanager
+
+import pytest
+
+from serving import GOODWORD, environment, goodword, serving
+from test_command import CREATE, register
+
+SECRET = "k4Jt-9vQ2mZx7Lp0RbWc5NfHs8GdYa1E"
+
+
+@pytest.fixture
+def fresh_postgres(postgres_url):
+    """A PostgreSQL database with nothing in it."""
+    name = f"jobs_{uuid.uuid4().hex}"
+    subprocess.run([sys.executable, "-c", CREATE, postgres_url, name], check=True)
+    return postgres_url.rpartition("/")[0] + f"/{name}"
+
+
+def wait_for_letters(folder, count):
+    deadline = time.monotonic() + 90  # a machine busy with other tests is slow to start it
+    while len(found := list((folder / "data" / "letters").glob("*.eml"))) < count:
+        assert time.monotonic() < deadline, "no letter came"
+        time.sleep(0.05)
+    return found
+
+
+@contextmanager
+def working(folder, **settings):
+    with (folder / "worker.log").open("w") as log:
+        process = subprocess.Popen(
+            [GOODWORD, "worker"], cwd=folder, env=environment(folder, **settings), stdout=log, stderr=log
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait(timeout=60)
+
+
+def test_serve_sends_letters_itself_on_the_embedded_database(tmp_path):
+    with serving(tmp_path, LOG_FORMAT="json") as served:
+        register(served, "alice")
+        (letter,) = wait_for_letters(tmp_path, 1)
+
+    assert letter.name.startswith("verify_email-")
+    assert f"{served.url}/verify-email#token=gwv_" in letter.read_text()
+    assert letter.stat().st_mode & 0o777 == 0o600
+    assert letter.parent.stat().st_mode & 0o777 == 0o700
+    log = served.log.read_text()
+    assert letter.stem in log
+    assert "alice" not in log
+    assert "gwv_" not in log
+
+
+def test_the_worker_sends_what_a_service_on_postgres_left_to_it(tmp_path, fresh_postgres):
+    settings = {"DATABASE_URL": fresh_postgres, "SECRET_KEY": SECRET}
+    with serving(tmp_path, "--migrate", **settings) as served:
+        register(served, "alice")
+        with working(tmp_path, **settings) as worker:
+            wait_for_letters(tmp_path, 1)
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(timeout=60) == 0
+    assert "Traceback" not in (tmp_path / "worker.log").read_text()
+
+
+def test_two_workers_and_a_service_send_each_letter_once(tmp_path):
+    with serving(tmp_path) as served, working(tmp_path), working(tmp_path):
+        for name in ("alice", "bob", "carol", "dave"):
+            register(served, name)
+        wait_for_letters(tmp_path, 4)
+        time.sleep(0.5)
+        assert len(wait_for_letters(tmp_path, 4)) == 4
+
+
+def test_the_worker_refuses_an_old_schema(tmp_path, fresh_postgres):
+    done = goodword(tmp_path, "worker", DATABASE_URL=fresh_postgres, SECRET_KEY=SECRET)
+
+    assert done.returncode == 2
+    assert "schema is not current" in done.stderr
+    assert "Traceback" not in done.stderr

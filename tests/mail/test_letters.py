@@ -1,0 +1,111 @@
+"""Letters are plain, safe to send, and the same when they are written again."""
+
+import email
+import email.policy
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+
+from goodword.mail import delivery, letters
+from goodword.mail.letters import LetterKind
+
+JOB = uuid.UUID("019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11")
+NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
+LINK = "https://refer.example.com/verify-email#token=gwv_" + "x" * 43
+
+
+def write(
+    kind=LetterKind.VERIFY_EMAIL, *, to="alice@example.com", site="https://refer.example.com", link=LINK
+):
+    return letters.write(kind, to=to, job_id=JOB, public_url=site, now=NOW, link=link)
+
+
+def read(message):
+    return email.message_from_bytes(message.as_bytes(), policy=email.policy.default)
+
+
+@pytest.mark.parametrize("kind", LetterKind)
+def test_each_has_a_subject_a_text_and_the_same_as_html(kind):
+    found = read(write(kind))
+    text, html = (found.get_body((form,)).get_content() for form in ("plain", "html"))
+
+    assert 10 < len(found["Subject"]) < 60
+    assert "https://refer.example.com" in text
+    for paragraph in text.replace("\r\n", "\n").strip().split("\n\n"):
+        assert paragraph.replace("'", "&#39;") in html
+    assert all(len(line) < 998 for line in write(kind).as_bytes().split(b"\r\n"))
+
+
+def test_its_headers_are_those_of_a_machine_that_wants_no_answer():
+    found = read(write())
+
+    assert found["To"] == "alice@example.com"
+    assert found["From"] == "Goodword <no-reply@refer.example.com>"
+    assert found["Auto-Submitted"] == "auto-generated"
+    assert found["Message-ID"] == f"<verify_email.{JOB}@refer.example.com>"
+    assert found["Date"].datetime == NOW
+
+
+def test_the_link_is_whole_in_the_bytes_that_are_sent():
+    sent = write().as_bytes().decode()
+
+    assert f"\r\n{LINK}\r\n" in sent
+    assert f'<a href="{LINK}">' in sent
+
+
+def test_html_is_escaped():
+    sent = write(link='https://refer.example.com/"><script>').as_bytes().decode()
+
+    assert "<script>" not in sent.partition("text/html")[2]
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "o'brien+tag@example.com",
+        "älice@bücher.example",
+        "a!#$%&*/=?^_`{|}~b@example.com",
+        "x@" + "d" * 60 + ".example",
+    ],
+)
+def test_it_takes_every_address_that_an_account_may_have(to):
+    assert read(write(to=to))["To"] == to
+
+
+@pytest.mark.parametrize("to", ["a@b.example\r\nBcc: eve@example.com", "a\n@b.example", "a\r@b.example"])
+def test_an_address_with_a_line_break_is_refused(to):
+    with pytest.raises(ValueError, match=r".+"):
+        write(to=to).as_bytes()
+
+
+@pytest.mark.parametrize(
+    ("site", "host"),
+    [
+        ("http://127.0.0.1:8000", "localhost"),
+        ("http://[::1]:8000", "localhost"),
+        ("https://bücher.example/refer", "xn--bcher-kva.example"),
+    ],
+)
+def test_the_sender_is_a_domain_of_mail(site, host):
+    assert read(write(site=site))["From"].addresses[0].domain == host
+
+
+async def test_a_letter_is_kept_whole_for_the_operator_alone(tmp_path):
+    folder = tmp_path / "data" / "letters"
+
+    await delivery.deliver(write(), folder, name="verify_email-1")
+    await delivery.deliver(write(to="bob@example.com"), folder, name="verify_email-1")
+
+    (path,) = folder.iterdir()
+    assert path.name == "verify_email-1.eml"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert b"To: bob@example.com\r\n" in path.read_bytes()
+
+
+async def test_a_folder_that_cannot_be_written_is_an_error_and_leaves_nothing(tmp_path):
+    (tmp_path / "letters").write_text("a file is in the way")
+
+    with pytest.raises(OSError, match="letters"):
+        await delivery.deliver(write(), tmp_path / "letters", name="verify_email-1")

@@ -1,0 +1,65 @@
+"""What every page has in common: its policy, its files, and what a reader of it needs."""
+
+import re
+
+import pytest
+
+from second_service import second_service
+
+
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/oauth/authorize"])
+async def test_a_page_runs_nothing_and_loads_only_ours(browser, path):
+    answer = await browser.get(path)
+
+    policy = answer.headers["content-security-policy"]
+    for part in ("default-src 'none'", "style-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"):
+        assert part in policy
+    assert "unsafe" not in policy
+    assert "form-action 'self'" in policy
+    assert answer.headers["referrer-policy"] == "same-origin"
+    assert answer.headers["cache-control"] == "no-store"
+    assert "<script" not in answer.text
+    assert "style=" not in answer.text
+    assert not re.search(r'(src|href)="(https?:)?//', answer.text)
+
+
+async def test_a_form_that_ends_at_an_app_may_lead_there(browser):
+    answer = await browser.get("/sign-in", params={"next": "/oauth/authorize?client_id=x"})
+
+    assert "form-action" not in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/oauth/authorize"])
+async def test_a_page_can_be_read_by_all(browser, path):
+    text = (await browser.get(path)).text
+
+    assert '<html lang="en">' in text
+    assert 'name="viewport"' in text
+    assert len(re.findall("<h1>", text)) == 1
+    assert "<main>" in text
+    for name in re.findall(r'<input id="(\w+)"', text):
+        assert f'<label for="{name}">' in text
+
+
+async def test_files_are_served_with_a_tag(browser):
+    page = await browser.get("/sign-in")
+    for url in re.findall(r'href="(/pages/[^"]+)"', page.text):
+        answer = await browser.get(url)
+        assert answer.status_code == 200
+        again = await browser.get(url, headers={"If-None-Match": f"W/{answer.headers['etag']}"})
+        assert (again.status_code, again.content) == (304, b"")
+        other = await browser.get(url, headers={"If-None-Match": '"other"'})
+        assert other.status_code == 200
+
+
+@pytest.mark.parametrize("name", ["x.css", "..%2Frendering.py", "templates", "%00"])
+async def test_no_other_file_is_served(browser, name):
+    assert (await browser.get(f"/pages/{name}")).status_code == 404
+
+
+async def test_below_another_path_links_go_there(alice, database_url):
+    async with second_service(database_url, public_url="https://example.com/goodword") as api:
+        page = await api.get("/sign-in")
+
+    assert 'action="/goodword/sign-in"' in page.text
+    assert 'href="/goodword/pages/style.css' in page.text

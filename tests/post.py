@@ -1,0 +1,59 @@
+"""The letters of the service under test, as their readers get them."""
+
+import email
+import email.policy
+import re
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+
+
+@dataclass(frozen=True)
+class Letter:
+    kind: str
+    to: str
+    text: str
+    html: str
+    message_id: str
+
+    @property
+    def link(self) -> str:
+        return re.search(r"^\S+#\S+$", self.text, re.MULTILINE)[0]
+
+    @property
+    def token(self) -> str:
+        return self.link.partition("#token=")[2]
+
+
+class Post:
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        self._folder = app.state.settings.data_dir / "letters"
+
+    async def __call__(self, *, to: str | None = None) -> list[Letter]:
+        """Do what is due; the letters since the last time, or of them those to one address."""
+        await self._app.state.worker.run_due()
+        found = self.kept()
+        self.clear()
+        return [letter for letter in found if to in (None, letter.to)]
+
+    async def only(self, to: str) -> Letter:
+        """The one letter that was written since the last time."""
+        found = await self()
+        assert [letter.to for letter in found] == [to]
+        return found[0]
+
+    def kept(self) -> list[Letter]:
+        paths = sorted(self._folder.glob("*.eml"), key=lambda path: path.name.partition("-")[2])
+        return [_read(path) for path in paths]
+
+    def clear(self) -> None:
+        for path in self._folder.glob("*.eml"):
+            path.unlink()
+
+
+def _read(path) -> Letter:
+    message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+    parts = (message.get_body((form,)).get_content() for form in ("plain", "html"))
+    text, html = (part.replace("\r\n", "\n") for part in parts)
+    return Letter(path.name.partition("-")[0], message["To"], text, html, message["Message-ID"])

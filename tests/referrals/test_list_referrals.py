@@ -1,0 +1,211 @@
+"""GET /api/v1/users/{user_id}/referrals"""
+
+import pytest
+
+from people import PASSWORD, join, make_code, referrals_of, register
+
+NOBODY = "019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11"
+
+
+def path(person):
+    return f"/api/v1/users/{person.id}/referrals"
+
+
+async def bring(owner, *names, **fields):
+    """Friends of theirs join, with a code that is made for them."""
+    code = await make_code(owner, **fields)
+    for name in names:
+        answer = await register(owner.api, name, referral_code=code["code"])
+        assert answer.status_code == 201, answer.text
+    return code
+
+
+async def names(owner, **query):
+    return [referral["referee"]["display_name"] for referral in await referrals_of(owner, **query)]
+
+
+async def test_it_shows_who_joined_and_how(alice):
+    code = await bring(alice)
+    bob = (await register(alice.api, "bob", last_name="Builder", referral_code=code["code"])).json()
+
+    (referral,) = await referrals_of(alice)
+
+    assert referral == {
+        "id": referral["id"],
+        "referee": {"display_name": "Bob B.", "email_masked": "b***@example.com"},
+        "code": code["code"],
+        "status": "confirmed",
+        "created_at": bob["created_at"],
+        "confirmed_at": bob["created_at"],
+    }
+
+
+async def test_it_shows_nothing_else_of_a_friend(alice):
+    code = await bring(alice)
+    bob = await join(alice.api, "bob", last_name="Builder", referral_code=code["code"])
+
+    answer = await alice.get(path(alice))
+
+    for private in (bob.email, bob.id, "Builder", "bob@", "127.0.0.1"):
+        assert private not in answer.text
+    assert set(answer.json()) == {"items", "next_cursor"}
+
+
+@pytest.mark.parametrize(
+    ("email", "masked"),
+    [
+        ("b@example.com", "b***@example.com"),
+        ("a.very.long.name+tag@mail.example.com", "a***@mail.example.com"),
+        ("Ärger@bücher.example", "Ä***@bücher.example"),
+    ],
+)
+async def test_it_masks_an_address(alice, email, masked):
+    code = await bring(alice)
+    await register(alice.api, "bob", email=email, referral_code=code["code"])
+
+    (referral,) = await referrals_of(alice)
+
+    assert referral["referee"]["email_masked"] == masked
+
+
+async def test_it_calls_a_nameless_friend_a_friend(alice):
+    code = await bring(alice)
+    await register(alice.api, "bob", first_name=None, referral_code=code["code"])
+
+    assert await names(alice) == ["A friend"]
+
+
+async def test_it_shows_nothing_to_who_brought_nobody(alice):
+    answer = await alice.get(path(alice))
+
+    assert (answer.status_code, answer.json()) == (200, {"items": [], "next_cursor": None})
+
+
+async def test_it_shows_the_newest_first(alice):
+    await bring(alice, "bob", "carol", "dave")
+
+    assert await names(alice) == await names(alice, order="newest") == ["Dave", "Carol", "Bob"]
+
+
+async def test_it_shows_the_oldest_first_if_asked(alice):
+    await bring(alice, "bob", "carol", "dave")
+
+    assert await names(alice, order="oldest") == ["Bob", "Carol", "Dave"]
+
+
+async def test_who_joined_without_a_code_is_nobodys(alice, bob):
+    await make_code(alice)
+
+    assert await referrals_of(alice) == await referrals_of(bob) == []
+
+
+async def test_friends_of_friends_are_not_ones_own(api, alice):
+    code = await make_code(alice)
+    bob = await join(api, "bob", referral_code=code["code"])
+    await bring(bob, "carol")
+
+    assert (await names(alice), await names(bob)) == (["Bob"], ["Carol"])
+
+
+async def test_others_are_answered_like_nobody(api, alice):
+    code = await make_code(alice)
+    bob = await join(api, "bob", referral_code=code["code"])
+
+    another, nobody = await bob.get(path(alice)), await bob.get(f"/api/v1/users/{NOBODY}/referrals")
+
+    assert (another.status_code, another.json()["code"]) == (404, "user_not_found")
+    assert another.json() | {"request_id": None} == nobody.json() | {"request_id": None}
+
+
+async def test_it_wants_to_know_who_is_calling(api, alice):
+    for user in (alice.id, NOBODY, "no-id"):
+        answer = await api.get(f"/api/v1/users/{user}/referrals")
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    "user", ["1", "me", "alice@example.com", "' OR 1=1 --", "%00", NOBODY + "0", "０" * 32]
+)
+async def test_it_wants_an_id(alice, user):
+    answer = await alice.get(f"/api/v1/users/{user}/referrals")
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["path.user_id"]
+
+
+async def test_an_erased_friend_has_no_name(api, alice):
+    code = await make_code(alice)
+    bob = await join(api, "bob", referral_code=code["code"])
+
+    await bob.delete("/api/v1/me", json={"password": PASSWORD})
+
+    (referral,) = await referrals_of(alice)
+    assert referral["referee"] == {"display_name": "A friend", "email_masked": None}
+    assert (referral["code"], referral["status"]) == (code["code"], "confirmed")
+
+
+async def test_it_shows_a_new_name(api, alice):
+    code = await make_code(alice)
+    bob = await join(api, "bob", referral_code=code["code"])
+
+    await bob.patch("/api/v1/me", {"first_name": "Robert"})
+
+    assert await names(alice) == ["Robert"]
+
+
+async def test_a_deleted_code_is_still_named(alice):
+    code = await bring(alice, "bob")
+
+    await alice.delete(f"/api/v1/me/referral-codes/{code['code']}")
+
+    (referral,) = await referrals_of(alice)
+    assert referral["code"] == code["code"]
+
+
+async def test_it_names_the_code_of_each(alice):
+    first = await bring(alice, "bob", max_uses=1)
+    second = await bring(alice, "carol")
+
+    codes = [referral["code"] for referral in await referrals_of(alice)]
+
+    assert codes == [second["code"], first["code"]]
+
+
+async def test_it_shows_one_state_alone(alice, rows):
+    await bring(alice, "bob", "carol", "dave")
+    # Written here: how a referral waits for a letter, and how it is rejected, is told elsewhere.
+    for name, status in ("bob", "pending"), ("carol", "rejected"):
+        await rows(
+            "UPDATE referrals SET status = :status WHERE referee_id = "
+            "(SELECT id FROM users WHERE email = :email) RETURNING id",
+            status=status,
+            email=f"{name}@example.com",
+        )
+
+    assert await names(alice, status="pending") == ["Bob"]
+    assert await names(alice, status="rejected") == ["Carol"]
+    assert await names(alice, status="confirmed") == ["Dave"]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [("limit", value) for value in ("0", "-1", "101", "1000000000", "1.0", "", "all")]
+    + [("status", value) for value in ("", "active", "CONFIRMED")]
+    + [("order", value) for value in ("", "asc", "created_at; DROP TABLE users")],
+)
+async def test_it_takes_nothing_else(alice, parameter, value):
+    answer = await alice.get(path(alice), params={parameter: value})
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [f"query.{parameter}"]
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=1&limit=2", "order=newest&order=newest", "status=pending&status=pending"]
+)
+async def test_it_takes_a_parameter_once(alice, query):
+    answer = await alice.get(f"{path(alice)}?{query}")
+
+    assert answer.status_code == 422
+    assert [error["code"] for error in answer.json()["errors"]] == ["repeated"]

@@ -1,0 +1,103 @@
+"""GET /api/v1/users/{user_id}/referrals, page by page"""
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from crowds import at_once
+from people import make_code, register
+from second_service import StoppedClock, second_service
+
+
+def path(person):
+    return f"/api/v1/users/{person.id}/referrals"
+
+
+async def bring(owner, *names, **fields):
+    """Friends of theirs join, with a code that is made for them."""
+    code = await make_code(owner, **fields)
+    for name in names:
+        answer = await register(owner.api, name, referral_code=code["code"])
+        assert answer.status_code == 201, answer.text
+    return code
+
+
+async def pages(owner, **query):
+    """Every page to the end, as lists of names."""
+    found, cursor = [], {}
+    while cursor is not None:
+        answer = await owner.get(path(owner), params=query | cursor)
+        assert answer.status_code == 200, answer.text
+        found.append([item["referee"]["display_name"] for item in answer.json()["items"]])
+        following = answer.json()["next_cursor"]
+        cursor = {"cursor": following} if following else None
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
+async def test_its_pages_hold_all_of_them_once(alice, limit):
+    await bring(alice, "bob", "carol", "dave", "erin")
+
+    newest = await pages(alice, limit=limit)
+    oldest = await pages(alice, limit=limit, order="oldest")
+
+    assert [name for page in newest for name in page] == ["Erin", "Dave", "Carol", "Bob"]
+    assert [name for page in oldest for name in page] == ["Bob", "Carol", "Dave", "Erin"]
+    assert {len(page) for page in (newest + oldest)[:-1]} <= {limit, 4 % limit}
+
+
+async def test_its_pages_stay_while_friends_arrive(alice):
+    code = await bring(alice, "bob", "carol", "dave", "erin")
+    newest = (await alice.get(path(alice), params={"limit": 2})).json()["next_cursor"]
+    oldest = (await alice.get(path(alice), params={"limit": 2, "order": "oldest"})).json()["next_cursor"]
+    await register(alice.api, "frank", referral_code=code["code"])
+
+    assert await pages(alice, cursor=newest) == [["Carol", "Bob"]]
+    assert await pages(alice, cursor=oldest, order="oldest") == [["Dave", "Erin", "Frank"]]
+
+
+async def test_friends_of_the_same_instant_are_all_on_its_pages(alice, database_url):
+    async with second_service(database_url, clock=StoppedClock(datetime.now(UTC))) as api:
+        await bring(replace(alice, api=api), "bob", "carol", "dave", "erin")
+
+    for order in ("newest", "oldest"):
+        found = await pages(alice, limit=1, order=order)
+        assert sorted(name for page in found for name in page) == ["Bob", "Carol", "Dave", "Erin"]
+
+
+async def test_a_cursor_is_of_one_list(api, alice, mallory):
+    for owner, friends in (alice, ("bob", "carol")), (mallory, ("dave", "erin")):
+        await bring(owner, *friends)
+    cursor = (await alice.get(path(alice), params={"limit": 1})).json()["next_cursor"]
+
+    answers = [
+        await alice.get(path(alice), params={"cursor": cursor, "order": "oldest"}),
+        await alice.get(path(alice), params={"cursor": cursor, "status": "confirmed"}),
+        await alice.get(path(alice), params={"cursor": cursor[:-1]}),
+        await mallory.get(path(mallory), params={"cursor": cursor}),
+        await alice.get("/api/v1/me/referral-codes", params={"cursor": cursor}),
+    ]
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [
+        (400, "cursor_invalid")
+    ] * 5
+
+
+async def test_who_follows_the_oldest_first_misses_nobody(alice):
+    code = await make_code(alice)
+    arriving = asyncio.create_task(
+        at_once(lambda n: register(alice.api, f"guest{n}", referral_code=code["code"]), range(100))
+    )
+    seen, cursor = [], {}
+    while len(seen) < 100:
+        done = arriving.done()
+        answer = await alice.get(path(alice), params={"order": "oldest", "limit": 1} | cursor)
+        page = answer.json()
+        seen += [item["id"] for item in page["items"]] if page["next_cursor"] or done else []
+        cursor = {"cursor": page["next_cursor"]} if page["next_cursor"] else cursor
+        if done and not page["next_cursor"]:
+            break
+
+    assert len(set(seen)) == 100

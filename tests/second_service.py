@@ -1,0 +1,31 @@
+"""A service beside the shared one, on the same database: with settings of its own, or a clock that stands."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from httpx2 import AsyncClient
+
+from asgi import client_of, running, settings_for
+from goodword.app import create_app
+from goodword.http import utc_now
+
+
+class StoppedClock:
+    """A time that passes only when a test sets `now`."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@asynccontextmanager
+async def second_service(
+    url: str, *, clock: Callable[[], datetime] = utc_now, **settings: Any
+) -> AsyncIterator[AsyncClient]:
+    """A client of it. The test has to ask for `api` or a person too, who leave the database empty."""
+    async with running(create_app(settings_for(url, **settings), clock=clock)) as app, client_of(app) as api:
+        yield api

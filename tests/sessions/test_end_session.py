@@ -1,0 +1,75 @@
+"""DELETE /api/v1/me/sessions/{session_id}"""
+
+import uuid
+
+import pytest
+
+from people import sign_in
+
+PATH = "/api/v1/me/sessions"
+
+
+async def ids(person):
+    """The ids of a person's sessions, the current one first."""
+    items = (await person.get(PATH)).json()["items"]
+    return [one["id"] for one in sorted(items, key=lambda one: not one["current"])]
+
+
+async def test_it_ends_one_of_several(alice):
+    phone, laptop = [(await sign_in(alice.api, alice.email)).json() for _ in range(2)]
+    headers = {"Authorization": f"Bearer {phone['access_token']}"}
+    [session] = [
+        one["id"] for one in (await alice.get(PATH, headers=headers)).json()["items"] if one["current"]
+    ]
+
+    assert (await alice.delete(f"{PATH}/{session}")).status_code == 204
+
+    assert (await alice.get("/api/v1/me", headers=headers)).status_code == 401
+    assert (await alice.get("/api/v1/me")).status_code == 200
+    headers = {"Authorization": f"Bearer {laptop['access_token']}"}
+    assert (await alice.get("/api/v1/me", headers=headers)).status_code == 200
+
+
+async def test_its_refresh_token_is_dead(alice):
+    phone = (await sign_in(alice.api, alice.email)).json()
+    _, other = await ids(alice)
+
+    await alice.delete(f"{PATH}/{other}")
+
+    form = {"grant_type": "refresh_token", "refresh_token": phone["refresh_token"]}
+    assert (await alice.api.post("/oauth/token", data=form)).json()["error"] == "invalid_grant"
+
+
+async def test_it_can_be_the_current_one(alice):
+    [session] = await ids(alice)
+
+    assert (await alice.delete(f"{PATH}/{session}")).status_code == 204
+    assert (await alice.get("/api/v1/me")).status_code == 401
+
+
+async def test_anothers_is_not_found(alice, mallory):
+    [session] = await ids(alice)
+
+    theirs = await mallory.delete(f"{PATH}/{session}")
+    nobodys = await mallory.delete(f"{PATH}/{uuid.uuid4()}")
+
+    assert (theirs.status_code, theirs.json()["code"]) == (404, "session_not_found")
+    assert theirs.json() | {"request_id": ""} == nobodys.json() | {"request_id": ""}
+    assert (await alice.get("/api/v1/me")).status_code == 200
+
+
+async def test_the_second_time_it_is_not_found(alice):
+    await sign_in(alice.api, alice.email)
+    _, other = await ids(alice)
+
+    answers = [await alice.delete(f"{PATH}/{other}") for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [204, 404]
+
+
+@pytest.mark.parametrize("text", ["x", "1", "019aa8c2", "%00", "%F0%9F%98%80", "null", "-1", "%27%3B--"])
+async def test_what_is_no_id_is_refused(alice, text):
+    answer = await alice.delete(f"{PATH}/{text}")
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["path.session_id"]

@@ -1,0 +1,84 @@
+"""The queue for hashing passwords: bounded, and nobody else waits in it."""
+
+import asyncio
+import os
+from collections import Counter
+
+import pytest
+
+from asgi import client_of, running, settings_for
+from goodword.app import create_app
+from goodword.users.passwords import WAITING_ROOM, HashingBusy, Passwords
+from people import register, sign_in
+
+ROOM = len(os.sched_getaffinity(0)) + WAITING_ROOM
+
+
+@pytest.fixture
+async def crowded(alice, database_url, clock):
+    """A service of Alice's that has as much room for hashes as it is told."""
+    app = create_app(settings_for(database_url, rate_limits="off"), clock=clock)
+    async with running(app), client_of(app) as api:
+
+        def with_room(room):
+            app.state.passwords.close()
+            app.state.passwords = Passwords(cost="standard", min_length=8, room=room)
+            return api
+
+        yield with_room
+
+
+def bearer(person):
+    return {"Authorization": f"Bearer {person.tokens['access_token']}"}
+
+
+async def test_who_finds_it_full_is_told_to_come_back(crowded, alice):
+    api = crowded(0)
+
+    answers = [
+        await sign_in(api, alice.email),
+        await sign_in(api, "nobody@example.com"),
+        await register(api, "bob"),
+        await api.request("DELETE", "/api/v1/me", json={"password": "x"}, headers=bearer(alice)),
+    ]
+
+    assert [answer.status_code for answer in answers] == [503] * 4
+    assert {answer.json()["code"] for answer in answers} == {"hashing_busy"}
+    assert {answer.headers["retry-after"] for answer in answers} == {"1"}
+
+
+async def test_others_are_served_meanwhile(crowded, alice):
+    api = crowded(0)
+
+    assert (await api.get("/livez")).status_code == 200
+    assert (await api.get("/api/v1/me", headers=bearer(alice))).status_code == 200
+
+
+async def test_some_of_a_crowd_get_through(crowded):
+    api = crowded(1)
+
+    crowd = asyncio.gather(*(sign_in(api, "nobody@example.com") for _ in range(20)))
+    alive = await api.get("/livez")
+    answers = await crowd
+
+    assert alive.status_code == 200
+    assert Counter(answer.status_code for answer in answers).keys() == {401, 503}
+
+
+async def test_there_is_room_again_afterwards(crowded):
+    api = crowded(1)
+    await asyncio.gather(*(sign_in(api, "nobody@example.com") for _ in range(5)))
+
+    assert (await register(api, "bob")).status_code == 201
+    assert (await sign_in(api, "bob@example.com")).status_code == 201
+
+
+async def test_128_may_wait():
+    passwords = Passwords(cost="fast_for_tests", min_length=8)
+
+    found = await asyncio.gather(
+        *(passwords.verify("x", None) for _ in range(ROOM + 10)), return_exceptions=True
+    )
+
+    passwords.close()
+    assert [isinstance(one, HashingBusy) for one in found] == [False] * ROOM + [True] * 10
