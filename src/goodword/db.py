@@ -61,11 +61,13 @@ class Database:
         if self.is_sqlite:
             # One writer at a time is SQLite's rule. A pool of one makes writers queue in order here, where
             # waiting costs nothing, instead of polling for the lock of the file in as many threads.
-            self.writing = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=LOCK_WAIT)
+            self.writing = create_async_engine(
+                url, pool_size=1, max_overflow=0, pool_timeout=LOCK_WAIT, **_QUIET
+            )
             event.listen(self.writing.sync_engine, "connect", _set_up_sqlite)
             event.listen(self.writing.sync_engine, "begin", begin_immediate)
             self.reading = create_async_engine(
-                url, pool_size=4, max_overflow=0, pool_timeout=LOCK_WAIT, **_AUTOCOMMIT
+                url, pool_size=4, max_overflow=0, pool_timeout=LOCK_WAIT, **_AUTOCOMMIT, **_QUIET
             )
             event.listen(self.reading.sync_engine, "connect", _set_up_sqlite)
         else:
@@ -84,8 +86,8 @@ class Database:
                     },
                 },
             }
-            self.writing = create_async_engine(url, **options)
-            self.reading = create_async_engine(url, **options, **_AUTOCOMMIT)
+            self.writing = create_async_engine(url, **options, **_QUIET)
+            self.reading = create_async_engine(url, **options, **_AUTOCOMMIT, **_QUIET)
         self.sessions = async_sessionmaker(self.writing, expire_on_commit=False)
         self.readers = async_sessionmaker(self.reading, expire_on_commit=False)
 
@@ -111,6 +113,8 @@ class Database:
         await self.reading.dispose()
 
 
+# A statement's values are addresses and hashes: no error text and so no log may show them.
+_QUIET: Mapping[str, Any] = {"hide_parameters": True}
 _AUTOCOMMIT: Mapping[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 
 

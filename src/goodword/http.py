@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import structlog
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import DBAPIError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -99,6 +100,13 @@ class Edge:
             await self.app(scope, limited_receive, dressed_send)
         except ClientDisconnect:
             status = 499  # as nginx logs it: nobody is left to answer
+        except DBAPIError as error:
+            # Without its text, which would quote the row that failed.
+            sqlstate = getattr(error.orig, "sqlstate", None)
+            log.error("request failed", route=_route(scope), error=type(error).__name__, sqlstate=sqlstate)  # noqa: TRY400
+            if status:
+                raise
+            await answer(InternalError(), request_id)(scope, receive, dressed_send)
         except Exception:
             log.exception("request failed", route=_route(scope))
             if status:

@@ -10,6 +10,7 @@ from goodword.forms import FormInvalid, is_from_here, local_path, read_form
 from goodword.http import Clock
 from goodword.pages.rendering import link, page, refusal, see_other
 from goodword.sessions import browser, service, whence
+from goodword.sessions.answers import prove
 from goodword.sessions.browser import Visitor
 from goodword.sessions.failures import TooManyAttempts
 from goodword.sessions.models import SignIn
@@ -50,7 +51,7 @@ async def sign_in(request: Request, session: Session, clock: Clock) -> Response:
     next_path, email = local_path(form.get("next")), form.get("email", "")
     before = await browser.visitor(request)
     try:
-        signed_in = await _prove(request, session, clock, form)
+        signed_in = await _sign_in(request, session, clock, form)
     except (service.InvalidCredentials, TooManyAttempts, HashingBusy) as error:
         return _form(request, next_path=next_path, email=email, error=error)
     if before is not None:  # one browser, one session: who was signed in here is no more
@@ -84,25 +85,14 @@ async def is_own_form(request: Request, visitor: Visitor) -> bool:
     return is_from_here(request) and cookies.is_form_token(visitor, form.get("form_token", ""))
 
 
-async def _prove(request: Request, session: AsyncSession, clock: Clock, form: dict[str, str]) -> SignIn:
-    state = request.app.state
+async def _sign_in(request: Request, session: AsyncSession, clock: Clock, form: dict[str, str]) -> SignIn:
     try:
         body = SessionCreate(email=form.get("email", ""), password=form.get("password", ""))
     except ValidationError:  # what the API would refuse is nobody's address or password
         raise service.InvalidCredentials(headers={"WWW-Authenticate": "Bearer"}) from None
-    origin = whence.of(request)
-    proven = await service.authenticate(
-        session,
-        state.database,
-        state.passwords,
-        state.failures,
-        email=body.email,
-        password=body.password,
-        network=origin.place,
-        clock=clock,
-    )
+    proven = await prove(request, session, body)
     return await service.start(
-        session, proven, client=browser.CLIENT, scope=browser.SCOPE, whence=origin, now=clock()
+        session, proven, client=browser.CLIENT, scope=browser.SCOPE, whence=whence.of(request), now=clock()
     )
 
 

@@ -1,9 +1,27 @@
-"""The answer to a sign-in and to a refresh."""
+"""What signing in by API and by page have in common, and the answer to a sign-in and to a refresh."""
 
 from fastapi import Request
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword.sessions import service, whence
 from goodword.sessions.models import SignIn
-from goodword.sessions.schemas import TokenRead
+from goodword.sessions.schemas import SessionCreate, TokenRead
+from goodword.sessions.service import Proven
+
+
+async def prove(request: Request, session: AsyncSession, body: SessionCreate) -> Proven:
+    """Who shows this address and password. Raises what `service.authenticate` raises."""
+    state = request.app.state
+    return await service.authenticate(
+        session,
+        state.database,
+        state.passwords,
+        state.failures,
+        email=body.email,
+        password=body.password,
+        network=whence.network(request),
+        clock=state.clock,
+    )
 
 
 def token_answer(request: Request, signed_in: SignIn) -> TokenRead:

@@ -8,7 +8,7 @@ from goodword.db import Reader, Session
 from goodword.docs.openapi import problems
 from goodword.http import Clock, JsonRoute
 from goodword.sessions import service, whence
-from goodword.sessions.answers import token_answer
+from goodword.sessions.answers import prove, token_answer
 from goodword.sessions.current import Account
 from goodword.sessions.failures import TooManyAttempts
 from goodword.sessions.schemas import SessionCreate, SessionList, SessionRead, TokenRead
@@ -29,19 +29,8 @@ async def sign_in(body: SessionCreate, request: Request, session: Session, clock
     An unknown address and a wrong password are answered alike. Send the access token as
     `Authorization: Bearer …`; before it expires, get a new pair at `POST /oauth/token`.
     """
-    state = request.app.state
-    where = whence.of(request)
-    proven = await service.authenticate(
-        session,
-        state.database,
-        state.passwords,
-        state.failures,
-        email=body.email,
-        password=body.password,
-        network=where.place,
-        clock=clock,
-    )
-    signed_in = await service.start(session, proven, whence=where, now=clock())
+    proven = await prove(request, session, body)
+    signed_in = await service.start(session, proven, whence=whence.of(request), now=clock())
     return token_answer(request, signed_in)
 
 

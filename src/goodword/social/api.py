@@ -4,12 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import RedirectResponse
+from pydantic import AfterValidator
 
 from goodword.db import Session
 from goodword.docs.openapi import problems
 from goodword.errors import AppError, Conflict
 from goodword.http import Clock, JsonRoute
-from goodword.schemas import Text
+from goodword.schemas import harmless
 from goodword.sessions import service as sessions, whence
 from goodword.sessions.browser import CLIENT, SCOPE
 from goodword.social import flow as flows, refusals, service
@@ -38,7 +39,7 @@ async def begin_outside_sign_in(
     request: Request,
     clock: Clock,
     referral_code: Annotated[
-        Text | None,
+        Annotated[str, AfterValidator(harmless)] | None,
         Query(max_length=255, description="Whose referral to become, for those who have no account yet."),
     ] = None,
     next_page: Annotated[
