@@ -79,3 +79,12 @@ async def referrals_of(owner: Person, **query: Any) -> list[dict[str, Any]]:
     answer = await owner.get(f"/api/v1/users/{owner.id}/referrals", params={"limit": 100, **query})
     assert answer.status_code == 200, answer.text
     return answer.json()["items"]
+
+
+async def bring(owner, *names, **fields):
+    """Friends of theirs join, with a code that is made for them."""
+    code = await make_code(owner, **fields)
+    for name in names:
+        answer = await register(owner.api, name, referral_code=code["code"])
+        assert answer.status_code == 201, answer.text
+    return code

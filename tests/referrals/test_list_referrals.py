@@ -2,22 +2,13 @@
 
 import pytest
 
-from people import PASSWORD, join, make_code, referrals_of, register
+from people import PASSWORD, bring, join, make_code, referrals_of, register
 
 NOBODY = "019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11"
 
 
 def path(person):
     return f"/api/v1/users/{person.id}/referrals"
-
-
-async def bring(owner, *names, **fields):
-    """Friends of theirs join, with a code that is made for them."""
-    code = await make_code(owner, **fields)
-    for name in names:
-        answer = await register(owner.api, name, referral_code=code["code"])
-        assert answer.status_code == 201, answer.text
-    return code
 
 
 async def names(owner, **query):

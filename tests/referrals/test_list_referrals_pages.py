@@ -7,21 +7,12 @@ from datetime import UTC, datetime
 import pytest
 
 from crowds import at_once
-from people import make_code, register
+from people import bring, make_code, register
 from second_service import StoppedClock, second_service
 
 
 def path(person):
     return f"/api/v1/users/{person.id}/referrals"
-
-
-async def bring(owner, *names, **fields):
-    """Friends of theirs join, with a code that is made for them."""
-    code = await make_code(owner, **fields)
-    for name in names:
-        answer = await register(owner.api, name, referral_code=code["code"])
-        assert answer.status_code == 201, answer.text
-    return code
 
 
 async def pages(owner, **query):

@@ -105,13 +105,13 @@ async def get(session: AsyncSession, user_id: uuid.UUID) -> User:
 async def id_of(session: AsyncSession, who: str) -> uuid.UUID:
     """The account that an operator names by its address or its id. Raises `UserNotFound`."""
     try:
-        return (await get(session, uuid.UUID(who))).id
+        user_id = uuid.UUID(who)
     except ValueError:
-        pass
-    found = await page(session, email=who, limit=1)
-    if not found:
-        raise UserNotFound
-    return found[0].id
+        found = await page(session, email=who, limit=1)
+        if not found:
+            raise UserNotFound from None
+        return found[0].id
+    return (await get(session, user_id)).id
 
 
 async def disable(session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | None, now: datetime) -> User:
