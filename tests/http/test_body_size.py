@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from bodies import JSON, json_operations, make_admin
 from structlog.testing import capture_logs
+
+from bodies import JSON, json_operations, make_admin
 
 LIMIT = 64 * 1024
 REGISTER = "/api/v1/users"

@@ -1,6 +1,7 @@
 """The content type of a body: JSON in UTF-8, nothing else."""
 
 import pytest
+
 from bodies import json_operations, make_admin
 
 OPERATIONS = json_operations()

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from bodies import json_operations, make_admin, wrong_fields
 
 OPERATIONS = json_operations()

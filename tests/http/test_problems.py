@@ -4,8 +4,8 @@ import json
 import uuid
 
 import pytest
-from bodies import json_operations, make_admin
 
+from bodies import json_operations, make_admin
 from people import PASSWORD, register, sign_in
 
 KEYS = {"type", "title", "status", "detail", "code", "request_id"}

@@ -1,6 +1,7 @@
 """Parameters of the query: each once, of its type; unknown ones are ignored."""
 
 import pytest
+
 from bodies import make_admin, operations, wrong_fields
 
 QUERIES = [one for one in operations() if one.parameters and one.path.startswith("/api/")]

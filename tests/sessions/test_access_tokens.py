@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from forging import BARE, INVALID, challenge, encode, parts_of, signed_anew
 from sqlalchemy import text
+
+from forging import BARE, INVALID, challenge, encode, parts_of, signed_anew
 
 ME = "/api/v1/me"
 

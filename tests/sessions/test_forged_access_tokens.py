@@ -6,8 +6,9 @@ import json
 import uuid
 
 import pytest
-from forging import INVALID, challenge, encode, parts_of, signed_anew, signed_by
 from joserfc.jwk import ECKey
+
+from forging import INVALID, challenge, encode, parts_of, signed_anew, signed_by
 
 ME = "/api/v1/me"
 
