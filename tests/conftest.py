@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
+from redis.asyncio import Redis
 from sqlalchemy import text
 
 from asgi import client_of, running, settings_for
@@ -22,7 +23,7 @@ from people import Person, join
 from post import Post
 from servers import Valkey, postgres, valkey
 
-KEPT_TABLES = {"alembic_version", "signing_keys"}
+KEPT_TABLES = {"alembic_version", "cache_epoch", "signing_keys"}
 
 
 class Clock:
@@ -53,6 +54,20 @@ def postgres_url() -> Iterator[str]:
 def valkey_server() -> Iterator[Valkey]:
     with valkey() as server:
         yield server
+
+
+@pytest.fixture
+async def redis(valkey_server: Valkey) -> AsyncIterator[Redis]:
+    """A client of a Valkey with nothing in it."""
+    async with Redis.from_url(valkey_server.url) as client:
+        await client.flushall()
+        yield client
+
+
+@pytest.fixture
+def valkey_url(valkey_server: Valkey, redis: Redis) -> str:
+    """A Valkey with nothing in it."""
+    return valkey_server.url
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])
@@ -98,7 +113,7 @@ async def app(shared_app: FastAPI, clock: Clock) -> AsyncIterator[FastAPI]:
 async def empty(app: FastAPI) -> None:
     from goodword.tables import Base
 
-    async with app.state.database.sessions.begin() as session:
+    async with app.state.database.transaction() as session:
         for table in reversed(Base.metadata.sorted_tables):
             if table.name not in KEPT_TABLES:
                 await session.execute(table.delete())
@@ -147,7 +162,7 @@ async def mallory(api: AsyncClient) -> Person:
 async def rita(app: FastAPI, api: AsyncClient) -> Person:
     """Rita administers."""
     person = await join(api, "rita")
-    async with app.state.database.sessions.begin() as session:
+    async with app.state.database.transaction() as session:
         user_id = await administration.id_of(session, person.email)
         await administration.promote(session, user_id, now=app.state.clock())
     await person.sign_in()

@@ -159,14 +159,14 @@ class World:
     async def token(self, user: User, scope: str = OWN_SCOPE, client: str = CLIENT) -> str:
         """An access token as the service signs it, of a new session with this scope."""
         state, now = self.app.state, self.app.state.clock()
-        async with state.database.sessions.begin() as session:
+        async with state.database.transaction() as session:
             begun = await sessions.begin(session, user, client=client, scope=scope, whence=Whence(), now=now)
         return state.access_tokens.sign(
             user_id=user.id, session_id=begun.id, client=client, scope=scope, now=now
         )
 
     async def person(self, *, is_admin: bool = False) -> User:
-        async with self.app.state.database.sessions.begin() as session:
+        async with self.app.state.database.transaction() as session:
             return await make_user(session, self.app.state.clock(), is_admin=is_admin)
 
 
@@ -185,7 +185,7 @@ async def make_user(session, now, *, is_admin=False):
 
 async def make_world(app):
     now = app.state.clock()
-    async with app.state.database.sessions.begin() as session:
+    async with app.state.database.transaction() as session:
         owner, friend = await make_user(session, now), await make_user(session, now)
         code = await codes.issue(
             session,
@@ -295,7 +295,7 @@ async def test_a_token_that_is_none(app):
 async def test_somebody_disabled_or_erased_with_a_token_that_did_not_expire(app, status):
     async def left_over(world):
         token = await world.token(world.owner, f"{OWN_SCOPE} openid admin")
-        async with app.state.database.sessions.begin() as session:
+        async with app.state.database.transaction() as session:
             act = admin.disable if status == "disabled" else admin.erase
             await act(session, world.owner.id, by=None, now=app.state.clock())
         return token

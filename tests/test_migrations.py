@@ -47,7 +47,7 @@ async def fill(database):
     """Two people, a session, a code and a referral, written as the tables take them."""
     alice, bob, code = (uuid.uuid4() for _ in range(3))
     tables = Base.metadata.tables
-    async with database.sessions.begin() as session:
+    async with database.transaction() as session:
         for person, name in ((alice, "alice"), (bob, "bob")):
             email = f"{name}@example.com"
             values = {"id": person, "created_at": NOW, "status": "active"}

@@ -130,7 +130,7 @@ async def register_app(app: FastAPI, api: AsyncClient, *redirect_uris: str, **fi
         "public": False,
         **fields,
     }
-    async with app.state.database.sessions.begin() as session:
+    async with app.state.database.transaction() as session:
         made, secret = await clients.make(
             session, app.state.oauth_key, redirect_uris=redirect_uris, now=utc_now(), **fields
         )

@@ -1,18 +1,21 @@
 """The composition root: read it and you know the parts."""
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
+from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from goodword import __version__, errors, health, migrations
 from goodword.account import api as account, credentials_api, letters, recovery_api
 from goodword.admin import api as admin
-from goodword.cache import Cache
+from goodword.cache import Board, Cache, Memory
 from goodword.codes import api as codes
 from goodword.crypto import WrongSecret, subkey
 from goodword.db import Database
@@ -27,6 +30,7 @@ from goodword.paging import Cursors
 from goodword.referrals import api as referrals
 from goodword.sessions import api as sessions, keys
 from goodword.sessions.browser import Cookies
+from goodword.sessions.current import REMEMBERED, Live
 from goodword.sessions.failures import Failures
 from goodword.sessions.tokens import AccessTokens, RefreshTokens
 from goodword.settings import Settings, SettingsError, load, with_own_secret
@@ -39,6 +43,8 @@ from goodword.users.models import Purpose
 from goodword.users.passwords import Passwords
 
 SIGNING_KEYS = "signing keys"
+BOARD = "_GOODWORD_BOARD"
+"""The variable that tells the processes of `goodword serve` where their common board is."""
 
 
 HANDLERS: Mapping[str, Handler] = {
@@ -56,11 +62,12 @@ def create_app(
     clock: Callable[[], datetime] = utc_now,
     work: bool = False,
     providers: Sequence[Provider] | None = None,
+    board: Path | None = None,
 ) -> FastAPI:
     """The service, ready to be served; it connects to nothing before its lifespan begins.
 
     With `work` it does the jobs as well, which otherwise wait for `goodword worker`. People sign in with the
-    `providers`: those of the settings, unless others are given.
+    `providers`: those of the settings, unless others are given. Several processes of one node share a `board`.
     Raises `SettingsError` when there is no secret key, and at its start when the schema is not current or
     the secret is not the one that the database was made with.
     """
@@ -79,6 +86,7 @@ def create_app(
     state.settings = settings
     state.clock = clock
     state.work = work
+    state.board = Board(board)
     state.token_secret = subkey(secret, letters.TOKENS)
     state.code_secret = subkey(secret, "referral code strings")
     state.idempotency_secret = subkey(secret, "idempotency fingerprints")
@@ -96,15 +104,20 @@ def create_app(
     for_docs = clients.documentation(settings.public_url) if settings.docs_shown else None
     state.oauth_clients = clients.Clients(state.oauth_key, built_in=for_docs)
 
-    app.add_middleware(Edge, https=https)
+    app.add_middleware(Edge, https=https, log_reads=settings.reads_logged)
     if settings.trusted_proxies:
         # Outermost: all that counts by address must see the client's. Without trust, these headers are noise.
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     errors.install(app)
     app.add_exception_handler(oauth_errors.OAuthError, oauth_errors.answer)
+    # Looked through from the top for every request: what is asked for most comes first.
     for router in (
-        signup.router,
+        codes.anyones,
+        referrals.router,
+        account.router,
+        codes.mine,
         sessions.router,
+        signup.router,
         oauth.router,
         social.router,
         apps.router,
@@ -112,15 +125,11 @@ def create_app(
         authorize.router,
         sign_in.router,
         rendering.router,
-        codes.mine,
-        codes.anyones,
-        referrals.router,
-        account.router,
         credentials_api.router,
         recovery_api.router,
         health.router,
     ):
-        app.include_router(router)
+        _include(app, router)
     admin.install(app)
     if settings.docs_shown:
         openapi.install(app, scopes=scopes.SCOPES)
@@ -128,13 +137,22 @@ def create_app(
     return app
 
 
+def _include(app: FastAPI, router: APIRouter) -> None:
+    # One by one, not as a router within the router: each of those would be searched for every request, and
+    # that takes longer than most answers.
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            route.unique_id = route.name
+        app.router.routes.append(route)
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state = app.state
     settings: Settings = state.settings
-    state.database = Database(settings.database)
+    state.database, state.cache = open_database(settings, state.board, state.clock)
+    state.live_sessions = Memory[Live](state.board, state.clock, seconds=REMEMBERED)
     state.worker = Worker(Context(state.database, settings, state.clock), HANDLERS)
-    state.cache = Cache(settings.redis_url.get_secret_value() if settings.redis_url else None)
     state.passwords = Passwords(cost=settings.password_hash, min_length=settings.password_min_length)
     try:
         if not await migrations.is_current(state.database):
@@ -156,6 +174,22 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await state.database.close()
 
 
+def open_database(
+    settings: Settings, board: Board | None = None, clock: Callable[[], datetime] = utc_now
+) -> tuple[Database, Cache]:
+    """The database, and the cache that hears of every transaction there: whoever writes needs both."""
+    database = Database(settings.database, pooler=settings.pgbouncer == "on")
+    cache = Cache(
+        database,
+        board or Board(),
+        clock=clock,
+        key=subkey(settings.secret, "cache"),
+        redis_url=settings.redis_url.get_secret_value() if settings.redis_url else None,
+        enabled=settings.cache == "on",
+    )
+    return database, cache
+
+
 async def open_keys(
     database: Database, secret: bytes, clock: Callable[[], datetime] = utc_now
 ) -> keys.SigningKeys:
@@ -174,16 +208,18 @@ def from_environment() -> FastAPI:
     """The service as `goodword serve` starts it, in each of its processes."""
     settings = with_own_secret(load())
     set_up_logs(settings.log_format)
-    return create_app(settings, work=settings.embedded)
+    board = os.environ.get(BOARD)
+    return create_app(settings, work=settings.embedded, board=Path(board) if board else None)
 
 
 async def work(settings: Settings) -> None:
     """Do jobs until SIGTERM or SIGINT comes, and then finish the one in hand."""
-    database = Database(settings.database)
+    database, cache = open_database(settings)
     worker = Worker(Context(database, settings, utc_now), HANDLERS)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, worker.stop)
     try:
         await worker.run()
     finally:
+        await cache.close()
         await database.close()

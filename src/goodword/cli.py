@@ -1,6 +1,11 @@
 """The `goodword` command."""
 
 import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Annotated
 
 import typer
@@ -43,19 +48,35 @@ def serve(
         asyncio.run(_prepare(settings, migrate=migrate or settings.embedded))
     except (SettingsError, OSError, DBAPIError) as error:
         raise _refusal(error) from None
-    uvicorn.run(
-        "goodword.app:from_environment",
-        factory=True,
-        host=host,
-        port=port,
-        workers=workers,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=20,
-        timeout_keep_alive=15,
-    )
+    with _board(workers):
+        uvicorn.run(
+            "goodword.app:from_environment",
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=20,
+            timeout_keep_alive=15,
+        )
+
+
+@contextmanager
+def _board(workers: int) -> Iterator[None]:
+    """Where several processes tell each other what is outdated; one has nobody to tell."""
+    if workers == 1:
+        yield
+        return
+    from goodword.app import BOARD
+    from goodword.cache import Board
+
+    with NamedTemporaryFile(prefix="goodword-") as file:
+        Board.create(Path(file.name))
+        os.environ[BOARD] = file.name  # the only way to reach processes that uvicorn starts
+        yield
 
 
 async def _prepare(settings: Settings, *, migrate: bool) -> None:
@@ -65,7 +86,7 @@ async def _prepare(settings: Settings, *, migrate: bool) -> None:
     from goodword.db import Database
 
     secret = settings.secret
-    database = Database(settings.database)
+    database = Database(settings.database, pooler=settings.pgbouncer == "on")
     try:
         if not await migrations.is_current(database):
             if not migrate:
@@ -147,10 +168,10 @@ async def _rotate(settings: Settings, *, at_once: bool) -> None:
     from goodword.http import utc_now
     from goodword.sessions.keys import rotate
 
-    database = Database(settings.database)
+    database = Database(settings.database, pooler=settings.pgbouncer == "on")
     try:
         await open_keys(database, settings.secret)  # refuses a secret that could not open the new key
-        async with database.sessions.begin() as session:
+        async with database.transaction() as session:
             await rotate(session, subkey(settings.secret, SIGNING_KEYS), at_once=at_once, now=utc_now())
     finally:
         await database.close()

@@ -1,20 +1,36 @@
 """The database: column types, engines, and the only place where transactions begin and end."""
 
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Protocol, TypeVar
 
+import asyncpg
 from fastapi import Depends, Request
-from sqlalchemy import DateTime, Dialect, Executable, MetaData, Row, TypeDecorator, Uuid, event, select
+from sqlalchemy import (
+    DateTime,
+    Dialect,
+    Executable,
+    MetaData,
+    Row,
+    Select,
+    TypeDecorator,
+    Uuid,
+    event,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError, TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session as SyncSession, mapped_column
 from uuid_utils.compat import uuid7
 
 LOCK_WAIT = 5.0
 """Seconds that a write waits for another one before it is told to come back."""
+POOL_WAIT = 2.0
+READ_LIMIT = 5.0
+"""Seconds that a single read may take on PostgreSQL."""
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -53,10 +69,22 @@ class Base(DeclarativeBase):
 Model = TypeVar("Model", bound=Base)
 
 
-class Database:
-    """Two engines on one database: transactions that write, and single reads without any."""
+class Caches(Protocol):
+    """What keeps copies of rows, and wants to know which of them are outdated by a transaction."""
 
-    def __init__(self, url: str) -> None:
+    async def before_commit(self, session: AsyncSession, names: Iterable[str]) -> None: ...
+
+    def after_commit(self, names: Iterable[str]) -> None: ...
+
+
+class Database:
+    """Two engines on one database: transactions that write, and single reads without any.
+
+    With `pooler` there is a PgBouncer in transaction mode before PostgreSQL: no statement is prepared for the
+    next transaction, which may be on another connection.
+    """
+
+    def __init__(self, url: str, *, pooler: bool = False) -> None:
         self.is_sqlite = url.startswith("sqlite")
         if self.is_sqlite:
             # One writer at a time is SQLite's rule. A pool of one makes writers queue in order here, where
@@ -71,39 +99,74 @@ class Database:
             )
             event.listen(self.reading.sync_engine, "connect", _set_up_sqlite)
         else:
-            options: dict[str, Any] = {
+            options = {
                 "pool_size": 10,
                 "max_overflow": 0,
-                "pool_timeout": 2.0,
-                "connect_args": {
-                    "timeout": 2,
-                    "command_timeout": 10,
-                    "server_settings": {
-                        "application_name": "goodword",
-                        "timezone": "UTC",  # date() of a timestamptz is then the day in UTC
-                        "lock_timeout": f"{LOCK_WAIT:.0f}s",
-                        "idle_in_transaction_session_timeout": "30s",
-                    },
-                },
+                "pool_timeout": POOL_WAIT,
+                "connect_args": _pooled() if pooler else _direct(),
             }
             self.writing = create_async_engine(url, **options, **_QUIET)
-            self.reading = create_async_engine(url, **options, **_AUTOCOMMIT, **_QUIET)
-        self.sessions = async_sessionmaker(self.writing, expire_on_commit=False)
+            self.reading = create_async_engine(
+                url, **options, **_AUTOCOMMIT, **_QUIET, pool_reset_on_return=None
+            )
+            if pooler:
+                event.listen(self.writing.sync_engine, "begin", _limit_lock_wait)
+            for engine in (self.writing, self.reading):
+                event.listen(engine.sync_engine, "checkout", _refuse_closed)
+        self.info: dict[str, Any] = {}
+        """What every session finds in its `info`."""
+        self.sessions = async_sessionmaker(self.writing, expire_on_commit=False, info=self.info)
         self.readers = async_sessionmaker(self.reading, expire_on_commit=False)
+        self._reads: dict[Executable, _Read] = {}
+
+    def watched_by(self, caches: Caches) -> None:
+        """Let `caches` know of every transaction that outdates a copy of theirs."""
+        self.info[_CACHES] = caches
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """A session with one transaction: committed at the end of the block, rolled back when it raises."""
+        async with self.sessions.begin() as session:
+            yield session
+            await _tell_caches(session)
 
     async def rows(self, statement: Executable, **values: object) -> Sequence[Row[Any]]:
-        """Rows of a single read, with no transaction around it: for statements built once, with `bindparam`."""
-        async with self.reading.connect() as connection:
-            return (await connection.execute(statement, values)).all()
+        """Rows of a single read, with no transaction around it: for statements built once, with `bindparam`.
+
+        On PostgreSQL the driver is asked itself, in half the time that it takes by way of the toolkit.
+        """
+        if self.is_sqlite or not isinstance(statement, Select):
+            async with self.reading.connect() as connection:
+                return (await connection.execute(statement, values)).all()
+        read = self._reads.get(statement)
+        if read is None:
+            read = self._reads[statement] = _Read(statement, self.reading)
+        pooled = await self.reading.raw_connection()
+        try:
+            driver: Any = pooled.driver_connection
+            return await driver.fetch(  # type: ignore[no-any-return]
+                read.text, *read.arguments(values), timeout=READ_LIMIT, record_class=_Record
+            )
+        except (
+            asyncpg.PostgresConnectionError,
+            asyncpg.OperatorInterventionError,
+            asyncpg.InterfaceError,
+            OSError,
+        ) as error:
+            pooled.invalidate()
+            raise OperationalError("a read", None, error) from None
+        finally:
+            pooled.close()
 
     async def row(self, statement: Executable, **values: object) -> Row[Any] | None:
-        async with self.reading.connect() as connection:
-            return (await connection.execute(statement, values)).first()
+        """The first row of a single read, or None."""
+        found = await self.rows(statement, **values)
+        return found[0] if found else None
 
     async def answers(self) -> bool:
         """Whether the database can be asked at all."""
         try:
-            await self.row(select(1))
+            await self.row(_ANYTHING)
         except (DBAPIError, PoolTimeout, OSError):
             return False
         return True
@@ -111,6 +174,55 @@ class Database:
     async def close(self) -> None:
         await self.writing.dispose()
         await self.reading.dispose()
+
+
+class _Read:
+    """A statement as PostgreSQL's driver takes it: its text, and its values in their order."""
+
+    def __init__(self, statement: Executable, engine: AsyncEngine) -> None:
+        compiled = statement.compile(dialect=engine.dialect)  # type: ignore[attr-defined]
+        self.text = str(compiled)
+        # A value written into the statement is there; one left to `bindparam` is asked for at each call.
+        self._values = [
+            (name, compiled.binds[name].value, compiled.binds[name].required) for name in compiled.positiontup
+        ]
+
+    def arguments(self, given: Mapping[str, object]) -> list[object]:
+        return [given[name] if required or name in given else value for name, value, required in self._values]
+
+
+class _Record(asyncpg.Record):  # type: ignore[misc]
+    """A row whose columns are attributes, as those of SQLAlchemy are."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+_ANYTHING = select(1)
+_CACHES, _OUTDATED = "caches", "outdated"
+
+
+def outdate(session: AsyncSession, *names: str) -> None:
+    """Say that copies under these names are no longer true once this transaction is committed."""
+    caches: Caches | None = session.info.get(_CACHES)
+    if caches is None:
+        return
+    if _OUTDATED not in session.info:
+        outdated: set[str] = session.info.setdefault(_OUTDATED, set())
+
+        def after_commit(_session: SyncSession) -> None:
+            caches.after_commit(outdated)
+
+        event.listen(session.sync_session, "after_commit", after_commit)
+    session.info[_OUTDATED].update(names)
+
+
+async def _tell_caches(session: AsyncSession) -> None:
+    if outdated := session.info.get(_OUTDATED):
+        await session.info[_CACHES].before_commit(session, outdated)
 
 
 # A statement's values are addresses and hashes: no error text and so no log may show them.
@@ -128,6 +240,40 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     cursor.close()
 
 
+def _direct() -> dict[str, Any]:
+    settings = {
+        "application_name": "goodword",
+        "timezone": "UTC",  # date() of a timestamptz is then the day in UTC
+        "lock_timeout": f"{LOCK_WAIT:.0f}s",
+        "idle_in_transaction_session_timeout": "30s",
+    }
+    return {"timeout": 2, "command_timeout": 10, "server_settings": settings}
+
+
+def _pooled() -> dict[str, Any]:
+    # A pooler passes on few settings, and hands the connection to somebody else after each transaction.
+    # Without a cache, and with a name of its own for each, no prepared statement is looked for or met there.
+    return {
+        "timeout": 2,
+        "command_timeout": 10,
+        "server_settings": {"application_name": "goodword", "timezone": "UTC"},
+        "statement_cache_size": 0,
+        "prepared_statement_cache_size": 0,
+        "prepared_statement_name_func": lambda: f"goodword_{uuid7().hex}",
+    }
+
+
+def _limit_lock_wait(connection: Any) -> None:
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT:.0f}s'")
+
+
+def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
+    # After a restart of the server the driver knows which connections it lost: the pool then takes a new one
+    # instead of handing out an error.
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
 def begin_immediate(connection: Any) -> None:
     # A deferred transaction that reads first and writes later fails at once when another wrote in between;
     # an immediate one waits for its turn. Single reads run on `Database.reading` and take no lock.
@@ -140,7 +286,7 @@ async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
     Nothing is begun before the first statement, so what is slow can come before it.
     """
     database: Database = request.app.state.database
-    async with database.sessions.begin() as session:
+    async with database.transaction() as session:
         yield session
 
 
@@ -160,6 +306,7 @@ Reader = Annotated[AsyncSession, Depends(get_reader, scope="function")]
 
 async def commit_before_error(session: AsyncSession) -> None:
     """Keep what was done although an error follows: a replayed refresh token must end its session."""
+    await _tell_caches(session)
     await session.commit()
 
 

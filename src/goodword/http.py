@@ -11,10 +11,10 @@ import structlog
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 from sqlalchemy.exc import DBAPIError
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 from goodword.errors import (
     BadRequest,
@@ -24,8 +24,12 @@ from goodword.errors import (
     ValidationFailed,
     answer,
 )
+from goodword.telemetry import current_request
 
 MAX_BODY = 64 * 1024
+SLOW = 1.0
+"""Seconds after which a request is worth a line, whatever it was."""
+READS = {"GET", "HEAD"}
 UTF_8 = {"charset=utf-8", 'charset="utf-8"', "charset=utf8", 'charset="utf8"'}
 
 log = structlog.get_logger("goodword.request")
@@ -35,7 +39,8 @@ class MalformedJson(BadRequest):
     code, detail = "malformed_json", "The body is not a JSON object in UTF-8 without repeated names."
 
 
-def get_clock(request: Request) -> Callable[[], datetime]:
+# Asynchronous, though it waits for nothing: FastAPI would call a plain function in a thread.
+async def get_clock(request: Request) -> Callable[[], datetime]:
     return request.app.state.clock  # type: ignore[no-any-return]
 
 
@@ -50,19 +55,21 @@ def utc_now() -> datetime:
 class Edge:
     """Request id, log line, standard headers, the limit on bodies, and a last net under every fault."""
 
-    def __init__(self, app: ASGIApp, *, https: bool) -> None:
+    def __init__(self, app: ASGIApp, *, https: bool, log_reads: bool) -> None:
         self.app = app
-        self.headers = {
-            "X-Content-Type-Options": "nosniff",
-            "X-Frame-Options": "DENY",
-            "Referrer-Policy": "no-referrer",
-            "Cross-Origin-Opener-Policy": "same-origin",
-            "Cross-Origin-Resource-Policy": "same-origin",
-            "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-            "Cache-Control": "no-store",
+        self.log_reads = log_reads
+        headers = {
+            "x-content-type-options": "nosniff",
+            "x-frame-options": "DENY",
+            "referrer-policy": "no-referrer",
+            "cross-origin-opener-policy": "same-origin",
+            "cross-origin-resource-policy": "same-origin",
+            "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+            "cache-control": "no-store",
         }
         if https:
-            self.headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
+            headers["strict-transport-security"] = "max-age=63072000; includeSubDomains"
+        self.headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -71,8 +78,7 @@ class Edge:
         began = time.perf_counter()
         request_id = str(uuid7())
         scope.setdefault("state", {})["request_id"] = request_id
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        current_request.set(request_id)
         status = 0
         declared, received = _declared_length(scope), 0
 
@@ -90,10 +96,10 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                for name, value in self.headers.items():
-                    headers.setdefault(name, value)
-                headers["X-Request-ID"] = request_id
+                given = message["headers"]
+                names = {name for name, _ in given}
+                ours = [header for header in self.headers if header[0] not in names]
+                message["headers"] = [*given, *ours, (b"x-request-id", request_id.encode())]
             await send(message)
 
         try:
@@ -113,13 +119,11 @@ class Edge:
                 raise  # the answer is under way: only the server can end it now
             await answer(InternalError(), request_id)(scope, receive, dressed_send)
         finally:
-            log.info(
-                "request",
-                method=scope["method"],
-                route=_route(scope),
-                status=status,
-                ms=round((time.perf_counter() - began) * 1000, 1),
-            )
+            took = time.perf_counter() - began
+            # Where reads come by the thousand, a line for each would cost more than the answer.
+            if self.log_reads or status >= 400 or took > SLOW or scope["method"] not in READS:
+                method, route = scope["method"], _route(scope)
+                log.info("request", method=method, route=route, status=status, ms=round(took * 1000, 1))
 
 
 def _declared_length(scope: Scope) -> int:

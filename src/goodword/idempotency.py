@@ -152,7 +152,7 @@ def _response(answer: Answer) -> Response:
     return Response(content, answer.status, {"Location": answer.location}, media_type="application/json")
 
 
-def get_once(
+async def get_once(
     request: Request,
     idempotency_key: Annotated[
         str | None,

@@ -10,7 +10,6 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    PlainSerializer,
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError, PydanticKnownError
@@ -71,7 +70,6 @@ Password = Annotated[str, AfterValidator(harmless)]
 Instant = Annotated[
     datetime,
     BeforeValidator(_instant),
-    PlainSerializer(lambda value: value.isoformat().replace("+00:00", "Z"), return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2030-01-31T12:00:00Z"]}),
 ]
 Decimal = Annotated[int, BeforeValidator(_decimal)]

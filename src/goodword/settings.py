@@ -67,7 +67,9 @@ class Settings(BaseModel):
     environment: Literal["development", "production"] = "development"
     data_dir: Path = Path("data")
     database_url: SecretStr | None = None
+    pgbouncer: Switch = "off"
     redis_url: SecretStr | None = None
+    cache: Switch = "on"
     secret_key: SecretStr | None = None
 
     public_url: HttpUrl = "http://127.0.0.1:8000"
@@ -99,6 +101,7 @@ class Settings(BaseModel):
     oidc_client_secret: SecretStr | None = None
 
     log_format: Literal["console", "json"] = "console"
+    log_requests: Literal["all", "changes"] | None = None
     metrics_token: SecretStr | None = None
 
     @model_validator(mode="after")
@@ -160,6 +163,11 @@ class Settings(BaseModel):
     def docs_shown(self) -> bool:
         """On, unless production left it unset: a public API page is for the operator to choose."""
         return self.docs == "on" or (self.docs is None and self.environment == "development")
+
+    @property
+    def reads_logged(self) -> bool:
+        """In development every request has a line in the log; elsewhere those that change something, or fail."""
+        return self.log_requests == "all" or (self.log_requests is None and self.environment == "development")
 
 
 NOT_BUILT = frozenset(

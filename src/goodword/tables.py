@@ -1,5 +1,6 @@
 """The whole schema in one place, for Alembic: importing this imports every model."""
 
+from goodword.cache import Epoch
 from goodword.codes.models import ReferralCode
 from goodword.db import Base
 from goodword.idempotency import IdempotencyKey
@@ -12,6 +13,7 @@ from goodword.users.models import User, Verification
 
 __all__ = [
     "Base",
+    "Epoch",
     "IdempotencyKey",
     "Identity",
     "Job",

@@ -2,16 +2,26 @@
 
 import logging
 import sys
+from contextvars import ContextVar
 from typing import Literal
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+current_request: ContextVar[str] = ContextVar("current_request")
+"""The id of the request that is being answered."""
+
+
+def _add_request_id(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    if request_id := current_request.get(None):
+        event["request_id"] = request_id
+    return event
 
 
 def set_up_logs(style: Literal["console", "json"]) -> None:
     """Send our lines and those of libraries to standard error, in one form."""
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _add_request_id,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -203,7 +203,7 @@ async def test_a_request_that_is_dropped_while_its_letter_waits_for_the_account_
     await post()
     await ask(alice)
     state = app.state
-    async with state.database.sessions.begin() as session:
+    async with state.database.transaction() as session:
         work = await jobs.claim(session, [Purpose.CHANGE_EMAIL], holder="a slow worker", now=state.clock())
     body = {"current_password": PASSWORD, "new_password": "eight lanterns in the valley"}
     assert (await alice.call("PUT", "/api/v1/me/password", json=body)).status_code == 204
@@ -218,7 +218,7 @@ async def test_a_letter_that_is_sent_twice_has_one_id_and_the_later_token_works(
     await post()
     await ask(alice)
     state = app.state
-    async with state.database.sessions.begin() as session:
+    async with state.database.transaction() as session:
         work = await jobs.claim(session, [Purpose.CHANGE_EMAIL], holder="about to die", now=state.clock())
     await letters.change_email(Context(state.database, state.settings, state.clock), work)
     first = next(letter for letter in post.kept() if letter.to == NEW)

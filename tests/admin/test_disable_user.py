@@ -73,7 +73,7 @@ async def test_an_administrator_stays_in(rita):
 async def test_another_administrator_is_out_too(app, rita, alice):
     from goodword.admin import service
 
-    async with app.state.database.sessions.begin() as session:
+    async with app.state.database.transaction() as session:
         await service.promote(session, uuid.UUID(alice.id), now=app.state.clock())
     await alice.sign_in()
 

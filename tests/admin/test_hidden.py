@@ -67,7 +67,7 @@ async def test_it_looks_so_with_a_bad_token(api, token):
 async def test_it_is_hidden_at_once_from_whom_the_right_was_taken(app, rita):
     assert (await rita.get("/api/v1/admin/users")).status_code == 200
 
-    async with app.state.database.sessions.begin() as session:
+    async with app.state.database.transaction() as session:
         await service.demote(session, await service.id_of(session, rita.email))
 
     assert (await rita.get("/api/v1/admin/users")).status_code == 404
@@ -75,7 +75,7 @@ async def test_it_is_hidden_at_once_from_whom_the_right_was_taken(app, rita):
 
 
 async def test_it_shows_after_a_new_sign_in_only(app, api, alice):
-    async with app.state.database.sessions.begin() as session:
+    async with app.state.database.transaction() as session:
         user_id = await service.id_of(session, alice.email)
         await service.promote(session, user_id, now=app.state.clock())
     assert (await alice.get("/api/v1/admin/users")).status_code == 404

@@ -51,7 +51,7 @@ def worker_of(context):
 @pytest.fixture
 def enqueue(app, clock):
     async def enqueue(kind="greet", *, delay=timedelta(0), **payload):
-        async with app.state.database.sessions.begin() as session:
+        async with app.state.database.transaction() as session:
             service.enqueue(session, kind, payload, now=clock(), run_at=clock() + delay)
 
     return enqueue
@@ -76,7 +76,7 @@ async def test_a_job_is_done_with_what_it_was_given(worker_of, enqueue, rows):
 
 async def test_a_transaction_that_fails_leaves_no_job(app, clock, worker_of, rows):
     async def fail():
-        async with app.state.database.sessions.begin() as session:
+        async with app.state.database.transaction() as session:
             service.enqueue(session, "greet", {}, now=clock())
             await session.flush()
             raise KeyError
@@ -197,7 +197,7 @@ async def test_many_workers_share_the_jobs_and_do_each_once(context, enqueue, ro
 
 async def test_a_leased_job_is_left_alone_until_the_lease_ends(context, enqueue, rows, clock):
     await enqueue(n=1)
-    async with context.database.sessions.begin() as session:
+    async with context.database.transaction() as session:
         gone = await service.claim(session, ["greet"], holder="somebody gone", now=clock())
     worker = Worker(context, {"greet": nothing})
 
@@ -207,7 +207,7 @@ async def test_a_leased_job_is_left_alone_until_the_lease_ends(context, enqueue,
     assert await worker.run_due() == 1
     assert await rows(STATE) == [("done", 2, None)]
 
-    async with context.database.sessions.begin() as session:
+    async with context.database.transaction() as session:
         assert not await service.finish(session, gone, now=clock())
         assert not await service.fail(session, gone, error="late", now=clock())
     assert await rows(STATE) == [("done", 2, None)]
@@ -215,13 +215,13 @@ async def test_a_leased_job_is_left_alone_until_the_lease_ends(context, enqueue,
 
 async def test_who_lost_the_lease_cannot_end_what_another_works_on(context, enqueue, rows, clock):
     await enqueue()
-    async with context.database.sessions.begin() as session:
+    async with context.database.transaction() as session:
         first = await service.claim(session, ["greet"], holder="first", now=clock())
     clock.forward(seconds=61)
-    async with context.database.sessions.begin() as session:
+    async with context.database.transaction() as session:
         second = await service.claim(session, ["greet"], holder="second", now=clock())
 
-    async with context.database.sessions.begin() as session:
+    async with context.database.transaction() as session:
         assert not await service.finish(session, first, now=clock())
         assert not await service.fail(session, first, error="late", now=clock())
         assert not await service.is_wanted(session, first)
@@ -231,7 +231,7 @@ async def test_who_lost_the_lease_cannot_end_what_another_works_on(context, enqu
 async def test_a_job_that_kills_its_workers_comes_to_an_end(context, enqueue, rows, clock):
     await enqueue()
     for n in range(service.MAX_ATTEMPTS):
-        async with context.database.sessions.begin() as session:
+        async with context.database.transaction() as session:
             assert await service.claim(session, ["greet"], holder=f"victim {n}", now=clock()) is not None
         clock.forward(seconds=61)
 
@@ -263,7 +263,7 @@ async def test_the_worker_of_this_process_is_woken_by_the_commit(context, clock,
     worker = Worker(context, {"greet": greet})
     async with worker.running():
         await asyncio.sleep(0.2)  # it looks once, finds nothing, and waits
-        async with context.database.sessions.begin() as session:
+        async with context.database.transaction() as session:
             service.enqueue(session, "greet", {}, now=clock())
         async with asyncio.timeout(10):
             await done.wait()

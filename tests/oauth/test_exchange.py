@@ -197,7 +197,7 @@ async def test_a_disabled_app_gets_nothing_more_and_loses_what_it_has(app, garde
     tokens = await garden.let_in(alices, "profile offline_access")
     code = await garden.code(alices, scope="profile")
 
-    async with app.state.database.sessions.begin() as session:
+    async with app.state.database.transaction() as session:
         await clients.disable(session, garden.client_id, now=app.state.clock())
 
     answer = await garden.exchange(code)

@@ -22,7 +22,7 @@ async def other_node(app, database_url, clock):
 
 async def rotate_keys(app, clock, *, at_once=False):
     """What `goodword keys rotate` does."""
-    async with app.state.database.sessions.begin() as session:
+    async with app.state.database.transaction() as session:
         await rotate(session, subkey(SECRET.encode(), SIGNING_KEYS), at_once=at_once, now=clock())
 
 

@@ -14,7 +14,7 @@ def change(service):
     async def run(sql, **values):
         from sqlalchemy import text
 
-        async with service.state.database.sessions.begin() as session:
+        async with service.state.database.transaction() as session:
             await session.execute(text(sql), values)
 
     return run

@@ -156,7 +156,7 @@ async def test_erasure_takes_the_identity_along(api, provider, rows, alice):
     from goodword.users.models import User
 
     app = api._transport.app
-    async with app.state.database.sessions.begin() as session:
+    async with app.state.database.transaction() as session:
         await service.erase(session, await session.scalar(select(User)), now=utc_now())
 
     assert await rows(IDENTITIES) == []

@@ -5,6 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.account import service
 from goodword.account.schemas import AccountDelete, ProfileUpdate
+from goodword.codes import service as codes
 from goodword.db import Reader, Session
 from goodword.docs.openapi import problems
 from goodword.http import Clock, JsonRoute
@@ -44,6 +45,7 @@ async def update_me(body: ProfileUpdate, caller: Account, session: Session) -> U
     for field in body.model_fields_set:
         setattr(user, field, getattr(body, field))
     await session.flush()
+    await codes.owner_changed(session, user)
     return await read(session, user)
 
 

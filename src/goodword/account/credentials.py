@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.account import service
+from goodword.codes import service as codes
 from goodword.db import Database
 from goodword.errors import Unprocessable
 from goodword.jobs import service as jobs
@@ -114,12 +115,13 @@ async def change_address(session: AsyncSession, token: str, *, key: bytes, now: 
     user, email = await verifications.consume(session, Purpose.CHANGE_EMAIL, token, key=key, now=now)
     assert user.email is not None, "an active account has an address"
     notices.tell(session, user.id, LetterKind.EMAIL_CHANGED, email=user.email, now=now)
-    address = addresses.parse(email)
+    address, former = addresses.parse(email), user.email_key
     user.email, user.email_key, user.email_canonical = address
     try:
         await session.flush()
     except IntegrityError:
         raise VerificationInvalid from None
+    await codes.owner_changed(session, user, email_key=former)
     await verifications.revoke(session, user.id, Purpose.RESET_PASSWORD, Purpose.VERIFY_EMAIL, now=now)
     await _prove(session, user, now=now)
 

@@ -18,7 +18,7 @@ TOKENS = "one-time tokens"
 
 async def verify_email(context: Context, work: Work) -> None:
     """Ask somebody to show that their address is theirs, unless they did."""
-    async with context.database.sessions.begin() as session:
+    async with context.database.transaction() as session:
         user = await _account(session, work)
         if user is None or user.email is None or user.verified_at is not None:
             return
@@ -30,7 +30,7 @@ async def verify_email(context: Context, work: Work) -> None:
 
 async def reset_password(context: Context, work: Work) -> None:
     """Let whoever reads the address of an account choose a new password."""
-    async with context.database.sessions.begin() as session:
+    async with context.database.transaction() as session:
         user = await _account(session, work)
         if user is None or user.email is None:
             return
@@ -47,7 +47,7 @@ async def change_email(context: Context, work: Work) -> None:
     earlier token ends, the request counts. A token for an address that is taken is told to nobody.
     """
     address = addresses.parse(work.payload["email"])
-    async with context.database.sessions.begin() as session:
+    async with context.database.transaction() as session:
         user = await _account(session, work)
         if user is None or user.email is None:
             return
@@ -66,7 +66,7 @@ async def change_email(context: Context, work: Work) -> None:
 
 async def notice(context: Context, work: Work) -> None:
     """Tell somebody what happened to their account."""
-    async with context.database.sessions.begin() as session:
+    async with context.database.transaction() as session:
         user = await _account(session, work)
     if user is not None and user.email is not None:
         to = work.payload.get("email", user.email)

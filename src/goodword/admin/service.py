@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.account import service as account
-from goodword.codes import service as codes, strings
+from goodword.codes import finding, service as codes, strings
 from goodword.codes.models import ReferralCode, Retirement
 from goodword.errors import Conflict, NotFound
 from goodword.referrals.models import Referral, ReferralStatus
@@ -121,6 +121,7 @@ async def disable(session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | 
     """
     user = await _lock(session, user_id, by=by)
     user.status = UserStatus.DISABLED
+    await codes.owner_changed(session, user)
     await sessions.end_all(session, user.id, why="disabled", now=now)
     await session.flush()
     return user
@@ -130,6 +131,7 @@ async def enable(session: AsyncSession, user_id: uuid.UUID) -> User:
     """Let somebody in again; they sign in anew. Raises `UserNotFound` and `UserErased`."""
     user = await _lock(session, user_id)
     user.status = UserStatus.ACTIVE
+    await codes.owner_changed(session, user)
     await session.flush()
     return user
 
@@ -145,19 +147,20 @@ async def revoke_code(session: AsyncSession, code: str, *, now: datetime) -> Non
     """Take anybody's code out of force for good. Raises `CodeNotFound`, so also for one that is retired."""
     key = strings.fold(code)
     # The owner is locked before the code, as everywhere, so that nobody waits in a circle.
-    owner = (
-        select(User.id)
+    owner = await session.scalar(
+        select(User)
         .join(ReferralCode, ReferralCode.owner_id == User.id)
-        .where(ReferralCode.key == key)
+        .where(ReferralCode.key == (key or ""))
         .with_for_update(key_share=True, of=User)
     )
-    if key is None or await session.scalar(owner) is None:
+    if owner is None:
         raise codes.CodeNotFound
     found = await session.scalar(select(ReferralCode).where(ReferralCode.key == key).with_for_update())
     if found is None or found.retired_at is not None:
         raise codes.CodeNotFound
     found.retire(Retirement.REVOKED, now)
     await session.flush()
+    finding.outdate(session, owner, found)
 
 
 async def reject_referral(session: AsyncSession, referral_id: uuid.UUID, *, reason: str) -> Referral:

@@ -1,11 +1,15 @@
 """One's own referral codes, and looking up those of others."""
 
+import math
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Path, Query, Request, Response
+from starlette.types import Receive, Scope, Send
 
-from goodword.codes import service, strings
+from goodword.cache import Cache, Found
+from goodword.codes import finding, service, strings
 from goodword.codes.models import CodeStatus, ReferralCode
 from goodword.codes.schemas import (
     CodeActivate,
@@ -27,8 +31,28 @@ from goodword.sessions.current import CodesReader, CodesWriter, authenticate
 from goodword.users import addresses, service as users
 from goodword.users.addresses import Email
 
+
+class LookUp(JsonRoute):
+    """Asked again in the same words, it answers from memory, before the framework parses anything.
+
+    Codes are looked up far more often than all else is done, and this is where that is cheap.
+    """
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        state, target = scope["app"].state, (scope["path"], scope["query_string"])
+        answer = state.cache.peek(target) if scope["method"] == "GET" else None
+        if answer is None:
+            await super().handle(scope, receive, send)
+            return
+        if target[0] == BY_EMAIL:
+            await _check_access(Request(scope))
+        await _answer(answer)(scope, receive, send)
+
+
 mine = APIRouter(prefix="/api/v1/me/referral-codes", tags=["Your referral codes"], route_class=JsonRoute)
-anyones = APIRouter(prefix="/api/v1/referral-codes", tags=["Looking up a code"], route_class=JsonRoute)
+anyones = APIRouter(prefix="/api/v1/referral-codes", tags=["Looking up a code"], route_class=LookUp)
+BY_EMAIL = f"{anyones.prefix}/by-email"
+NOTHING = b"null"
 
 Code = Annotated[str, Path(description="Case, blanks, hyphens and look-alikes (0/O, 1/I/L) do not matter.")]
 
@@ -150,8 +174,7 @@ async def update_code(
 ) -> CodeRead:
     """Choose whether the code is found by your e-mail address. Whoever has its string can use it either way."""
     owner = await users.lock(session, caller.user_id)
-    found = await service.get(session, owner.id, code, lock=True)
-    found.discoverable = body.discoverable
+    found = await service.show(session, owner, code, discoverable=body.discoverable)
     return _read(request, found, clock())
 
 
@@ -168,38 +191,77 @@ async def delete_code(code: Code, caller: CodesWriter, session: Session, clock: 
 @anyones.get(
     "/by-email",
     summary="Find a code by the referrer's address",
+    response_model=CodeFoundByEmail,
     responses=problems(service.CodeNotFound, Unauthorized, TokenInvalid),
 )
 async def find_code_by_email(
     request: Request,
     clock: Clock,
     email: Annotated[Email, Query(description="The referrer's e-mail address.")],
-) -> CodeFoundByEmail:
+) -> Response:
     """The code of a person whose e-mail address you know, if they have one that works and do not hide it.
 
     There is one answer for all who have none: unknown address, no code, expired, deleted, used up, hidden.
     """
-    state = request.app.state
-    if state.settings.code_lookup == "off":
-        raise service.CodeNotFound
-    if state.settings.code_lookup == "authenticated":
-        await authenticate(request)
-    found = await service.look_up_by_email(state.database, addresses.parse(email).key, now=clock())
-    return CodeFoundByEmail(
-        code=found.code,
-        link=_link(request, found.code),
-        expires_at=found.expires_at,
-        referrer=Referrer(display_name=found.referrer),
-    )
+    await _check_access(request)
+    key = addresses.parse(email).key
+
+    async def look_up() -> Found[bytes]:
+        found = await finding.look_up_by_email(request.app.state.database, key, now=clock())
+        if found is None:
+            return Found(NOTHING, math.inf)
+        shown = CodeFoundByEmail(
+            code=found.code,
+            link=_link(request, found.code),
+            expires_at=found.expires_at,
+            referrer=Referrer(display_name=found.referrer),
+        )
+        return _kept(shown)
+
+    return await _cached(request, finding.by_email(key), look_up)
 
 
-@anyones.get("/{code}", summary="Look up a code", responses=problems(service.CodeNotFound))
-async def find_code(code: Code, request: Request, clock: Clock) -> CodeFound:
+@anyones.get(
+    "/{code}", summary="Look up a code", response_model=CodeFound, responses=problems(service.CodeNotFound)
+)
+async def find_code(code: Code, request: Request, clock: Clock) -> Response:
     """Whether a code can be used now, until when, and who invites with it."""
-    found = await service.look_up(request.app.state.database, code, now=clock())
-    return CodeFound(
-        code=found.code, expires_at=found.expires_at, referrer=Referrer(display_name=found.referrer)
-    )
+    key = strings.fold(code)
+    if key is None:
+        raise service.CodeNotFound
+
+    async def look_up() -> Found[bytes]:
+        found = await finding.look_up(request.app.state.database, key, now=clock())
+        if found is None:
+            return Found(NOTHING, math.inf)
+        referrer = Referrer(display_name=found.referrer)
+        return _kept(CodeFound(code=found.code, expires_at=found.expires_at, referrer=referrer))
+
+    return await _cached(request, finding.by_string(key), look_up)
+
+
+async def _check_access(request: Request) -> None:
+    access = request.app.state.settings.code_lookup
+    if access == "off":
+        raise service.CodeNotFound
+    if access == "authenticated":
+        await authenticate(request)
+
+
+async def _cached(request: Request, name: str, look_up: Callable[[], Awaitable[Found[bytes]]]) -> Response:
+    cache: Cache = request.app.state.cache
+    cache.note((request.scope["path"], request.scope["query_string"]), name)
+    return _answer(await cache.get(name, look_up))
+
+
+def _kept(shown: CodeFound | CodeFoundByEmail) -> Found[bytes]:
+    return Found(shown.model_dump_json().encode(), shown.expires_at.timestamp())
+
+
+def _answer(content: bytes) -> Response:
+    if content == NOTHING:
+        raise service.CodeNotFound
+    return Response(content, media_type="application/json")
 
 
 def _link(request: Request, code: str) -> str:

@@ -3,8 +3,9 @@
 import uuid
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, LargeBinary, String, and_, or_, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from goodword.db import Base
@@ -86,3 +87,13 @@ class ReferralCode(Base):
 
     def retire(self, why: Retirement, now: datetime) -> None:
         self.retired_at, self.retired_reason = now, why
+
+
+def usable(now: Any) -> ColumnElement[bool]:
+    """The same as `is_usable`, for a query; `now` may be a bind parameter."""
+    return and_(
+        ReferralCode.activated_at.is_not(None),
+        ReferralCode.retired_at.is_(None),
+        ReferralCode.expires_at > now,
+        or_(ReferralCode.max_uses.is_(None), ReferralCode.uses < ReferralCode.max_uses),
+    )

@@ -2,20 +2,19 @@
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, func, or_, select, tuple_, update
+from sqlalchemy import Select, and_, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.codes import strings
-from goodword.codes.models import CodeStatus, ReferralCode, Retirement
+from goodword.codes import finding, strings
+from goodword.codes.models import CodeStatus, ReferralCode, Retirement, usable
 from goodword.crypto import mac
-from goodword.db import Database, insert_if_absent
+from goodword.db import insert_if_absent
 from goodword.errors import Conflict, NotFound, Unprocessable
-from goodword.users.models import User, UserStatus, display_name
+from goodword.users.models import User, UserStatus
 
 MIN_TERM = timedelta(seconds=60)
 MAX_TERM = timedelta(days=366)
@@ -61,15 +60,6 @@ class TermTooShort(Unprocessable):
 
 class TermTooLong(TermTooShort):
     code, detail = "term_too_long", "A code is valid for 366 days at most."
-
-
-@dataclass(frozen=True, slots=True)
-class UsableCode:
-    """A code that works now, as it is shown to those who look it up."""
-
-    code: str
-    expires_at: datetime
-    referrer: str
 
 
 def expiry(expires_at: datetime | None, lifetime: int | None, *, now: datetime) -> datetime:
@@ -128,6 +118,7 @@ async def issue(
             discoverable=discoverable,
         )
         if code is not None:
+            finding.outdate(session, owner, code)
             return code
         if wanted is not None:
             raise CodeTaken
@@ -151,6 +142,7 @@ async def activate(
         await _free_the_slot(session, owner, now, replace=replace)
         found.activated_at = now
         await session.flush()
+        finding.outdate(session, owner, found)
     return found
 
 
@@ -159,6 +151,16 @@ async def delete(session: AsyncSession, owner: User, code: str, *, now: datetime
     found = await get(session, owner.id, code, lock=True)
     found.retired_at, found.retired_reason = found.retired_at or now, Retirement.DELETED
     await session.flush()
+    finding.outdate(session, owner, found)
+
+
+async def show(session: AsyncSession, owner: User, code: str, *, discoverable: bool) -> ReferralCode:
+    """Let a code be found by the address of `owner`, who is locked, or hide it. Raises `CodeNotFound`."""
+    found = await get(session, owner.id, code, lock=True)
+    found.discoverable = discoverable
+    await session.flush()
+    finding.outdate(session, owner, found)
+    return found
 
 
 async def get(session: AsyncSession, owner_id: uuid.UUID, code: str, *, lock: bool = False) -> ReferralCode:
@@ -202,31 +204,34 @@ async def redeem(session: AsyncSession, code: str, *, clock: Callable[[], dateti
     What time it is counts after that wait.
     """
     key = strings.fold(code)
-    owner = (
-        select(User.id)
+    if key is None:
+        return None
+    owner = await session.scalar(
+        select(User)
         .join(ReferralCode, ReferralCode.owner_id == User.id)
         .where(ReferralCode.key == key, User.status == UserStatus.ACTIVE)
         .with_for_update(key_share=True, of=User)
     )
-    if key is None or await session.scalar(owner) is None:
+    if owner is None:
         return None
-    return await session.scalar(
+    redeemed = await session.scalar(
         update(ReferralCode)
-        .where(ReferralCode.key == key, _usable(clock()))
+        .where(ReferralCode.key == key, usable(clock()))
         .values(uses=ReferralCode.uses + 1)
         .returning(ReferralCode)
     )
+    if redeemed is not None and redeemed.is_used_up():
+        finding.outdate(session, owner, redeemed)
+    return redeemed
 
 
-async def look_up(database: Database, code: str, *, now: datetime) -> UsableCode:
-    """The code of this string, if a friend can use it now. Raises `CodeNotFound`, alike for every reason."""
-    key = strings.fold(code)
-    return _found(await database.row(_BY_KEY, key=key, now=now) if key else None)
-
-
-async def look_up_by_email(database: Database, email_key: str, *, now: datetime) -> UsableCode:
-    """The active code of the person with this address, unless hidden. Raises `CodeNotFound`."""
-    return _found(await database.row(_BY_EMAIL, email_key=email_key, now=now))
+async def owner_changed(session: AsyncSession, owner: User, *, email_key: str | None = None) -> None:
+    """`owner`'s name, status or address (from `email_key`) changes: what was found of their code is outdated."""
+    if email_key is not None:
+        finding.outdate_address(session, email_key)
+    current = await session.scalar(_in_force(owner))
+    if current is not None:
+        finding.outdate(session, owner, current)
 
 
 async def retire_all(session: AsyncSession, owner: User, *, now: datetime) -> None:
@@ -235,6 +240,7 @@ async def retire_all(session: AsyncSession, owner: User, *, now: datetime) -> No
         select(ReferralCode).where(ReferralCode.owner_id == owner.id).with_for_update()
     )
     for code in codes:
+        finding.outdate(session, owner, code)
         if code.retired_at is None:
             code.retire(Retirement.ERASED, now)
         code.code = code.key = None
@@ -242,15 +248,7 @@ async def retire_all(session: AsyncSession, owner: User, *, now: datetime) -> No
 
 
 async def _free_the_slot(session: AsyncSession, owner: User, now: datetime, *, replace: bool = False) -> None:
-    current = await session.scalar(
-        select(ReferralCode)
-        .where(
-            ReferralCode.owner_id == owner.id,
-            ReferralCode.activated_at.is_not(None),
-            ReferralCode.retired_at.is_(None),
-        )
-        .with_for_update()
-    )
+    current = await session.scalar(_in_force(owner).with_for_update())
     if current is None:
         return
     if not current.is_usable(now):
@@ -261,26 +259,20 @@ async def _free_the_slot(session: AsyncSession, owner: User, now: datetime, *, r
     else:
         raise CodeInForce
     await session.flush()  # the unique index must see the slot free before the next code takes it
+    finding.outdate(session, owner, current)
+
+
+def _in_force(owner: User) -> Select[ReferralCode]:
+    return select(ReferralCode).where(
+        ReferralCode.owner_id == owner.id,
+        ReferralCode.activated_at.is_not(None),
+        ReferralCode.retired_at.is_(None),
+    )
 
 
 def _given(value: datetime | None) -> datetime:
     assert value is not None
     return value
-
-
-def _found(row: Row[Any] | None) -> UsableCode:
-    if row is None:
-        raise CodeNotFound
-    return UsableCode(row.code, row.expires_at, display_name(row.first_name, row.last_name))
-
-
-def _usable(now: Any) -> Any:
-    return and_(
-        ReferralCode.activated_at.is_not(None),
-        ReferralCode.retired_at.is_(None),
-        ReferralCode.expires_at > now,
-        or_(ReferralCode.max_uses.is_(None), ReferralCode.uses < ReferralCode.max_uses),
-    )
 
 
 def _has_status(status: CodeStatus, now: datetime) -> Any:
@@ -295,11 +287,3 @@ def _has_status(status: CodeStatus, now: datetime) -> Any:
 
 
 _NOT_DELETED = func.coalesce(ReferralCode.retired_reason, "") != Retirement.DELETED
-
-_LOOK_UP = (
-    select(ReferralCode.code, ReferralCode.expires_at, User.first_name, User.last_name)
-    .join(User, User.id == ReferralCode.owner_id)
-    .where(User.status == UserStatus.ACTIVE, _usable(bindparam("now", type_=ReferralCode.expires_at.type)))
-)
-_BY_KEY = _LOOK_UP.where(ReferralCode.key == bindparam("key"))
-_BY_EMAIL = _LOOK_UP.where(User.email_key == bindparam("email_key"), ReferralCode.discoverable.is_(True))

@@ -46,7 +46,7 @@ class Worker:
         self._woken = asyncio.Event()
         self._stopping = False
         # Whoever enqueues in this process wakes it, after the commit.
-        context.database.sessions.configure(info={service.WAKE: self._woken.set})
+        context.database.info[service.WAKE] = self._woken.set
 
     async def run(self) -> None:
         """Work until `stop`: when woken, and else every second, for other processes enqueue too."""
@@ -87,13 +87,13 @@ class Worker:
 
     async def _step(self) -> bool:
         database, clock = self._context.database, self._context.clock
-        async with database.sessions.begin() as session:
+        async with database.transaction() as session:
             await session.connection()  # wait for the database first: the lease counts from after it
             work = await service.claim(session, self._handlers.keys(), holder=self._holder, now=clock())
         if work is None:
             return False
         error = await self._attempt(work)
-        async with database.sessions.begin() as session:
+        async with database.transaction() as session:
             if error is None:
                 await service.finish(session, work, now=clock())
             else:

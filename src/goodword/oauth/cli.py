@@ -123,12 +123,12 @@ async def _in_transaction(work: Work[T]) -> T:
     from goodword.oauth.clients import PURPOSE
 
     settings = with_own_secret(load())
-    database = Database(settings.database)
+    database = Database(settings.database, pooler=settings.pgbouncer == "on")
     try:
         if not await migrations.is_current(database):
             raise SettingsError(migrations.NOT_CURRENT)
         await open_keys(database, settings.secret)  # a secret made with a wrong key would never work
-        async with database.sessions.begin() as session:
+        async with database.transaction() as session:
             return await work(session, subkey(settings.secret, PURPOSE))
     finally:
         await database.close()

@@ -48,14 +48,15 @@ class Failures:
         known_form = addresses.key_of(email) or email.casefold()
         return Attempt(mac(self._key, known_form.encode(errors="replace")), network or "unknown")
 
-    async def check(self, database: Database, attempt: Attempt, *, now: datetime) -> None:
-        """Raises `TooManyAttempts` while the wait lasts, for right and wrong passwords alike."""
+    async def check(self, database: Database, attempt: Attempt, *, now: datetime) -> bool:
+        """Whether there is a count. Raises `TooManyAttempts` while the wait lasts, for right and wrong alike."""
         if not self._counted:
-            return
+            return False
         rows = await database.rows(_COUNTS, **attempt._asdict())
         until = max((row.last_at + _wait(row.network, row.failures) for row in rows), default=now)
         if until > now:
             raise TooManyAttempts(headers={"Retry-After": str(math.ceil((until - now).total_seconds()))})
+        return bool(rows)
 
     async def note(self, session: AsyncSession, attempt: Attempt, *, now: datetime) -> None:
         """Count one more. An old count is forgotten after a quiet quarter of an hour beyond its wait."""
@@ -73,8 +74,7 @@ class Failures:
 
     async def forget(self, session: AsyncSession, attempt: Attempt) -> None:
         """The right password came from this network: its count begins anew. That of all the others stays."""
-        if self._counted:
-            await session.execute(delete(SignInFailures).filter_by(**attempt._asdict()))
+        await session.execute(delete(SignInFailures).filter_by(**attempt._asdict()))
 
 
 def _wait(network: str, failures: int) -> timedelta:

@@ -50,7 +50,7 @@ class SigningKeys:
         """Read the keys of this database; the first process to ask makes one. Raises `WrongSecret`."""
         rows = await self._database.rows(_KEYS, since=self._clock() - OVERLAP)
         if not any(row.retired_at is None for row in rows):
-            async with self._database.sessions.begin() as session:
+            async with self._database.transaction() as session:
                 await _insert(session, self._sealing_key, now=self._clock())
             rows = await self._database.rows(_KEYS, since=self._clock() - OVERLAP)
         keys = {str(row.id): self.find(str(row.id)) or self._open(row) for row in rows}

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Row, bindparam, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.db import Database, commit_before_error
+from goodword.cache import HERE
+from goodword.db import Database, commit_before_error, outdate
 from goodword.errors import NotFound, Unauthorized
 from goodword.mail import notices
 from goodword.mail.letters import LetterKind
@@ -69,7 +70,7 @@ async def authenticate(
     An unknown address, a disabled account and a wrong password take the same time and get the same answer.
     """
     attempt = failures.attempt(email, network)
-    await failures.check(database, attempt, now=clock())
+    counted = await failures.check(database, attempt, now=clock())
     row = await database.row(_BY_EMAIL, email_key=addresses.key_of(email) or "")
     stored = row.password_hash if row else None
     valid, better = await passwords.verify(password, stored)
@@ -77,7 +78,8 @@ async def authenticate(
         await failures.note(session, attempt, now=clock())
         await commit_before_error(session)
         raise InvalidCredentials(headers={"WWW-Authenticate": "Bearer"})
-    await failures.forget(session, attempt)
+    if counted:
+        await failures.forget(session, attempt)
     return Proven(row.id, stored, better)
 
 
@@ -160,6 +162,7 @@ async def refresh(
     # Without grace the times are not compared: who waited for the lock comes with a time from before it.
     elif not grace or shown.counter != sign_in.counter - 1 or now >= sign_in.rotated_at + grace:
         sign_in.revoked_at, sign_in.revoked_reason = now, "refresh_token_replayed"
+        outdate(session, name_of_any(sign_in.user_id))
         notices.tell(session, sign_in.user_id, LetterKind.SESSION_REPLAYED, now=now)
         await commit_before_error(session)
         raise RefreshRefused
@@ -169,6 +172,11 @@ async def refresh(
 async def live(database: Database, session_id: uuid.UUID, *, now: datetime) -> Row[Any] | None:
     """The session if it is on and its account active, else None: asked for every request with a token."""
     return await database.row(_LIVE, session_id=session_id, now=now)
+
+
+def name_of_any(user_id: uuid.UUID) -> str:
+    """The name under which processes remember that any session of somebody is on."""
+    return f"{HERE}sessions:{user_id}"
 
 
 async def list_live(session: AsyncSession, user_id: uuid.UUID, *, now: datetime) -> Sequence[SignIn]:
@@ -194,6 +202,7 @@ async def end(session: AsyncSession, user_id: uuid.UUID, session_id: uuid.UUID, 
     )
     if ended is None:
         raise SessionNotFound
+    outdate(session, name_of_any(user_id))
 
 
 async def end_all(
@@ -206,6 +215,7 @@ async def end_all(
         .where(SignIn.user_id == user_id, SignIn.revoked_at.is_(None), others)
         .values(revoked_at=now, revoked_reason=why)
     )
+    outdate(session, name_of_any(user_id))
 
 
 async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
@@ -215,11 +225,14 @@ async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
 
 async def end_one(session: AsyncSession, session_id: uuid.UUID, *, why: str, now: datetime) -> None:
     """End a session, whosever it is; one that has ended stays as it is."""
-    await session.execute(
+    user_id = await session.scalar(
         update(SignIn)
         .where(SignIn.id == session_id, SignIn.revoked_at.is_(None))
         .values(revoked_at=now, revoked_reason=why)
+        .returning(SignIn.user_id)
     )
+    if user_id is not None:
+        outdate(session, name_of_any(user_id))
 
 
 async def end_client(
@@ -231,11 +244,12 @@ async def end_client(
         .where(SignIn.user_id == user_id, SignIn.client == client, SignIn.revoked_at.is_(None))
         .values(revoked_at=now, revoked_reason=why)
     )
+    outdate(session, name_of_any(user_id))
 
 
 _BY_EMAIL = select(User.id, User.password_hash, User.status).where(User.email_key == bindparam("email_key"))
 _LIVE = (
-    select(SignIn.user_id, SignIn.client, SignIn.created_at)
+    select(SignIn.user_id, SignIn.client, SignIn.created_at, SignIn.expires_at, SignIn.idle_expires_at)
     .join(User, User.id == SignIn.user_id)
     .where(
         SignIn.id == bindparam("session_id"),

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.codes import service as codes
+from goodword.codes import finding, service as codes, strings
 from goodword.db import Database
 from goodword.errors import Unprocessable
 from goodword.jobs import service as jobs
@@ -33,10 +33,9 @@ async def prepare(database: Database, passwords: Passwords, body: UserCreate, *,
     if await database.row(_BY_EMAIL, email_key=addresses.parse(body.email).key):
         raise users.EmailTaken
     if body.referral_code is not None:
-        try:
-            await codes.look_up(database, body.referral_code, now=now)
-        except codes.CodeNotFound:
-            raise CodeNotUsable from None
+        key = strings.fold(body.referral_code)
+        if key is None or await finding.look_up(database, key, now=now) is None:
+            raise CodeNotUsable
     return await passwords.hash(body.password)
 
 

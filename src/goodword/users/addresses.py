@@ -1,6 +1,7 @@
 """One rule for e-mail addresses: what is accepted, and when two of them are the same."""
 
 import unicodedata
+from functools import lru_cache
 from typing import Annotated, NamedTuple
 
 from email_validator import EmailNotValidError, validate_email
@@ -19,6 +20,7 @@ class Address(NamedTuple):
     """The key without plus-tags and Gmail's dots: the same mailbox, most likely. A sign of risk, not a key."""
 
 
+@lru_cache(1024)  # one request asks several times, and what it asks about is asked about again
 def parse(text: str) -> Address:
     """Split an address by RFC 5321 and 6531, without display name, quoting or address literal.
 

@@ -1,0 +1,67 @@
+"""`goodword serve --workers 2` is one node: what one process changes, the other one knows at once."""
+
+import asyncio
+import time
+
+import httpx2
+import pytest
+
+from people import PASSWORD
+from second_service import second_service
+from serving import serving
+
+ASKED = 24
+"""Often enough that both processes answer some: each request is a new connection."""
+
+
+def call(service, method, path, token=None, **options):
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return httpx2.request(method, f"{service.url}/api/v1{path}", headers=headers, **options)
+
+
+def statuses(service, path, token=None):
+    return {call(service, "GET", path, token).status_code for _ in range(ASKED)}
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("node"), "--workers", "2") as service:
+        yield service
+
+
+@pytest.fixture
+def token(node, request):
+    account = {"email": f"{request.node.name}@example.com", "password": PASSWORD}
+    assert call(node, "POST", "/users", json=account).status_code == 201
+    return call(node, "POST", "/sessions", json=account).json()["access_token"]
+
+
+def test_a_deleted_code_is_found_by_no_process(node, token):
+    for _ in range(3):
+        code = call(node, "POST", "/me/referral-codes", token, json={"lifetime": 3600}).json()["code"]
+        assert statuses(node, f"/referral-codes/{code}") == {200}
+
+        assert call(node, "DELETE", f"/me/referral-codes/{code}", token).status_code == 204
+
+        assert statuses(node, f"/referral-codes/{code}") == {404}
+
+
+def test_an_ended_session_is_over_for_every_process(node, token):
+    assert statuses(node, "/me", token) == {200}
+
+    assert call(node, "DELETE", "/me/sessions/current", token).status_code == 204
+
+    assert statuses(node, "/me", token) == {401}
+
+
+async def test_an_ended_session_is_over_on_other_nodes_within_five_seconds(database_url, api, alice):
+    headers = {"Authorization": f"Bearer {alice.tokens['access_token']}"}
+    async with second_service(database_url) as there:
+        assert (await there.get("/api/v1/me", headers=headers)).status_code == 200
+
+        assert (await alice.delete("/api/v1/me/sessions")).status_code == 204
+        ended_at = time.monotonic()
+
+        while (await there.get("/api/v1/me", headers=headers)).status_code != 401:
+            assert time.monotonic() < ended_at + 5
+            await asyncio.sleep(0.1)

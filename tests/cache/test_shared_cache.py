@@ -1,0 +1,298 @@
+"""Redis or Valkey behind the memory of each node: what it holds, and what it may say without being believed."""
+
+import asyncio
+import math
+import time
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import text
+
+from asgi import settings_for
+from goodword.app import open_database
+from goodword.cache import Found
+from goodword.db import outdate
+from people import make_code
+from second_service import second_service
+
+FIND = "/api/v1/referral-codes"
+
+
+@pytest.fixture
+async def nodes(database_url, valkey_url, api):
+    """Makes the caches of nodes that share one Valkey and one database."""
+    opened = []
+
+    def node():
+        database, cache = open_database(settings_for(database_url, redis_url=valkey_url))
+        opened.append((database, cache))
+        return database, cache
+
+    yield node
+    for database, cache in opened:
+        await cache.close()
+        await database.close()
+
+
+def answering(value, *, until=math.inf):
+    """A look-up that finds this."""
+
+    async def look_up():
+        return Found(value, until)
+
+    return look_up
+
+
+async def never():
+    raise AssertionError("it was there to be found")
+
+
+async def test_what_one_node_found_another_finds_without_the_database(nodes):
+    (_, here), (_, there) = nodes(), nodes()
+
+    assert await here.get("code:A", answering(b"found")) == b"found"
+
+    assert await there.get("code:A", never) == b"found"
+
+
+async def test_a_reader_from_before_a_change_cannot_put_the_old_answer_back(nodes):
+    (database, here), (_, there), (_, later) = nodes(), nodes(), nodes()
+    reading, changed = asyncio.Event(), asyncio.Event()
+
+    async def slowly():
+        reading.set()
+        await changed.wait()
+        return Found(b"old", math.inf)
+
+    slow = asyncio.create_task(there.get("code:A", slowly))
+    await reading.wait()
+    async with database.transaction() as session:
+        outdate(session, "code:A")
+    changed.set()
+    await slow
+
+    assert await here.get("code:A", answering(b"new")) == b"new"
+    assert await later.get("code:A", answering(b"new")) == b"new"
+
+
+async def test_a_reader_in_the_middle_of_a_change_cannot_leave_the_old_answer_behind(nodes):
+    (database, here), (_, there), (_, later) = nodes(), nodes(), nodes()
+    async with database.sessions.begin() as session:
+        # What `transaction` does before the commit, and a reader then, who still sees the old row.
+        await here.before_commit(session, ["code:A"])
+        assert await there.get("code:A", answering(b"old")) == b"old"
+
+    assert await later.get("code:A", answering(b"new")) == b"new"
+
+
+async def test_a_change_that_was_rolled_back_changes_nothing(nodes):
+    (database, here), (_, later) = nodes(), nodes()
+    await here.get("code:A", answering(b"found"))
+
+    async def fail():
+        async with database.transaction() as session:
+            outdate(session, "code:A")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+
+    assert await here.get("code:A", never) == b"found"
+    assert await later.get("code:A", never) == b"found"
+
+
+async def test_many_who_ask_for_one_cause_one_look_up(nodes):
+    _, cache = nodes()
+    looked_up = []
+
+    async def look_up():
+        looked_up.append(1)
+        await asyncio.sleep(0.05)
+        return Found(b"found", math.inf)
+
+    answers = await asyncio.gather(*(cache.get("code:A", look_up) for _ in range(200)))
+
+    assert set(answers) == {b"found"}
+    assert len(looked_up) == 1
+
+
+async def test_one_who_goes_away_takes_nothing_from_those_who_wait(nodes):
+    _, cache = nodes()
+    looking, go_on = asyncio.Event(), asyncio.Event()
+
+    async def look_up():
+        looking.set()
+        await go_on.wait()
+        return Found(b"found", math.inf)
+
+    first = asyncio.create_task(cache.get("code:A", look_up))
+    await looking.wait()
+    second = asyncio.create_task(cache.get("code:A", never))
+    await asyncio.sleep(0)
+    first.cancel()
+    go_on.set()
+
+    assert await second == b"found"
+
+
+async def test_a_failure_is_not_remembered(nodes):
+    _, cache = nodes()
+
+    async def fail():
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        await cache.get("code:A", fail)
+
+    assert await cache.get("code:A", answering(b"found")) == b"found"
+
+
+async def test_whoever_asks_after_a_change_does_not_wait_for_a_look_up_from_before_it(nodes):
+    database, cache = nodes()
+    looking, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly():
+        looking.set()
+        await go_on.wait()
+        return Found(b"old", math.inf)
+
+    slow = asyncio.create_task(cache.get("code:A", slowly))
+    await looking.wait()
+    async with database.transaction() as session:
+        outdate(session, "code:A")
+
+    assert await cache.get("code:A", answering(b"new")) == b"new"
+    go_on.set()
+    assert await slow == b"old"
+    assert await cache.get("code:A", never) == b"new"
+
+
+async def garbage(redis, key):
+    await redis.set(key, b"garbage")
+
+
+async def nothing(redis, key):
+    await redis.set(key, b"")
+
+
+async def another_type(redis, key):
+    await redis.delete(key)
+    await redis.rpush(key, b"a", b"list")
+
+
+async def cut(redis, key):
+    await redis.set(key, (await redis.get(key))[:-1])
+
+
+async def edited(redis, key):
+    await redis.set(key, (await redis.get(key)).replace(b"Alice", b"Malik"))
+
+
+async def swapped(redis, key):
+    keys = await redis.keys()
+    other = next(found for found in keys if found != key)
+    await redis.set(key, await redis.get(other))
+
+
+async def expired(redis, key):
+    value = await redis.get(key)
+    await redis.set(key, value[:16] + (1).to_bytes(8) + value[24:])
+
+
+@pytest.mark.parametrize("poison", [garbage, nothing, another_type, cut, edited, swapped, expired])
+async def test_what_we_did_not_write_is_ignored_and_replaced(
+    database_url, api, alice, redis, valkey_url, poison
+):
+    code = (await make_code(alice))["code"]
+    async with second_service(database_url, redis_url=valkey_url) as node:
+        right = (await node.get(f"{FIND}/{code}")).json()
+        [key] = await redis.keys()
+        written = await redis.get(key)
+        await node.get(f"{FIND}/by-email", params={"email": alice.email})
+    await poison(redis, key)
+
+    async with second_service(database_url, redis_url=valkey_url) as node:
+        assert (await node.get(f"{FIND}/{code}")).json() == right
+    assert (await redis.get(key))[24:] == written[24:]
+
+
+async def test_an_answer_of_another_release_is_ignored_and_replaced(
+    database_url, api, alice, redis, valkey_url, monkeypatch
+):
+    code = (await make_code(alice))["code"]
+    with monkeypatch.context() as older:
+        older.setattr("goodword.cache.__version__", "0.0.1")
+        async with second_service(database_url, redis_url=valkey_url) as node:
+            await node.get(f"{FIND}/{code}")
+    [key] = await redis.keys()
+    written = await redis.get(key)
+
+    async with second_service(database_url, redis_url=valkey_url) as node:
+        assert (await node.get(f"{FIND}/{code}")).json()["code"] == code
+    assert (await redis.get(key))[:16] != written[:16]
+
+
+async def test_nobody_can_read_addresses_or_codes_from_its_keys(database_url, api, alice, redis, valkey_url):
+    await make_code(alice, code="ALICE-2030")
+    async with second_service(database_url, redis_url=valkey_url) as node:
+        await node.get(f"{FIND}/by-email", params={"email": alice.email})
+        await node.get(f"{FIND}/ALICE-2030")
+
+    keys = b" ".join(await redis.keys()).lower()
+    assert keys.count(b"goodword:") == 2
+    assert b"alice" not in keys
+
+
+async def test_no_trace_of_the_erased_is_left_there(database_url, api, alice, redis, valkey_url):
+    await make_code(alice, code="ALICE-2030")
+    async with second_service(database_url, redis_url=valkey_url) as node:
+        await node.get(f"{FIND}/by-email", params={"email": alice.email})
+        await node.get(f"{FIND}/ALICE-2030")
+        alice.api = node
+        await alice.call("DELETE", "/api/v1/me", json={"password": alice.password})
+    alice.api = api
+
+    kept = b" ".join([await redis.get(key) for key in await redis.keys()])
+    assert b"Alice" not in kept
+    assert b"ALICE" not in kept
+
+
+async def test_nothing_outlives_its_time_there(database_url, api, alice, redis, valkey_url):
+    await make_code(alice, lifetime=60, code="SOON-OVER")
+    async with second_service(database_url, redis_url=valkey_url) as node:
+        for words in ("SOON-OVER", "UNKNOWN-CODE"):
+            await node.get(f"{FIND}/{words}")
+
+    for key in await redis.keys():
+        assert 0 < await redis.ttl(key) <= 60
+
+
+async def test_an_answer_about_to_end_is_not_kept_there(nodes, redis):
+    _, cache = nodes()
+    await cache.get("code:A", answering(b"found", until=datetime.now(UTC).timestamp() + 3))
+
+    assert await redis.keys() == []
+
+
+async def test_the_epoch_empties_it_for_everyone(nodes):
+    (database, here), (_, later) = nodes(), nodes()
+    await here.get("code:A", answering(b"old"))
+
+    async with database.transaction() as session:
+        await session.execute(text("UPDATE cache_epoch SET id = :id"), {"id": "0" * 32})
+
+    assert await later.get("code:A", answering(b"new")) == b"new"
+
+
+async def test_a_popular_code_asks_nobody(database_url, api, alice, redis, valkey_url):
+    code = (await make_code(alice))["code"]
+    async with second_service(database_url, redis_url=valkey_url) as node:
+        await node.get(f"{FIND}/{code}")
+        before = (await redis.info("stats"))["total_commands_processed"]
+        began = time.monotonic()
+        for _ in range(200):
+            assert (await node.get(f"{FIND}/{code}")).status_code == 200
+        seconds = time.monotonic() - began
+        asked = (await redis.info("stats"))["total_commands_processed"] - before
+
+    assert asked <= 2 + 2 * math.ceil(seconds / 0.8)
