@@ -6,7 +6,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-
            --custom-compile-command "make lock" pyproject.toml --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test test-browser check lint types format lock clean
+.PHONY: help install serve test test-browser bench bench-scale check lint types format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,12 @@ test: .venv/tests ## Run the tests, on SQLite and on a PostgreSQL that they brin
 
 test-browser: .venv/tests ## Run the tests that need a browser: Debian's chromium
 	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/browser
+
+bench: .venv/tests ## Measure the service against the limits of this machine, in minutes; needs wrk
+	@PYTHONPATH=tests $(BIN)/python bench/run.py $(ARGS)
+
+bench-scale: .venv/tests ## Measure it with up to ten million users, in a quarter of an hour or more
+	@PYTHONPATH=tests $(BIN)/python bench/scale.py $(ARGS)
 
 check: lint types test ## All that must hold before a change lands
 

@@ -43,12 +43,26 @@ class Valkey:
     pid: int
 
 
+@dataclass(frozen=True)
+class Postgres:
+    url: str
+    pid: int
+    programs: Path
+
+
 @contextmanager
 def postgres() -> Iterator[str]:
     """Start a fresh PostgreSQL without durability and yield the URL of its database `postgres`."""
     if url := os.environ.get("TEST_DATABASE_URL"):
         yield url
         return
+    with postgres_server("--fsync=off", "--synchronous_commit=off", "--full_page_writes=off") as server:
+        yield server.url
+
+
+@contextmanager
+def postgres_server(*options: str) -> Iterator[Postgres]:
+    """Start a fresh PostgreSQL, as durable as it is by default, and yield all that is known of it."""
     with TemporaryDirectory(prefix="goodword-postgres-") as folder:
         scratch, port = Path(folder), _free_port()
         programs = _postgres_programs(scratch)
@@ -58,10 +72,10 @@ def postgres() -> Iterator[str]:
         _create_cluster(programs / "initdb", scratch / "data")
         command: Command = [programs / "postgres", "-D", scratch / "data", "--unix_socket_directories="]
         command += ["--listen_addresses=127.0.0.1", f"--port={port}", "--max_connections=200"]
-        command += ["--fsync=off", "--synchronous_commit=off", "--full_page_writes=off"]
+        command += options
         # SIGQUIT ends it at once and in order; SIGKILL would leave children and shared memory behind.
-        with _running(command, SIGQUIT, scratch / "log", POSTGRES_USER):
-            yield f"postgresql+asyncpg://postgres@127.0.0.1:{port}/postgres"
+        with _running(command, SIGQUIT, scratch / "log", POSTGRES_USER) as pid:
+            yield Postgres(f"postgresql+asyncpg://postgres@127.0.0.1:{port}/postgres", pid, programs)
 
 
 @contextmanager

@@ -1,0 +1,121 @@
+"""Fill a database with people, codes and referrals, as fast as it can write them.
+
+The rows are made by the database itself: ten million take minutes, and minutes more from here. Person `n` has the
+address `person<n>@example.org`. The first half of the crowd own a code each, and everybody but the first few was
+brought by person `n / 2`. Two stars, persons 0 and 1, have brought people of their own beyond the crowd.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import asyncpg
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+PASSWORD = "seven lanterns on the hill"
+TABLES = ("users", "referral_codes", "referrals")
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """How many there are. Each star is a number of referrals: those of person 0, and those of person 1."""
+
+    people: int
+    stars: tuple[int, int]
+
+    @property
+    def codes(self) -> int:
+        return self.people // 2
+
+
+def email(person: int) -> str:
+    return f"person{person}@example.org"
+
+
+def code(person: int) -> str:
+    """The code of a person: ten hexadecimal digits, each code once, in no order. The database does the same."""
+    return f"{person * 173205080757 & 0xFFFFFFFFFF:010X}"
+
+
+def joiners(tag: int, codes: Iterable[int]) -> list[str]:
+    """Sign-ups (see `drive.lua`) with the codes of these persons, of people whom no other tag has."""
+
+    def line(n: int, owner: int) -> str:
+        body = {"email": f"friend{tag}-{n}@example.net", "password": "quiet otters swim at dawn"}
+        return "/api/v1/users\t" + json.dumps(body | {"first_name": "Friend", "referral_code": code(owner)})
+
+    return [line(n, owner) for n, owner in enumerate(codes)]
+
+
+async def fill(database_url: str, crowd: Crowd) -> None:
+    """The schema is there and empty; afterwards nothing is left for the database to do about it later."""
+    hashed = Argon2Hasher(memory_cost=19 * 1024, time_cost=2, parallelism=1).hash(PASSWORD)
+    connection = await asyncpg.connect(dsn(database_url))
+    try:
+        async with connection.transaction():
+            indexes = await connection.fetch(_INDEXES, list(TABLES))
+            for index in indexes:  # built once at the end, sorted: far faster than row by row
+                await connection.execute(f"DROP INDEX {index['indexname']}")
+            await connection.execute(_FUNCTIONS.format(total=crowd.people + sum(crowd.stars)))
+            await connection.execute(_USERS.format(last=crowd.people + sum(crowd.stars) - 1, hash=hashed))
+            await connection.execute(_CODES.format(last=crowd.codes - 1, a=crowd.stars[0], b=crowd.stars[1]))
+            await connection.execute(_CROWD.format(last=crowd.people - 1))
+            begin = crowd.people
+            for star, brought in enumerate(crowd.stars):
+                await connection.execute(_STAR.format(star=star, first=begin, last=begin + brought - 1))
+                begin += brought
+            for index in indexes:
+                await connection.execute(index["indexdef"])
+        for table in TABLES:
+            await connection.execute(f"VACUUM (ANALYZE) {table}")
+        await connection.execute("CHECKPOINT")
+    finally:
+        await connection.close()
+
+
+def dsn(database_url: str) -> str:
+    """The URL as the bare driver takes it."""
+    return database_url.replace("+asyncpg", "")
+
+
+_INDEXES = """
+    SELECT indexname, indexdef FROM pg_indexes
+    WHERE schemaname = 'public' AND tablename = ANY($1) AND indexname NOT LIKE 'pk_%'
+"""
+
+# Ids as the service makes them (UUID version 7, in the order of time), spread over the last thirty days.
+_FUNCTIONS = """
+    SET LOCAL session_replication_role = replica;  -- foreign keys hold by construction
+    SET LOCAL synchronous_commit = off;
+    SET LOCAL maintenance_work_mem = '512MB';
+    CREATE FUNCTION pg_temp.moment(n bigint) RETURNS timestamptz STABLE LANGUAGE sql
+        AS $$ SELECT date_trunc('hour', now()) - interval '30 days' + n * interval '29 days' / {total} $$;
+    CREATE FUNCTION pg_temp.id(kind text, n bigint) RETURNS uuid STABLE LANGUAGE sql
+        AS $$ SELECT (lpad(to_hex((extract(epoch FROM pg_temp.moment(n)) * 1000)::bigint), 12, '0')
+                      || '7' || substr(md5(kind || n), 1, 3) || '8' || substr(md5(kind || n), 4, 15))::uuid $$;
+    CREATE FUNCTION pg_temp.code(n bigint) RETURNS text IMMUTABLE LANGUAGE sql
+        AS $$ SELECT upper(lpad(to_hex((n * 173205080757) & 1099511627775), 10, '0')) $$;
+"""
+_USERS = """
+    INSERT INTO users
+        (id, created_at, email, email_key, email_canonical, password_hash, first_name, last_name, status)
+    SELECT pg_temp.id('user', n), pg_temp.moment(n), address, address, address, '{hash}',
+           'First' || n % 1000, 'Last' || n % 997, 'active'
+    FROM generate_series(0::bigint, {last}) AS n, concat('person', n, '@example.org') AS address
+"""
+_CODES = """
+    INSERT INTO referral_codes (id, created_at, owner_id, code, key, key_mac, kind, expires_at, activated_at,
+                                uses, discoverable)
+    SELECT pg_temp.id('code', n), pg_temp.moment(n), pg_temp.id('user', n), pg_temp.code(n), pg_temp.code(n),
+           sha256(convert_to(pg_temp.code(n), 'UTF8')), 'generated', now() + interval '300 days',
+           pg_temp.moment(n), CASE n WHEN 0 THEN {a} WHEN 1 THEN {b} ELSE 2 END, true
+    FROM generate_series(0::bigint, {last}) AS n
+"""
+_REFERRALS = """
+    INSERT INTO referrals (id, created_at, referrer_id, referee_id, code_id, status, confirmed_at)
+    SELECT pg_temp.id('referral', n), pg_temp.moment(n), pg_temp.id('user', {referrer}), pg_temp.id('user', n),
+           pg_temp.id('code', {referrer}), 'confirmed', pg_temp.moment(n)
+    FROM generate_series({first}::bigint, {last}) AS n
+"""
+_CROWD = _REFERRALS.format(referrer="n / 2", first=4, last="{last}")
+_STAR = _REFERRALS.format(referrer="{star}", first="{first}", last="{last}")

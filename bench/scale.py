@@ -1,0 +1,157 @@
+"""How answers slow down as people become more: the same requests on databases of several sizes."""
+
+import argparse
+import asyncio
+import itertools
+import random
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import asyncpg
+
+import machine
+import table
+import wrk
+from filling import Crowd, code, dsn, email, fill, joiners
+from stack import CHEAP, Server, Stack, no_cache, sign_in, stack
+from table import Goal
+from wrk import Figures, Measure, drive
+
+RESULTS = Path(__file__).with_name("RESULTS-scale.md")
+BYTES_EACH = 2_500
+"""Of disk for a person, with all their rows, indexes and what is written about them in the log."""
+GOAL = Goal(1.3, 1.1, more=False)
+STAR = 0
+
+
+def crowd_of(people: int) -> Crowd:
+    return Crowd(people, stars=(1_000, 0))
+
+
+def measures(server: Server, people: int) -> dict[str, Measure]:
+    """What is asked, by name: every kind of read, and the sign-up. One client, so that nobody waits for others."""
+    chance = random.Random(people)
+    some = [chance.randrange(2, crowd_of(people).codes) for _ in range(20_000)]
+    token, referrals = sign_in(server, STAR)
+    tags = itertools.count()
+
+    def read(*paths: str, token: str | None = None) -> Measure:
+        return lambda seconds: drive(server, paths, seconds, token=token, connections=1)
+
+    def sign_up(seconds: float) -> Figures:
+        tag = next(tags)
+        return drive(server, joiners(tag, some), seconds, connections=1)
+
+    return {
+        "code by e-mail": read(*(f"/api/v1/referral-codes/by-email?email={email(n)}" for n in some)),
+        "code by string": read(*(f"/api/v1/referral-codes/{code(n)}" for n in some)),
+        "one's account": read("/api/v1/me", token=token),
+        "one's codes": read("/api/v1/me/referral-codes", token=token),
+        "one's sessions": read("/api/v1/me/sessions", token=token),
+        "referrals, first 50 of 1,000": read(referrals, token=token),
+        "figures of 1,000 referrals": read(referrals.replace("referrals", "referral-stats"), token=token),
+        "sign-up with a code": sign_up,
+    }
+
+
+def statements(stack: Stack, url: str, people: int) -> Measure:
+    """What the database alone takes for a sign-up: how much of the growth is its own."""
+
+    def measure(seconds: float) -> Figures:
+        found = wrk.pgbench(stack, url, crowd_of(people).codes, seconds, clients=1)
+        return replace(found, p50=1000 / found.per_second)
+
+    return measure
+
+
+async def create(stack: Stack, people: int) -> str:
+    """A filled database of this size; its URL."""
+    name = f"people_{people}"
+    connection = await asyncpg.connect(dsn(stack.postgres.url))
+    await connection.execute(f"CREATE DATABASE {name}")
+    await connection.close()
+    url = stack.postgres.url.rpartition("/")[0] + f"/{name}"
+    stack.migrate({"DATABASE_URL": url})
+    await fill(url, crowd_of(people))
+    return url
+
+
+def databases(stack: Stack, sizes: list[int], say: Callable[[str], None]) -> dict[int, str]:
+    made = {}
+    for people in sizes:
+        free = shutil.disk_usage(stack.folder).free
+        if free < people * BYTES_EACH:
+            say(f"- {people:,} people: skipped, {free / 1e9:.0f} GB of disk are free and it may take "
+                f"{people * BYTES_EACH / 1e9:.0f} GB")  # fmt: skip
+            continue
+        began = time.monotonic()
+        made[people] = asyncio.run(create(stack, people))
+        say(f"- {people:,} people: filled in {time.monotonic() - began:.0f} s")
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    sizes = [10**4, 10**5, 10**6, 10**7]
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=sizes, help="how many people, the fewest first"
+    )
+    parser.add_argument("--seconds", type=float, default=6, help="how long each thing is measured")
+    parser.add_argument("--rounds", type=int, default=3, help="in how many turns")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="the file that gets the table")
+    given = parser.parse_args()
+    wrk.require()
+    notes: list[str] = []
+
+    def say(note: str) -> None:
+        notes.append(note)
+        print(note, file=sys.stderr, flush=True)
+
+    described, load = machine.described(), machine.load()
+    with ExitStack() as open_things:
+        folder = Path(open_things.enter_context(TemporaryDirectory(prefix="goodword-bench-")))
+        all_of_it = open_things.enter_context(stack(folder))
+        made = databases(all_of_it, given.sizes, say)
+        # Hashing is cheap here: what grows is not the hash. And no cache hides the database.
+        asked = {}
+        for people, url in made.items():
+            service = all_of_it.service(no_cache(CHEAP | {"DATABASE_URL": url}), workers=1)
+            asked[people] = measures(open_things.enter_context(service), people)
+            asked[people]["· pgbench, its statements (mean)"] = statements(all_of_it, url, people)
+        rows = []
+        for what in next(iter(asked.values())):
+            in_turn = wrk.in_turn(
+                [asked[people][what] for people in made], rounds=given.rounds, seconds=given.seconds
+            )
+            found = [wrk.middle(one) for one in in_turn]
+            ratio = found[-1].p50 / found[0].p50
+            rows.append([
+                what, *(f"{one.p50:.2f}" for one in found), str(sum(one.errors for one in found)),
+                GOAL.shown(ratio), *GOAL.bounds, GOAL.reached(ratio),
+            ])  # fmt: skip
+            print(*rows[-1], sep=" | ", file=sys.stderr, flush=True)
+    head = ["p50 in ms, one client", *(f"{people:,}" for people in made), "errors"]
+    head += ["most / fewest", "least", "aim", "reached"]
+    text = "\n".join(
+        [
+            "# Results of `make bench-scale`\n",
+            f"{described}.",
+            f"Load average before {load}, after {machine.load()}; {given.seconds:g} s for each figure.\n",
+            *notes,
+            "",
+            table.render(rows, head),
+        ]
+    )
+    print(text)
+    given.results.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    with suppress(KeyboardInterrupt):
+        main()
