@@ -43,8 +43,8 @@ from goodword.users.models import Purpose
 from goodword.users.passwords import Passwords
 
 SIGNING_KEYS = "signing keys"
-BOARD = "_GOODWORD_BOARD"
-"""The variable that tells the processes of `goodword serve` where their common board is."""
+NODE = "_GOODWORD_NODE"
+"""The variable that tells each process of `goodword serve` how many they are, and where their common board is."""
 
 
 HANDLERS: Mapping[str, Handler] = {
@@ -63,11 +63,12 @@ def create_app(
     work: bool = False,
     providers: Sequence[Provider] | None = None,
     board: Path | None = None,
+    processes: int = 1,
 ) -> FastAPI:
     """The service, ready to be served; it connects to nothing before its lifespan begins.
 
     With `work` it does the jobs as well, which otherwise wait for `goodword worker`. People sign in with the
-    `providers`: those of the settings, unless others are given. Several processes of one node share a `board`.
+    `providers`: those of the settings, unless others are given. The `processes` of one node share a `board`.
     Raises `SettingsError` when there is no secret key, and at its start when the schema is not current or
     the secret is not the one that the database was made with.
     """
@@ -87,6 +88,7 @@ def create_app(
     state.clock = clock
     state.work = work
     state.board = Board(board)
+    state.processes = processes
     state.token_secret = subkey(secret, letters.TOKENS)
     state.code_secret = subkey(secret, "referral code strings")
     state.idempotency_secret = subkey(secret, "idempotency fingerprints")
@@ -153,7 +155,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state.database, state.cache = open_database(settings, state.board, state.clock)
     state.live_sessions = Memory[Live](state.board, state.clock, seconds=REMEMBERED)
     state.worker = Worker(Context(state.database, settings, state.clock), HANDLERS)
-    state.passwords = Passwords(cost=settings.password_hash, min_length=settings.password_min_length)
+    state.passwords = Passwords(
+        cost=settings.password_hash, min_length=settings.password_min_length, processes=state.processes
+    )
     try:
         if not await migrations.is_current(state.database):
             raise SettingsError(migrations.NOT_CURRENT)
@@ -208,8 +212,10 @@ def from_environment() -> FastAPI:
     """The service as `goodword serve` starts it, in each of its processes."""
     settings = with_own_secret(load())
     set_up_logs(settings.log_format)
-    board = os.environ.get(BOARD)
-    return create_app(settings, work=settings.embedded, board=Path(board) if board else None)
+    number, _, board = os.environ.get(NODE, "1").partition(" ")
+    return create_app(
+        settings, work=settings.embedded, board=Path(board) if board else None, processes=int(number)
+    )
 
 
 async def work(settings: Settings) -> None:

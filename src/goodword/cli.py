@@ -70,12 +70,12 @@ def _board(workers: int) -> Iterator[None]:
     if workers == 1:
         yield
         return
-    from goodword.app import BOARD
+    from goodword.app import NODE
     from goodword.cache import Board
 
     with NamedTemporaryFile(prefix="goodword-") as file:
         Board.create(Path(file.name))
-        os.environ[BOARD] = file.name  # the only way to reach processes that uvicorn starts
+        os.environ[NODE] = f"{workers} {file.name}"  # the only way to reach processes that uvicorn starts
         yield
 
 

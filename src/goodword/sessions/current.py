@@ -48,7 +48,8 @@ async def authenticate(request: Request, needed: frozenset[str] = frozenset()) -
         if not await request.app.state.keys.look_again():
             raise
         claims = tokens.verify(token.strip(), now=now)
-    if await _live(request, claims) is None:
+    remembered: Memory[Live] = request.app.state.live_sessions
+    if remembered.peek(claims.session) is None and await _live(request, claims) is None:
         raise TokenInvalid
     if missing := needed - claims.scopes:
         challenge = f'Bearer error="insufficient_scope", scope="{" ".join(sorted(missing))}"'
@@ -69,7 +70,7 @@ async def _live(request: Request, claims: Claims) -> Live:
 
     name = service.name_of_any(claims.user_id)
     remembered: Memory[Live] = state.live_sessions
-    return await remembered.get(str(claims.session_id), look, outdated_by=name)
+    return await remembered.get(claims.session, look, outdated_by=name)
 
 
 async def get_caller(

