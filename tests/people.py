@@ -23,6 +23,11 @@ class Person:
     def id(self) -> str:
         return self.user["id"]
 
+    @property
+    def account(self) -> dict[str, Any]:
+        """What they see at /me."""
+        return self.user | {"profile": None}
+
     async def sign_in(self) -> dict[str, Any]:
         self.tokens = (await sign_in(self.api, self.email, self.password)).json()
         return self.tokens

@@ -20,6 +20,7 @@ FEATURES = [
     "oauth",
     "referrals",
     "codes",
+    "providers",
     "sessions",
     "users",
     "mail",

@@ -94,6 +94,7 @@ POLICY = {
     "verify_email": PUBLIC,
     "request_password_reset": PUBLIC,
     "reset_password": PUBLIC,
+    "check_email": needs("account"),
     # Health
     "livez": PUBLIC,
     "readyz": PUBLIC,

@@ -124,12 +124,12 @@ def test_migrate_says_where_the_schema_is(tmp_path):
 
 
 def test_config_hides_secrets_and_says_what_is_not_built(tmp_path):
-    done = goodword(tmp_path, "config", HUNTER_API_KEY="very secret", SECRET_KEY=SECRET)
+    done = goodword(tmp_path, "config", METRICS_TOKEN="very secret", SECRET_KEY=SECRET)
 
     assert done.returncode == 0
     assert "very secret" not in done.stdout
     assert SECRET not in done.stdout
-    assert "GOODWORD_HUNTER_API_KEY=********  # has no effect yet" in done.stdout
+    assert "GOODWORD_METRICS_TOKEN=********  # has no effect yet" in done.stdout
     assert "GOODWORD_PUBLIC_URL=http://127.0.0.1:8000\n" in done.stdout
 
 

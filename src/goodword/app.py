@@ -25,8 +25,10 @@ from goodword.jobs.worker import Context, Handler, Worker
 from goodword.mail import notices
 from goodword.oauth import api as oauth, apps, clients, discovery, errors as oauth_errors, scopes
 from goodword.oauth.tokens import ServerTokens
+from goodword.outside import Outside
 from goodword.pages import authorize, rendering, sign_in
 from goodword.paging import Cursors
+from goodword.providers import api as providers_api, checks, handlers as asking
 from goodword.referrals import api as referrals
 from goodword.sessions import api as sessions, keys
 from goodword.sessions.browser import Cookies
@@ -52,6 +54,8 @@ HANDLERS: Mapping[str, Handler] = {
     Purpose.RESET_PASSWORD: letters.reset_password,
     Purpose.CHANGE_EMAIL: letters.change_email,
     notices.KIND: letters.notice,
+    checks.CHECK: asking.check_email,
+    checks.ENRICH: asking.enrich_profile,
 }
 """What is done with the jobs of each kind."""
 
@@ -129,6 +133,7 @@ def create_app(
         rendering.router,
         credentials_api.router,
         recovery_api.router,
+        providers_api.router,
         health.router,
     ):
         _include(app, router)
@@ -154,7 +159,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = state.settings
     state.database, state.cache = open_database(settings, state.board, state.clock)
     state.live_sessions = Memory[Live](state.board, state.clock, seconds=REMEMBERED)
-    state.worker = Worker(Context(state.database, settings, state.clock), HANDLERS)
+    state.context = Context(state.database, settings, state.clock, Outside())
+    state.worker = Worker(state.context, HANDLERS)
     state.passwords = Passwords(
         cost=settings.password_hash, min_length=settings.password_min_length, processes=state.processes
     )
@@ -174,6 +180,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         watching.cancel()
     finally:
         state.passwords.close()
+        await state.context.outside.close()
         await state.cache.close()
         await state.database.close()
 
@@ -220,12 +227,13 @@ def from_environment() -> FastAPI:
 
 async def work(settings: Settings) -> None:
     """Do jobs until SIGTERM or SIGINT comes, and then finish the one in hand."""
-    database, cache = open_database(settings)
-    worker = Worker(Context(database, settings, utc_now), HANDLERS)
+    (database, cache), outside = open_database(settings), Outside()
+    worker = Worker(Context(database, settings, utc_now, outside), HANDLERS)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, worker.stop)
     try:
         await worker.run()
     finally:
+        await outside.close()
         await cache.close()
         await database.close()

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -87,6 +88,7 @@ class Settings(BaseModel):
     email_check: Literal["off", "async", "blocking"] | None = None
     hunter_api_key: SecretStr | None = None
     hunter_url: HttpUrl = "https://api.hunter.io"
+    email_disposable: Literal["allow", "refuse"] = "allow"
     enrichment: Literal["none", "hunter", "clearbit"] = "none"
     clearbit_api_key: SecretStr | None = None
     clearbit_url: HttpUrl = "https://person.clearbit.com"
@@ -112,7 +114,7 @@ class Settings(BaseModel):
         return self
 
     def _problems(self) -> list[str]:
-        found = []
+        found = self._service_problems()
         if not self.database.startswith(("sqlite+aiosqlite:///", "postgresql+asyncpg://")):
             found.append(
                 f"{PREFIX}DATABASE_URL must start with sqlite+aiosqlite:/// or postgresql+asyncpg://"
@@ -141,6 +143,18 @@ class Settings(BaseModel):
                 found.append(f"{PREFIX}SECRET_KEY is too regular for production")
         return found
 
+    def _service_problems(self) -> list[str]:
+        found = []
+        if self.email_check in ("async", "blocking") and not self.hunter_api_key:
+            found.append(f"{PREFIX}EMAIL_CHECK={self.email_check} needs {PREFIX}HUNTER_API_KEY")
+        if self.enrichment != "none" and not getattr(self, f"{self.enrichment}_api_key"):
+            needed = f"{PREFIX}{self.enrichment.upper()}_API_KEY"
+            found.append(f"{PREFIX}ENRICHMENT={self.enrichment} needs {needed}")
+        for name, key in (("HUNTER", self.hunter_api_key), ("CLEARBIT", self.clearbit_api_key)):
+            if key and not re.fullmatch(r"[\x21-\x7e]+", key.get_secret_value()):
+                found.append(f"{PREFIX}{name}_API_KEY has characters that no header can carry")
+        return found
+
     @property
     def database(self) -> str:
         """The SQLAlchemy URL in force: the embedded SQLite file when none is set."""
@@ -160,6 +174,11 @@ class Settings(BaseModel):
         return self.secret_key.get_secret_value().encode()
 
     @property
+    def address_check(self) -> Literal["off", "async", "blocking"]:
+        """When new addresses are checked: after the sign-up, once there is a key to ask with."""
+        return self.email_check or ("async" if self.hunter_api_key else "off")
+
+    @property
     def docs_shown(self) -> bool:
         """On, unless production left it unset: a public API page is for the operator to choose."""
         return self.docs == "on" or (self.docs is None and self.environment == "development")
@@ -174,12 +193,6 @@ NOT_BUILT = frozenset(
     {
         "allowed_hosts",
         "smtp_url",
-        "email_check",
-        "hunter_api_key",
-        "hunter_url",
-        "enrichment",
-        "clearbit_api_key",
-        "clearbit_url",
         "metrics_token",
     }
 )

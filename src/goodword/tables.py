@@ -6,6 +6,7 @@ from goodword.db import Base
 from goodword.idempotency import IdempotencyKey
 from goodword.jobs.models import Job
 from goodword.oauth.models import OAuthClient, OAuthCode, OAuthGrant
+from goodword.providers.models import EmailCheck, EmailCheckQuota, Profile, ProviderState
 from goodword.referrals.models import Referral
 from goodword.sessions.models import SignIn, SignInFailures, SigningKey
 from goodword.social.models import Identity
@@ -13,6 +14,8 @@ from goodword.users.models import User, Verification
 
 __all__ = [
     "Base",
+    "EmailCheck",
+    "EmailCheckQuota",
     "Epoch",
     "IdempotencyKey",
     "Identity",
@@ -20,6 +23,8 @@ __all__ = [
     "OAuthClient",
     "OAuthCode",
     "OAuthGrant",
+    "Profile",
+    "ProviderState",
     "Referral",
     "ReferralCode",
     "SignIn",

@@ -48,4 +48,5 @@ def set_up_logs(style: Literal["console", "json"]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it writes addresses with all that they ask about
     logging.raiseExceptions = False  # a full disk or a closed pipe under the log must not disturb a request

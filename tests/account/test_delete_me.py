@@ -41,7 +41,7 @@ async def test_it_needs_the_password(alice, password):
     answer = await erase(alice, password)
 
     assert (answer.status_code, answer.json()["code"]) == (403, "wrong_password")
-    assert (await alice.get(ME)).json() == alice.user
+    assert (await alice.get(ME)).json() == alice.account
 
 
 @pytest.mark.parametrize("body", [{}, {"password": None}, {"password": PASSWORD, "confirm": True}])

@@ -1,18 +1,9 @@
 """After DELETE /api/v1/me no table holds a trace of the person: of letters sent, waiting, or failed."""
 
 from people import PASSWORD
+from traces import traces
 
 NEW = "alice@example.org"
-
-
-async def traces(app, *words):
-    from goodword.tables import Base
-
-    found = []
-    for table in Base.metadata.sorted_tables:
-        for row in await app.state.database.rows(table.select()):
-            found += [(table.name, word) for word in words if word.lower() in str(tuple(row)).lower()]
-    return found
 
 
 async def test_nothing_is_left_of_letters_that_were_sent(api, alice, app, post):

@@ -9,8 +9,8 @@ async def test_it_shows_the_account(alice):
     answer = await alice.get("/api/v1/me")
 
     assert answer.status_code == 200
-    assert answer.json() == alice.user
-    assert answer.json().keys() == KEYS
+    assert answer.json() == alice.account
+    assert answer.json().keys() == KEYS | {"profile"}
 
 
 async def test_it_shows_who_brought_one(alice):

@@ -16,7 +16,7 @@ async def test_it_changes_both_names(alice):
     answer = await alice.patch(ME, {"first_name": "Lorina", "last_name": "Hargreaves"})
 
     assert answer.status_code == 200
-    assert answer.json() == alice.user | {"first_name": "Lorina", "last_name": "Hargreaves"}
+    assert answer.json() == alice.account | {"first_name": "Lorina", "last_name": "Hargreaves"}
     assert (await alice.get(ME)).json() == answer.json()
 
 
@@ -36,7 +36,7 @@ async def test_an_empty_body_changes_nothing(alice):
     answer = await alice.patch(ME, {})
 
     assert answer.status_code == 200
-    assert answer.json() == alice.user
+    assert answer.json() == alice.account
 
 
 @pytest.mark.parametrize("name", ["", "   ", "\u200b", "x" * 101, 1, True, [], {}])

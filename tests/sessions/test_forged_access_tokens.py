@@ -21,7 +21,7 @@ def token(alice):
 async def test_a_token_signed_anew_by_our_key_works(alice, app, token):
     headers = {"Authorization": f"Bearer {signed_anew(app, token)}"}
 
-    assert (await alice.api.get(ME, headers=headers)).json() == alice.user
+    assert (await alice.api.get(ME, headers=headers)).json() == alice.account
 
 
 @pytest.mark.parametrize("part", [0, 1, 2])

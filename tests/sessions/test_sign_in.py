@@ -34,7 +34,7 @@ async def test_its_token_works(alice):
 
     me = await alice.get("/api/v1/me", headers={"Authorization": f"Bearer {tokens['access_token']}"})
 
-    assert me.json() == alice.user
+    assert me.json() == alice.account
 
 
 @pytest.mark.parametrize("spelling", ["ALICE@example.com", "Alice@EXAMPLE.COM", "alice@ｅxample.com"])

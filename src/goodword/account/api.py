@@ -4,24 +4,26 @@ from fastapi import APIRouter, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.account import service
-from goodword.account.schemas import AccountDelete, ProfileUpdate
+from goodword.account.schemas import AccountDelete, AccountRead, ProfileUpdate
 from goodword.codes import service as codes
 from goodword.db import Reader, Session
 from goodword.docs.openapi import problems
 from goodword.http import Clock, JsonRoute
+from goodword.providers import profiles
+from goodword.providers.schemas import ProfileRead
 from goodword.referrals import service as referrals
-from goodword.sessions.current import Account, Profile
+from goodword.sessions.current import Account, Caller, Profile
 from goodword.users import service as users
 from goodword.users.models import User
 from goodword.users.passwords import HashingBusy
-from goodword.users.schemas import UserRead
 
 router = APIRouter(prefix="/api/v1/me", tags=["Your account"], route_class=JsonRoute)
 
 
-async def read(session: AsyncSession, user: User) -> UserRead:
-    """An account as its owner sees it."""
-    return UserRead(
+async def read(session: AsyncSession, user: User, caller: Caller) -> AccountRead:
+    """An account as its owner sees it; an app that acts for them sees no profile."""
+    found = await profiles.of(session, user.id) if "account" in caller.scopes else None
+    return AccountRead(
         id=user.id,
         email=user.email or "",
         email_verified=user.verified_at is not None,
@@ -29,24 +31,25 @@ async def read(session: AsyncSession, user: User) -> UserRead:
         last_name=user.last_name,
         created_at=user.created_at,
         referred_by=await referrals.referred_by(session, user.id),
+        profile=ProfileRead.of(found) if found else None,
     )
 
 
 @router.get("", summary="Look at your account")
-async def read_me(caller: Profile, reader: Reader) -> UserRead:
+async def read_me(caller: Profile, reader: Reader) -> AccountRead:
     """Who you are here, and who brought you."""
-    return await read(reader, await users.get(reader, caller.user_id))
+    return await read(reader, await users.get(reader, caller.user_id), caller)
 
 
 @router.patch("", summary="Change your name")
-async def update_me(body: ProfileUpdate, caller: Account, session: Session) -> UserRead:
+async def update_me(body: ProfileUpdate, caller: Account, session: Session) -> AccountRead:
     """Change your first or last name. A field that you leave out stays as it is; null takes it away."""
     user = await users.lock(session, caller.user_id)
     for field in body.model_fields_set:
         setattr(user, field, getattr(body, field))
     await session.flush()
     await codes.owner_changed(session, user)
-    return await read(session, user)
+    return await read(session, user, caller)
 
 
 @router.delete(

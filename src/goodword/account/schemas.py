@@ -2,8 +2,10 @@
 
 from pydantic import ConfigDict, Field
 
+from goodword.providers.schemas import ProfileRead
 from goodword.schemas import Input, Name, Output, Password, Text
 from goodword.users.addresses import Email
+from goodword.users.schemas import UserRead
 
 TOKEN = "gwv_WmL0nXb3u6yQ1cJp8sTg5vRk2hDf7zAe4oNi9xUqMyE"  # noqa: S105  an example
 
@@ -15,6 +17,14 @@ class ProfileUpdate(Input):
 
     first_name: Name | None = None
     last_name: Name | None = None
+
+
+class AccountRead(UserRead):
+    """The account with what belongs to it."""
+
+    profile: ProfileRead | None = Field(
+        description="What an outside service says about you, if the operator asked one. Apps do not get it."
+    )
 
 
 class AccountDelete(Input):

@@ -12,6 +12,7 @@ from goodword.errors import Forbidden
 from goodword.idempotency import ANONYMOUS, IdempotencyKey
 from goodword.jobs import service as jobs
 from goodword.oauth import service as oauth
+from goodword.providers import checks
 from goodword.referrals.models import Referral
 from goodword.sessions import service as sessions
 from goodword.social import service as social
@@ -40,12 +41,13 @@ async def erase(session: AsyncSession, user: User, *, now: datetime) -> None:
     """Forget a person, who is locked: all at once, in one transaction.
 
     Sessions end, codes stop working and lose their strings; stored answers, one-time tokens, letters still
-    to be sent and every personal column go.
+    to be sent, what others said about them, and every personal column go.
     Referrals stay as a count without a name.
     """
     await sessions.end_all(session, user.id, why="erased", now=now)
     await oauth.forget(session, user.id)
     await social.forget(session, user.id)
+    await checks.forget(session, user.id)
     await sessions.forget(session, user.id)
     await codes.retire_all(session, user, now=now)
     # The answer to the sign-up of a friend says who brought them.

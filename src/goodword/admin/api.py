@@ -27,6 +27,7 @@ from goodword.docs.openapi import problems
 from goodword.errors import Forbidden, NotFound, Unauthorized
 from goodword.http import Clock, JsonRoute
 from goodword.paging import Cursor, CursorInvalid, Limit
+from goodword.providers import checks
 from goodword.referrals import service as referrals
 from goodword.schemas import Decimal, Text
 from goodword.sessions import service as sessions
@@ -117,13 +118,15 @@ async def find_users(
 
 
 @router.get("/users/{user_id}", summary="Look at a person", responses=problems(referrals.UserNotFound))
-async def read_user(user_id: UserId, reader: Reader, clock: Clock) -> AdminUserDetail:
+async def read_user(user_id: UserId, request: Request, reader: Reader, clock: Clock) -> AdminUserDetail:
     """An account with its codes, its sessions and who brought it."""
     user, now = await service.get(reader, user_id), clock()
+    known = await checks.known_of(reader, request.app.state.settings, user.email) if user.email else None
     theirs = await codes.page(reader, user_id, status=None, after=None, limit=100, now=now)
     return AdminUserDetail(
         **_user(user).model_dump(),
         referred_by=await referrals.referred_by(reader, user_id),
+        email_check=known.verdict if known else None,
         sessions=len(await sessions.list_live(reader, user_id, now=now)),
         codes=[_code(code, now) for code in theirs[:100]],
     )

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from goodword.codes.models import CodeStatus
+from goodword.providers.models import Verdict
 from goodword.referrals.models import ReferralStatus
 from goodword.schemas import Input, Instant, Name, Output
 from goodword.users.models import UserStatus
@@ -46,6 +47,9 @@ class AdminUserDetail(AdminUser):
     """An account with what belongs to it."""
 
     referred_by: str | None = Field(description="Display name.", examples=["Carol D."])
+    email_check: Verdict | None = Field(
+        description="What is known of the address; null once erased.", examples=[Verdict.DELIVERABLE]
+    )
     sessions: int = Field(description="Where they are signed in: a hundred at most.", examples=[2])
     codes: list[AdminCode] = Field(description="The latest hundred.")
 

@@ -39,6 +39,7 @@ TAGS = [
     {"name": "Looking up a code", "description": "Find a friend's code, and see whether it works."},
     {"name": "Referrals", "description": "Whom you brought."},
     {"name": "Your account", "description": "See, change and delete what is stored about you."},
+    {"name": "Checking an address", "description": "Whether mail to an address arrives."},
     {"name": "Address and password", "description": "Prove, change and recover what you sign in with."},
     {"name": "OAuth 2.0", "description": "For apps that people let in: tokens, and what is known of them."},
     {"name": "Administration", "description": "For administrators; to everybody else nothing is there."},

@@ -4,7 +4,7 @@ import asyncio
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from goodword.db import Database
 from goodword.jobs import service
 from goodword.jobs.service import Work
+from goodword.outside import Outside
 from goodword.settings import Settings
 
 POLL_SECONDS = 1.0
@@ -32,6 +33,8 @@ class Context:
     database: Database
     settings: Settings
     clock: Callable[[], datetime]
+    outside: Outside = field(default_factory=Outside)
+    """How other services are asked; connected to none before that."""
 
 
 Handler = Callable[[Context, Work], Awaitable[None]]

@@ -6,6 +6,7 @@ from goodword.db import Session
 from goodword.docs.openapi import problems
 from goodword.http import Clock, JsonRoute
 from goodword.idempotency import ANONYMOUS, Answer, IdempotentWrite, KeyInUse, KeyReused
+from goodword.providers.checks import EmailUndeliverable
 from goodword.referrals import service as referrals
 from goodword.signup import service
 from goodword.signup.schemas import UserCreate
@@ -24,6 +25,7 @@ router = APIRouter(prefix="/api/v1/users", tags=["Registration"], route_class=Js
     responses=problems(
         EmailTaken,
         service.CodeNotUsable,
+        EmailUndeliverable,
         passwords.PasswordTooShort,
         passwords.PasswordTooLong,
         passwords.PasswordTooCommon,
@@ -45,7 +47,7 @@ async def register(
     state = request.app.state
 
     async def prepare() -> str:
-        return await service.prepare(state.database, state.passwords, body, now=clock())
+        return await service.prepare(state.context, state.passwords, body)
 
     async def effect(password_hash: str) -> Answer:
         await session.connection()  # wait for the database first: what counts is the time after it
@@ -53,7 +55,7 @@ async def register(
             session,
             body,
             password_hash=password_hash,
-            mailing=state.settings.smtp_url is not None,
+            settings=state.settings,
             clock=clock,
         )
         answer = UserRead(

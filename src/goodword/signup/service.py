@@ -7,10 +7,12 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.codes import finding, service as codes, strings
-from goodword.db import Database
 from goodword.errors import Unprocessable
 from goodword.jobs import service as jobs
+from goodword.jobs.worker import Context
+from goodword.providers import checks
 from goodword.referrals import service as referrals
+from goodword.settings import Settings
 from goodword.signup.schemas import UserCreate
 from goodword.users import addresses, service as users
 from goodword.users.models import Purpose, User
@@ -22,12 +24,13 @@ class CodeNotUsable(Unprocessable):
     detail = "This referral code cannot be used. Ask your friend for another, or join without one."
 
 
-async def prepare(database: Database, passwords: Passwords, body: UserCreate, *, now: datetime) -> str:
+async def prepare(context: Context, passwords: Passwords, body: UserCreate) -> str:
     """The password's hash, once nothing speaks against the sign-up: a refusal should not cost a hash.
 
     Runs before the transaction, whose constraints decide again. Raises what `sign_up` raises, and
-    the reason against the password.
+    the reasons against the password and the address.
     """
+    database, now = context.database, context.clock()
     about = users.known_of(body.email, body.first_name, body.last_name)
     await passwords.check(body.password, about=about)
     if await database.row(_BY_EMAIL, email_key=addresses.parse(body.email).key):
@@ -36,6 +39,7 @@ async def prepare(database: Database, passwords: Passwords, body: UserCreate, *,
         key = strings.fold(body.referral_code)
         if key is None or await finding.look_up(database, key, now=now) is None:
             raise CodeNotUsable
+    await checks.admit(context, body.email)
     return await passwords.hash(body.password)
 
 
@@ -44,12 +48,12 @@ async def sign_up(
     body: UserCreate,
     *,
     password_hash: str,
-    mailing: bool,
+    settings: Settings,
     clock: Callable[[], datetime],
 ) -> User:
     """A new account and, with a code, its referral: both or neither; and a letter to verify the address.
 
-    Where letters are sent (`mailing`) the referral waits for that; else nobody could answer one.
+    Where letters are sent the referral waits for that; else nobody could answer one.
     Raises `EmailTaken`, and `CodeNotUsable` for a code that is unknown, expired, retired or used up.
     """
     code = None
@@ -69,8 +73,11 @@ async def sign_up(
         now=now,
     )
     if code is not None:
-        await referrals.record(session, code, user, confirmed=not mailing, now=now)
+        await referrals.record(session, code, user, confirmed=settings.smtp_url is None, now=now)
     jobs.enqueue(session, Purpose.VERIFY_EMAIL, {}, user_id=user.id, now=now)
+    await checks.link(session, settings, user)
+    for kind in checks.asked_about(settings):
+        jobs.enqueue(session, kind, {}, user_id=user.id, now=now)
     return user
 
 

@@ -107,7 +107,7 @@ async def finish_outside_sign_in(
             session,
             person,
             referral_code=flow.referral_code,
-            mailing=request.app.state.settings.smtp_url is not None,
+            settings=request.app.state.settings,
             now=now,
         )
     except refusals.ProviderUnavailable:

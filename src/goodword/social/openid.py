@@ -11,9 +11,10 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import JWKRegistry, Key, KeySet
 from pydantic import AfterValidator, BaseModel, ValidationError
 
+from goodword.outside import NONSENSE
 from goodword.social import people
 from goodword.social.flow import Flow
-from goodword.social.outside import NONSENSE, Conversation, Nonsense
+from goodword.social.outside import Conversation, Nonsense
 from goodword.social.people import Person
 from goodword.social.providers import OpenIDProvider
 from goodword.social.refusals import SignInFailed

@@ -1,10 +1,8 @@
 """Talking to a provider: bounded in time and size, and every fault of the other side is one error of ours."""
 
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from functools import cache
 from typing import Any
 
 import httpx2
@@ -12,16 +10,14 @@ import structlog
 from authlib.integrations.base_client import OAuthError  # type: ignore[import-untyped]
 from authlib.integrations.httpx_client import AsyncOAuth2Client  # type: ignore[import-untyped]
 
+from goodword.outside import NONSENSE, bounded
 from goodword.social.providers import Provider
 from goodword.social.refusals import ProviderUnavailable, SignInFailed
 
 BUDGET = 2.5
 """Seconds that a request of somebody waits for a provider, all calls together."""
-MAX_ANSWER = 256 * 1024
 THEIR_FAULT = frozenset({"invalid_grant", "invalid_request", "bad_verification_code"})
 """Errors about the code that a browser brought (RFC 6749 §5.2, and GitHub's own). Others are about us."""
-NONSENSE = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
-"""What parsing an answer raises that is not of the agreed form."""
 
 log = structlog.get_logger("goodword.social")
 
@@ -36,10 +32,8 @@ async def conversation(provider: Provider) -> AsyncIterator["Conversation"]:
         client_secret=provider.client_secret,
         scope=provider.scope,
         code_challenge_method="S256",
-        transport=BoundedTransport(verify=_authorities(), trust_env=False),
         timeout=BUDGET,
-        follow_redirects=False,
-        trust_env=False,
+        **bounded(),
     )
     try:
         async with asyncio.timeout(BUDGET), client:
@@ -48,11 +42,6 @@ async def conversation(provider: Provider) -> AsyncIterator["Conversation"]:
         why = f"{type(error).__name__}: {error}"
         log.warning("provider failed", provider=provider.slug, why=repr(why[:200]))
         raise ProviderUnavailable from error
-
-
-@cache
-def _authorities() -> ssl.SSLContext:
-    return ssl.create_default_context()  # made once, at first use: it reads every authority there is
 
 
 class Nonsense(Exception):
@@ -103,43 +92,3 @@ class Conversation:
             return answer.json()
         except NONSENSE as error:
             raise Nonsense("no such address, or no JSON there") from error
-
-
-class BoundedTransport(httpx2.AsyncHTTPTransport):
-    """Takes answers of a bounded size, uncompressed and without redirects, and nothing from broken servers."""
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        request.headers["Accept-Encoding"] = "identity"  # little bytes that become many are no small answer
-        request.headers["User-Agent"] = "goodword"  # GitHub answers nobody without one
-        answer = await super().handle_async_request(request)
-        encoded = answer.headers.get("content-encoding", "identity") != "identity"
-        if encoded or answer.status_code >= 500 or 300 <= answer.status_code < 400:
-            await answer.aclose()
-            raise Unfit(f"{answer.status_code}{' encoded' if encoded else ''}")
-        assert isinstance(answer.stream, httpx2.AsyncByteStream)
-        return httpx2.Response(
-            answer.status_code,
-            headers=answer.headers,
-            stream=_Bounded(answer.stream),
-            extensions=answer.extensions,
-        )
-
-
-class Unfit(httpx2.TransportError):
-    """An answer that we do not take."""
-
-
-class _Bounded(httpx2.AsyncByteStream):
-    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = 0
-        async for chunk in self._stream:
-            size += len(chunk)
-            if size > MAX_ANSWER:
-                raise Unfit("too large")
-            yield chunk
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()

@@ -11,8 +11,10 @@ from goodword.db import insert_if_absent
 from goodword.errors import Conflict
 from goodword.jobs import service as jobs
 from goodword.oauth import service as oauth
+from goodword.providers import checks
 from goodword.referrals import service as referrals
 from goodword.sessions import service as sessions
+from goodword.settings import Settings
 from goodword.social.models import Identity
 from goodword.social.people import Person
 from goodword.social.refusals import CodeNotUsable, EmailMissing, LinkRequired, SignInFailed
@@ -27,7 +29,7 @@ class OvertakenError(Exception):
 
 
 async def sign_in(
-    session: AsyncSession, person: Person, *, referral_code: str | None, mailing: bool, now: datetime
+    session: AsyncSession, person: Person, *, referral_code: str | None, settings: Settings, now: datetime
 ) -> User:
     """The account of `person`, locked and active; a new one, with the code's referral, if there is none.
 
@@ -39,7 +41,7 @@ async def sign_in(
                 return (
                     await _known(session, person, now=now)
                     or await _link(session, person, now=now)
-                    or await _join(session, person, referral_code=referral_code, mailing=mailing, now=now)
+                    or await _join(session, person, referral_code=referral_code, settings=settings, now=now)
                 )
         except (OvertakenError, users.EmailTaken):
             continue
@@ -106,7 +108,7 @@ async def _take_over(session: AsyncSession, user: User, person: Person, *, now: 
 
 
 async def _join(
-    session: AsyncSession, person: Person, *, referral_code: str | None, mailing: bool, now: datetime
+    session: AsyncSession, person: Person, *, referral_code: str | None, settings: Settings, now: datetime
 ) -> User:
     if person.email is None:
         raise EmailMissing
@@ -129,8 +131,12 @@ async def _join(
     else:
         jobs.enqueue(session, Purpose.VERIFY_EMAIL, {}, user_id=user.id, now=now)
     if code is not None:
-        confirmed = person.email_verified or not mailing
+        confirmed = person.email_verified or settings.smtp_url is None
         await referrals.record(session, code, user, confirmed=confirmed, now=now)
+    await checks.link(session, settings, user)
+    for kind in checks.asked_about(settings):
+        if kind != checks.CHECK or not person.email_verified:  # a provider's word settles it
+            jobs.enqueue(session, kind, {}, user_id=user.id, now=now)
     await _attach(session, user, person, now=now)
     return user
 

@@ -1,0 +1,35 @@
+"""/email-checks: whether mail to an address arrives."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from goodword.docs.openapi import problems
+from goodword.http import JsonRoute
+from goodword.jobs.worker import Context
+from goodword.providers import checks, quotas
+from goodword.providers.schemas import EmailCheckRead
+from goodword.sessions.current import Account
+from goodword.users import addresses
+from goodword.users.addresses import Email
+
+router = APIRouter(prefix="/api/v1/email-checks", tags=["Checking an address"], route_class=JsonRoute)
+
+
+@router.get("", summary="Check an address", responses=problems(quotas.TooManyChecks))
+async def check_email(
+    email: Annotated[Email, Query(description="The address to check.")], request: Request, caller: Account
+) -> EmailCheckRead:
+    """What is known of an address: from our list of disposable domains, from memory, or from the provider.
+
+    A provider that is out, slow or not set up makes the verdict `unknown`, never an error. You may ask
+    20 times a day.
+    """
+    context: Context = request.app.state.context
+    if context.settings.rate_limits == "on":
+        async with context.database.transaction() as session:
+            await quotas.use(session, caller.user_id, now=context.clock())
+    known = await checks.look(context, addresses.parse(email))
+    return EmailCheckRead(
+        email=email, verdict=known.verdict, provider=known.provider, checked_at=known.checked_at
+    )

@@ -1,0 +1,120 @@
+"""What others said about addresses and people, and how each of those services is doing."""
+
+import uuid
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from goodword.db import Base
+
+KEPT = timedelta(days=90)
+DOUBT_KEPT = timedelta(days=1)
+
+
+class Status(StrEnum):
+    """Hunter's words for an address, and `restricted`: its reader has forbidden to process it."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    ACCEPT_ALL = "accept_all"
+    WEBMAIL = "webmail"
+    DISPOSABLE = "disposable"
+    UNKNOWN = "unknown"
+    RESTRICTED = "restricted"
+
+
+class Verdict(StrEnum):
+    DELIVERABLE = "deliverable"
+    UNDELIVERABLE = "undeliverable"
+    RISKY = "risky"
+    UNKNOWN = "unknown"
+
+
+VERDICTS = {
+    Status.VALID: Verdict.DELIVERABLE,
+    Status.INVALID: Verdict.UNDELIVERABLE,
+    Status.ACCEPT_ALL: Verdict.RISKY,
+    Status.WEBMAIL: Verdict.RISKY,
+    Status.DISPOSABLE: Verdict.RISKY,
+}
+"""Every other status leaves us in doubt."""
+
+
+class EmailCheck(Base):
+    """What is known of one address, under a keyed hash of it: so it is asked about once."""
+
+    __tablename__ = "email_checks"
+    __table_args__ = (
+        CheckConstraint(
+            "status IN ('valid', 'invalid', 'accept_all', 'webmail', 'disposable', 'unknown', 'restricted')",
+            name="status",
+        ),
+        CheckConstraint("(status IS NULL) = (checked_at IS NULL)", name="checked_with_status"),
+        Index("uq_email_checks_address_mac", "address_mac", unique=True),
+        Index("ix_email_checks_user_id", "user_id"),
+        Index("ix_email_checks_created_at", "created_at"),
+    )
+
+    address_mac: Mapped[bytes] = mapped_column(LargeBinary(32))
+    user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    """Whose address it is, if anybody's here: it goes when they are erased, unless it is restricted."""
+    provider: Mapped[str] = mapped_column(String(32))
+    status: Mapped[str | None] = mapped_column(String(16))
+    checked_at: Mapped[datetime | None]
+    asked_until: Mapped[datetime | None]
+    """Somebody is asking: the others wait for their answer, until this moment."""
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether there is no reason to ask again."""
+        if self.status is None or self.checked_at is None:
+            return False
+        if self.status == Status.RESTRICTED:
+            return True
+        return now < self.checked_at + (DOUBT_KEPT if self.status == Status.UNKNOWN else KEPT)
+
+
+class EmailCheckQuota(Base):
+    """How often somebody has asked about addresses on the last day that they did."""
+
+    __tablename__ = "email_check_quotas"
+    __table_args__ = (Index("uq_email_check_quotas_user_id", "user_id", unique=True),)
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    day: Mapped[date]
+    asked: Mapped[int]
+
+
+class Profile(Base):
+    """What an enrichment service says about a person. Apart from the account, for nobody has confirmed it."""
+
+    __tablename__ = "profiles"
+    __table_args__ = (Index("uq_profiles_user_id", "user_id", unique=True),)
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    provider: Mapped[str] = mapped_column(String(32))
+    full_name: Mapped[str | None] = mapped_column(String(200))
+    title: Mapped[str | None] = mapped_column(String(200))
+    role: Mapped[str | None] = mapped_column(String(100))
+    company: Mapped[str | None] = mapped_column(String(200))
+    company_domain: Mapped[str | None] = mapped_column(String(253))
+    city: Mapped[str | None] = mapped_column(String(100))
+    country: Mapped[str | None] = mapped_column(String(100))
+    linkedin: Mapped[str | None] = mapped_column(String(100))
+    github: Mapped[str | None] = mapped_column(String(100))
+    twitter: Mapped[str | None] = mapped_column(String(100))
+
+
+class ProviderState(Base):
+    """How a service is doing, for all nodes: when it may be asked again, and whether it has failed of late."""
+
+    __tablename__ = "provider_states"
+    __table_args__ = (Index("uq_provider_states_name", "name", unique=True),)
+
+    name: Mapped[str] = mapped_column(String(32))
+    free_at: Mapped[datetime]
+    """When all that was let through has been paced out: see `gates`."""
+    failures: Mapped[int]
+    """In a row."""
+    open_until: Mapped[datetime | None]

@@ -1,0 +1,49 @@
+"""The service with Hunter and Clearbit as they are told to be."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from httpx2 import AsyncClient
+from pydantic import SecretStr
+
+from asgi import client_of, running, settings_for
+from goodword.app import create_app
+from providers.outside import CLEARBIT_KEY, KEY, Services, serving
+
+
+@pytest.fixture(scope="session")
+def listening_services() -> Iterator[Services]:
+    with serving() as services:
+        yield services
+
+
+@pytest.fixture
+def services(listening_services: Services) -> Services:
+    listening_services.reset()
+    return listening_services
+
+
+@pytest.fixture
+async def node(app, database_url, clock, tmp_path, services) -> AsyncIterator[Callable[..., Awaitable[Any]]]:
+    """One more node on the same database, with these settings, and a client for it."""
+    async with AsyncExitStack() as stack:
+
+        async def make(**settings: Any) -> tuple[FastAPI, AsyncClient]:
+            keys = {"hunter_api_key": SecretStr(KEY), "clearbit_api_key": SecretStr(CLEARBIT_KEY)}
+            urls = {"hunter_url": services.url, "clearbit_url": services.url}
+            given = {**keys, **urls, "data_dir": tmp_path, **settings}
+            made = create_app(settings_for(database_url, **given), clock=clock)
+            await stack.enter_async_context(running(made))
+            return made, await stack.enter_async_context(client_of(made))
+
+        yield make
+
+
+async def work(app: FastAPI, clock: Any, *, rounds: int = 1, **ahead: float) -> None:
+    """Do what is due, and what that puts off, moving the clock forward each time."""
+    for _ in range(rounds):
+        await app.state.worker.run_due()
+        clock.forward(**ahead)

@@ -1,0 +1,140 @@
+"""Erasure takes all that others said along, also what they say later."""
+
+import asyncio
+
+import pytest
+
+from goodword.providers import checks
+from people import PASSWORD, Person, join
+from providers.conftest import work
+from providers.outside import status
+from traces import traces
+
+ME, VERIFIER = "/api/v1/me", "/v2/email-verifier"
+WORDS = ("alice", "liddell", "rabbit", "oxford", "curiosity")
+"""Of her address, and of what is said about her."""
+
+
+async def erase(person):
+    assert (await person.delete(ME, json={"password": PASSWORD})).status_code == 204
+
+
+@pytest.mark.parametrize("mode", ["async", "blocking"])
+async def test_nothing_is_left(node, services, clock, rows, mode):
+    app, api = await node(email_check=mode, enrichment="hunter")
+    alice = await join(api, "alice")
+    await work(app, clock)
+    await alice.get("/api/v1/email-checks", params={"email": alice.email})
+    assert ("profiles", "rabbit") in await traces(app, *WORDS)
+
+    await erase(alice)
+
+    assert await traces(app, *WORDS) == []
+    for table in ("email_checks", "profiles", "email_check_quotas", "jobs"):
+        assert await rows(f"SELECT * FROM {table}") == []
+
+
+async def test_what_was_asked_before_the_account_was_made_goes_too(node, services, clock, rows):
+    _, api = await node(email_check="blocking")
+    bob = await join(api, "bob")
+    await bob.get("/api/v1/email-checks", params={"email": "Alice@example.com"})
+    alice = await join(api, "alice")
+    assert services.count() == 2
+
+    await erase(alice)
+
+    assert await rows("SELECT count(*) FROM email_checks") == [(1,)]
+    assert await rows("SELECT count(*) FROM email_checks c JOIN users u ON u.id = c.user_id") == [(1,)]
+
+
+async def test_a_prohibition_stays_as_nobodys(node, services, clock, rows):
+    app, api = await node()
+    services.answers[VERIFIER] = status(451)
+    alice = await join(api, "alice")
+    await work(app, clock)
+    assert len(await rows("SELECT * FROM email_checks WHERE user_id IS NOT NULL")) == 1
+
+    await erase(alice)
+
+    assert await rows("SELECT status, user_id FROM email_checks") == [("restricted", None)]
+    services.answers.clear()
+    await join(api, "alice")
+    await work(app, clock)
+    assert services.count() == 1
+
+
+async def test_nobody_is_asked_about_somebody_disabled(node, services, clock, rita, rows):
+    app, api = await node(enrichment="hunter")
+    alice = await join(api, "alice")
+    assert (await rita.post(f"/api/v1/admin/users/{alice.id}/disable", None)).status_code == 200
+    await work(app, clock)
+
+    assert services.asked == []
+
+
+async def test_an_address_that_is_asked_about_again_is_known_to_be_hers(node, services, clock, rows):
+    _, api = await node()
+    _, elsewhere = await node(email_check="off")
+    bob = await join(elsewhere, "bob")
+    asks = Person(api, bob.name, bob.email, bob.user, bob.tokens)
+    await asks.get("/api/v1/email-checks", params={"email": "alice@example.com"})
+    alice = await join(elsewhere, "alice")
+    await asks.get("/api/v1/email-checks", params={"email": "alice@example.com"})
+    assert services.count() == 1
+
+    await erase(alice)
+
+    assert await rows("SELECT * FROM email_checks") == []
+
+
+@pytest.mark.parametrize("kind", ["async", "off"])
+async def test_what_arrives_after_the_erasure_is_thrown_away(node, services, clock, rows, kind):
+    """The job asks, she goes, the answer comes."""
+    app, api = await node(email_check=kind, enrichment="hunter")
+    alice = await join(api, "alice")
+    services.delay = 0.7
+    working = asyncio.create_task(work(app, clock))
+    await services.is_asked()
+
+    await erase(alice)
+    await working
+
+    assert services.asked
+    assert await traces(app, *WORDS) == []
+    for table in ("email_checks", "profiles"):
+        assert await rows(f"SELECT * FROM {table}") == []
+
+
+async def test_a_failure_that_arrives_after_the_erasure_leaves_no_job(node, services, clock, rows):
+
+    app, api = await node(enrichment="hunter")
+    alice = await join(api, "alice")
+    services.delay, services.answers = (
+        0.5,
+        {"/v2/email-verifier": status(202), "/v2/combined/find": status(202)},
+    )
+    working = asyncio.create_task(work(app, clock))
+    await services.is_asked()
+    await erase(alice)
+    await working
+
+    assert await rows("SELECT * FROM jobs") == []
+    assert await rows("SELECT * FROM email_checks") == []
+
+
+async def test_old_verdicts_are_removed_and_prohibitions_stay(node, services, clock, rows):
+
+    app, api = await node(email_check="blocking")
+    await join(api, "alice")
+    services.answers[VERIFIER] = status(451)
+    await join(api, "bob")
+
+    async def purge():
+        async with app.state.database.transaction() as session:
+            await checks.purge(session, now=clock())
+        return await rows("SELECT status FROM email_checks ORDER BY status")
+
+    clock.forward(days=89)
+    assert await purge() == [("restricted",), ("valid",)]
+    clock.forward(days=2)
+    assert await purge() == [("restricted",)]

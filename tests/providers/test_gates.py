@@ -1,0 +1,135 @@
+"""How often a service is asked, and when not at all: one rule for all nodes, kept in the database."""
+
+import asyncio
+import time
+from bisect import bisect_left
+
+import pytest
+
+from crowds import at_once
+from people import join, register
+from providers.conftest import work
+from providers.outside import status
+
+VERIFIER = "/v2/email-verifier"
+OPEN = "SELECT failures, open_until IS NOT NULL FROM provider_states WHERE name = 'hunter verifier'"
+
+
+def most_within(moments, seconds):
+    moments = sorted(moments)
+    return max(bisect_left(moments, moment + seconds) - n for n, moment in enumerate(moments))
+
+
+async def test_two_nodes_together_keep_to_ten_a_second(node, services, clock, rows):
+    nodes = [await node(email_check="blocking") for _ in range(2)]
+    began = time.monotonic()
+    crowd = [(nodes[n % 2][1], n) for n in range(40)]
+    answers = await at_once(lambda one: register(one[0], f"person{one[1]}"), crowd)
+    assert {answer.status_code for answer in answers} == {201}, "who finds no place is let in"
+    crowding = time.monotonic() - began
+    while time.monotonic() - began < crowding + 3:  # then the jobs of those, on both nodes at once
+        await asyncio.gather(*(app.state.worker.run_due() for app, _ in nodes))
+        await asyncio.sleep(0.05)
+
+    moments = [moment for moment, _, _ in services.asked]
+    assert most_within(moments, 1.0) <= 10
+    assert len(moments) <= 5 + (time.monotonic() - began) / 0.21 + 1
+    assert len(moments) > 8, "it went on"
+    assert len({email for _, _, email in services.asked}) == len(moments), "nobody twice"
+
+
+async def test_all_are_checked_in_the_end(node, services, clock, rows):
+    app, api = await node()
+    for n in range(25):
+        await register(api, f"person{n}")
+    await work(app, clock, rounds=40, seconds=30)
+
+    assert services.count() == 25
+    assert await rows("SELECT DISTINCT status FROM email_checks") == [("valid",)]
+
+
+async def test_five_failures_open_the_breaker_for_all_and_a_success_closes_it(node, services, clock, rows):
+    (_, one), (_, other) = await node(email_check="blocking"), await node(email_check="blocking")
+    services.answers[VERIFIER] = status(500)
+    for n in range(5):
+        await register(one, f"person{n}")
+        clock.forward(seconds=1)
+    assert await rows(OPEN) == [(5, True)]
+
+    services.answers.clear()
+    services.verdict = "invalid"
+    assert (await register(other, "alice")).status_code == 201
+    assert services.count() == 5, "nobody is asked now, on no node"
+
+    clock.forward(seconds=31)
+    assert (await register(other, "bob")).status_code == 422
+    assert await rows(OPEN) == [(0, False)]
+    assert services.count() == 6
+
+
+async def test_after_an_outage_one_goes_ahead(node, services, clock, rows):
+    _, api = await node(email_check="blocking")
+    services.answers[VERIFIER] = status(500)
+    for n in range(5):
+        await register(api, f"person{n}")
+        clock.forward(seconds=1)
+    clock.forward(seconds=31)
+    services.delay = 0.2
+
+    await asyncio.gather(*(register(api, f"friend{n}") for n in range(4)))
+    assert services.count() == 6
+    assert await rows(OPEN) == [(6, True)]
+
+
+async def test_a_refused_key_stops_the_questions_and_is_told_in_the_log(node, services, clock, rows, capfd):
+    _, api = await node(email_check="blocking")
+    services.answers[VERIFIER] = status(401)
+    for n in range(3):
+        assert (await register(api, f"person{n}")).status_code == 201
+    assert services.count() == 1
+    assert await rows(OPEN) == [(1, True)]
+    logged = "".join(capfd.readouterr())
+    assert "provider paused" in logged
+    assert "key refused" in logged
+
+    services.answers.clear()
+    clock.forward(minutes=61)
+    await register(api, "alice")
+    assert services.count() == 2
+    assert await rows(OPEN) == [(0, False)]
+
+
+@pytest.mark.parametrize("code", [402, 403, 429])
+async def test_throttling_makes_longer_and_longer_pauses(node, services, clock, rows, code):
+    app, api = await node()
+    services.answers[VERIFIER] = status(code)
+    await register(api, "alice")
+    await work(app, clock, rounds=60, seconds=30)  # half an hour
+
+    assert 3 <= services.count() <= 6, "after 1, 2, 4, 8 … minutes"
+    services.answers.clear()
+    await work(app, clock, rounds=4, hours=1)
+    assert await rows("SELECT status FROM email_checks") == [("valid",)]
+
+
+@pytest.mark.parametrize("code", [202, 222, 400, 404, 422, 451])
+async def test_what_is_said_of_one_address_is_no_fault_of_the_service(node, services, clock, rows, code):
+    _, api = await node(email_check="blocking")
+    services.answers[VERIFIER] = status(code)
+    for n in range(6):
+        await register(api, f"person{n}")
+        clock.forward(seconds=1)
+    assert services.count() == 6
+    assert await rows(OPEN) == [(0, False)]
+
+
+async def test_looking_does_not_wait_while_the_breaker_is_open(node, services, clock):
+    _, api = await node()
+    ann = await join(api, "ann")
+    services.answers[VERIFIER] = status(401)
+    await ann.get("/api/v1/email-checks", params={"email": "zoe@example.com"})
+    began = time.monotonic()
+    answer = await ann.get("/api/v1/email-checks", params={"email": "zoe@example.com"})
+
+    assert (answer.json()["verdict"], answer.json()["provider"]) == ("unknown", "hunter")
+    assert time.monotonic() - began < 1
