@@ -6,7 +6,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-
            --custom-compile-command "make lock" pyproject.toml --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test test-browser bench bench-scale check lint types format lock clean
+.PHONY: help install serve test test-browser bench bench-scale check lint types format pictures lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ types: .venv/tests ## Check the types
 format: .venv/tests ## Put the code in its form
 	@$(BIN)/ruff check --no-cache --fix .
 	@$(BIN)/ruff format .
+
+pictures: .venv/runs ## Make the pictures of the letters anew, with chromium
+	@$(BIN)/python docs/pictures/letters.py
 
 lock: .venv/tests ## Choose the versions of all dependencies anew (UPGRADE=--upgrade for the newest)
 	@$(COMPILE) $(UPGRADE) --output-file requirements.lock

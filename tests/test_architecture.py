@@ -15,6 +15,7 @@ FEATURES = [
     "admin",
     "pages",
     "account",
+    "invitations",
     "social",
     "signup",
     "oauth",

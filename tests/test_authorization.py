@@ -83,6 +83,10 @@ POLICY = {
     # Referrals
     "list_referrals": own("referrals:read", for_admins_too=True),
     "read_referral_stats": own("referrals:read", for_admins_too=True),
+    # Letters to friends
+    "invite": needs("account"),
+    "send_code_letter": PUBLIC,
+    "refuse_letters": PUBLIC,
     # The account
     "read_me": needs("profile"),
     "update_me": needs("account"),

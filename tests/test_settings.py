@@ -52,7 +52,11 @@ def test_all_that_is_wrong_is_told_at_once_without_the_values(tmp_path):
 
 @pytest.mark.parametrize("name", sorted(SECRETS))
 def test_a_secret_can_stand_in_a_file(tmp_path, name):
-    value = {"database_url": "sqlite+aiosqlite:///x.db", "redis_url": "redis://x"}.get(name, SECRET)
+    value = {
+        "database_url": "sqlite+aiosqlite:///x.db",
+        "redis_url": "redis://x",
+        "smtp_url": "smtp://x",
+    }.get(name, SECRET)
     (tmp_path / "secret").write_text(value + "\n")
 
     beside = {  # what makes no sense without them
@@ -82,6 +86,16 @@ def test_a_secret_and_its_file_are_one_too_many(tmp_path):
         ({"SECRET_KEY": "short"}, "SECRET_KEY"),
         ({"DATABASE_URL": "mysql://root@localhost/x"}, "DATABASE_URL"),
         ({"REDIS_URL": "http://localhost"}, "REDIS_URL"),
+        ({"SMTP_URL": "http://localhost"}, "SMTP_URL: must be smtp://"),
+        ({"SMTP_URL": "smtp://"}, "SMTP_URL"),
+        ({"SMTP_URL": "smtp://localhost:port"}, "SMTP_URL"),
+        ({"SMTP_URL": "smtp://localhost/path"}, "SMTP_URL"),
+        ({"SMTP_URL": "smtp://user@localhost"}, "SMTP_URL: takes a user and a password"),
+        ({"SMTP_URL": "smtp://localhost?tls=maybe"}, "SMTP_URL: takes no option"),
+        ({"SMTP_URL": "smtps://localhost?tls=off"}, "SMTP_URL: takes no option"),
+        ({"SMTP_URL": "smtp://user:word@localhost?tls=off"}, "SMTP_URL: sends no password without TLS"),
+        ({"MAIL_FROM": "Acme"}, "MAIL_FROM"),
+        ({"MAIL_FROM": "a@example.com\r\nBcc: eve@example.com"}, "MAIL_FROM"),
         ({"TRUSTED_PROXIES": "10.0.0.0/8, everyone"}, "TRUSTED_PROXIES"),
         ({"EMAIL_CHECK": "async"}, "EMAIL_CHECK=async needs GOODWORD_HUNTER_API_KEY"),
         ({"EMAIL_CHECK": "blocking"}, "HUNTER_API_KEY"),

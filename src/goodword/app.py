@@ -12,7 +12,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from goodword import __version__, errors, health, migrations
+from goodword import __version__, errors, health, migrations, upkeep
 from goodword.account import api as account, credentials_api, letters, recovery_api
 from goodword.admin import api as admin
 from goodword.cache import Board, Cache, Memory
@@ -21,12 +21,13 @@ from goodword.crypto import WrongSecret, subkey
 from goodword.db import Database
 from goodword.docs import openapi, pages
 from goodword.http import Edge, utc_now
-from goodword.jobs.worker import Context, Handler, Worker
-from goodword.mail import notices
+from goodword.invitations import api as invitations_api, letters as to_others, service as invitations
+from goodword.jobs.worker import CONCURRENCY, Context, Handler, Worker
+from goodword.mail import notices, quotas, refusals
 from goodword.oauth import api as oauth, apps, clients, discovery, errors as oauth_errors, scopes
 from goodword.oauth.tokens import ServerTokens
 from goodword.outside import Outside
-from goodword.pages import authorize, rendering, sign_in
+from goodword.pages import authorize, refusal, rendering, sign_in
 from goodword.paging import Cursors
 from goodword.providers import api as providers_api, checks, handlers as asking
 from goodword.referrals import api as referrals
@@ -56,6 +57,11 @@ HANDLERS: Mapping[str, Handler] = {
     notices.KIND: letters.notice,
     checks.CHECK: asking.check_email,
     checks.ENRICH: asking.enrich_profile,
+    notices.FRIEND_JOINED: to_others.decide_friend_joined,
+    invitations.INVITATION: to_others.decide_invitation,
+    invitations.CODE_LETTER: to_others.decide_code_letter,
+    to_others.SEND: to_others.send,
+    **upkeep.HANDLERS,
 }
 """What is done with the jobs of each kind."""
 
@@ -105,6 +111,9 @@ def create_app(
         key=subkey(secret, "sign-ins under way"),
         public_url=settings.public_url,
     )
+    limited = settings.rate_limits == "on"
+    state.letter_limits = invitations.Limits(subkey(secret, quotas.KEY), on=limited)
+    state.refusals_key = subkey(secret, refusals.KEY)
     state.refresh_tokens = RefreshTokens(subkey(secret, "refresh tokens"))
     state.oauth_key = subkey(secret, clients.PURPOSE)
     for_docs = clients.documentation(settings.public_url) if settings.docs_shown else None
@@ -130,7 +139,9 @@ def create_app(
         discovery.router,
         authorize.router,
         sign_in.router,
+        refusal.router,
         rendering.router,
+        invitations_api.router,
         credentials_api.router,
         recovery_api.router,
         providers_api.router,
@@ -160,7 +171,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state.database, state.cache = open_database(settings, state.board, state.clock)
     state.live_sessions = Memory[Live](state.board, state.clock, seconds=REMEMBERED)
     state.context = Context(state.database, settings, state.clock, Outside())
-    state.worker = Worker(state.context, HANDLERS)
+    state.worker = Worker(state.context, HANDLERS, recurring=upkeep.RECURRING)
     state.passwords = Passwords(
         cost=settings.password_hash, min_length=settings.password_min_length, processes=state.processes
     )
@@ -225,14 +236,16 @@ def from_environment() -> FastAPI:
     )
 
 
-async def work(settings: Settings) -> None:
-    """Do jobs until SIGTERM or SIGINT comes, and then finish the one in hand."""
-    (database, cache), outside = open_database(settings), Outside()
-    worker = Worker(Context(database, settings, utc_now, outside), HANDLERS)
+async def work(settings: Settings, *, concurrency: int = CONCURRENCY) -> None:
+    """Do jobs until SIGTERM or SIGINT comes, and then finish those in hand."""
+    (database, cache), outside, told = open_database(settings), Outside(), asyncio.Event()
+    context = Context(database, settings, utc_now, outside)
+    worker = Worker(context, HANDLERS, recurring=upkeep.RECURRING, concurrency=concurrency)
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, worker.stop)
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
     try:
-        await worker.run()
+        async with worker.running():
+            await told.wait()
     finally:
         await outside.close()
         await cache.close()

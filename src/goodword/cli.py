@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 
 from goodword.admin import cli as administration
+from goodword.jobs import cli as jobs
 from goodword.oauth import cli as oauth
 from goodword.settings import NOT_BUILT, PREFIX, Settings, SettingsError, load, with_own_secret
 
@@ -98,7 +99,11 @@ async def _prepare(settings: Settings, *, migrate: bool) -> None:
 
 
 @app.command()
-def worker() -> None:
+def worker(
+    concurrency: Annotated[
+        int, typer.Option(help="Jobs at once: each may wait for a slow mail server.", min=1, max=64)
+    ] = 4,
+) -> None:
     """Send letters and do whatever else waits to be done, until it is told to end. Several may run."""
     from goodword.app import work
     from goodword.telemetry import set_up_logs
@@ -107,7 +112,7 @@ def worker() -> None:
     try:
         asyncio.run(_prepare(settings, migrate=settings.embedded))
         set_up_logs(settings.log_format)
-        asyncio.run(work(settings))
+        asyncio.run(work(settings, concurrency=concurrency))
     except (SettingsError, OSError, DBAPIError) as error:
         raise _refusal(error) from None
 
@@ -146,6 +151,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(administration.admin, name="admin")
 app.add_typer(administration.users, name="users")
 app.add_typer(oauth.app, name="oauth-client")
+app.add_typer(jobs.app, name="jobs")
 
 
 @keys.command("rotate")

@@ -65,11 +65,11 @@ class IdempotencyKey(Base):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a write answers: a model, the address of what was made, and the person it is about."""
+    """What a write answers: a model, the address of what was made, and the person it is about, if any."""
 
     content: BaseModel
-    location: str
-    user_id: uuid.UUID
+    location: str | None = None
+    user_id: uuid.UUID | None = None
     status: int = 201
 
 
@@ -143,13 +143,17 @@ class Once:
             return None
         if not hmac.compare_digest(row.fingerprint, fingerprint):
             raise KeyReused
-        headers = {"Location": row.location, "Idempotency-Replayed": "true"}
+        headers = _headers(row.location) | {"Idempotency-Replayed": "true"}
         return Response(row.body, row.status, headers, media_type="application/json")
 
 
 def _response(answer: Answer) -> Response:
     content = answer.content.model_dump_json()
-    return Response(content, answer.status, {"Location": answer.location}, media_type="application/json")
+    return Response(content, answer.status, _headers(answer.location), media_type="application/json")
+
+
+def _headers(location: str | None) -> dict[str, str]:
+    return {"Location": location} if location else {}
 
 
 async def get_once(

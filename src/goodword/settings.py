@@ -4,12 +4,15 @@ import ipaddress
 import os
 import re
 import secrets
+import unicodedata
 from collections.abc import Mapping
+from email.headerregistry import Address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
+from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -20,6 +23,8 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+
+from goodword.smtp_url import MailServer, parse as parse_smtp_url
 
 PREFIX = "GOODWORD_"
 
@@ -46,6 +51,26 @@ def _origin(value: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("must be an http:// or https:// address without query and fragment")
     return value.rstrip("/")
+
+
+def _mail_server(value: SecretStr) -> SecretStr:
+    parse_smtp_url(value.get_secret_value())
+    return value
+
+
+def _sender(value: str) -> str:
+    try:
+        found = validate_email(
+            value, check_deliverability=False, test_environment=True, allow_display_name=True
+        )
+    except EmailNotValidError:
+        raise ValueError(
+            "must be an address, such as hello@example.com or Acme <hello@example.com>"
+        ) from None
+    name = found.display_name or ""
+    if not found.local_part.isascii() or any(unicodedata.category(character)[0] == "C" for character in name):
+        raise ValueError("must be an address in ASCII, and a name without control characters")
+    return str(Address(name, found.local_part, found.ascii_domain))
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
@@ -84,7 +109,8 @@ class Settings(BaseModel):
     password_hash: Literal["standard", "small", "fast_for_tests"] = "standard"  # noqa: S105  a cost
     access_token_lifetime: int = Field(default=600, ge=60, le=3600)
 
-    smtp_url: SecretStr | None = None
+    smtp_url: Annotated[SecretStr, AfterValidator(_mail_server)] | None = None
+    mail_from: Annotated[str, AfterValidator(_sender)] | None = None
     email_check: Literal["off", "async", "blocking"] | None = None
     hunter_api_key: SecretStr | None = None
     hunter_url: HttpUrl = "https://api.hunter.io"
@@ -163,6 +189,11 @@ class Settings(BaseModel):
         return f"sqlite+aiosqlite:///{self.data_dir / 'goodword.sqlite3'}"
 
     @property
+    def mail_server(self) -> MailServer | None:
+        """Where letters are handed in; None: they are kept as files."""
+        return parse_smtp_url(self.smtp_url.get_secret_value()) if self.smtp_url else None
+
+    @property
     def embedded(self) -> bool:
         return self.database.startswith("sqlite")
 
@@ -192,7 +223,6 @@ class Settings(BaseModel):
 NOT_BUILT = frozenset(
     {
         "allowed_hosts",
-        "smtp_url",
         "metrics_token",
     }
 )

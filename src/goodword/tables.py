@@ -5,6 +5,7 @@ from goodword.codes.models import ReferralCode
 from goodword.db import Base
 from goodword.idempotency import IdempotencyKey
 from goodword.jobs.models import Job
+from goodword.mail.models import LetterQuota, LetterRefusal
 from goodword.oauth.models import OAuthClient, OAuthCode, OAuthGrant
 from goodword.providers.models import EmailCheck, EmailCheckQuota, Profile, ProviderState
 from goodword.referrals.models import Referral
@@ -20,6 +21,8 @@ __all__ = [
     "IdempotencyKey",
     "Identity",
     "Job",
+    "LetterQuota",
+    "LetterRefusal",
     "OAuthClient",
     "OAuthCode",
     "OAuthGrant",

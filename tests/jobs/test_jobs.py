@@ -154,7 +154,7 @@ async def test_a_failure_that_stays_is_dead_in_the_end(worker_of, enqueue, rows,
 
     outcome, attempts, _ = (await rows(STATE))[0]
     assert (outcome, attempts) == ("dead", service.MAX_ATTEMPTS)
-    assert await rows("SELECT payload FROM jobs") == [("{}",)]
+    assert await rows("SELECT payload FROM jobs") == [('{"email":"alice@example.com"}',)], "to be run again"
 
 
 def test_delays_grow_to_an_hour_and_differ():
@@ -289,7 +289,7 @@ async def test_the_end_waits_for_the_job_in_hand(context, enqueue, rows):
 
     await enqueue()
     await enqueue()
-    worker = Worker(context, {"greet": greet})
+    worker = Worker(context, {"greet": greet}, concurrency=1)
     async with worker.running():
         await begun.wait()
         worker.stop()

@@ -7,34 +7,40 @@ from datetime import UTC, datetime
 
 import pytest
 
+from goodword.languages import LANGUAGES
 from goodword.mail import delivery, letters
-from goodword.mail.letters import LetterKind
+from goodword.mail.letters import Contents, LetterKind
 
 JOB = uuid.UUID("019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11")
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
 LINK = "https://refer.example.com/verify-email#token=gwv_" + "x" * 43
 
 
+SITE = "https://refer.example.com"
+
+
 def write(
-    kind=LetterKind.VERIFY_EMAIL, *, to="alice@example.com", site="https://refer.example.com", link=LINK
+    kind=LetterKind.VERIFY_EMAIL, *, to="alice@example.com", site=SITE, link=LINK, name="Bob", **options
 ):
-    return letters.write(kind, to=to, job_id=JOB, public_url=site, now=NOW, link=link)
+    contents = Contents(link=link, name=name, code="7KQ2M9XWPA", refuse_link=options.pop("refuse_link", None))
+    return letters.write(kind, to=to, job_id=JOB, public_url=site, now=NOW, contents=contents, **options)
 
 
 def read(message):
     return email.message_from_bytes(message.as_bytes(), policy=email.policy.default)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", LetterKind)
-def test_each_has_a_subject_a_text_and_the_same_as_html(kind):
-    found = read(write(kind))
+def test_each_has_a_subject_a_text_and_the_same_as_html(kind, language):
+    found = read(write(kind, language=language))
     text, html = (found.get_body((form,)).get_content() for form in ("plain", "html"))
 
     assert 10 < len(found["Subject"]) < 60
     assert "https://refer.example.com" in text
     for paragraph in text.replace("\r\n", "\n").strip().split("\n\n"):
         assert paragraph.replace("'", "&#39;") in html
-    assert all(len(line) < 998 for line in write(kind).as_bytes().split(b"\r\n"))
+    assert all(len(line) < 998 for line in write(kind, language=language).as_bytes().split(b"\r\n"))
 
 
 def test_its_headers_are_those_of_a_machine_that_wants_no_answer():
@@ -94,8 +100,8 @@ def test_the_sender_is_a_domain_of_mail(site, host):
 async def test_a_letter_is_kept_whole_for_the_operator_alone(tmp_path):
     folder = tmp_path / "data" / "letters"
 
-    await delivery.deliver(write(), folder, name="verify_email-1")
-    await delivery.deliver(write(to="bob@example.com"), folder, name="verify_email-1")
+    await delivery.keep(write(), folder, name="verify_email-1")
+    await delivery.keep(write(to="bob@example.com"), folder, name="verify_email-1")
 
     (path,) = folder.iterdir()
     assert path.name == "verify_email-1.eml"
@@ -108,4 +114,4 @@ async def test_a_folder_that_cannot_be_written_is_an_error_and_leaves_nothing(tm
     (tmp_path / "letters").write_text("a file is in the way")
 
     with pytest.raises(OSError, match="letters"):
-        await delivery.deliver(write(), tmp_path / "letters", name="verify_email-1")
+        await delivery.keep(write(), tmp_path / "letters", name="verify_email-1")

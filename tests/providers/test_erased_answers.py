@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from goodword.providers import checks
+from goodword.jobs import service as jobs
 from people import PASSWORD, Person, join
 from providers.conftest import work
 from providers.outside import status
@@ -131,7 +131,8 @@ async def test_old_verdicts_are_removed_and_prohibitions_stay(node, services, cl
 
     async def purge():
         async with app.state.database.transaction() as session:
-            await checks.purge(session, now=clock())
+            jobs.enqueue(session, "purge_email_checks", {}, now=clock())
+        await work(app, clock)
         return await rows("SELECT status FROM email_checks ORDER BY status")
 
     clock.forward(days=89)

@@ -7,8 +7,8 @@ from goodword.crypto import subkey
 from goodword.jobs import service as jobs
 from goodword.jobs.service import Work
 from goodword.jobs.worker import Context
-from goodword.mail import delivery, letters
-from goodword.mail.letters import LetterKind
+from goodword.mail import delivery, letters, notices
+from goodword.mail.letters import Contents, LetterKind
 from goodword.users import addresses, verifications
 from goodword.users.models import Purpose, User, UserStatus
 
@@ -25,7 +25,7 @@ async def verify_email(context: Context, work: Work) -> None:
         token = await _issue(session, context, work, user, addresses.parse(user.email))
     if token:
         link = f"/verify-email#token={token}"
-        await _send(context, work, LetterKind.VERIFY_EMAIL, to=user.email, link=link)
+        await _send(context, work, LetterKind.VERIFY_EMAIL, to=user.email, language=user.language, link=link)
 
 
 async def reset_password(context: Context, work: Work) -> None:
@@ -37,7 +37,9 @@ async def reset_password(context: Context, work: Work) -> None:
         token = await _issue(session, context, work, user, addresses.parse(user.email))
     if token:
         link = f"/reset-password#token={token}"
-        await _send(context, work, LetterKind.RESET_PASSWORD, to=user.email, link=link)
+        await _send(
+            context, work, LetterKind.RESET_PASSWORD, to=user.email, language=user.language, link=link
+        )
 
 
 async def change_email(context: Context, work: Work) -> None:
@@ -54,14 +56,20 @@ async def change_email(context: Context, work: Work) -> None:
         taken = select(User).where(User.email_key == address.key, User.id != user.id)
         owner = await session.scalar(taken)
         token = await _issue(session, context, work, user, address)
+        if token is not None:
+            # A job of its own: a new address that takes no letters must not keep the old one in the dark.
+            payload = {"letter": LetterKind.EMAIL_CHANGE_ASKED}
+            slot, now = f"{LetterKind.EMAIL_CHANGE_ASKED} {work.id}", context.clock()
+            await jobs.enqueue_once(session, notices.KIND, payload, slot=slot, user_id=user.id, now=now)
     if token is None:
         return
     if owner is None:
         link = f"/confirm-email#token={token}"
-        await _send(context, work, LetterKind.CHANGE_EMAIL, to=address.text, link=link)
+        await _send(
+            context, work, LetterKind.CHANGE_EMAIL, to=address.text, language=user.language, link=link
+        )
     elif owner.is_active and owner.email:
-        await _send(context, work, LetterKind.ADDRESS_WANTED, to=owner.email)
-    await _send(context, work, LetterKind.EMAIL_CHANGE_ASKED, to=user.email)
+        await _send(context, work, LetterKind.ADDRESS_WANTED, to=owner.email, language=owner.language)
 
 
 async def notice(context: Context, work: Work) -> None:
@@ -70,7 +78,7 @@ async def notice(context: Context, work: Work) -> None:
         user = await _account(session, work)
     if user is not None and user.email is not None:
         to = work.payload.get("email", user.email)
-        await _send(context, work, LetterKind(work.payload["letter"]), to=to)
+        await _send(context, work, LetterKind(work.payload["letter"]), to=to, language=user.language)
 
 
 async def _account(session: AsyncSession, work: Work) -> User | None:
@@ -102,12 +110,20 @@ async def _issue(
     )
 
 
-async def _send(context: Context, work: Work, kind: LetterKind, *, to: str, link: str | None = None) -> None:
+async def _send(
+    context: Context, work: Work, kind: LetterKind, *, to: str, language: str, link: str | None = None
+) -> None:
     # The token stands in the link's fragment, which browsers send to nobody: no log and no scanner of links
     # gets to see it. The link begins with the setting, never with what a request calls this host.
-    site = context.settings.public_url
+    settings = context.settings
     letter = letters.write(
-        kind, to=to, job_id=work.id, public_url=site, now=context.clock(), link=site + link if link else None
+        kind,
+        to=to,
+        job_id=work.id,
+        public_url=settings.public_url,
+        now=context.clock(),
+        language=language,
+        sender=settings.mail_from,
+        contents=Contents(link=settings.public_url + link if link else None),
     )
-    folder = context.settings.data_dir / "letters"
-    await delivery.deliver(letter, folder, name=f"{kind}-{work.id}")
+    await delivery.deliver(letter, settings, name=f"{kind}-{work.id}")

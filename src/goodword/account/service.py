@@ -11,6 +11,7 @@ from goodword.db import Database
 from goodword.errors import Forbidden
 from goodword.idempotency import ANONYMOUS, IdempotencyKey
 from goodword.jobs import service as jobs
+from goodword.languages import DEFAULT
 from goodword.oauth import service as oauth
 from goodword.providers import checks
 from goodword.referrals.models import Referral
@@ -59,6 +60,7 @@ async def erase(session: AsyncSession, user: User, *, now: datetime) -> None:
     await jobs.forget(session, user.id, email_key=user.email_key)
     user.email = user.email_key = user.email_canonical = user.password_hash = None
     user.first_name = user.last_name = user.verified_at = None
+    user.language = DEFAULT
     user.status, user.erased_at, user.is_admin = UserStatus.ERASED, now, False
     await session.flush()
 

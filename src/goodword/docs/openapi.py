@@ -38,6 +38,10 @@ TAGS = [
     {"name": "Your referral codes", "description": "Create, prepare, activate and delete codes of your own."},
     {"name": "Looking up a code", "description": "Find a friend's code, and see whether it works."},
     {"name": "Referrals", "description": "Whom you brought."},
+    {
+        "name": "Invitations",
+        "description": "Letters to friends, and a way for them to refuse all further ones.",
+    },
     {"name": "Your account", "description": "See, change and delete what is stored about you."},
     {"name": "Checking an address", "description": "Whether mail to an address arrives."},
     {"name": "Address and password", "description": "Prove, change and recover what you sign in with."},

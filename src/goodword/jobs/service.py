@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, and_, delete, event, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from goodword.jobs.models import Job
+from goodword.db import insert_if_absent
+from goodword.jobs.models import IS_DEAD, Job
 
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 10
@@ -20,6 +21,14 @@ FIRST_DELAY = timedelta(seconds=10)
 LONGEST_DELAY = timedelta(hours=1)
 WAKE = "wake_worker"
 """Where a session's `info` holds what wakes the worker of this process, if it has one."""
+
+
+class Failed(Exception):
+    """Raised by a handler that knows what went wrong and can say so without naming anybody."""
+
+
+class Hopeless(Failed):
+    """The same when no further attempt can help: the job is dead at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,28 @@ def enqueue(
     """Something to do once this transaction is committed, and only then."""
     job = Job(kind=kind, payload=_json(payload), user_id=user_id, created_at=now, run_at=run_at or now)
     session.add(job)
+    _wake_after_commit(session)
+
+
+async def enqueue_once(
+    session: AsyncSession,
+    kind: str,
+    payload: Mapping[str, Any],
+    *,
+    slot: str,
+    now: datetime,
+    user_id: uuid.UUID | None = None,
+) -> bool:
+    """The same, if no job has this slot yet; whether it is new. Who asks at the same moment waits and learns."""
+    values = {"kind": kind, "payload": _json(payload), "user_id": user_id, "slot": slot}
+    job = await insert_if_absent(session, Job, **values, created_at=now, run_at=now, attempts=0)
+    if job is not None:
+        _wake_after_commit(session)
+    return job is not None
+
+
+def _wake_after_commit(session: AsyncSession) -> None:
+    # For the worker of this process. On PostgreSQL a trigger notifies those of others: see `listening`.
     if wake := session.info.get(WAKE):
 
         def after_commit(_session: Session) -> None:
@@ -84,7 +115,7 @@ async def claim(session: AsyncSession, kinds: Collection[str], *, holder: str, n
         work = Work(row.id, row.kind, json.loads(row.payload), row.user_id, holder, row.attempts)
         if work.attempt <= MAX_ATTEMPTS:
             return work
-        await _settle(session, work, **_dead(work, "its worker died", now=now))
+        await _settle(session, work, **_dead("its worker died", now=now))
     return None
 
 
@@ -93,16 +124,27 @@ async def finish(session: AsyncSession, work: Work, *, now: datetime) -> bool:
     return await _settle(session, work, finished_at=now, outcome="done", payload="{}", error=None)
 
 
-async def fail(session: AsyncSession, work: Work, *, error: str, now: datetime) -> bool:
+async def fail(
+    session: AsyncSession, work: Work, *, error: str, now: datetime, hopeless: bool = False
+) -> bool:
     """It failed: try again later and later, or never more. Only the holder of the lease may say so."""
-    if work.attempt >= MAX_ATTEMPTS:
-        return await _settle(session, work, **_dead(work, error, now=now))
+    if hopeless or work.attempt >= MAX_ATTEMPTS:
+        return await _settle(session, work, **_dead(error, now=now))
     return await _settle(session, work, run_at=now + delay(work.attempt), error=error[:500])
 
 
 def delay(attempt: int) -> timedelta:
     """How long to wait after an attempt: twice as long each time, spread so that not all come back at once."""
     return min(FIRST_DELAY * 2.0 ** (attempt - 1), LONGEST_DELAY) * random.uniform(0.75, 1.25)  # noqa: S311
+
+
+async def release(session: AsyncSession, holder: str) -> None:
+    """Give back what a worker that ends has begun: another need not wait for the leases to run out."""
+    await session.execute(
+        update(Job)
+        .where(Job.leased_by == holder, Job.finished_at.is_(None))
+        .values(leased_by=None, leased_until=None)
+    )
 
 
 async def is_wanted(session: AsyncSession, work: Work) -> bool:
@@ -118,11 +160,12 @@ async def withdraw(session: AsyncSession, user_id: uuid.UUID, kind: str) -> None
 
 
 async def forget(session: AsyncSession, user_id: uuid.UUID, *, email_key: str) -> None:
-    """Remove what is about a person, and what is still to be done for whoever has their address."""
+    """Remove what is about a person, and what names their address: still to be done, or dead."""
     named = Job.payload.contains(json.dumps(email_key, ensure_ascii=False), autoescape=True)
-    await session.execute(
-        delete(Job).where(or_(Job.user_id == user_id, and_(Job.finished_at.is_(None), named)))
-    )
+    # Said three times, so that each has its index: those that are done are many, and empty.
+    await session.execute(delete(Job).where(Job.user_id == user_id))
+    await session.execute(delete(Job).where(Job.finished_at.is_(None), named))
+    await session.execute(delete(Job).where(IS_DEAD, named))
 
 
 def _is_held(work: Work) -> ColumnElement[bool]:
@@ -145,12 +188,8 @@ async def _settle(session: AsyncSession, work: Work, **values: object) -> bool:
     return settled is not None
 
 
-def _dead(work: Work, error: str, *, now: datetime) -> dict[str, object]:
-    ended: dict[str, object] = {"finished_at": now, "outcome": "dead", "error": error[:500]}
-    if work.user_id is None:
-        # It may name an address, and nothing would remove it when the person behind that is erased.
-        ended["payload"] = "{}"
-    return ended
+def _dead(error: str, *, now: datetime) -> dict[str, object]:
+    return {"finished_at": now, "outcome": "dead", "error": error[:500]}
 
 
 def _json(payload: Mapping[str, Any]) -> str:

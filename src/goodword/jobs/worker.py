@@ -1,11 +1,12 @@
-"""The worker: claims what is due, one job after the other, and hands it to its handler."""
+"""The worker: claims what is due, hands it to its handler, several at once, and keeps the calendar."""
 
 import asyncio
 import traceback
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,15 +14,17 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from goodword.db import Database
-from goodword.jobs import service
-from goodword.jobs.service import Work
+from goodword.jobs import listening, service
+from goodword.jobs.service import Failed, Hopeless, Work
 from goodword.outside import Outside
 from goodword.settings import Settings
 
 POLL_SECONDS = 1.0
+CONCURRENCY = 4
 TIME_LIMIT_SECONDS = 45.0
 """Of a handler: well within the lease, so that no other worker begins before this one gave up."""
-GRACE_SECONDS = 10.0
+GRACE_SECONDS = 8.0
+"""For the jobs in hand at the end: less than the ten seconds that Docker and systemd's users give."""
 
 log = structlog.get_logger("goodword.jobs")
 
@@ -41,76 +44,146 @@ Handler = Callable[[Context, Work], Awaitable[None]]
 
 
 class Worker:
-    """Runs handlers at least once for each job: they must do no harm when run again."""
+    """Runs handlers at least once for each job: they must do no harm when run again.
 
-    def __init__(self, context: Context, handlers: Mapping[str, Handler]) -> None:
+    A kind in `recurring` gets one job in each such span of time, however many workers there are.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        handlers: Mapping[str, Handler],
+        *,
+        recurring: Mapping[str, timedelta] | None = None,
+        concurrency: int = CONCURRENCY,
+    ) -> None:
         self._context, self._handlers = context, handlers
+        self._recurring, self._planned = recurring or {}, dict[str, str]()
+        self._concurrency = concurrency
         self._holder = str(uuid4())
         self._woken = asyncio.Event()
         self._stopping = False
+        self._running: dict[asyncio.Task[None], str] = {}
         # Whoever enqueues in this process wakes it, after the commit.
         context.database.info[service.WAKE] = self._woken.set
 
     async def run(self) -> None:
-        """Work until `stop`: when woken, and else every second, for other processes enqueue too."""
-        while not self._stopping:
-            self._woken.clear()  # before looking: what comes while we look wakes us again
-            try:
-                await self.run_due()
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("the database does not answer the worker", error=type(error).__name__)
-            try:
-                await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
-            except TimeoutError:
-                continue
+        """Work until `stop`: when woken, and else every second, should the wake-up not come through."""
+        async with listening.listening(self._context.database, self._woken.set):
+            while not self._stopping:
+                self._woken.clear()  # before looking: what comes while we look wakes us again
+                try:
+                    await self._plan()
+                    await self._begin_due()
+                except (SQLAlchemyError, OSError) as error:
+                    log.warning("the database does not answer the worker", error=type(error).__name__)
+                try:
+                    await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
+                except TimeoutError:
+                    continue
+            if self._running:
+                await asyncio.wait(self._running)
 
     def stop(self) -> None:
-        """Begin nothing more; `run` returns when the job in hand is done."""
+        """Begin nothing more; `run` returns when the jobs in hand are done."""
         self._stopping = True
         self._woken.set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Work beside the block. A job that takes too long at the end is left to its lease."""
+        """Work beside the block. Jobs that take too long at the end are given back, for another to begin anew."""
         task = asyncio.create_task(self.run())
         try:
             yield
         finally:
             self.stop()
             await asyncio.wait({task}, timeout=GRACE_SECONDS)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            left = [task, *self._running]
+            given_up = bool(self._running)
+            for one in left:
+                one.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+            if given_up:
+                await self._give_back()
 
     async def run_due(self) -> int:
-        """Do all that is due now. Returns how many attempts that took."""
+        """Do all that is due now, one after the other. Returns how many attempts that took."""
         attempts = 0
-        while not self._stopping and await self._step():
+        while not self._stopping and (work := await self._claim()):
+            await self._do(work)
             attempts += 1
         return attempts
 
-    async def _step(self) -> bool:
-        database, clock = self._context.database, self._context.clock
-        async with database.transaction() as session:
-            await session.connection()  # wait for the database first: the lease counts from after it
-            work = await service.claim(session, self._handlers.keys(), holder=self._holder, now=clock())
-        if work is None:
-            return False
-        error = await self._attempt(work)
-        async with database.transaction() as session:
-            if error is None:
-                await service.finish(session, work, now=clock())
-            else:
-                await service.fail(session, work, error=error, now=clock())
-        return True
+    async def _begin_due(self) -> None:
+        while not self._stopping and len(self._running) < self._concurrency:
+            work = await self._claim()
+            if work is None:
+                return
+            task = asyncio.create_task(self._do_alone(work))
+            self._running[task] = work.kind
+            task.add_done_callback(self._ended)
 
-    async def _attempt(self, work: Work) -> str | None:
-        """Run the handler. What went wrong is named by kind and place: messages may hold addresses."""
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._running[task]
+        self._woken.set()  # there is room for another
+
+    async def _claim(self) -> Work | None:
+        busy = Counter(self._running.values())
+        # One kind never takes all the room: a mail server that hangs must not hold back everything else.
+        kinds = [kind for kind in self._handlers if busy[kind] < max(1, self._concurrency - 1)]
+        async with self._context.database.transaction() as session:
+            await session.connection()  # wait for the database first: the lease counts from after it
+            return await service.claim(session, kinds, holder=self._holder, now=self._context.clock())
+
+    async def _do_alone(self, work: Work) -> None:
+        try:
+            await self._do(work)
+        except (SQLAlchemyError, OSError) as error:  # its outcome is not written: the lease will run out
+            log.warning("the database does not answer the worker", error=type(error).__name__)
+
+    async def _do(self, work: Work) -> None:
+        error, hopeless = await self._attempt(work)
+        async with self._context.database.transaction() as session:
+            if error is None:
+                await service.finish(session, work, now=self._context.clock())
+            else:
+                await service.fail(session, work, error=error, hopeless=hopeless, now=self._context.clock())
+
+    async def _attempt(self, work: Work) -> tuple[str | None, bool]:
+        """Run the handler: what went wrong, and whether that is the end of it."""
         try:
             async with asyncio.timeout(TIME_LIMIT_SECONDS):
                 await self._handlers[work.kind](self._context, work)
         except Exception as error:  # noqa: BLE001  whatever it is, it must not end the worker
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            name = f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}"
-            log.warning("job failed", kind=work.kind, id=str(work.id), attempt=work.attempt, error=name)
-            return name
-        return None
+            what = _describe(error)
+            log.warning("job failed", kind=work.kind, id=str(work.id), attempt=work.attempt, error=what)
+            return what, isinstance(error, Hopeless)
+        return None, False
+
+    async def _plan(self) -> None:
+        """See that there is a job for the present span of each recurring kind. Asks the database once a span."""
+        now = self._context.clock()
+        for kind, every in self._recurring.items():
+            began = datetime.fromtimestamp(
+                now.timestamp() // every.total_seconds() * every.total_seconds(), UTC
+            )
+            slot = f"{kind} {began:%Y-%m-%dT%H:%M}"
+            if self._planned.get(kind) != slot:
+                async with self._context.database.transaction() as session:
+                    await service.enqueue_once(session, kind, {}, slot=slot, now=now)
+                self._planned[kind] = slot
+
+    async def _give_back(self) -> None:
+        try:
+            async with self._context.database.transaction() as session:
+                await service.release(session, self._holder)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("leases are left to run out", error=type(error).__name__)
+
+
+def _describe(error: Exception) -> str:
+    """What went wrong, by kind and place: messages may hold addresses."""
+    if isinstance(error, Failed):
+        return str(error)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}"

@@ -9,6 +9,7 @@ from goodword.jobs import service as jobs
 from goodword.mail.letters import LetterKind
 
 KIND = "notice"
+FRIEND_JOINED = "friend_joined"
 
 
 def tell(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.crypto import mac, subkey
@@ -211,11 +211,11 @@ async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
         await session.execute(statement)
 
 
-async def purge(session: AsyncSession, *, now: datetime) -> None:
-    """Remove what is too old to be believed."""
+def is_stale(now: datetime) -> ColumnElement[bool]:
+    """What is too old to be believed. A prohibition never is."""
     old = or_(EmailCheck.checked_at <= now - KEPT, EmailCheck.checked_at.is_(None))
     unrestricted = EmailCheck.status.is_distinct_from(Status.RESTRICTED)
-    await session.execute(delete(EmailCheck).where(EmailCheck.created_at <= now - KEPT, old, unrestricted))
+    return and_(EmailCheck.created_at <= now - KEPT, old, unrestricted)
 
 
 def asked_about(settings: Settings) -> Sequence[str]:

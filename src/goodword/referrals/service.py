@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.codes.models import ReferralCode
 from goodword.db import Database
 from goodword.errors import NotFound, Unprocessable
+from goodword.jobs import service as jobs
+from goodword.mail import notices
 from goodword.paging import Position
 from goodword.referrals.models import Referral, ReferralStatus
 from goodword.referrals.schemas import Interval, Order
@@ -60,16 +62,27 @@ async def record(
     )
     session.add(referral)
     await session.flush()
+    if confirmed:
+        _tell(session, referral, now=now)
     return referral
 
 
 async def confirm(session: AsyncSession, referee_id: uuid.UUID, *, now: datetime) -> None:
     """The referee has shown who they are: a pending referral of theirs counts from now on."""
-    await session.execute(
+    referral = await session.scalar(
         update(Referral)
         .where(Referral.referee_id == referee_id, Referral.status == ReferralStatus.PENDING)
         .values(status=ReferralStatus.CONFIRMED, confirmed_at=now)
+        .returning(Referral)
     )
+    if referral is not None:
+        _tell(session, referral, now=now)
+
+
+def _tell(session: AsyncSession, referral: Referral, *, now: datetime) -> None:
+    # Who it is stands nowhere in the job: the friend may be erased before the letter is written.
+    payload = {"referee_id": str(referral.referee_id)}
+    jobs.enqueue(session, notices.FRIEND_JOINED, payload, user_id=referral.referrer_id, now=now)
 
 
 async def page(

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
+from goodword import languages
 from goodword.db import Session
 from goodword.docs.openapi import problems
 from goodword.http import Clock, JsonRoute
@@ -56,6 +57,7 @@ async def register(
             body,
             password_hash=password_hash,
             settings=state.settings,
+            language=languages.preferred(request.headers.get("accept-language")),
             clock=clock,
         )
         answer = UserRead(

@@ -49,6 +49,7 @@ async def sign_up(
     *,
     password_hash: str,
     settings: Settings,
+    language: str,
     clock: Callable[[], datetime],
 ) -> User:
     """A new account and, with a code, its referral: both or neither; and a letter to verify the address.
@@ -70,6 +71,7 @@ async def sign_up(
         password_hash=password_hash,
         first_name=body.first_name,
         last_name=body.last_name,
+        language=language,
         now=now,
     )
     if code is not None:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import RedirectResponse
 from pydantic import AfterValidator
 
+from goodword import languages
 from goodword.db import Session
 from goodword.docs.openapi import problems
 from goodword.errors import AppError, Conflict
@@ -108,6 +109,7 @@ async def finish_outside_sign_in(
             person,
             referral_code=flow.referral_code,
             settings=request.app.state.settings,
+            language=languages.preferred(request.headers.get("accept-language")),
             now=now,
         )
     except refusals.ProviderUnavailable:

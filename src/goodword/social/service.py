@@ -29,7 +29,13 @@ class OvertakenError(Exception):
 
 
 async def sign_in(
-    session: AsyncSession, person: Person, *, referral_code: str | None, settings: Settings, now: datetime
+    session: AsyncSession,
+    person: Person,
+    *,
+    referral_code: str | None,
+    settings: Settings,
+    language: str,
+    now: datetime,
 ) -> User:
     """The account of `person`, locked and active; a new one, with the code's referral, if there is none.
 
@@ -41,7 +47,14 @@ async def sign_in(
                 return (
                     await _known(session, person, now=now)
                     or await _link(session, person, now=now)
-                    or await _join(session, person, referral_code=referral_code, settings=settings, now=now)
+                    or await _join(
+                        session,
+                        person,
+                        referral_code=referral_code,
+                        settings=settings,
+                        language=language,
+                        now=now,
+                    )
                 )
         except (OvertakenError, users.EmailTaken):
             continue
@@ -108,7 +121,13 @@ async def _take_over(session: AsyncSession, user: User, person: Person, *, now: 
 
 
 async def _join(
-    session: AsyncSession, person: Person, *, referral_code: str | None, settings: Settings, now: datetime
+    session: AsyncSession,
+    person: Person,
+    *,
+    referral_code: str | None,
+    settings: Settings,
+    language: str,
+    now: datetime,
 ) -> User:
     if person.email is None:
         raise EmailMissing
@@ -124,6 +143,7 @@ async def _join(
         password_hash=None,
         first_name=person.first_name,
         last_name=person.last_name,
+        language=language,
         now=now,
     )
     if person.email_verified:

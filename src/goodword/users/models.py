@@ -38,6 +38,8 @@ class User(Base):
     last_name: Mapped[str | None] = mapped_column(String(100))
     status: Mapped[str] = mapped_column(String(16), default=UserStatus.ACTIVE)
     is_admin: Mapped[bool] = mapped_column(default=False, server_default=false())
+    language: Mapped[str] = mapped_column(String(8), default="en", server_default="en")
+    """That letters to them are written in: see `languages`."""
     verified_at: Mapped[datetime | None]
     erased_at: Mapped[datetime | None]
 

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.db import Database, insert_if_absent
 from goodword.errors import Conflict, TokenInvalid
+from goodword.languages import DEFAULT
 from goodword.users import addresses
 from goodword.users.models import User, UserStatus
 
@@ -24,6 +25,7 @@ async def create(
     first_name: str | None,
     last_name: str | None,
     now: datetime,
+    language: str = DEFAULT,
 ) -> User:
     """A new account. Raises `EmailTaken`, also to all but one of those who ask at the same moment."""
     address = addresses.parse(email)
@@ -36,6 +38,7 @@ async def create(
         password_hash=password_hash,
         first_name=first_name,
         last_name=last_name,
+        language=language,
         status=UserStatus.ACTIVE,
         created_at=now,
     )
@@ -58,6 +61,11 @@ async def is_administrator(database: Database, user_id: uuid.UUID) -> bool:
 async def exists(database: Database, user_id: uuid.UUID) -> bool:
     """Whether there is, or was before erasure, an account with this id."""
     return await database.row(_BY_ID, user_id=user_id) is not None
+
+
+async def has_address(session: AsyncSession, address: addresses.Address) -> bool:
+    """Whether somebody has an account with this address, whatever its state."""
+    return await session.scalar(select(User.id).where(User.email_key == address.key)) is not None
 
 
 async def get(session: AsyncSession, user_id: uuid.UUID) -> User:

@@ -1,0 +1,53 @@
+"""Pictures of all letters as they arrive, by headless Chromium: `make pictures`."""
+
+import subprocess
+import tempfile
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+from goodword.languages import LANGUAGES
+from goodword.mail import letters
+from goodword.mail.letters import Contents, LetterKind
+
+HERE = Path(__file__).parent
+SITE = "https://refer.example.com"
+TOKENS = {
+    LetterKind.VERIFY_EMAIL: "/verify-email#token=gwv_3kX0…",
+    LetterKind.RESET_PASSWORD: "/reset-password#token=gwv_3kX0…",
+    LetterKind.CHANGE_EMAIL: "/confirm-email#token=gwv_3kX0…",
+}
+OTHERS = {LetterKind.FRIEND_JOINED, LetterKind.CODE_ASKED_FOR, LetterKind.INVITATION}
+
+
+def html(kind: LetterKind, language: str) -> bytes:
+    contents = Contents(
+        link=SITE + TOKENS.get(kind, "/r/7KQ2M9XWPA"),
+        name="Alice L.",
+        code="7KQ2M9XWPA",
+        refuse_link=f"{SITE}/letters/refuse?token=gwr_8fYw…" if kind in OTHERS else None,
+    )
+    letter = letters.write(
+        kind,
+        to="bob@example.com",
+        job_id=uuid.UUID(int=0),
+        public_url=SITE,
+        now=datetime.now(UTC),
+        language=language,
+        contents=contents,
+    )
+    body = letter.get_body(("html",))
+    assert body is not None
+    return body.get_content().encode()
+
+
+with tempfile.TemporaryDirectory() as folder:
+    for kind in LetterKind:
+        for language in LANGUAGES:
+            page = Path(folder, "letter.html")
+            page.write_bytes(html(kind, language))
+            picture = HERE / f"letter-{kind}-{language}.png"
+            command = ["chromium", "--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=620,430"]
+            subprocess.run(
+                [*command, f"--screenshot={picture}", page.as_uri()], check=True, capture_output=True
+            )

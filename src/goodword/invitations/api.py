@@ -1,0 +1,109 @@
+"""Letters to friends: invite one, ask for one's code, refuse all further ones."""
+
+from fastapi import APIRouter, Request, Response
+
+from goodword import languages
+from goodword.db import Session
+from goodword.docs.openapi import problems
+from goodword.errors import TokenInvalid, Unauthorized
+from goodword.http import Clock, JsonRoute
+from goodword.idempotency import ANONYMOUS, Answer, IdempotentWrite, KeyInUse, KeyReused
+from goodword.invitations import service
+from goodword.invitations.schemas import CodeLetterRequest, InvitationCreate, LetterAsked, Refusal
+from goodword.mail import refusals
+from goodword.sessions import whence
+from goodword.sessions.current import Account, authenticate
+from goodword.users import service as users
+
+router = APIRouter(prefix="/api/v1", tags=["Invitations"], route_class=JsonRoute)
+
+
+@router.post(
+    "/me/invitations",
+    summary="Invite a friend by letter",
+    status_code=202,
+    response_model=LetterAsked,
+    responses=problems(service.NoCodeInForce, service.TooManyLetters, KeyReused, KeyInUse),
+)
+async def invite(
+    body: InvitationCreate,
+    request: Request,
+    caller: Account,
+    session: Session,
+    clock: Clock,
+    once: IdempotentWrite,
+) -> Response:
+    """Send somebody a letter in your name, with the link of your active code.
+
+    The answer is the same whoever it is for. Nothing is sent to people who have an account, who want no such
+    letters, or who got one from you before or several from others today. You may send 20 a day; before you
+    have verified your own address, 3.
+    """
+
+    async def effect(_: None) -> Answer:
+        sender = await users.lock(session, caller.user_id)
+        await service.invite(
+            session,
+            sender,
+            body.email,
+            limits=request.app.state.letter_limits,
+            mailing=request.app.state.settings.smtp_url is not None,
+            language=sender.language,
+            now=clock(),
+        )
+        return Answer(LetterAsked(), user_id=sender.id, status=202)
+
+    return await once.run(session, body, caller=str(caller.user_id), prepare=_nothing, effect=effect)
+
+
+@router.post(
+    "/referral-codes/by-email/letters",
+    summary="Have a friend's code sent to you",
+    status_code=202,
+    response_model=LetterAsked,
+    responses=problems(service.TooManyLetters, KeyReused, KeyInUse, Unauthorized, TokenInvalid),
+)
+async def send_code_letter(
+    body: CodeLetterRequest, request: Request, session: Session, clock: Clock, once: IdempotentWrite
+) -> Response:
+    """Get the code of a person whose e-mail address you know as a letter, with the link to join.
+
+    The answer is the same whether or not they have one. An address gets one such letter a day.
+    """
+    state = request.app.state
+    if state.settings.code_lookup == "authenticated":
+        await authenticate(request)  # else it would be a way around the look-up
+
+    async def effect(_: None) -> Answer:
+        if state.settings.code_lookup != "off":
+            await service.ask_for_code(
+                session,
+                referrer_email=body.referrer_email,
+                email=body.email,
+                network=whence.network(request),
+                limits=state.letter_limits,
+                language=languages.preferred(request.headers.get("accept-language")),
+                now=clock(),
+            )
+        return Answer(LetterAsked(), status=202)
+
+    return await once.run(session, body, caller=ANONYMOUS, prepare=_nothing, effect=effect)
+
+
+@router.post(
+    "/letters/refusals",
+    summary="Refuse letters",
+    status_code=204,
+    responses=problems(refusals.RefusalInvalid),
+)
+async def refuse_letters(body: Refusal, request: Request, session: Session, clock: Clock) -> None:
+    """Get no more letters that others cause: invitations, codes that were asked for, news of friends.
+
+    For whoever got such a letter, with the token of the link at its end; it takes no account. Letters about
+    your own account still come.
+    """
+    await refusals.refuse(session, request.app.state.refusals_key, body.token, now=clock())
+
+
+async def _nothing() -> None:
+    return None

@@ -1,0 +1,27 @@
+"""Refusing letters by the link at their end, and by the button that mail programs show (RFC 8058)."""
+
+from fastapi import APIRouter, Request, Response
+
+from goodword.db import Session
+from goodword.http import Clock
+from goodword.mail import refusals
+from goodword.pages.rendering import page, refusal
+
+router = APIRouter(prefix="/letters", include_in_schema=False)
+
+
+@router.get("/refuse")
+async def show_refusal(request: Request) -> Response:
+    """A page with a button. It changes nothing: programs that look for viruses follow every link."""
+    return page(request, "refuse_letters.html", token=request.query_params.get("token", ""), done=False)
+
+
+@router.post("/refuse")
+async def refuse(request: Request, session: Session, clock: Clock) -> Response:
+    """Nobody's cookies are asked, and no body is needed: the token, which only the letter has, says it all."""
+    token = request.query_params.get("token", "")
+    try:
+        await refusals.refuse(session, request.app.state.refusals_key, token, now=clock())
+    except refusals.RefusalInvalid as error:
+        return refusal(request, error.status, "This link does not work", error.detail)
+    return page(request, "refuse_letters.html", token=token, done=True)

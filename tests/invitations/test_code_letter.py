@@ -1,0 +1,141 @@
+"""POST /api/v1/referral-codes/by-email/letters: a friend's code by letter, for whoever asks with their address."""
+
+import asyncio
+
+import pytest
+
+from asgi import client_of
+from people import make_code
+from second_service import second_service
+
+PATH = "/api/v1/referral-codes/by-email/letters"
+ACCEPTED = {"detail": "If there is something to send, a letter is on its way."}
+
+
+async def ask(api, referrer="alice@example.com", email="bob@example.org", **options):
+    return await api.post(PATH, json={"referrer_email": referrer, "email": email}, **options)
+
+
+@pytest.fixture
+async def code(alice, post):
+    found = await make_code(alice)
+    await post()
+    return found
+
+
+async def test_a_friend_gets_the_code_and_the_link(api, code, post):
+    answer = await ask(api, referrer="ALICE@example.com")
+    letter = await post.only("bob@example.org")
+
+    assert (answer.status_code, answer.json()) == (202, ACCEPTED)
+    assert letter.kind == "code_asked_for"
+    assert code["code"] in letter.text.splitlines()
+    assert code["link"] in letter.text.splitlines()
+    assert "Alice L. shares this code" in letter.text
+    assert "alice@example.com" not in letter.text
+    assert "/letters/refuse?token=gwr_" in letter.text
+
+
+async def test_the_answer_is_the_same_when_there_is_nothing_to_send(api, alice, bob, mallory, clock, post):
+    await make_code(alice, discoverable=False)
+    await make_code(bob, lifetime=60)
+    await post()
+    clock.forward(seconds=61)
+
+    answers = [
+        await ask(api, referrer=email)
+        for email in (alice.email, bob.email, mallory.email, "nobody@example.com")
+    ]
+    assert {(answer.status_code, answer.text) for answer in answers} == {(202, answers[0].text)}
+    assert await post() == []
+
+
+async def test_a_wrong_address_of_the_friend_does_not_use_up_the_letter_of_the_day(api, code, post):
+    await ask(api, referrer="alcie@example.com")
+    await ask(api)
+
+    assert len(await post()) == 1
+
+
+@pytest.mark.parametrize("again", ["bob@example.org", "BOB@example.org", "bob+tag@example.org"])
+async def test_an_address_gets_one_a_day(api, bob, code, post, clock, again):
+    await make_code(bob, lifetime=3 * 86_400)
+    await post()
+    await ask(api)
+    assert len(await post()) == 1
+
+    clock.forward(hours=23)
+    assert (await ask(api, referrer="bob@example.com", email=again)).json() == ACCEPTED
+    assert await post() == []
+
+
+async def test_after_a_day_there_can_be_another(api, alice, post, clock):
+    await make_code(alice, lifetime=3 * 86_400)
+    await post()
+    await ask(api)
+    assert len(await post()) == 1
+
+    clock.forward(hours=24)
+    await ask(api)
+    assert len(await post()) == 1
+
+
+async def test_callers_from_everywhere_at_once_send_one(app, code, post):
+    """Many networks, one victim."""
+
+    async def from_network(n):
+        async with client_of(app, peer=f"198.51.{n}.7") as api:
+            return await ask(api, email=f"victim+{n}@example.org")
+
+    answers = await asyncio.gather(*(from_network(n) for n in range(12)))
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert len(await post()) == 1
+
+
+async def test_one_network_asks_five_times_an_hour(app, api, code, post, clock):
+    answers = [await ask(api, email=f"friend{n}@example.org") for n in range(6)]
+    async with client_of(app, peer="198.51.100.9") as elsewhere:
+        other = await ask(elsewhere, email="friend6@example.org")
+
+    assert [answer.status_code for answer in answers] == [202] * 5 + [429]
+    assert answers[-1].json()["code"] == "too_many_letters"
+    assert 3500 < int(answers[-1].headers["Retry-After"]) <= 3600
+    assert other.status_code == 202
+    assert len(await post()) == 6
+    clock.forward(hours=1)
+    assert (await ask(api, email="friend7@example.org")).status_code == 202
+
+
+async def test_a_repeated_key_is_one_request(api, code, post, rows):
+    key = {"Idempotency-Key": "once"}
+    answers = [await ask(api, headers=key) for _ in range(7)]
+
+    assert {answer.status_code for answer in answers} == {202}
+    assert answers[-1].headers["Idempotency-Replayed"] == "true"
+    assert len(await post()) == 1
+
+
+async def test_it_is_in_the_language_of_who_asks(api, code, post):
+    await ask(api, headers={"Accept-Language": "ru"})
+
+    letter = await post.only("bob@example.org")
+    assert "Alice L. делится этим кодом" in letter.text
+    assert '<html lang="ru">' in letter.html
+
+
+@pytest.mark.parametrize(("lookup", "status"), [("off", 202), ("authenticated", 401)])
+async def test_it_is_no_way_around_the_setting_of_the_look_up(
+    api, code, database_url, tmp_path, rows, lookup, status
+):
+    async with second_service(database_url, code_lookup=lookup, data_dir=tmp_path) as other:
+        assert (await ask(other)).status_code == status
+    assert await rows("SELECT count(*) FROM jobs WHERE kind = 'code_letter'") == [(0,)]
+
+
+async def test_whoever_asked_and_was_erased_leaves_nothing(app, api, code, bob, post):
+    await post()
+    await ask(api, email=bob.email)
+    await bob.delete("/api/v1/me", json={"password": bob.password})
+
+    assert await post() == []

@@ -1,0 +1,298 @@
+"""POST /api/v1/me/invitations: a letter in the caller's name, and no way to make it anything else."""
+
+import asyncio
+import re
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from asgi import client_of
+from goodword.app import HANDLERS
+from goodword.invitations import letters
+from goodword.jobs import service as jobs
+from goodword.mail import delivery
+from goodword.tables import Base
+from goodword.users import addresses, service as users
+from people import Person, join, make_code, register
+from second_service import second_service
+
+PATH = "/api/v1/me/invitations"
+ACCEPTED = {"detail": "If there is something to send, a letter is on its way."}
+
+
+@pytest.fixture
+async def carol(api, post):
+    """Carol has a code; nobody has letters to read."""
+    person = await join(api, "carol", last_name="Danvers")
+    await make_code(person)
+    await post()
+    return person
+
+
+async def code_of(person):
+    return (await person.get("/api/v1/me/referral-codes")).json()["items"][0]
+
+
+async def invite(person, email, **options):
+    return await person.post(PATH, {"email": email}, **options)
+
+
+async def test_a_friend_gets_a_letter_with_the_code_and_a_way_to_refuse(carol, post):
+    code = await code_of(carol)
+    answer = await invite(carol, "dave@example.org")
+    letter = await post.only("dave@example.org")
+
+    assert (answer.status_code, answer.json()) == (202, ACCEPTED)
+    assert letter.kind == "invitation"
+    assert "Carol D. invites you" in letter.text
+    assert code["link"] in letter.text.splitlines()
+    assert code["code"] in letter.text
+    assert re.search(r"^http://127.0.0.1:8000/letters/refuse\?token=gwr_\S{64}$", letter.text, re.MULTILINE)
+    assert carol.email not in letter.text + letter.html
+
+
+async def test_without_a_code_that_works_there_is_nothing_to_invite_with(api, alice, bob, clock, post):
+    answer = await invite(alice, "dave@example.org")
+    assert (answer.status_code, answer.json()["code"]) == (409, "no_code_in_force")
+
+    code = await make_code(alice, max_uses=1)
+    await register(api, "erin", referral_code=code["code"])
+    assert (await invite(alice, "dave@example.org")).status_code == 409
+
+    await make_code(bob, lifetime=60)
+    clock.forward(seconds=61)
+    assert (await invite(bob, "dave@example.org")).status_code == 409
+    assert not [letter for letter in await post() if letter.kind == "invitation"]
+
+
+async def test_a_code_that_ends_before_the_letter_is_written_is_not_sent(carol, post):
+    await invite(carol, "dave@example.org")
+    code = await code_of(carol)
+    await carol.delete(f"/api/v1/me/referral-codes/{code['code']}")
+
+    assert await post() == []
+
+
+async def test_people_who_are_here_already_get_nothing_and_nobody_learns_it(carol, alice, post):
+    await post()
+    known, unknown = await invite(carol, "Alice@Example.com"), await invite(carol, "dave@example.org")
+
+    assert (known.status_code, known.json()) == (unknown.status_code, unknown.json()) == (202, ACCEPTED)
+    assert known.headers.keys() == unknown.headers.keys()
+    assert [letter.to for letter in await post()] == ["dave@example.org"]
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        "victim@gmail.com",
+        "VICTIM@gmail.com",
+        "victim+1@gmail.com",
+        "v.i.c.t.i.m+x+y@googlemail.com",
+    ],
+)
+async def test_one_sender_writes_to_one_mailbox_once_however_it_is_spelled(carol, post, clock, again):
+    await invite(carol, "victim@gmail.com")
+    assert len(await post()) == 1
+
+    clock.forward(days=30)
+    await carol.sign_in()
+    await make_code(carol)
+    assert (await invite(carol, again)).json() == ACCEPTED
+    assert await post() == []
+
+
+async def test_an_international_domain_is_one_however_it_is_written(carol, post):
+    await invite(carol, "victim@bücher.example")
+    await invite(carol, "victim@xn--bcher-kva.example")
+    await invite(carol, "victim+2@BÜCHER.example")
+
+    assert len(await post()) == 1
+
+
+async def test_many_senders_together_reach_one_mailbox_three_times_a_day(api, post, clock):
+    senders = [await join(api, f"sender{n}") for n in range(6)]
+    for sender in senders:
+        await make_code(sender)
+    await post()
+
+    answers = await asyncio.gather(
+        *(invite(sender, f"victim+{n}@example.org") for n, sender in enumerate(senders))
+    )
+    assert {answer.status_code for answer in answers} == {202}
+    assert len(await post()) == 3
+
+    clock.forward(days=1)
+    late = await join(api, "late")
+    await make_code(late)
+    await post()
+    await invite(late, "victim@example.org")
+    assert len(await post()) == 1
+
+
+async def test_twenty_a_day_and_then_the_caller_is_told_to_wait(carol, post, clock):
+    answers = [await invite(carol, f"friend{n}@example.org") for n in range(21)]
+
+    assert [answer.status_code for answer in answers] == [202] * 20 + [429]
+    assert answers[-1].json()["code"] == "too_many_letters"
+    assert 86_000 < int(answers[-1].headers["Retry-After"]) <= 86_400
+    assert len(await post()) == 20
+
+    clock.forward(days=1)
+    await carol.sign_in()
+    await make_code(carol)
+    assert (await invite(carol, "friend21@example.org")).status_code == 202
+
+
+async def test_at_the_same_moment_no_more_get_through(carol, rows):
+    answers = await asyncio.gather(*(invite(carol, f"friend{n}@example.org") for n in range(30)))
+
+    assert sorted(answer.status_code for answer in answers) == [202] * 20 + [429] * 10
+    assert await rows("SELECT count(*) FROM jobs WHERE kind = 'invitation'") == [(20,)]
+
+
+async def test_where_letters_are_sent_an_unverified_sender_has_three(app, carol, database_url, tmp_path):
+    url = "smtp://127.0.0.1:9?tls=off"
+    async with second_service(database_url, smtp_url=url, data_dir=tmp_path) as mailing:
+        sender = replace(carol, api=mailing)
+        answers = [await invite(sender, f"friend{n}@example.org") for n in range(4)]
+        assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
+
+        async with app.state.database.transaction() as session:
+            (await users.lock(session, UUID(carol.id))).verified_at = app.state.clock()
+        assert (await invite(sender, "friend4@example.org")).status_code == 202
+
+
+async def test_all_senders_together_are_bounded_too(carol, post, monkeypatch):
+    monkeypatch.setattr(letters, "IN_ALL", letters.Quota(("in all",), 2))
+    for n in range(4):
+        assert (await invite(carol, f"friend{n}@example.org")).status_code == 202
+
+    assert len(await post()) == 2
+
+
+async def test_a_repeated_key_sends_one_letter_and_counts_once(carol, post, rows):
+    key = {"Idempotency-Key": "once"}
+    first, second = [await invite(carol, "dave@example.org", headers=key) for _ in range(2)]
+    other = await invite(carol, "erin@example.org", headers=key)
+
+    assert (first.status_code, second.status_code, first.json()) == (202, 202, second.json())
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert "location" not in second.headers
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert len(await post()) == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "<script>alert(1)</script>",
+        "{{7*7}}",
+        "=cmd|' /C calc'!A0",
+        "Win at www.evil.example",
+        "evil.example",
+        "https://evil.example",
+        "evil@example.com",
+        "Call +7 999 123 45 67",
+        "x" * 41,
+        "Free💰Money",
+    ],
+)
+async def test_a_name_that_is_no_name_is_not_in_the_letter(api, post, name):
+    sender = await join(api, "mallory", first_name=name, last_name=None)
+    await make_code(sender)
+    await post()
+
+    await invite(sender, "dave@example.org")
+    letter = await post.only("dave@example.org")
+
+    assert "A friend invites you" in letter.text
+    assert name not in letter.text
+    assert "<script" not in letter.html
+    assert "evil" not in letter.text + letter.html
+
+
+@pytest.mark.parametrize("name", ["Jürgen", "Anna Maria", "D'Arcy", "Мария", "J. R.", "O’Neill-Smith", "Zoë"])
+async def test_a_name_is_shown(api, post, name):
+    sender = await join(api, "carla", first_name=name, last_name=None)
+    await make_code(sender)
+    await post()
+
+    await invite(sender, "dave@example.org")
+
+    assert f"{name} invites you" in (await post.only("dave@example.org")).text
+
+
+async def test_it_is_in_the_language_of_the_sender(api, post):
+    answer = await api.post(
+        "/api/v1/users",
+        json={"email": "ivan@example.com", "password": "семь фонарей на холме"},
+        headers={"Accept-Language": "fr, ru-RU;q=0.9, en;q=0.8"},
+    )
+    assert answer.status_code == 201
+    assert "Чтобы показать, что адрес ваш" in (await post.only("ivan@example.com")).text
+    ivan = Person(api, "ivan", "ivan@example.com", answer.json(), password="семь фонарей на холме")
+    await ivan.sign_in()
+    await make_code(ivan)
+    await invite(ivan, "dave@example.org")
+
+    assert "Ваш знакомый приглашает вас" in (await post.only("dave@example.org")).text
+
+
+async def test_a_sender_who_is_erased_invites_nobody(carol, post):
+    await invite(carol, "dave@example.org")
+    await carol.delete("/api/v1/me", json={"password": carol.password})
+
+    assert await post() == []
+
+
+async def test_nothing_names_the_friend_once_the_letter_is_sent(app, carol, post):
+    await invite(carol, "dave@example.org", headers={"Idempotency-Key": "once"})
+    assert len(await post()) == 1
+
+    for table in Base.metadata.sorted_tables:
+        for row in await app.state.database.rows(table.select()):
+            assert "dave" not in str(tuple(row)), table.name
+
+
+async def test_a_failing_mail_server_neither_counts_twice_nor_loses_it(carol, post, clock, monkeypatch):
+    async def out_of_order(*_arguments, **_options):
+        raise delivery.NotDelivered("out of order")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(delivery, "deliver", out_of_order)
+        await invite(carol, "dave@example.org")
+        assert await post() == []
+    clock.forward(minutes=1)
+
+    assert len(await post()) == 1
+
+
+async def test_a_decision_that_is_made_again_changes_nothing(app, carol, post, clock, rows):
+    """A worker died between the decision and the note that it was made."""
+    await invite(carol, "dave@example.org")
+    async with app.state.database.transaction() as session:
+        work = await jobs.claim(session, ["invitation"], holder="victim", now=clock())
+    await HANDLERS["invitation"](app.state.worker._context, work)
+    clock.forward(seconds=61)
+
+    assert len(await post()) == 1
+    assert await rows("SELECT max(used) FROM letter_quotas") == [(1,)]
+
+
+async def test_the_address_is_checked_like_any_other(carol):
+    for wrong in ("a@x.com\r\nBcc: z@y", "Bob <bob@example.com>", "nobody", "a@localhost", "a@b@c.example"):
+        assert (await invite(carol, wrong)).status_code == 422
+
+
+def test_the_forms_of_one_mailbox_share_their_canonical_form():
+    forms = ("v.ictim+a@gmail.com", "Victim@googlemail.com", "VICTIM+b+c@GMAIL.com")
+    assert {addresses.parse(form).canonical for form in forms} == {"victim@gmail.com"}
+
+
+async def test_an_app_cannot_write_in_somebodys_name(app, carol):
+    """Only people themselves: the scope for codes is not enough."""
+    async with client_of(app) as api:
+        answer = await api.post(PATH, json={"email": "dave@example.org"})
+    assert answer.status_code == 401

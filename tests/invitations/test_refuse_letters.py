@@ -1,0 +1,143 @@
+"""Refusing letters that others cause: by the link, by the button of the mail program, and by API."""
+
+import email
+import re
+
+import pytest
+
+from people import bring, join, make_code
+
+REFUSALS = "/api/v1/letters/refusals"
+
+
+@pytest.fixture
+async def token(api, alice, post):
+    """Of a letter that Dave got from Alice."""
+    await make_code(alice)
+    await post()
+    await alice.post("/api/v1/me/invitations", {"email": "dave@example.org"})
+    return token_of(await post.only("dave@example.org"))
+
+
+def token_of(letter):
+    return re.search(r"/letters/refuse\?token=(\S+)", letter.text)[1]
+
+
+async def send_all(api, alice, *, email="dave@example.org"):
+    carol = await join(api, "carol")
+    await make_code(carol)
+    await carol.post("/api/v1/me/invitations", {"email": email})
+    body = {"referrer_email": alice.email, "email": email}
+    await api.post("/api/v1/referral-codes/by-email/letters", json=body)
+
+
+async def to_dave(post):
+    return [letter for letter in await post() if letter.to.endswith("@example.org")]
+
+
+async def test_without_a_refusal_more_letters_come(api, alice, token, post):
+    await send_all(api, alice)
+
+    assert len(await to_dave(post)) == 2
+
+
+@pytest.mark.parametrize("address", ["dave@example.org", "Dave+other@EXAMPLE.org"])
+async def test_after_it_no_more_come_from_anybody(api, alice, token, post, address):
+    answer = await api.post(REFUSALS, json={"token": token})
+    again = await api.post(REFUSALS, json={"token": token})
+    await send_all(api, alice, email=address)
+
+    assert (answer.status_code, again.status_code) == (204, 204)
+    assert await to_dave(post) == []
+
+
+async def test_a_letter_that_waits_is_not_sent_any_more(api, alice, token, post):
+    await send_all(api, alice)
+    await api.post(REFUSALS, json={"token": token})
+
+    assert await to_dave(post) == []
+
+
+async def test_the_link_shows_a_page_and_changes_nothing(api, alice, token, post, rows):
+    page = await api.get("/letters/refuse", params={"token": token})
+
+    assert page.status_code == 200
+    assert f'action="/letters/refuse?token={token}"' in page.text
+    assert "form-action 'self'" in page.headers["Content-Security-Policy"]
+    assert await rows("SELECT count(*) FROM letter_refusals") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"data": {"List-Unsubscribe": "One-Click"}}, {"files": {"List-Unsubscribe": (None, "One-Click")}}, {}],
+)
+async def test_the_button_of_the_page_and_of_mail_programs_refuses(api, token, rows, body):
+    answer = await api.post("/letters/refuse", params={"token": token}, **body)
+
+    assert answer.status_code == 200
+    assert "No more letters" in answer.text
+    assert await rows("SELECT count(*) FROM letter_refusals") == [(1,)]
+
+
+async def test_a_token_that_is_not_whole_refuses_nothing(api, token, rows):
+    flipped = token[:-1] + ("A" if token[-1] != "A" else "B")
+    inside = token[:10] + ("A" if token[10] != "A" else "B") + token[11:]
+    for wrong in (
+        flipped,
+        inside,
+        token[:-4],
+        token + "AAAA",
+        "gwr_",
+        "",
+        token.removeprefix("gwr_"),
+        "ü" * 68,
+    ):
+        answer = await api.post(REFUSALS, json={"token": wrong})
+        assert (answer.status_code, answer.json()["code"]) == (400, "token_invalid")
+        page = await api.post("/letters/refuse", params={"token": wrong})
+        assert page.status_code == 400
+        assert (await api.get("/letters/refuse", params={"token": wrong})).status_code == 200
+    assert await rows("SELECT count(*) FROM letter_refusals") == [(0,)]
+
+
+async def test_what_is_remembered_is_no_address_and_no_token(api, token, rows):
+    import base64
+
+    await api.post(REFUSALS, json={"token": token})
+    ((kept,),) = await rows("SELECT address_mac FROM letter_refusals")
+
+    assert b"dave" not in bytes(kept)
+    answer = await api.post(REFUSALS, json={"token": "gwr_" + base64.urlsafe_b64encode(bytes(kept)).decode()})
+    assert answer.status_code == 400
+
+
+async def test_a_mail_program_finds_the_button_in_the_headers(app, alice, post, monkeypatch):
+    settings = app.state.settings.model_copy(update={"public_url": "https://refer.example.com/goodword"})
+    monkeypatch.setattr(app.state.worker, "_context", _with(app.state.worker._context, settings))
+    await make_code(alice)
+    await alice.post("/api/v1/me/invitations", {"email": "dave@example.org"})
+    await app.state.worker.run_due()
+    (path,) = (app.state.settings.data_dir / "letters").glob("invitation-*.eml")
+    message = email.message_from_bytes(path.read_bytes())
+
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert re.fullmatch(
+        r"<https://refer\.example\.com/goodword/letters/refuse\?token=gwr_[\w-]{64}>",
+        message["List-Unsubscribe"],
+    )
+    assert "evil" not in message["From"]
+
+
+def _with(context, settings):
+    from dataclasses import replace
+
+    return replace(context, settings=settings)
+
+
+async def test_letters_about_ones_own_account_still_come(api, alice, post):
+    await bring(alice, "bob")
+    letter = next(one for one in await post() if one.kind == "friend_joined")
+    await api.post(REFUSALS, json={"token": token_of(letter)})
+    await api.post("/api/v1/password-resets", json={"email": alice.email})
+
+    assert [letter.kind for letter in await post()] == ["reset_password"]

@@ -1,0 +1,111 @@
+"""Two workers, many jobs, and now and then one of the workers is killed: nothing is lost.
+
+By hand, on a PostgreSQL of its own:  python tests/jobs/test_killed_workers.py 10000 20
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from goodword import migrations
+from goodword.db import Database
+from goodword.jobs import service
+from servers import postgres
+
+WORKER = """
+import asyncio, os, random, sys
+from datetime import UTC, datetime, timedelta
+from goodword.db import Database
+from goodword.jobs import service
+from goodword.jobs.worker import Context, Worker
+
+service.LEASE = timedelta(seconds=1)
+
+async def note(context, work):
+    await asyncio.sleep(random.uniform(0, 0.004))
+    log = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(log, f"{work.payload['n']}\\n".encode())
+    os.close(log)
+
+context = Context(Database(sys.argv[1]), None, lambda: datetime.now(UTC))
+asyncio.run(Worker(context, {"note": note}).run())
+"""
+
+
+def start(url, log):
+    return subprocess.Popen([sys.executable, "-c", WORKER, url, log])
+
+
+async def do_all(url, log, *, jobs, kills):
+    """Let two workers do the jobs, and kill one of them now and then. How often each job was done."""
+    database = Database(url)
+    for begin in range(0, jobs, 1000):
+        async with database.transaction() as session:
+            for n in range(begin, min(begin + 1000, jobs)):
+                service.enqueue(session, "note", {"n": n}, now=datetime.now(UTC))
+    workers = [start(url, log) for _ in range(2)]
+    try:
+        return await _watch(workers, database, url, log, jobs=jobs, kills=kills)
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+        await database.close()
+
+
+async def _watch(workers, database, url, log, *, jobs, kills):
+    from sqlalchemy import text
+
+    killed, deadline = 0, time.monotonic() + 60 + jobs / 20
+    while time.monotonic() < deadline:
+        await asyncio.sleep(0.05)
+        done = log.read_text().count("\n") if log.exists() else 0
+        if killed < kills and done > (killed + 1) * jobs // (kills + 2):
+            victim = killed % 2
+            workers[victim].send_signal(signal.SIGKILL)
+            workers[victim].wait()
+            workers[victim] = start(url, log)
+            killed += 1
+        elif killed == kills:
+            row = await database.row(text("SELECT count(*) AS left FROM jobs WHERE finished_at IS NULL"))
+            if row.left == 0:
+                return Counter(log.read_text().split())
+    raise AssertionError("they did not come to an end")
+
+
+async def test_each_job_is_done_and_only_those_of_the_killed_again(app, database_url, tmp_path, rows):
+    jobs, kills = 300, 2
+
+    done = await do_all(database_url, tmp_path / "done", jobs=jobs, kills=kills)
+
+    assert set(done) == {str(n) for n in range(jobs)}
+    assert done.total() - jobs <= kills * 4, "at most what the killed had in hand"
+    assert await rows("SELECT outcome, count(*) FROM jobs GROUP BY outcome") == [("done", jobs)]
+
+
+if __name__ == "__main__":
+    wanted, deaths = int(sys.argv[1]), int(sys.argv[2])
+    with postgres() as server, tempfile.TemporaryDirectory() as folder:
+        os.environ.setdefault("PYTHONWARNINGS", "default")
+
+        async def main():
+            await migrations.upgrade(server)
+            began = time.monotonic()
+            counted = await do_all(server, Path(folder, "done"), jobs=wanted, kills=deaths)
+            took = time.monotonic() - began
+            lost, again = wanted - len(counted), counted.total() - len(counted)
+            sys.stdout.write(
+                f"{wanted} jobs, {deaths} kills: {lost} lost, {again} done again, {took:.0f} s\n"
+            )
+
+        asyncio.run(main())

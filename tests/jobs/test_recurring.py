@@ -1,0 +1,148 @@
+"""Jobs that come again, once in each span of time, and what those of this service remove."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from goodword.db import Database
+from goodword.jobs import service
+from goodword.jobs.worker import Context, Worker
+from goodword.upkeep import HANDLERS, RECURRING
+from people import PASSWORD, join, sign_in
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+async def context(app, database_url):
+    """As another process would have it: with engines of its own."""
+    database = Database(database_url)
+    yield Context(database, app.state.settings, app.state.clock)
+    await database.close()
+
+
+async def test_each_span_has_one_job_however_many_workers_there_are(context, clock, rows, monkeypatch):
+    monkeypatch.setattr("goodword.jobs.worker.POLL_SECONDS", 0.05)
+    done = []
+
+    async def tidy(_context, work):
+        done.append(work.id)
+
+    for hours in (1, 2):
+        workers = [Worker(context, {"tidy": tidy}, recurring={"tidy": HOUR}) for _ in range(4)]
+        tasks = [asyncio.create_task(worker.run()) for worker in workers]
+        async with asyncio.timeout(10):
+            while len(done) < hours:  # noqa: ASYNC110  it is read as well as waited for
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.2)
+        for worker in workers:
+            worker.stop()
+        await asyncio.gather(*tasks)
+        assert len(done) == hours
+        clock.forward(hours=1)
+
+    slots = [slot for (slot,) in await rows("SELECT slot FROM jobs ORDER BY slot")]
+    assert len(set(slots)) == 2
+    assert all(slot.startswith("tidy 20") and slot.endswith(":00") for slot in slots)
+
+
+async def test_one_slot_is_one_job_for_those_who_ask_at_the_same_moment(context, clock, rows):
+    async def ask(_):
+        async with context.database.transaction() as session:
+            return await service.enqueue_once(session, "tidy", {}, slot="now", now=clock())
+
+    assert sorted(await asyncio.gather(*map(ask, range(8)))) == [False] * 7 + [True]
+    assert await rows("SELECT count(*) FROM jobs") == [(1,)]
+
+
+async def purge(context, clock, *kinds):
+    async with context.database.transaction() as session:
+        for kind in kinds or RECURRING:
+            service.enqueue(session, kind, {}, now=clock())
+    worker = Worker(context, HANDLERS)
+    await worker.run_due()
+
+
+async def test_what_nobody_can_need_is_removed_and_all_else_stays(api, alice, post, context, clock, rows):
+    await api.post("/api/v1/password-resets", json={"email": alice.email})
+    await sign_in(api, alice.email, "wrong password")
+    code = {"lifetime": 3600}
+    await alice.post("/api/v1/me/referral-codes", code, headers={"Idempotency-Key": "k"})
+    await alice.post("/api/v1/me/invitations", {"email": "dave@example.org"})
+    await post()
+    tables = ("sessions", "verifications", "idempotency_keys", "sign_in_failures", "letter_quotas")
+
+    async def left():
+        return {table: (await rows(f"SELECT count(*) FROM {table}"))[0][0] for table in tables}
+
+    before = await left()
+    assert all(before.values()), before
+    await purge(context, clock)
+    assert await left() == before
+
+    clock.forward(hours=60)
+    await purge(context, clock)
+    assert await left() == before | {
+        "verifications": 0,
+        "idempotency_keys": 0,
+        "sign_in_failures": 0,
+        "letter_quotas": 1,  # that the two know each other is remembered for a year
+    }
+
+    clock.forward(days=400)
+    await purge(context, clock)
+    assert set((await left()).values()) == {0}
+    assert (await api.post("/api/v1/sessions", json={"email": alice.email, "password": PASSWORD})).is_success
+
+
+async def test_an_expired_code_stays_expired_for_its_owner(api, alice, context, clock):
+    await alice.post("/api/v1/me/referral-codes", {"lifetime": 60})
+    clock.forward(days=1)
+    await purge(context, clock)
+    await alice.sign_in()
+
+    (code,) = (await alice.get("/api/v1/me/referral-codes")).json()["items"]
+    assert (code["status"], code["retired_at"]) == ("expired", None)
+
+
+async def test_finished_jobs_go_in_batches_and_dead_ones_later(context, clock, rows, monkeypatch):
+    monkeypatch.setattr("goodword.upkeep.BATCH", 10)
+    async with context.database.transaction() as session:
+        for n in range(35):
+            await service.enqueue_once(session, "greet", {}, slot=f"greet {n}", now=clock())
+        await session.flush()
+    async with context.database.transaction() as session:
+        for n in range(30):
+            work = await service.claim(session, ["greet"], holder="me", now=clock())
+            ended = service.finish(session, work, now=clock())
+            await (service.fail(session, work, error="no", hopeless=True, now=clock()) if n < 5 else ended)
+            if n < 5:
+                ended.close()
+
+    async def left():
+        query = "SELECT coalesce(outcome, 'waiting'), count(*) FROM jobs WHERE kind = 'greet' GROUP BY 1"
+        return dict(await rows(query))
+
+    clock.forward(days=6)
+    await purge(context, clock, "purge_finished_jobs", "purge_dead_jobs")
+    assert await left() == {"done": 25, "dead": 5, "waiting": 5}
+    clock.forward(days=2)
+    await purge(context, clock, "purge_finished_jobs", "purge_dead_jobs")
+    assert await left() == {"dead": 5, "waiting": 5}
+    clock.forward(days=23)
+    await purge(context, clock, "purge_finished_jobs", "purge_dead_jobs")
+    assert await left() == {"waiting": 5}
+
+
+async def test_a_session_goes_a_month_after_its_end_and_not_before(api, context, clock, rows):
+    alice = await join(api, "alice")
+    await alice.delete("/api/v1/me/sessions/current")
+    await alice.sign_in()
+
+    clock.forward(days=29)
+    await purge(context, clock, "purge_sessions")
+    assert await rows("SELECT count(*) FROM sessions") == [(2,)]
+    clock.forward(days=2)
+    await purge(context, clock, "purge_sessions")
+    assert await rows("SELECT count(*) FROM sessions") == [(1,)]

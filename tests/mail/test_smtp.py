@@ -1,0 +1,251 @@
+"""Letters reach a mail server, and survive what mail servers do."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from contextlib import asynccontextmanager
+
+import pytest
+from pydantic import SecretStr
+
+from asgi import SECRET, client_of, running, settings_for
+from goodword.app import HANDLERS, create_app
+from goodword.jobs import service as jobs
+from goodword.jobs.worker import Worker
+from mail_server import mail_server, password_of, self_made_certificate
+from people import register
+from serving import GOODWORD, environment, free_port
+
+STATE = "SELECT outcome, attempts, error FROM jobs WHERE kind = 'verify_email'"
+
+
+@pytest.fixture
+def service(app, database_url, clock, tmp_path):
+    """A service that sends letters to this URL: a client of it, and its worker."""
+
+    @asynccontextmanager
+    async def start(url, **settings):
+        settings = settings_for(database_url, smtp_url=SecretStr(url), data_dir=tmp_path, **settings)
+        async with running(create_app(settings, clock=clock)) as made, client_of(made) as api:
+            yield api, made.state.worker
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    return self_made_certificate(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture
+def trusted(certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
+
+
+def start_worker(folder, settings):
+    return subprocess.Popen([GOODWORD, "worker"], cwd=folder, env=environment(folder, **settings))
+
+
+async def send_one(service, url, **settings):
+    """Alice registers, and her letter is sent, or not."""
+    async with service(url, **settings) as (api, worker):
+        await register(api, "alice")
+        await worker.run_due()
+
+
+async def test_a_letter_arrives_over_starttls(service, certificate, trusted, rows, tmp_path):
+    options = {"authenticator": password_of("goodword", "p@ss:word"), "auth_required": True}
+    with mail_server(tls=certificate[0], require_starttls=True, **options) as server:
+        url = f"smtp://goodword:p%40ss%3Aword@127.0.0.1:{server.port}"
+        await send_one(service, url, mail_from='"Acme, Ltd" <hello@acme.example>')
+
+    (letter,) = server.letters
+    assert letter.encrypted
+    assert (letter.sender, letter.recipients) == ("hello@acme.example", ["alice@example.com"])
+    assert letter.message["From"].addresses[0].display_name == "Acme, Ltd"
+    assert "/verify-email#token=gwv_" in letter.message.get_body(("plain",)).get_content()
+    assert await rows(STATE) == [("done", 1, None)]
+    assert not list(tmp_path.rglob("*.eml"))
+
+
+async def test_a_letter_arrives_over_tls_from_the_start(service, certificate, trusted):
+    with mail_server(tls=certificate[0], implicit=True) as server:
+        await send_one(service, f"smtps://127.0.0.1:{server.port}")
+
+    assert [letter.encrypted for letter in server.letters] == [True]
+
+
+async def test_a_letter_arrives_in_the_clear_when_told_so(service):
+    with mail_server() as server:
+        await send_one(service, f"smtp://127.0.0.1:{server.port}?tls=off")
+
+    assert server.to == ["alice@example.com"]
+    assert server.letters[0].sender == "no-reply@localhost"
+
+
+@pytest.mark.parametrize("login", ["", "user:word@"])
+async def test_without_the_offer_of_starttls_nothing_is_sent(service, rows, login):
+    """The offer can be stripped by whoever sits in between."""
+    with mail_server() as server:
+        await send_one(service, f"smtp://{login}127.0.0.1:{server.port}")
+
+    assert server.commands == []
+    ((outcome, attempts, error),) = await rows(STATE)
+    assert (outcome, attempts) == (None, 1)
+    assert "alice" not in error
+
+
+async def test_a_certificate_of_somebody_else_gets_nothing(service, certificate, rows):
+    with mail_server(tls=certificate[0]) as server:
+        await send_one(service, f"smtp://127.0.0.1:{server.port}")
+
+    assert server.commands == []
+    assert (await rows(STATE))[0][:2] == (None, 1)
+
+
+@pytest.mark.parametrize(
+    "trouble", [{"on_recipient": "451 4.7.1 greylisted"}, {"on_data": "452 full"}, {"on_data": "drop"}]
+)
+async def test_what_may_pass_is_tried_again_as_the_same_letter(service, clock, rows, trouble):
+    with mail_server() as server:
+        for name, answer in trouble.items():
+            setattr(server, name, answer)
+        async with service(f"smtp://127.0.0.1:{server.port}?tls=off") as (api, worker):
+            await register(api, "alice")
+            await worker.run_due()
+            assert (await rows(STATE))[0][:2] == (None, 1)
+            assert server.letters == []
+
+            server.on_recipient = server.on_data = None
+            clock.forward(minutes=1)
+            await worker.run_due()
+
+    assert server.to == ["alice@example.com"]
+    assert await rows(STATE) == [("done", 2, None)]
+
+
+async def test_a_server_that_hangs_is_given_up(service, rows, monkeypatch):
+    monkeypatch.setattr("goodword.mail.delivery.SECONDS", 0.5)
+    with mail_server() as server:
+        server.on_data = "hang"
+        began = time.monotonic()
+        await send_one(service, f"smtp://127.0.0.1:{server.port}?tls=off")
+
+        assert time.monotonic() - began < 10
+    assert (await rows(STATE))[0][:2] == (None, 1)
+
+
+async def test_a_server_that_is_not_there_is_tried_again(service, rows):
+    await send_one(service, f"smtp://127.0.0.1:{free_port()}?tls=off")
+
+    assert (await rows(STATE))[0][:2] == (None, 1)
+
+
+async def test_a_wrong_password_is_for_the_operator_to_mend(service, certificate, trusted, rows):
+    options = {"authenticator": password_of("goodword", "right"), "auth_required": True}
+    with mail_server(tls=certificate[0], **options) as server:
+        await send_one(service, f"smtp://goodword:wrong@127.0.0.1:{server.port}")
+
+    assert (await rows(STATE))[0][:2] == (None, 1)
+
+
+@pytest.mark.parametrize(
+    "trouble", [{"on_recipient": "550 5.1.1 <alice@example.com> unknown"}, {"on_data": "554 5.7.1 spam"}]
+)
+async def test_a_refusal_for_good_is_dead_at_once(service, rows, trouble):
+    with mail_server() as server:
+        for name, answer in trouble.items():
+            setattr(server, name, answer)
+        await send_one(service, f"smtp://127.0.0.1:{server.port}?tls=off")
+
+    ((outcome, attempts, error),) = await rows(STATE)
+    assert (outcome, attempts) == ("dead", 1)
+    assert error.startswith("the mail server refused it for good (55")
+    assert "alice" not in error
+
+
+async def test_an_international_domain_is_sent_as_any_server_takes_it(service):
+    with mail_server() as server:
+        async with service(f"smtp://127.0.0.1:{server.port}?tls=off") as (api, worker):
+            await register(api, "anna", email="anna@bücher.example")
+            await worker.run_due()
+
+    assert server.to == ["anna@xn--bcher-kva.example"]
+    assert server.letters[0].message["To"] == "anna@xn--bcher-kva.example"
+
+
+@pytest.mark.parametrize("capable", [True, False])
+async def test_an_international_mailbox_needs_a_server_that_takes_it(service, rows, capable):
+    with mail_server(enable_SMTPUTF8=capable) as server:
+        async with service(f"smtp://127.0.0.1:{server.port}?tls=off") as (api, worker):
+            await register(api, "anna", email="änna@example.com")
+            await worker.run_due()
+
+    assert server.to == (["änna@example.com"] if capable else [])
+    assert (await rows(STATE))[0][0] == ("done" if capable else "dead")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["a@example.com\r\nBcc: z@example.com", "a@example.com\nRCPT TO:<z@example.com>", "a@x.com>\r\n"],
+)
+async def test_nobody_else_gets_a_letter_by_an_address_with_line_breaks(service, address):
+    with mail_server() as server:
+        async with service(f"smtp://127.0.0.1:{server.port}?tls=off") as (api, worker):
+            assert (await register(api, "alice", email=address)).status_code == 422
+            body = {"referrer_email": "alice@example.com", "email": address}
+            answer = await api.post("/api/v1/referral-codes/by-email/letters", json=body)
+            assert answer.status_code == 422
+            await worker.run_due()
+
+    assert server.commands == []
+
+
+async def test_a_worker_killed_after_the_letter_is_sent_sends_the_same_again(
+    service, database_url, clock, rows, tmp_path
+):
+    """Between the server's yes and the row that says so there is nothing to lose but a second copy."""
+    with mail_server() as server:
+        url = f"smtp://127.0.0.1:{server.port}?tls=off"
+        async with service(url) as (api, worker):
+            await register(api, "alice")
+            given = {"DATABASE_URL": database_url, "SMTP_URL": url, "SECRET_KEY": SECRET}
+            process = start_worker(tmp_path, given)
+            server.on_data = lambda: os.kill(process.pid, signal.SIGKILL)
+            assert await asyncio.to_thread(process.wait, 60) == -signal.SIGKILL
+            assert (await rows(STATE))[0][:2] == (None, 1)
+
+            server.on_data = None
+            clock.forward(seconds=61)
+            await worker.run_due()
+
+    assert len(server.letters) == 2
+    assert len(set(server.message_ids)) == 1
+    assert await rows(STATE) == [("done", 2, None)]
+
+
+async def test_a_slow_server_does_not_hold_back_everything_else(service, clock):
+    """Letters hang, as many as there is room for; what else is to be done is done beside them."""
+    done = asyncio.Event()
+
+    async def greet(_context, _work):
+        done.set()
+
+    with mail_server() as server:
+        server.on_data = "hang"
+        async with service(f"smtp://127.0.0.1:{server.port}?tls=off") as (api, _):
+            for name in ("alice", "bob", "carol", "dave"):
+                await register(api, name)
+            context = api._transport.app.state.worker._context
+            async with context.database.transaction() as session:
+                jobs.enqueue(session, "greet", {}, now=clock())
+            async with Worker(context, {**HANDLERS, "greet": greet}, concurrency=3).running():
+                async with asyncio.timeout(10):
+                    await done.wait()
+
+
+@pytest.fixture(autouse=True)
+def little_grace(monkeypatch):
+    monkeypatch.setattr("goodword.jobs.worker.GRACE_SECONDS", 0.2)

@@ -1,0 +1,28 @@
+"""Which language somebody wants, by their Accept-Language header."""
+
+import pytest
+
+from goodword.languages import preferred
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        (None, "en"),
+        ("", "en"),
+        ("ru", "ru"),
+        ("RU-ru", "ru"),
+        ("fr, ru;q=0.5", "ru"),
+        ("en;q=0.4, ru;q=0.5", "ru"),
+        ("ru, en", "ru"),
+        ("en, ru", "en"),
+        ("ru;q=0", "en"),
+        ("*", "en"),
+        ("de-DE, zh-Hant-TW;q=0.8", "en"),
+        ("ru;q=nonsense, ;;,,\x00", "en"),
+        ("r" * 100_000, "en"),
+        ("ru" + "-x" * 100_000, "ru"),
+    ],
+)
+def test_the_first_choice_that_there_is(header, language):
+    assert preferred(header) == language
