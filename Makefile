@@ -6,7 +6,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-
            --custom-compile-command "make lock" pyproject.toml --group build
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test test-browser bench bench-scale check lint types format pictures lock clean
+.PHONY: help install serve test test-browser test-pooler bench bench-scale check lint types format pictures lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ bench: .venv/tests ## Measure the service against the limits of this machine, in
 
 bench-scale: .venv/tests ## Measure it with up to ten million users, in a quarter of an hour or more
 	@PYTHONPATH=tests $(BIN)/python bench/scale.py $(ARGS)
+
+test-pooler: .venv/tests ## Run the tests that need Debian's pgbouncer
+	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/pooler
 
 check: lint types test ## All that must hold before a change lands
 

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import socket
 import statistics
 import subprocess
 import sys
@@ -186,17 +187,39 @@ class Benchmark:
     def sign_up(self) -> None:
         tags = itertools.count()
 
-        def measure(seconds: float) -> Figures:
-            tag = next(tags)
-            codes = [2 + (tag * 7919 + n) % (CROWD.codes - 2) for n in range(20_000)]
-            return drive(service, joiners(tag, codes), seconds)
+        def joining(service: Server, connections: int = 16) -> Measure:
+            def measure(seconds: float) -> Figures:
+                tag = next(tags)
+                codes = [2 + (tag * 7919 + n) % (CROWD.codes - 2) for n in range(20_000)]
+                return drive(service, joiners(tag, codes), seconds, connections=connections)
+
+            return measure
 
         def limit(seconds: float) -> Figures:
             return wrk.pgbench(self.stack, self.stack.postgres.url, CROWD.codes, seconds)
 
         with self.stack.service(CHEAP) as service:
             goal = Goal(0.30, 0.50)
-            self.against("sign-up with a code, cheap hash", measure, "pgbench, same statements", limit, goal)
+            self.against(
+                "sign-up with a code, cheap hash", joining(service), "pgbench, same statements", limit, goal
+            )
+            with socket.create_server(
+                ("127.0.0.1", 0), backlog=128
+            ) as silent:  # it takes calls and says nothing
+                hanging = CHEAP | {
+                    "EMAIL_CHECK": "async",
+                    "HUNTER_API_KEY": "anything",
+                    "HUNTER_URL": f"http://127.0.0.1:{silent.getsockname()[1]}",
+                }
+                with self.stack.service(hanging) as asking, self.stack.worker(hanging):
+                    self.against(
+                        "sign-up with a code, Hunter hangs",
+                        joining(asking, 2),
+                        "no Hunter, p99",
+                        joining(service, 2),
+                        Goal(1.10, 1.10, more=False),
+                        by=lambda found: found.p99,
+                    )
 
     def start(self) -> None:
         """The embedded database is there and current. Ready is when `/readyz` says so."""

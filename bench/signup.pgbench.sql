@@ -11,34 +11,30 @@ AND referral_codes.expires_at > now()
 AND (referral_codes.max_uses IS NULL OR referral_codes.uses < referral_codes.max_uses)
 AND referral_codes.key = upper(lpad(to_hex(:number::bigint), 10, '0'));
 BEGIN;
-SELECT users.id FROM users JOIN referral_codes ON referral_codes.owner_id = users.id
+SELECT users.id, users.email_key, users.first_name, users.last_name
+FROM users JOIN referral_codes ON referral_codes.owner_id = users.id
 WHERE referral_codes.key = upper(lpad(to_hex(:number::bigint), 10, '0')) AND users.status = 'active'
-FOR NO KEY UPDATE OF users;
+FOR NO KEY UPDATE OF users \gset owner_
 UPDATE referral_codes SET uses = referral_codes.uses + 1
 WHERE referral_codes.key = upper(lpad(to_hex(:number::bigint), 10, '0'))
 AND referral_codes.activated_at IS NOT NULL AND referral_codes.retired_at IS NULL
 AND referral_codes.expires_at > now()
 AND (referral_codes.max_uses IS NULL OR referral_codes.uses < referral_codes.max_uses)
-RETURNING referral_codes.owner_id, referral_codes.code, referral_codes.key, referral_codes.key_mac,
-    referral_codes.kind, referral_codes.expires_at, referral_codes.activated_at, referral_codes.retired_at,
-    referral_codes.retired_reason, referral_codes.max_uses, referral_codes.uses, referral_codes.discoverable,
-    referral_codes.id, referral_codes.created_at \gset code_
+RETURNING referral_codes.id, referral_codes.key, referral_codes.uses, referral_codes.max_uses \gset code_
 INSERT INTO users (email, email_key, email_canonical, password_hash, first_name, last_name, status, is_admin,
-                   id, created_at)
+                   language, verified_at, erased_at, id, created_at)
 VALUES ('joiner' || :joiner::bigint || '@example.org', 'joiner' || :joiner::bigint || '@example.org',
         'joiner' || :joiner::bigint || '@example.org',
         '$argon2id$v=19$m=8,t=1,p=1$pgNC9iw3Y5kzjKTZAqa9ig$1XppzXRTtMt4Yie3iaHV7jAG/PJGAoMlpB99DveBHxM',
-        'Joiner', NULL, 'active', false, uuidv7(), clock_timestamp())
-ON CONFLICT DO NOTHING RETURNING users.email, users.email_key, users.email_canonical, users.password_hash,
-    users.first_name, users.last_name, users.status, users.is_admin, users.verified_at, users.erased_at, users.id,
-    users.created_at \gset referee_
+        'Joiner', NULL, 'active', false, 'en', NULL, NULL, uuidv7(), clock_timestamp())
+ON CONFLICT DO NOTHING RETURNING users.id \gset referee_
 INSERT INTO referrals (referrer_id, referee_id, code_id, status, reason, confirmed_at, id, created_at)
-VALUES (:code_owner_id::uuid, :referee_id::uuid, :code_id::uuid, 'confirmed', NULL, clock_timestamp(), uuidv7(),
+VALUES (:owner_id::uuid, :referee_id::uuid, :code_id::uuid, 'confirmed', NULL, clock_timestamp(), uuidv7(),
         clock_timestamp());
-INSERT INTO jobs (kind, payload, user_id, run_at, attempts, leased_until, leased_by, finished_at, outcome, error,
-                  id, created_at)
-VALUES ('verify_email', '{}', :referee_id::uuid, clock_timestamp(), 0, NULL, NULL, NULL, NULL, NULL, uuidv7(),
-        clock_timestamp());
-SELECT users.first_name, users.last_name
-FROM users JOIN referrals ON referrals.referrer_id = users.id WHERE referrals.referee_id = :referee_id::uuid;
+INSERT INTO jobs (kind, payload, user_id, slot, run_at, attempts, leased_until, leased_by, finished_at, outcome,
+                  error, id, created_at)
+VALUES ('verify_email', '{}', :referee_id::uuid, NULL, clock_timestamp(), 0, NULL, NULL, NULL, NULL, NULL,
+        uuidv7(), clock_timestamp()),
+       ('friend_joined', '{}', :owner_id::uuid, NULL, clock_timestamp(), 0, NULL, NULL, NULL, NULL, NULL,
+        uuidv7(), clock_timestamp());
 COMMIT;

@@ -77,6 +77,25 @@ class Stack:
             yield Server(served.url, machine.workers(served.process.pid), self.postgres.pid)
 
     @contextmanager
+    def worker(self, settings: dict[str, str]) -> Iterator[None]:
+        """`goodword worker`, which does the jobs meanwhile."""
+        folder = Path(mkdtemp(dir=self.folder))
+        environment = serving.environment(folder, **self.settings(settings))
+        with (folder / "log").open("w") as log:
+            process = subprocess.Popen(
+                [serving.GOODWORD, "worker"],
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+            )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(60)
+
+    @contextmanager
     def limit(self, name: str, body: bytes = b"") -> Iterator[Server]:
         """One of `limits_asgi`, with as many processes as the service has."""
         folder, port = Path(mkdtemp(dir=self.folder)), serving.free_port()

@@ -17,6 +17,7 @@ from goodword.admin import service as admin
 from goodword.app import create_app
 from goodword.codes import service as codes
 from goodword.codes.models import ReferralCode
+from goodword.codes.service import Redeemed
 from goodword.oauth.models import OAuthClient, OAuthGrant
 from goodword.referrals import service as referrals
 from goodword.referrals.models import Referral
@@ -203,7 +204,8 @@ async def make_world(app):
             key=app.state.code_secret,
             now=now,
         )
-        referral = await referrals.record(session, code, friend, confirmed=True, now=now)
+        redeemed = Redeemed(code.id, owner.id, "Alice L.")
+        referral = await referrals.record(session, redeemed, friend, confirmed=True, now=now)
         elsewhere = await sessions.begin(
             session, owner, client=CLIENT, scope=OWN_SCOPE, whence=Whence(), now=now
         )

@@ -186,7 +186,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             state.keys, issuer=settings.public_url, lifetime=settings.access_token_lifetime
         )
         watching = asyncio.create_task(state.keys.watch())
-        async with state.worker.running() if state.work else nullcontext():
+        async with state.cache.following(), state.worker.running() if state.work else nullcontext():
             yield
         watching.cancel()
     finally:

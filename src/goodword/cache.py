@@ -6,50 +6,37 @@ later. `docs/decisions/0010-cache.md` says how, and why that holds while servers
 """
 
 import asyncio
-import hmac
-import math
 import mmap
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from zlib import crc32
 
-import structlog
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from goodword import __version__
-from goodword.crypto import mac
 from goodword.db import Base, Database
+from goodword.shared_cache import MARKED, Answer, Shared
 
 KEPT_AT_MOST = 10_000
-NEAR = 0.8
-"""Seconds for which a process serves what it found without asking anybody."""
-EPOCH = 0.15
-"""Seconds for which it trusts the epoch that it read."""
+NEAR = 0.5
+"""Seconds for which a process serves what it found without hearing from anybody."""
+FOLLOW = 0.2
+"""Seconds between two looks at what changed elsewhere."""
+FRESH = 0.4
+"""Seconds after such a look for which nothing else is taken to have changed. With `NEAR`, below one second."""
 FAR = 60.0
-MARK = 30
-"""Seconds for which a mark stands: longer than a commit (10 s) and a reader of the old row together take."""
 READER = 5.0
 """Seconds after which a reader no longer puts what it found into the shared cache."""
-PATIENCE = 0.05
-PAUSE = 1.0
-"""Seconds for which a shared cache that failed is left alone."""
-PING = 0.5
-MARKED, SEAL = b"mark:", 16
 HERE = "here:"
 """How names begin of what is only kept in the memory of processes."""
-
-log = structlog.get_logger("goodword.cache")
 
 T = TypeVar("T")
 Target = tuple[str, bytes]
@@ -88,9 +75,9 @@ class Board:
     def number(self, slot: int) -> int:
         return self._numbers[slot]
 
-    def turn(self, name: str) -> None:
+    def turn(self, slot: int) -> None:
         # Drawn, not counted on: two processes that count at the same moment would write the same number.
-        self._numbers[self.slot(name)] = secrets.randbits(64)
+        self._numbers[slot % self.SLOTS] = secrets.randbits(64)
 
 
 class Found(NamedTuple, Generic[T]):
@@ -98,6 +85,8 @@ class Found(NamedTuple, Generic[T]):
 
     value: T
     until: float
+    told: bool = False
+    """Whether there will be news of a change: it stands in the shared cache, and no mark over it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -120,6 +109,8 @@ class Memory(Generic[T]):
     def __init__(self, board: Board, clock: Callable[[], datetime], *, seconds: float) -> None:
         self._board, self._clock, self._seconds = board, clock, seconds
         self._kept: dict[str, _Kept[T]] = {}
+        self.followed_until = 0.0
+        """Until when all that there will be news of is known to be unchanged."""
 
     def peek(self, name: str) -> T | None:
         """What is known at this moment, without asking anybody."""
@@ -154,16 +145,23 @@ class Memory(Generic[T]):
 
         kept.task = asyncio.ensure_future(_run(look_up))
         kept.task.add_done_callback(landed)
-        self._kept.pop(
-            name, None
-        )  # so that it stands last, and what was looked up longest ago is first to go
+        self._kept.pop(name, None)  # now it stands last: what was looked up longest ago is first to go
         self._kept[name] = kept
         if len(self._kept) > KEPT_AT_MOST:
             del self._kept[next(iter(self._kept))]
         return kept
 
+    def clear(self) -> None:
+        """Forget everything, also what is being looked up."""
+        self._kept.clear()
+
     def _is_good(self, kept: _Kept[T]) -> bool:
-        return time.monotonic() < kept.good_until and self._board.number(kept.slot) == kept.number
+        if self._board.number(kept.slot) != kept.number:
+            return False
+        now = time.monotonic()
+        return now < kept.good_until or (
+            now < self.followed_until and kept.found is not None and kept.found.told
+        )
 
 
 async def _run(look_up: Callable[[], Awaitable[T]]) -> T:
@@ -191,8 +189,9 @@ class Cache:
         self._database, self._board, self._clock, self._enabled = database, board, clock, enabled
         self._memory: Memory[bytes] = Memory(board, clock, seconds=NEAR)
         self._names: dict[Target, str] = {}
-        self._epoch: Memory[str] = Memory(board, clock, seconds=EPOCH)
-        self._shared = Shared(redis_url, key) if redis_url and enabled else None
+        self._epoch = ""
+        # Also where no answers are wanted: the other nodes may want to hear what is outdated by this one.
+        self._shared = Shared(redis_url, key) if redis_url else None
         database.watched_by(self)
 
     def peek(self, target: Target) -> bytes | None:
@@ -214,37 +213,74 @@ class Cache:
         return await self._memory.get(name, lambda: self._look_up(name, load), outdated_by=name)
 
     async def _look_up(self, name: str, load: Callable[[], Awaitable[Found[bytes]]]) -> Found[bytes]:
-        if self._shared is None or not self._shared.is_open():
-            return await load()
         began, now = time.monotonic(), self._clock().timestamp()
-        epoch = await self._epoch.get("epoch", self._read_epoch, outdated_by="epoch")
+        if self._shared is None or not self._shared.is_open() or began >= self._memory.followed_until:
+            return await load()
+        epoch = self._epoch
         there = await self._shared.read(name)
         if there is None:
             return await load()
         known = self._shared.opened(name, epoch, there)
         if known is not None and known.until > now:
-            return known
+            return Found(*known, told=True)
         found = await load()
         lasts = min(found.until - now, FAR)
         # An answer that stands shorter than a reader takes could replace a mark, and be gone before a slower
         # reader comes with what it read before the mark.
-        if lasts > READER and time.monotonic() - began < READER and not there.startswith(MARKED):
-            await self._shared.fill(name, epoch, there, Found(found.value, now + lasts), lasts=lasts)
-        return found
+        if lasts <= READER or time.monotonic() - began >= READER or there.startswith(MARKED):
+            return found
+        answer = Answer(found.value, now + lasts)
+        told = await self._shared.fill(name, epoch, there, answer, lasts=lasts)
+        return Found(*answer, told=told)
 
-    async def _read_epoch(self) -> Found[str]:
-        row = await self._database.row(_EPOCH)
-        assert row is not None, "a migration made it"
-        return Found(row.id.hex, math.inf)
+    @asynccontextmanager
+    async def following(self) -> AsyncIterator[None]:
+        """Hear of what changes elsewhere, as long as the block runs. Without that nothing shared is used."""
+        if self._shared is None or not self._enabled:
+            yield
+            return
+        await self._follow(self._shared)
+        stop = asyncio.Event()
+        task = asyncio.create_task(self._keep_following(self._shared, stop))
+        try:
+            yield
+        finally:
+            stop.set()  # not cancelled: it may be in the middle of a question to the database
+            await task
+
+    async def _keep_following(self, shared: Shared, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), FOLLOW)
+            await self._follow(shared)
+
+    async def _follow(self, shared: Shared) -> None:
+        began = time.monotonic()
+        news = await shared.news()
+        if news is None:
+            return
+        try:
+            row = await self._database.row(_EPOCH)
+        except (DBAPIError, PoolTimeout, OSError):
+            row = None
+        if row is None:
+            self._memory.clear()  # the news was taken, and what it says is not known to be all
+            return
+        if news.missed or row.id.hex != self._epoch:
+            self._memory.clear()
+            self._epoch = row.id.hex
+        for slot in news.slots:
+            self._board.turn(slot)
+        self._memory.followed_until = began + FRESH
 
     async def before_commit(self, session: AsyncSession, names: Iterable[str]) -> None:
-        shared = [name for name in names if not name.startswith(HERE)]
-        if self._shared is not None and shared and not await self._shared.mark(shared):
+        slots = {name: self._board.slot(name) for name in names if not name.startswith(HERE)}
+        if self._shared is not None and slots and not await self._shared.mark(slots):
             await session.execute(update(Epoch).values(id=uuid7(), created_at=self._clock()))
 
     def after_commit(self, names: Iterable[str]) -> None:
         for name in names:
-            self._board.turn(name)
+            self._board.turn(self._board.slot(name))
 
     async def is_well(self) -> bool:
         """Whether the shared cache answers; always, where there is none to fail."""
@@ -255,87 +291,4 @@ class Cache:
             await self._shared.close()
 
 
-class Shared:
-    """Redis or Valkey, asked once and shortly, and left alone for a moment when it fails.
-
-    It is not trusted either: what stands there is sealed by name, epoch and release, and anything else is as
-    good as nothing. No address and no code can be read from it.
-    """
-
-    def __init__(self, url: str, key: bytes) -> None:
-        pool = BlockingConnectionPool.from_url(
-            url, max_connections=32, timeout=PATIENCE, socket_timeout=PING, retry=Retry(NoBackoff(), 0)
-        )
-        self._redis = Redis.from_pool(pool)
-        self._fill = self._redis.register_script(_FILL)
-        self._key = key
-        self._closed_until = 0.0
-
-    def is_open(self) -> bool:
-        return time.monotonic() >= self._closed_until
-
-    async def read(self, name: str) -> bytes | None:
-        """What stands under that name, nothing being an empty text; None if the server does not say."""
-        # MGET, because it takes what is not a text for nothing, where GET fails.
-        found: list[Any] | None = await self._ask(self._redis.mget(self._place(name)))
-        return None if found is None else found[0] or b""
-
-    async def fill(self, name: str, epoch: str, there: bytes, found: Found[bytes], *, lasts: float) -> None:
-        """Put an answer there for so many seconds, unless something else than `there` stands by now."""
-        body = round(found.until * 1000).to_bytes(8) + found.value
-        sealed = self._seal(name, epoch, body) + body
-        await self._ask(self._fill(keys=[self._place(name)], args=[there, sealed, round(lasts * 1000)]))
-
-    def opened(self, name: str, epoch: str, there: bytes) -> Found[bytes] | None:
-        """The answer in what stands there, if we put it for that name in this epoch, and in this shape."""
-        seal, body = there[:SEAL], there[SEAL:]
-        if len(body) <= 8 or not hmac.compare_digest(seal, self._seal(name, epoch, body)):
-            return None
-        return Found(body[8:], int.from_bytes(body[:8]) / 1000)
-
-    async def mark(self, names: Iterable[str]) -> bool:
-        """Let nobody put there what was read before this moment. Whether that is sure."""
-        if not self.is_open():
-            return False
-        pipeline = self._redis.pipeline(transaction=False)
-        for name in names:
-            pipeline.set(self._place(name), MARKED + secrets.token_bytes(16), ex=MARK)
-        return await self._ask(pipeline.execute()) is not None
-
-    async def ping(self) -> bool:
-        try:
-            async with asyncio.timeout(PING):
-                await self._redis.ping()
-        except (RedisError, OSError):
-            return False
-        return True
-
-    async def close(self) -> None:
-        await self._redis.aclose()
-
-    async def _ask(self, question: Awaitable[T]) -> T | None:
-        try:
-            async with asyncio.timeout(PATIENCE):
-                return await question
-        except (RedisError, OSError) as error:
-            if self.is_open():
-                log.warning("the cache does not answer", error=type(error).__name__)
-            self._closed_until = time.monotonic() + PAUSE
-            return None
-
-    def _place(self, name: str) -> str:
-        return "goodword:" + mac(self._key, b"place", name.encode()).hex()[:32]
-
-    def _seal(self, name: str, epoch: str, body: bytes) -> bytes:
-        release = __version__.encode()
-        return mac(self._key, b"seal", release, epoch.encode(), name.encode(), body)[:SEAL]
-
-
 _EPOCH = select(Epoch.id)
-
-# In one step on the server. What is of another kind than text counts as nothing and is replaced.
-_FILL = """
-local there = redis.call('TYPE', KEYS[1]).ok == 'string' and redis.call('GET', KEYS[1]) or ''
-if there == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
-return 1
-"""

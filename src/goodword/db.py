@@ -4,6 +4,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, Any, ClassVar, Protocol, TypeVar
 
 import asyncpg
@@ -18,17 +19,23 @@ from sqlalchemy import (
     TypeDecorator,
     Uuid,
     event,
+    insert as insert_into,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError, TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session as SyncSession, mapped_column
+from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    Session as SyncSession,
+    make_transient_to_detached,
+    mapped_column,
+)
 from uuid_utils.compat import uuid7
 
-LOCK_WAIT = 5.0
-"""Seconds that a write waits for another one before it is told to come back."""
-POOL_WAIT = 2.0
+from goodword import engines
+
 READ_LIMIT = 5.0
 """Seconds that a single read may take on PostgreSQL."""
 
@@ -86,33 +93,9 @@ class Database:
 
     def __init__(self, url: str, *, pooler: bool = False) -> None:
         self.is_sqlite = url.startswith("sqlite")
-        if self.is_sqlite:
-            # One writer at a time is SQLite's rule. A pool of one makes writers queue in order here, where
-            # waiting costs nothing, instead of polling for the lock of the file in as many threads.
-            self.writing = create_async_engine(
-                url, pool_size=1, max_overflow=0, pool_timeout=LOCK_WAIT, **_QUIET
-            )
-            event.listen(self.writing.sync_engine, "connect", _set_up_sqlite)
-            event.listen(self.writing.sync_engine, "begin", begin_immediate)
-            self.reading = create_async_engine(
-                url, pool_size=4, max_overflow=0, pool_timeout=LOCK_WAIT, **_AUTOCOMMIT, **_QUIET
-            )
-            event.listen(self.reading.sync_engine, "connect", _set_up_sqlite)
-        else:
-            options = {
-                "pool_size": 10,
-                "max_overflow": 0,
-                "pool_timeout": POOL_WAIT,
-                "connect_args": _pooled() if pooler else _direct(),
-            }
-            self.writing = create_async_engine(url, **options, **_QUIET)
-            self.reading = create_async_engine(
-                url, **options, **_AUTOCOMMIT, **_QUIET, pool_reset_on_return=None
-            )
-            if pooler:
-                event.listen(self.writing.sync_engine, "begin", _limit_lock_wait)
-            for engine in (self.writing, self.reading):
-                event.listen(engine.sync_engine, "checkout", _refuse_closed)
+        self.writing, self.reading = (
+            engines.sqlite(url) if self.is_sqlite else engines.postgres(url, pooler=pooler)
+        )
         self.info: dict[str, Any] = {}
         """What every session finds in its `info`."""
         self.sessions = async_sessionmaker(self.writing, expire_on_commit=False, info=self.info)
@@ -141,22 +124,20 @@ class Database:
         read = self._reads.get(statement)
         if read is None:
             read = self._reads[statement] = _Read(statement, self.reading)
-        pooled = await self.reading.raw_connection()
+        pooled = None
         try:
+            pooled = await self.reading.raw_connection()
             driver: Any = pooled.driver_connection
             return await driver.fetch(  # type: ignore[no-any-return]
                 read.text, *read.arguments(values), timeout=READ_LIMIT, record_class=_Record
             )
-        except (
-            asyncpg.PostgresConnectionError,
-            asyncpg.OperatorInterventionError,
-            asyncpg.InterfaceError,
-            OSError,
-        ) as error:
-            pooled.invalidate()
+        except engines.OUT_OF_REACH as error:
+            if pooled is not None:
+                pooled.invalidate()
             raise OperationalError("a read", None, error) from None
         finally:
-            pooled.close()
+            if pooled is not None:
+                pooled.close()
 
     async def row(self, statement: Executable, **values: object) -> Row[Any] | None:
         """The first row of a single read, or None."""
@@ -225,61 +206,6 @@ async def _tell_caches(session: AsyncSession) -> None:
         await session.info[_CACHES].before_commit(session, outdated)
 
 
-# A statement's values are addresses and hashes: no error text and so no log may show them.
-_QUIET: Mapping[str, Any] = {"hide_parameters": True}
-_AUTOCOMMIT: Mapping[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
-
-
-def _set_up_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # the driver's own BEGIN is a deferred one: see `begin_immediate`
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute(f"PRAGMA busy_timeout = {int(LOCK_WAIT * 1000)}")
-    cursor.close()
-
-
-def _direct() -> dict[str, Any]:
-    settings = {
-        "application_name": "goodword",
-        "timezone": "UTC",  # date() of a timestamptz is then the day in UTC
-        "lock_timeout": f"{LOCK_WAIT:.0f}s",
-        "idle_in_transaction_session_timeout": "30s",
-    }
-    return {"timeout": 2, "command_timeout": 10, "server_settings": settings}
-
-
-def _pooled() -> dict[str, Any]:
-    # A pooler passes on few settings, and hands the connection to somebody else after each transaction.
-    # Without a cache, and with a name of its own for each, no prepared statement is looked for or met there.
-    return {
-        "timeout": 2,
-        "command_timeout": 10,
-        "server_settings": {"application_name": "goodword", "timezone": "UTC"},
-        "statement_cache_size": 0,
-        "prepared_statement_cache_size": 0,
-        "prepared_statement_name_func": lambda: f"goodword_{uuid7().hex}",
-    }
-
-
-def _limit_lock_wait(connection: Any) -> None:
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT:.0f}s'")
-
-
-def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
-    # After a restart of the server the driver knows which connections it lost: the pool then takes a new one
-    # instead of handing out an error.
-    if connection.driver_connection.is_closed():
-        raise DisconnectionError
-
-
-def begin_immediate(connection: Any) -> None:
-    # A deferred transaction that reads first and writes later fails at once when another wrote in between;
-    # an immediate one waits for its turn. Single reads run on `Database.reading` and take no lock.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
     """One request, one transaction: commit when the endpoint returns, roll back when it raises.
 
@@ -310,14 +236,53 @@ async def commit_before_error(session: AsyncSession) -> None:
     await session.commit()
 
 
+async def insert(session: AsyncSession, model: type[Model], **values: object) -> Model:
+    """Insert a row now. By a statement made once: to flush a new object takes several times as long."""
+    row = _complete(model, values)
+    await session.execute(_insert(model), row)
+    return _kept(session, model, row)
+
+
 async def insert_if_absent(session: AsyncSession, model: type[Model], **values: object) -> Model | None:
     """Insert a row unless a unique rule refuses it; None then. A twin in flight is waited for.
 
     No savepoint and no exception: the transaction stays good, whoever wins the race.
     """
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = insert(model).values(**values).on_conflict_do_nothing().returning(model)
-    return await session.scalar(statement)
+    row = _complete(model, values)
+    if await session.scalar(_insert_if_absent(model, session.get_bind().dialect.name), row) is None:
+        return None
+    return _kept(session, model, row)
+
+
+def _complete(model: type[Base], values: Mapping[str, object]) -> dict[str, Any]:
+    given = dict(values)
+    for column in model.__table__.columns:
+        if column.key not in given:
+            default: Any = column.default
+            is_made = default is not None and default.is_callable
+            given[column.key] = default.arg(None) if is_made else default.arg if default is not None else None
+    return given
+
+
+def _kept(session: AsyncSession, model: type[Model], row: Mapping[str, object]) -> Model:
+    kept = model(**row)
+    make_transient_to_detached(kept)
+    session.add(kept)
+    return kept
+
+
+@cache
+def _insert(model: type[Base]) -> Executable:
+    table: Any = model.__table__
+    return insert_into(table)
+
+
+@cache
+def _insert_if_absent(model: type[Base], dialect: str) -> Executable:
+    table: Any = model.__table__
+    statement = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    returning: Executable = statement.on_conflict_do_nothing().returning(table.c.id)
+    return returning
 
 
 def is_unique_violation(error: DBAPIError) -> bool:
@@ -327,3 +292,8 @@ def is_unique_violation(error: DBAPIError) -> bool:
 
 def is_lock_timeout(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) == "55P03" or "database is locked" in str(error.orig)
+
+
+def is_out_of_reach(error: DBAPIError) -> bool:
+    """By the classes of SQLSTATE: connection, resources (connections, memory, disk), the operator's doing."""
+    return (getattr(error.orig, "sqlstate", None) or "")[:2] in {"08", "53", "57"}

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, Timeout
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
-from goodword.db import is_lock_timeout, is_unique_violation
+from goodword.db import is_lock_timeout, is_out_of_reach, is_unique_violation
 
 
 class FieldError(TypedDict):
@@ -192,7 +192,7 @@ def install(app: FastAPI) -> None:
             return respond(request, Conflict())
         if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
             return respond(request, DatabaseUnavailable())
-        if is_lock_timeout(error):
+        if is_lock_timeout(error) or is_out_of_reach(error):
             return respond(request, DatabaseUnavailable())
         raise error
 

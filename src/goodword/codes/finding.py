@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,6 +11,16 @@ from goodword import db
 from goodword.codes.models import ReferralCode, usable
 from goodword.db import Database
 from goodword.users.models import User, UserStatus, display_name
+
+
+class Owner(Protocol):
+    @property
+    def email_key(self) -> str | None: ...
+
+
+class Code(Protocol):
+    @property
+    def key(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +51,7 @@ def by_email(email_key: str) -> str:
     return f"email:{email_key}"
 
 
-def outdate(session: AsyncSession, owner: User, code: ReferralCode) -> None:
+def outdate(session: AsyncSession, owner: Owner, code: Code) -> None:
     """What was found of this code of `owner` is no longer true once the transaction is committed."""
     if code.key:
         db.outdate(session, by_string(code.key))

@@ -2,11 +2,12 @@
 
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select, tuple_, update
+from sqlalchemy import Select, and_, bindparam, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.codes import finding, strings
@@ -14,7 +15,7 @@ from goodword.codes.models import CodeStatus, ReferralCode, Retirement, usable
 from goodword.crypto import mac
 from goodword.db import insert_if_absent
 from goodword.errors import Conflict, NotFound, Unprocessable
-from goodword.users.models import User, UserStatus
+from goodword.users.models import User, UserStatus, display_name
 
 MIN_TERM = timedelta(seconds=60)
 MAX_TERM = timedelta(days=366)
@@ -60,6 +61,15 @@ class TermTooShort(Unprocessable):
 
 class TermTooLong(TermTooShort):
     code, detail = "term_too_long", "A code is valid for 366 days at most."
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """A code that was just used, its owner, and how they are shown."""
+
+    code_id: uuid.UUID
+    referrer_id: uuid.UUID
+    referrer: str
 
 
 def expiry(expires_at: datetime | None, lifetime: int | None, *, now: datetime) -> datetime:
@@ -196,7 +206,7 @@ async def page(
     return (await session.scalars(query.order_by(*(c.desc() for c in position)).limit(limit + 1))).all()
 
 
-async def redeem(session: AsyncSession, code: str, *, clock: Callable[[], datetime]) -> ReferralCode | None:
+async def redeem(session: AsyncSession, code: str, *, clock: Callable[[], datetime]) -> Redeemed | None:
     """Use a code once for somebody who joins; None if it does not work, whatever the reason.
 
     The owner's row is locked before the code's, as everywhere, so that nobody waits in a circle. It is not
@@ -206,23 +216,15 @@ async def redeem(session: AsyncSession, code: str, *, clock: Callable[[], dateti
     key = strings.fold(code)
     if key is None:
         return None
-    owner = await session.scalar(
-        select(User)
-        .join(ReferralCode, ReferralCode.owner_id == User.id)
-        .where(ReferralCode.key == key, User.status == UserStatus.ACTIVE)
-        .with_for_update(key_share=True, of=User)
-    )
+    owner = (await session.execute(_LOCK_OWNER, {"of_key": key})).one_or_none()
     if owner is None:
         return None
-    redeemed = await session.scalar(
-        update(ReferralCode)
-        .where(ReferralCode.key == key, usable(clock()))
-        .values(uses=ReferralCode.uses + 1)
-        .returning(ReferralCode)
-    )
-    if redeemed is not None and redeemed.is_used_up():
-        finding.outdate(session, owner, redeemed)
-    return redeemed
+    used = (await session.execute(_USE, {"of_key": key, "now": clock()})).one_or_none()
+    if used is None:
+        return None
+    if used.uses == used.max_uses:
+        finding.outdate(session, owner, used)
+    return Redeemed(used.id, owner.id, display_name(owner.first_name, owner.last_name))
 
 
 async def owner_changed(session: AsyncSession, owner: User, *, email_key: str | None = None) -> None:
@@ -287,3 +289,20 @@ def _has_status(status: CodeStatus, now: datetime) -> Any:
 
 
 _NOT_DELETED = func.coalesce(ReferralCode.retired_reason, "") != Retirement.DELETED
+
+_LOCK_OWNER = (
+    select(User.id, User.email_key, User.first_name, User.last_name)
+    .join(ReferralCode, ReferralCode.owner_id == User.id)
+    .where(ReferralCode.key == bindparam("of_key"), User.status == UserStatus.ACTIVE)
+    .with_for_update(key_share=True, of=User)
+)
+_USE = (
+    update(ReferralCode)
+    .where(
+        ReferralCode.key == bindparam("of_key"),
+        usable(bindparam("now", type_=ReferralCode.expires_at.type)),
+    )
+    .values(uses=ReferralCode.uses + 1)
+    .returning(ReferralCode.id, ReferralCode.key, ReferralCode.uses, ReferralCode.max_uses)
+    .execution_options(synchronize_session=False)
+)

@@ -2,7 +2,7 @@
 
 from pydantic import ConfigDict, Field
 
-from goodword.schemas import Input, Output
+from goodword.schemas import Input, Output, Text
 from goodword.users.addresses import Email
 
 
@@ -24,7 +24,7 @@ class CodeLetterRequest(Input):
 class Refusal(Input):
     model_config = ConfigDict(json_schema_extra={"examples": [{"token": "gwr_" + "x" * 64}]})
 
-    token: str = Field(max_length=255, description="Of the link at the end of the letter.")
+    token: Text = Field(max_length=255, description="Of the link at the end of the letter.")
 
 
 class LetterAsked(Output):

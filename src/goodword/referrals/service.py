@@ -11,7 +11,8 @@ from sqlalchemy import Row, bindparam, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.codes.models import ReferralCode
-from goodword.db import Database
+from goodword.codes.service import Redeemed
+from goodword.db import Database, insert
 from goodword.errors import NotFound, Unprocessable
 from goodword.jobs import service as jobs
 from goodword.mail import notices
@@ -46,22 +47,22 @@ class Figures:
 
 
 async def record(
-    session: AsyncSession, code: ReferralCode, referee: User, *, confirmed: bool, now: datetime
+    session: AsyncSession, redeemed: Redeemed, referee: User, *, confirmed: bool, now: datetime
 ) -> Referral:
-    """Note that `referee`, who is new, joined with `code`, which was just redeemed for them.
+    """Note that `referee`, who is new, joined with a code that was just redeemed for them.
 
     Unless it is `confirmed` at once, it is pending until the referee's address is verified.
     """
-    referral = Referral(
-        referrer_id=code.owner_id,
+    referral = await insert(
+        session,
+        Referral,
+        referrer_id=redeemed.referrer_id,
         referee_id=referee.id,
-        code_id=code.id,
+        code_id=redeemed.code_id,
         status=ReferralStatus.CONFIRMED if confirmed else ReferralStatus.PENDING,
         created_at=now,
         confirmed_at=now if confirmed else None,
     )
-    session.add(referral)
-    await session.flush()
     if confirmed:
         _tell(session, referral, now=now)
     return referral

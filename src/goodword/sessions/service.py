@@ -10,14 +10,14 @@ from sqlalchemy import Row, bindparam, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.cache import HERE
-from goodword.db import Database, commit_before_error, outdate
+from goodword.db import Database, commit_before_error, insert, outdate
 from goodword.errors import NotFound, Unauthorized
 from goodword.mail import notices
 from goodword.mail.letters import LetterKind
 from goodword.sessions.failures import Failures
 from goodword.sessions.models import SignIn
 from goodword.sessions.tokens import ABSOLUTE, CLIENT, GRACE, IDLE, RefreshTokens
-from goodword.users import addresses
+from goodword.users import addresses, service as users
 from goodword.users.models import User, UserStatus
 from goodword.users.passwords import Passwords, same_password
 
@@ -93,7 +93,7 @@ async def start(
     scope: str | None = None,
 ) -> SignIn:
     """A new session for somebody proven, unless the account changed since. Raises `InvalidCredentials`."""
-    user = await session.scalar(select(User).where(User.id == proven.user_id).with_for_update(key_share=True))
+    user = await session.scalar(users.LOCKED, {"user_id": proven.user_id})
     if user is None or not user.is_active or not same_password(user.password_hash, proven.password_hash):
         raise InvalidCredentials(headers={"WWW-Authenticate": "Bearer"})
     if proven.better_hash:
@@ -105,7 +105,9 @@ async def begin(
     session: AsyncSession, user: User, *, client: str, scope: str, whence: Whence, now: datetime
 ) -> SignIn:
     """A new session of `user`, who is locked and active, for one client with one scope."""
-    sign_in = SignIn(
+    return await insert(
+        session,
+        SignIn,
         user_id=user.id,
         created_at=now,
         rotated_at=now,
@@ -117,9 +119,6 @@ async def begin(
         place=whence.place,
         counter=0,
     )
-    session.add(sign_in)
-    await session.flush()
-    return sign_in
 
 
 def own_scope(user: User) -> str:

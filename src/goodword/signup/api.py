@@ -8,7 +8,6 @@ from goodword.docs.openapi import problems
 from goodword.http import Clock, JsonRoute
 from goodword.idempotency import ANONYMOUS, Answer, IdempotentWrite, KeyInUse, KeyReused
 from goodword.providers.checks import EmailUndeliverable
-from goodword.referrals import service as referrals
 from goodword.signup import service
 from goodword.signup.schemas import UserCreate
 from goodword.users import passwords
@@ -52,7 +51,7 @@ async def register(
 
     async def effect(password_hash: str) -> Answer:
         await session.connection()  # wait for the database first: what counts is the time after it
-        user = await service.sign_up(
+        user, referred_by = await service.sign_up(
             session,
             body,
             password_hash=password_hash,
@@ -67,7 +66,7 @@ async def register(
             first_name=user.first_name,
             last_name=user.last_name,
             created_at=user.created_at,
-            referred_by=await referrals.referred_by(session, user.id),
+            referred_by=referred_by,
         )
         return Answer(answer, location="/api/v1/me", user_id=user.id)
 

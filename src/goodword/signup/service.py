@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,6 +23,13 @@ from goodword.users.passwords import Passwords
 class CodeNotUsable(Unprocessable):
     code, field = "code_not_usable", "body.referral_code"
     detail = "This referral code cannot be used. Ask your friend for another, or join without one."
+
+
+class Joined(NamedTuple):
+    """Somebody new, and the display name of whoever brought them."""
+
+    user: User
+    referred_by: str | None
 
 
 async def prepare(context: Context, passwords: Passwords, body: UserCreate) -> str:
@@ -51,16 +59,16 @@ async def sign_up(
     settings: Settings,
     language: str,
     clock: Callable[[], datetime],
-) -> User:
+) -> Joined:
     """A new account and, with a code, its referral: both or neither; and a letter to verify the address.
 
     Where letters are sent the referral waits for that; else nobody could answer one.
     Raises `EmailTaken`, and `CodeNotUsable` for a code that is unknown, expired, retired or used up.
     """
-    code = None
+    redeemed = None
     if body.referral_code is not None:
-        code = await codes.redeem(session, body.referral_code, clock=clock)
-        if code is None:
+        redeemed = await codes.redeem(session, body.referral_code, clock=clock)
+        if redeemed is None:
             raise CodeNotUsable
     # Now that the code's owner is locked: the referrals of one owner are made in the order of their times,
     # and who reads them page by page, the oldest first, misses nobody.
@@ -74,13 +82,13 @@ async def sign_up(
         language=language,
         now=now,
     )
-    if code is not None:
-        await referrals.record(session, code, user, confirmed=settings.smtp_url is None, now=now)
+    if redeemed is not None:
+        await referrals.record(session, redeemed, user, confirmed=settings.smtp_url is None, now=now)
     jobs.enqueue(session, Purpose.VERIFY_EMAIL, {}, user_id=user.id, now=now)
     await checks.link(session, settings, user)
     for kind in checks.asked_about(settings):
         jobs.enqueue(session, kind, {}, user_id=user.id, now=now)
-    return user
+    return Joined(user, redeemed.referrer if redeemed else None)
 
 
 _BY_EMAIL = select(User.id).where(User.email_key == bindparam("email_key"))

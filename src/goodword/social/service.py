@@ -131,11 +131,11 @@ async def _join(
 ) -> User:
     if person.email is None:
         raise EmailMissing
-    code = None
+    redeemed = None
     if referral_code is not None:
         # Before the account is made, as in every registration: so nobody waits in a circle.
-        code = await codes.redeem(session, referral_code, clock=lambda: now)
-        if code is None:
+        redeemed = await codes.redeem(session, referral_code, clock=lambda: now)
+        if redeemed is None:
             raise CodeNotUsable if await _owner(session, person) is None else OvertakenError
     user = await users.create(
         session,
@@ -150,9 +150,9 @@ async def _join(
         user.verified_at = now
     else:
         jobs.enqueue(session, Purpose.VERIFY_EMAIL, {}, user_id=user.id, now=now)
-    if code is not None:
+    if redeemed is not None:
         confirmed = person.email_verified or settings.smtp_url is None
-        await referrals.record(session, code, user, confirmed=confirmed, now=now)
+        await referrals.record(session, redeemed, user, confirmed=confirmed, now=now)
     await checks.link(session, settings, user)
     for kind in checks.asked_about(settings):
         if kind != checks.CHECK or not person.email_verified:  # a provider's word settles it

@@ -79,8 +79,7 @@ async def lock(session: AsyncSession, user_id: uuid.UUID) -> User:
     Whoever writes for a person does this first: two requests of one person take turns, and none of them
     acts for an account that was disabled or erased meanwhile. Raises `TokenInvalid`.
     """
-    user = await session.scalar(select(User).where(User.id == user_id).with_for_update(key_share=True))
-    return _active(user)
+    return _active(await session.scalar(LOCKED, {"user_id": user_id}))
 
 
 def _active(user: User | None) -> User:
@@ -89,5 +88,7 @@ def _active(user: User | None) -> User:
     return user
 
 
+LOCKED = select(User).where(User.id == bindparam("user_id")).with_for_update(key_share=True)
+"""The account of this id, held against every other change."""
 _BY_ID = select(User.id).where(User.id == bindparam("user_id"))
 _ADMINISTRATOR = _BY_ID.where(User.is_admin.is_(True), User.status == UserStatus.ACTIVE)

@@ -1,0 +1,162 @@
+"""Redis or Valkey, which all nodes share: answers of look-ups, marks over outdated ones, and news of those."""
+
+import asyncio
+import hmac
+import secrets
+import time
+from collections.abc import Awaitable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import structlog
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from goodword import __version__
+from goodword.crypto import mac
+
+MARK = 30
+"""Seconds for which a mark stands: longer than a commit (10 s) and a reader of the old row together take."""
+PATIENCE = 0.05
+PAUSE = 1.0
+"""Seconds for which a server that failed is left alone."""
+PING = 0.5
+MARKED, SEAL = b"mark:", 16
+NEWS, NEWS_KEPT = "goodword:news", 1_000
+
+log = structlog.get_logger("goodword.cache")
+
+T = TypeVar("T")
+
+
+class Answer(NamedTuple):
+    """What stands in the cache, and the instant (seconds since 1970) until which it can be true."""
+
+    value: bytes
+    until: float
+
+
+class News(NamedTuple):
+    """What changed since the last time, unless some of it was missed."""
+
+    slots: list[int]
+    missed: bool
+
+
+class Shared:
+    """Redis or Valkey, asked once and shortly, and left alone for a moment when it fails.
+
+    It is not trusted either: what stands there is sealed by name, epoch and release, and anything else is as
+    good as nothing. No address and no code can be read from it.
+    """
+
+    def __init__(self, url: str, key: bytes) -> None:
+        pool = BlockingConnectionPool.from_url(
+            url, max_connections=32, timeout=PATIENCE, socket_timeout=PING, retry=Retry(NoBackoff(), 0)
+        )
+        self._redis = Redis.from_pool(pool)
+        self._fill = self._redis.register_script(_FILL)
+        self._key = key
+        self._last_news: Any = None
+        self._closed_until = 0.0
+
+    def is_open(self) -> bool:
+        return time.monotonic() >= self._closed_until
+
+    async def read(self, name: str) -> bytes | None:
+        """What stands under that name, nothing being an empty text; None if the server does not say."""
+        # MGET, because it takes what is not a text for nothing, where GET fails.
+        found: list[Any] | None = await self._ask(self._redis.mget(self._place(name)))
+        return None if found is None else found[0] or b""
+
+    async def fill(self, name: str, epoch: str, there: bytes, answer: Answer, *, lasts: float) -> bool:
+        """Put an answer there for so many seconds, unless something else than `there` stands by now."""
+        body = round(answer.until * 1000).to_bytes(8) + answer.value
+        values: list[bytes | int] = [there, self._seal(name, epoch, body) + body, round(lasts * 1000)]
+        return await self._ask(self._fill(keys=[self._place(name)], args=values)) == 1
+
+    def opened(self, name: str, epoch: str, there: bytes) -> Answer | None:
+        """The answer in what stands there, if we put it for that name in this epoch, and in this shape."""
+        seal, body = there[:SEAL], there[SEAL:]
+        if len(body) <= 8 or not hmac.compare_digest(seal, self._seal(name, epoch, body)):
+            return None
+        return Answer(body[8:], int.from_bytes(body[:8]) / 1000)
+
+    async def mark(self, slots: Mapping[str, int]) -> bool:
+        """Let nobody put there what was read before this moment, and tell all nodes. Whether that is sure.
+
+        Given are names, each with its slot on the board.
+        """
+        if not self.is_open():
+            return False
+        pipeline = self._redis.pipeline(transaction=False)
+        for name in slots:
+            pipeline.set(self._place(name), MARKED + secrets.token_bytes(16), ex=MARK)
+        self._tell(pipeline, slots.values())
+        return await self._ask(pipeline.execute()) is not None
+
+    async def news(self) -> News | None:
+        """What was told since it was last asked; None if the server does not say."""
+        if not self.is_open():
+            return None
+        try:
+            return await self._ask(self._read_news())
+        except ValueError:  # not written by us
+            return News([], missed=True)
+
+    async def _read_news(self) -> News:
+        if self._last_news is not None:
+            # From the last one that we know, which must be there still: nothing was lost between.
+            found: Any = await self._redis.xrange(NEWS, min=self._last_news, count=NEWS_KEPT)
+            if found and found[0][0] == self._last_news:
+                self._last_news = found[-1][0]
+                told = (fields.get(b"slots", b"").split() for _, fields in found[1:])
+                return News([int(slot) for slots in told for slot in slots], missed=len(found) == NEWS_KEPT)
+        try:
+            self._last_news = await self._tell(self._redis, [])
+        except ResponseError:
+            await self._redis.delete(NEWS)  # something else stands in its place
+            raise
+        return News([], missed=True)
+
+    def _tell(self, redis: Redis, slots: Iterable[int]) -> Any:
+        fields: Any = {"slots": " ".join(map(str, slots))}
+        return redis.xadd(NEWS, fields, maxlen=NEWS_KEPT)
+
+    async def ping(self) -> bool:
+        try:
+            async with asyncio.timeout(PING):
+                await self._redis.ping()
+        except (RedisError, OSError):
+            return False
+        return True
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def _ask(self, question: Awaitable[T]) -> T | None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await question
+        except (RedisError, OSError) as error:
+            if self.is_open():
+                log.warning("the cache does not answer", error=type(error).__name__)
+            self._closed_until = time.monotonic() + PAUSE
+            return None
+
+    def _place(self, name: str) -> str:
+        return "goodword:answer:" + mac(self._key, b"place", name.encode()).hex()[:32]
+
+    def _seal(self, name: str, epoch: str, body: bytes) -> bytes:
+        release = __version__.encode()
+        return mac(self._key, b"seal", release, epoch.encode(), name.encode(), body)[:SEAL]
+
+
+# In one step on the server. What is of another kind than text counts as nothing and is replaced.
+_FILL = """
+local there = redis.call('TYPE', KEYS[1]).ok == 'string' and redis.call('GET', KEYS[1]) or ''
+if there ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+"""
