@@ -5,8 +5,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
            --custom-compile-command "make lock" pyproject.toml --group build
 
+EXTRACT := --mapping-file pyproject.toml --keywords to_translate --add-location=file --sort-by-file --no-wrap \
+           --project goodword
+CATALOGUES := $(wildcard src/goodword/pages/translations/*.po)
+
 .DEFAULT_GOAL := help
-.PHONY: help install serve test test-browser test-pooler bench bench-scale check lint types format pictures lock clean
+.PHONY: help install serve test test-browser test-cache test-pooler bench bench-scale check lint types format messages pictures lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +32,9 @@ bench: .venv/tests ## Measure the service against the limits of this machine, in
 bench-scale: .venv/tests ## Measure it with up to ten million users, in a quarter of an hour or more
 	@PYTHONPATH=tests $(BIN)/python bench/scale.py $(ARGS)
 
+test-cache: .venv/tests ## Run those that look codes up with Redis there, dead, and without a cache
+	@for cache in valkey dead off; do $(BIN)/python -m pytest -n 2 --cache=$$cache tests/codes tests/signup || exit 1; done
+
 test-pooler: .venv/tests ## Run the tests that need Debian's pgbouncer
 	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/pooler
 
@@ -44,8 +51,16 @@ format: .venv/tests ## Put the code in its form
 	@$(BIN)/ruff check --no-cache --fix .
 	@$(BIN)/ruff format .
 
-pictures: .venv/runs ## Make the pictures of the letters anew, with chromium
+messages: .venv/tests ## Collect the texts of the pages for translation, and compile what is translated
+	@$(BIN)/pybabel --quiet extract $(EXTRACT) --output-file .venv/messages.pot src/goodword
+	@for file in $(CATALOGUES); do language=$$(basename $$file .po); \
+	  $(BIN)/pybabel --quiet update --no-wrap --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date \
+	    --input-file .venv/messages.pot --locale $$language --output-file $$file && \
+	  $(BIN)/pybabel --quiet compile --locale $$language --input-file $$file --output-file $${file%.po}.mo; done
+
+pictures: .venv/tests ## Make the pictures of the letters and pages anew, with chromium
 	@$(BIN)/python docs/pictures/letters.py
+	@PYTHONPATH=tests $(BIN)/python docs/pictures/pages.py
 
 lock: .venv/tests ## Choose the versions of all dependencies anew (UPGRADE=--upgrade for the newest)
 	@$(COMPILE) $(UPGRADE) --output-file requirements.lock

@@ -93,11 +93,29 @@ def clock() -> Clock:
     return Clock()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    help_text = "what the service under test has for a cache (default: its memory)"
+    parser.addoption("--cache", choices=["memory", "valkey", "dead", "off"], default="memory", help=help_text)
+
+
+@pytest.fixture(scope="session")
+def cache_settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The whole suite passes with any of them."""
+    match request.config.getoption("--cache"):
+        case "valkey":
+            return {"redis_url": request.getfixturevalue("valkey_server").url}
+        case "dead":
+            return {"redis_url": "redis://127.0.0.1:1/0"}
+        case "off":
+            return {"cache": "off"}
+    return {}
+
+
 @pytest.fixture(scope="session")
 async def shared_app(
-    database_url: str, clock: Clock, tmp_path_factory: pytest.TempPathFactory
+    database_url: str, clock: Clock, cache_settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[FastAPI]:
-    settings = settings_for(database_url, data_dir=tmp_path_factory.mktemp("data"))
+    settings = settings_for(database_url, data_dir=tmp_path_factory.mktemp("data"), **cache_settings)
     async with running(create_app(settings, clock=clock)) as app:
         yield app
 

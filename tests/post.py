@@ -45,14 +45,14 @@ class Post:
 
     def kept(self) -> list[Letter]:
         paths = sorted(self._folder.glob("*.eml"), key=lambda path: path.name.partition("-")[2])
-        return [_read(path) for path in paths]
+        return [read(path) for path in paths]
 
     def clear(self) -> None:
         for path in self._folder.glob("*.eml"):
             path.unlink()
 
 
-def _read(path) -> Letter:
+def read(path) -> Letter:
     message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
     parts = (message.get_body((form,)).get_content() for form in ("plain", "html"))
     text, html = (part.replace("\r\n", "\n") for part in parts)

@@ -79,6 +79,8 @@ POLICY = {
     "update_code": own("codes:write"),
     "delete_code": own("codes:write"),
     "activate_code": own("codes:write"),
+    "draw_code_svg": own("codes:read"),
+    "draw_code_png": own("codes:read"),
     "find_code_by_email": PUBLIC,
     "find_code": PUBLIC,
     # Referrals

@@ -31,18 +31,19 @@ def answer_of(response: Response) -> dict[str, str]:
 
 
 class Form(HTMLParser):
-    """The form of a page: where it goes, and its fields as they stand."""
+    """The form of a page: where it goes, and its fields as they stand. The choice of language is another one."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.action, self.fields = "", {}
+        self.action, self.fields, self.is_over = "", {}, False
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         found = dict(attrs)
-        if tag == "form":
+        self.is_over |= tag == "footer"
+        if tag == "form" and not self.is_over:
             self.action = found["action"]
-        if tag == "input":
+        if tag == "input" and not self.is_over:
             self.fields[found["name"]] = found.get("value") or ""
 
 

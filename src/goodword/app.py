@@ -16,7 +16,7 @@ from goodword import __version__, errors, health, migrations, upkeep
 from goodword.account import api as account, credentials_api, letters, recovery_api
 from goodword.admin import api as admin
 from goodword.cache import Board, Cache, Memory
-from goodword.codes import api as codes
+from goodword.codes import api as codes, qr_api
 from goodword.crypto import WrongSecret, subkey
 from goodword.db import Database
 from goodword.docs import openapi, pages
@@ -27,7 +27,7 @@ from goodword.mail import notices, quotas, refusals
 from goodword.oauth import api as oauth, apps, clients, discovery, errors as oauth_errors, scopes
 from goodword.oauth.tokens import ServerTokens
 from goodword.outside import Outside
-from goodword.pages import authorize, refusal, rendering, sign_in
+from goodword.pages import authorize, files, landing, language, recovery, refusal, rendering, sign_in, sign_up
 from goodword.paging import Cursors
 from goodword.providers import api as providers_api, checks, handlers as asking
 from goodword.referrals import api as referrals
@@ -114,6 +114,7 @@ def create_app(
     limited = settings.rate_limits == "on"
     state.letter_limits = invitations.Limits(subkey(secret, quotas.KEY), on=limited)
     state.refusals_key = subkey(secret, refusals.KEY)
+    state.renderings = landing.Renderings(state)
     state.refresh_tokens = RefreshTokens(subkey(secret, "refresh tokens"))
     state.oauth_key = subkey(secret, clients.PURPOSE)
     for_docs = clients.documentation(settings.public_url) if settings.docs_shown else None
@@ -123,14 +124,16 @@ def create_app(
     if settings.trusted_proxies:
         # Outermost: all that counts by address must see the client's. Without trust, these headers are noise.
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
-    errors.install(app)
+    errors.install(app, as_page=rendering.as_page)
     app.add_exception_handler(oauth_errors.OAuthError, oauth_errors.answer)
     # Looked through from the top for every request: what is asked for most comes first.
     for router in (
         codes.anyones,
+        landing.router,
         referrals.router,
         account.router,
         codes.mine,
+        qr_api.router,
         sessions.router,
         signup.router,
         oauth.router,
@@ -139,8 +142,11 @@ def create_app(
         discovery.router,
         authorize.router,
         sign_in.router,
+        sign_up.router,
+        recovery.router,
         refusal.router,
-        rendering.router,
+        language.router,
+        files.router,
         invitations_api.router,
         credentials_api.router,
         recovery_api.router,

@@ -26,6 +26,8 @@ from goodword.db import Base, Database
 from goodword.shared_cache import MARKED, Answer, Shared
 
 KEPT_AT_MOST = 10_000
+LONGEST_TARGET = 256
+"""A request may be asked in any number of words; those that are this long are not remembered."""
 NEAR = 0.5
 """Seconds for which a process serves what it found without hearing from anybody."""
 FOLLOW = 0.2
@@ -201,7 +203,7 @@ class Cache:
 
     def note(self, target: Target, name: str) -> None:
         """Requests in these words ask for what has that name."""
-        if self._enabled:
+        if self._enabled and len(target[0]) + len(target[1]) <= LONGEST_TARGET:
             self._names[target] = name
             if len(self._names) > KEPT_AT_MOST:
                 del self._names[next(iter(self._names))]

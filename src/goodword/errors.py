@@ -1,7 +1,7 @@
 """What can go wrong: kinds of error that fix the HTTP status, stable codes, and problem documents (RFC 9457)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypedDict
 
 from fastapi import FastAPI, Request, Response
@@ -165,11 +165,14 @@ def answer(error: AppError, request_id: str, **members: Any) -> JSONResponse:
     return JSONResponse(document, error.status, error.headers, media_type="application/problem+json")
 
 
-def install(app: FastAPI) -> None:
-    """The one mapping of errors to answers. What is not mapped here is a bug, and a 500."""
+def install(app: FastAPI, *, as_page: Callable[[Request, AppError], Response | None]) -> None:
+    """The one mapping of errors to answers. What is not mapped here is a bug, and a 500.
+
+    Where a person is looking `as_page` has a page for it; programs get the problem document.
+    """
 
     def respond(request: Request, error: AppError) -> Response:
-        return answer(error, request.state.request_id)
+        return as_page(request, error) or answer(error, request.state.request_id)
 
     @app.exception_handler(AppError)
     async def own(request: Request, error: AppError) -> Response:

@@ -1,11 +1,22 @@
 """A real browser on a machine without a network, in front of a served Goodword."""
 
+import json
 import shutil
-from collections.abc import Iterator
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from people import PASSWORD
+from post import Letter, read
 from serving import Served, serving
 
 # Nothing but this machine has a name, and the browser's own services stay quiet.
@@ -19,6 +30,9 @@ ARGUMENTS = [
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
+PHONE = {"width": 360, "height": 640}
+DESKTOP = {"width": 1280, "height": 800}
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @pytest.fixture(scope="session")
@@ -42,14 +56,98 @@ def page(browser: Browser, served: Served) -> Iterator[Page]:
     """A page that fails the test when anything leaves this host, or the console shows an error."""
     page = browser.new_page()
     wrong: list[str] = []
-    page.on("request", lambda request: _check_host(request.url, served.url, wrong))
-    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
+    _watch(page, served.url, wrong)
     yield page
     page.close()
     assert wrong == []
 
 
+@pytest.fixture
+def visiting(browser: Browser, served: Served) -> Iterator[Callable[..., Page]]:
+    """A browser of somebody's own, watched as above: `visiting(viewport=PHONE, color_scheme="dark")`."""
+    contexts: list[BrowserContext] = []
+    wrong: list[str] = []
+
+    def visit(**options: Any) -> Page:
+        context = browser.new_context(**{"locale": "en-GB", "viewport": PHONE, **options})
+        contexts.append(context)
+        page = context.new_page()
+        _watch(page, served.url, wrong)
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def _watch(page: Page, home: str, wrong: list[str]) -> None:
+    def heard(text: str) -> None:
+        if "the server responded with a status of 4" not in text:  # a form that comes back, as it should
+            wrong.append(text)
+
+    page.on("request", lambda request: _check_host(request.url, home, wrong))
+    page.on("console", lambda message: message.type in ("error", "warning") and heard(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+
+
 def _check_host(url: str, home: str, wrong: list[str]) -> None:
     if not url.startswith((home, "data:", "blob:")):
         wrong.append(f"a request left the host: {url}")
+
+
+def look_over(page: Page) -> None:
+    """What every page must stand: the rules of WCAG 2.2 AA that a program can check, and a narrow screen."""
+    found = Axe().run(page, options={"runOnly": WCAG})
+    assert found.violations_count == 0, found.generate_report()
+    width = page.viewport_size["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
+
+
+@dataclass
+class Api:
+    """A served Goodword as programs call it."""
+
+    served: Served
+
+    def post(self, path: str, body: dict[str, Any], token: str = "", method: str = "POST") -> Any:
+        headers = {"Content-Type": "application/json"}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        with urlopen(
+            Request(self.served.url + path, json.dumps(body).encode(), headers, method=method)
+        ) as answer:
+            return json.load(answer) if answer.status != 204 else None
+
+    def join(self, name: str) -> str:
+        """Somebody new; their access token."""
+        who = {"email": f"{name.lower()}@example.com", "password": PASSWORD}
+        self.post("/api/v1/users", who | {"first_name": name})
+        return self.post("/api/v1/sessions", who)["access_token"]
+
+    def make_code(self, token: str, code: str) -> dict[str, Any]:
+        return self.post("/api/v1/me/referral-codes", {"lifetime": 604800, "code": code}, token)
+
+    @property
+    def folder(self) -> Path:
+        return self.served.log.parent / "data"
+
+    def letter(self, to: str, kind: str) -> Letter:
+        """The latest letter of a kind to an address, once it is written."""
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline:
+            paths = sorted((self.folder / "letters").glob(f"{kind}-*.eml"), reverse=True)
+            for letter in map(read, paths):
+                if letter.to == to:
+                    return letter
+            time.sleep(0.1)
+        raise AssertionError(f"no {kind} for {to}")
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.folder / "goodword.sqlite3")) as database:
+            return database.execute(sql).fetchall()
+
+
+@pytest.fixture
+def api(served: Served) -> Api:
+    return Api(served)

@@ -1,7 +1,6 @@
 """One's own referral codes, and looking up those of others."""
 
 import math
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -52,7 +51,6 @@ class LookUp(JsonRoute):
 mine = APIRouter(prefix="/api/v1/me/referral-codes", tags=["Your referral codes"], route_class=JsonRoute)
 anyones = APIRouter(prefix="/api/v1/referral-codes", tags=["Looking up a code"], route_class=LookUp)
 BY_EMAIL = f"{anyones.prefix}/by-email"
-NOTHING = b"null"
 
 Code = Annotated[str, Path(description="Case, blanks, hyphens and look-alikes (0/O, 1/I/L) do not matter.")]
 
@@ -209,16 +207,17 @@ async def find_code_by_email(
     async def look_up() -> Found[bytes]:
         found = await finding.look_up_by_email(request.app.state.database, key, now=clock())
         if found is None:
-            return Found(NOTHING, math.inf)
+            return Found(finding.NOTHING, math.inf)
         shown = CodeFoundByEmail(
             code=found.code,
-            link=_link(request, found.code),
+            link=link(request, found.code),
             expires_at=found.expires_at,
             referrer=Referrer(display_name=found.referrer),
         )
-        return _kept(shown)
+        return finding.kept(shown)
 
-    return await _cached(request, finding.by_email(key), look_up)
+    _note(request, finding.by_email(key))
+    return _answer(await request.app.state.cache.get(finding.by_email(key), look_up))
 
 
 @anyones.get(
@@ -230,14 +229,9 @@ async def find_code(code: Code, request: Request, clock: Clock) -> Response:
     if key is None:
         raise service.CodeNotFound
 
-    async def look_up() -> Found[bytes]:
-        found = await finding.look_up(request.app.state.database, key, now=clock())
-        if found is None:
-            return Found(NOTHING, math.inf)
-        referrer = Referrer(display_name=found.referrer)
-        return _kept(CodeFound(code=found.code, expires_at=found.expires_at, referrer=referrer))
-
-    return await _cached(request, finding.by_string(key), look_up)
+    state = request.app.state
+    _note(request, finding.by_string(key))
+    return _answer(await finding.shown(state.cache, state.database, key, now=clock()))
 
 
 async def _check_access(request: Request) -> None:
@@ -248,23 +242,19 @@ async def _check_access(request: Request) -> None:
         await authenticate(request)
 
 
-async def _cached(request: Request, name: str, look_up: Callable[[], Awaitable[Found[bytes]]]) -> Response:
+def _note(request: Request, name: str) -> None:
     cache: Cache = request.app.state.cache
     cache.note((request.scope["path"], request.scope["query_string"]), name)
-    return _answer(await cache.get(name, look_up))
-
-
-def _kept(shown: CodeFound | CodeFoundByEmail) -> Found[bytes]:
-    return Found(shown.model_dump_json().encode(), shown.expires_at.timestamp())
 
 
 def _answer(content: bytes) -> Response:
-    if content == NOTHING:
+    if content == finding.NOTHING:
         raise service.CodeNotFound
     return Response(content, media_type="application/json")
 
 
-def _link(request: Request, code: str) -> str:
+def link(request: Request, code: str | None) -> str:
+    """Where a friend is sent with it."""
     return f"{request.app.state.settings.public_url}/r/{code}"
 
 
@@ -273,7 +263,7 @@ def _read(request: Request, code: ReferralCode, now: datetime) -> CodeRead:
     return CodeRead(
         code=shown,
         status=code.status(now),
-        link=_link(request, shown),
+        link=link(request, shown),
         expires_at=code.expires_at,
         created_at=code.created_at,
         activated_at=code.activated_at,

@@ -1,5 +1,6 @@
 """Finding somebody's code by its string or by their address: what friends do, more often than all else."""
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -8,9 +9,13 @@ from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword import db
+from goodword.cache import Cache, Found
 from goodword.codes.models import ReferralCode, usable
+from goodword.codes.schemas import CodeFound, CodeFoundByEmail, Referrer
 from goodword.db import Database
 from goodword.users.models import User, UserStatus, display_name
+
+NOTHING = b"null"
 
 
 class Owner(Protocol):
@@ -35,6 +40,24 @@ class UsableCode:
 async def look_up(database: Database, key: str, *, now: datetime) -> UsableCode | None:
     """The code of this folded string, if a friend can use it now."""
     return _found(await database.row(_BY_KEY, key=key, now=now))
+
+
+async def shown(cache: Cache, database: Database, key: str, *, now: datetime) -> bytes:
+    """What anyone is shown of the code of this folded string, as JSON; `NOTHING`, if it cannot be used."""
+
+    async def find() -> Found[bytes]:
+        found = await look_up(database, key, now=now)
+        if found is None:
+            return Found(NOTHING, math.inf)
+        referrer = Referrer(display_name=found.referrer)
+        return kept(CodeFound(code=found.code, expires_at=found.expires_at, referrer=referrer))
+
+    return await cache.get(by_string(key), find)
+
+
+def kept(code: CodeFound | CodeFoundByEmail) -> Found[bytes]:
+    """An answer as the cache keeps it, until the code's last instant."""
+    return Found(code.model_dump_json().encode(), code.expires_at.timestamp())
 
 
 async def look_up_by_email(database: Database, email_key: str, *, now: datetime) -> UsableCode | None:

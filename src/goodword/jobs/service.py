@@ -79,10 +79,11 @@ def _wake_after_commit(session: AsyncSession) -> None:
     # For the worker of this process. On PostgreSQL a trigger notifies those of others: see `listening`.
     if wake := session.info.get(WAKE):
 
-        def after_commit(_session: Session) -> None:
-            wake()
+        def after_commit(ended: Session) -> None:
+            if not ended.in_nested_transaction():  # it is told of a savepoint as well
+                wake()
 
-        event.listen(session.sync_session, "after_commit", after_commit, once=True)
+        event.listen(session.sync_session, "after_commit", after_commit)
 
 
 async def claim(session: AsyncSession, kinds: Collection[str], *, holder: str, now: datetime) -> Work | None:

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from goodword import forms
 from goodword.db import Database
+from goodword.languages import to_translate
 from goodword.oauth.clients import Client, Clients
 
 SINCE = "signed_in_since"
@@ -83,21 +84,23 @@ class AuthorizationRequest:
 async def read(database: Database, clients: Clients, query: bytes) -> AuthorizationRequest:
     """The request in a query string. Raises `NoRedirect` and `SentBack`."""
     if len(query) > LONGEST:
-        raise NoRedirect("The request is too long.")
+        raise NoRedirect(to_translate("The request is too long."))
     repeated = False
     try:
         parameters = forms.parse(query)
     except forms.ParameterRepeated as error:
         parameters, repeated = error.parameters, True
     except forms.FormInvalid:
-        raise NoRedirect("The request cannot be read.") from None
+        raise NoRedirect(to_translate("The request cannot be read.")) from None
 
     client = await clients.find(database, parameters.get("client_id", ""))
     if client is None:
-        raise NoRedirect("It does not say which app it is from, or we do not know that app.")
+        raise NoRedirect(to_translate("It does not say which app it is from, or we do not know that app."))
     redirect_uri = parameters.get("redirect_uri", "")
     if not client.allows(redirect_uri):
-        raise NoRedirect("The address that the app wants to be answered at is not one that it registered.")
+        raise NoRedirect(
+            to_translate("The address that the app wants to be answered at is not one that it registered.")
+        )
     try:
         if repeated:
             raise _Wrong("invalid_request", "A parameter is repeated.")

@@ -11,17 +11,18 @@ from goodword.db import Session
 from goodword.errors import TokenInvalid
 from goodword.forms import FormInvalid, is_from_here, read_form
 from goodword.http import Clock
+from goodword.languages import to_translate
 from goodword.oauth import requests, scopes, service
 from goodword.oauth.requests import AuthorizationRequest, NoRedirect, SentBack
-from goodword.pages.rendering import link, page, refusal, see_other
-from goodword.pages.sign_in import FOREIGN
+from goodword.pages.rendering import foreign, link, page, refusal, say, see_other
 from goodword.sessions import browser
 from goodword.sessions.browser import Visitor
 
 router = APIRouter(prefix="/oauth", include_in_schema=False)
 
 PAGE_LIFETIME = timedelta(minutes=10)
-STALE = "This page was answered already, or is too old. Go back to the app and begin again."
+STALE = to_translate("This page was answered already, or is too old. Go back to the app and begin again.")
+NOT_TRUSTED = to_translate("%(reason)s You were not sent back, for your safety. Tell those who make the app.")
 
 
 @router.get("/authorize")
@@ -44,10 +45,10 @@ async def answer_consent(request: Request, session: Session, clock: Clock) -> Re
     except FormInvalid:
         form = {}
     if visitor is None or not is_from_here(request) or not _is_own(request, visitor, form):
-        return refusal(request, 403, "Not from here", FOREIGN)
+        return foreign(request)
     now = clock()
     if now.timestamp() - int(form["once"].partition(".")[0]) > PAGE_LIFETIME.total_seconds():
-        return refusal(request, 403, "Too late", STALE)
+        return refusal(request, 403, to_translate("Too late"), STALE)
     try:
         asked = await _read(request, form["request"].encode())
         if form.get("decision") != "allow":
@@ -81,7 +82,7 @@ async def _show(request: Request, session: AsyncSession, now: datetime) -> Respo
         leads_elsewhere=True,
         app=asked.client.name,
         email=question.email,
-        scopes=scopes.in_words(question.scopes),
+        scopes=[say(request, words) for words in scopes.in_words(question.scopes)],
         redirect_uri=asked.redirect_uri,
         asked=asked.query,
         once=once,
@@ -118,7 +119,7 @@ async def _go_on(
     except TokenInvalid:  # the account was disabled or erased a moment ago
         raise asked.send_back("access_denied", "The person cannot be asked any more.") from None
     if code is None:
-        return refusal(request, 403, "Answered already", STALE)
+        return refusal(request, 403, to_translate("Answered already"), STALE)
     return _redirect(request, asked.redirect_uri, {"code": code, "state": asked.state})
 
 
@@ -147,5 +148,5 @@ def _redirect(request: Request, redirect_uri: str, parameters: dict[str, str | N
 
 
 def _no_redirect(request: Request, error: NoRedirect) -> Response:
-    text = f"{error.reason} You were not sent back, for your safety. Tell those who make the app."
-    return refusal(request, 400, "This request cannot be trusted", text)
+    title = to_translate("This request cannot be trusted")
+    return refusal(request, 400, title, NOT_TRUSTED, reason=say(request, error.reason))

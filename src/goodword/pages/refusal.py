@@ -4,10 +4,14 @@ from fastapi import APIRouter, Request, Response
 
 from goodword.db import Session
 from goodword.http import Clock
+from goodword.languages import to_translate
 from goodword.mail import refusals
 from goodword.pages.rendering import page, refusal
 
 router = APIRouter(prefix="/letters", include_in_schema=False)
+
+DEAD_LINK = to_translate("This link does not work")
+NOT_WHOLE = to_translate("This link is not whole. Take it from the letter once more.")
 
 
 @router.get("/refuse")
@@ -23,5 +27,5 @@ async def refuse(request: Request, session: Session, clock: Clock) -> Response:
     try:
         await refusals.refuse(session, request.app.state.refusals_key, token, now=clock())
     except refusals.RefusalInvalid as error:
-        return refusal(request, error.status, "This link does not work", error.detail)
+        return refusal(request, error.status, DEAD_LINK, NOT_WHOLE)
     return page(request, "refuse_letters.html", token=token, done=True)

@@ -1,50 +1,86 @@
-"""How a page is made: templates, the policy that guards it, and the few files that it is shown with."""
+"""How a page is made: templates in each language, and the policy that guards it."""
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
+from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.exceptions import HTTPException
+from starlette.datastructures import State
+
+from goodword.errors import AppError
+from goodword.forms import local_path
+from goodword.languages import DEFAULT, LANGUAGES, NAMES, to_translate
+from goodword.pages import files, wording
 
 HERE = Path(__file__).parent
-TYPES = {".css": "text/css", ".svg": "image/svg+xml"}
-POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'"
-
-router = APIRouter(include_in_schema=False)
-templates = Environment(
-    loader=FileSystemLoader(HERE / "templates"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
 )
+NO_SCRIPT = POLICY.replace(" script-src 'self';", "")
 
 
-@dataclass(frozen=True)
-class _File:
-    body: bytes
-    media_type: str
-    etag: str
+def _catalogue(language: str) -> NullTranslations:
+    if language == DEFAULT:
+        return NullTranslations()
+    with (HERE / "translations" / f"{language}.mo").open("rb") as file:
+        return GNUTranslations(file)
 
 
-def _file(path: Path) -> _File:
-    body = path.read_bytes()
-    return _File(body, TYPES[path.suffix], hashlib.sha256(body).hexdigest()[:16])
+def _environment(catalogue: NullTranslations) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
+    return environment
 
 
-_FILES = {path.name: _file(path) for path in sorted((HERE / "static").iterdir())}
+_CATALOGUES = {language: _catalogue(language) for language in LANGUAGES}
+_ENVIRONMENTS = {language: _environment(catalogue) for language, catalogue in _CATALOGUES.items()}
+
+
+def translate(language: str, text: str, **values: object) -> str:
+    """A text that was marked by `to_translate`. Templates do not translate variables: that skips escaping."""
+    said = _CATALOGUES[language].gettext(text)
+    return said % values if values else said
+
+
+def say(request: Request, text: str, **values: object) -> str:
+    """The same, in the language of whoever asked."""
+    return translate(request.app.state.cookies.language(request), text, **values)
 
 
 def link(request: Request, path: str) -> str:
     """A path as the browser sees it: behind a proxy the service may stand below another path."""
-    below: str = urlsplit(request.app.state.settings.public_url).path
-    return below + path
+    return _link(request.app.state, path)
+
+
+def render(state: State, language: str, template: str, *, here: str, **values: Any) -> str:
+    """A page as text. `here` is where it comes back to when another language is chosen."""
+    return (
+        _ENVIRONMENTS[language]
+        .get_template(template)
+        .render(
+            link=partial(_link, state),
+            file=lambda name: _link(state, files.path(name)),
+            language=language,
+            languages=NAMES,
+            here=here,
+            public_url=state.settings.public_url,
+            **values,
+        )
+    )
 
 
 def page(
@@ -54,6 +90,7 @@ def page(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
     leads_elsewhere: bool = False,
+    here: str | None = None,
     **values: Any,
 ) -> Response:
     """An HTML page. `leads_elsewhere`: its form ends, through redirects, at the address of an app.
@@ -61,22 +98,67 @@ def page(
     Chromium holds every redirect after a form against `form-action`, those that the app adds too. Nobody
     knows them, so such a page goes without; all that it shows is escaped, and it runs no script.
     """
-    policy = POLICY if leads_elsewhere else f"{POLICY}; form-action 'self'"
-    text = templates.get_template(template).render(
-        link=lambda path: link(request, path),
-        file=lambda name: link(request, f"/pages/{name}?v={_FILES[name].etag}"),
+    state = request.app.state
+    text = render(
+        state,
+        state.cookies.language(request),
+        template,
+        here=here or _here(request),
+        script=not leads_elsewhere,
         **values,
     )
+    return dressed(text, status=status, headers=headers, leads_elsewhere=leads_elsewhere)
+
+
+def dressed(
+    text: str,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    leads_elsewhere: bool = False,
+) -> Response:
+    """The answer that carries a page, under its policy."""
+    policy = NO_SCRIPT if leads_elsewhere else f"{POLICY}; form-action 'self'"
     # Under `no-referrer` browsers hide the origin of a form, which `forms.is_from_here` looks at.
     own = {"Content-Security-Policy": policy, "Referrer-Policy": "same-origin"}
     return HTMLResponse(text, status, {**(headers or {}), **own})
 
 
-def refusal(request: Request, status: int, title: str, text: str) -> Response:
-    """A page that says what went wrong, to a person."""
+def refusal(request: Request, status: int, title: str, text: str, **values: object) -> Response:
+    """A page that says what went wrong, to a person. `title` and `text` are marked by `to_translate`."""
     return page(
-        request, "error.html", status=status, title=title, text=text, request_id=request.state.request_id
+        request,
+        "error.html",
+        status=status,
+        here=_path(request),
+        title=say(request, title),
+        text=say(request, text, **values),
+        request_id=request.state.request_id,
+        signs_in=False,
     )
+
+
+def as_page(request: Request, error: AppError) -> Response | None:
+    """An error as a page, where a browser shows it to a person. The API answers in JSON, whoever asks."""
+    path: str = request.scope["path"]
+    if "text/html" not in request.headers.get("accept", "") or path.startswith("/api/"):
+        return None
+    return page(
+        request,
+        "error.html",
+        status=error.status,
+        headers=error.headers,
+        here=_path(request),
+        title=say(request, wording.title_of(error)),
+        text=say(request, wording.text_of(error)),
+        request_id=request.state.request_id,
+        signs_in=path.startswith("/oauth/"),
+    )
+
+
+def foreign(request: Request) -> Response:
+    """The refusal of a form that another site sent, or that was made for somebody else."""
+    return refusal(request, 403, to_translate("Not from here"), wording.FOREIGN)
 
 
 def see_other(url: str) -> Response:
@@ -84,13 +166,16 @@ def see_other(url: str) -> Response:
     return RedirectResponse(url, 303)
 
 
-@router.get("/pages/{name}")
-async def send_file(name: str, request: Request) -> Response:
-    found = _FILES.get(name)
-    if found is None:
-        raise HTTPException(404)
-    tag = f'"{found.etag}"'
-    headers = {"Cache-Control": "public, max-age=86400", "ETag": tag}
-    if tag in request.headers.get("if-none-match", ""):  # a proxy that compresses may have put W/ before it
-        return Response(status_code=304, headers=headers)
-    return Response(found.body, media_type=found.media_type, headers=headers)
+def _link(state: State, path: str) -> str:
+    below: str = urlsplit(state.settings.public_url).path
+    return below + path
+
+
+def _here(request: Request) -> str:
+    query = request.scope["query_string"].decode("latin-1") if request.method == "GET" else ""
+    return local_path(f"{_path(request)}?{query}" if query else _path(request))
+
+
+def _path(request: Request) -> str:
+    path = quote(request.scope["path"])
+    return link(request, path if request.method == "GET" or path in wording.FORMS else "/")

@@ -1,33 +1,40 @@
 """Signing in and out on our own pages, and the page that says whether one is."""
 
+from urllib.parse import urlencode
+
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.db import Session
+from goodword.db import Reader, Session
 from goodword.errors import AppError
 from goodword.forms import FormInvalid, is_from_here, local_path, read_form
 from goodword.http import Clock
-from goodword.pages.rendering import link, page, refusal, see_other
+from goodword.invitations.service import usable_code
+from goodword.pages import wording
+from goodword.pages.rendering import foreign, link, page, refusal, say, see_other
 from goodword.sessions import browser, service, whence
 from goodword.sessions.answers import prove
 from goodword.sessions.browser import Visitor
 from goodword.sessions.failures import TooManyAttempts
 from goodword.sessions.models import SignIn
 from goodword.sessions.schemas import SessionCreate
+from goodword.users import service as users
 from goodword.users.passwords import HashingBusy
 
 router = APIRouter(include_in_schema=False)
 
-FOREIGN = "This form did not come from a page of this service, or is not yours. Open the page again."
-
 
 @router.get("/")
-async def show_home(request: Request) -> Response:
+async def show_home(request: Request, reader: Reader, clock: Clock) -> Response:
     """Whether somebody is signed in here, and the way in or out."""
-    cookies, visitor = request.app.state.cookies, await browser.visitor(request)
-    form_token = cookies.form_token(visitor) if visitor else None
-    return page(request, "home.html", form_token=form_token)
+    visitor = await browser.visitor(request)
+    if visitor is None:
+        return page(request, "welcome.html")
+    user = await users.get(reader, visitor.user_id)
+    code = await usable_code(reader, visitor.user_id, now=clock())
+    form_token = request.app.state.cookies.form_token(visitor)
+    return page(request, "home.html", user=user, code=code, form_token=form_token)
 
 
 @router.get("/sign-in")
@@ -43,11 +50,11 @@ async def sign_in(request: Request, session: Session, clock: Clock) -> Response:
     Without that another site could sign its visitor in as somebody else, and read what they then enter.
     """
     if not is_from_here(request):
-        return refusal(request, 403, "Not from here", FOREIGN)
+        return foreign(request)
     try:
         form = await read_form(request)
     except FormInvalid as error:
-        return refusal(request, error.status, "This form cannot be read", error.detail)
+        return refusal(request, error.status, wording.TITLE, wording.UNREADABLE)
     next_path, email = local_path(form.get("next")), form.get("email", "")
     before = await browser.visitor(request)
     try:
@@ -68,7 +75,7 @@ async def sign_out(request: Request, session: Session, clock: Clock) -> Response
     visitor = await browser.visitor(request)
     if visitor is not None:
         if not await is_own_form(request, visitor):
-            return refusal(request, 403, "Not from here", FOREIGN)
+            return foreign(request)
         await service.end_one(session, visitor.session_id, why="signed_out", now=clock())
     response = see_other(link(request, "/"))
     cookies.clear(response)
@@ -102,8 +109,14 @@ def _form(request: Request, *, next_path: str, email: str, error: AppError | Non
         "sign_in.html",
         status=error.status if error else 200,
         headers=error.headers if error else None,
-        leads_elsewhere=next_path.startswith(link(request, "/oauth/authorize?")),
+        leads_elsewhere=leads_to_an_app(request, next_path),
+        here=f"{link(request, '/sign-in')}?{urlencode({'next': next_path})}",
         next_path=next_path,
         email=email,
-        error=error.detail if error else None,
+        error=say(request, wording.text_of(error)) if error else None,
+        providers=request.app.state.social.labels,
     )
+
+
+def leads_to_an_app(request: Request, next_path: str) -> bool:
+    return next_path.startswith(link(request, "/oauth/authorize?"))

@@ -1,14 +1,15 @@
-"""The session of a browser on our own pages: a cookie that names it, and the token of its forms."""
+"""A browser on our own pages: the cookies that name its session and its language, and the token of its forms."""
 
 import base64
 import binascii
 import hmac
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from fastapi import Request, Response
 
+from goodword import languages
 from goodword.crypto import mac
 from goodword.db import Database
 from goodword.sessions import service
@@ -18,6 +19,7 @@ from goodword.sessions.tokens import ABSOLUTE
 CLIENT = "goodword-pages"
 SCOPE = "pages"
 """A browser session gets no access token: its cookie is all that it has."""
+LANGUAGE_KEPT = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +32,14 @@ class Visitor:
 
 
 class Cookies:
-    """Writes and reads the session cookie, and the tokens that bind a form to it."""
+    """Writes and reads the session cookie, the tokens that bind a form to it, and the chosen language."""
 
     def __init__(self, key: bytes, *, https: bool) -> None:
         self._key = key
         self._https = https
         # The prefix makes browsers insist on TLS, so a home network without it needs the plain name.
         self.name = "__Host-goodword" if https else "goodword"
+        self.language_name = f"{self.name}-language"
 
     def write(self, response: Response, signed_in: SignIn) -> None:
         value = base64.urlsafe_b64encode(signed_in.id.bytes + mac(self._key, b"cookie", signed_in.id.bytes))
@@ -62,6 +65,26 @@ class Cookies:
         if not hmac.compare_digest(raw[16:], mac(self._key, b"cookie", raw[:16])):
             return None
         return uuid.UUID(bytes=raw[:16])
+
+    def language(self, request: Request) -> str:
+        """What was chosen on this browser, or else what it asks for."""
+        chosen = request.cookies.get(self.language_name)
+        return (
+            chosen
+            if chosen in languages.LANGUAGES
+            else languages.preferred(request.headers.get("accept-language"))
+        )
+
+    def write_language(self, response: Response, language: str) -> None:
+        response.set_cookie(
+            self.language_name,
+            language,
+            max_age=int(LANGUAGE_KEPT.total_seconds()),
+            path="/",
+            secure=self._https,
+            httponly=True,
+            samesite="lax",
+        )
 
     def form_token(self, visitor: Visitor, *about: str) -> str:
         """For a hidden field: another site can make a browser send our cookie, but cannot know this.

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import RedirectResponse
 from pydantic import AfterValidator
 
-from goodword import languages
 from goodword.db import Session
 from goodword.docs.openapi import problems
 from goodword.errors import AppError, Conflict
@@ -109,7 +108,7 @@ async def finish_outside_sign_in(
             person,
             referral_code=flow.referral_code,
             settings=request.app.state.settings,
-            language=languages.preferred(request.headers.get("accept-language")),
+            language=request.app.state.cookies.language(request),
             now=now,
         )
     except refusals.ProviderUnavailable:

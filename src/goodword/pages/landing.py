@@ -1,0 +1,77 @@
+"""The page that a friend's link leads to."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+from starlette.datastructures import State
+from starlette.types import Receive, Scope, Send
+
+from goodword.codes import finding, strings
+from goodword.codes.schemas import CodeFound
+from goodword.http import READS, Clock
+from goodword.pages import files
+from goodword.pages.rendering import dressed, link, render
+from goodword.pages.sign_up import FIELDS
+
+KEPT_AT_MOST = 1000
+LONGEST_PATH = 256
+
+
+class Landing(APIRoute):
+    """Asked again, it answers from memory, before the framework parses anything: links are passed around."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        content = scope["app"].state.cache.peek((scope["path"], b""))
+        if content is None or scope["method"] not in READS:
+            await super().handle(scope, receive, send)
+        else:
+            await _answer(Request(scope), content)(scope, receive, send)
+
+
+class Renderings:
+    """Pages as they were rendered. Each is a function of what it shows, so none is ever out of date."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self.page = lru_cache(KEPT_AT_MOST)(self._page)
+
+    def _page(self, content: bytes, language: str, here: str, providers: tuple[tuple[str, str], ...]) -> str:
+        values: dict[str, Any] = {
+            "script": True,
+            "next_path": "/",
+            "providers": dict(providers),
+            "least": self._state.settings.password_min_length,
+        }
+        if content == finding.NOTHING:
+            return render(self._state, language, "dead_code.html", here=here, **values)
+        code = CodeFound.model_validate_json(content)
+        given = dict.fromkeys(FIELDS, "") | {"referral_code": code.code}
+        values |= {"code": code, "given": given, "errors": {}, "picture": files.path("card.png")}
+        return render(self._state, language, "landing.html", here=here, **values)
+
+
+router = APIRouter(include_in_schema=False, route_class=Landing)
+
+
+@router.api_route("/r/{code}", methods=["GET", "HEAD"])
+async def show_landing(code: str, request: Request, clock: Clock) -> Response:
+    """Who invites, until when, and the form to join; for a code that cannot be used, a way without it."""
+    key = strings.fold(code)
+    if key is None:
+        return _answer(request, finding.NOTHING)
+    state = request.app.state
+    state.cache.note((request.scope["path"], b""), finding.by_string(key))
+    return _answer(request, await finding.shown(state.cache, state.database, key, now=clock()))
+
+
+def _answer(request: Request, content: bytes) -> Response:
+    state = request.app.state
+    labels: Mapping[str, str] = state.social.labels
+    path = quote(request.scope["path"])
+    here = link(request, path if len(path) <= LONGEST_PATH else "/")  # it is kept, a thousand times over
+    text = state.renderings.page(content, state.cookies.language(request), here, tuple(labels.items()))
+    return dressed(text, status=404 if content == finding.NOTHING else 200)

@@ -1,0 +1,145 @@
+"""The pages that letters lead to, and the one that asks for a letter.
+
+The token of a letter stands in the fragment of its link, which browsers send to nobody: a script puts it into
+the form, and without scripts the link is pasted there. Looking changes nothing, since programs that look for
+viruses follow every link; sending the form does.
+"""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+
+from goodword.account import credentials
+from goodword.account.schemas import Confirmation, LetterRequest, PasswordReset
+from goodword.db import Session
+from goodword.errors import AppError
+from goodword.forms import FormInvalid, is_from_here, read_form
+from goodword.http import Clock
+from goodword.pages import wording
+from goodword.pages.rendering import foreign, page, refusal
+from goodword.pages.sign_up import refused
+from goodword.users.models import Purpose
+
+router = APIRouter(include_in_schema=False)
+
+Form = dict[str, str]
+
+
+@router.get("/verify-email")
+async def show_verify_email(request: Request) -> Response:
+    return _page(request, "verify_email.html")
+
+
+@router.post("/verify-email")
+async def verify_email(request: Request, session: Session, clock: Clock) -> Response:
+    """The address is theirs; a friend's referral counts from now on."""
+
+    async def effect(form: Form) -> None:
+        token = Confirmation(token=_token(form)).token
+        async with session.begin_nested():
+            key = request.app.state.token_secret
+            await credentials.verify_address(session, token, key=key, now=clock())
+
+    return await _answer(request, "verify_email.html", effect)
+
+
+@router.get("/confirm-email")
+async def show_confirm_email(request: Request) -> Response:
+    return _page(request, "confirm_email.html")
+
+
+@router.post("/confirm-email")
+async def confirm_email(request: Request, session: Session, clock: Clock) -> Response:
+    """The new address takes the place of the old one."""
+
+    async def effect(form: Form) -> None:
+        token = Confirmation(token=_token(form)).token
+        async with session.begin_nested():
+            key = request.app.state.token_secret
+            await credentials.change_address(session, token, key=key, now=clock())
+
+    return await _answer(request, "confirm_email.html", effect)
+
+
+@router.get("/reset-password")
+async def show_reset_password(request: Request) -> Response:
+    return _page(request, "reset_password.html")
+
+
+@router.post("/reset-password")
+async def reset_password(request: Request, session: Session, clock: Clock) -> Response:
+    """A new password; whoever was signed in to the account is no more."""
+    state = request.app.state
+
+    async def effect(form: Form) -> None:
+        body = PasswordReset(token=_token(form), password=form.get("password", ""))
+        password_hash = await credentials.prepare_reset(
+            state.database,
+            state.passwords,
+            token=body.token,
+            password=body.password,
+            key=state.token_secret,
+            now=clock(),
+        )
+        async with session.begin_nested():
+            await credentials.reset_password(
+                session, body.token, password_hash=password_hash, key=state.token_secret, now=clock()
+            )
+
+    return await _answer(request, "reset_password.html", effect)
+
+
+@router.get("/forgot-password")
+async def show_forgot_password(request: Request) -> Response:
+    return _page(request, "forgot_password.html", given={"email": request.query_params.get("email", "")})
+
+
+@router.post("/forgot-password")
+async def forgot_password(request: Request, session: Session, clock: Clock) -> Response:
+    """Ask for a letter. The answer is the same whether or not there is an account."""
+
+    async def effect(form: Form) -> None:
+        email = LetterRequest(email=form.get("email", "").strip()).email
+        credentials.ask(session, Purpose.RESET_PASSWORD, email, now=clock())
+
+    return await _answer(request, "forgot_password.html", effect)
+
+
+def _token(form: Form) -> str:
+    """What was pasted may be the token or the whole link that it stands in."""
+    return form.get("token", "").strip().rpartition("token=")[2]
+
+
+async def _answer(request: Request, template: str, effect: Callable[[Form], Awaitable[None]]) -> Response:
+    if not is_from_here(request):
+        return foreign(request)
+    try:
+        form = await read_form(request)
+    except FormInvalid as error:
+        return refusal(request, error.status, wording.TITLE, wording.UNREADABLE)
+    try:
+        await effect(form)
+    except (ValidationError, AppError) as error:
+        return _page(request, template, given=form, error=error)
+    return _page(request, template, given=form, done=True)
+
+
+def _page(
+    request: Request,
+    template: str,
+    *,
+    given: Form | None = None,
+    error: ValidationError | AppError | None = None,
+    done: bool = False,
+) -> Response:
+    settings = request.app.state.settings
+    return page(
+        request,
+        template,
+        **refused(request, error, ("token", "email", "password")),
+        given={"token": "", "email": ""} | {k: v for k, v in (given or {}).items() if k != "password"},
+        done=done,
+        is_sent=settings.mail_server is not None,
+        least=settings.password_min_length,
+    )

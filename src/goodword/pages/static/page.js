@@ -1,0 +1,36 @@
+// Makes pages better that work without it: times, the links of letters, and hasty fingers.
+"use strict";
+
+// Times in the reader's zone, and in the form that they are used to; the exact instant stays in the title.
+const language = document.documentElement.lang;
+const locale = navigator.languages.find((one) => one.split("-")[0] === language) ?? language;
+const words = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeStyle: "short" });
+for (const time of document.querySelectorAll("time[datetime]")) {
+  time.textContent = words.format(new Date(time.dateTime));
+}
+
+// The token of a letter's link stands in the fragment, which only the browser knows. It goes into the form
+// that the reader sends; nothing is sent without them, since programs that look for viruses run scripts too.
+function takeToken() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  const place = document.querySelector("[data-paste]");
+  if (!token || !place) return;
+  place.querySelector("input").value = token;
+  place.hidden = true;
+  // A redirect keeps the fragment of the address that was asked for: the token survives another language.
+  const languages = document.querySelector("form.languages");
+  languages.action = languages.action.split("#")[0] + location.hash;
+}
+takeToken();
+addEventListener("hashchange", takeToken);
+
+// A form is sent once, however often its button is pressed.
+for (const form of document.forms) {
+  form.addEventListener("submit", (event) => {
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "yes";
+  });
+}
+addEventListener("pageshow", (event) => {
+  if (event.persisted) for (const form of document.forms) delete form.dataset.sent;
+});

@@ -1,0 +1,97 @@
+"""What pages say of errors: in words for the person who reads them, where the API speaks to programs."""
+
+from collections.abc import Iterable, Mapping
+
+from pydantic import ValidationError
+
+from goodword.errors import AppError
+from goodword.languages import to_translate
+
+FOREIGN = to_translate(
+    "This form did not come from a page of this service, or is not yours. Open the page again."
+)
+UNREADABLE = to_translate("What your browser sent cannot be read. Open the page again.")
+LOOK_AGAIN = to_translate("Please look at what is marked below.")
+
+FORMS = frozenset(
+    {"/sign-in", "/sign-up", "/check-mail", "/forgot-password", "/reset-password", "/verify-email",
+     "/confirm-email"}
+)  # fmt: skip
+"""Pages that can be opened anew at the address that their form is sent to."""
+
+TITLES = {
+    404: to_translate("Nothing here"),
+    500: to_translate("A fault of ours"),
+    503: to_translate("Not just now"),
+}
+TITLE = to_translate("This did not work")
+
+TEXTS = {
+    # Accounts
+    "email_taken": to_translate("There is an account with this address already."),
+    "email_undeliverable": to_translate(
+        "Mail to this address does not arrive, or not for long. Give another one."
+    ),
+    "invalid_credentials": to_translate("The e-mail address or the password is wrong."),
+    "too_many_attempts": to_translate("Too many wrong passwords. Wait a little before the next try."),
+    "hashing_busy": to_translate("Too many people are signing in at this moment. Try again shortly."),
+    "password_too_short": to_translate("A password has %(least)s characters or more."),
+    "password_too_long": to_translate("A password may have 256 characters at most."),
+    "password_too_common": to_translate(
+        "Many people use this password, or one like it: it would be guessed soon. Choose another."
+    ),
+    "password_too_personal": to_translate(
+        "Your address, your name and the name of this service are no passwords."
+    ),
+    "code_not_usable": to_translate(
+        "This referral code cannot be used. Ask your friend for another, or join without one."
+    ),
+    "token_invalid": to_translate("This link is not valid, or no longer. Ask for a new one."),
+    # Google, GitHub and others
+    "provider_not_found": to_translate("Nobody can sign in with this provider here."),
+    "provider_unavailable": to_translate(
+        "The provider does not answer properly just now. Try again shortly, or use a password."
+    ),
+    "state_invalid": to_translate(
+        "This sign-in was not begun in this browser, or more than ten minutes ago. Begin it again."
+    ),
+    "sign_in_failed": to_translate("The provider’s answer does not let you in. Begin again."),
+    "link_required": to_translate(
+        "There is an account with this address, and it is not certain that it is yours. Use its password."
+    ),
+    "email_missing": to_translate(
+        "The provider tells no address of yours that could be used. Sign up with a password instead."
+    ),
+    # The shapes of fields
+    "missing": to_translate("Please fill this in."),
+    "email_invalid": to_translate("This is not an e-mail address that can get mail."),
+    "string_too_long": to_translate("This is too long."),
+    "text_forbidden_character": to_translate("Control characters are not allowed here."),
+    "text_blank": to_translate("There is nothing to see in this. Leave the field empty instead."),
+    # The rest
+    "not_found": to_translate("There is nothing at this address."),
+    "conflict": to_translate("Somebody changed this at the same moment. Try again."),
+    "body_too_large": to_translate("This is too long."),
+}
+OUR_FAULT = to_translate("The service cannot do this just now. Try again shortly.")
+NOT_SO = to_translate("It cannot be done this way. Go back and open the page again.")
+
+
+def title_of(error: AppError) -> str:
+    return TITLES.get(error.status, TITLE)
+
+
+def text_of(error: AppError) -> str:
+    return TEXTS.get(error.code) or (OUR_FAULT if error.status >= 500 else NOT_SO)
+
+
+def wrong_fields(error: AppError | ValidationError, fields: Iterable[str]) -> Mapping[str, str]:
+    """What is wrong with which field of a form, in the order of `fields`; nothing, if it is none of them."""
+    if isinstance(error, ValidationError):
+        found = [(str(one["loc"][0]), one["type"]) for one in error.errors(include_input=False)]
+    elif error.code in ("email_taken", "email_undeliverable"):
+        found = [("email", error.code)]
+    else:
+        found = [(one["field"].rpartition(".")[2], one["code"]) for one in error.errors]
+    texts = {name: TEXTS.get(code, NOT_SO) for name, code in reversed(found)}
+    return {name: texts[name] for name in fields if name in texts}

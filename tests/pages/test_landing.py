@@ -1,0 +1,205 @@
+"""GET /r/{code}: the page that a friend's link leads to."""
+
+import re
+from html import unescape
+
+import pytest
+
+from asgi import client_of
+from goodword.social.clients import Clients
+from goodword.social.providers import GitHubProvider, OpenIDProvider
+from people import make_code, register
+from second_service import second_service
+from third_party import Browser, Form
+
+
+def og(page):
+    return {
+        name: unescape(text) for name, text in re.findall(r'<meta property="og:(\w+)" content="(.*)">', page)
+    }
+
+
+async def test_it_says_who_invites_and_until_when_and_lets_one_join(browser, alice):
+    code = await make_code(alice, code="ALICE-2026")
+
+    answer = await browser.get("/r/ALICE-2026")
+
+    assert answer.status_code == 200
+    assert "<h1>Alice L. invites you</h1>" in answer.text
+    assert f'<time datetime="{code["expires_at"][:19]}Z"' in answer.text
+    form = Form(answer.text)
+    assert form.action == "/sign-up"
+    assert form.fields["referral_code"] == "ALICE-2026"
+    assert answer.headers["cache-control"] == "no-store"
+    assert "Liddell" not in answer.text
+    assert alice.email not in answer.text
+
+
+async def test_a_messenger_finds_what_it_shows(browser, alice):
+    code = await make_code(alice)
+
+    shown = og((await browser.get(f"/r/{code['code']}")).text)
+
+    assert shown["title"] == "Alice L. invites you"
+    assert shown["url"] == code["link"]
+    assert (shown["type"], shown["site_name"]) == ("website", "Goodword")
+    picture = await browser.get(shown["image"])
+    assert picture.headers["content-type"] == "image/png"
+    assert picture.headers["cross-origin-resource-policy"] == "cross-origin"
+
+
+async def test_the_code_may_be_typed_as_everywhere(browser, alice):
+    await make_code(alice, code="ALICE-2026")
+
+    for typed in ("alice-2026", "ALICE2O26", "alice%202026"):
+        assert Form((await browser.get(f"/r/{typed}")).text).fields["referral_code"] == "ALICE-2026"
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["NOSUCHCODE", "x", "%3Cscript%3Ealert(1)%3C%2Fscript%3E", "%22%3E%3Cb%3E", "%00", "é", "a" * 2000],
+)
+async def test_what_is_no_code_gets_a_kind_page(browser, code):
+    answer = await browser.get(f"/r/{code}", headers={"Accept": "text/html"})
+
+    assert answer.status_code == 404
+    assert "<script>" not in answer.text
+    assert "<b>" not in answer.text
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+async def test_a_dead_code_says_so_and_lets_one_join_without_it(browser, alice):
+    code = await make_code(alice)
+    assert (await browser.get(f"/r/{code['code']}")).status_code == 200
+
+    await alice.delete(f"/api/v1/me/referral-codes/{code['code']}")
+    answer = await browser.get(f"/r/{code['code']}")
+
+    assert answer.status_code == 404
+    assert "This invitation is over" in answer.text
+    assert 'href="/sign-up"' in answer.text
+    assert "Alice" not in answer.text
+
+
+async def test_it_ends_with_its_term_though_it_was_just_looked_at(browser, alice, clock):
+    code = await make_code(alice, lifetime=60)
+    assert (await browser.get(f"/r/{code['code']}")).status_code == 200
+
+    clock.forward(seconds=60)
+
+    assert (await browser.get(f"/r/{code['code']}")).status_code == 404
+
+
+async def test_a_new_name_is_shown_at_once(browser, alice):
+    code = await make_code(alice)
+    await browser.get(f"/r/{code['code']}")
+
+    await alice.patch("/api/v1/me", {"first_name": "Alicia"})
+
+    assert "Alicia L. invites you" in (await browser.get(f"/r/{code['code']}")).text
+
+
+async def test_markup_in_a_name_is_text(browser, api, alice):
+    answer = await alice.patch(
+        "/api/v1/me", {"first_name": '"><script>alert(1)</script>', "last_name": "%(x)s"}
+    )
+    assert answer.status_code == 200
+    code = await make_code(alice)
+
+    page = await browser.get(f"/r/{code['code']}")
+
+    assert "<script>" not in page.text
+    assert og(page.text)["title"] == '"><script>alert(1)</script> %. invites you'
+    assert "%. invites you</h1>" in page.text
+
+
+async def test_who_has_no_name_is_a_friend(browser, api, alice):
+    await alice.patch("/api/v1/me", {"first_name": None, "last_name": None})
+    code = await make_code(alice)
+
+    assert "A friend invites you" in (await browser.get(f"/r/{code['code']}")).text
+    russian = await browser.get(f"/r/{code['code']}", headers={"Accept-Language": "ru"})
+    assert "Вас приглашает друг" in russian.text
+
+
+async def test_looking_uses_nothing_up(browser, alice, api):
+    code = await make_code(alice, max_uses=1)
+    for _ in range(3):
+        await browser.get(f"/r/{code['code']}")
+
+    assert (await register(api, "bob", referral_code=code["code"])).status_code == 201
+    assert (await browser.get(f"/r/{code['code']}")).status_code == 404
+
+
+async def test_a_link_that_carries_more_is_the_same(browser, alice):
+    code = await make_code(alice)
+
+    for _ in range(2):
+        answer = await browser.get(f"/r/{code['code']}", params={"utm_source": "<b>"})
+        assert answer.status_code == 200
+        assert "utm_source" not in answer.text
+
+
+async def test_nothing_long_is_kept_in_memory(app, browser, alice):
+    await make_code(alice, code="ALICE-2026")
+
+    for path, query in (
+        ("/r/ALICE-2026" + "-" * 5000, b""),
+        ("/api/v1/referral-codes/ALICE-2026", b"x=" + b"y" * 5000),
+    ):
+        answer = await browser.get(path, params=query.decode())
+        assert answer.status_code == 200
+        assert "-----" not in answer.text
+        assert app.state.cache.peek((path, query)) is None
+
+
+async def test_programs_may_ask_for_the_head_alone(browser, alice):
+    code = await make_code(alice)
+
+    for path in (f"/r/{code['code']}", "/r/NOSUCHCODE"):
+        shown = (await browser.get(path)).status_code
+        assert (await browser.client.head(path)).status_code == shown
+    assert (await browser.client.post(f"/r/{code['code']}")).status_code == 405
+
+
+async def test_the_providers_that_are_set_up_are_offered(app, browser, alice):
+    code = await make_code(alice, code="ALICE-2026")
+    assert "/oauth/sign-in/" not in (await browser.get("/r/ALICE-2026")).text
+    ours = {"client_id": "x", "client_secret": "y"}
+    providers = [
+        GitHubProvider(slug="github", label="GitHub", **ours),
+        OpenIDProvider(slug="oidc", label="<Acme> & Co", issuer="https://id.example", **ours),
+    ]
+    own = app.state.social
+    app.state.social = Clients(providers, key=b"k" * 32, public_url=app.state.settings.public_url)
+    try:
+        page = await browser.get("/r/ALICE-2026")
+        assert "&lt;Acme&gt; &amp; Co" in page.text
+        for slug in ("github", "oidc"):
+            assert f'href="/oauth/sign-in/{slug}?referral_code={code["code"]}&amp;next=/"' in page.text
+        for path in ("/sign-in", "/sign-up"):
+            assert 'href="/oauth/sign-in/github?next=/"' in (await browser.get(path)).text
+    finally:
+        app.state.social = own
+
+
+async def test_below_another_path_it_leads_there(alice, database_url):
+    await make_code(alice, code="ALICE-2026")
+
+    async with second_service(database_url, public_url="https://example.com/goodword") as api:
+        page = (await api.get("/r/ALICE-2026")).text
+
+    assert Form(page).action == "/goodword/sign-up"
+    assert og(page)["url"] == "https://example.com/goodword/r/ALICE-2026"
+    assert og(page)["image"].startswith("https://example.com/goodword/pages/card.png")
+    assert 'name="next" value="/goodword/r/ALICE-2026"' in page
+
+
+async def test_two_languages_do_not_mix(app, alice):
+    code = await make_code(alice)
+    async with client_of(app) as one, client_of(app) as other:
+        for _ in range(2):
+            english = await Browser(one).get(f"/r/{code['code']}")
+            russian = await Browser(other).get(f"/r/{code['code']}", headers={"Accept-Language": "ru"})
+            assert "invites you" in english.text
+            assert "Alice L. приглашает вас" in russian.text

@@ -1,0 +1,241 @@
+"""GET and POST /sign-up, and the page that asks to look into one's mail."""
+
+import asyncio
+import re
+
+import pytest
+from pydantic import SecretStr
+
+from people import PASSWORD, make_code, referrals_of, register
+from second_service import second_service
+from third_party import Form
+
+BOB = {"email": "bob@example.com", "password": "quiet otters swim at dawn", "first_name": "Bob"}
+
+
+def wrong(page):
+    """The fields that are marked, with what is said beside them."""
+    said = dict(re.findall(r'<p class="wrong" id="(\w+)-error">(.*?)</p>', page.text))
+    for name in said:
+        field = re.search(rf'<input id="{name}"[^>]*>', page.text)[0]
+        assert 'aria-invalid="true"' in field
+        assert re.search(rf'aria-describedby="[^"]*\b{name}-error"', field)
+    return said
+
+
+async def test_a_friend_joins_by_the_link_and_is_signed_in(browser, alice, post):
+    code = await make_code(alice)
+
+    answer = await browser.send(await browser.get(f"/r/{code['code']}"), **BOB)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/check-mail")
+    check = await browser.get("/check-mail")
+    assert BOB["email"] in check.text
+    assert "You are signed in" in (await browser.get("/")).text
+    (referral,) = await referrals_of(alice)
+    assert referral["referee"]["display_name"] == "Bob"
+    assert [letter.kind for letter in await post(to=BOB["email"])] == ["verify_email"]
+
+
+async def test_one_joins_without_a_code(browser, api, rows):
+    answer = await browser.send(await browser.get("/sign-up"), **BOB)
+
+    assert answer.status_code == 303
+    assert await rows("SELECT email, first_name, last_name FROM users") == [("bob@example.com", "Bob", None)]
+    assert await rows("SELECT count(*) FROM referrals") == [(0,)]
+
+
+async def test_the_page_takes_a_code_from_its_address(browser):
+    page = await browser.get("/sign-up", params={"referral_code": '"><b>x', "next": "//evil.example"})
+
+    assert (Form(page.text).fields["referral_code"], Form(page.text).fields["next"]) == ('"><b>x', "/")
+    assert "<b>" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "name", "said"),
+    [
+        ({"email": ""}, "email", "fill this in"),
+        ({"email": "nonsense"}, "email", "not an e-mail address"),
+        ({"email": "bob@example.com\x00"}, "email", "not an e-mail address"),
+        ({"email": "b" * 300 + "@example.com"}, "email", "too long"),
+        ({"password": ""}, "password", "fill this in"),
+        ({"password": "short"}, "password", "8 characters or more"),
+        ({"password": "password123"}, "password", "Many people use"),
+        ({"password": "bob@example.com"}, "password", "are no passwords"),
+        ({"password": "x" * 5000}, "password", "256 characters at most"),
+        ({"password": "quiet otters\x00"}, "password", "Control characters"),
+        ({"first_name": "x" * 101}, "first_name", "too long"),
+        ({"last_name": "\u202eevil"}, "last_name", "Control characters"),
+        ({"referral_code": "NOSUCHCODE"}, "referral_code", "cannot be used"),
+        ({"referral_code": "<b>"}, "referral_code", "cannot be used"),
+        ({"referral_code": "x" * 300}, "referral_code", "too long"),
+    ],
+)
+async def test_what_is_wrong_is_said_beside_its_field(browser, api, rows, fields, name, said):
+    given = BOB | {"last_name": "Builder", "next": "/docs"} | fields
+
+    answer = await browser.send(await browser.get("/sign-up"), **given)
+
+    assert answer.status_code == 422
+    assert list(wrong(answer)) == [name]
+    assert said in wrong(answer)[name]
+    assert re.findall(r'<input id="(\w+)"[^>]*\bautofocus', answer.text) == [name]
+    assert "<title>Error: Sign up" in answer.text
+    assert 'role="alert"' in answer.text
+    kept = Form(answer.text).fields
+    assert kept["password"] == ""
+    for field in ("email", "first_name", "last_name", "next"):
+        assert kept[field] == given[field].strip("\x00") or "\x00" in given[field]
+    assert await rows("SELECT count(*) FROM users") == [(0,)]
+    assert "set-cookie" not in answer.headers
+
+
+async def test_all_that_is_wrong_is_said_at_once(browser, api):
+    answer = await browser.send(await browser.get("/sign-up"), email="x", password="", first_name="\u200b")
+
+    assert list(wrong(answer)) == ["email", "password", "first_name"]
+    assert re.findall(r'<input id="(\w+)"[^>]*\bautofocus', answer.text) == ["email"]
+
+
+async def test_a_code_that_dies_meanwhile_leaves_no_account(browser, alice, rows):
+    code = await make_code(alice)
+    page = await browser.get(f"/r/{code['code']}")
+    await alice.delete(f"/api/v1/me/referral-codes/{code['code']}")
+
+    answer = await browser.send(page, **BOB)
+
+    assert answer.status_code == 422
+    assert list(wrong(answer)) == ["referral_code"]
+    assert await rows("SELECT count(*) FROM users") == [(1,)]
+
+
+async def test_an_address_that_is_taken_uses_no_code_up(browser, alice, bob):
+    code = await make_code(alice, max_uses=1)
+
+    answer = await browser.send(await browser.get(f"/r/{code['code']}"), **BOB)
+
+    assert answer.status_code == 409
+    assert "account with this address already" in wrong(answer)["email"]
+    assert (await browser.get(f"/r/{code['code']}")).status_code == 200
+
+
+async def test_a_form_that_is_sent_twice_makes_one_account_and_one_referral(browser, alice, rows):
+    code = await make_code(alice)
+    page = await browser.get(f"/r/{code['code']}")
+
+    answers = await asyncio.gather(*(browser.send(page, **BOB) for _ in range(4)))
+
+    assert sorted(answer.status_code for answer in answers) == [303, 409, 409, 409]
+    assert await rows("SELECT count(*) FROM users") == [(2,)]
+    assert await rows("SELECT uses FROM referral_codes") == [(1,)]
+    assert len(await referrals_of(alice)) == 1
+    assert "You are signed in" in (await browser.get("/")).text
+
+
+async def test_the_last_use_of_a_code_goes_to_one(browser, alice, rows):
+    code = await make_code(alice, max_uses=1)
+    page = await browser.get(f"/r/{code['code']}")
+
+    given = [BOB | {"email": f"bob{number}@example.com"} for number in range(4)]
+    answers = await asyncio.gather(*(browser.send(page, **one) for one in given))
+
+    assert sorted(answer.status_code for answer in answers) == [303, 422, 422, 422]
+    assert await rows("SELECT count(*) FROM users") == [(2,)]
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+@pytest.mark.parametrize(
+    "path", ["/sign-up", "/forgot-password", "/reset-password", "/verify-email", "/confirm-email"]
+)
+async def test_another_site_sends_no_form_of_ours(browser, api, rows, path, headers):
+    answer = await browser.send(await browser.get(path), headers=headers, token="x", **BOB)
+
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+    assert await rows("SELECT count(*) FROM users") == [(0,)]
+    assert await rows("SELECT count(*) FROM jobs WHERE kind IN ('verify_email', 'reset_password')") == [(0,)]
+
+
+@pytest.mark.parametrize("path", ["/sign-up", "/forgot-password", "/verify-email", "/language"])
+@pytest.mark.parametrize("body", [b"\xff", b"email=a&email=b", b"a=1&" * 40])
+async def test_a_form_that_cannot_be_read_is_refused(browser, path, body):
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    answer = await browser.client.post(path, content=body, headers=headers)
+
+    assert answer.status_code == 400
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+@pytest.mark.parametrize("target", ["/docs", "/oauth/authorize?client_id=x", "//evil.example", "/\\evil", ""])
+async def test_it_leads_on_where_one_wanted_to_go(browser, api, target):
+    page = await browser.get("/sign-up", params={"next": target})
+
+    answer = await browser.send(page, next=target, **BOB)
+
+    leads_here = target.startswith("/") and not target.startswith(("//", "/\\"))
+    assert answer.headers["location"] == (target if leads_here else "/check-mail")
+
+
+async def test_signing_up_ends_what_was_before(browser, alice, rows):
+    await browser.sign_in(alice)
+
+    await browser.send(await browser.get("/sign-up"), **BOB)
+
+    assert await rows("SELECT count(*) FROM sessions WHERE revoked_reason = 'signed_in_anew'") == [(1,)]
+    assert BOB["email"] in (await browser.get("/")).text
+
+
+async def test_the_account_speaks_the_language_of_the_page(browser, api, rows, post):
+    browser.client.cookies.set("goodword-language", "ru", domain="127.0.0.1")
+
+    await browser.send(await browser.get("/sign-up"), **BOB)
+
+    assert await rows("SELECT language FROM users") == [("ru",)]
+    assert "Кто-то" in (await post.only(BOB["email"])).text
+
+
+async def test_another_letter_is_sent_when_asked_for(browser, api, post):
+    await browser.send(await browser.get("/sign-up"), **BOB)
+    await post()
+
+    answer = await browser.send(await browser.get("/check-mail"))
+
+    assert "Another letter is on its way" in answer.text
+    assert (await post.only(BOB["email"])).kind == "verify_email"
+    for refused in (
+        await browser.send(answer, headers={"Origin": "https://evil.example"}),
+        await browser.send(answer, form_token="0" * 64),
+    ):
+        assert refused.status_code == 403
+
+
+async def test_nobody_in_particular_is_asked_to_sign_in_first(browser):
+    answer = await browser.get("/check-mail")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=%2Fcheck-mail")
+    assert (await browser.client.post("/check-mail")).status_code == 403
+
+
+@pytest.mark.parametrize("server", [None, SecretStr("smtp://mail.example")])
+async def test_a_service_without_a_mail_server_says_so(alice, database_url, server):
+    async with second_service(database_url, smtp_url=server) as api:
+        await api.post("/sign-in", data={"email": alice.email, "password": PASSWORD})
+        page = await api.get("/check-mail")
+
+    assert ("has no mail server" in page.text) == (server is None)
+
+
+async def test_the_first_page_shows_the_link_to_hand_out(browser, alice, api):
+    await browser.sign_in(alice)
+    assert "no referral code" in (await browser.get("/")).text
+
+    code = await make_code(alice)
+    home = await browser.get("/")
+
+    assert code["link"] in home.text
+    assert "not verified yet" in home.text
+    assert (await register(api, "carol", referral_code=code["code"])).status_code == 201

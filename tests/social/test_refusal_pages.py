@@ -1,0 +1,77 @@
+"""Why a sign-in with another account did not come about, as a person reads it in a browser."""
+
+import pytest
+
+from people import make_code
+from social.browser import begin, leave
+
+PERSON = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+def assert_page(answer, status, text):
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"].startswith("text/html")
+    assert text in answer.text
+    assert 'href="/sign-in"' in answer.text
+    assert "form-action 'self'" in answer.headers["content-security-policy"]
+    assert "set-cookie" not in answer.headers or "goodword=" not in answer.headers["set-cookie"]
+
+
+async def test_a_provider_that_there_is_not(api):
+    assert_page(await api.get("/oauth/sign-in/nobody", headers=PERSON), 404, "Nobody can sign in with")
+
+
+async def test_a_sign_in_of_another_browser(api):
+    answer = await api.get("/oauth/callback/oidc?state=x&code=y", headers=PERSON)
+
+    assert_page(answer, 400, "not begun in this browser")
+
+
+async def test_a_code_that_died_meanwhile(api, mallory, provider):
+    code = await make_code(mallory)
+    back = await leave(api, provider, referral_code=code["code"])
+    await mallory.delete(f"/api/v1/me/referral-codes/{code['code']}")
+
+    answer = await api.get(back, headers=PERSON)
+
+    assert_page(answer, 422, "This referral code cannot be used")
+    assert "goodword-flow=" in answer.headers["set-cookie"]
+
+
+async def test_in_the_language_that_was_chosen(api):
+    headers = PERSON | {"Cookie": "goodword-language=ru", "Accept-Language": "en"}
+
+    answer = await api.get("/oauth/callback/oidc?state=x&code=y", headers=headers)
+
+    assert_page(answer, 400, "Этот вход начат не в этом браузере")
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/json"])
+async def test_a_program_gets_a_problem(api, accept):
+    answer = await api.get("/oauth/callback/oidc?state=x", headers={"Accept": accept} if accept else {})
+
+    assert answer.json()["code"] == "state_invalid"
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/r/a/b", "/pages/none.css"])
+async def test_a_page_that_there_is_not(api, path):
+    answer = await api.get(path, headers=PERSON)
+
+    assert answer.status_code == 404
+    assert "There is nothing at this address" in answer.text
+
+
+async def test_the_api_answers_in_json_whoever_asks(api):
+    answer = await api.get("/api/v1/me", headers=PERSON)
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_a_new_person_joins_in_the_language_that_was_chosen(api, provider, rows):
+    api.cookies.set("goodword-language", "ru", domain="127.0.0.1")
+
+    await api.get(await leave(api, provider))
+
+    assert await rows("SELECT language FROM users") == [("ru",)]
+    assert (await begin(api)).status_code == 303
