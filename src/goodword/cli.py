@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,10 +75,14 @@ def _board(workers: int) -> Iterator[None]:
     from goodword.app import NODE
     from goodword.cache import Board
 
-    with NamedTemporaryFile(prefix="goodword-") as file:
-        Board.create(Path(file.name))
-        os.environ[NODE] = f"{workers} {file.name}"  # the only way to reach processes that uvicorn starts
-        yield
+    if sys.platform == "linux":  # memory with no name: nobody can tidy it away, and no folder is needed
+        memory = os.memfd_create("goodword")
+        file = Path(f"/proc/{os.getpid()}/fd/{memory}")
+    else:
+        file = Path(NamedTemporaryFile(prefix="goodword-", delete=False).name)  # noqa: SIM115
+    Board.create(file)
+    os.environ[NODE] = f"{workers} {file}"  # the only way to reach processes that uvicorn starts
+    yield
 
 
 async def _prepare(settings: Settings, *, migrate: bool) -> None:
@@ -87,6 +92,8 @@ async def _prepare(settings: Settings, *, migrate: bool) -> None:
     from goodword.db import Database
 
     secret = settings.secret
+    if settings.embedded:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.database, pooler=settings.pgbouncer == "on")
     try:
         if not await migrations.is_current(database):

@@ -36,7 +36,7 @@ from uuid_utils.compat import uuid7
 
 from goodword import engines
 
-READ_LIMIT = 5.0
+READ_LIMIT = 2.0
 """Seconds that a single read may take on PostgreSQL."""
 
 
@@ -124,6 +124,14 @@ class Database:
         read = self._reads.get(statement)
         if read is None:
             read = self._reads[statement] = _Read(statement, self.reading)
+        try:
+            return await self._ask(read, values)
+        except OperationalError:
+            # A connection that was closed meanwhile, most likely. To read twice does no harm, and the pool has
+            # a new one; if the database is out, it says so at once.
+            return await self._ask(read, values)
+
+    async def _ask(self, read: "_Read", values: Mapping[str, object]) -> Sequence[Row[Any]]:
         pooled = None
         try:
             pooled = await self.reading.raw_connection()
@@ -295,5 +303,5 @@ def is_lock_timeout(error: DBAPIError) -> bool:
 
 
 def is_out_of_reach(error: DBAPIError) -> bool:
-    """By the classes of SQLSTATE: connection, resources (connections, memory, disk), the operator's doing."""
-    return (getattr(error.orig, "sqlstate", None) or "")[:2] in {"08", "53", "57"}
+    """By the classes of SQLSTATE: connection, resources (connections, memory, disk), the operator's doing, I/O."""
+    return (getattr(error.orig, "sqlstate", None) or "")[:2] in {"08", "53", "57", "58"}

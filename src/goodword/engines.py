@@ -18,6 +18,7 @@ OUT_OF_REACH = (
     asyncpg.OperatorInterventionError,  # it is being shut down, or starts, or took too long
     asyncpg.InsufficientResourcesError,  # too many connections, or its disk is full
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # thrown out, and the driver has heard half of it
     EmulatedDBAPIException,  # any of them while connecting, as the toolkit passes it on
     OSError,
 )

@@ -1,5 +1,7 @@
 """Whether the service is alive, and whether it can do its work."""
 
+import asyncio
+from contextlib import suppress
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request, Response
@@ -14,6 +16,9 @@ from goodword.errors import Unavailable, answer
 from goodword.schemas import Output
 
 router = APIRouter(tags=["Health"])
+
+PATIENCE = 1.5
+"""Seconds for the database: who asks whether we are ready does not wait long."""
 
 State = Literal["ok", "degraded", "down"]
 
@@ -56,8 +61,12 @@ async def readyz(request: Request) -> Response:
     """
     database: Database = request.app.state.database
     cache: Cache = request.app.state.cache
-    schema: State = "ok" if await migrations.is_current(database) else "down"
-    reachable: State = "ok" if schema == "ok" or await database.answers() else "down"
+    schema: State = "down"
+    reachable: State = "down"
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            schema = "ok" if await migrations.is_current(database) else "down"
+            reachable = "ok" if schema == "ok" or await database.answers() else "down"
     checks = Checks(database=reachable, schema_=schema, cache="ok" if await cache.is_well() else "degraded")
     found = checks.model_dump(by_alias=True)
     if schema == "down":

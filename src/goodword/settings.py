@@ -73,6 +73,16 @@ def _sender(value: str) -> str:
     return str(Address(name, found.local_part, found.ascii_domain))
 
 
+def _is_redis(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        return False
+    place = parts.path if parts.scheme == "unix" else parts.hostname
+    return parts.scheme in ("redis", "rediss", "unix") and bool(place) and not parts.query
+
+
 Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
 HttpUrl = Annotated[str, AfterValidator(_origin)]
 Switch = Literal["on", "off"]
@@ -145,10 +155,10 @@ class Settings(BaseModel):
             found.append(
                 f"{PREFIX}DATABASE_URL must start with sqlite+aiosqlite:/// or postgresql+asyncpg://"
             )
-        if self.redis_url and not self.redis_url.get_secret_value().startswith(
-            ("redis://", "rediss://", "unix://")
-        ):
-            found.append(f"{PREFIX}REDIS_URL must start with redis://, rediss:// or unix://")
+        if self.redis_url and not _is_redis(self.redis_url.get_secret_value()):
+            found.append(
+                f"{PREFIX}REDIS_URL must be redis:// or rediss:// with a host, or unix:// with a path, without options"
+            )
         if self.secret_key and len(self.secret_key.get_secret_value()) < 32:
             found.append(f"{PREFIX}SECRET_KEY must have 32 characters or more")
         for names in PROVIDERS:

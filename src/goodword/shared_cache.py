@@ -42,6 +42,8 @@ class News(NamedTuple):
 
     slots: list[int]
     missed: bool
+    server: str
+    """Which run of which server says so: another one when it was started anew, or another took its place."""
 
 
 class Shared:
@@ -67,8 +69,13 @@ class Shared:
     async def read(self, name: str) -> bytes | None:
         """What stands under that name, nothing being an empty text; None if the server does not say."""
         # MGET, because it takes what is not a text for nothing, where GET fails.
-        found: list[Any] | None = await self._ask(self._redis.mget(self._place(name)))
-        return None if found is None else found[0] or b""
+        return await self._ask(self._read(self._place(name)))
+
+    async def _read(self, place: str) -> bytes:
+        [found] = await self._redis.mget(place)
+        if not isinstance(found, bytes | None):
+            raise ResponseError("not a text")
+        return found or b""
 
     async def fill(self, name: str, epoch: str, there: bytes, answer: Answer, *, lasts: float) -> bool:
         """Put an answer there for so many seconds, unless something else than `there` stands by now."""
@@ -100,25 +107,33 @@ class Shared:
         """What was told since it was last asked; None if the server does not say."""
         if not self.is_open():
             return None
-        try:
-            return await self._ask(self._read_news())
-        except ValueError:  # not written by us
-            return News([], missed=True)
+        return await self._ask(self._read_news())
 
     async def _read_news(self) -> News:
-        if self._last_news is not None:
-            # From the last one that we know, which must be there still: nothing was lost between.
-            found: Any = await self._redis.xrange(NEWS, min=self._last_news, count=NEWS_KEPT)
-            if found and found[0][0] == self._last_news:
-                self._last_news = found[-1][0]
-                told = (fields.get(b"slots", b"").split() for _, fields in found[1:])
-                return News([int(slot) for slots in told for slot in slots], missed=len(found) == NEWS_KEPT)
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.info("server")
+        pipeline.xrange(NEWS, min=self._last_news or "-", count=NEWS_KEPT)
+        info, found = await pipeline.execute(raise_on_error=False)
+        server = str(info["run_id"])
+        # From the last one that we know, which must be there still: nothing was lost between.
+        if (
+            self._last_news is not None
+            and isinstance(found, list)
+            and found
+            and found[0][0] == self._last_news
+        ):
+            self._last_news = found[-1][0]
+            told = b" ".join(fields.get(b"slots", b"") for _, fields in found[1:])
+            try:
+                return News([int(slot) for slot in told.split()], len(found) == NEWS_KEPT, server)
+            except ValueError:  # not written by us
+                return News([], True, server)
         try:
             self._last_news = await self._tell(self._redis, [])
         except ResponseError:
             await self._redis.delete(NEWS)  # something else stands in its place
             raise
-        return News([], missed=True)
+        return News([], True, server)
 
     def _tell(self, redis: Redis, slots: Iterable[int]) -> Any:
         fields: Any = {"slots": " ".join(map(str, slots))}
@@ -139,7 +154,7 @@ class Shared:
         try:
             async with asyncio.timeout(PATIENCE):
                 return await question
-        except (RedisError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  a server that talks nonsense is one that does not answer
             if self.is_open():
                 log.warning("the cache does not answer", error=type(error).__name__)
             self._closed_until = time.monotonic() + PAUSE

@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import subprocess
 import time
+from contextlib import contextmanager
 from signal import SIGCONT, SIGKILL, SIGSTOP
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -12,8 +14,8 @@ from redis.asyncio import Redis
 
 from people import make_code
 from second_service import second_service
-from servers import valkey
-from serving import free_port, serving
+from servers import valkey, valkey_program
+from serving import free_port, serving, wait_for_port
 
 FIND = "/api/v1/referral-codes"
 
@@ -109,6 +111,94 @@ async def test_what_was_deleted_while_it_stalled_is_not_found_when_it_comes_back
         for _ in range(20):
             assert (await there.get(f"{FIND}/{code}")).status_code == 404
             await asyncio.sleep(0.1)
+    alice.api = api
+
+
+@contextmanager
+def saving(folder):
+    """A Valkey that keeps what it has in a folder, on a port of its own; to be started again."""
+    port = free_port()
+
+    def start():
+        command = [valkey_program(), "--dir", str(folder), "--port", str(port), "--save", "3600", "1000000"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        wait_for_port(port)
+        return process
+
+    yield f"redis://127.0.0.1:{port}/0", start
+
+
+async def test_what_it_had_saved_before_a_change_is_not_believed_after_a_restart(
+    database_url, api, alice, tmp_path
+):
+    code = (await make_code(alice))["code"]
+    with saving(tmp_path) as (url, start):
+        process = start()
+        try:
+            async with (
+                second_service(database_url, redis_url=url) as here,
+                second_service(database_url, redis_url=url) as there,
+            ):
+                assert (await there.get(f"{FIND}/{code}")).status_code == 200
+                async with Redis.from_url(url) as redis:
+                    await redis.save()
+                alice.api = here
+                assert (await alice.delete(f"/api/v1/me/referral-codes/{code}")).status_code == 204
+                await asyncio.sleep(0.5)
+                process.kill()
+                process.wait()
+                process = start()
+                async with Redis.from_url(url) as redis:
+                    assert await redis.keys("goodword:answer:*"), "the old answer is there"
+
+                for _ in range(30):
+                    for node in (here, there):
+                        assert (await node.get(f"{FIND}/{code}")).status_code == 404
+                    await asyncio.sleep(0.1)
+        finally:
+            process.kill()
+            process.wait()
+            alice.api = api
+
+
+@pytest.mark.parametrize("settings", [{"cache": "off"}, {"redis_url": None}], ids=["off", "without redis"])
+async def test_a_node_without_a_cache_outdates_those_of_the_others(
+    database_url, api, alice, server, settings
+):
+    code = (await make_code(alice))["code"]
+    async with (
+        second_service(database_url, redis_url=server.url) as there,
+        second_service(database_url, **{"redis_url": server.url, **settings}) as here,
+    ):
+        assert (await there.get(f"{FIND}/{code}")).status_code == 200
+        alice.api = here
+        assert (await alice.delete(f"/api/v1/me/referral-codes/{code}")).status_code == 204
+        changed_at = time.monotonic()
+
+        while (await there.get(f"{FIND}/{code}")).status_code != 404:
+            assert time.monotonic() < changed_at + 1
+            await asyncio.sleep(0.01)
+    alice.api = api
+
+
+@pytest.mark.parametrize(
+    "nonsense", [b":1\r\n", b"*1\r\n:5\r\n", b"*0\r\n", b"+OK\r\n", b"*1\r\n*0\r\n", b"garbage"]
+)
+async def test_a_server_that_talks_nonsense_is_one_that_does_not_answer(database_url, api, alice, nonsense):
+    async def talk(reader, writer):
+        while await reader.read(4096):
+            writer.write(nonsense)
+            await writer.drain()
+        writer.close()
+
+    code = (await make_code(alice))["code"]
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as liar:
+        url = f"redis://127.0.0.1:{liar.sockets[0].getsockname()[1]}/0"
+        async with second_service(database_url, redis_url=url) as node:
+            assert (await node.get(f"{FIND}/{code}")).status_code == 200
+            alice.api = node
+            assert (await alice.delete(f"/api/v1/me/referral-codes/{code}")).status_code == 204
+            assert (await node.get(f"{FIND}/{code}")).status_code == 404
     alice.api = api
 
 

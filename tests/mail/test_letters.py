@@ -10,6 +10,7 @@ import pytest
 from goodword.languages import LANGUAGES
 from goodword.mail import delivery, letters
 from goodword.mail.letters import Contents, LetterKind
+from goodword.users import addresses
 
 JOB = uuid.UUID("019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11")
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
@@ -115,3 +116,14 @@ async def test_a_folder_that_cannot_be_written_is_an_error_and_leaves_nothing(tm
 
     with pytest.raises(OSError, match="letters"):
         await delivery.keep(write(), tmp_path / "letters", name="verify_email-1")
+
+
+@pytest.mark.parametrize(
+    "domain", ["faß.de", "βόλος.com", "ᲀ.com", "bücher.example", "EXAMPLE.com", "Ⅷ.example"]
+)
+def test_a_letter_goes_to_the_domain_that_the_account_has(domain):
+    """Python's own codec would send those of faß.de to fass.de, who could then choose the password."""
+    address = addresses.parse(f"bob@{domain}")
+    letter = write(LetterKind.RESET_PASSWORD, to=address.text)
+
+    assert letter["To"].addresses[0].addr_spec.lower() == address.key

@@ -4,17 +4,14 @@ import asyncio
 import os
 import pwd
 import shutil
-import socket
 import subprocess
-import time
-from contextlib import closing
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 
 from people import PASSWORD
-from serving import free_port, goodword, serving
+from serving import free_port, goodword, serving, wait_for_port
 
 FRIENDS = 40
 PEOPLE = 8
@@ -38,7 +35,7 @@ def pooled_url(postgres_url, tmp_path_factory):
     user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None  # it does not run as root
     process = subprocess.Popen([program, "-q", folder / "ini"], user=user, cwd="/")
     try:
-        _wait_for(port)
+        wait_for_port(port)
         migrated = goodword(
             folder, "migrate", DATABASE_URL=postgres_url
         )  # past the pooler, as its guide says
@@ -47,16 +44,6 @@ def pooled_url(postgres_url, tmp_path_factory):
     finally:
         process.terminate()
         process.wait(timeout=10)
-
-
-def _wait_for(port):
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        with closing(socket.socket()) as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise AssertionError("the pooler did not start")
 
 
 async def test_many_at_once_meet_nobody_elses_statements(pooled_url, tmp_path):

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
@@ -11,6 +12,9 @@ from pydantic import SecretStr
 
 from asgi import client_of, running, settings_for
 from goodword.app import create_app
+from goodword.users import addresses, verifications
+from goodword.users.models import Purpose, User
+from people import Person, join
 from providers.outside import CLEARBIT_KEY, KEY, Services, serving
 
 
@@ -47,3 +51,22 @@ async def work(app: FastAPI, clock: Any, *, rounds: int = 1, **ahead: float) -> 
     for _ in range(rounds):
         await app.state.worker.run_due()
         clock.forward(**ahead)
+
+
+async def join_and_prove(app: FastAPI, api: AsyncClient, name: str, **fields: Any) -> Person:
+    """Somebody new who has followed the link of their letter; the jobs of their sign-up still wait."""
+    person = await join(api, name, **fields)
+    async with app.state.database.transaction() as session:
+        user = await session.get(User, UUID(person.id))
+        token = await verifications.issue(
+            session,
+            user,
+            Purpose.VERIFY_EMAIL,
+            addresses.parse(person.email),
+            job_id=uuid4(),
+            key=app.state.token_secret,
+            now=app.state.clock(),
+        )
+    answer = await api.post("/api/v1/email-verifications/confirm", json={"token": token})
+    assert answer.status_code == 204, answer.text
+    return person

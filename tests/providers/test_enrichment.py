@@ -6,7 +6,7 @@ import pytest
 
 from goodword.jobs import service as jobs
 from people import PASSWORD, join, make_code, referrals_of
-from providers.conftest import work
+from providers.conftest import join_and_prove, work
 from providers.outside import PERSON, status, text
 
 FIND = "/v2/combined/find"
@@ -34,7 +34,7 @@ async def profile_of(person):
 
 async def alice_at(node, **settings):
     app, api = await node(**{"email_check": "off", "enrichment": "hunter"} | settings)
-    return app, await join(api, "alice")
+    return app, await join_and_prove(app, api, "alice")
 
 
 @pytest.mark.parametrize("provider", ["hunter", "clearbit"])
@@ -51,6 +51,15 @@ async def test_it_is_found_after_the_sign_up_and_shown_to_the_person(node, servi
     assert patched["profile"]["full_name"] == "Alice Liddell"
 
 
+async def test_nobody_is_told_about_a_stranger_whose_address_they_typed(node, services, clock, rows):
+    app, api = await node(email_check="off", enrichment="hunter")
+    mallory = await join(api, "alice")
+    await work(app, clock, rounds=3, seconds=60)
+
+    assert services.asked == []
+    assert await profile_of(mallory) is None
+
+
 async def test_nobody_is_asked_unless_the_operator_wants_it(node, services, clock):
     app, alice = await alice_at(node, enrichment="none")
     await work(app, clock)
@@ -62,7 +71,7 @@ async def test_nobody_is_asked_unless_the_operator_wants_it(node, services, cloc
 async def test_an_app_and_the_referrer_do_not_see_it(node, services, clock):
     app, alice = await alice_at(node)
     code = await make_code(alice)
-    bob = await join(alice.api, "bob", referral_code=code["code"])
+    bob = await join_and_prove(app, alice.api, "bob", referral_code=code["code"])
     await work(app, clock)
     assert (await profile_of(bob))["company"] == "Rabbit Hole Ltd"
 
@@ -143,7 +152,7 @@ async def test_what_takes_its_time_is_asked_again_and_what_is_unknown_is_not(nod
 
     services.answers[FIND] = status(404)
     services.asked.clear()
-    bob = await join(alice.api, "bob")
+    bob = await join_and_prove(app, alice.api, "bob")
     await work(app, clock, rounds=3, hours=2)
     await bob.sign_in()
     assert await profile_of(bob) is None

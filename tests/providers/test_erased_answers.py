@@ -6,7 +6,7 @@ import pytest
 
 from goodword.jobs import service as jobs
 from people import PASSWORD, Person, join
-from providers.conftest import work
+from providers.conftest import join_and_prove, work
 from providers.outside import status
 from traces import traces
 
@@ -22,7 +22,7 @@ async def erase(person):
 @pytest.mark.parametrize("mode", ["async", "blocking"])
 async def test_nothing_is_left(node, services, clock, rows, mode):
     app, api = await node(email_check=mode, enrichment="hunter")
-    alice = await join(api, "alice")
+    alice = await join_and_prove(app, api, "alice")
     await work(app, clock)
     await alice.get("/api/v1/email-checks", params={"email": alice.email})
     assert ("profiles", "rabbit") in await traces(app, *WORDS)
@@ -65,7 +65,7 @@ async def test_a_prohibition_stays_as_nobodys(node, services, clock, rows):
 
 async def test_nobody_is_asked_about_somebody_disabled(node, services, clock, rita, rows):
     app, api = await node(enrichment="hunter")
-    alice = await join(api, "alice")
+    alice = await join_and_prove(app, api, "alice")
     assert (await rita.post(f"/api/v1/admin/users/{alice.id}/disable", None)).status_code == 200
     await work(app, clock)
 
@@ -91,7 +91,7 @@ async def test_an_address_that_is_asked_about_again_is_known_to_be_hers(node, se
 async def test_what_arrives_after_the_erasure_is_thrown_away(node, services, clock, rows, kind):
     """The job asks, she goes, the answer comes."""
     app, api = await node(email_check=kind, enrichment="hunter")
-    alice = await join(api, "alice")
+    alice = await join_and_prove(app, api, "alice")
     services.delay = 0.7
     working = asyncio.create_task(work(app, clock))
     await services.is_asked()
@@ -108,7 +108,7 @@ async def test_what_arrives_after_the_erasure_is_thrown_away(node, services, clo
 async def test_a_failure_that_arrives_after_the_erasure_leaves_no_job(node, services, clock, rows):
 
     app, api = await node(enrichment="hunter")
-    alice = await join(api, "alice")
+    alice = await join_and_prove(app, api, "alice")
     services.delay, services.answers = (
         0.5,
         {"/v2/email-verifier": status(202), "/v2/combined/find": status(202)},

@@ -22,7 +22,8 @@ router = APIRouter(prefix="/api/v1/me", tags=["Your account"], route_class=JsonR
 
 async def read(session: AsyncSession, user: User, caller: Caller) -> AccountRead:
     """An account as its owner sees it; an app that acts for them sees no profile."""
-    found = await profiles.of(session, user.id) if "account" in caller.scopes else None
+    shown = user.verified_at is not None and "account" in caller.scopes
+    found = await profiles.of(session, user.id) if shown else None
     return AccountRead(
         id=user.id,
         email=user.email or "",

@@ -14,8 +14,10 @@ from goodword.errors import Unprocessable
 from goodword.jobs import service as jobs
 from goodword.mail import notices
 from goodword.mail.letters import LetterKind
+from goodword.providers import checks
 from goodword.referrals import service as referrals
 from goodword.sessions import service as sessions
+from goodword.settings import Settings
 from goodword.social import service as social
 from goodword.users import addresses, service as users, verifications
 from goodword.users.models import Purpose, User
@@ -40,10 +42,12 @@ async def ask_for_change(
     jobs.enqueue(session, Purpose.CHANGE_EMAIL, payload, user_id=user.id, now=now)
 
 
-async def verify_address(session: AsyncSession, token: str, *, key: bytes, now: datetime) -> None:
+async def verify_address(
+    session: AsyncSession, token: str, *, key: bytes, settings: Settings, now: datetime
+) -> None:
     """The address is theirs. Raises `VerificationInvalid`."""
     user, _ = await verifications.consume(session, Purpose.VERIFY_EMAIL, token, key=key, now=now)
-    await _prove(session, user, now=now)
+    await _prove(session, user, settings=settings, now=now)
 
 
 async def prepare_reset(
@@ -62,7 +66,7 @@ async def prepare_reset(
 
 
 async def reset_password(
-    session: AsyncSession, token: str, *, password_hash: str, key: bytes, now: datetime
+    session: AsyncSession, token: str, *, password_hash: str, key: bytes, settings: Settings, now: datetime
 ) -> None:
     """A new password for whoever reads the address: signed out everywhere. Raises `VerificationInvalid`."""
     user, _ = await verifications.consume(session, Purpose.RESET_PASSWORD, token, key=key, now=now)
@@ -71,7 +75,7 @@ async def reset_password(
     if user.verified_at is None:
         # Whoever made the account never showed that the address is theirs: what they sign in with goes.
         await social.forget(session, user.id)
-    await _prove(session, user, now=now)
+    await _prove(session, user, settings=settings, now=now)
 
 
 async def prepare_change(
@@ -107,7 +111,9 @@ async def change_password(
     await sessions.end_all(session, user.id, why="password_changed", but=session_id, now=now)
 
 
-async def change_address(session: AsyncSession, token: str, *, key: bytes, now: datetime) -> None:
+async def change_address(
+    session: AsyncSession, token: str, *, key: bytes, settings: Settings, now: datetime
+) -> None:
     """The new address takes the place of the old one, which is told.
 
     Raises `VerificationInvalid`, also when somebody else came to have the address meanwhile.
@@ -123,7 +129,7 @@ async def change_address(session: AsyncSession, token: str, *, key: bytes, now: 
         raise VerificationInvalid from None
     await codes.owner_changed(session, user, email_key=former)
     await verifications.revoke(session, user.id, Purpose.RESET_PASSWORD, Purpose.VERIFY_EMAIL, now=now)
-    await _prove(session, user, now=now)
+    await _prove(session, user, settings=settings, now=now)
 
 
 async def _set_password(session: AsyncSession, user: User, password_hash: str, *, now: datetime) -> None:
@@ -134,10 +140,12 @@ async def _set_password(session: AsyncSession, user: User, password_hash: str, *
     notices.tell(session, user.id, LetterKind.PASSWORD_CHANGED, now=now)
 
 
-async def _prove(session: AsyncSession, user: User, *, now: datetime) -> None:
+async def _prove(session: AsyncSession, user: User, *, settings: Settings, now: datetime) -> None:
     user.verified_at = now
     await session.flush()
     await referrals.confirm(session, user.id, now=now)
+    if settings.enrichment != "none":
+        jobs.enqueue(session, checks.ENRICH, {}, user_id=user.id, now=now)
 
 
 _PERSON = select(User.email, User.first_name, User.last_name).where(User.id == bindparam("user_id"))

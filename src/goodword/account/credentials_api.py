@@ -79,4 +79,10 @@ async def request_email_change(
 )
 async def confirm_email_change(body: Confirmation, request: Request, session: Session, clock: Clock) -> None:
     """Confirm the new address with the token of the letter; nobody has to be signed in. The old one is told."""
-    await credentials.change_address(session, body.token, key=request.app.state.token_secret, now=clock())
+    await credentials.change_address(
+        session,
+        body.token,
+        key=request.app.state.token_secret,
+        settings=request.app.state.settings,
+        now=clock(),
+    )

@@ -33,7 +33,13 @@ async def request_email_verification(body: LetterRequest, session: Session, cloc
 )
 async def verify_email(body: Confirmation, request: Request, session: Session, clock: Clock) -> None:
     """Show with the token of the letter that the address is yours. If a friend brought you, it counts now."""
-    await credentials.verify_address(session, body.token, key=request.app.state.token_secret, now=clock())
+    await credentials.verify_address(
+        session,
+        body.token,
+        key=request.app.state.token_secret,
+        settings=request.app.state.settings,
+        now=clock(),
+    )
 
 
 @router.post("/password-resets", summary="Ask for a letter to reset a password", status_code=202)
@@ -75,5 +81,10 @@ async def reset_password(body: PasswordReset, request: Request, session: Session
         now=clock(),
     )
     await credentials.reset_password(
-        session, body.token, password_hash=password_hash, key=state.token_secret, now=clock()
+        session,
+        body.token,
+        password_hash=password_hash,
+        key=state.token_secret,
+        settings=request.app.state.settings,
+        now=clock(),
     )

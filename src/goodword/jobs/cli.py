@@ -114,7 +114,8 @@ async def _in_transaction(work: Callable[["AsyncSession"], Awaitable[T]]) -> T:
     from goodword.db import Database
     from goodword.settings import SettingsError, load
 
-    database = Database(load().database)
+    settings = load()
+    database = Database(settings.database, pooler=settings.pgbouncer == "on")
     try:
         if not await migrations.is_current(database):
             raise SettingsError(migrations.NOT_CURRENT)

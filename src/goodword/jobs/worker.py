@@ -56,10 +56,11 @@ class Worker:
         *,
         recurring: Mapping[str, timedelta] | None = None,
         concurrency: int = CONCURRENCY,
+        lanes: Mapping[str, str] | None = None,
     ) -> None:
         self._context, self._handlers = context, handlers
         self._recurring, self._planned = recurring or {}, dict[str, str]()
-        self._concurrency = concurrency
+        self._concurrency, self._lanes = concurrency, lanes or {}
         self._holder = str(uuid4())
         self._woken = asyncio.Event()
         self._stopping = False
@@ -77,6 +78,8 @@ class Worker:
                     await self._begin_due()
                 except (SQLAlchemyError, OSError) as error:
                     log.warning("the database does not answer the worker", error=type(error).__name__)
+                except Exception:  # a worker that ended would not be missed until letters are
+                    log.exception("the worker goes on")
                 try:
                     await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
                 except TimeoutError:
@@ -120,7 +123,7 @@ class Worker:
             if work is None:
                 return
             task = asyncio.create_task(self._do_alone(work))
-            self._running[task] = work.kind
+            self._running[task] = self._lanes.get(work.kind, work.kind)
             task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -129,8 +132,9 @@ class Worker:
 
     async def _claim(self) -> Work | None:
         busy = Counter(self._running.values())
-        # One kind never takes all the room: a mail server that hangs must not hold back everything else.
-        kinds = [kind for kind in self._handlers if busy[kind] < max(1, self._concurrency - 1)]
+        # One lane never takes all the room: a mail server that hangs must not hold back everything else.
+        most = max(1, self._concurrency - 1)
+        kinds = [kind for kind in self._handlers if busy[self._lanes.get(kind, kind)] < most]
         async with self._context.database.transaction() as session:
             await session.connection()  # wait for the database first: the lease counts from after it
             return await service.claim(session, kinds, holder=self._holder, now=self._context.clock())

@@ -39,7 +39,9 @@ async def verify_email(request: Request, session: Session, clock: Clock) -> Resp
         token = Confirmation(token=_token(form)).token
         async with session.begin_nested():
             key = request.app.state.token_secret
-            await credentials.verify_address(session, token, key=key, now=clock())
+            await credentials.verify_address(
+                session, token, key=key, settings=request.app.state.settings, now=clock()
+            )
 
     return await _answer(request, "verify_email.html", effect)
 
@@ -57,7 +59,9 @@ async def confirm_email(request: Request, session: Session, clock: Clock) -> Res
         token = Confirmation(token=_token(form)).token
         async with session.begin_nested():
             key = request.app.state.token_secret
-            await credentials.change_address(session, token, key=key, now=clock())
+            await credentials.change_address(
+                session, token, key=key, settings=request.app.state.settings, now=clock()
+            )
 
     return await _answer(request, "confirm_email.html", effect)
 
@@ -84,7 +88,12 @@ async def reset_password(request: Request, session: Session, clock: Clock) -> Re
         )
         async with session.begin_nested():
             await credentials.reset_password(
-                session, body.token, password_hash=password_hash, key=state.token_secret, now=clock()
+                session,
+                body.token,
+                password_hash=password_hash,
+                key=state.token_secret,
+                settings=request.app.state.settings,
+                now=clock(),
             )
 
     return await _answer(request, "reset_password.html", effect)

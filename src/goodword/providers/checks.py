@@ -219,13 +219,8 @@ def is_stale(now: datetime) -> ColumnElement[bool]:
 
 
 def asked_about(settings: Settings) -> Sequence[str]:
-    """The kinds of jobs about somebody new."""
-    kinds = []
-    if settings.address_check != "off":
-        kinds.append(CHECK)
-    if settings.enrichment != "none":
-        kinds.append(ENRICH)
-    return kinds
+    """The kinds of jobs about somebody new. Who they are is asked when their address is proven."""
+    return [CHECK] if settings.address_check != "off" else []
 
 
 CHECK = "check_email"

@@ -58,7 +58,8 @@ async def enrich_profile(context: Context, work: Work) -> None:
         return
     async with context.database.transaction() as session:
         user = await _account(session, work)
-        if user is None or user.email is None:
+        # Who has not shown that the address is theirs would be shown a stranger's life.
+        if user is None or user.email is None or user.verified_at is None:
             return
         address = addresses.parse(user.email)
         if await checks.is_restricted(session, context.settings, address):

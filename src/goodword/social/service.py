@@ -148,6 +148,8 @@ async def _join(
     )
     if person.email_verified:
         user.verified_at = now
+        if settings.enrichment != "none":
+            jobs.enqueue(session, checks.ENRICH, {}, user_id=user.id, now=now)
     else:
         jobs.enqueue(session, Purpose.VERIFY_EMAIL, {}, user_id=user.id, now=now)
     if redeemed is not None:
