@@ -27,7 +27,21 @@ from goodword.mail import notices, quotas, refusals
 from goodword.oauth import api as oauth, apps, clients, discovery, errors as oauth_errors, scopes
 from goodword.oauth.tokens import ServerTokens
 from goodword.outside import Outside
-from goodword.pages import authorize, files, landing, language, recovery, refusal, rendering, sign_in, sign_up
+from goodword.pages import (
+    account_page,
+    account_sessions,
+    authorize,
+    dashboard,
+    files,
+    landing,
+    language,
+    people,
+    recovery,
+    refusal,
+    rendering,
+    sign_in,
+    sign_up,
+)
 from goodword.paging import Cursors
 from goodword.providers import api as providers_api, checks, handlers as asking
 from goodword.referrals import api as referrals
@@ -144,6 +158,10 @@ def create_app(
         apps.router,
         discovery.router,
         authorize.router,
+        account_page.router,
+        account_sessions.router,
+        dashboard.router,
+        people.router,
         sign_in.router,
         sign_up.router,
         recovery.router,

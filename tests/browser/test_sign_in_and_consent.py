@@ -69,13 +69,11 @@ def test_a_person_lets_an_app_in(browser, tmp_path, scheme):
             page.get_by_label("E-mail address").fill(ALICE["email"])
             page.get_by_label("Password").fill("wrong")
             page.get_by_role("button", name="Sign in").click()
-            page.screenshot(path=tmp_path / f"sign-in-{scheme}.png")
             assert "wrong" in page.get_by_role("alert").inner_text()
             assert page.evaluate("document.activeElement.id") == "password"
             page.get_by_label("Password").fill(ALICE["password"])
             page.get_by_role("button", name="Sign in").click()
             page.get_by_role("heading", name="Garden letters").wait_for()
-            page.screenshot(path=tmp_path / f"consent-{scheme}.png")
             assert page.evaluate("document.documentElement.scrollWidth") <= phone["width"]
             page.get_by_role("button", name="Allow").click()
             page.wait_for_url("**/inside?**")

@@ -52,7 +52,7 @@ def test_bob_joins_by_alices_link_and_carol_comes_too_late(visiting, served, api
     expect(bob.get_by_role("heading", level=1)).to_have_text("Your address is verified")
     assert api.rows(f"SELECT verified_at IS NULL FROM users WHERE email = '{email}'") == [(0,)]
     bob.get_by_role("link", name="Go on").click()
-    expect(bob.get_by_role("heading", level=1)).to_have_text("You are signed in")
+    expect(bob.get_by_role("heading", level=1)).to_have_text("Your code")
     bob.get_by_role("button", name="Sign out").click()
     expect(bob.get_by_role("heading", level=1)).to_have_text("Welcome")
 

@@ -1,7 +1,7 @@
 """What concerns all that one person has here."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import and_, bindparam, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,9 +21,15 @@ from goodword.users import service as users, verifications
 from goodword.users.models import User, UserStatus
 from goodword.users.passwords import Passwords, same_password
 
+RECENT = timedelta(minutes=10)
+
 
 class WrongPassword(Forbidden):
     code, detail = "wrong_password", "The password is wrong."
+
+
+class SignInNotRecent(Forbidden):
+    code, detail = "sign_in_not_recent", "Sign in again: this takes a sign-in of the last ten minutes."
 
 
 async def confirm_password(
@@ -69,6 +75,21 @@ async def locked(session: AsyncSession, user_id: uuid.UUID, *, password_hash: st
     """The account, locked, if its password is still the one that was confirmed. Raises `WrongPassword`."""
     user = await users.lock(session, user_id)
     if not same_password(user.password_hash, password_hash):
+        raise WrongPassword
+    return user
+
+
+async def locked_without_password(
+    session: AsyncSession, user_id: uuid.UUID, *, signed_in_at: datetime, now: datetime
+) -> User:
+    """The account, locked, of somebody who has no password but signed in just now.
+
+    Raises `SignInNotRecent`, and `WrongPassword` if there is a password after all.
+    """
+    if now - signed_in_at > RECENT:
+        raise SignInNotRecent
+    user = await users.lock(session, user_id)
+    if user.password_hash is not None:
         raise WrongPassword
     return user
 

@@ -1,13 +1,10 @@
 """A code's link as a picture, for paper and for screens that others point their phones at."""
 
-import asyncio
-import io
-from typing import Any, Literal
+from typing import Any
 
-import segno
 from fastapi import APIRouter, Request, Response
 
-from goodword.codes import service
+from goodword.codes import qr, service
 from goodword.codes.api import Code, link
 from goodword.db import Reader
 from goodword.docs.openapi import problems
@@ -17,8 +14,6 @@ from goodword.sessions.current import CodesReader
 router = APIRouter(
     prefix="/api/v1/me/referral-codes/{code}", tags=["Your referral codes"], route_class=JsonRoute
 )
-
-SCALE = 8
 
 
 class Svg(Response):
@@ -45,7 +40,7 @@ async def draw_code_svg(code: Code, request: Request, caller: CodesReader, reade
     whatever its state: see to it that the code works while the picture hangs there.
     """
     found = await service.get(reader, caller.user_id, code)
-    return Svg(await asyncio.to_thread(_draw, link(request, found.code), "svg"))
+    return Svg(await qr.draw(link(request, found.code), "svg"))
 
 
 @router.get(
@@ -57,14 +52,4 @@ async def draw_code_svg(code: Code, request: Request, caller: CodesReader, reade
 async def draw_code_png(code: Code, request: Request, caller: CodesReader, reader: Reader) -> Response:
     """The same in black and white, eight pixels for each module, with the margin that readers need."""
     found = await service.get(reader, caller.user_id, code)
-    return Png(await asyncio.to_thread(_draw, link(request, found.code), "png"))
-
-
-def _draw(content: str, kind: Literal["svg", "png"]) -> bytes:
-    # In a thread: it takes some milliseconds, in which nobody else would be answered.
-    picture = io.BytesIO()
-    options: dict[str, Any] = {"svgclass": None, "lineclass": None} if kind == "svg" else {}
-    segno.make(content, error="m", micro=False).save(
-        picture, kind=kind, scale=SCALE, light="white", **options
-    )
-    return picture.getvalue()
+    return Png(await qr.draw(link(request, found.code), "png"))

@@ -1,4 +1,4 @@
-"""Signing in and out on our own pages, and the page that says whether one is."""
+"""Signing in and out on our own pages."""
 
 from urllib.parse import urlencode
 
@@ -6,11 +6,10 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.db import Reader, Session
+from goodword.db import Session
 from goodword.errors import AppError
 from goodword.forms import FormInvalid, is_from_here, local_path, read_form
 from goodword.http import Clock
-from goodword.invitations.service import usable_code
 from goodword.pages import wording
 from goodword.pages.rendering import foreign, link, page, refusal, say, see_other
 from goodword.sessions import browser, service, whence
@@ -19,22 +18,9 @@ from goodword.sessions.browser import Visitor
 from goodword.sessions.failures import TooManyAttempts
 from goodword.sessions.models import SignIn
 from goodword.sessions.schemas import SessionCreate
-from goodword.users import service as users
 from goodword.users.passwords import HashingBusy
 
 router = APIRouter(include_in_schema=False)
-
-
-@router.get("/")
-async def show_home(request: Request, reader: Reader, clock: Clock) -> Response:
-    """Whether somebody is signed in here, and the way in or out."""
-    visitor = await browser.visitor(request)
-    if visitor is None:
-        return page(request, "welcome.html")
-    user = await users.get(reader, visitor.user_id)
-    code = await usable_code(reader, visitor.user_id, now=clock())
-    form_token = request.app.state.cookies.form_token(visitor)
-    return page(request, "home.html", user=user, code=code, form_token=form_token)
 
 
 @router.get("/sign-in")

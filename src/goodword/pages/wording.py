@@ -46,6 +46,25 @@ TEXTS = {
     "code_not_usable": to_translate(
         "This referral code cannot be used. Ask your friend for another, or join without one."
     ),
+    "wrong_password": to_translate("This password is wrong."),
+    "sign_in_not_recent": to_translate(
+        "For this, sign out and in again: it takes a sign-in of the last ten minutes."
+    ),
+    "no_code_in_force": to_translate("You have no code that works now. Make one first."),
+    "too_many_letters": to_translate("As many letters went out as you may ask for. Try again later."),
+    # Codes
+    "code_in_force": to_translate("You have a code that works already. Look at it first."),
+    "code_taken": to_translate("This code was given out before. Choose another."),
+    "code_invalid": to_translate(
+        "A code has 4 to 32 Latin letters, digits and hyphens, at least four of them not hyphens."
+    ),
+    "code_reserved": to_translate("This word is part of our addresses. Choose another."),
+    "code_expired": to_translate("This code is past its term."),
+    "code_retired": to_translate("This code was taken out of force for good."),
+    "code_not_found": to_translate("You have no such code, or no longer."),
+    "term_missing": to_translate("Choose how long the code works."),
+    "term_too_short": to_translate("Choose how long the code works."),
+    "term_too_long": to_translate("Choose how long the code works."),
     "token_invalid": to_translate("This link is not valid, or no longer. Ask for a new one."),
     # Google, GitHub and others
     "provider_not_found": to_translate("Nobody can sign in with this provider here."),
@@ -67,12 +86,23 @@ TEXTS = {
     "email_invalid": to_translate("This is not an e-mail address that can get mail."),
     "string_too_long": to_translate("This is too long."),
     "text_forbidden_character": to_translate("Control characters are not allowed here."),
+    "int_type": to_translate("Give a whole number in digits."),
+    "greater_than_equal": to_translate("This is too small a number."),
+    "less_than_equal": to_translate("This is too large a number."),
     "text_blank": to_translate("There is nothing to see in this. Leave the field empty instead."),
     # The rest
     "not_found": to_translate("There is nothing at this address."),
     "conflict": to_translate("Somebody changed this at the same moment. Try again."),
     "body_too_large": to_translate("This is too long."),
 }
+PLACES = {
+    "email_taken": ("email",),
+    "email_undeliverable": ("email",),
+    "wrong_password": ("password", "current_password"),
+    "code_taken": ("code",),
+}
+"""The fields that an error is about, where it does not say so itself: one of them is in the form."""
+
 OUR_FAULT = to_translate("The service cannot do this just now. Try again shortly.")
 NOT_SO = to_translate("It cannot be done this way. Go back and open the page again.")
 
@@ -89,8 +119,8 @@ def wrong_fields(error: AppError | ValidationError, fields: Iterable[str]) -> Ma
     """What is wrong with which field of a form, in the order of `fields`; nothing, if it is none of them."""
     if isinstance(error, ValidationError):
         found = [(str(one["loc"][0]), one["type"]) for one in error.errors(include_input=False)]
-    elif error.code in ("email_taken", "email_undeliverable"):
-        found = [("email", error.code)]
+    elif error.code in PLACES:
+        found = [(name, error.code) for name in PLACES[error.code]]
     else:
         found = [(one["field"].rpartition(".")[2], one["code"]) for one in error.errors]
     texts = {name: TEXTS.get(code, NOT_SO) for name, code in reversed(found)}

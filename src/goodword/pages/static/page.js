@@ -1,4 +1,4 @@
-// Makes pages better that work without it: times, the links of letters, and hasty fingers.
+// Makes pages better that work without it: times, the links of letters and codes, and hasty fingers.
 "use strict";
 
 // Times in the reader's zone, and in the form that they are used to; the exact instant stays in the title.
@@ -23,6 +23,18 @@ function takeToken() {
 }
 takeToken();
 addEventListener("hashchange", takeToken);
+
+// A link is copied with one press, where the browser lets a page do so.
+for (const button of document.querySelectorAll("[data-copy]")) {
+  if (!navigator.clipboard) continue; // only over TLS, or on one's own machine
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(button.dataset.copy).then(
+      () => { button.parentElement.querySelector("[role=status]").textContent = button.dataset.done; },
+      () => { button.hidden = true; }, // it is not allowed: the link is there to be marked
+    );
+  });
+}
 
 // A form is sent once, however often its button is pressed.
 for (const form of document.forms) {

@@ -1,0 +1,107 @@
+"""GET /people: whom somebody brought, a page at a time, and the picture of the last thirty days."""
+
+import re
+
+import pytest
+from pydantic import SecretStr
+
+from goodword.pages.people import DAYS, HEIGHT, bars
+from people import PASSWORD, bring, make_code, register
+from second_service import second_service
+
+
+def names(page):
+    return re.findall(r"<p><strong>(.*?)</strong>", page.text)
+
+
+async def test_whoever_joined_is_shown_masked(browser, alice, api):
+    code = await bring(alice, "bob")
+    await register(api, "carol", referral_code=code["code"], first_name=None)
+    await register(api, "dave", referral_code=code["code"], first_name="<b>Dave</b>", last_name="Evil")
+    await browser.sign_in(alice)
+
+    page = await browser.get("/people")
+
+    assert names(page) == ["&lt;b&gt;Dave&lt;/b&gt; E.", "A friend", "Bob"]
+    assert "b***@example.com" in page.text
+    assert "bob@example.com" not in page.text
+    assert page.text.count("confirmed ·") == 3
+    assert "Together: 3. Most on one day: 3." in page.text
+    assert page.headers["cache-control"] == "no-store"
+
+
+async def test_who_has_not_verified_their_address_is_said_to_wait(alice, database_url):
+    code = await make_code(alice)
+    async with second_service(database_url, smtp_url=SecretStr("smtp://mail.example")) as api:
+        await register(api, "bob", referral_code=code["code"])
+        await api.post("/sign-in", data={"email": alice.email, "password": PASSWORD})
+        page = await api.get("/people")
+
+    assert names(page) == ["Bob"]
+    assert page.text.count("not verified yet ·") == 1
+
+
+async def test_pages_follow_one_another(browser, alice, api):
+    code = await make_code(alice)
+    for number in range(21):
+        await register(api, f"friend{number}", referral_code=code["code"])
+    await browser.sign_in(alice)
+
+    first = await browser.get("/people")
+    (onward,) = re.findall(r'href="(/people\?cursor=[^"]+)"', first.text)
+    second = await browser.get(onward)
+
+    assert len(names(first)) == 20
+    assert names(second) == ["Friend0"]
+    assert "cursor=" not in second.text.partition("<footer>")[0]
+    assert "To the latest" in second.text
+
+
+async def test_nobody_elses_people_are_shown(browser, alice, mallory, api):
+    code = await make_code(alice)
+    for number in range(21):
+        await register(api, f"friend{number}", referral_code=code["code"])
+    await browser.sign_in(alice)
+    (onward,) = re.findall(r'href="(/people\?cursor=[^"]+)"', (await browser.get("/people")).text)
+
+    await browser.sign_in(mallory)
+
+    assert names(await browser.get("/people")) == []
+    for path in (onward, "/people?cursor=x"):
+        answer = await browser.get(path, headers={"Accept": "text/html"})
+        assert answer.status_code == 400
+        assert answer.headers["content-type"].startswith("text/html")
+        assert "Friend" not in answer.text
+
+
+async def test_the_picture_has_a_bar_a_day_and_words(browser, alice, clock):
+    await bring(alice, "bob", lifetime=30 * 86400)
+    clock.forward(days=3)
+    await browser.sign_in(alice)
+
+    page = await browser.get("/people")
+
+    found = [int(height) for height in re.findall(r'<rect [^>]*height="(\d+)"/>', page.text)]
+    assert len(found) == DAYS
+    assert [number for number, height in enumerate(found) if height == HEIGHT] == [DAYS - 4]
+    assert re.search('<svg [^>]*role="img" aria-labelledby="chart-title chart-text"', page.text)
+    assert '<title id="chart-title">' in page.text
+    assert '<desc id="chart-text">Together: 1. Most on one day: 1.</desc>' in page.text
+
+
+@pytest.mark.parametrize(
+    ("counts", "heights"), [([0, 0], [1, 1]), ([1, 2, 4], [20, 40, 80]), ([0, 1_000_000], [1, 80])]
+)
+def test_bars_fit_the_picture(counts, heights):
+    assert [bar.height for bar in bars(counts)] == heights
+    assert all(bar.y + bar.height == HEIGHT for bar in bars(counts))
+
+
+async def test_who_is_signed_out_is_asked_to_sign_in(browser, alice):
+    await browser.sign_in(alice)
+    await browser.send(await browser.get("/people"))
+
+    answer = await browser.get("/people")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=%2Fpeople")
+    assert answer.headers["cache-control"] == "no-store"
