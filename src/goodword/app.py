@@ -227,7 +227,7 @@ def open_database(
     settings: Settings, board: Board | None = None, clock: Callable[[], datetime] = utc_now
 ) -> tuple[Database, Cache]:
     """The database, and the cache that hears of every transaction there: whoever writes needs both."""
-    database = Database(settings.database, pooler=settings.pgbouncer == "on")
+    database = Database.of(settings)
     cache = Cache(
         database,
         board or Board(),

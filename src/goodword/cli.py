@@ -94,7 +94,7 @@ async def _prepare(settings: Settings, *, migrate: bool) -> None:
     secret = settings.secret
     if settings.embedded:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = Database(settings.database, pooler=settings.pgbouncer == "on")
+    database = Database.of(settings)
     try:
         if not await migrations.is_current(database):
             if not migrate:
@@ -181,7 +181,7 @@ async def _rotate(settings: Settings, *, at_once: bool) -> None:
     from goodword.http import utc_now
     from goodword.sessions.keys import rotate
 
-    database = Database(settings.database, pooler=settings.pgbouncer == "on")
+    database = Database.of(settings)
     try:
         await open_keys(database, settings.secret)  # refuses a secret that could not open the new key
         async with database.transaction() as session:

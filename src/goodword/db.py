@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import cache
-from typing import Annotated, Any, ClassVar, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, Protocol, Self, TypeVar
 
 import asyncpg
 from fastapi import Depends, Request
@@ -35,6 +35,7 @@ from sqlalchemy.orm import (
 from uuid_utils.compat import uuid7
 
 from goodword import engines
+from goodword.settings import Settings
 
 READ_LIMIT = 2.0
 """Seconds that a single read may take on PostgreSQL."""
@@ -101,6 +102,11 @@ class Database:
         self.sessions = async_sessionmaker(self.writing, expire_on_commit=False, info=self.info)
         self.readers = async_sessionmaker(self.reading, expire_on_commit=False)
         self._reads: dict[Executable, _Read] = {}
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The database that the settings name, reached as they say."""
+        return cls(settings.database, pooler=settings.pgbouncer == "on")
 
     def watched_by(self, caches: Caches) -> None:
         """Let `caches` know of every transaction that outdates a copy of theirs."""

@@ -114,8 +114,7 @@ async def _in_transaction(work: Callable[["AsyncSession"], Awaitable[T]]) -> T:
     from goodword.db import Database
     from goodword.settings import SettingsError, load
 
-    settings = load()
-    database = Database(settings.database, pooler=settings.pgbouncer == "on")
+    database = Database.of(load())
     try:
         if not await migrations.is_current(database):
             raise SettingsError(migrations.NOT_CURRENT)

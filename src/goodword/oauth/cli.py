@@ -123,7 +123,7 @@ async def _in_transaction(work: Work[T]) -> T:
     from goodword.oauth.clients import PURPOSE
 
     settings = with_own_secret(load())
-    database = Database(settings.database, pooler=settings.pgbouncer == "on")
+    database = Database.of(settings)
     try:
         if not await migrations.is_current(database):
             raise SettingsError(migrations.NOT_CURRENT)
