@@ -28,6 +28,7 @@ from goodword.oauth import api as oauth, apps, clients, discovery, errors as oau
 from goodword.oauth.tokens import ServerTokens
 from goodword.outside import Outside
 from goodword.pages import (
+    account_address,
     account_page,
     account_sessions,
     authorize,
@@ -159,6 +160,7 @@ def create_app(
         discovery.router,
         authorize.router,
         account_page.router,
+        account_address.router,
         account_sessions.router,
         dashboard.router,
         people.router,

@@ -230,11 +230,11 @@ async def test_without_a_password_a_sign_in_must_be_recent(at_home, alice, app, 
     assert "You have no password" in page
     assert 'name="current_password"' not in page
 
-    clock.forward(minutes=11)
+    clock.forward(seconds=301)
     refused = await send(at_home, "deletion")
     assert refused.status_code == 403
     assert "sign out and in again" in refused.text
-    clock.forward(minutes=-10)
+    clock.forward(seconds=-10)
     assert location(await send(at_home, "deletion")) == "/"
     assert await rows("SELECT email FROM users") == [(None,)]
 

@@ -21,15 +21,18 @@ from goodword.users import service as users, verifications
 from goodword.users.models import User, UserStatus
 from goodword.users.passwords import Passwords, same_password
 
-RECENT = timedelta(minutes=10)
+RECENT = timedelta(minutes=5)
 
 
 class WrongPassword(Forbidden):
     code, detail = "wrong_password", "The password is wrong."
 
 
-class SignInNotRecent(Forbidden):
-    code, detail = "sign_in_not_recent", "Sign in again: this takes a sign-in of the last ten minutes."
+class ReauthenticationRequired(Forbidden):
+    code, detail = (
+        "reauthentication_required",
+        "Sign in again: this takes a sign-in of the last five minutes.",
+    )
 
 
 async def confirm_password(
@@ -84,10 +87,10 @@ async def locked_without_password(
 ) -> User:
     """The account, locked, of somebody who has no password but signed in just now.
 
-    Raises `SignInNotRecent`, and `WrongPassword` if there is a password after all.
+    Raises `ReauthenticationRequired`, and `WrongPassword` if there is a password after all.
     """
     if now - signed_in_at > RECENT:
-        raise SignInNotRecent
+        raise ReauthenticationRequired
     user = await users.lock(session, user_id)
     if user.password_hash is not None:
         raise WrongPassword

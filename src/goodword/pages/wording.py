@@ -15,7 +15,7 @@ LOOK_AGAIN = to_translate("Please look at what is marked below.")
 
 FORMS = frozenset(
     {"/sign-in", "/sign-up", "/check-mail", "/forgot-password", "/reset-password", "/verify-email",
-     "/confirm-email"}
+     "/confirm-email", "/account/address"}
 )  # fmt: skip
 """Pages that can be opened anew at the address that their form is sent to."""
 
@@ -47,8 +47,8 @@ TEXTS = {
         "This referral code cannot be used. Ask your friend for another, or join without one."
     ),
     "wrong_password": to_translate("This password is wrong."),
-    "sign_in_not_recent": to_translate(
-        "For this, sign out and in again: it takes a sign-in of the last ten minutes."
+    "reauthentication_required": to_translate(
+        "For this, sign out and in again: it takes a sign-in of the last five minutes."
     ),
     "no_code_in_force": to_translate("You have no code that works now. Make one first."),
     "too_many_letters": to_translate("As many letters went out as you may ask for. Try again later."),
