@@ -96,12 +96,22 @@ def _check_host(url: str, home: str, wrong: list[str]) -> None:
         wrong.append(f"a request left the host: {url}")
 
 
+HEAVIEST = 60 * 1024
+
+
+def weight(page: Page) -> int:
+    """The bytes of a page and all that it loads, as if nothing had been kept from the page before."""
+    sizes = "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
+    return page.evaluate(f"{sizes}.reduce((sum, one) => sum + one.encodedBodySize, 0)")
+
+
 def look_over(page: Page) -> None:
-    """What every page must stand: the rules of WCAG 2.2 AA that a program can check, and a narrow screen."""
+    """What every page must stand: WCAG 2.2 AA as far as a program can tell, a narrow screen, a slow line."""
     found = Axe().run(page, options={"runOnly": WCAG})
     assert found.violations_count == 0, found.generate_report()
     width = page.viewport_size["width"]
     assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
+    assert 1024 < weight(page) < HEAVIEST, page.url
 
 
 @dataclass

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx2 as httpx
 import pytest
 
+from conftest import look_over
 from people import PASSWORD
 from serving import goodword, serving
 from third_party import VERIFIER, challenge_of
@@ -74,7 +75,7 @@ def test_a_person_lets_an_app_in(browser, tmp_path, scheme):
             page.get_by_label("Password").fill(ALICE["password"])
             page.get_by_role("button", name="Sign in").click()
             page.get_by_role("heading", name="Garden letters").wait_for()
-            assert page.evaluate("document.documentElement.scrollWidth") <= phone["width"]
+            look_over(page)
             page.get_by_role("button", name="Allow").click()
             page.wait_for_url("**/inside?**")
             assert page.inner_text("body") == "inside"

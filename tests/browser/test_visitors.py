@@ -50,6 +50,8 @@ def test_bob_joins_by_alices_link_and_carol_comes_too_late(visiting, served, api
         pasted.fill(letter.link)
     bob.get_by_role("button", name="Verify my address").click()
     expect(bob.get_by_role("heading", level=1)).to_have_text("Your address is verified")
+    if scripts:
+        look_over(bob)
     assert api.rows(f"SELECT verified_at IS NULL FROM users WHERE email = '{email}'") == [(0,)]
     bob.get_by_role("link", name="Go on").click()
     expect(bob.get_by_role("heading", level=1)).to_have_text("Your code")
@@ -78,6 +80,8 @@ def test_a_forgotten_password(visiting, served, api, scripts):
     page.get_by_label("E-mail address").fill(f"{name}@example.com")
     page.get_by_role("button", name="Send the letter").click()
     expect(page.get_by_role("status")).to_contain_text("a letter is on its way")
+    if scripts:
+        look_over(page)
     letter = api.letter(f"{name}@example.com", "reset_password")
     page.goto(letter.link)
     if not scripts:
@@ -88,6 +92,8 @@ def test_a_forgotten_password(visiting, served, api, scripts):
     page.get_by_label("New password").fill("eight lanterns in the valley")
     page.get_by_role("button", name="Change the password").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Your password is changed")
+    if scripts:
+        look_over(page)
 
 
 def test_the_token_survives_another_language(visiting, api):
