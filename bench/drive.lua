@@ -1,20 +1,20 @@
 -- Sends the requests of a file in turn, beginning anywhere, from another client address each time, and prints figures as JSON.
--- Arguments: the file (a line is a path, or a path, a tab and a JSON body), a token or "-", milliseconds
+-- Arguments: the file (a line is a path, or a path, a tab and a JSON body), a header or "-", milliseconds
 -- between an answer and the next request on its connection.
 -- The addresses stand in X-Forwarded-For: limits by address are at work and refuse none of them.
 
 local heads, tails, last, client = {}, {}, 0, 0
 
 function init(args)
-  local token, pause = args[2], tonumber(args[3])
+  local header, pause = args[2], tonumber(args[3])
   local host = "Host: " .. wrk.host .. ":" .. wrk.port .. "\r\n"
-  local authorization = token ~= "-" and "Authorization: Bearer " .. token .. "\r\n" or ""
+  local who = header ~= "-" and header .. "\r\n" or ""
   for line in io.lines(args[1]) do
     local path, body = line:match("^([^\t]+)\t?(.*)$")
     local content = body ~= "" and
       "Content-Type: application/json\r\nContent-Length: " .. #body .. "\r\n" or ""
     heads[#heads + 1] = (body ~= "" and "POST " or "GET ") .. path .. " HTTP/1.1\r\n" .. host
-      .. authorization .. content .. "X-Forwarded-For: 10."
+      .. who .. content .. "X-Forwarded-For: 10."
     tails[#tails + 1] = ".1\r\n\r\n" .. body
   end
   math.randomseed(os.time())

@@ -21,6 +21,7 @@ from signal import SIGCONT, SIGSTOP
 from tempfile import TemporaryDirectory
 
 import machine
+import pages
 import serving
 import table
 import wrk
@@ -133,6 +134,17 @@ class Benchmark:
                 by=lambda found: found.service_cpu + found.database_cpu,
             )
 
+    def pages_of_people(self, service: Server) -> None:
+        for visit in pages.visits(service, HOT[0], THOUSAND):
+            self.against(
+                f"page: {visit.name}",
+                *_with_its_calls(service, visit),
+                Goal(2, 1.5, more=False),
+                by=lambda found: found.service_cpu + found.database_cpu,
+            )
+            goal = Goal(pages.HEAVIEST, pages.HEAVIEST / 2, " KiB", more=False)
+            self.add(f"page: {visit.name}", None, "weight, all told", pages.weight(service, visit), goal)
+
     def sign_ins(self) -> list[str]:
         """Of many people: no rule about one of them matters."""
         people = self.chance.sample(range(CROWD.people), 10_000)
@@ -237,6 +249,11 @@ class Benchmark:
         )
 
 
+def _with_its_calls(service: Server, visit: pages.Visit) -> tuple[Measure, str, Measure]:
+    page, api = pages.both(service, visit)
+    return page, f"CPU of its calls of the API ({len(visit.calls)})", api
+
+
 def to(server: Server, requests: list[str], *, token: str | None = None, connections: int = 16) -> Measure:
     return lambda seconds: drive(server, requests, seconds, token=token, connections=connections)
 
@@ -272,14 +289,19 @@ def hashing(seconds: float) -> Figures:
     return Figures(rate, service_cpu=cpu)
 
 
-def measure_all(benchmark: Benchmark) -> None:
-    """The whole table, part by part."""
+def measure(benchmark: Benchmark, *, only: str | None) -> None:
+    """The whole table, part by part, or one part of it."""
     stack = benchmark.stack
+    if only == "pages":
+        with stack.service() as service:
+            benchmark.pages_of_people(service)
+        return
     with stack.service() as service:
         benchmark.warm(service)
         with stack.limit("driver") as driver:
             benchmark.cold(driver)
             benchmark.pages(service, driver)
+        benchmark.pages_of_people(service)
         benchmark.token(service)
         benchmark.outage(service)
         benchmark.sign_in(service)
@@ -293,6 +315,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=6, help="how long each thing is measured")
     parser.add_argument("--rounds", type=int, default=3, help="in how many turns")
+    parser.add_argument("--only", choices=["pages"], help="one part of the table")
     parser.add_argument("--results", type=Path, default=RESULTS, help="the file that gets the table")
     given = parser.parse_args()
     wrk.require()
@@ -301,7 +324,7 @@ def main() -> None:
         all_of_it.migrate()
         asyncio.run(fill(all_of_it.postgres.url, CROWD))
         benchmark = Benchmark(all_of_it, seconds=given.seconds, rounds=given.rounds)
-        measure_all(benchmark)
+        measure(benchmark, only=given.only)
     text = "\n".join(
         [
             "# Results of `make bench`\n",

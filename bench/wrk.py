@@ -53,15 +53,17 @@ def drive(
     seconds: float,
     *,
     token: str | None = None,
+    cookie: str | None = None,
     connections: int = CONNECTIONS,
     pause: int = 0,
 ) -> Figures:
     """Send the requests (see `drive.lua`) in turn for so many seconds, over and over."""
+    header = f"Authorization: Bearer {token}" if token else f"Cookie: {cookie}" if cookie else None
     with NamedTemporaryFile("w", suffix=".txt") as file:
         file.write("\n".join(requests) + "\n")
         file.flush()
         command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s"]
-        command += ["-s", str(SCRIPT), server.url, "--", file.name, token or "-", str(pause)]
+        command += ["-s", str(SCRIPT), server.url, "--", file.name, header or "-", str(pause)]
         service = machine.cpu(server.workers)
         database = machine.cpu_of_family(server.postgres) if server.postgres else 0
         done = subprocess.run(command, capture_output=True, text=True, check=True)
