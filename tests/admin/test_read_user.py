@@ -2,7 +2,9 @@
 
 import uuid
 
-from people import join, make_code
+import pytest
+
+from people import PASSWORD, join, make_code
 
 PATH = "/api/v1/admin/users"
 
@@ -21,6 +23,33 @@ async def test_it_shows_the_account_and_what_belongs_to_it(api, rita, alice):
         (code["code"], "active", 1)
     ]
     assert "password" not in str(shown)
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "аlice@example.com",  # Cyrillic а
+        "Аliсе@example.com",
+        "αlice@example.com",  # Greek alpha
+        "alice@ехample.com",  # Cyrillic in the domain
+    ],
+)
+async def test_an_address_that_looks_like_another_is_flagged(api, rita, alice, email):
+    """B06: another person, and whose address it could be taken for."""
+    answer = await api.post("/api/v1/users", json={"email": email, "password": PASSWORD})
+    assert answer.status_code == 201
+
+    shown = (await rita.get(f"{PATH}/{answer.json()['id']}")).json()
+
+    assert (shown["email"], shown["looks_like"]) == (email, alice.id)
+    assert (await rita.get(f"{PATH}/{alice.id}")).json()["looks_like"] is None
+
+
+@pytest.mark.parametrize("email", ["алиса@example.com", "alice2@example.com", "аnna@example.com"])
+async def test_other_addresses_look_like_nobodys(api, rita, alice, email):
+    answer = await api.post("/api/v1/users", json={"email": email, "password": PASSWORD})
+
+    assert (await rita.get(f"{PATH}/{answer.json()['id']}")).json()["looks_like"] is None
 
 
 async def test_an_erased_person_is_shown_without_a_trace(rita, alice):

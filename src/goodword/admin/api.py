@@ -32,6 +32,7 @@ from goodword.referrals import service as referrals
 from goodword.schemas import Decimal, Text
 from goodword.sessions import service as sessions
 from goodword.sessions.current import Caller, authenticate, bearer, is_administrator
+from goodword.users import look_alikes
 from goodword.users.models import User, UserStatus, display_name
 
 PREFIX = "/api/v1/admin"
@@ -127,6 +128,7 @@ async def read_user(user_id: UserId, request: Request, reader: Reader, clock: Cl
         **_user(user).model_dump(),
         referred_by=await referrals.referred_by(reader, user_id),
         email_check=known.verdict if known else None,
+        looks_like=await look_alikes.resembled(reader, user.email) if user.email else None,
         sessions=len(await sessions.list_live(reader, user_id, now=now)),
         codes=[_code(code, now) for code in theirs[:100]],
     )

@@ -50,6 +50,9 @@ class AdminUserDetail(AdminUser):
     email_check: Verdict | None = Field(
         description="What is known of the address; null once erased.", examples=[Verdict.DELIVERABLE]
     )
+    looks_like: uuid.UUID | None = Field(
+        description="The account in plain letters whose address people could take this one for."
+    )
     sessions: int = Field(description="Where they are signed in: a hundred at most.", examples=[2])
     codes: list[AdminCode] = Field(description="The latest hundred.")
 
