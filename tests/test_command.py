@@ -141,6 +141,17 @@ def test_config_says_what_is_wrong(tmp_path):
     assert "GOODWORD_ENVIRONMENT" in done.stderr
 
 
+def test_config_says_that_postgresql_needs_a_key(tmp_path):
+    url = {"DATABASE_URL": "postgresql+asyncpg://goodword@localhost/goodword"}
+
+    done = goodword(tmp_path, "config", **url)
+
+    assert done.returncode == 2
+    assert "GOODWORD_PUBLIC_URL=http://127.0.0.1:8000\n" in done.stdout
+    assert "GOODWORD_SECRET_KEY is not set" in done.stderr
+    assert goodword(tmp_path, "config", SECRET_KEY=SECRET, **url).returncode == 0
+
+
 def test_every_log_line_is_json_with_the_request_id_and_no_personal_data(tmp_path):
     with serving(tmp_path, LOG_FORMAT="json") as served:
         register(served, "alice")

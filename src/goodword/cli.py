@@ -151,6 +151,11 @@ def config() -> None:
         given = name in settings.model_fields_set
         note = "  # has no effect yet: its part is not built" if given and name in NOT_BUILT else ""
         typer.echo(f"{PREFIX}{name.upper()}={shown}{note}")
+    if not settings.embedded:
+        try:
+            _ = settings.secret  # made by itself on the embedded database alone
+        except SettingsError as error:
+            raise _refusal(error) from None
 
 
 keys = typer.Typer(help="The keys that access tokens are signed with.", no_args_is_help=True)

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hmac
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, NamedTuple, Protocol, TypeVar
 
@@ -48,6 +48,11 @@ class Position(NamedTuple):
     id: uuid.UUID
 
 
+def place(row: Placed) -> Position:
+    """The place of a row in a list by the time it was made."""
+    return Position(row.created_at, row.id)
+
+
 class Cursors:
     """Writes and reads cursors. They are opaque, and good for the one list (owner, filter, order) they are of."""
 
@@ -72,12 +77,13 @@ class Cursors:
             raise CursorInvalid
         return Position(EPOCH + timedelta(microseconds=int.from_bytes(body[:8])), uuid.UUID(bytes=body[8:]))
 
-    def cut(self, rows: Sequence[Row], limit: int, *, of: str) -> tuple[Sequence[Row], str | None]:
+    def cut(
+        self, rows: Sequence[Row], limit: int, *, of: str, place: Callable[[Row], Position] = place
+    ) -> tuple[Sequence[Row], str | None]:
         """A page of `limit` rows, and the cursor of the next one, from rows fetched with one to spare."""
         if len(rows) <= limit:
             return rows, None
-        last = rows[limit - 1]
-        return rows[:limit], self.write(Position(last.created_at, last.id), of=of)
+        return rows[:limit], self.write(place(rows[limit - 1]), of=of)
 
     def _sealed(self, body: bytes, of: str) -> str:
         tag = mac(self._key, body, of.encode())[:MAC_BYTES]

@@ -22,6 +22,20 @@ async def test_it_lists_what_was_let_in_and_for_what(garden, rival, alices, alic
     assert (found[1]["client_id"], found[1]["scope"]) == (garden.client_id, "openid referrals:read")
 
 
+async def test_they_come_in_pages(garden, rival, alices, alice, mallory):
+    await garden.let_in(alices, "openid")
+    await rival.let_in(alices, "profile")
+
+    first = (await alice.get(APPS, params={"limit": 1})).json()
+    cursor = {"cursor": first["next_cursor"]}
+    last = (await alice.get(APPS, params=cursor)).json()
+
+    assert [one["name"] for one in first["items"] + last["items"]] == ["Rival", "Garden letters"]
+    assert last["next_cursor"] is None
+    assert (await mallory.get(APPS, params=cursor)).json()["code"] == "cursor_invalid"
+    assert (await alice.get(APPS, params={"limit": 101})).status_code == 422
+
+
 async def test_shutting_an_app_out_ends_all_that_it_has(garden, rival, alices, alice):
     one = await garden.let_in(alices, "profile offline_access")
     two = await garden.let_in(alices, "profile")

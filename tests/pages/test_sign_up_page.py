@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from html.parser import HTMLParser
 
 import pytest
 from pydantic import SecretStr
@@ -239,3 +240,30 @@ async def test_the_first_page_shows_the_link_to_hand_out(browser, alice, api):
     assert code["link"] in home.text
     assert "not verified yet" in home.text
     assert (await register(api, "carol", referral_code=code["code"])).status_code == 201
+
+
+class Inputs(HTMLParser):
+    """The attributes of each input, as a browser reads them."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.found = {}
+        self.feed(page.text)
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "input":
+            self.found[dict(attrs)["name"]] = dict(attrs)
+
+
+async def test_the_browser_is_told_of_each_field_what_it_needs(browser):
+    fresh = await browser.get("/sign-up")
+    refused = await browser.send(fresh, email="bob@", password="short")
+
+    for page in (fresh, refused):
+        fields = Inputs(page).found
+        needed = {name for name, attributes in fields.items() if "required" in attributes}
+        assert needed == {"email", "password"}
+        assert fields["password"]["aria-describedby"].split()[0] == "password-hint"
+        assert fields["email"]["autocapitalize"] == "none"
+    assert fields["email"]["aria-invalid"] == "true"
+    assert "autofocus" in fields["email"]

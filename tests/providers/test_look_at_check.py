@@ -1,5 +1,7 @@
 """GET /email-checks: what is known of an address; a doubt is a verdict, never an error."""
 
+import asyncio
+
 import pytest
 
 from people import join
@@ -133,3 +135,18 @@ async def test_the_table_holds_no_address(ann, rows, app):
     found = await rows("SELECT * FROM email_checks")
     assert len(found) == 1
     assert "zoe" not in str(found)
+
+
+async def test_who_asks_much_at_once_waits_for_a_turn(ann, services, clock):
+    services.verdict = "disposable"
+
+    async def pass_time():
+        while True:
+            await asyncio.sleep(0.05)
+            clock.forward(milliseconds=50)
+
+    passing = asyncio.create_task(pass_time())
+    found = [(await check(ann, f"friend{n}@example.com"))["verdict"] for n in range(8)]
+    passing.cancel()
+
+    assert found == ["risky"] * 8

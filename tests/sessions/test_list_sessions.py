@@ -77,3 +77,31 @@ async def test_it_names_the_program_coarsely(alice, agent, device):
     )
 
     assert (await devices(alice))[0] == device
+
+
+async def test_it_comes_in_pages(alice, clock):
+    for device in ("one", "two", "three"):
+        clock.forward(minutes=1)
+        await alice.api.post(
+            "/api/v1/sessions",
+            json={"email": alice.email, "password": alice.password},
+            headers={"User-Agent": device},
+        )
+    whole = (await alice.get(PATH)).json()["items"]
+
+    first = (await alice.get(PATH, params={"limit": 3})).json()
+    last = (await alice.get(PATH, params={"limit": 3, "cursor": first["next_cursor"]})).json()
+
+    assert [one["device"] for one in first["items"]] == ["three", "two", "one"]
+    assert first["items"] + last["items"] == whole
+    assert last["next_cursor"] is None
+
+
+async def test_a_cursor_of_somebody_else_is_none(alice, mallory):
+    await mallory.sign_in()
+    theirs = (await mallory.get(PATH, params={"limit": 1})).json()["next_cursor"]
+
+    answer = await alice.get(PATH, params={"cursor": theirs})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")
+    assert (await alice.get(PATH, params={"limit": 0})).status_code == 422

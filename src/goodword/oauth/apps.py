@@ -2,23 +2,28 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 
 from goodword.db import Reader, Session
 from goodword.docs.openapi import problems
 from goodword.http import Clock, JsonRoute
 from goodword.oauth import service
 from goodword.oauth.schemas import AppList, AppRead
+from goodword.paging import Cursor, CursorInvalid, Limit
 from goodword.sessions.current import Account
 
 router = APIRouter(prefix="/api/v1/me/apps", tags=["Your account"], route_class=JsonRoute)
 
 
-@router.get("", summary="List the apps that you let in")
-async def list_apps(caller: Account, reader: Reader) -> AppList:
-    """Each with what it may do, the latest first; the latest hundred at most, on one page."""
-    found = await service.apps(reader, caller.user_id)
-    return AppList(items=[AppRead.model_validate(row) for row in found], next_cursor=None)
+@router.get("", summary="List the apps that you let in", responses=problems(CursorInvalid))
+async def list_apps(
+    request: Request, caller: Account, reader: Reader, limit: Limit = 50, cursor: Cursor = None
+) -> AppList:
+    """Each with what it may do, the latest first."""
+    cursors, name = request.app.state.cursors, f"apps {caller.user_id}"
+    found = await service.apps(reader, caller.user_id, after=cursors.read(cursor, of=name), limit=limit)
+    rows, following = cursors.cut(found, limit, of=name)
+    return AppList(items=[AppRead.model_validate(row) for row in rows], next_cursor=following)
 
 
 @router.delete(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Row, and_, bindparam, delete, select
+from sqlalchemy import Row, and_, bindparam, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.crypto import mac
@@ -222,14 +222,25 @@ def client_scope(client: Client, asked: str | None) -> str:
     return scopes.text(chosen)
 
 
-async def apps(session: AsyncSession, user_id: uuid.UUID) -> Sequence[Row[str, str, str, datetime]]:
-    """The apps that somebody let in, the latest first."""
+async def apps(
+    session: AsyncSession,
+    user_id: uuid.UUID,
+    *,
+    after: tuple[datetime, uuid.UUID] | None = None,
+    limit: int = 100,
+) -> Sequence[Row[str, str, str, datetime, uuid.UUID]]:
+    """The apps that somebody let in, the latest first; one more than `limit` if there are."""
+    position = (OAuthGrant.created_at, OAuthGrant.id)
     query = (
-        select(OAuthClient.client_id, OAuthClient.name, OAuthGrant.scope, OAuthGrant.created_at)
+        select(
+            OAuthClient.client_id, OAuthClient.name, OAuthGrant.scope, OAuthGrant.created_at, OAuthGrant.id
+        )
         .join(OAuthClient, OAuthClient.id == OAuthGrant.client_id)
         .where(OAuthGrant.user_id == user_id)
     )
-    return (await session.execute(query.order_by(OAuthGrant.id.desc()).limit(100))).all()
+    if after is not None:
+        query = query.where(tuple_(*position) < after)
+    return (await session.execute(query.order_by(*(c.desc() for c in position)).limit(limit + 1))).all()
 
 
 async def shut_out(session: AsyncSession, user_id: uuid.UUID, client_id: str, *, now: datetime) -> None:

@@ -29,7 +29,7 @@ async def check_email(
     if context.settings.rate_limits == "on":
         async with context.database.transaction() as session:
             await quotas.use(session, caller.user_id, now=context.clock())
-    known = await checks.look(context, addresses.parse(email))
+    known = await checks.look(context, addresses.parse(email), patient=True)
     return EmailCheckRead(
         email=email, verdict=known.verdict, provider=known.provider, checked_at=known.checked_at
     )

@@ -72,8 +72,14 @@ async def admit(context: Context, email: str) -> None:
         raise EmailUndeliverable
 
 
-async def look(context: Context, address: Address, *, budget: float = LOOK_BUDGET) -> Known:
-    """What is known of an address; where nothing is, within `budget` seconds, what Hunter says of it."""
+async def look(
+    context: Context, address: Address, *, budget: float = LOOK_BUDGET, patient: bool = False
+) -> Known:
+    """What is known of an address; where nothing is, within `budget` seconds, what Hunter says of it.
+
+    The `patient` wait for their turn when others ask a lot. Sign-ups do not: hundreds of them at once would
+    keep asking the database whether it is theirs.
+    """
     now = context.clock()
     if disposable.is_disposable(address.key):
         return Known(Status.DISPOSABLE, disposable.NAME, now)
@@ -84,6 +90,13 @@ async def look(context: Context, address: Address, *, budget: float = LOOK_BUDGE
     # The whole budget is for them, not for our database: cutting off a statement helps nobody.
     async with context.database.transaction() as session:
         turn = await take_turn(session, context, address)
+    while patient and turn.again_at is not None and turn.check.asked_until is None:
+        free_in = max((turn.again_at - context.clock()).total_seconds(), PAUSE)
+        if time() + free_in > deadline:
+            break
+        await asyncio.sleep(free_in)
+        async with context.database.transaction() as session:
+            turn = await take_turn(session, context, address)
     if turn.known:
         return turn.known
     if turn.again_at is not None:

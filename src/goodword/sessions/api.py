@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from goodword.db import Reader, Session
 from goodword.docs.openapi import problems
 from goodword.http import Clock, JsonRoute
+from goodword.paging import Cursor, CursorInvalid, Limit, Position
 from goodword.sessions import service, whence
 from goodword.sessions.answers import prove, token_answer
 from goodword.sessions.current import Account
@@ -34,10 +35,20 @@ async def sign_in(body: SessionCreate, request: Request, session: Session, clock
     return token_answer(request, signed_in)
 
 
-@router.get("/me/sessions", summary="List your sessions")
-async def list_sessions(caller: Account, reader: Reader, clock: Clock) -> SessionList:
-    """Where you are signed in, the latest used first; the latest hundred at most, on one page."""
-    found = await service.list_live(reader, caller.user_id, now=clock())
+@router.get("/me/sessions", summary="List your sessions", responses=problems(CursorInvalid))
+async def list_sessions(
+    request: Request,
+    caller: Account,
+    reader: Reader,
+    clock: Clock,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> SessionList:
+    """Where you are signed in, the latest used first."""
+    cursors, name = request.app.state.cursors, f"sessions {caller.user_id}"
+    after = cursors.read(cursor, of=name)
+    found = await service.list_live(reader, caller.user_id, now=clock(), after=after, limit=limit)
+    rows, following = cursors.cut(found, limit, of=name, place=lambda one: Position(one.rotated_at, one.id))
     items = [
         SessionRead(
             id=one.id,
@@ -49,9 +60,9 @@ async def list_sessions(caller: Account, reader: Reader, clock: Clock) -> Sessio
             last_used_at=one.rotated_at,
             expires_at=min(one.expires_at, one.idle_expires_at),
         )
-        for one in found
+        for one in rows
     ]
-    return SessionList(items=items, next_cursor=None)
+    return SessionList(items=items, next_cursor=following)
 
 
 @router.delete("/me/sessions/current", summary="Sign out here", status_code=204)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, true, update
+from sqlalchemy import Row, bindparam, select, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.cache import HERE
@@ -178,17 +178,25 @@ def name_of_any(user_id: uuid.UUID) -> str:
     return f"{HERE}sessions:{user_id}"
 
 
-async def list_live(session: AsyncSession, user_id: uuid.UUID, *, now: datetime) -> Sequence[SignIn]:
-    """The sessions that somebody is signed in with, the latest used first."""
+async def list_live(
+    session: AsyncSession,
+    user_id: uuid.UUID,
+    *,
+    now: datetime,
+    after: tuple[datetime, uuid.UUID] | None = None,
+    limit: int = 100,
+) -> Sequence[SignIn]:
+    """The sessions that somebody is signed in with, the latest used first; one more than `limit` if there are."""
+    position = (SignIn.rotated_at, SignIn.id)
     query = select(SignIn).where(
         SignIn.user_id == user_id,
         SignIn.revoked_at.is_(None),
         SignIn.expires_at > now,
         SignIn.idle_expires_at > now,
     )
-    return (
-        await session.scalars(query.order_by(SignIn.rotated_at.desc(), SignIn.id.desc()).limit(100))
-    ).all()
+    if after is not None:
+        query = query.where(tuple_(*position) < after)
+    return (await session.scalars(query.order_by(*(c.desc() for c in position)).limit(limit + 1))).all()
 
 
 async def end(session: AsyncSession, user_id: uuid.UUID, session_id: uuid.UUID, *, now: datetime) -> None:
