@@ -7,6 +7,7 @@ schema, with real commits; rows are deleted between tests. Every answer is held 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from secrets import token_bytes
 from typing import Any
 
 import pytest
@@ -124,6 +125,7 @@ async def shared_app(
 async def app(shared_app: FastAPI, clock: Clock) -> AsyncIterator[FastAPI]:
     """The service with nobody in it yet."""
     clock.ahead = timedelta(0)
+    shared_app.state.limiter.key = token_bytes(32)  # nobody is known by the numbers of another test
     yield shared_app
     await empty(shared_app)
 

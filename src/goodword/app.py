@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from goodword import __version__, errors, health, migrations, upkeep
+from goodword import __version__, errors, health, limit_policies, limits, migrations, upkeep
 from goodword.account import api as account, credentials_api, letters, recovery_api
 from goodword.admin import api as admin
 from goodword.cache import Board, Cache, Memory
@@ -23,6 +23,7 @@ from goodword.docs import openapi, pages
 from goodword.http import Edge, utc_now
 from goodword.invitations import api as invitations_api, letters as to_others, service as invitations
 from goodword.jobs.worker import CONCURRENCY, Context, Handler, Worker
+from goodword.limit_counts import Counts
 from goodword.mail import notices, quotas, refusals
 from goodword.oauth import api as oauth, apps, clients, discovery, errors as oauth_errors, scopes
 from goodword.oauth.tokens import ServerTokens
@@ -130,6 +131,14 @@ def create_app(
         public_url=settings.public_url,
     )
     limited = settings.rate_limits == "on"
+    state.limiter = limits.Limiter(
+        limit_policies.parse(settings.limits),
+        key=subkey(secret, "rate limits"),
+        clock=clock,
+        counts=Counts(board),
+        redis_url=settings.redis_url.get_secret_value() if settings.redis_url else None,
+        on=limited,
+    )
     state.letter_limits = invitations.Limits(subkey(secret, quotas.KEY), on=limited)
     state.refusals_key = subkey(secret, refusals.KEY)
     state.renderings = landing.Renderings(state)
@@ -138,11 +147,12 @@ def create_app(
     for_docs = clients.documentation(settings.public_url) if settings.docs_shown else None
     state.oauth_clients = clients.Clients(state.oauth_key, built_in=for_docs)
 
+    respond = errors.install(app, as_page=_as_asked)
+    app.add_middleware(limits.CountAll, limiter=state.limiter, refuse=respond)
     app.add_middleware(Edge, https=https, log_reads=settings.reads_logged)
     if settings.trusted_proxies:
         # Outermost: all that counts by address must see the client's. Without trust, these headers are noise.
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
-    errors.install(app, as_page=rendering.as_page)
     app.add_exception_handler(oauth_errors.OAuthError, oauth_errors.answer)
     # Looked through from the top for every request: what is asked for most comes first.
     for router in (
@@ -184,6 +194,10 @@ def create_app(
     return app
 
 
+def _as_asked(request: Request, error: errors.AppError) -> Response | None:
+    return oauth_errors.too_many(request, error) or rendering.as_page(request, error)
+
+
 def _include(app: FastAPI, router: APIRouter) -> None:
     # One by one, not as a router within the router: each of those would be searched for every request, and
     # that takes longer than most answers.
@@ -221,6 +235,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         state.passwords.close()
         await state.context.outside.close()
+        await state.limiter.close()
         await state.cache.close()
         await state.database.close()
 

@@ -68,12 +68,13 @@ def serve(
 
 @contextmanager
 def _board(workers: int) -> Iterator[None]:
-    """Where several processes tell each other what is outdated; one has nobody to tell."""
+    """Where several processes tell each other what is outdated, and count together; one has nobody to tell."""
     if workers == 1:
         yield
         return
     from goodword.app import NODE
     from goodword.cache import Board
+    from goodword.limit_counts import Counts
 
     if sys.platform == "linux":  # memory with no name: nobody can tidy it away, and no folder is needed
         memory = os.memfd_create("goodword")
@@ -81,6 +82,7 @@ def _board(workers: int) -> Iterator[None]:
     else:
         file = Path(NamedTemporaryFile(prefix="goodword-", delete=False).name)  # noqa: SIM115
     Board.create(file)
+    Counts.create(file)
     os.environ[NODE] = f"{workers} {file}"  # the only way to reach processes that uvicorn starts
     yield
 

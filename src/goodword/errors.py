@@ -14,6 +14,8 @@ from starlette.routing import Route
 
 from goodword.db import is_lock_timeout, is_out_of_reach, is_unique_violation
 
+Respond = Callable[[Request, "AppError"], Response]
+
 
 class FieldError(TypedDict):
     """One thing wrong with one field. The submitted value is never in it."""
@@ -165,10 +167,11 @@ def answer(error: AppError, request_id: str, **members: Any) -> JSONResponse:
     return JSONResponse(document, error.status, error.headers, media_type="application/problem+json")
 
 
-def install(app: FastAPI, *, as_page: Callable[[Request, AppError], Response | None]) -> None:
+def install(app: FastAPI, *, as_page: Callable[[Request, AppError], Response | None]) -> Respond:
     """The one mapping of errors to answers. What is not mapped here is a bug, and a 500.
 
-    Where a person is looking `as_page` has a page for it; programs get the problem document.
+    Where a person is looking `as_page` has a page for it; programs get the problem document. Returned is what
+    answers an error, for those who meet one outside of the endpoints.
     """
 
     def respond(request: Request, error: AppError) -> Response:
@@ -203,6 +206,8 @@ def install(app: FastAPI, *, as_page: Callable[[Request, AppError], Response | N
     @app.exception_handler(OSError)  # drivers let the refused connection through as it is
     async def no_connection(request: Request, _error: Exception) -> Response:
         return respond(request, DatabaseUnavailable())
+
+    return respond
 
 
 def _field_error(found: Mapping[str, Any]) -> FieldError:

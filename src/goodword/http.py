@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
+from goodword import limits
 from goodword.errors import (
     BadRequest,
     BodyTooLarge,
@@ -99,7 +100,8 @@ class Edge:
                 given = message["headers"]
                 names = {name for name, _ in given}
                 ours = [header for header in self.headers if header[0] not in names]
-                message["headers"] = [*given, *ours, (b"x-request-id", request_id.encode())]
+                limit = limits.headers(scope, status)
+                message["headers"] = [*given, *ours, *limit, (b"x-request-id", request_id.encode())]
             await send(message)
 
         try:

@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from goodword import limit_policies
 from goodword.smtp_url import MailServer, parse as parse_smtp_url
 
 PREFIX = "GOODWORD_"
@@ -43,6 +44,11 @@ def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
             ipaddress.ip_network(network)
         except ValueError:
             raise ValueError("must be addresses or networks, such as 10.0.0.0/8") from None
+    return value
+
+
+def _limits(value: tuple[str, ...]) -> tuple[str, ...]:
+    limit_policies.parse(value)
     return value
 
 
@@ -114,6 +120,7 @@ class Settings(BaseModel):
     docs: Switch | None = None
     code_lookup: Literal["public", "authenticated", "off"] = "public"
     rate_limits: Switch = "on"
+    limits: Annotated[Words, AfterValidator(_limits)] = ()
 
     password_min_length: int = Field(default=8, ge=8, le=128)
     password_hash: Literal["standard", "small", "fast_for_tests"] = "standard"  # noqa: S105  a cost

@@ -1,33 +1,21 @@
 """Redis or Valkey, which all nodes share: answers of look-ups, marks over outdated ones, and news of those."""
 
-import asyncio
 import hmac
 import secrets
-import time
-from collections.abc import Awaitable, Iterable, Mapping
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
-import structlog
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from goodword import __version__
 from goodword.crypto import mac
+from goodword.redis_server import RedisServer
 
 MARK = 30
 """Seconds for which a mark stands: longer than a commit (10 s) and a reader of the old row together take."""
-PATIENCE = 0.05
-PAUSE = 1.0
-"""Seconds for which a server that failed is left alone."""
-PING = 0.5
 MARKED, SEAL = b"mark:", 16
 NEWS, NEWS_KEPT = "goodword:news", 1_000
-
-log = structlog.get_logger("goodword.cache")
-
-T = TypeVar("T")
 
 
 class Answer(NamedTuple):
@@ -54,22 +42,19 @@ class Shared:
     """
 
     def __init__(self, url: str, key: bytes) -> None:
-        pool = BlockingConnectionPool.from_url(
-            url, max_connections=32, timeout=PATIENCE, socket_timeout=PING, retry=Retry(NoBackoff(), 0)
-        )
-        self._redis = Redis.from_pool(pool)
+        self._server = RedisServer(url, "the cache")
+        self._redis = self._server.client
         self._fill = self._redis.register_script(_FILL)
         self._key = key
         self._last_news: Any = None
-        self._closed_until = 0.0
 
     def is_open(self) -> bool:
-        return time.monotonic() >= self._closed_until
+        return self._server.is_open()
 
     async def read(self, name: str) -> bytes | None:
         """What stands under that name, nothing being an empty text; None if the server does not say."""
         # MGET, because it takes what is not a text for nothing, where GET fails.
-        return await self._ask(self._read(self._place(name)))
+        return await self._server.ask(self._read(self._place(name)))
 
     async def _read(self, place: str) -> bytes:
         [found] = await self._redis.mget(place)
@@ -81,7 +66,7 @@ class Shared:
         """Put an answer there for so many seconds, unless something else than `there` stands by now."""
         body = round(answer.until * 1000).to_bytes(8) + answer.value
         values: list[bytes | int] = [there, self._seal(name, epoch, body) + body, round(lasts * 1000)]
-        return await self._ask(self._fill(keys=[self._place(name)], args=values)) == 1
+        return await self._server.ask(self._fill(keys=[self._place(name)], args=values)) == 1
 
     def opened(self, name: str, epoch: str, there: bytes) -> Answer | None:
         """The answer in what stands there, if we put it for that name in this epoch, and in this shape."""
@@ -101,13 +86,13 @@ class Shared:
         for name in slots:
             pipeline.set(self._place(name), MARKED + secrets.token_bytes(16), ex=MARK)
         self._tell(pipeline, slots.values())
-        return await self._ask(pipeline.execute()) is not None
+        return await self._server.ask(pipeline.execute()) is not None
 
     async def news(self) -> News | None:
         """What was told since it was last asked; None if the server does not say."""
         if not self.is_open():
             return None
-        return await self._ask(self._read_news())
+        return await self._server.ask(self._read_news())
 
     async def _read_news(self) -> News:
         pipeline = self._redis.pipeline(transaction=False)
@@ -140,25 +125,10 @@ class Shared:
         return redis.xadd(NEWS, fields, maxlen=NEWS_KEPT)
 
     async def ping(self) -> bool:
-        try:
-            async with asyncio.timeout(PING):
-                await self._redis.ping()
-        except (RedisError, OSError):
-            return False
-        return True
+        return await self._server.ping()
 
     async def close(self) -> None:
-        await self._redis.aclose()
-
-    async def _ask(self, question: Awaitable[T]) -> T | None:
-        try:
-            async with asyncio.timeout(PATIENCE):
-                return await question
-        except Exception as error:  # noqa: BLE001  a server that talks nonsense is one that does not answer
-            if self.is_open():
-                log.warning("the cache does not answer", error=type(error).__name__)
-            self._closed_until = time.monotonic() + PAUSE
-            return None
+        await self._server.close()
 
     def _place(self, name: str) -> str:
         return "goodword:answer:" + mac(self._key, b"place", name.encode()).hex()[:32]

@@ -5,6 +5,7 @@ import os
 import subprocess
 import time
 from contextlib import contextmanager
+from functools import partial
 from signal import SIGCONT, SIGKILL, SIGSTOP
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -12,12 +13,14 @@ from urllib.request import urlopen
 import pytest
 from redis.asyncio import Redis
 
+import second_service as services
 from people import make_code
-from second_service import second_service
 from servers import valkey, valkey_program
 from serving import free_port, serving, wait_for_port
 
 FIND = "/api/v1/referral-codes"
+MISSES = "look-up-missing=100000/minute"
+second_service = partial(services.second_service, limits=MISSES)
 
 
 @pytest.fixture

@@ -25,7 +25,9 @@ def statuses(service, path, token=None):
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("node"), "--workers", "2") as service:
+    with serving(
+        tmp_path_factory.mktemp("node"), "--workers", "2", LIMITS="look-up-missing=100000/minute"
+    ) as service:
         yield service
 
 

@@ -7,8 +7,10 @@ from goodword.account.schemas import Accepted, Confirmation, EmailChange, Passwo
 from goodword.db import Session
 from goodword.docs.openapi import problems
 from goodword.http import Clock, JsonRoute
+from goodword.limits import count_letter, limited
 from goodword.sessions.current import Account
-from goodword.users import passwords
+from goodword.users import addresses, passwords
+from goodword.users.models import Purpose
 from goodword.users.verifications import VerificationInvalid
 
 router = APIRouter(prefix="/api/v1/me", tags=["Address and password"], route_class=JsonRoute)
@@ -57,6 +59,7 @@ async def change_password(
     summary="Ask for another address",
     status_code=202,
     responses=problems(service.WrongPassword, passwords.HashingBusy),
+    dependencies=[limited("letter")],
 )
 async def request_email_change(
     body: EmailChange, request: Request, caller: Account, session: Session, clock: Clock
@@ -67,6 +70,7 @@ async def request_email_change(
     """
     state = request.app.state
     known = await service.confirm_password(state.database, state.passwords, caller.user_id, body.password)
+    await count_letter(request, Purpose.CHANGE_EMAIL, addresses.parse(body.email).key)
     await credentials.ask_for_change(session, caller.user_id, body.email, password_hash=known, now=clock())
     return Accepted()
 
@@ -76,6 +80,7 @@ async def request_email_change(
     summary="Change your address",
     status_code=204,
     responses=problems(VerificationInvalid),
+    dependencies=[limited("letter-token")],
 )
 async def confirm_email_change(body: Confirmation, request: Request, session: Session, clock: Clock) -> None:
     """Confirm the new address with the token of the letter; nobody has to be signed in. The old one is told."""

@@ -7,20 +7,29 @@ from goodword.account.schemas import Accepted, Confirmation, LetterRequest, Pass
 from goodword.db import Session
 from goodword.docs.openapi import problems
 from goodword.http import Clock, JsonRoute
-from goodword.users import passwords
+from goodword.limits import count_letter, limited
+from goodword.users import addresses, passwords
 from goodword.users.models import Purpose
 from goodword.users.verifications import VerificationInvalid
 
 router = APIRouter(prefix="/api/v1", tags=["Address and password"], route_class=JsonRoute)
 
 
-@router.post("/email-verifications", summary="Ask for a letter to verify an address", status_code=202)
-async def request_email_verification(body: LetterRequest, session: Session, clock: Clock) -> Accepted:
+@router.post(
+    "/email-verifications",
+    summary="Ask for a letter to verify an address",
+    status_code=202,
+    dependencies=[limited("letter")],
+)
+async def request_email_verification(
+    body: LetterRequest, request: Request, session: Session, clock: Clock
+) -> Accepted:
     """Send another letter like the one of the registration. Its link is good for 24 hours, once.
 
     The answer is the same whether or not there is an account. An address gets five of them an hour at most,
-    and the latest is the one that counts.
+    and the latest is the one that counts; whoever asks for more is told so (429).
     """
+    await count_letter(request, Purpose.VERIFY_EMAIL, addresses.parse(body.email).key)
     credentials.ask(session, Purpose.VERIFY_EMAIL, body.email, now=clock())
     return Accepted()
 
@@ -30,6 +39,7 @@ async def request_email_verification(body: LetterRequest, session: Session, cloc
     summary="Verify an address",
     status_code=204,
     responses=problems(VerificationInvalid),
+    dependencies=[limited("letter-token")],
 )
 async def verify_email(body: Confirmation, request: Request, session: Session, clock: Clock) -> None:
     """Show with the token of the letter that the address is yours. If a friend brought you, it counts now."""
@@ -42,13 +52,21 @@ async def verify_email(body: Confirmation, request: Request, session: Session, c
     )
 
 
-@router.post("/password-resets", summary="Ask for a letter to reset a password", status_code=202)
-async def request_password_reset(body: LetterRequest, session: Session, clock: Clock) -> Accepted:
+@router.post(
+    "/password-resets",
+    summary="Ask for a letter to reset a password",
+    status_code=202,
+    dependencies=[limited("letter")],
+)
+async def request_password_reset(
+    body: LetterRequest, request: Request, session: Session, clock: Clock
+) -> Accepted:
     """Send a link that lets you choose a new password. It is good for 30 minutes, once.
 
     The answer is the same whether or not there is an account. An address gets five of them an hour at most,
-    and the latest is the one that counts.
+    and the latest is the one that counts; whoever asks for more is told so (429).
     """
+    await count_letter(request, Purpose.RESET_PASSWORD, addresses.parse(body.email).key)
     credentials.ask(session, Purpose.RESET_PASSWORD, body.email, now=clock())
     return Accepted()
 
@@ -65,6 +83,7 @@ async def request_password_reset(body: LetterRequest, session: Session, clock: C
         passwords.PasswordTooPersonal,
         passwords.HashingBusy,
     ),
+    dependencies=[limited("letter-token")],
 )
 async def reset_password(body: PasswordReset, request: Request, session: Session, clock: Clock) -> None:
     """Choose a new password with the token of the letter. You are signed out everywhere, here too.

@@ -25,7 +25,8 @@ from goodword.codes.models import ReferralCode
 from goodword.db import Reader, Session
 from goodword.docs.openapi import problems
 from goodword.errors import Forbidden, NotFound, Unauthorized
-from goodword.http import Clock, JsonRoute
+from goodword.http import READS, Clock, JsonRoute
+from goodword.limits import count_write
 from goodword.paging import Cursor, CursorInvalid, Limit
 from goodword.providers import checks
 from goodword.referrals import service as referrals
@@ -61,6 +62,8 @@ async def _admit(request: Request) -> Caller:
         raise NotFound from None
     if not await is_administrator(request, caller):
         raise NotFound
+    if request.method not in READS:
+        await count_write(request, caller.user_id)
     return caller
 
 

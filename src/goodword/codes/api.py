@@ -25,6 +25,7 @@ from goodword.docs.openapi import problems
 from goodword.errors import TokenInvalid, Unauthorized
 from goodword.http import Clock, JsonRoute
 from goodword.idempotency import Answer, IdempotentWrite, KeyInUse, KeyReused
+from goodword.limits import after_look_up, before_look_up
 from goodword.paging import Cursor, CursorInvalid, Limit
 from goodword.sessions.current import CodesReader, CodesWriter, authenticate
 from goodword.users import addresses, service as users
@@ -39,13 +40,16 @@ class LookUp(JsonRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         state, target = scope["app"].state, (scope["path"], scope["query_string"])
+        before_look_up(scope)
         answer = state.cache.peek(target) if scope["method"] == "GET" else None
         if answer is None:
             await super().handle(scope, receive, send)
             return
         if target[0] == BY_EMAIL:
             await _check_access(Request(scope))
-        await _answer(answer)(scope, receive, send)
+        if answer == finding.NOTHING:
+            await _answer(scope, answer)
+        await _json(answer)(scope, receive, send)
 
 
 mine = APIRouter(prefix="/api/v1/me/referral-codes", tags=["Your referral codes"], route_class=JsonRoute)
@@ -217,7 +221,8 @@ async def find_code_by_email(
         return finding.kept(shown)
 
     _note(request, finding.by_email(key))
-    return _answer(await request.app.state.cache.get(finding.by_email(key), look_up))
+    found = await request.app.state.cache.get(finding.by_email(key), look_up)
+    return await _answer(request.scope, found)
 
 
 @anyones.get(
@@ -227,17 +232,16 @@ async def find_code(code: Code, request: Request, clock: Clock) -> Response:
     """Whether a code can be used now, until when, and who invites with it."""
     key = strings.fold(code)
     if key is None:
-        raise service.CodeNotFound
-
+        return await _answer(request.scope, finding.NOTHING)
     state = request.app.state
     _note(request, finding.by_string(key))
-    return _answer(await finding.shown(state.cache, state.database, key, now=clock()))
+    return await _answer(request.scope, await finding.shown(state.cache, state.database, key, now=clock()))
 
 
 async def _check_access(request: Request) -> None:
     access = request.app.state.settings.code_lookup
     if access == "off":
-        raise service.CodeNotFound
+        await _answer(request.scope, finding.NOTHING)
     if access == "authenticated":
         await authenticate(request)
 
@@ -247,9 +251,14 @@ def _note(request: Request, name: str) -> None:
     cache.note((request.scope["path"], request.scope["query_string"]), name)
 
 
-def _answer(content: bytes) -> Response:
+async def _answer(scope: Scope, content: bytes) -> Response:
+    await after_look_up(scope, found=content != finding.NOTHING)
     if content == finding.NOTHING:
         raise service.CodeNotFound
+    return _json(content)
+
+
+def _json(content: bytes) -> Response:
     return Response(content, media_type="application/json")
 
 

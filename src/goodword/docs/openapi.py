@@ -19,6 +19,7 @@ from goodword.errors import (
     ValidationFailed,
 )
 from goodword.http import MalformedJson
+from goodword.limits import RateLimited
 
 DESCRIPTION = """
 People sign up, hand out a **referral code**, friends join with it, and everyone can see whom they brought.
@@ -74,6 +75,24 @@ PROBLEM = {
                 },
             },
         },
+    },
+}
+
+LIMIT_HEADERS = {
+    "Retry-After": {
+        "description": "Seconds to wait.",
+        "schema": {"type": "integer"},
+        "example": 20,
+    },
+    "RateLimit-Policy": {
+        "description": "The limit that was reached: so many (`q`) in so many seconds (`w`).",
+        "schema": {"type": "string"},
+        "example": '"sign-up";q=150;w=60',
+    },
+    "RateLimit": {
+        "description": "How many are left (`r`), and for how many seconds (`t`). Also with answers that went well.",
+        "schema": {"type": "string"},
+        "example": '"sign-up";r=0;t=20',
     },
 }
 
@@ -151,8 +170,11 @@ def _add_common_errors(operation: dict[str, Any]) -> None:
         common += [Unauthorized, TokenInvalid, InsufficientScope]
     if "Health" not in operation["tags"]:
         common.append(DatabaseUnavailable)
+    if "application/json" not in responses.get("429", {}).get("content", {}):
+        common.append(RateLimited)
     for error in common:
         _add(responses, str(error.status), error)
+    responses["429"]["headers"] = LIMIT_HEADERS
     operation["responses"] = dict(sorted(responses.items()))
 
 

@@ -10,6 +10,7 @@ from goodword.http import Clock, JsonRoute
 from goodword.idempotency import ANONYMOUS, Answer, IdempotentWrite, KeyInUse, KeyReused
 from goodword.invitations import service
 from goodword.invitations.schemas import CodeLetterRequest, InvitationCreate, LetterAsked, Refusal
+from goodword.limits import limited
 from goodword.mail import refusals
 from goodword.sessions import whence
 from goodword.sessions.current import Account, authenticate
@@ -62,6 +63,7 @@ async def invite(
     status_code=202,
     response_model=LetterAsked,
     responses=problems(service.TooManyLetters, KeyReused, KeyInUse, Unauthorized, TokenInvalid),
+    dependencies=[limited("letter")],
 )
 async def send_code_letter(
     body: CodeLetterRequest, request: Request, session: Session, clock: Clock, once: IdempotentWrite
@@ -95,6 +97,7 @@ async def send_code_letter(
     summary="Refuse letters",
     status_code=204,
     responses=problems(refusals.RefusalInvalid),
+    dependencies=[limited("letter-token")],
 )
 async def refuse_letters(body: Refusal, request: Request, session: Session, clock: Clock) -> None:
     """Get no more letters that others cause: invitations, codes that were asked for, news of friends.

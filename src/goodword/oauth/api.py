@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from goodword.db import Reader, Session
 from goodword.forms import FORM, FormInvalid, read_form
 from goodword.http import Clock
+from goodword.limits import count_app, limited
 from goodword.oauth import inspection, scopes, service
 from goodword.oauth.clients import Client
 from goodword.oauth.errors import InvalidClient, InvalidGrant, OAuthError, documented
@@ -71,6 +72,8 @@ async def identify(request: Request, form: Mapping[str, str]) -> Client:
     found: Client = await state.oauth_clients.identify(
         state.database, request.headers.get("authorization"), form
     )
+    if not found.is_public:
+        await count_app(request, found.client_id)
     return found
 
 
@@ -89,6 +92,7 @@ def needed(form: Mapping[str, str], name: str) -> str:
         "`invalid_grant`: the code or token is unknown, spent, expired, or of a session that has ended."
     ),
     response_model_exclude_none=True,
+    dependencies=[limited("token")],
 )
 async def token(request: Request, session: Session, clock: Clock) -> TokenAnswer:
     """Trade a refresh token, an authorization code or an app's credentials for tokens (RFC 6749 §3.2).
@@ -216,6 +220,7 @@ ONE_TOKEN = form_docs(
         200: {"description": "The token is not good, or no longer."},
     },
     response_class=Response,
+    dependencies=[limited("token")],
 )
 async def revoke(request: Request, session: Session, clock: Clock) -> Response:
     """End the session that an access token or a refresh token of the app belongs to (RFC 7009).
@@ -242,6 +247,7 @@ async def revoke(request: Request, session: Session, clock: Clock) -> Response:
     openapi_extra=ONE_TOKEN,
     responses=documented("`invalid_request`."),
     response_model_exclude_none=True,
+    dependencies=[limited("token")],
 )
 async def introspect(request: Request, clock: Clock) -> Introspection:
     """Whether a token of the app works now, and for what (RFC 7662). For confidential apps."""

@@ -5,6 +5,11 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
+from goodword.errors import AppError, TooManyRequests
+from goodword.limits import RateLimited
+
+ENDPOINTS = {"/oauth/token", "/oauth/revoke", "/oauth/introspect"}
+
 
 class OAuthError(Exception):
     """An error code of the protocol, and a sentence for the developer of the client."""
@@ -37,12 +42,21 @@ async def answer(_request: Request, error: Exception) -> Response:
     return JSONResponse(body, error.status, headers)
 
 
+def too_many(request: Request, error: AppError) -> Response | None:
+    """A rate limit in the form of these endpoints. RFC 6749 has no code for it; this one comes nearest."""
+    if request.scope["path"] not in ENDPOINTS or not isinstance(error, TooManyRequests):
+        return None
+    body = {"error": "temporarily_unavailable", "error_description": error.detail}
+    return JSONResponse(body, error.status, error.headers)
+
+
 def documented(bad_request: str) -> dict[int | str, dict[str, Any]]:
     """The `responses` of an operation that answers such errors."""
     unknown = "The client is unknown, or has not proven who it is."
     return {
         400: _response(bad_request, "invalid_request", "A parameter is repeated."),
         401: _response(f"`invalid_client`: {unknown}", "invalid_client", unknown),
+        429: _response("Too many requests.", "temporarily_unavailable", RateLimited.detail),
     }
 
 

@@ -12,6 +12,7 @@ from goodword.errors import TokenInvalid
 from goodword.forms import FormInvalid, is_from_here, read_form
 from goodword.http import Clock
 from goodword.languages import to_translate
+from goodword.limits import limited
 from goodword.oauth import requests, scopes, service
 from goodword.oauth.requests import AuthorizationRequest, NoRedirect, SentBack
 from goodword.pages.rendering import foreign, link, page, refusal, say, see_other
@@ -25,7 +26,7 @@ STALE = to_translate("This page was answered already, or is too old. Go back to 
 NOT_TRUSTED = to_translate("%(reason)s You were not sent back, for your safety. Tell those who make the app.")
 
 
-@router.get("/authorize")
+@router.get("/authorize", dependencies=[limited("authorize")])
 async def show_consent(request: Request, session: Session, clock: Clock) -> Response:
     """Ask the person, or go on at once when they were asked before."""
     try:
@@ -36,7 +37,7 @@ async def show_consent(request: Request, session: Session, clock: Clock) -> Resp
         return _send_back(request, error)
 
 
-@router.post("/authorize")
+@router.post("/authorize", dependencies=[limited("authorize")])
 async def answer_consent(request: Request, session: Session, clock: Clock) -> Response:
     """What the person said. Only the page that we showed them can say it, and once."""
     visitor = await browser.visitor(request)

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from goodword.codes import finding, strings
 from goodword.codes.schemas import CodeFound
 from goodword.http import READS, Clock
+from goodword.limits import after_look_up, before_look_up
 from goodword.pages import files
 from goodword.pages.rendering import dressed, link, render
 from goodword.pages.sign_up import FIELDS
@@ -25,11 +26,13 @@ class Landing(APIRoute):
     """Asked again, it answers from memory, before the framework parses anything: links are passed around."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        before_look_up(scope)
         content = scope["app"].state.cache.peek((scope["path"], b""))
         if content is None or scope["method"] not in READS:
             await super().handle(scope, receive, send)
         else:
-            await _answer(Request(scope), content)(scope, receive, send)
+            response = await _answer(Request(scope), content)
+            await response(scope, receive, send)
 
 
 class Renderings:
@@ -62,13 +65,14 @@ async def show_landing(code: str, request: Request, clock: Clock) -> Response:
     """Who invites, until when, and the form to join; for a code that cannot be used, a way without it."""
     key = strings.fold(code)
     if key is None:
-        return _answer(request, finding.NOTHING)
+        return await _answer(request, finding.NOTHING)
     state = request.app.state
     state.cache.note((request.scope["path"], b""), finding.by_string(key))
-    return _answer(request, await finding.shown(state.cache, state.database, key, now=clock()))
+    return await _answer(request, await finding.shown(state.cache, state.database, key, now=clock()))
 
 
-def _answer(request: Request, content: bytes) -> Response:
+async def _answer(request: Request, content: bytes) -> Response:
+    await after_look_up(request.scope, found=content != finding.NOTHING)
     state = request.app.state
     labels: Mapping[str, str] = state.social.labels
     path = quote(request.scope["path"])

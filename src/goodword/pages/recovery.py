@@ -16,9 +16,11 @@ from goodword.db import Session
 from goodword.errors import AppError
 from goodword.forms import FormInvalid, is_from_here, read_form
 from goodword.http import Clock
+from goodword.limits import count_letter, limited
 from goodword.pages import wording
 from goodword.pages.rendering import foreign, page, refusal
 from goodword.pages.sign_up import refused
+from goodword.users import addresses
 from goodword.users.models import Purpose
 
 router = APIRouter(include_in_schema=False)
@@ -31,7 +33,7 @@ async def show_verify_email(request: Request) -> Response:
     return _page(request, "verify_email.html")
 
 
-@router.post("/verify-email")
+@router.post("/verify-email", dependencies=[limited("letter-token")])
 async def verify_email(request: Request, session: Session, clock: Clock) -> Response:
     """The address is theirs; a friend's referral counts from now on."""
 
@@ -51,7 +53,7 @@ async def show_confirm_email(request: Request) -> Response:
     return _page(request, "confirm_email.html")
 
 
-@router.post("/confirm-email")
+@router.post("/confirm-email", dependencies=[limited("letter-token")])
 async def confirm_email(request: Request, session: Session, clock: Clock) -> Response:
     """The new address takes the place of the old one."""
 
@@ -71,7 +73,7 @@ async def show_reset_password(request: Request) -> Response:
     return _page(request, "reset_password.html")
 
 
-@router.post("/reset-password")
+@router.post("/reset-password", dependencies=[limited("letter-token")])
 async def reset_password(request: Request, session: Session, clock: Clock) -> Response:
     """A new password; whoever was signed in to the account is no more."""
     state = request.app.state
@@ -104,12 +106,13 @@ async def show_forgot_password(request: Request) -> Response:
     return _page(request, "forgot_password.html", given={"email": request.query_params.get("email", "")})
 
 
-@router.post("/forgot-password")
+@router.post("/forgot-password", dependencies=[limited("letter")])
 async def forgot_password(request: Request, session: Session, clock: Clock) -> Response:
     """Ask for a letter. The answer is the same whether or not there is an account."""
 
     async def effect(form: Form) -> None:
         email = LetterRequest(email=form.get("email", "").strip()).email
+        await count_letter(request, Purpose.RESET_PASSWORD, addresses.parse(email).key)
         credentials.ask(session, Purpose.RESET_PASSWORD, email, now=clock())
 
     return await _answer(request, "forgot_password.html", effect)

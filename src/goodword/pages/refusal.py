@@ -5,6 +5,7 @@ from fastapi import APIRouter, Request, Response
 from goodword.db import Session
 from goodword.http import Clock
 from goodword.languages import to_translate
+from goodword.limits import limited
 from goodword.mail import refusals
 from goodword.pages.rendering import page, refusal
 
@@ -20,7 +21,7 @@ async def show_refusal(request: Request) -> Response:
     return page(request, "refuse_letters.html", token=request.query_params.get("token", ""), done=False)
 
 
-@router.post("/refuse")
+@router.post("/refuse", dependencies=[limited("letter-token")])
 async def refuse(request: Request, session: Session, clock: Clock) -> Response:
     """Nobody's cookies are asked, and no body is needed: the token, which only the letter has, says it all."""
     token = request.query_params.get("token", "")

@@ -10,6 +10,7 @@ from goodword.db import Session
 from goodword.errors import AppError
 from goodword.forms import FormInvalid, is_from_here, local_path, read_form
 from goodword.http import Clock
+from goodword.limits import limited
 from goodword.pages import wording
 from goodword.pages.rendering import foreign, link, page, refusal, say, see_other
 from goodword.sessions import browser, service, whence
@@ -29,7 +30,7 @@ async def show_sign_in(request: Request) -> Response:
     return _form(request, next_path=local_path(asked.get("next")), email=asked.get("login_hint", ""))
 
 
-@router.post("/sign-in")
+@router.post("/sign-in", dependencies=[limited("sign-in")])
 async def sign_in(request: Request, session: Session, clock: Clock) -> Response:
     """Begin a browser session. Nobody has one yet whose token the form could carry: its origin is checked.
 

@@ -12,13 +12,14 @@ from goodword.db import Reader, Session
 from goodword.errors import AppError
 from goodword.forms import FormInvalid, is_from_here, local_path, read_form
 from goodword.http import Clock
+from goodword.limits import count_letter, limited
 from goodword.pages import wording
 from goodword.pages.rendering import foreign, link, page, refusal, say, see_other
 from goodword.pages.sign_in import is_own_form, leads_to_an_app
 from goodword.sessions import browser, service as sessions, whence
 from goodword.signup import service
 from goodword.signup.schemas import UserCreate
-from goodword.users import service as users
+from goodword.users import addresses, service as users
 from goodword.users.models import Purpose
 
 router = APIRouter(include_in_schema=False)
@@ -33,7 +34,7 @@ async def show_sign_up(request: Request) -> Response:
     return _form(request, given, next_path=local_path(asked.get("next")))
 
 
-@router.post("/sign-up")
+@router.post("/sign-up", dependencies=[limited("sign-up")])
 async def sign_up(request: Request, session: Session, clock: Clock) -> Response:
     """Make an account as the API does, and sign its owner in on this browser."""
     if not is_from_here(request):
@@ -84,13 +85,14 @@ async def show_check_mail(request: Request, reader: Reader) -> Response:
     return _check_mail(request, visitor, user.email, again=False)
 
 
-@router.post("/check-mail")
+@router.post("/check-mail", dependencies=[limited("letter")])
 async def send_again(request: Request, session: Session, clock: Clock) -> Response:
     visitor = await browser.visitor(request)
     if visitor is None or not await is_own_form(request, visitor):
         return foreign(request)
     user = await users.get(session, visitor.user_id)
     assert user.email is not None, "an active account has an address"
+    await count_letter(request, Purpose.VERIFY_EMAIL, addresses.parse(user.email).key)
     credentials.ask(session, Purpose.VERIFY_EMAIL, user.email, now=clock())
     return _check_mail(request, visitor, user.email, again=True)
 

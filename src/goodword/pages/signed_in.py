@@ -4,6 +4,7 @@ from urllib.parse import urlencode
 
 from fastapi import Request, Response
 
+from goodword.limits import count_write
 from goodword.pages.rendering import foreign, link, see_other
 from goodword.pages.sign_in import is_own_form
 from goodword.sessions import browser
@@ -20,6 +21,7 @@ async def sending(request: Request, path: str) -> Visitor | Response:
     visitor = await browser.visitor(request)
     if visitor is None:
         return to_sign_in(request, path)
+    await count_write(request, visitor.user_id)
     return visitor if await is_own_form(request, visitor) else foreign(request)
 
 

@@ -21,6 +21,7 @@ FORMS = frozenset(
 
 TITLES = {
     404: to_translate("Nothing here"),
+    429: to_translate("Too often"),
     500: to_translate("A fault of ours"),
     503: to_translate("Not just now"),
 }
@@ -34,6 +35,7 @@ TEXTS = {
     ),
     "invalid_credentials": to_translate("The e-mail address or the password is wrong."),
     "too_many_attempts": to_translate("Too many wrong passwords. Wait a little before the next try."),
+    "rate_limited": to_translate("You did this too often in a short time. Wait a little and try again."),
     "hashing_busy": to_translate("Too many people are signing in at this moment. Try again shortly."),
     "password_too_short": to_translate("A password has %(least)s characters or more."),
     "password_too_long": to_translate("A password may have 256 characters at most."),

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from goodword.db import Reader, Session
 from goodword.docs.openapi import problems
 from goodword.http import Clock, JsonRoute
+from goodword.limits import limited
 from goodword.paging import Cursor, CursorInvalid, Limit, Position
 from goodword.sessions import service, whence
 from goodword.sessions.answers import prove, token_answer
@@ -23,6 +24,7 @@ router = APIRouter(prefix="/api/v1", tags=["Sessions"], route_class=JsonRoute)
     summary="Sign in",
     status_code=201,
     responses=problems(service.InvalidCredentials, TooManyAttempts, HashingBusy),
+    dependencies=[limited("sign-in")],
 )
 async def sign_in(body: SessionCreate, request: Request, session: Session, clock: Clock) -> TokenRead:
     """Prove who you are with address and password, and get an access token and a refresh token.

@@ -10,6 +10,8 @@ from sqlalchemy import Row
 
 from goodword.cache import Found, Memory
 from goodword.errors import InsufficientScope, TokenInvalid, Unauthorized
+from goodword.http import READS
+from goodword.limits import count_write
 from goodword.sessions import service
 from goodword.sessions.tokens import AccessTokens, Claims, UnknownKey
 from goodword.users import service as users
@@ -78,7 +80,10 @@ async def _live(request: Request, claims: Claims) -> Live:
 async def get_caller(
     request: Request, needed: SecurityScopes, _shown: Annotated[object, Depends(bearer)]
 ) -> Caller:
-    return await authenticate(request, frozenset(needed.scopes))
+    caller = await authenticate(request, frozenset(needed.scopes))
+    if request.method not in READS:
+        await count_write(request, caller.user_id)
+    return caller
 
 
 async def is_administrator(request: Request, caller: Caller) -> bool:

@@ -7,6 +7,7 @@ from goodword.db import Session
 from goodword.docs.openapi import problems
 from goodword.http import Clock, JsonRoute
 from goodword.idempotency import ANONYMOUS, Answer, IdempotentWrite, KeyInUse, KeyReused
+from goodword.limits import limited
 from goodword.providers.checks import EmailUndeliverable
 from goodword.signup import service
 from goodword.signup.schemas import UserCreate
@@ -35,6 +36,7 @@ router = APIRouter(prefix="/api/v1/users", tags=["Registration"], route_class=Js
         KeyInUse,
         location="/api/v1/me",
     ),
+    dependencies=[limited("sign-up")],
 )
 async def register(
     body: UserCreate, request: Request, session: Session, clock: Clock, once: IdempotentWrite

@@ -10,6 +10,7 @@ from goodword.db import Session
 from goodword.docs.openapi import problems
 from goodword.errors import AppError, Conflict
 from goodword.http import Clock, JsonRoute
+from goodword.limits import limited
 from goodword.schemas import harmless
 from goodword.sessions import service as sessions, whence
 from goodword.sessions.browser import CLIENT, SCOPE
@@ -33,6 +34,7 @@ def _redirect(where: str, example: str) -> dict[int | str, dict[str, object]]:
     response_class=RedirectResponse,
     responses=_redirect("To the provider.", "https://accounts.google.com/o/oauth2/v2/auth?…")
     | problems(refusals.ProviderNotFound, refusals.ProviderUnavailable),
+    dependencies=[limited("sign-in")],
 )
 async def begin_outside_sign_in(
     provider: Slug,
@@ -75,6 +77,7 @@ async def begin_outside_sign_in(
         refusals.ProviderUnavailable,
         Conflict,
     ),
+    dependencies=[limited("sign-in")],
 )
 async def finish_outside_sign_in(
     provider: Slug,

@@ -1,0 +1,63 @@
+"""The rate limits by name, with their default numbers. `docs/limits.md` has the same table; a test compares."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+MOST = 10**12
+PREFIX, ACCOUNT, APP, ADDRESS = "network", "account", "app", "address"
+"""Whom a limit counts: a client's network, who is signed in, an app that has proven itself, an e-mail address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """So many in so many seconds, from the first one on, for each of those that it counts `by`."""
+
+    name: str
+    amount: int
+    unit: str
+    by: str
+    about: str
+
+    @property
+    def seconds(self) -> int:
+        return UNITS[self.unit]
+
+
+DEFAULTS: Mapping[str, Policy] = {
+    policy.name: policy
+    for policy in (
+        Policy("requests", 6000, "minute", PREFIX, "everything but looking codes up, together"),
+        Policy("look-up", 600, "minute", PREFIX, "looking a code up, by its string, an address or a link"),
+        Policy("look-up-missing", 10, "minute", PREFIX, "of those, the ones that find nothing"),
+        Policy("sign-up", 150, "minute", PREFIX, "registering"),
+        Policy("sign-in", 600, "minute", PREFIX, "signing in, with a password or with another account"),
+        Policy("authorize", 300, "minute", PREFIX, "the page on which people let an app in"),
+        Policy("token", 600, "minute", PREFIX, "getting, returning and asking about tokens"),
+        Policy("app", 3000, "minute", APP, "the same, by an app that has shown its secret"),
+        Policy("letter", 60, "minute", PREFIX, "asking for a letter"),
+        Policy("letter-to", 5, "hour", ADDRESS, "asking for a letter of one kind to one address"),
+        Policy("letter-token", 60, "minute", PREFIX, "showing the token of a letter"),
+        Policy("write", 300, "minute", ACCOUNT, "whatever changes something"),
+    )
+}
+
+
+def parse(words: Iterable[str]) -> dict[str, Policy]:
+    """All limits, those of the words with other numbers. Raises `ValueError`, which says what is wrong."""
+    found, given = dict(DEFAULTS), set()
+    for word in words:
+        match = re.fullmatch(r"([a-z-]{1,40})=([0-9]{1,13})/(second|minute|hour|day)", word)
+        if match is None:
+            raise ValueError("must be words such as sign-up=150/minute, with second, minute, hour or day")
+        name, amount, unit = match[1], int(match[2]), match[3]
+        if name not in DEFAULTS:
+            raise ValueError(f"has no limit of the name {name}: there are {', '.join(DEFAULTS)}")
+        if name in given:
+            raise ValueError(f"names {name} twice")
+        if not 1 <= amount <= MOST:
+            raise ValueError(f"must let {name} happen once or more, and {MOST} times at most")
+        given.add(name)
+        found[name] = replace(found[name], amount=amount, unit=unit)
+    return found

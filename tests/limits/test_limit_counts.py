@@ -1,0 +1,43 @@
+"""The table of counts: its size is fixed, and it forgets those who come once before those who come often."""
+
+import random
+
+from goodword.cache import Board
+from goodword.limit_counts import Counts
+
+MINUTE = 60_000
+
+
+def test_a_flood_of_addresses_takes_no_more_room_and_frees_nobody():
+    counts, drawn = Counts(), random.Random(17)
+    busy = [drawn.getrandbits(64) for _ in range(100)]
+    for key in busy:
+        counts.numbers[counts.place(key, 0, MINUTE)] = 9
+
+    for _ in range(2 * Counts.PLACES):
+        counts.numbers[counts.place(drawn.getrandbits(64), 1, MINUTE)] += 1
+
+    assert Counts.SIZE == 4 * 1024 * 1024
+    assert all(counts.numbers[counts.place(key, 2, MINUTE)] == 9 for key in busy)
+
+
+def test_a_window_begins_with_the_first_and_ends():
+    counts = Counts()
+    at = counts.place(7, 1_000, MINUTE)
+    counts.numbers[at] = 5
+
+    assert counts.numbers[counts.place(7, 60_999, MINUTE)] == 5
+    assert counts.numbers[counts.place(7, 61_000, MINUTE)] == 0
+    assert counts.ends[at] == 121_000
+
+
+def test_those_who_have_the_file_see_the_same(tmp_path):
+    file = tmp_path / "node"
+    Board.create(file)
+    Counts.create(file)
+    one, other, board = Counts(file), Counts(file), Board(file)
+
+    one.numbers[one.place(7, 0, MINUTE)] = 5
+
+    assert other.numbers[other.place(7, 1, MINUTE)] == 5
+    assert all(board.number(slot) == 0 for slot in range(Board.SLOTS))

@@ -1,0 +1,109 @@
+"""The numbers: in the documents as in the code, others by setting, and a limit for every operation."""
+
+import re
+
+import pytest
+from fastapi.routing import APIRoute
+
+from asgi import operations, settings_for
+from goodword.app import create_app
+from goodword.codes.api import LookUp
+from goodword.limit_policies import DEFAULTS, parse
+from goodword.settings import SettingsError, load
+from serving import ROOT
+
+ROW = re.compile(r"\| `([a-z-]+)` \| (\d+)/(\w+) \| (\w+) \| (.+) \|")
+ONLY_COUNTED_WITH_ALL = {"read_metadata", "read_openid_configuration", "read_jwks", "livez", "readyz"}
+FORMS_OF_SOMEBODY_SIGNED_IN = {  # `signed_in.sending` counts them
+    "make_code", "activate_code", "delete_code", "change_name", "change_language", "invite", "ask_for_change_of_address",
+    "change_password",
+    "delete_account", "end_session", "end_all_sessions", "shut_app_out",
+}  # fmt: skip
+FORMS_THAT_COST_NOTHING = {"choose_language", "sign_out"}
+
+
+def test_the_table_of_the_documents_is_that_of_the_code():
+    rows = ROW.findall((ROOT / "docs" / "limits.md").read_text())
+
+    assert rows == [(p.name, str(p.amount), p.unit, p.by, p.about) for p in DEFAULTS.values()]
+
+
+def test_numbers_can_be_set():
+    settings = load({"GOODWORD_LIMITS": "sign-up=7/hour, look-up=50/second"}, env_file=None)
+
+    found = parse(settings.limits)
+
+    assert (found["sign-up"].amount, found["sign-up"].seconds) == (7, 3600)
+    assert (found["look-up"].amount, found["look-up"].seconds) == (50, 1)
+    assert found["sign-in"] == DEFAULTS["sign-in"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("sign-ups=1/minute", "no limit of the name sign-ups"),
+        ("sign-up=1/minute sign-up=2/minute", "names sign-up twice"),
+        ("sign-up=0/minute", "once or more"),
+        ("sign-up=9999999999999/minute", "at most"),
+        ("sign-up=1/fortnight", "sign-up=150/minute"),
+        ("sign-up", "sign-up=150/minute"),
+        ("sign-up=-1/minute", "sign-up=150/minute"),
+        ("sign-up=1.5/minute", "sign-up=150/minute"),
+        ("sign-up=1/minute;look-up=1/minute", "sign-up=150/minute"),
+        ("sign-up=١/minute", "sign-up=150/minute"),
+    ],
+)
+def test_wrong_ones_stop_the_start(text, said):
+    with pytest.raises(SettingsError, match=said) as refused:
+        load({"GOODWORD_LIMITS": text}, env_file=None)
+
+    assert str(refused.value).startswith("GOODWORD_LIMITS: ")
+
+
+def routes():
+    app = create_app(settings_for("sqlite+aiosqlite:///none"))
+    found = {}
+    for context in app.router.routes:
+        for route in getattr(getattr(context, "original_router", None), "routes", [context]):
+            if isinstance(route, APIRoute):
+                found.setdefault((route.name, route.include_in_schema), []).append(route)
+    return found
+
+
+def limits_of(route):
+    calls = (dependency.call for dependency in route.dependant.dependencies)
+    return {call.limit for call in calls if hasattr(call, "limit")}
+
+
+def test_every_operation_has_a_limit_of_its_own():
+    known = {name: found for (name, shown), found in routes().items() if shown}
+    without = set()
+    for method, _, operation in operations():
+        [route] = known[operation["operationId"]]
+        needs_token = bool(operation.get("security"))  # what it writes counts for the account
+        if not limits_of(route) and not needs_token and not isinstance(route, LookUp):
+            without.add(operation["operationId"])
+        assert method == "GET" or limits_of(route) or needs_token
+        assert limits_of(route) <= set(DEFAULTS)
+
+    assert without == ONLY_COUNTED_WITH_ALL
+
+
+def test_every_form_has_a_limit_of_its_own():
+    without = {
+        name
+        for (name, shown), found in routes().items()
+        for route in found
+        if not shown and "POST" in route.methods and not limits_of(route)
+    }
+
+    assert without == FORMS_OF_SOMEBODY_SIGNED_IN | FORMS_THAT_COST_NOTHING
+
+
+@pytest.mark.parametrize(
+    "operation", [found for _, _, found in operations()], ids=lambda one: one["operationId"]
+)
+def test_every_operation_says_how_it_refuses(operation):
+    answer = operation["responses"]["429"]
+
+    assert set(answer["headers"]) == {"Retry-After", "RateLimit-Policy", "RateLimit"}
