@@ -10,7 +10,7 @@ EXTRACT := --mapping-file pyproject.toml --keywords to_translate --add-location=
 CATALOGUES := $(wildcard src/goodword/pages/translations/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test test-browser test-cache test-pooler bench bench-scale check lint types format messages pictures lock clean
+.PHONY: help install serve test test-browser test-cache test-pooler mutants bench bench-scale check lint types format messages pictures lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test-cache: .venv/tests ## Run those that look codes up with Redis there, dead, 
 
 test-pooler: .venv/tests ## Run the tests that need Debian's pgbouncer
 	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/pooler
+
+mutants: .venv/tests ## Take one safeguard after the other out of a copy, and see that some test misses it
+	@$(BIN)/python tests/mutants.py $(ARGS)
 
 check: lint types test ## All that must hold before a change lands
 

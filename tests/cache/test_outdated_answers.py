@@ -111,6 +111,21 @@ async def test_a_change_is_seen_by_another_node_within_a_second(
     alice.api = rita.api = api
 
 
+@pytest.mark.parametrize("active", [True, False], ids=["made active", "activated later"])
+async def test_a_new_code_is_found_at_once(database_url, api, alice, active):
+    async with second_service(database_url) as node:  # that remembers nothing of other tests
+        alice.api = node
+        assert await look(node, alice, "ALICE-2030") == [404, 404]
+
+        await make_code(alice, code="ALICE-2030", active=active)
+        if not active:
+            assert await look(node, alice, "ALICE-2030") == [404, 404]
+            await alice.post("/api/v1/me/referral-codes/ALICE-2030/activate", {})
+
+        assert await look(node, alice, "ALICE-2030") == ["Alice L.", "Alice L."]
+    alice.api = api
+
+
 async def test_a_new_code_is_found_where_nothing_was_found_before(database_url, api, alice, valkey_url):
     async with second_service(database_url, redis_url=valkey_url) as node:
         alice.api = node

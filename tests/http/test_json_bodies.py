@@ -84,6 +84,7 @@ async def test_a_repeated_field_is_malformed(alice, app, operation):
     for field in operation.kinds:
         first, second = (json.dumps({field: operation.example.get(field)}) for _ in range(2))
         answer = await operation.send(alice, f"{first[:-1]}, {second[1:]}")
+        assert answer.status_code == 400, field
         assert answer.json()["code"] == "malformed_json", field
 
 

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from goodword.mail import delivery
 from people import bring, join, make_code
 
 REFUSALS = "/api/v1/letters/refusals"
@@ -58,6 +59,22 @@ async def test_a_letter_that_waits_is_not_sent_any_more(api, alice, token, post)
     assert await to_dave(post) == []
 
 
+async def test_a_letter_that_the_mail_server_did_not_take_is_not_sent_any_more(
+    api, alice, token, post, clock, monkeypatch
+):
+    async def out_of_order(*_arguments, **_options):
+        raise delivery.NotDelivered("out of order")
+
+    await send_all(api, alice)
+    with monkeypatch.context() as patched:
+        patched.setattr(delivery, "deliver", out_of_order)
+        assert await to_dave(post) == []
+    await api.post(REFUSALS, json={"token": token})
+    clock.forward(minutes=1)
+
+    assert await to_dave(post) == []
+
+
 async def test_the_link_shows_a_page_and_changes_nothing(api, alice, token, post, rows):
     page = await api.get("/letters/refuse", params={"token": token})
 
@@ -93,7 +110,8 @@ async def test_a_token_that_is_not_whole_refuses_nothing(api, token, rows):
         "ü" * 68,
     ):
         answer = await api.post(REFUSALS, json={"token": wrong})
-        assert (answer.status_code, answer.json()["code"]) == (400, "token_invalid")
+        assert answer.status_code == 400
+        assert answer.json()["code"] == "token_invalid"
         page = await api.post("/letters/refuse", params={"token": wrong})
         assert page.status_code == 400
         assert (await api.get("/letters/refuse", params={"token": wrong})).status_code == 200

@@ -36,6 +36,13 @@ async def test_they_come_in_pages(garden, rival, alices, alice, mallory):
     assert (await alice.get(APPS, params={"limit": 101})).status_code == 422
 
 
+async def test_it_lists_nothing_that_others_let_in(garden, alices, alice, mallory):
+    await garden.let_in(alices, "profile")
+
+    assert await names_of(alice) == ["Garden letters"]
+    assert await names_of(mallory) == []
+
+
 async def test_shutting_an_app_out_ends_all_that_it_has(garden, rival, alices, alice):
     one = await garden.let_in(alices, "profile offline_access")
     two = await garden.let_in(alices, "profile")
@@ -65,7 +72,8 @@ async def test_nobody_shuts_it_out_for_somebody_else(garden, alices, alice, mall
 
     answer = await mallory.delete(f"{APPS}/{garden.client_id}")
 
-    assert (answer.status_code, answer.json()["code"]) == (404, "app_not_found")
+    assert answer.status_code == 404
+    assert answer.json()["code"] == "app_not_found"
     assert (await garden.get("/api/v1/me", tokens)).status_code == 200
     assert await names_of(alice) == ["Garden letters"]
 

@@ -204,6 +204,7 @@ async def test_the_port_of_an_app_with_a_secret_is_fixed(app, api, alices):
 async def test_it_tells_the_app_every_other_error(garden, alices, parameters, error):
     answer = await alices.get(garden.url(**parameters))
 
+    assert answer.status_code == 303
     assert answer.headers["location"].startswith("https://garden.example/callback?error=")
     found = answer_of(answer)
     assert (found["error"], found["state"], found["iss"]) == (error, "where the app was", ISSUER)

@@ -15,7 +15,8 @@ ISSUER = "http://127.0.0.1:8000"
 
 
 async def is_refused(answer, error="invalid_grant"):
-    assert (answer.status_code, answer.json()["error"]) == (400, error), answer.text
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"] == error, answer.text
     assert answer.headers["cache-control"] == "no-store"
     assert answer.json().keys() == {"error", "error_description"}
 

@@ -84,7 +84,8 @@ async def test_an_app_without_a_secret_may_not_ask(pocket, alices):
 
     answer = await pocket.post("/oauth/introspect", token=tokens["access_token"])
 
-    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+    assert answer.status_code == 401
+    assert answer.json()["error"] == "invalid_client"
 
 
 async def test_nobody_else_may_ask(api, garden):

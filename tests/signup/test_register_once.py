@@ -5,6 +5,8 @@ from collections import Counter
 
 import pytest
 
+from asgi import client_of, running, settings_for
+from goodword.app import create_app
 from people import PASSWORD, make_code, referrals_of, register, sign_in
 
 PATH = "/api/v1/users"
@@ -150,12 +152,21 @@ async def test_it_accepts_a_key_of_visible_ascii(api, key):
     assert (await send(api, key)).status_code == 201
 
 
-async def test_what_is_stored_does_not_let_the_password_be_guessed(api, rows):
-    await send(api)
+async def test_what_is_stored_does_not_let_the_password_be_guessed(database_url, clock, rows, app):
+    stored = []
+    for secret in (b"our secret", b"what somebody tries who has the database alone"):
+        other = create_app(settings_for(database_url), clock=clock)
+        other.state.idempotency_secret = secret
+        async with running(other), client_of(other) as api:
+            await send(api)
+            stored += await rows("SELECT body, fingerprint FROM idempotency_keys")
+            token = (await sign_in(api, BOB["email"])).json()["access_token"]
+            bearer = {"Authorization": f"Bearer {token}"}
+            await api.request("DELETE", "/api/v1/me", json={"password": PASSWORD}, headers=bearer)
 
-    [stored] = await rows("SELECT body, fingerprint FROM idempotency_keys")
-    assert PASSWORD not in stored[0]
-    assert len(stored[1]) == 32
+    assert [len(fingerprint) for _, fingerprint in stored] == [32, 32]
+    assert stored[0][1] != stored[1][1]
+    assert not any(PASSWORD in body for body, _ in stored)
 
 
 async def test_tokens_are_never_kept(alice, rows):

@@ -25,5 +25,6 @@ async def sign_in(api: AsyncClient, provider: Provider, slug: str = "oidc", **qu
 
 
 def assert_refused(answer: Response, status: int, code: str) -> None:
-    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    assert answer.status_code == status, answer.text
+    assert answer.json()["code"] == code, answer.text
     assert "goodword" not in answer.cookies

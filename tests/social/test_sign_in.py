@@ -3,8 +3,9 @@
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from sqlalchemy import text
 
-from people import make_code, referrals_of
+from people import make_code, referrals_of, register
 from social.browser import COOKIE, assert_refused, begin, leave, sign_in
 
 USERS = "SELECT email, first_name, last_name, verified_at IS NOT NULL, password_hash FROM users"
@@ -67,6 +68,25 @@ async def test_a_code_that_cannot_be_used_makes_no_account(api, provider, rows, 
     assert_refused(answer, 422, "code_not_usable")
     assert answer.json()["errors"][0]["field"] == "query.referral_code"
     assert await rows(USERS) == await rows(IDENTITIES) == []
+
+
+@pytest.mark.parametrize("why", ["its owner is disabled", "it is used up", "it is deleted"])
+async def test_a_code_that_works_no_more_makes_no_account(api, app, provider, rows, bob, why):
+    code = (await make_code(bob, max_uses=1))["code"]
+    match why:
+        case "its owner is disabled":
+            async with app.state.database.transaction() as session:
+                await session.execute(text("UPDATE users SET status = 'disabled'"))
+        case "it is used up":
+            assert (await register(api, "carol", referral_code=code)).status_code == 201
+        case "it is deleted":
+            await bob.delete(f"/api/v1/me/referral-codes/{code}")
+    before = await rows(USERS)
+
+    assert_refused(await sign_in(api, provider, referral_code=code), 422, "code_not_usable")
+
+    assert await rows(USERS) == before
+    assert await rows(IDENTITIES) == []
 
 
 async def test_a_code_is_of_no_meaning_to_who_has_an_account(api, provider, bob, rows):
