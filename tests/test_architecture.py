@@ -26,6 +26,7 @@ FEATURES = [
     "users",
     "mail",
     "jobs",
+    "audit",
 ]
 
 ENDS_TRANSACTIONS = {

@@ -94,6 +94,7 @@ POLICY = {
     "read_me": needs("profile"),
     "update_me": needs("account"),
     "delete_me": needs("account"),
+    "export_me": needs("account"),
     "change_password": needs("account"),
     "request_email_change": needs("account"),
     "confirm_email_change": PUBLIC,
@@ -114,6 +115,7 @@ POLICY = {
     "read_referral_tree": ADMIN,
     "revoke_code": ADMIN,
     "reject_referral": ADMIN,
+    "list_audit_events": ADMIN,
 }
 
 BODIES: dict[str, dict[str, Any]] = {

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from goodword import __version__, errors, health, limit_policies, limits, migrations, upkeep
-from goodword.account import api as account, credentials_api, letters, recovery_api
+from goodword.account import api as account, credentials_api, letters, recovery_api, restored, traces
 from goodword.admin import api as admin
 from goodword.cache import Board, Cache, Memory
 from goodword.codes import api as codes, qr_api
@@ -47,10 +47,9 @@ from goodword.pages import (
 from goodword.paging import Cursors
 from goodword.providers import api as providers_api, checks, handlers as asking
 from goodword.referrals import api as referrals
-from goodword.sessions import api as sessions, keys
+from goodword.sessions import api as sessions, failures, keys, locks
 from goodword.sessions.browser import Cookies
 from goodword.sessions.current import REMEMBERED, Live
-from goodword.sessions.failures import Failures
 from goodword.sessions.tokens import AccessTokens, RefreshTokens
 from goodword.settings import Settings, SettingsError, load, with_own_secret
 from goodword.signup import api as signup
@@ -73,6 +72,8 @@ HANDLERS: Mapping[str, Handler] = {
     notices.KIND: letters.notice,
     checks.CHECK: asking.check_email,
     checks.ENRICH: asking.enrich_profile,
+    failures.LOCKED: locks.tell,
+    traces.FORGET: traces.forget,
     notices.FRIEND_JOINED: to_others.decide_friend_joined,
     invitations.INVITATION: to_others.decide_invitation,
     invitations.CODE_LETTER: to_others.decide_code_letter,
@@ -124,7 +125,7 @@ def create_app(
     state.cursors = Cursors(subkey(secret, "cursors"))
     https = settings.public_url.startswith("https://")
     state.cookies = Cookies(subkey(secret, "page cookies"), https=https)
-    state.failures = Failures(subkey(secret, "sign-in failures"), counted=settings.rate_limits == "on")
+    state.failures = failures.Failures(subkey(secret, failures.KEY), counted=settings.rate_limits == "on")
     state.social = SocialClients(
         configured(settings) if providers is None else providers,
         key=subkey(secret, "sign-ins under way"),
@@ -214,7 +215,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state.database, state.cache = open_database(settings, state.board, state.clock)
     state.live_sessions = Memory[Live](state.board, state.clock, seconds=REMEMBERED)
     state.context = Context(state.database, settings, state.clock, Outside())
-    state.worker = Worker(state.context, HANDLERS, recurring=upkeep.RECURRING, lanes=LANES)
+    state.worker = Worker(
+        state.context, HANDLERS, recurring=upkeep.RECURRING, lanes=LANES, chores=upkeep.CHORES
+    )
     state.passwords = Passwords(
         cost=settings.password_hash, min_length=settings.password_min_length, processes=state.processes
     )
@@ -222,6 +225,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         if not await migrations.is_current(state.database):
             raise SettingsError(migrations.NOT_CURRENT)
         state.keys = await open_keys(state.database, settings.secret, state.clock)
+        await restored.erase_again(state.database, settings, state.clock)
         state.access_tokens = AccessTokens(
             state.keys, issuer=settings.public_url, lifetime=settings.access_token_lifetime
         )
@@ -284,7 +288,14 @@ async def work(settings: Settings, *, concurrency: int = CONCURRENCY) -> None:
     """Do jobs until SIGTERM or SIGINT comes, and then finish those in hand."""
     (database, cache), outside, told = open_database(settings), Outside(), asyncio.Event()
     context = Context(database, settings, utc_now, outside)
-    worker = Worker(context, HANDLERS, recurring=upkeep.RECURRING, lanes=LANES, concurrency=concurrency)
+    worker = Worker(
+        context,
+        HANDLERS,
+        recurring=upkeep.RECURRING,
+        lanes=LANES,
+        chores=upkeep.CHORES,
+        concurrency=concurrency,
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     try:

@@ -14,13 +14,21 @@ from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 
 from goodword.admin import cli as administration
+from goodword.audit import cli as audit
 from goodword.jobs import cli as jobs
 from goodword.oauth import cli as oauth
+from goodword.origin import Actor, Origin, current
 from goodword.settings import NOT_BUILT, PREFIX, Settings, SettingsError, load, with_own_secret
 
 app = typer.Typer(
     help="A self-hosted referral service.", no_args_is_help=True, pretty_exceptions_show_locals=False
 )
+
+
+@app.callback()
+def begin() -> None:
+    """What a command does, the operator does."""
+    current.set(Origin(Actor.OPERATOR))
 
 
 def _load() -> Settings:
@@ -166,6 +174,7 @@ app.add_typer(administration.admin, name="admin")
 app.add_typer(administration.users, name="users")
 app.add_typer(oauth.app, name="oauth-client")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(audit.app, name="audit")
 
 
 @keys.command("rotate")

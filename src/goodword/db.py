@@ -34,9 +34,11 @@ from sqlalchemy.orm import (
 )
 from uuid_utils.compat import uuid7
 
-from goodword import engines
+from goodword import endings, engines
 from goodword.settings import Settings
 
+SETTINGS = "settings"
+"""Where a session's `info` holds them: for what an erasure leaves, which has a key and a folder."""
 READ_LIMIT = 2.0
 """Seconds that a single read may take on PostgreSQL."""
 
@@ -106,7 +108,9 @@ class Database:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """The database that the settings name, reached as they say."""
-        return cls(settings.database, pooler=settings.pgbouncer == "on")
+        database = cls(settings.database, pooler=settings.pgbouncer == "on")
+        database.info[SETTINGS] = settings
+        return database
 
     def watched_by(self, caches: Caches) -> None:
         """Let `caches` know of every transaction that outdates a copy of theirs."""
@@ -117,7 +121,8 @@ class Database:
         """A session with one transaction: committed at the end of the block, rolled back when it raises."""
         async with self.sessions.begin() as session:
             yield session
-            await _tell_caches(session)
+            await _end(session)
+        await endings.following(session)
 
     async def rows(self, statement: Executable, **values: object) -> Sequence[Row[Any]]:
         """Rows of a single read, with no transaction around it: for statements built once, with `bindparam`.
@@ -215,6 +220,11 @@ def outdate(session: AsyncSession, *names: str) -> None:
     session.info[_OUTDATED].update(names)
 
 
+async def _end(session: AsyncSession) -> None:
+    await endings.write(session)
+    await _tell_caches(session)
+
+
 async def _tell_caches(session: AsyncSession) -> None:
     if outdated := session.info.get(_OUTDATED):
         await session.info[_CACHES].before_commit(session, outdated)
@@ -246,7 +256,7 @@ Reader = Annotated[AsyncSession, Depends(get_reader, scope="function")]
 
 async def commit_before_error(session: AsyncSession) -> None:
     """Keep what was done although an error follows: a replayed refresh token must end its session."""
-    await _tell_caches(session)
+    await _end(session)
     await session.commit()
 
 

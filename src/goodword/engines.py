@@ -68,6 +68,9 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute(
+        "PRAGMA secure_delete = ON"
+    )  # else the file keeps what was erased, where nothing points at it
     cursor.execute(f"PRAGMA busy_timeout = {int(LOCK_WAIT * 1000)}")
     cursor.close()
 

@@ -25,6 +25,7 @@ from goodword.errors import (
     ValidationFailed,
     answer,
 )
+from goodword.origin import Actor, Origin, current as current_origin
 from goodword.telemetry import current_request
 
 MAX_BODY = 64 * 1024
@@ -80,6 +81,7 @@ class Edge:
         request_id = str(uuid7())
         scope.setdefault("state", {})["request_id"] = request_id
         current_request.set(request_id)
+        asked = current_origin.set(_origin(scope, request_id))
         status = 0
         declared, received = _declared_length(scope), 0
 
@@ -121,11 +123,18 @@ class Edge:
                 raise  # the answer is under way: only the server can end it now
             await answer(InternalError(), request_id)(scope, receive, dressed_send)
         finally:
+            current_origin.reset(asked)
             took = time.perf_counter() - began
             # Where reads come by the thousand, a line for each would cost more than the answer.
             if self.log_reads or status >= 400 or took > SLOW or scope["method"] not in READS:
                 method, route = scope["method"], _route(scope)
                 log.info("request", method=method, route=route, status=status, ms=round(took * 1000, 1))
+
+
+def _origin(scope: Scope, request_id: str) -> Origin:
+    peer = scope.get("client")
+    clock = scope["app"].state.clock
+    return Origin(Actor.ANONYMOUS, request_id=request_id, peer=peer[0] if peer else None, clock=clock)
 
 
 def _declared_length(scope: Scope) -> int:

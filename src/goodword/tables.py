@@ -1,5 +1,7 @@
 """The whole schema in one place, for Alembic: importing this imports every model."""
 
+from goodword.account.models import Tombstone
+from goodword.audit.models import AuditEvent
 from goodword.cache import Epoch
 from goodword.codes.models import ReferralCode
 from goodword.db import Base
@@ -14,6 +16,7 @@ from goodword.social.models import Identity
 from goodword.users.models import User, Verification
 
 __all__ = [
+    "AuditEvent",
     "Base",
     "EmailCheck",
     "EmailCheckQuota",
@@ -33,6 +36,7 @@ __all__ = [
     "SignIn",
     "SignInFailures",
     "SigningKey",
+    "Tombstone",
     "User",
     "Verification",
 ]

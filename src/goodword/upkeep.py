@@ -12,11 +12,14 @@ from typing import NamedTuple
 import structlog
 from sqlalchemy import ColumnElement, and_, delete, or_, select
 
+from goodword.account import tombstones
+from goodword.audit import addresses, chain
+from goodword.crypto import subkey
 from goodword.db import Base
 from goodword.idempotency import KEPT, IdempotencyKey
 from goodword.jobs.models import Job
 from goodword.jobs.service import Work
-from goodword.jobs.worker import Context, Handler
+from goodword.jobs.worker import Chore, Context, Handler
 from goodword.mail.models import LetterQuota
 from goodword.oauth.models import OAuthCode
 from goodword.providers import checks
@@ -67,7 +70,8 @@ RULES: Mapping[str, Rule] = {
     "purge_dead_jobs": Rule(Job, lambda now: and_(Job.finished_at < now - 30 * DAY, Job.outcome == "dead")),
 }
 
-RECURRING = {kind: rule.every for kind, rule in RULES.items()}
+CLEAR_ADDRESSES = "clear_audit_addresses"
+RECURRING = {kind: rule.every for kind, rule in RULES.items()} | {CLEAR_ADDRESSES: DAY}
 
 
 async def purge(context: Context, work: Work) -> None:
@@ -87,4 +91,25 @@ async def purge(context: Context, work: Work) -> None:
         log.info("removed", kind=work.kind, rows=removed)
 
 
-HANDLERS: Mapping[str, Handler] = dict.fromkeys(RULES, purge)
+async def clear_addresses(context: Context, work: Work) -> None:
+    """Rows of the audit stay; the addresses in them do not."""
+    cleared, began, rows = 0, time.monotonic(), BATCH
+    while rows == BATCH and time.monotonic() - began < SECONDS:
+        async with context.database.transaction() as session:
+            rows = await addresses.clear_old(session, limit=BATCH, now=context.clock())
+        cleared += rows
+    if cleared:
+        log.info("removed", kind=work.kind, rows=cleared)
+
+
+async def seal_audit(context: Context) -> None:
+    await chain.seal(context.database, subkey(context.settings.secret, chain.PURPOSE))
+
+
+async def mirror_tombstones(context: Context) -> None:
+    await tombstones.mirror(context.database, context.settings)
+
+
+HANDLERS: Mapping[str, Handler] = {**dict.fromkeys(RULES, purge), CLEAR_ADDRESSES: clear_addresses}
+CHORES: Mapping[Chore, float] = {seal_audit: 3.0, mirror_tombstones: HOUR.total_seconds()}
+"""What every worker does every so many seconds."""

@@ -1,23 +1,35 @@
 """/me: one's own account."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.account import service
+from goodword.account import export, service
 from goodword.account.schemas import AccountDelete, AccountRead, ProfileUpdate
-from goodword.codes import service as codes
 from goodword.db import Reader, Session
 from goodword.docs.openapi import problems
 from goodword.http import Clock, JsonRoute
 from goodword.providers import profiles
 from goodword.providers.schemas import ProfileRead
 from goodword.referrals import service as referrals
+from goodword.sessions import whence
 from goodword.sessions.current import Account, Caller, Profile
+from goodword.sessions.failures import TooManyAttempts
 from goodword.users import service as users
 from goodword.users.models import User
 from goodword.users.passwords import HashingBusy
 
 router = APIRouter(prefix="/api/v1/me", tags=["Your account"], route_class=JsonRoute)
+
+
+EXPORT = {
+    "exported_at": "2030-01-31T12:00:00Z",
+    "account": {"email": "alice@example.com", "first_name": "Alice", "created_at": "2029-12-24T18:00:00Z"},
+    "sessions": [{"device": "Firefox on Linux", "created_at": "2030-01-31T11:58:00Z"}],
+    "codes": [{"code": "7KQ2M9XWPA", "uses": 3}],
+    "referrals": [{"referee": {"display_name": "Bob B.", "email_masked": "b***@example.com"}}],
+}
+"""A part of one, for the documentation."""
 
 
 async def read(session: AsyncSession, user: User, caller: Caller) -> AccountRead:
@@ -42,19 +54,41 @@ async def read_me(caller: Profile, reader: Reader) -> AccountRead:
     return await read(reader, await users.get(reader, caller.user_id), caller)
 
 
+@router.get(
+    "/export",
+    summary="Download what is held about you",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "A JSON document. More may be added to it.",
+            "content": {"application/json": {"schema": {"type": "object"}, "example": EXPORT}},
+        }
+    },
+)
+async def export_me(caller: Account, request: Request, session: Session, clock: Clock) -> StreamingResponse:
+    """Everything that is stored about you, and nothing of others: of friends you see what their list shows you."""
+    await export.begin(session, caller.user_id)
+    state = request.app.state
+    return StreamingResponse(
+        export.document(state.database, state.settings, caller.user_id, now=clock()),
+        media_type="application/json",
+        headers={"Content-Disposition": 'attachment; filename="goodword-export.json"'},
+    )
+
+
 @router.patch("", summary="Change your name")
 async def update_me(body: ProfileUpdate, caller: Account, session: Session) -> AccountRead:
     """Change your first or last name. A field that you leave out stays as it is; null takes it away."""
-    user = await users.lock(session, caller.user_id)
-    for field in body.model_fields_set:
-        setattr(user, field, getattr(body, field))
-    await session.flush()
-    await codes.owner_changed(session, user)
+    given = {field: getattr(body, field) for field in body.model_fields_set}
+    user = await service.change(session, caller.user_id, given)
     return await read(session, user, caller)
 
 
 @router.delete(
-    "", summary="Delete your account", status_code=204, responses=problems(service.WrongPassword, HashingBusy)
+    "",
+    summary="Delete your account",
+    status_code=204,
+    responses=problems(service.WrongPassword, TooManyAttempts, HashingBusy),
 )
 async def delete_me(
     body: AccountDelete, request: Request, caller: Account, session: Session, clock: Clock
@@ -64,6 +98,14 @@ async def delete_me(
     You are signed out everywhere, and your address is free for a new account.
     """
     state = request.app.state
-    known = await service.confirm_password(state.database, state.passwords, caller.user_id, body.password)
+    known = await service.confirm_password(
+        state.database,
+        state.passwords,
+        state.failures,
+        caller.user_id,
+        body.password,
+        network=whence.network(request),
+        clock=clock,
+    )
     user = await service.locked(session, caller.user_id, password_hash=known)
     await service.erase(session, user, now=clock())

@@ -1,6 +1,7 @@
 """Rules about the address and the password of an account, and about the letters that prove them."""
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import bindparam, select
@@ -8,6 +9,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.account import service
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
 from goodword.codes import service as codes
 from goodword.db import Database
 from goodword.errors import Unprocessable
@@ -17,6 +20,7 @@ from goodword.mail.letters import LetterKind
 from goodword.providers import checks
 from goodword.referrals import service as referrals
 from goodword.sessions import service as sessions
+from goodword.sessions.failures import Failures
 from goodword.settings import Settings
 from goodword.social import service as social
 from goodword.users import addresses, service as users, verifications
@@ -31,6 +35,7 @@ def ask(session: AsyncSession, purpose: Purpose, email: str, *, now: datetime) -
     So a request takes the same work and the same time for every address.
     """
     jobs.enqueue(session, purpose, {"email_key": addresses.parse(email).key}, now=now)
+    record(session, Action.LETTER_ASKED, Subject.NOBODY, letter=purpose.value)
 
 
 async def ask_for_change(
@@ -40,6 +45,7 @@ async def ask_for_change(
     user = await service.locked(session, user_id, password_hash=password_hash)
     payload = {"email": email, "email_key": addresses.parse(email).key}
     jobs.enqueue(session, Purpose.CHANGE_EMAIL, payload, user_id=user.id, now=now)
+    record(session, Action.EMAIL_CHANGE_ASKED, Subject.USER, user.id)
 
 
 async def verify_address(
@@ -47,6 +53,7 @@ async def verify_address(
 ) -> None:
     """The address is theirs. Raises `VerificationInvalid`."""
     user, _ = await verifications.consume(session, Purpose.VERIFY_EMAIL, token, key=key, now=now)
+    record(session, Action.EMAIL_VERIFIED, Subject.USER, user.id)
     await _prove(session, user, settings=settings, now=now)
 
 
@@ -71,6 +78,7 @@ async def reset_password(
     """A new password for whoever reads the address: signed out everywhere. Raises `VerificationInvalid`."""
     user, _ = await verifications.consume(session, Purpose.RESET_PASSWORD, token, key=key, now=now)
     await _set_password(session, user, password_hash, now=now)
+    record(session, Action.PASSWORD_RESET, Subject.USER, user.id)
     await sessions.end_all(session, user.id, why="password_reset", now=now)
     if user.verified_at is None:
         # Whoever made the account never showed that the address is theirs: what they sign in with goes.
@@ -79,13 +87,23 @@ async def reset_password(
 
 
 async def prepare_change(
-    database: Database, passwords: Passwords, user_id: uuid.UUID, *, current: str, new: str
+    database: Database,
+    passwords: Passwords,
+    failures: Failures,
+    user_id: uuid.UUID,
+    *,
+    current: str,
+    new: str,
+    network: str | None,
+    clock: Callable[[], datetime],
 ) -> tuple[str, str]:
     """The stored hash of the current password and one of the new. Runs before the transaction.
 
-    Raises `WrongPassword`, then the reason against the new password.
+    Raises `WrongPassword` and `TooManyAttempts`, then the reason against the new password.
     """
-    known = await service.confirm_password(database, passwords, user_id, current)
+    known = await service.confirm_password(
+        database, passwords, failures, user_id, current, network=network, clock=clock
+    )
     person = await database.row(_PERSON, user_id=user_id)
     about = users.known_of(person.email, person.first_name, person.last_name) if person else ()
     try:
@@ -108,6 +126,7 @@ async def change_password(
     """A new password: all sessions but this one end. Raises `WrongPassword` if it was changed meanwhile."""
     user = await service.locked(session, user_id, password_hash=known_hash)
     await _set_password(session, user, new_hash, now=now)
+    record(session, Action.PASSWORD_CHANGED, Subject.USER, user.id)
     await sessions.end_all(session, user.id, why="password_changed", but=session_id, now=now)
 
 
@@ -128,6 +147,7 @@ async def change_address(
     except IntegrityError:
         raise VerificationInvalid from None
     await codes.owner_changed(session, user, email_key=former)
+    record(session, Action.EMAIL_CHANGED, Subject.USER, user.id)
     await verifications.revoke(session, user.id, Purpose.RESET_PASSWORD, Purpose.VERIFY_EMAIL, now=now)
     await _prove(session, user, settings=settings, now=now)
 

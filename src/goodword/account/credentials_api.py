@@ -8,7 +8,9 @@ from goodword.db import Session
 from goodword.docs.openapi import problems
 from goodword.http import Clock, JsonRoute
 from goodword.limits import count_letter, limited
+from goodword.sessions import whence
 from goodword.sessions.current import Account
+from goodword.sessions.failures import TooManyAttempts
 from goodword.users import addresses, passwords
 from goodword.users.models import Purpose
 from goodword.users.verifications import VerificationInvalid
@@ -22,6 +24,7 @@ router = APIRouter(prefix="/api/v1/me", tags=["Address and password"], route_cla
     status_code=204,
     responses=problems(
         service.WrongPassword,
+        TooManyAttempts,
         passwords.PasswordTooShort,
         passwords.PasswordTooLong,
         passwords.PasswordTooCommon,
@@ -40,9 +43,12 @@ async def change_password(
     known, new = await credentials.prepare_change(
         state.database,
         state.passwords,
+        state.failures,
         caller.user_id,
         current=body.current_password,
         new=body.new_password,
+        network=whence.network(request),
+        clock=clock,
     )
     await credentials.change_password(
         session,
@@ -58,7 +64,7 @@ async def change_password(
     "/email-changes",
     summary="Ask for another address",
     status_code=202,
-    responses=problems(service.WrongPassword, passwords.HashingBusy),
+    responses=problems(service.WrongPassword, TooManyAttempts, passwords.HashingBusy),
     dependencies=[limited("letter")],
 )
 async def request_email_change(
@@ -69,7 +75,15 @@ async def request_email_change(
     The answer is the same when the address has an account already. Then its owner is told, and nothing changes.
     """
     state = request.app.state
-    known = await service.confirm_password(state.database, state.passwords, caller.user_id, body.password)
+    known = await service.confirm_password(
+        state.database,
+        state.passwords,
+        state.failures,
+        caller.user_id,
+        body.password,
+        network=whence.network(request),
+        clock=clock,
+    )
     await count_letter(request, Purpose.CHANGE_EMAIL, addresses.parse(body.email).key)
     await credentials.ask_for_change(session, caller.user_id, body.email, password_hash=known, now=clock())
     return Accepted()

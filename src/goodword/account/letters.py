@@ -1,5 +1,7 @@
 """The jobs that send letters about an account. Each may run again: its token and its letters replace the first."""
 
+import uuid
+
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,7 +27,15 @@ async def verify_email(context: Context, work: Work) -> None:
         token = await _issue(session, context, work, user, addresses.parse(user.email))
     if token:
         link = f"/verify-email#token={token}"
-        await _send(context, work, LetterKind.VERIFY_EMAIL, to=user.email, language=user.language, link=link)
+        await _send(
+            context,
+            work,
+            LetterKind.VERIFY_EMAIL,
+            to=user.email,
+            language=user.language,
+            about=user.id,
+            link=link,
+        )
 
 
 async def reset_password(context: Context, work: Work) -> None:
@@ -38,7 +48,13 @@ async def reset_password(context: Context, work: Work) -> None:
     if token:
         link = f"/reset-password#token={token}"
         await _send(
-            context, work, LetterKind.RESET_PASSWORD, to=user.email, language=user.language, link=link
+            context,
+            work,
+            LetterKind.RESET_PASSWORD,
+            to=user.email,
+            language=user.language,
+            about=user.id,
+            link=link,
         )
 
 
@@ -66,10 +82,18 @@ async def change_email(context: Context, work: Work) -> None:
     if owner is None:
         link = f"/confirm-email#token={token}"
         await _send(
-            context, work, LetterKind.CHANGE_EMAIL, to=address.text, language=user.language, link=link
+            context,
+            work,
+            LetterKind.CHANGE_EMAIL,
+            to=address.text,
+            language=user.language,
+            about=user.id,
+            link=link,
         )
     elif owner.is_active and owner.email:
-        await _send(context, work, LetterKind.ADDRESS_WANTED, to=owner.email, language=owner.language)
+        await _send(
+            context, work, LetterKind.ADDRESS_WANTED, to=owner.email, language=owner.language, about=owner.id
+        )
 
 
 async def notice(context: Context, work: Work) -> None:
@@ -78,7 +102,8 @@ async def notice(context: Context, work: Work) -> None:
         user = await _account(session, work)
     if user is not None and user.email is not None:
         to = work.payload.get("email", user.email)
-        await _send(context, work, LetterKind(work.payload["letter"]), to=to, language=user.language)
+        kind = LetterKind(work.payload["letter"])
+        await _send(context, work, kind, to=to, language=user.language, about=user.id)
 
 
 async def _account(session: AsyncSession, work: Work) -> User | None:
@@ -111,7 +136,14 @@ async def _issue(
 
 
 async def _send(
-    context: Context, work: Work, kind: LetterKind, *, to: str, language: str, link: str | None = None
+    context: Context,
+    work: Work,
+    kind: LetterKind,
+    *,
+    to: str,
+    language: str,
+    about: uuid.UUID,
+    link: str | None = None,
 ) -> None:
     # The token stands in the link's fragment, which browsers send to nobody: no log and no scanner of links
     # gets to see it. The link begins with the setting, never with what a request calls this host.
@@ -126,4 +158,4 @@ async def _send(
         sender=settings.mail_from,
         contents=Contents(link=settings.public_url + link if link else None),
     )
-    await delivery.deliver(letter, settings, name=f"{kind}-{work.id}")
+    await delivery.deliver(letter, settings, name=f"{kind}-{work.id}", about=[about])

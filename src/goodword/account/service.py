@@ -1,11 +1,15 @@
 """What concerns all that one person has here."""
 
 import uuid
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, bindparam, delete, or_, select
+from sqlalchemy import and_, bindparam, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword.account import tombstones, traces
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
 from goodword.codes import service as codes
 from goodword.db import Database
 from goodword.errors import Forbidden
@@ -16,6 +20,7 @@ from goodword.oauth import service as oauth
 from goodword.providers import checks
 from goodword.referrals.models import Referral
 from goodword.sessions import service as sessions
+from goodword.sessions.failures import Failures
 from goodword.social import service as social
 from goodword.users import service as users, verifications
 from goodword.users.models import User, UserStatus
@@ -36,15 +41,43 @@ class ReauthenticationRequired(Forbidden):
 
 
 async def confirm_password(
-    database: Database, passwords: Passwords, user_id: uuid.UUID, password: str
+    database: Database,
+    passwords: Passwords,
+    failures: Failures,
+    user_id: uuid.UUID,
+    password: str,
+    *,
+    network: str | None,
+    clock: Callable[[], datetime],
 ) -> str:
-    """The stored hash of the caller's password, if this is it. Raises `WrongPassword`."""
+    """The stored hash of the caller's password, if this is it. Raises `WrongPassword` and `TooManyAttempts`.
+
+    Whoever has stolen a session can guess no faster than at the sign-in. Runs before the caller's transaction.
+    """
+    attempt = failures.attempt_of(user_id, network)
+    counted = await failures.check(database, attempt, now=clock())
     row = await database.row(_PASSWORD, user_id=user_id)
     stored: str | None = row.password_hash if row else None
     valid, _ = await passwords.verify(password, stored)
     if not valid or stored is None:
+        async with database.transaction() as session:
+            await failures.note(session, attempt, now=clock())
         raise WrongPassword
+    if counted:
+        async with database.transaction() as session:
+            await failures.forget(session, attempt)
     return stored
+
+
+async def change(session: AsyncSession, user_id: uuid.UUID, values: Mapping[str, str | None]) -> User:
+    """Change names or the language of somebody, whose account is returned, locked."""
+    user = await users.lock(session, user_id)
+    for field, value in values.items():
+        setattr(user, field, value)
+    await session.flush()
+    await codes.owner_changed(session, user)
+    record(session, Action.USER_CHANGED, Subject.USER, user.id, fields=" ".join(sorted(values)))
+    return user
 
 
 async def erase(session: AsyncSession, user: User, *, now: datetime) -> None:
@@ -52,7 +85,8 @@ async def erase(session: AsyncSession, user: User, *, now: datetime) -> None:
 
     Sessions end, codes stop working and lose their strings; stored answers, one-time tokens, letters still
     to be sent, what others said about them, and every personal column go.
-    Referrals stay as a count without a name.
+    Referrals stay as a count without a name. What is not in the database, and what others are writing at this
+    moment, `traces` follows up.
     """
     await sessions.end_all(session, user.id, why="erased", now=now)
     await oauth.forget(session, user.id)
@@ -65,8 +99,14 @@ async def erase(session: AsyncSession, user: User, *, now: datetime) -> None:
     names_them = and_(IdempotencyKey.caller == ANONYMOUS, IdempotencyKey.user_id.in_(friends))
     await session.execute(delete(IdempotencyKey).where(or_(IdempotencyKey.user_id == user.id, names_them)))
     assert user.email_key is not None, "it was not erased before"
+    # What an administrator wrote of a referral can name the person.
+    theirs = or_(Referral.referee_id == user.id, Referral.referrer_id == user.id)
+    await session.execute(update(Referral).where(theirs, Referral.reason.is_not(None)).values(reason=None))
     await verifications.forget(session, user)
     await jobs.forget(session, user.id, email_key=user.email_key)
+    await traces.follow_up(session, user, now=now)
+    await tombstones.bury(session, user.id, now=now)
+    record(session, Action.USER_ERASED, Subject.USER, user.id)
     user.email = user.email_key = user.email_canonical = user.password_hash = None
     user.first_name = user.last_name = user.verified_at = None
     user.language = DEFAULT

@@ -20,6 +20,9 @@ from goodword.admin.schemas import (
     ReferralTree,
     TreeNode,
 )
+from goodword.audit import service as audit
+from goodword.audit.actions import Action
+from goodword.audit.schemas import AuditList, AuditRead
 from goodword.codes import service as codes
 from goodword.codes.models import ReferralCode
 from goodword.db import Reader, Session
@@ -30,7 +33,7 @@ from goodword.limits import count_write
 from goodword.paging import Cursor, CursorInvalid, Limit
 from goodword.providers import checks
 from goodword.referrals import service as referrals
-from goodword.schemas import Decimal, Text
+from goodword.schemas import Decimal, Instant, Text
 from goodword.sessions import service as sessions
 from goodword.sessions.current import Caller, authenticate, bearer, is_administrator
 from goodword.users import look_alikes
@@ -100,7 +103,7 @@ class _Nothing:
 @router.get("/users", summary="Find people", responses=problems(CursorInvalid))
 async def find_users(
     request: Request,
-    reader: Reader,
+    session: Session,
     email: Annotated[
         Text | None, Query(max_length=320, description="The whole address; compared as at sign-in.")
     ] = None,
@@ -115,24 +118,26 @@ async def find_users(
     cursors, name = request.app.state.cursors, f"users {status} {email!r} {q!r}"
     position = cursors.read(cursor, of=name)
     found = await service.page(
-        reader, email=email, part=q, status=status, after=position.id if position else None, limit=limit
+        session, email=email, part=q, status=status, after=position.id if position else None, limit=limit
     )
     rows, following = cursors.cut(found, limit, of=name)
+    service.note_search(session, found=len(rows))
     return AdminUserList(items=[_user(row) for row in rows], next_cursor=following)
 
 
 @router.get("/users/{user_id}", summary="Look at a person", responses=problems(referrals.UserNotFound))
-async def read_user(user_id: UserId, request: Request, reader: Reader, clock: Clock) -> AdminUserDetail:
-    """An account with its codes, its sessions and who brought it."""
-    user, now = await service.get(reader, user_id), clock()
-    known = await checks.known_of(reader, request.app.state.settings, user.email) if user.email else None
-    theirs = await codes.page(reader, user_id, status=None, after=None, limit=100, now=now)
+async def read_user(user_id: UserId, request: Request, session: Session, clock: Clock) -> AdminUserDetail:
+    """An account with its codes, its sessions and who brought it. The audit notes that you looked."""
+    user, now = await service.get(session, user_id), clock()
+    service.note_look(session, user_id)
+    known = await checks.known_of(session, request.app.state.settings, user.email) if user.email else None
+    theirs = await codes.page(session, user_id, status=None, after=None, limit=100, now=now)
     return AdminUserDetail(
         **_user(user).model_dump(),
-        referred_by=await referrals.referred_by(reader, user_id),
+        referred_by=await referrals.referred_by(session, user_id),
         email_check=known.verdict if known else None,
-        looks_like=await look_alikes.resembled(reader, user.email) if user.email else None,
-        sessions=len(await sessions.list_live(reader, user_id, now=now)),
+        looks_like=await look_alikes.resembled(session, user.email) if user.email else None,
+        sessions=len(await sessions.list_live(session, user_id, now=now)),
         codes=[_code(code, now) for code in theirs[:100]],
     )
 
@@ -176,6 +181,7 @@ async def erase_user(user_id: UserId, caller: Administrator, session: Session, c
 async def read_referral_tree(
     user_id: UserId,
     request: Request,
+    session: Session,
     depth: Annotated[Decimal, Query(ge=1, le=tree.MAX_DEPTH, description="How many levels down.")] = 3,
 ) -> ReferralTree:
     """Who brought this person, and whom they brought, level by level, the latest first.
@@ -185,6 +191,7 @@ async def read_referral_tree(
     rows = await tree.of(request.app.state.database, user_id, depth=depth)
     if not rows:
         raise referrals.UserNotFound
+    service.note_look(session, user_id)
     return ReferralTree(items=[_node(row) for row in rows])
 
 
@@ -212,6 +219,37 @@ async def reject_referral(
     return AdminReferral.model_validate(
         await service.reject_referral(session, referral_id, reason=body.reason)
     )
+
+
+@router.get("/audit", summary="See what happened", responses=problems(CursorInvalid))
+async def list_audit_events(
+    request: Request,
+    reader: Reader,
+    user_id: Annotated[
+        uuid.UUID | None, Query(description="Only what this person did, and what was done to them.")
+    ] = None,
+    action: Annotated[Action | None, Query(description="Only events of this name.")] = None,
+    since: Annotated[Instant | None, Query(description="Only events from this moment on.")] = None,
+    until: Annotated[Instant | None, Query(description="Only events before this moment.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> AuditList:
+    """Who did what to what, and from where, the latest first. Nothing of it is ever changed or removed, but the
+    addresses, after 90 days; `goodword audit verify` shows that.
+    """
+    cursors, name = request.app.state.cursors, f"audit {user_id} {action} {since} {until}"
+    position = cursors.read(cursor, of=name)
+    found = await audit.page(
+        reader,
+        user_id=user_id,
+        action=action,
+        since=since,
+        until=until,
+        after=position.id if position else None,
+        limit=limit,
+    )
+    rows, following = cursors.cut(found, limit, of=name)
+    return AuditList(items=[AuditRead.of(row) for row in rows], next_cursor=following)
 
 
 def _user(user: User) -> AdminUser:

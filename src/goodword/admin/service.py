@@ -8,6 +8,8 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.account import service as account
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
 from goodword.codes import finding, service as codes, strings
 from goodword.codes.models import ReferralCode, Retirement
 from goodword.errors import Conflict, NotFound
@@ -48,6 +50,8 @@ async def create_administrator(
     )
     user.is_admin, user.verified_at = True, now
     await session.flush()
+    record(session, Action.USER_REGISTERED, Subject.USER, user.id, by="operator")
+    record(session, Action.USER_PROMOTED, Subject.USER, user.id)
     return user
 
 
@@ -58,6 +62,7 @@ async def promote(session: AsyncSession, user_id: uuid.UUID, *, now: datetime) -
         raise UserDisabled
     user.is_admin, user.verified_at = True, user.verified_at or now
     await session.flush()
+    record(session, Action.USER_PROMOTED, Subject.USER, user.id)
     return user
 
 
@@ -66,6 +71,7 @@ async def demote(session: AsyncSession, user_id: uuid.UUID) -> User:
     user = await _lock(session, user_id)
     user.is_admin = False
     await session.flush()
+    record(session, Action.USER_DEMOTED, Subject.USER, user.id)
     return user
 
 
@@ -114,6 +120,16 @@ async def id_of(session: AsyncSession, who: str) -> uuid.UUID:
     return (await get(session, user_id)).id
 
 
+def note_look(session: AsyncSession, user_id: uuid.UUID) -> None:
+    """An administrator looks at a person: they may want to know who did."""
+    record(session, Action.USER_VIEWED, Subject.USER, user_id)
+
+
+def note_search(session: AsyncSession, *, found: int) -> None:
+    """An administrator looks through people. What for stays out: it can be an address or a name."""
+    record(session, Action.USERS_SEARCHED, Subject.NOBODY, found=found)
+
+
 async def disable(session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | None, now: datetime) -> User:
     """Keep somebody out until enabled again: signed out everywhere, and no code of theirs works meanwhile.
 
@@ -121,6 +137,7 @@ async def disable(session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | 
     """
     user = await _lock(session, user_id, by=by)
     user.status = UserStatus.DISABLED
+    record(session, Action.USER_DISABLED, Subject.USER, user.id)
     await codes.owner_changed(session, user)
     await sessions.end_all(session, user.id, why="disabled", now=now)
     await session.flush()
@@ -131,6 +148,7 @@ async def enable(session: AsyncSession, user_id: uuid.UUID) -> User:
     """Let somebody in again; they sign in anew. Raises `UserNotFound` and `UserErased`."""
     user = await _lock(session, user_id)
     user.status = UserStatus.ACTIVE
+    record(session, Action.USER_ENABLED, Subject.USER, user.id)
     await codes.owner_changed(session, user)
     await session.flush()
     return user
@@ -160,6 +178,8 @@ async def revoke_code(session: AsyncSession, code: str, *, now: datetime) -> Non
         raise codes.CodeNotFound
     found.retire(Retirement.REVOKED, now)
     await session.flush()
+    why = Retirement.REVOKED.value
+    record(session, Action.CODE_RETIRED, Subject.CODE, found.id, person=owner.id, why=why)
     finding.outdate(session, owner, found)
 
 
@@ -172,6 +192,8 @@ async def reject_referral(session: AsyncSession, referral_id: uuid.UUID, *, reas
         raise ReferralRejected
     referral.status, referral.reason = ReferralStatus.REJECTED, reason
     await session.flush()
+    whose = referral.referrer_id
+    record(session, Action.REFERRAL_REJECTED, Subject.REFERRAL, referral.id, person=whose)
     return referral
 
 

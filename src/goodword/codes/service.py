@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import Select, and_, bindparam, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
 from goodword.codes import finding, strings
 from goodword.codes.models import CodeStatus, ReferralCode, Retirement, usable
 from goodword.crypto import mac
@@ -129,6 +131,7 @@ async def issue(
         )
         if code is not None:
             finding.outdate(session, owner, code)
+            _record(session, Action.CODE_ISSUED, code, kind=code.kind, active=active)
             return code
         if wanted is not None:
             raise CodeTaken
@@ -153,6 +156,7 @@ async def activate(
         found.activated_at = now
         await session.flush()
         finding.outdate(session, owner, found)
+        _record(session, Action.CODE_ACTIVATED, found)
     return found
 
 
@@ -162,6 +166,7 @@ async def delete(session: AsyncSession, owner: User, code: str, *, now: datetime
     found.retired_at, found.retired_reason = found.retired_at or now, Retirement.DELETED
     await session.flush()
     finding.outdate(session, owner, found)
+    _record(session, Action.CODE_RETIRED, found, why=Retirement.DELETED.value)
 
 
 async def show(session: AsyncSession, owner: User, code: str, *, discoverable: bool) -> ReferralCode:
@@ -170,6 +175,7 @@ async def show(session: AsyncSession, owner: User, code: str, *, discoverable: b
     found.discoverable = discoverable
     await session.flush()
     finding.outdate(session, owner, found)
+    _record(session, Action.CODE_CHANGED, found, discoverable=discoverable)
     return found
 
 
@@ -245,6 +251,7 @@ async def retire_all(session: AsyncSession, owner: User, *, now: datetime) -> No
         finding.outdate(session, owner, code)
         if code.retired_at is None:
             code.retire(Retirement.ERASED, now)
+            _record(session, Action.CODE_RETIRED, code, why=Retirement.ERASED.value)
         code.code = code.key = None
     await session.flush()
 
@@ -262,6 +269,12 @@ async def _free_the_slot(session: AsyncSession, owner: User, now: datetime, *, r
         raise CodeInForce
     await session.flush()  # the unique index must see the slot free before the next code takes it
     finding.outdate(session, owner, current)
+    _record(session, Action.CODE_RETIRED, current, why=current.retired_reason or "")
+
+
+def _record(session: AsyncSession, action: Action, code: ReferralCode, **details: str | int) -> None:
+    # By its id: a string can be a name.
+    record(session, action, Subject.CODE, code.id, person=code.owner_id, **details)
 
 
 def _in_force(owner: User) -> Select[ReferralCode]:

@@ -131,7 +131,7 @@ async def send(context: Context, work: Work) -> None:
         sender=context.settings.mail_from,
         contents=contents,
     )
-    await delivery.deliver(letter, context.settings, name=f"{kind}-{work.id}")
+    await delivery.deliver(letter, context.settings, name=f"{kind}-{work.id}", about=[owner.id, about.id])
 
 
 async def _decide(

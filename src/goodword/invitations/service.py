@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
 from goodword.codes import service as codes
 from goodword.codes.models import CodeStatus, ReferralCode
 from goodword.errors import Conflict, TooManyRequests
@@ -76,6 +78,7 @@ async def invite(
     address = addresses.parse(email)
     payload = {"email": address.text, "email_key": address.key, "language": language}
     jobs.enqueue(session, INVITATION, payload, user_id=sender.id, now=now)
+    record(session, Action.LETTER_ASKED, Subject.USER, sender.id, letter=INVITATION)
 
 
 async def usable_code(session: AsyncSession, owner_id: uuid.UUID, *, now: datetime) -> ReferralCode | None:
@@ -103,3 +106,4 @@ async def ask_for_code(
     payload = {"email": address.text, "email_key": address.key, "language": language}
     payload["referrer_key"] = addresses.parse(referrer_email).key
     jobs.enqueue(session, CODE_LETTER, payload, now=now)
+    record(session, Action.LETTER_ASKED, Subject.NOBODY, letter=CODE_LETTER)

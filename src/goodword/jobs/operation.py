@@ -7,6 +7,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Row, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
 from goodword.jobs.models import IS_DEAD, Job
 
 
@@ -37,13 +39,21 @@ async def retry(
         .values(outcome=None, finished_at=None, attempts=0, run_at=now, error=None)
         .returning(Job.id)
     )
-    return len(revived.all())
+    return _recorded(session, Action.JOBS_RETRIED, job_id, kind, len(revived.all()))
 
 
 async def discard(session: AsyncSession, *, job_id: uuid.UUID | None = None, kind: str | None = None) -> int:
     """Remove one dead job, or all of a kind. Returns how many."""
     gone = await session.scalars(delete(Job).where(IS_DEAD, _which(job_id, kind)).returning(Job.id))
-    return len(gone.all())
+    return _recorded(session, Action.JOBS_DISCARDED, job_id, kind, len(gone.all()))
+
+
+def _recorded(
+    session: AsyncSession, action: Action, job_id: uuid.UUID | None, kind: str | None, jobs: int
+) -> int:
+    if jobs:
+        record(session, action, Subject.JOB, job_id, kind=kind or "", jobs=jobs)
+    return jobs
 
 
 def _which(job_id: uuid.UUID | None, kind: str | None) -> ColumnElement[bool]:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from goodword.db import Database
 from goodword.jobs import listening, service
 from goodword.jobs.service import Failed, Hopeless, Work
+from goodword.origin import Actor, Origin, current
 from goodword.outside import Outside
 from goodword.settings import Settings
 
@@ -41,12 +42,14 @@ class Context:
 
 
 Handler = Callable[[Context, Work], Awaitable[None]]
+Chore = Callable[[Context], Awaitable[None]]
 
 
 class Worker:
     """Runs handlers at least once for each job: they must do no harm when run again.
 
-    A kind in `recurring` gets one job in each such span of time, however many workers there are.
+    A kind in `recurring` gets one job in each such span of time, however many workers there are. A chore is
+    done by every worker, every so many seconds: what costs nothing when there is nothing to do.
     """
 
     def __init__(
@@ -57,8 +60,10 @@ class Worker:
         recurring: Mapping[str, timedelta] | None = None,
         concurrency: int = CONCURRENCY,
         lanes: Mapping[str, str] | None = None,
+        chores: Mapping[Chore, float] | None = None,
     ) -> None:
         self._context, self._handlers = context, handlers
+        self._chores = chores or {}
         self._recurring, self._planned = recurring or {}, dict[str, str]()
         self._concurrency, self._lanes = concurrency, lanes or {}
         self._holder = str(uuid4())
@@ -70,7 +75,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until `stop`: when woken, and else every second, should the wake-up not come through."""
-        async with listening.listening(self._context.database, self._woken.set):
+        async with self._doing_chores(), listening.listening(self._context.database, self._woken.set):
             while not self._stopping:
                 self._woken.clear()  # before looking: what comes while we look wakes us again
                 try:
@@ -86,6 +91,27 @@ class Worker:
                     continue
             if self._running:
                 await asyncio.wait(self._running)
+
+    @asynccontextmanager
+    async def _doing_chores(self) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(self._repeat(chore, every)) for chore, every in self._chores.items()]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _repeat(self, chore: Chore, every: float) -> None:
+        current.set(Origin(Actor.SYSTEM, clock=self._context.clock))
+        while True:
+            try:
+                await chore(self._context)
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("a chore is left for later", error=type(error).__name__)
+            except Exception:
+                log.exception("a chore is left for later")
+            await asyncio.sleep(every)
 
     def stop(self) -> None:
         """Begin nothing more; `run` returns when the jobs in hand are done."""
@@ -155,6 +181,7 @@ class Worker:
 
     async def _attempt(self, work: Work) -> tuple[str | None, bool]:
         """Run the handler: what went wrong, and whether that is the end of it."""
+        asked = current.set(Origin(Actor.SYSTEM, clock=self._context.clock))
         try:
             async with asyncio.timeout(TIME_LIMIT_SECONDS):
                 await self._handlers[work.kind](self._context, work)
@@ -162,6 +189,8 @@ class Worker:
             what = _describe(error)
             log.warning("job failed", kind=work.kind, id=str(work.id), attempt=work.attempt, error=what)
             return what, isinstance(error, Hopeless)
+        finally:
+            current.reset(asked)
         return None, False
 
     async def _plan(self) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import os
 import secrets
+import uuid
+from collections.abc import Sequence
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -25,6 +27,8 @@ from goodword.smtp_url import MailServer
 SECONDS = 30.0
 """For a whole delivery, whatever the server does: well within the time that a job may take."""
 
+ABOUT = "X-Goodword-About"
+
 log = structlog.get_logger("goodword.mail")
 
 
@@ -32,14 +36,18 @@ class NotDelivered(Failed):
     """The mail server did not take it, this time. The server's own words stay out: they name addresses."""
 
 
-async def deliver(message: EmailMessage, settings: Settings, *, name: str) -> None:
+async def deliver(
+    message: EmailMessage, settings: Settings, *, name: str, about: Sequence[uuid.UUID]
+) -> None:
     """Hand a letter to the mail server; or keep it as `<name>.eml`, when there is none.
 
+    A kept one says whom it is `about`, so that it can be found when they are erased.
     Raises `NotDelivered` when another attempt may help, and `Hopeless` when the letter was refused for good.
     """
     server = settings.mail_server
     if server is None:
-        await keep(message, settings.data_dir / "letters", name=name)
+        message[ABOUT] = " ".join(map(str, about))
+        await keep(message, folder(settings), name=name)
         return
     try:
         async with asyncio.timeout(SECONDS):
@@ -58,6 +66,11 @@ async def deliver(message: EmailMessage, settings: Settings, *, name: str) -> No
         # Whatever else it is, the operator can mend it: a wrong password, a certificate, no STARTTLS.
         raise NotDelivered(_how(error)) from None
     log.info("letter sent", letter=name)
+
+
+def folder(settings: Settings) -> Path:
+    """Where letters are kept."""
+    return settings.data_dir / "letters"
 
 
 async def keep(message: EmailMessage, folder: Path, *, name: str) -> None:

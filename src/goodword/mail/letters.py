@@ -29,6 +29,7 @@ class LetterKind(StrEnum):
     ADDRESS_WANTED = "address_wanted"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  a kind of letter
     SESSION_REPLAYED = "session_replayed"
+    SIGN_IN_LOCKED = "sign_in_locked"
     FRIEND_JOINED = "friend_joined"
     CODE_ASKED_FOR = "code_asked_for"
     INVITATION = "invitation"

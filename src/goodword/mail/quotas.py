@@ -20,6 +20,12 @@ class QuotaUsedUp(Exception):
         self.ends_at = ends_at
 
 
+async def used(session: AsyncSession, key: bytes, *scope: str) -> LetterQuota | None:
+    """What was counted on the account named by `scope`."""
+    scope_mac = mac(key, *(part.encode() for part in scope))
+    return await session.scalar(select(LetterQuota).where(LetterQuota.scope_mac == scope_mac))
+
+
 async def take(
     session: AsyncSession, key: bytes, *scope: str, limit: int, period: timedelta, now: datetime
 ) -> None:

@@ -8,6 +8,8 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
 from goodword.crypto import mac
 from goodword.db import insert_if_absent
 from goodword.errors import BadRequest
@@ -36,7 +38,8 @@ async def refuse(session: AsyncSession, key: bytes, token: str, *, now: datetime
     address_mac = _read(key, token)
     if address_mac is None:
         raise RefusalInvalid
-    await insert_if_absent(session, LetterRefusal, address_mac=address_mac, created_at=now)
+    if await insert_if_absent(session, LetterRefusal, address_mac=address_mac, created_at=now):
+        record(session, Action.LETTERS_REFUSED, Subject.NOBODY)
 
 
 async def are_refused(session: AsyncSession, key: bytes, mailbox: str) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from goodword import origin
 from goodword.db import Reader, Session
 from goodword.forms import FORM, FormInvalid, read_form
 from goodword.http import Clock
@@ -74,6 +75,7 @@ async def identify(request: Request, form: Mapping[str, str]) -> Client:
     )
     if not found.is_public:
         await count_app(request, found.client_id)
+    origin.origin().client = found.client_id
     return found
 
 

@@ -15,6 +15,8 @@ from uuid import UUID
 from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
 from goodword.crypto import mac
 from goodword.db import Database, insert_if_absent
 from goodword.oauth import scopes
@@ -200,6 +202,7 @@ async def make(
     )
     session.add(client)
     await session.flush()
+    record(session, Action.CLIENT_MADE, Subject.CLIENT, client.id, client=client_id)
     return client, secret
 
 
@@ -238,7 +241,10 @@ async def rotate(session: AsyncSession, key: bytes, client_id: str) -> str | Non
         .values(secret_mac=secret_mac(key, client_id, secret))
         .returning(OAuthClient.id)
     )
-    return secret if changed else None
+    if changed is None:
+        return None
+    record(session, Action.CLIENT_SECRET_ROTATED, Subject.CLIENT, changed, client=client_id)
+    return secret
 
 
 async def disable(session: AsyncSession, client_id: str, *, now: datetime) -> bool:
@@ -253,6 +259,7 @@ async def disable(session: AsyncSession, client_id: str, *, now: datetime) -> bo
         .returning(OAuthClient.id)
     )
     if changed:
+        record(session, Action.CLIENT_DISABLED, Subject.CLIENT, changed, client=client_id)
         ended = {"revoked_at": now, "revoked_reason": "app_disabled"}
         await session.execute(
             update(SignIn).where(SignIn.client == client_id, SignIn.revoked_at.is_(None)).values(ended)

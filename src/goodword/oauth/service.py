@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import Row, and_, bindparam, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
 from goodword.crypto import mac
 from goodword.db import Database, commit_before_error, insert_if_absent
 from goodword.errors import NotFound, TokenInvalid
@@ -105,6 +107,15 @@ async def issue(
     if made is None:
         return None
     await _remember(session, user, client, granted, now=now)
+    record(
+        session,
+        Action.GRANT_GIVEN,
+        Subject.CLIENT,
+        client.id,
+        person=user.id,
+        client=client.client_id,
+        scope=scopes.text(granted),
+    )
     return code
 
 
@@ -254,6 +265,7 @@ async def shut_out(session: AsyncSession, user_id: uuid.UUID, client_id: str, *,
     if gone is None:
         raise AppNotFound
     await session.execute(delete(OAuthCode).filter_by(**place))
+    record(session, Action.GRANT_REVOKED, Subject.CLIENT, row_id, person=user_id, client=client_id)
     await sessions.end_client(session, user_id, client_id, why="app_shut_out", now=now)
 
 

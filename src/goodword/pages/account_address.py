@@ -10,11 +10,14 @@ from goodword.db import Reader, Session
 from goodword.errors import AppError
 from goodword.forms import read_form
 from goodword.http import Clock
+from goodword.limits import count_letter
 from goodword.pages.rendering import link, page
 from goodword.pages.sign_up import refused
 from goodword.pages.signed_in import looking, sending
+from goodword.sessions import whence
 from goodword.sessions.browser import Visitor
-from goodword.users import service as users
+from goodword.users import addresses, service as users
+from goodword.users.models import Purpose
 
 router = APIRouter(include_in_schema=False)
 
@@ -42,8 +45,15 @@ async def ask_for_change_of_address(request: Request, session: Session, clock: C
     try:
         body = EmailChange(**{name: text for name, text in given.items() if text})
         known = await service.confirm_password(
-            state.database, state.passwords, visitor.user_id, body.password
+            state.database,
+            state.passwords,
+            state.failures,
+            visitor.user_id,
+            body.password,
+            network=whence.network(request),
+            clock=clock,
         )
+        await count_letter(request, Purpose.CHANGE_EMAIL, addresses.parse(body.email).key)
         await credentials.ask_for_change(
             session, visitor.user_id, body.email, password_hash=known, now=clock()
         )

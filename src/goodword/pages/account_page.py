@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.account import credentials, service
 from goodword.account.schemas import AccountDelete, PasswordChange, ProfileUpdate
-from goodword.codes import service as codes
 from goodword.db import Reader, Session
 from goodword.errors import AppError
 from goodword.forms import read_form
@@ -21,7 +20,7 @@ from goodword.oauth import scopes, service as oauth
 from goodword.pages.rendering import link, page, say, see_other
 from goodword.pages.sign_up import refused
 from goodword.pages.signed_in import looking, sending
-from goodword.sessions import service as sessions
+from goodword.sessions import service as sessions, whence
 from goodword.sessions.browser import Visitor
 from goodword.users import service as users
 
@@ -60,10 +59,7 @@ async def change_name(request: Request, session: Session, clock: Clock) -> Respo
         body = ProfileUpdate(**{name: text or None for name, text in given.items()})
     except ValidationError as error:
         return await show(request, session, visitor, clock, fields=NAME, given=given, error=error)
-    user = await users.lock(session, visitor.user_id)
-    user.first_name, user.last_name = body.first_name, body.last_name
-    await session.flush()
-    await codes.owner_changed(session, user)
+    await service.change(session, visitor.user_id, {name: getattr(body, name) for name in NAME})
     return done(request, "name")
 
 
@@ -76,9 +72,7 @@ async def change_language(request: Request, session: Session) -> Response:
     language = (await read_form(request)).get("language", "")
     if language not in LANGUAGES:
         return see_other(link(request, HERE))
-    user = await users.lock(session, visitor.user_id)
-    user.language = language
-    await session.flush()
+    await service.change(session, visitor.user_id, {"language": language})
     response = done(request, "language")
     request.app.state.cookies.write_language(response, language)
     return response
@@ -122,9 +116,12 @@ async def change_password(request: Request, session: Session, clock: Clock) -> R
         known, new = await credentials.prepare_change(
             state.database,
             state.passwords,
+            state.failures,
             visitor.user_id,
             current=body.current_password,
             new=body.new_password,
+            network=whence.network(request),
+            clock=clock,
         )
         async with session.begin_nested():
             await credentials.change_password(
@@ -155,7 +152,13 @@ async def delete_account(request: Request, session: Session, clock: Clock) -> Re
         else:
             body = AccountDelete(**{name: form[name] for name in ("password",) if name in form})
             known = await service.confirm_password(
-                state.database, state.passwords, visitor.user_id, body.password
+                state.database,
+                state.passwords,
+                state.failures,
+                visitor.user_id,
+                body.password,
+                network=whence.network(request),
+                clock=clock,
             )
             user = await service.locked(session, visitor.user_id, password_hash=known)
     except (ValidationError, AppError) as error:

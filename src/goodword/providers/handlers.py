@@ -8,6 +8,8 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
 from goodword.db import insert_if_absent
 from goodword.jobs import service as jobs
 from goodword.jobs.service import Work
@@ -81,7 +83,8 @@ async def enrich_profile(context: Context, work: Work) -> None:
         if user is not None and user.email_key == address.key:
             if finding.said is Said.ANSWER:
                 found = {"provider": source.name, "created_at": now, **finding.what}
-                await insert_if_absent(session, Profile, user_id=user.id, **found)
+                if await insert_if_absent(session, Profile, user_id=user.id, **found):
+                    record(session, Action.PROFILE_STORED, Subject.USER, user.id)
             elif finding.said in LATER and _asked(work) < MOST_QUESTIONS:
                 _ask_again(session, context, work)
         await gates.note(session, source.gate, finding.said, now=now)

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, time, timedelta
 from sqlalchemy import case, or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
 from goodword.db import insert_if_absent
 from goodword.errors import TooManyRequests
 from goodword.providers.models import EmailCheckQuota
@@ -34,3 +36,4 @@ async def use(session: AsyncSession, user_id: uuid.UUID, *, now: datetime) -> No
         midnight = datetime.combine(today + timedelta(days=1), time(), UTC)
         wait = math.ceil((midnight - now).total_seconds())
         raise TooManyChecks(headers={"Retry-After": str(max(wait, 1))})
+    record(session, Action.EMAIL_CHECKED, Subject.USER, user_id)

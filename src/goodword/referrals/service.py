@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import Row, bindparam, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword.audit import service as audit
+from goodword.audit.actions import Action, Subject
 from goodword.codes.models import ReferralCode
 from goodword.codes.service import Redeemed
 from goodword.db import Database, insert
@@ -63,6 +65,16 @@ async def record(
         created_at=now,
         confirmed_at=now if confirmed else None,
     )
+    code_id = str(redeemed.code_id)
+    audit.record(
+        session,
+        Action.REFERRAL_MADE,
+        Subject.REFERRAL,
+        referral.id,
+        person=redeemed.referrer_id,
+        code_id=code_id,
+        confirmed=confirmed,
+    )
     if confirmed:
         _tell(session, referral, now=now)
     return referral
@@ -77,6 +89,8 @@ async def confirm(session: AsyncSession, referee_id: uuid.UUID, *, now: datetime
         .returning(Referral)
     )
     if referral is not None:
+        whose = referral.referrer_id
+        audit.record(session, Action.REFERRAL_CONFIRMED, Subject.REFERRAL, referral.id, person=whose)
         _tell(session, referral, now=now)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from fastapi import Request, Response
 
-from goodword import languages
+from goodword import languages, origin
 from goodword.crypto import mac
 from goodword.db import Database
 from goodword.sessions import service
@@ -109,4 +109,5 @@ async def visitor(request: Request) -> Visitor | None:
     row = await service.live(database, session_id, now=state.clock())
     if row is None or row.client != CLIENT:
         return None
+    origin.proven(row.user_id, CLIENT)
     return Visitor(row.user_id, session_id, row.created_at)

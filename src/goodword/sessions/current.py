@@ -8,6 +8,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPBearer, SecurityScopes
 from sqlalchemy import Row
 
+from goodword import origin
 from goodword.cache import Found, Memory
 from goodword.errors import InsufficientScope, TokenInvalid, Unauthorized
 from goodword.http import READS
@@ -58,6 +59,7 @@ async def authenticate(request: Request, needed: frozenset[str] = frozenset()) -
     if missing := needed - claims.scopes:
         challenge = f'Bearer error="insufficient_scope", scope="{" ".join(sorted(missing))}"'
         raise InsufficientScope(headers={"WWW-Authenticate": challenge})
+    origin.proven(claims.user_id, claims.client)
     return Caller(claims.user_id, claims.session_id, claims.scopes)
 
 

@@ -11,6 +11,8 @@ from sqlalchemy import Row, bindparam, or_, select, update
 from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
 from goodword.crypto import seal, unseal
 from goodword.db import Database, insert_if_absent
 from goodword.sessions.models import SigningKey
@@ -88,6 +90,7 @@ async def rotate(session: AsyncSession, sealing_key: bytes, *, at_once: bool, no
             update(SigningKey).where(SigningKey.revoked_at.is_(None)).values(revoked_at=now)
         )
     await _insert(session, sealing_key, now=now)
+    record(session, Action.KEYS_ROTATED, Subject.KEY, at_once=at_once)
 
 
 async def _insert(session: AsyncSession, sealing_key: bytes, *, now: datetime) -> None:

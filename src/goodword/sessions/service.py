@@ -9,6 +9,9 @@ from typing import Any
 from sqlalchemy import Row, bindparam, select, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword import origin
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
 from goodword.cache import HERE
 from goodword.db import Database, commit_before_error, insert, outdate
 from goodword.errors import NotFound, Unauthorized
@@ -105,7 +108,7 @@ async def begin(
     session: AsyncSession, user: User, *, client: str, scope: str, whence: Whence, now: datetime
 ) -> SignIn:
     """A new session of `user`, who is locked and active, for one client with one scope."""
-    return await insert(
+    signed_in = await insert(
         session,
         SignIn,
         user_id=user.id,
@@ -119,6 +122,9 @@ async def begin(
         place=whence.place,
         counter=0,
     )
+    origin.proven(user.id, client)
+    record(session, Action.SESSION_STARTED, Subject.SESSION, signed_in.id, person=user.id, client=client)
+    return signed_in
 
 
 def own_scope(user: User) -> str:
@@ -162,6 +168,7 @@ async def refresh(
     elif not grace or shown.counter != sign_in.counter - 1 or now >= sign_in.rotated_at + grace:
         sign_in.revoked_at, sign_in.revoked_reason = now, "refresh_token_replayed"
         outdate(session, name_of_any(sign_in.user_id))
+        record(session, Action.SESSION_REPLAYED, Subject.SESSION, sign_in.id, person=sign_in.user_id)
         notices.tell(session, sign_in.user_id, LetterKind.SESSION_REPLAYED, now=now)
         await commit_before_error(session)
         raise RefreshRefused
@@ -210,6 +217,7 @@ async def end(session: AsyncSession, user_id: uuid.UUID, session_id: uuid.UUID, 
     if ended is None:
         raise SessionNotFound
     outdate(session, name_of_any(user_id))
+    record(session, Action.SESSION_ENDED, Subject.SESSION, session_id, person=user_id, why="signed_out")
 
 
 async def end_all(
@@ -223,6 +231,7 @@ async def end_all(
         .values(revoked_at=now, revoked_reason=why)
     )
     outdate(session, name_of_any(user_id))
+    record(session, Action.SESSIONS_ENDED, Subject.USER, user_id, why=why)
 
 
 async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
@@ -240,6 +249,7 @@ async def end_one(session: AsyncSession, session_id: uuid.UUID, *, why: str, now
     )
     if user_id is not None:
         outdate(session, name_of_any(user_id))
+        record(session, Action.SESSION_ENDED, Subject.SESSION, session_id, person=user_id, why=why)
 
 
 async def end_client(
@@ -252,6 +262,7 @@ async def end_client(
         .values(revoked_at=now, revoked_reason=why)
     )
     outdate(session, name_of_any(user_id))
+    record(session, Action.SESSIONS_ENDED, Subject.USER, user_id, why=why, client=client)
 
 
 _BY_EMAIL = select(User.id, User.password_hash, User.status).where(User.email_key == bindparam("email_key"))

@@ -7,6 +7,9 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword import origin
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
 from goodword.codes import finding, service as codes, strings
 from goodword.errors import Unprocessable
 from goodword.jobs import service as jobs
@@ -82,6 +85,8 @@ async def sign_up(
         language=language,
         now=now,
     )
+    origin.proven(user.id)
+    record(session, Action.USER_REGISTERED, Subject.USER, user.id, by="password")
     if redeemed is not None:
         await referrals.record(session, redeemed, user, confirmed=settings.smtp_url is None, now=now)
     jobs.enqueue(session, Purpose.VERIFY_EMAIL, {}, user_id=user.id, now=now)

@@ -6,6 +6,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword import origin
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
 from goodword.codes import service as codes
 from goodword.db import insert_if_absent
 from goodword.errors import Conflict
@@ -63,7 +66,9 @@ async def sign_in(
 
 async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
     """Nobody signs in to this account from outside any longer."""
-    await session.execute(delete(Identity).where(Identity.user_id == user_id))
+    gone = await session.scalars(delete(Identity).where(Identity.user_id == user_id).returning(Identity.id))
+    if gone.all():
+        record(session, Action.IDENTITIES_UNLINKED, Subject.USER, user_id)
 
 
 async def _known(session: AsyncSession, person: Person, *, now: datetime) -> User | None:
@@ -107,6 +112,8 @@ async def _link(session: AsyncSession, person: Person, *, now: datetime) -> User
 async def _take_over(session: AsyncSession, user: User, person: Person, *, now: datetime) -> None:
     if user.is_admin:
         raise LinkRequired  # an operator made it and typed the address: not for a provider to give away
+    origin.proven(user.id)
+    record(session, Action.USER_TAKEN_OVER, Subject.USER, user.id)
     user.password_hash = None
     if person.first_name or person.last_name:
         user.first_name, user.last_name = person.first_name, person.last_name
@@ -146,6 +153,8 @@ async def _join(
         language=language,
         now=now,
     )
+    origin.proven(user.id)
+    record(session, Action.USER_REGISTERED, Subject.USER, user.id, by="identity")
     if person.email_verified:
         user.verified_at = now
         if settings.enrichment != "none":
@@ -169,11 +178,15 @@ async def _attach(session: AsyncSession, user: User, person: Person, *, now: dat
     )
     if identity is None:
         raise OvertakenError
+    origin.proven(user.id)
+    record(session, Action.IDENTITY_LINKED, Subject.USER, user.id)
 
 
 async def _verify(session: AsyncSession, user: User, *, now: datetime) -> None:
     user.verified_at = now
     await session.flush()
+    origin.proven(user.id)
+    record(session, Action.EMAIL_VERIFIED, Subject.USER, user.id)
     await referrals.confirm(session, user.id, now=now)
 
 

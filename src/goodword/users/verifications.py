@@ -8,6 +8,9 @@ from typing import Any
 from sqlalchemy import Row, bindparam, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword import origin
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
 from goodword.crypto import mac
 from goodword.db import Database
 from goodword.errors import BadRequest
@@ -65,6 +68,7 @@ async def issue(
     )
     session.add(verification)
     await session.flush()
+    record(session, Action.TOKEN_SENT, Subject.USER, user.id, purpose=purpose.value)
     return token
 
 
@@ -98,6 +102,7 @@ async def consume(
     email = await session.scalar(used.values(used_at=now).returning(Verification.email))
     if email is None:
         raise VerificationInvalid
+    origin.proven(user.id)
     return user, email
 
 

@@ -1,0 +1,150 @@
+"""Who was erased stays erased, also when an older backup is restored.
+
+The backup knows nothing of it, so the keyed hash of the account's id stands in a file of the data folder as well
+as in the database. Without the secret neither tells anything.
+"""
+
+import asyncio
+import os
+import re
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterable
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import Row, bindparam, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword import endings
+from goodword.account.models import Tombstone
+from goodword.crypto import mac, subkey
+from goodword.db import SETTINGS, Database, insert_if_absent
+from goodword.settings import Settings
+from goodword.users.models import User, UserStatus
+
+PURPOSE = "tombstones"
+"""Of the key."""
+FILE = "tombstones"
+PAGE = 1_000
+_LINE = re.compile(rb"1 ([0-9a-f]{64}) (\S{1,40})\n?")
+
+log = structlog.get_logger("goodword.tombstones")
+
+Erase = Callable[[uuid.UUID], object]
+
+
+async def bury(session: AsyncSession, user_id: uuid.UUID, *, now: datetime) -> None:
+    """Note an erasure with the erasure, and in the file once that is committed."""
+    settings: Settings = session.info[SETTINGS]
+    user_mac = _mac(subkey(settings.secret, PURPOSE), user_id)
+    await insert_if_absent(session, Tombstone, user_mac=user_mac, created_at=now)
+    endings.follow(session, partial(_append, settings.data_dir, [(user_mac, now)]))
+
+
+async def mirror(database: Database, settings: Settings) -> None:
+    """Write into the file what only the database knows: of other nodes, or when the file could not be written."""
+    known = await asyncio.to_thread(_read, settings.data_dir)
+    missing = [(row.user_mac, row.created_at) async for row in _all(database) if row.user_mac not in known]
+    if missing:
+        await _append(settings.data_dir, missing)
+
+
+async def returned(database: Database, settings: Settings) -> list[uuid.UUID]:
+    """The people of the file that the database holds as if they had never been erased.
+
+    Everybody is looked at only when the file knows of an erasure that the database does not: after a restore.
+    """
+    known = await asyncio.to_thread(_read, settings.data_dir)
+    missing = known.keys() - {row.user_mac async for row in _all(database)}
+    if not missing:
+        return []
+    key = subkey(settings.secret, PURPOSE)
+    found = {user_id: mac_ async for user_id in _living(database) if (mac_ := _mac(key, user_id)) in missing}
+    async with database.transaction() as session:
+        # Those whom the backup does not know at all: so the next start need not look for them.
+        for user_mac in missing - set(found.values()):
+            await insert_if_absent(session, Tombstone, user_mac=user_mac, created_at=known[user_mac])
+    return list(found)
+
+
+async def _append(folder: Path, tombstones: Iterable[tuple[bytes, datetime]]) -> None:
+    try:
+        await asyncio.to_thread(_write, folder, tombstones)
+    except OSError as error:
+        # The erasure is committed and stays so. The next start, or an hour, brings the file up to date.
+        log.error("a tombstone could not be written to its file", error=type(error).__name__)  # noqa: TRY400
+
+
+def _write(folder: Path, tombstones: Iterable[tuple[bytes, datetime]]) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lines = [f"1 {user_mac.hex()} {moment.astimezone(UTC).isoformat()}\n" for user_mac, moment in tombstones]
+    descriptor = os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        if size:
+            file.seek(size - 1)
+            if file.read(1) != b"\n":  # a line that a crash cut short
+                lines.insert(0, "\n")
+        file.write("".join(lines).encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read(folder: Path) -> dict[bytes, datetime]:
+    """What the file holds. A line that is none is told by its number, and does no harm."""
+    found: dict[bytes, datetime] = {}
+    try:
+        file = (folder / FILE).open("rb")
+    except FileNotFoundError:
+        return found
+    with file:
+        for number, line in enumerate(file, 1):
+            read = _LINE.fullmatch(line)
+            try:
+                if read is None:
+                    raise ValueError
+                moment = datetime.fromisoformat(read[2].decode("ascii"))
+                found[bytes.fromhex(read[1].decode())] = moment.astimezone(UTC)
+            except (ValueError, OverflowError):
+                if line.strip():
+                    log.warning("a line of the tombstones' file is ignored", line=number)
+    return found
+
+
+async def _all(database: Database) -> AsyncIterator[Row[Any]]:
+    after, rows = uuid.UUID(int=0), PAGE
+    while rows == PAGE:
+        rows = 0
+        for row in await database.rows(_TOMBSTONES, after=after):
+            yield row
+            rows, after = rows + 1, row.id
+
+
+async def _living(database: Database) -> AsyncIterator[uuid.UUID]:
+    after, rows = uuid.UUID(int=0), PAGE
+    while rows == PAGE:
+        rows = 0
+        for row in await database.rows(_LIVING, after=after):
+            yield row.id
+            rows, after = rows + 1, row.id
+
+
+def _mac(key: bytes, user_id: uuid.UUID) -> bytes:
+    return mac(key, user_id.bytes)
+
+
+_TOMBSTONES = (
+    select(Tombstone.id, Tombstone.user_mac, Tombstone.created_at)
+    .where(Tombstone.id > bindparam("after", type_=Tombstone.id.type))
+    .order_by(Tombstone.id)
+    .limit(PAGE)
+)
+_LIVING = (
+    select(User.id)
+    .where(User.id > bindparam("after", type_=User.id.type), User.status != UserStatus.ERASED)
+    .order_by(User.id)
+    .limit(PAGE)
+)

@@ -1,0 +1,98 @@
+"""The registry of what is audited: a stable name for each kind of event, and what may stand in its details."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Subject(StrEnum):
+    """What something was done to."""
+
+    USER = "user"
+    SESSION = "session"
+    CODE = "code"
+    REFERRAL = "referral"
+    CLIENT = "oauth_client"
+    KEY = "signing_key"
+    JOB = "job"
+    NOBODY = "nobody"
+    """Somebody who has no account, or a look at many."""
+
+
+class Action(StrEnum):
+    """Names are API: they may be added to, and never change."""
+
+    USER_REGISTERED = "user.registered"
+    USER_CHANGED = "user.changed"
+    USER_PROMOTED = "user.promoted"
+    USER_DEMOTED = "user.demoted"
+    USER_DISABLED = "user.disabled"
+    USER_ENABLED = "user.enabled"
+    USER_ERASED = "user.erased"
+    USER_EXPORTED = "user.exported"
+    USER_VIEWED = "user.viewed"
+    USER_TAKEN_OVER = "user.taken_over"
+    USERS_SEARCHED = "users.searched"
+    SESSION_STARTED = "session.started"
+    SESSION_ENDED = "session.ended"
+    SESSIONS_ENDED = "sessions.ended"
+    SESSION_REPLAYED = "session.replayed"
+    SIGN_IN_LOCKED = "sign_in.locked"
+    PASSWORD_CHANGED = "password.changed"  # noqa: S105  a name
+    PASSWORD_RESET = "password.reset"  # noqa: S105  a name
+    EMAIL_CHANGE_ASKED = "email.change_asked"
+    EMAIL_CHANGED = "email.changed"
+    EMAIL_VERIFIED = "email.verified"
+    EMAIL_CHECKED = "email.checked"
+    LETTER_ASKED = "letter.asked"
+    LETTERS_REFUSED = "letters.refused"
+    TOKEN_SENT = "token.sent"  # noqa: S105  a name
+    CODE_ISSUED = "code.issued"
+    CODE_ACTIVATED = "code.activated"
+    CODE_CHANGED = "code.changed"
+    CODE_RETIRED = "code.retired"
+    REFERRAL_MADE = "referral.made"
+    REFERRAL_CONFIRMED = "referral.confirmed"
+    REFERRAL_REJECTED = "referral.rejected"
+    IDENTITY_LINKED = "identity.linked"
+    IDENTITIES_UNLINKED = "identities.unlinked"
+    PROFILE_STORED = "profile.stored"
+    GRANT_GIVEN = "grant.given"
+    GRANT_REVOKED = "grant.revoked"
+    CLIENT_MADE = "oauth_client.made"
+    CLIENT_SECRET_ROTATED = "oauth_client.secret_rotated"  # noqa: S105  a name
+    CLIENT_DISABLED = "oauth_client.disabled"
+    KEYS_ROTATED = "keys.rotated"
+    JOBS_RETRIED = "jobs.retried"
+    JOBS_DISCARDED = "jobs.discarded"
+
+
+DETAILS: Mapping[Action, frozenset[str]] = {
+    action: frozenset(names.split())
+    for action, names in {
+        Action.USER_REGISTERED: "by",
+        Action.USER_CHANGED: "fields",
+        Action.USERS_SEARCHED: "found",
+        Action.SESSION_STARTED: "client",
+        Action.SESSION_ENDED: "why",
+        Action.SESSIONS_ENDED: "why client",
+        Action.SIGN_IN_LOCKED: "failures where",
+        Action.LETTER_ASKED: "letter",
+        Action.TOKEN_SENT: "purpose",
+        Action.CODE_ISSUED: "kind active",
+        Action.CODE_CHANGED: "discoverable",
+        Action.CODE_RETIRED: "why",
+        Action.REFERRAL_MADE: "code_id confirmed",
+        Action.GRANT_GIVEN: "client scope",
+        Action.GRANT_REVOKED: "client",
+        Action.CLIENT_MADE: "client",
+        Action.CLIENT_SECRET_ROTATED: "client",
+        Action.CLIENT_DISABLED: "client",
+        Action.KEYS_ROTATED: "at_once",
+        Action.JOBS_RETRIED: "kind jobs",
+        Action.JOBS_DISCARDED: "kind jobs",
+    }.items()
+}
+"""What an event may tell beyond who, what and where. Never an address, a name, a token or the string of a code:
+
+rows stay for ever, also when the person they are about is erased.
+"""

@@ -1,0 +1,86 @@
+"""Writing the audit: one row for each effect, in the transaction of the effect, so that both are kept or neither."""
+
+import json
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
+
+from goodword import endings, origin
+from goodword.audit.actions import DETAILS, Action, Subject
+from goodword.audit.models import AuditEvent
+
+_RANDOM = (1 << 80) - 1
+_TABLE: Any = AuditEvent.__table__
+
+
+def record(
+    session: AsyncSession,
+    action: Action,
+    subject: Subject,
+    subject_id: uuid.UUID | None = None,
+    *,
+    person: uuid.UUID | None = None,
+    **details: str | int,
+) -> None:
+    """Note what this transaction does to `subject`, which is `person`'s. Written just before the commit.
+
+    Who does it, from where and when stands in `origin`.
+    """
+    unknown = details.keys() - DETAILS.get(action, frozenset())
+    if unknown:
+        raise ValueError(f"{action} has no {unknown}")
+    by = origin.origin()
+    now = by.clock()
+    endings.insert_at_end(
+        session,
+        _TABLE,
+        {
+            "id": first_id(now, random=uuid7().int & _RANDOM),
+            "created_at": now,
+            "action": action.value,
+            "actor": by.actor.value,
+            "actor_id": by.actor_id,
+            "person_id": subject_id if subject is Subject.USER else person,
+            "subject": subject.value,
+            "subject_id": subject_id,
+            "client": by.client,
+            "request_id": by.request_id,
+            "address": by.address,
+            "details": json.dumps(details, sort_keys=True, separators=(",", ":")),
+        },
+    )
+
+
+def first_id(moment: datetime, *, random: int = 0) -> uuid.UUID:
+    """The smallest id of a millisecond (UUIDv7, RFC 9562 §5.7), or one within it."""
+    return uuid.UUID(int=max(int(moment.timestamp() * 1000), 0) << 80 | random)
+
+
+async def page(
+    session: AsyncSession,
+    *,
+    user_id: uuid.UUID | None = None,
+    action: Action | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    after: uuid.UUID | None = None,
+    limit: int,
+) -> Sequence[AuditEvent]:
+    """Events, the latest first, of a person (by them, or about them) and a kind; one more than `limit` if there are."""
+    query = select(AuditEvent)
+    if user_id is not None:
+        query = query.where(or_(AuditEvent.actor_id == user_id, AuditEvent.person_id == user_id))
+    if action is not None:
+        query = query.where(AuditEvent.action == action)
+    if since is not None:
+        query = query.where(AuditEvent.id >= first_id(since))
+    if until is not None:
+        query = query.where(AuditEvent.id < first_id(until))
+    if after is not None:
+        query = query.where(AuditEvent.id < after)
+    return (await session.scalars(query.order_by(AuditEvent.id.desc()).limit(limit + 1))).all()

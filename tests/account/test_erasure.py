@@ -1,0 +1,197 @@
+"""F08, F10: after an erasure nothing tells who it was, not even when everything happens at the same moment."""
+
+import asyncio
+import os
+import time
+
+import pytest
+from sqlalchemy import text
+
+from asgi import client_of, running, settings_for
+from audited import seal, verify
+from goodword.app import create_app
+from goodword.tables import Base
+from people import PASSWORD, bring, join, make_code, referrals_of, register, sign_in
+from third_party import Browser, register_app
+
+NAMES = ("xaviera", "quillfeather", "XAVIERAS-OWN", "XAV1ERAS0WN")
+"""Her address, her names, her code as shown and as folded."""
+
+
+async def hits(app, *words):
+    """The tables in which a word stands: in any column, of any type, on either database."""
+    found = set()
+    for table in Base.metadata.sorted_tables:
+        for row in await app.state.database.rows(text(f"SELECT * FROM {table.name}")):
+            seen = " ".join(
+                value.decode("latin-1") if isinstance(value, bytes) else str(value) for value in row
+            ).lower()
+            found |= {(table.name, word) for word in words if word.lower() in seen}
+    return found
+
+
+async def live_fully(app, api, post, rita):
+    """Somebody whose name stands wherever it can."""
+    xaviera = await join(api, "xaviera", last_name="Quillfeather")
+    await bring(xaviera, "bob", code="XAVIERAS-OWN")
+    bob = await join(api, "bobs-friend")
+    await api.get("/api/v1/referral-codes/xavieras-own")
+    await api.get("/api/v1/referral-codes/by-email", params={"email": xaviera.email})
+    browser = Browser(api)
+    await browser.sign_in(xaviera)
+    garden = await register_app(app, api, "https://garden.example/callback")
+    await garden.let_in(browser)
+    await xaviera.post("/api/v1/me/invitations", {"email": "dave@example.org"})
+    await bob.post("/api/v1/me/email-changes", {"email": xaviera.email, "password": PASSWORD})
+    await xaviera.post("/api/v1/me/email-changes", {"email": "xaviera@example.org", "password": PASSWORD})
+    body = {"lifetime": 3600, "active": False}
+    await xaviera.post("/api/v1/me/referral-codes", body, headers={"Idempotency-Key": "once"})
+    for _ in range(6):
+        await sign_in(api, xaviera.email, "wrong password")
+    (referral,) = await referrals_of(xaviera)
+    reason = {"reason": "Xaviera Quillfeather is Bob"}
+    await rita.post(f"/api/v1/admin/referrals/{referral['id']}/reject", reason)
+    await app.state.worker.run_due()
+    await api.post("/api/v1/password-resets", json={"email": xaviera.email})
+    return xaviera
+
+
+@pytest.mark.parametrize("by", ["herself", "an administrator"])
+async def test_f08_nothing_of_the_person_is_left(app, api, post, rita, caplog, capsys, by):
+    xaviera = await live_fully(app, api, post, rita)
+    letters = app.state.settings.data_dir / "letters"
+    before = {path.name for path in letters.glob("*.eml")}
+    assert {table for table, _ in await hits(app, *NAMES)} >= {
+        "users",
+        "referral_codes",
+        "verifications",
+        "jobs",
+    }
+
+    if by == "herself":
+        answer = await xaviera.delete("/api/v1/me", json={"password": PASSWORD})
+    else:
+        answer = await rita.delete(f"/api/v1/admin/users/{xaviera.id}")
+    assert answer.status_code == 204
+    assert await hits(app, *NAMES) == set(), "at once, in the database"
+    await app.state.worker.run_due()
+
+    assert await hits(app, *NAMES) == set()
+    kept = {path.name: path.read_text().lower() for path in letters.glob("*.eml")}
+    assert not [name for name, letter in kept.items() for word in NAMES if word.lower() in letter]
+    assert before - kept.keys(), "those that were to her, or named her"
+    assert kept.keys() & before, "those of others stay"
+    folder = app.state.settings.data_dir
+    for path in folder.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes().lower()
+            assert not [word for word in NAMES if word.lower().encode() in content], path.name
+    logged = (caplog.text + "".join(capsys.readouterr())).lower()
+    assert not [word for word in NAMES if word.lower() in logged]
+    await seal(app)
+    await verify(app)
+
+
+async def test_f08_the_addresses_she_came_from_are_cleared(app, api, rita, rows):
+    async with client_of(app, peer="192.0.2.7") as hers:
+        xaviera = await join(hers, "xaviera")
+        await xaviera.delete("/api/v1/me", json={"password": PASSWORD})
+    assert await rows("SELECT count(*) FROM audit_events WHERE address = '192.0.2.7'") != [(0,)]
+
+    await app.state.worker.run_due()
+
+    assert await rows("SELECT count(*) FROM audit_events WHERE address = '192.0.2.7'") == [(0,)]
+    assert await rows("SELECT count(*) FROM audit_events WHERE address IS NULL") != [(0,)]
+    await verify(app)
+
+
+async def test_f08_letters_to_somebody_new_with_the_address_stay(app, api, alice, post, clock):
+    await alice.delete("/api/v1/me", json={"password": PASSWORD})
+    await post()
+    await register(api, "alice")
+    (letter,) = await post()
+    assert letter.to == alice.email
+    await api.post("/api/v1/password-resets", json={"email": alice.email})
+    await app.state.worker.run_due()
+    for path in (app.state.settings.data_dir / "letters").glob("*.eml"):
+        os.utime(path, times=(time.time() + 90,) * 2)
+    clock.forward(minutes=3)
+
+    assert [letter.kind for letter in await post()] == ["reset_password"]
+
+
+async def test_f08_nothing_of_her_is_left_in_the_shared_cache(
+    database_url, app, redis, valkey_url, rita, api, post, tmp_path
+):
+    settings = settings_for(database_url, redis_url=valkey_url, data_dir=tmp_path)
+    async with running(create_app(settings)) as other, client_of(other) as cached:
+        xaviera = await join(cached, "xaviera", last_name="Quillfeather")
+        await make_code(xaviera, code="XAVIERAS-OWN")
+        await redis.flushall()  # the news of it, beside which nothing is kept for some seconds
+        await cached.get("/api/v1/referral-codes/xavieras-own")
+        await cached.get("/api/v1/referral-codes/by-email", params={"email": xaviera.email})
+
+        async def kept():
+            keys = [key async for key in redis.scan_iter()]
+            kinds = [(key, await redis.type(key)) for key in keys]
+            return b" ".join(
+                [*keys, *[await redis.get(key) or b"" for key, kind in kinds if kind == b"string"]]
+            ).lower()
+
+        assert b"xaviera" in await kept()
+        await xaviera.delete("/api/v1/me", json={"password": PASSWORD})
+
+        assert not [word for word in NAMES if word.lower().encode() in await kept()]
+
+
+async def test_f08_what_an_administrator_wrote_of_her_is_gone_and_the_count_stays(app, api, post, rita, rows):
+    xaviera = await live_fully(app, api, post, rita)
+    await rita.delete(f"/api/v1/admin/users/{xaviera.id}")
+
+    assert await rows("SELECT status, reason FROM referrals") == [("rejected", None)]
+
+
+async def test_f10_nothing_survives_an_erasure_in_the_middle_of_everything(app, api, rows):
+    """Sign-in, refresh, new codes, friends, changes of name and address, all while the account is erased."""
+    for number in range(4):
+        xaviera = await join(api, "xaviera", last_name="Quillfeather")
+        code = await make_code(xaviera)
+        token = {"grant_type": "refresh_token", "refresh_token": xaviera.tokens["refresh_token"]}
+        later = {"lifetime": 3600, "active": False}
+        change = {"email": "xaviera@example.org", "password": PASSWORD}
+
+        async def erase(who=xaviera):
+            await asyncio.sleep(0.02)
+            return await who.delete("/api/v1/me", json={"password": PASSWORD})
+
+        work = [
+            *(sign_in(api, xaviera.email) for _ in range(5)),
+            *(api.post("/oauth/token", data=token) for _ in range(5)),
+            *(xaviera.post("/api/v1/me/referral-codes", later) for _ in range(5)),
+            *(register(api, f"friend{number}-{n}", referral_code=code["code"]) for n in range(8)),
+            xaviera.patch("/api/v1/me", {"first_name": "Xaviera II"}),
+            xaviera.post("/api/v1/me/email-changes", change),
+            api.post("/api/v1/password-resets", json={"email": xaviera.email}),
+            erase(),
+        ]
+        answers = await asyncio.gather(*work)
+        assert answers[-1].status_code == 204
+        assert not [one for one in answers if one.status_code >= 500 and one.status_code != 503]
+        await app.state.worker.run_due()
+
+        names = [name for name in NAMES if name != "quillfeather"]
+        assert await hits(app, *names, "quillfeather", code["code"]) == set()
+        friends = [one for one in answers[15:23] if one.status_code == 201]
+        made = await rows("SELECT count(*) FROM referrals JOIN users ON users.id = referee_id")
+        assert made[0][0] >= len(friends), "I4"
+        assert await rows(
+            "SELECT count(*) FROM sessions JOIN users ON users.id = user_id "
+            "WHERE revoked_at IS NULL AND status = 'erased'"
+        ) == [(0,)], "I8"
+        assert await rows(
+            "SELECT count(*) FROM referral_codes JOIN users ON users.id = owner_id "
+            "WHERE status = 'erased' AND (retired_at IS NULL OR code IS NOT NULL)"
+        ) == [(0,)]
+        assert await rows("SELECT count(*) FROM users WHERE status = 'erased'") == [(number + 1,)]
+    await seal(app)
+    await verify(app)

@@ -1,0 +1,202 @@
+"""F11: who was erased stays erased when an older backup is restored."""
+
+import re
+import shutil
+import sqlite3
+import subprocess
+import uuid
+from contextlib import closing
+
+import pytest
+from sqlalchemy import text
+
+from asgi import client_of, running, settings_for
+from audited import unguarded
+from goodword import migrations
+from goodword.app import create_app
+from goodword.db import Database
+from goodword.tables import Base
+from people import PASSWORD, join, make_code, sign_in
+from serving import GOODWORD, environment, goodword
+
+LINE = re.compile(rb"1 [0-9a-f]{64} \S+\n")
+
+
+@pytest.fixture
+async def installation(database_kind, request, tmp_path):
+    """A database of its own with its data folder, as an operator has it."""
+    if database_kind == "sqlite":
+        url = f"sqlite+aiosqlite:///{tmp_path / 'goodword.sqlite3'}"
+        await migrations.upgrade(url)
+        yield settings_for(url, data_dir=tmp_path)
+        return
+    server = Database(request.getfixturevalue("postgres_url"))
+    name = f"restored_{uuid.uuid4().hex}"
+    async with server.reading.connect() as connection:
+        await connection.execute(text(f"CREATE DATABASE {name}"))
+    url = request.getfixturevalue("postgres_url").rpartition("/")[0] + f"/{name}"
+    await migrations.upgrade(url)
+    yield settings_for(url, data_dir=tmp_path)
+    async with server.reading.connect() as connection:
+        await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    await server.close()
+
+
+async def back_up(settings):
+    """What is in the database: a copy of the file, or every row."""
+    if settings.embedded:
+        file = settings.data_dir / "goodword.sqlite3"
+        copy = file.with_name("backup.sqlite3")
+        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+        return copy
+    database = Database(settings.database)
+    async with database.readers() as session:
+        kept = {
+            table.name: [dict(row._mapping) for row in await session.execute(table.select())]
+            for table in Base.metadata.sorted_tables
+        }
+    await database.close()
+    return kept
+
+
+async def restore(settings, backup):
+    if settings.embedded:
+        file = settings.data_dir / "goodword.sqlite3"
+        for old in settings.data_dir.glob("goodword.sqlite3*"):
+            old.unlink()
+        shutil.copy(backup, file)
+        return
+    database = Database(settings.database)
+    async with database.transaction() as session, unguarded(session):
+        for table in reversed(Base.metadata.sorted_tables):
+            await session.execute(table.delete())
+        for table in Base.metadata.sorted_tables:
+            if backup[table.name]:
+                await session.execute(table.insert(), backup[table.name])
+    await database.close()
+
+
+async def erase_after_backup(settings):
+    """Alice and Bob join, a backup is made, Alice is erased. Her id."""
+    async with running(create_app(settings)) as app, client_of(app) as api:
+        alice, _ = await join(api, "alice"), await join(api, "bob")
+        await make_code(alice, code="ALICES-OWN")
+        backup = await back_up(settings)
+        assert (await alice.delete("/api/v1/me", json={"password": PASSWORD})).status_code == 204
+    return alice, backup
+
+
+async def test_f11_a_restored_backup_does_not_bring_her_back(installation):
+    alice, backup = await erase_after_backup(installation)
+    await restore(installation, backup)
+
+    async with running(create_app(installation)) as app, client_of(app) as api:
+        alice.api = api
+        assert (await sign_in(api, alice.email)).status_code == 401
+        assert (await alice.get("/api/v1/me")).status_code == 401
+        assert (await api.get("/api/v1/referral-codes/ALICES-OWN")).status_code == 404
+        assert (await sign_in(api, "bob@example.com")).status_code == 201
+        erased = await app.state.database.rows(text("SELECT email, status FROM users ORDER BY id"))
+        assert [tuple(row) for row in erased] == [(None, "erased"), ("bob@example.com", "active")]
+        events = "SELECT count(*) FROM audit_events WHERE action = 'user.erased' AND actor = 'system'"
+        assert (await app.state.database.rows(text(events)))[0][0] == 1
+
+
+async def test_f08_the_file_of_the_database_keeps_no_trace_where_nothing_points_at_it(tmp_path):
+    """On SQLite: what was removed is overwritten, and at the end of the service the log is written back."""
+    url = f"sqlite+aiosqlite:///{tmp_path / 'goodword.sqlite3'}"
+    await migrations.upgrade(url)
+    await erase_after_backup(settings_for(url, data_dir=tmp_path))
+
+    content = (tmp_path / "goodword.sqlite3").read_bytes().lower()
+    assert b"bob@example.com" in content
+    assert not [word for word in (b"alice", b"liddell", b"alices-own") if word in content]
+    assert not (tmp_path / "goodword.sqlite3-wal").exists()
+
+
+async def test_f11_the_file_tells_nothing_of_anybody(installation):
+    alice, _ = await erase_after_backup(installation)
+
+    content = (installation.data_dir / "tombstones").read_bytes()
+    assert LINE.fullmatch(content)
+    assert uuid.UUID(alice.id).hex.encode() not in content
+    assert (installation.data_dir / "tombstones").stat().st_mode & 0o777 == 0o600
+
+
+async def test_f11_lines_that_are_none_do_no_harm(installation, capsys):
+    alice, backup = await erase_after_backup(installation)
+    file = installation.data_dir / "tombstones"
+    rubbish = b"\xff\xfe\n1 12 now\n" + b"x" * 100_000 + b"\n2 " + b"a" * 64 + b" 2030-01-01\n"
+    rubbish += b"1 " + b"b" * 64 + b" 9999-99-99\n1 " + b"c" * 64 + b" 0001-01-01T00:00:00+23:59\n"
+    file.write_bytes(rubbish + file.read_bytes() + b"1 " + b"d" * 30)
+    await restore(installation, backup)
+
+    async with running(create_app(installation)) as app, client_of(app) as api:
+        assert (await sign_in(api, alice.email)).status_code == 401
+        told = re.findall(
+            r"is ignored\W.*line\W+\D*(\d+)", re.sub(r"\x1b\[\d+m", "", capsys.readouterr().out)
+        )
+        assert {"1", "2", "3", "4", "5", "6", "8"} <= set(told)
+        bob = await sign_in(api, "bob@example.com")
+        headers = {"Authorization": f"Bearer {bob.json()['access_token']}"}
+        gone = await api.request("DELETE", "/api/v1/me", json={"password": PASSWORD}, headers=headers)
+        assert gone.status_code == 204
+    assert LINE.search(file.read_bytes().splitlines(keepends=True)[-1]), "a line of its own"
+
+
+async def test_f11_a_file_that_was_lost_comes_back_from_the_database(installation):
+    await erase_after_backup(installation)
+    (installation.data_dir / "tombstones").unlink()
+
+    async with running(create_app(installation)):
+        pass
+
+    assert LINE.fullmatch((installation.data_dir / "tombstones").read_bytes())
+
+
+async def test_f11_an_erasure_whose_file_cannot_be_written_holds_all_the_same(installation, capsys):
+    async with running(create_app(installation)) as app, client_of(app) as api:
+        alice = await join(api, "alice")
+        (installation.data_dir / "tombstones").mkdir()  # root writes even where it may not
+        assert (await alice.delete("/api/v1/me", json={"password": PASSWORD})).status_code == 204
+        assert (await sign_in(api, alice.email)).status_code == 401
+    assert "could not be written" in capsys.readouterr().out
+    (installation.data_dir / "tombstones").rmdir()
+
+    async with running(create_app(installation)):
+        pass
+    assert LINE.fullmatch((installation.data_dir / "tombstones").read_bytes())
+
+
+async def test_f11_a_person_whom_the_backup_does_not_know_is_looked_for_once(installation, monkeypatch):
+    before = await back_up(installation)
+    await erase_after_backup(installation)
+    await restore(installation, before)
+    async with running(create_app(installation)):
+        pass
+
+    def looks(_database):
+        raise AssertionError("everybody was looked at")
+
+    monkeypatch.setattr("goodword.account.tombstones._living", looks)
+    async with running(create_app(installation)):
+        pass
+
+
+def test_f11_the_command_erases_for_the_file_too(tmp_path):
+    """`goodword users erase`, in a process of its own."""
+    done = subprocess.run(
+        [GOODWORD, "admin", "create", "rita@example.com", "--password-stdin"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        input=PASSWORD.encode(),
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    done = goodword(tmp_path, "users", "erase", "--yes", "rita@example.com")
+
+    assert done.returncode == 0, done.stderr
+    assert LINE.fullmatch((tmp_path / "data" / "tombstones").read_bytes())

@@ -1,0 +1,223 @@
+"""H20: what was sealed cannot be changed without being found."""
+
+import asyncio
+import re
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from audited import key_of, meddle, seal, verify
+from goodword.audit import chain
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
+from goodword.db import Database
+from people import join, make_code
+
+
+@pytest.fixture
+async def sealed(app, api):
+    """Some events, sealed; the head."""
+    person = await join(api, "alice")
+    await make_code(person)
+    await seal(app)
+    return await verify(app)
+
+
+async def sequences(app):
+    query = text("SELECT sequence FROM audit_events ORDER BY id")
+    return [number for (number,) in await app.state.database.rows(query)]
+
+
+async def test_rows_are_numbered_in_order_without_gaps(app, sealed):
+    assert await sequences(app) == [1, 2, 3] == list(range(1, sealed.sequence + 1))
+    assert await seal(app) == 0
+
+
+async def test_what_comes_later_continues_the_chain(app, api, sealed):
+    await join(api, "bob")
+    await seal(app)
+
+    assert (await verify(app)).sequence == sealed.sequence + 2
+    assert (await verify(app, head=sealed)).sequence == sealed.sequence + 2
+
+
+EDITS = {
+    "its action": "action = 'user.viewed'",
+    "its time": "created_at = created_at + interval '1 microsecond'",
+    "its actor": "actor = 'system'",
+    "its actor's id": "actor_id = NULL",
+    "its person": "person_id = NULL",
+    "its subject": "subject = 'job'",
+    "its subject's id": "subject_id = NULL",
+    "its client": "client = 'other'",
+    "its request": "request_id = NULL",
+    "its details": "details = '{}'",
+    "its digest": "address_mac = NULL, address = NULL",
+    "its address": "address = '192.0.2.1'",
+    "its hash": "hash = address_mac",
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+async def test_h20_a_row_edited_by_hand_is_named(app, sealed, edit):
+    if app.state.database.is_sqlite:
+        edit = edit.replace("created_at + interval '1 microsecond'", "'2026-01-01 00:00:00.000000'")
+    await meddle(app.state.database, f"UPDATE audit_events SET {edit} WHERE sequence = 2")
+
+    with pytest.raises(chain.Broken, match=r"^Row 2 \("):
+        await verify(app)
+
+
+async def test_h20_a_row_that_is_gone_is_named(app, sealed):
+    await meddle(app.state.database, "DELETE FROM audit_events WHERE sequence = 2")
+
+    with pytest.raises(chain.Broken, match=r"^Row 2: it is missing"):
+        await verify(app)
+
+
+async def test_h20_two_rows_that_changed_places_are_named(app, sealed):
+    for was, becomes in ((1, 99), (2, 1), (99, 2)):
+        sql = "UPDATE audit_events SET sequence = :becomes WHERE sequence = :was"
+        await meddle(app.state.database, sql, was=was, becomes=becomes)
+
+    with pytest.raises(chain.Broken, match=r"^Row 1 "):
+        await verify(app)
+
+
+async def test_h20_a_row_put_in_between_is_named(app, sealed):
+    columns = "created_at, action, actor, subject, details, address_mac, hash"
+    await meddle(app.state.database, "UPDATE audit_events SET sequence = 4 WHERE sequence = 3")
+    new_id = "'019aa8c2-7a51-7000-8000-000000000000'"
+    if app.state.database.is_sqlite:
+        new_id = new_id.replace("-", "")
+    sql = f"INSERT INTO audit_events (id, sequence, {columns}) SELECT {new_id}, 3, {columns} "
+    await meddle(app.state.database, f"{sql} FROM audit_events WHERE sequence = 2")
+
+    with pytest.raises(chain.Broken, match=r"^Row 3 "):
+        await verify(app)
+
+
+async def test_h20_rows_cut_off_at_the_end_are_missed_by_a_head_that_was_kept(app, sealed):
+    await meddle(app.state.database, "DELETE FROM audit_events WHERE sequence >= 2")
+
+    assert (await verify(app)).sequence == 1
+    with pytest.raises(chain.Broken, match=r"^Row 2: it is missing, and all after it up to 3"):
+        await verify(app, head=sealed)
+
+
+async def test_h20_a_tail_that_was_sealed_anew_is_not_the_head_that_was_kept(app, sealed):
+    anew = "UPDATE audit_events SET sequence = NULL, hash = NULL, address_mac = NULL, action = 'user.viewed'"
+    await meddle(app.state.database, f"{anew} WHERE sequence = 3")
+    await seal(app)
+
+    assert (await verify(app)).sequence == 3
+    with pytest.raises(chain.Broken, match=r"^Row 3 .*head that you kept"):
+        await verify(app, head=sealed)
+
+
+REFUSED = {
+    "a removed row": "DELETE FROM audit_events WHERE sequence = 1",
+    "another action": "UPDATE audit_events SET action = 'user.viewed' WHERE sequence = 1",
+    "a seal taken off": "UPDATE audit_events SET sequence = NULL, hash = NULL WHERE sequence = 1",
+    "another number": "UPDATE audit_events SET sequence = 100 WHERE sequence = 3",
+    "another hash": "UPDATE audit_events SET hash = address_mac WHERE sequence = 1",
+    "another digest": "UPDATE audit_events SET address_mac = hash WHERE sequence = 1",
+    "another address": "UPDATE audit_events SET address = '192.0.2.1' WHERE sequence = 1",
+}
+
+
+@pytest.mark.parametrize("sql", REFUSED.values(), ids=REFUSED)
+async def test_h20_the_database_itself_only_adds(app, sealed, sql):
+    with pytest.raises(DBAPIError):
+        async with app.state.database.transaction() as session:
+            await session.execute(text(sql))
+    assert await verify(app, head=sealed) == sealed
+
+
+async def test_h20_the_table_cannot_be_emptied_at_once(app, sealed):
+    if app.state.database.is_sqlite:
+        return  # there is no such statement: DELETE without a condition is refused row by row
+    with pytest.raises(DBAPIError):
+        async with app.state.database.transaction() as session:
+            await session.execute(text("TRUNCATE audit_events"))
+
+
+async def test_an_address_is_cleared_only_after_the_seal(app, api):
+    await join(api, "alice")
+    clear = text("UPDATE audit_events SET address = NULL")
+    with pytest.raises(DBAPIError):
+        async with app.state.database.transaction() as session:
+            await session.execute(clear)
+    await seal(app)
+    async with app.state.database.transaction() as session:
+        await session.execute(clear)
+
+    assert (await verify(app)).sequence == 2
+
+
+async def test_two_who_seal_at_once_make_one_chain(app, api, database_url, monkeypatch):
+    monkeypatch.setattr(chain, "BATCH", 7)
+    async with app.state.database.transaction() as session:
+        for _ in range(60):
+            record(session, Action.USERS_SEARCHED, Subject.NOBODY, found=1)
+    others = [Database(database_url) for _ in range(3)]
+
+    await asyncio.gather(*(chain.seal(one, key_of(app)) for one in (*others, app.state.database)))
+
+    assert await sequences(app) == list(range(1, 61))
+    assert (await verify(app)).sequence == 60
+    for one in others:
+        await one.close()
+
+
+async def test_a_row_that_is_committed_late_is_sealed_later(app, api, database_url):
+    if app.state.database.is_sqlite:
+        return  # one writer at a time: nobody commits late
+    late = Database(database_url)
+    async with late.transaction() as session:
+        record(session, Action.USERS_SEARCHED, Subject.NOBODY, found=1)  # with an id from before
+        await session.execute(text("SELECT 1"))
+        await join(api, "alice")
+        await seal(app)
+    await seal(app)
+    await late.close()
+
+    assert await sequences(app) == [3, 1, 2]
+    assert (await verify(app)).sequence == 3
+
+
+async def test_rows_that_wait_for_more_than_a_minute_are_told(app, api, clock):
+    await join(api, "alice")
+    database = app.state.database
+    assert await chain.overdue(database, now=clock()) == 0
+
+    clock.forward(minutes=2)
+    assert await chain.overdue(database, now=clock()) == 2
+    await seal(app)
+    assert await chain.overdue(database, now=clock()) == 0
+
+
+async def test_pages_of_the_check_join(app, api, monkeypatch):
+    monkeypatch.setattr(chain, "BATCH", 4)
+    async with app.state.database.transaction() as session:
+        for _ in range(9):
+            record(session, Action.USERS_SEARCHED, Subject.NOBODY, found=1)
+    await seal(app)
+    monkeypatch.setattr(chain, "PAGE", 3)
+    monkeypatch.setattr(chain, "_PAGE", chain._PAGE.limit(None).limit(3))
+
+    assert (await verify(app)).sequence == 9
+
+
+async def test_the_worker_seals(app, api, rows):
+    await join(api, "alice")
+    async with app.state.worker.running(), asyncio.timeout(10):
+        while await rows("SELECT 1 FROM audit_events WHERE sequence IS NULL"):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+    assert (await verify(app)).sequence >= 2
+
+
+def test_a_head_is_told_in_one_line():
+    assert re.fullmatch(r"7:0{64}", str(chain.Head(7, bytes(32))))

@@ -1,0 +1,26 @@
+"""I5: what a sign-in with an account elsewhere leaves in the audit."""
+
+from social.browser import sign_in
+
+EVENTS = "SELECT action, actor FROM audit_events ORDER BY action"
+
+
+async def test_i5_who_joins_from_outside_is_in_the_audit(api, provider, rows):
+    assert (await sign_in(api, provider)).status_code == 303
+
+    assert await rows(EVENTS) == [
+        ("identity.linked", "user"),
+        ("session.started", "user"),
+        ("user.registered", "user"),
+    ]
+    assert await rows("SELECT count(DISTINCT actor_id), count(DISTINCT person_id) FROM audit_events") == [
+        (1, 1)
+    ]
+
+
+async def test_i5_the_second_time_is_a_session_more(api, provider, rows):
+    for _ in range(2):
+        await sign_in(api, provider)
+
+    started = "SELECT count(*) FROM audit_events WHERE action = 'session.started'"
+    assert await rows(started) == [(2,)]
