@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,14 +51,14 @@ def goodword(folder: Path, *arguments: str, **settings: str) -> subprocess.Compl
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, **settings: str) -> Iterator[Served]:
-    """`goodword serve` until the block ends, from the moment when it is ready."""
+def serving(folder: Path, *arguments: str, within: Sequence[str] = (), **settings: str) -> Iterator[Served]:
+    """`goodword serve` until the block ends, from the moment when it is ready; `within` another command."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     log = folder / "serve.log"
     with log.open("w") as out:
         process = subprocess.Popen(
-            [GOODWORD, "serve", "--port", str(port), *arguments],
+            [*within, GOODWORD, "serve", "--port", str(port), *arguments],
             cwd=folder,
             env=environment(folder, PUBLIC_URL=url, **settings),
             stdout=out,

@@ -120,6 +120,96 @@ def test_a_wrong_value_is_refused_and_named(tmp_path, values, named):
         load_from(tmp_path, **values)
 
 
+WEAK = {
+    "SECRET_KEY": ("changeme-changeme-changeme-changeme-0", "looks like that of an example"),
+    "DATABASE_URL": ("postgresql+asyncpg://postgres:postgres@db/goodword", "password that is tried first"),
+    "METRICS_TOKEN": ("short", "16 characters"),
+    "PASSWORD_HASH": ("fast_for_tests", "not for production"),
+    "RATE_LIMITS": ("off", "not for production"),
+    "ALLOWED_HOSTS": ("*", "name the hosts"),
+    "TRUSTED_PROXIES": ("0.0.0.0/0", "any address"),
+    "PUBLIC_URL": ("http://goodword.example", "must be https://"),
+    "CORS_ORIGINS": ("http://app.example", "must be https://"),
+    "OIDC_ISSUER": ("http://id.example", "must be https://"),
+    "SMTP_URL": ("smtp://mail.example.com?tls=off", "without TLS only"),
+    "REDIS_URL": ("redis://cache.example.com", "rediss://"),
+    "HUNTER_URL": ("http://hunter.example", "in the clear"),
+}
+BESIDE = {"OIDC_CLIENT_ID": "x", "OIDC_CLIENT_SECRET": "x", "HUNTER_API_KEY": "x"}
+
+
+@pytest.mark.parametrize("name", WEAK)
+def test_h21_production_refuses_each_weakness(tmp_path, name):
+    value, reason = WEAK[name]
+    beside = BESIDE if name in ("OIDC_ISSUER", "HUNTER_URL") else {}
+    if name == "OIDC_ISSUER":
+        beside = BESIDE | {"HUNTER_API_KEY": ""}
+    elif name == "HUNTER_URL":
+        beside = {"HUNTER_API_KEY": "x"}
+    given = beside | {name: value}
+    if name == "DATABASE_URL":
+        given |= {"SECRET_KEY": SECRET}
+
+    load_from(tmp_path, **given)
+    with pytest.raises(SettingsError) as refused:
+        load_from(tmp_path, ENVIRONMENT="production", **given)
+
+    text = str(refused.value)
+    assert text.startswith(f"GOODWORD_{name}")
+    assert reason in text
+    assert text.count("GOODWORD_") == 1
+    assert value not in text.removeprefix(f"GOODWORD_{name}=") or name in (
+        "PASSWORD_HASH",
+        "RATE_LIMITS",
+        "ALLOWED_HOSTS",
+    )
+
+
+def test_h21_it_lists_them_all_at_once(tmp_path):
+    with pytest.raises(SettingsError) as refused:
+        load_from(
+            tmp_path, ENVIRONMENT="production", **BESIDE, **{name: value for name, (value, _) in WEAK.items()}
+        )
+
+    assert [name for name in WEAK if f"GOODWORD_{name}" not in str(refused.value)] == []
+
+
+def test_h21_a_database_of_its_own_needs_a_secret_in_production(tmp_path):
+    with pytest.raises(SettingsError, match="GOODWORD_SECRET_KEY is not set"):
+        load_from(tmp_path, ENVIRONMENT="production", DATABASE_URL="postgresql+asyncpg://x@db/x")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {
+            "PUBLIC_URL": "http://127.0.0.1:8000",
+            "SMTP_URL": "smtp://mail:1025?tls=off",
+            "REDIS_URL": "redis://cache",
+        },
+        {"PUBLIC_URL": "http://192.168.1.5", "TRUSTED_PROXIES": "172.30.83.0/24 10.0.0.0/8 104.16.0.0/13"},
+        {"PUBLIC_URL": "http://goodword.lan", "CORS_ORIGINS": "https://app.example http://localhost:5173"},
+        {
+            "PUBLIC_URL": "https://good.example",
+            "ALLOWED_HOSTS": "good.example [::1]",
+            "METRICS_TOKEN": "x" * 16,
+        },
+        {"DATABASE_URL": "postgresql+asyncpg://goodword:9f8b1c@db/goodword", "SECRET_KEY": SECRET},
+    ],
+)
+def test_what_is_good_enough_is_accepted_in_production(tmp_path, values):
+    assert load_from(tmp_path, ENVIRONMENT="production", **values)
+
+
+@pytest.mark.parametrize(
+    "host", ["https://a.example", "a.example:80", "A.example", "a.example/x", "u@a.example", "[::1"]
+)
+def test_what_is_no_host_is_refused(tmp_path, host):
+    with pytest.raises(SettingsError, match="ALLOWED_HOSTS: must be host names"):
+        load_from(tmp_path, ALLOWED_HOSTS=f"good.example {host}")
+
+
 def test_the_documentation_is_off_in_production_unless_asked_for(tmp_path):
     assert not load_from(tmp_path, ENVIRONMENT="production").docs_shown
     assert load_from(tmp_path, ENVIRONMENT="production", DOCS="on").docs_shown

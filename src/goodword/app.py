@@ -7,19 +7,21 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from goodword import __version__, errors, health, limit_policies, limits, migrations, upkeep
 from goodword.account import api as account, credentials_api, letters, recovery_api, restored, traces
 from goodword.admin import api as admin
 from goodword.cache import Board, Cache, Memory
 from goodword.codes import api as codes, qr_api
+from goodword.cors import Cors
 from goodword.crypto import WrongSecret, subkey
 from goodword.db import Database
 from goodword.docs import openapi, pages
+from goodword.guard import Guard, hosts_of
 from goodword.http import Edge, utc_now
 from goodword.invitations import api as invitations_api, letters as to_others, service as invitations
 from goodword.jobs.worker import CONCURRENCY, Context, Handler, Worker
@@ -46,6 +48,7 @@ from goodword.pages import (
 )
 from goodword.paging import Cursors
 from goodword.providers import api as providers_api, checks, handlers as asking
+from goodword.proxies import Proxies
 from goodword.referrals import api as referrals
 from goodword.sessions import api as sessions, failures, keys, locks
 from goodword.sessions.browser import Cookies
@@ -94,11 +97,13 @@ def create_app(
     providers: Sequence[Provider] | None = None,
     board: Path | None = None,
     processes: int = 1,
+    guard: Mapping[str, Any] | None = None,
 ) -> FastAPI:
     """The service, ready to be served; it connects to nothing before its lifespan begins.
 
     With `work` it does the jobs as well, which otherwise wait for `goodword worker`. People sign in with the
     `providers`: those of the settings, unless others are given. The `processes` of one node share a `board`.
+    `guard` are other limits for `Guard` than its own.
     Raises `SettingsError` when there is no secret key, and at its start when the schema is not current or
     the secret is not the one that the database was made with.
     """
@@ -148,12 +153,16 @@ def create_app(
     for_docs = clients.documentation(settings.public_url) if settings.docs_shown else None
     state.oauth_clients = clients.Clients(state.oauth_key, built_in=for_docs)
 
-    respond = errors.install(app, as_page=_as_asked)
+    respond = errors.install(app, oauth_errors.form, rendering.as_page)
+    # From the inside out: refusals need the headers of CORS, and all answers those of the edge.
     app.add_middleware(limits.CountAll, limiter=state.limiter, refuse=respond)
+    app.add_middleware(Guard, respond=respond, hosts=hosts_of(settings), **(guard or {}))
+    if settings.cors_origins:
+        app.add_middleware(Cors, origins=settings.cors_origins)
     app.add_middleware(Edge, https=https, log_reads=settings.reads_logged)
     if settings.trusted_proxies:
         # Outermost: all that counts by address must see the client's. Without trust, these headers are noise.
-        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
+        app.add_middleware(Proxies, trusted=settings.trusted_proxies)
     app.add_exception_handler(oauth_errors.OAuthError, oauth_errors.answer)
     # Looked through from the top for every request: what is asked for most comes first.
     for router in (
@@ -193,10 +202,6 @@ def create_app(
         openapi.install(app, scopes=scopes.SCOPES)
         pages.install(app)
     return app
-
-
-def _as_asked(request: Request, error: errors.AppError) -> Response | None:
-    return oauth_errors.too_many(request, error) or rendering.as_page(request, error)
 
 
 def _include(app: FastAPI, router: APIRouter) -> None:

@@ -53,6 +53,8 @@ def serve(
     """Run the service. On the embedded database it makes and migrates all that it needs."""
     import uvicorn
 
+    from goodword.server import room_for_connections
+
     settings = _load()
     try:
         asyncio.run(_prepare(settings, migrate=migrate or settings.embedded))
@@ -69,6 +71,9 @@ def serve(
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            http="goodword.server:Connection",
+            ws="none",
+            limit_concurrency=room_for_connections(),
             timeout_graceful_shutdown=20,
             timeout_keep_alive=15,
         )

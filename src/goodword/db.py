@@ -39,6 +39,8 @@ from goodword.settings import Settings
 
 SETTINGS = "settings"
 """Where a session's `info` holds them: for what an erasure leaves, which has a key and a folder."""
+GIVEN_UP = "given_up"
+"""Stands in the state of a request that was answered already, by `guard`: it commits nothing."""
 READ_LIMIT = 2.0
 """Seconds that a single read may take on PostgreSQL."""
 
@@ -238,6 +240,8 @@ async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
     database: Database = request.app.state.database
     async with database.transaction() as session:
         yield session
+        if GIVEN_UP in request.scope["state"]:
+            raise TimeoutError("the client was told that this took too long")
 
 
 # scope="function": the commit comes before the answer leaves, so that a failed commit is never a 2xx.

@@ -14,8 +14,6 @@ from starlette.routing import Route
 
 from goodword.db import is_lock_timeout, is_out_of_reach, is_unique_violation
 
-Respond = Callable[[Request, "AppError"], Response]
-
 
 class FieldError(TypedDict):
     """One thing wrong with one field. The submitted value is never in it."""
@@ -167,15 +165,23 @@ def answer(error: AppError, request_id: str, **members: Any) -> JSONResponse:
     return JSONResponse(document, error.status, error.headers, media_type="application/problem+json")
 
 
-def install(app: FastAPI, *, as_page: Callable[[Request, AppError], Response | None]) -> Respond:
-    """The one mapping of errors to answers. What is not mapped here is a bug, and a 500.
+Respond = Callable[[Request, AppError], Response]
+Form = Callable[[Request, AppError], Response | None]
 
-    Where a person is looking `as_page` has a page for it; programs get the problem document. Returned is what
-    answers an error, for those who meet one outside of the endpoints.
+
+def install(app: FastAPI, *forms: Form) -> Respond:
+    """The one mapping of errors to answers, and what gives them their form. What is not mapped here is a bug.
+
+    Each of the `forms` is asked whether it has another one than the problem document for this request: a page
+    where a person is looking, the form of RFC 6749 where an OAuth client is. Returned is what answers an error,
+    for those who meet one outside of the endpoints.
     """
 
     def respond(request: Request, error: AppError) -> Response:
-        return as_page(request, error) or answer(error, request.state.request_id)
+        for form in forms:
+            if response := form(request, error):
+                return response
+        return answer(error, request.state.request_id)
 
     @app.exception_handler(AppError)
     async def own(request: Request, error: AppError) -> Response:
@@ -213,15 +219,33 @@ def install(app: FastAPI, *, as_page: Callable[[Request, AppError], Response | N
 def _field_error(found: Mapping[str, Any]) -> FieldError:
     # An unknown field's name is the sender's text: only one that could be a field's name is repeated.
     path = [str(part) for part in found["loc"] if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", str(part), re.ASCII)]
-    return {"field": ".".join(path), "code": found["type"], "message": found["msg"]}
+    return {"field": ".".join(path), "code": found["type"], "message": message_of(found)}
+
+
+OF_RULES = frozenset(
+    {"expected", "pattern", "ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length"}
+)
+"""What a message may be filled with: the rule that was broken. All else comes from what was sent."""
+MESSAGES = {"uuid_parsing": "Give a UUID, such as 019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11."}
+
+
+def message_of(found: Mapping[str, Any]) -> str:
+    """What is wrong, for the developer of a client. Some of Pydantic's own messages repeat what was sent."""
+    if found["type"] in MESSAGES:
+        return MESSAGES[found["type"]]
+    if found.get("ctx", {}).keys() - OF_RULES - {"field_type", "actual_length"}:
+        return "This value is not valid."
+    said: str = found["msg"]
+    return said
 
 
 def _methods(app: FastAPI, path: str) -> set[str]:
     # Each method of a path is a route of its own here, and the router names only those of the first.
     routes = (context.original_route for context in iter_route_contexts(app.routes))
-    return {
+    methods = {
         method
         for route in routes
         if isinstance(route, Route) and route.path_regex.match(path)
         for method in route.methods or ()
     }
+    return methods | {"HEAD"} if "GET" in methods else methods

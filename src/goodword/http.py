@@ -10,31 +10,36 @@ from typing import Annotated, Any
 import structlog
 from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
-from sqlalchemy.exc import DBAPIError
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
 from goodword import limits
-from goodword.errors import (
-    BadRequest,
-    BodyTooLarge,
-    InternalError,
-    UnsupportedMediaType,
-    ValidationFailed,
-    answer,
-)
+from goodword.errors import BadRequest, UnsupportedMediaType, ValidationFailed
 from goodword.origin import Actor, Origin, current as current_origin
 from goodword.telemetry import current_request
 
-MAX_BODY = 64 * 1024
+DEEPEST = 16
+"""How far lists and objects may stand in one another."""
 SLOW = 1.0
 """Seconds after which a request is worth a line, whatever it was."""
 READS = {"GET", "HEAD"}
 UTF_8 = {"charset=utf-8", 'charset="utf-8"', "charset=utf8", 'charset="utf8"'}
 
 log = structlog.get_logger("goodword.request")
+
+
+HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cache-control": "no-store",
+}
+HSTS = {"strict-transport-security": "max-age=63072000; includeSubDomains"}
 
 
 class MalformedJson(BadRequest):
@@ -55,22 +60,12 @@ def utc_now() -> datetime:
 
 
 class Edge:
-    """Request id, log line, standard headers, the limit on bodies, and a last net under every fault."""
+    """Request id, log line and standard headers, on whatever the service answers."""
 
     def __init__(self, app: ASGIApp, *, https: bool, log_reads: bool) -> None:
         self.app = app
         self.log_reads = log_reads
-        headers = {
-            "x-content-type-options": "nosniff",
-            "x-frame-options": "DENY",
-            "referrer-policy": "no-referrer",
-            "cross-origin-opener-policy": "same-origin",
-            "cross-origin-resource-policy": "same-origin",
-            "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-            "cache-control": "no-store",
-        }
-        if https:
-            headers["strict-transport-security"] = "max-age=63072000; includeSubDomains"
+        headers = {**HEADERS, **HSTS} if https else HEADERS
         self.headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,17 +78,6 @@ class Edge:
         current_request.set(request_id)
         asked = current_origin.set(_origin(scope, request_id))
         status = 0
-        declared, received = _declared_length(scope), 0
-
-        async def limited_receive() -> Message:
-            nonlocal received
-            if declared > MAX_BODY:
-                raise BodyTooLarge
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > MAX_BODY:
-                raise BodyTooLarge
-            return message
 
         async def dressed_send(message: Message) -> None:
             nonlocal status
@@ -107,27 +91,15 @@ class Edge:
             await send(message)
 
         try:
-            await self.app(scope, limited_receive, dressed_send)
+            await self.app(scope, receive, dressed_send)
         except ClientDisconnect:
             status = 499  # as nginx logs it: nobody is left to answer
-        except DBAPIError as error:
-            # Without its text, which would quote the row that failed.
-            sqlstate = getattr(error.orig, "sqlstate", None)
-            log.error("request failed", route=_route(scope), error=type(error).__name__, sqlstate=sqlstate)  # noqa: TRY400
-            if status:
-                raise
-            await answer(InternalError(), request_id)(scope, receive, dressed_send)
-        except Exception:
-            log.exception("request failed", route=_route(scope))
-            if status:
-                raise  # the answer is under way: only the server can end it now
-            await answer(InternalError(), request_id)(scope, receive, dressed_send)
         finally:
             current_origin.reset(asked)
             took = time.perf_counter() - began
             # Where reads come by the thousand, a line for each would cost more than the answer.
             if self.log_reads or status >= 400 or took > SLOW or scope["method"] not in READS:
-                method, route = scope["method"], _route(scope)
+                method, route = scope["method"], route_of(scope)
                 log.info("request", method=method, route=route, status=status, ms=round(took * 1000, 1))
 
 
@@ -137,14 +109,7 @@ def _origin(scope: Scope, request_id: str) -> Origin:
     return Origin(Actor.ANONYMOUS, request_id=request_id, peer=peer[0] if peer else None, clock=clock)
 
 
-def _declared_length(scope: Scope) -> int:
-    for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit():
-            return int(value[:20])  # longer ones are too long anyway, and int() refuses the very longest
-    return 0
-
-
-def _route(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
     # The template, never the path: codes and addresses stand in paths and queries, and logs are kept.
     return getattr(scope.get("route"), "path", "-")
 
@@ -206,11 +171,20 @@ def parse_json(raw: bytes) -> dict[str, Any]:
         document = json.loads(
             raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
         )
+        _measure(document, DEEPEST)
     except (ValueError, RecursionError):
         raise MalformedJson from None
     if not isinstance(document, dict):
         raise MalformedJson
     return document
+
+
+def _measure(value: Any, room: int) -> None:
+    if isinstance(value, dict | list):
+        if not room:
+            raise ValueError("too deep")
+        for inner in value.values() if isinstance(value, dict) else value:
+            _measure(inner, room - 1)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from goodword import limit_policies
+from goodword import limit_policies, production
 from goodword.smtp_url import MailServer, parse as parse_smtp_url
 
 PREFIX = "GOODWORD_"
@@ -57,6 +57,39 @@ def _origin(value: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("must be an http:// or https:// address without query and fragment")
     return value.rstrip("/")
+
+
+def _hosts(value: tuple[str, ...]) -> tuple[str, ...]:
+    for host in value:
+        try:
+            parts = urlsplit(f"//{host}")
+            good = host == "*" or (parts.netloc == host and host.strip("[]") == (parts.hostname or ""))
+        except ValueError:
+            good = False
+        if not good or "@" in host:
+            raise ValueError("must be host names in lower case, without scheme and port")
+    return value
+
+
+def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in value:
+        try:
+            parts = urlsplit(origin)
+            port, usual = parts.port, {"http": 80, "https": 443}.get(parts.scheme)
+        except ValueError:
+            port = usual = None
+        exact = usual is not None and origin == f"{parts.scheme}://{parts.netloc}" == origin.lower()
+        if (
+            not exact
+            or port == usual
+            or not parts.hostname
+            or set("*@") & set(origin)
+            or not origin.isascii()
+        ):
+            raise ValueError(
+                "must be origins as browsers send them, such as https://app.example or http://localhost:5173"
+            )
+    return value
 
 
 def _mail_server(value: SecretStr) -> SecretStr:
@@ -115,7 +148,8 @@ class Settings(BaseModel):
     secret_key: SecretStr | None = None
 
     public_url: HttpUrl = "http://127.0.0.1:8000"
-    allowed_hosts: Words = ()
+    allowed_hosts: Annotated[Words, AfterValidator(_hosts)] = ()
+    cors_origins: Annotated[Words, AfterValidator(_origins)] = ()
     trusted_proxies: Annotated[Words, AfterValidator(_networks)] = ()
     docs: Switch | None = None
     code_lookup: Literal["public", "authenticated", "off"] = "public"
@@ -176,14 +210,7 @@ class Settings(BaseModel):
         if self.oidc_issuer and len(self.oidc_issuer) > 255:
             found.append(f"{PREFIX}OIDC_ISSUER may have 255 characters at most")
         if self.environment == "production":
-            if self.oidc_issuer and not self.oidc_issuer.startswith("https://"):
-                found.append(f"{PREFIX}OIDC_ISSUER must be https:// in production")
-            if self.password_hash == "fast_for_tests":  # noqa: S105  a cost
-                found.append(f"{PREFIX}PASSWORD_HASH=fast_for_tests is not for production")
-            if self.rate_limits == "off":
-                found.append(f"{PREFIX}RATE_LIMITS=off is not for production")
-            if self.secret_key and len(set(self.secret_key.get_secret_value())) < 8:
-                found.append(f"{PREFIX}SECRET_KEY is too regular for production")
+            found += [f"{PREFIX}{weakness}" for weakness in production.weaknesses(self)]
         return found
 
     def _service_problems(self) -> list[str]:
@@ -239,7 +266,6 @@ class Settings(BaseModel):
 
 NOT_BUILT = frozenset(
     {
-        "allowed_hosts",
         "metrics_token",
     }
 )

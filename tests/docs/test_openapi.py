@@ -31,7 +31,9 @@ def test_its_bodies_have_examples(method, path, operation):
 @each_operation
 def test_its_errors_are_problem_documents_with_their_codes(method, path, operation):
     for status, answer in operation["responses"].items():
-        if status >= "400" and not path.startswith("/oauth/"):
+        if status == "default" and not path.startswith("/oauth/"):
+            assert answer == {"$ref": "#/components/responses/Refused"}
+        elif status >= "400" and not path.startswith("/oauth/"):
             examples = answer["content"]["application/problem+json"]["examples"]
             assert all(example["value"]["code"] == code for code, example in examples.items())
             assert all(str(example["value"]["status"]) == status for example in examples.values())

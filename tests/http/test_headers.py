@@ -1,9 +1,12 @@
 """The headers that every answer carries."""
 
+import re
+
 import pytest
 from pydantic import SecretStr
 
 from asgi import client_of
+from bodies import SOME_ID, operations
 from goodword.app import create_app
 from goodword.settings import Settings
 from people import register
@@ -61,6 +64,55 @@ async def test_a_fault_of_ours_has_them_too(faulty):
     assert answer.headers["content-type"] == "application/problem+json"
     assert missing(answer) == {}
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
+
+
+async def test_a_person_sees_a_page_when_we_are_at_fault(faulty):
+    answer = await faulty.get("/fault", headers={"Accept": "text/html"})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "text/html; charset=utf-8")
+    assert answer.headers["x-request-id"] in answer.text
+    assert "default-src 'none'; script-src 'self'" in answer.headers["content-security-policy"]
+    assert "RuntimeError" not in answer.text
+
+
+@pytest.mark.parametrize("operation", operations(), ids=str)
+@pytest.mark.parametrize("accept", ["*/*", "text/html"])
+async def test_every_operation_has_them(alice, operation, accept):
+    path = re.sub(r"\{\w+\}", SOME_ID, operation.path)
+    for answer in (
+        await alice.api.request(operation.method, path, headers={"Accept": accept}),
+        await alice.call(operation.method, path, headers={"Accept": accept}),
+    ):
+        names = {name for name, value in EXPECTED.items() if answer.headers.get(name) != value}
+        if answer.headers.get("content-type", "").startswith("text/html"):
+            names -= {"content-security-policy", "referrer-policy"}  # a page's own, which allow more
+        if operation.path.startswith("/.well-known/"):
+            names -= {"cache-control"}  # the same for everybody
+        assert names == set(), (answer.status_code, names)
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert "server" not in answer.headers
+
+
+PAGES = [
+    "/",
+    "/sign-in",
+    "/sign-up",
+    "/forgot-password",
+    "/account",
+    "/people",
+    "/r/NOBODYS",
+    "/docs",
+    "/redoc",
+]
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_every_page_has_them(api, path):
+    answer = await api.get(path, headers={"Accept": "text/html"})
+
+    assert set(missing(answer)) <= {"content-security-policy", "referrer-policy"}
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
 
 
 async def test_a_fault_of_ours_tells_nothing(faulty):

@@ -4,8 +4,10 @@ import json
 import uuid
 
 import pytest
+from pydantic_core._pydantic_core import list_all_errors
 
 from bodies import json_operations, make_admin
+from goodword.errors import OF_RULES, message_of
 from people import PASSWORD, register, sign_in
 
 KEYS = {"type", "title", "status", "detail", "code", "request_id"}
@@ -135,6 +137,27 @@ async def test_it_does_not_repeat_what_was_tried(alice):
     ]
 
     assert [answer.text for answer in answers if answer.is_success or CANARY in answer.text.lower()] == []
+
+
+@pytest.mark.parametrize("known", list_all_errors(), ids=lambda known: known["type"])
+def test_no_message_of_the_validator_repeats_what_was_sent(known):
+    context = known.get("example_context") or {}
+    of_input = context.keys() - OF_RULES - {"actual_length", "field_type"}
+    message = CANARY if of_input else known["example_message_python"]
+
+    said = message_of({"type": known["type"], "msg": message, "ctx": context})
+
+    assert CANARY not in said
+
+
+@pytest.mark.parametrize(
+    "text", ["q", "019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8dqq", "ü", "<b>", "%F0%9F%98%80", "%E2%80%AE", "%00"]
+)
+async def test_what_is_no_uuid_is_not_repeated(alice, text):
+    answer = await alice.get(f"/api/v1/users/{text}/referrals")
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["message"].startswith("Give a UUID, such as")
 
 
 async def test_a_password_does_not_come_back(api):

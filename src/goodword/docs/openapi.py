@@ -18,6 +18,15 @@ from goodword.errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
+from goodword.guard import (
+    BodyTooSlow,
+    HeaderRepeated,
+    HeadTooLarge,
+    HostRefused,
+    Overloaded,
+    TookTooLong,
+    UriTooLong,
+)
 from goodword.http import MalformedJson
 from goodword.limits import RateLimited
 
@@ -50,6 +59,19 @@ TAGS = [
     {"name": "Administration", "description": "For administrators; to everybody else nothing is there."},
     {"name": "Health", "description": "For those who run the service."},
 ]
+
+EVERYWHERE = (
+    HostRefused,
+    HeaderRepeated,
+    BodyTooSlow,
+    BodyTooLarge,
+    UriTooLong,
+    UnsupportedMediaType,
+    HeadTooLarge,
+    Overloaded,
+    TookTooLong,
+)
+"""Errors of every operation alike, documented once."""
 
 PROBLEM = {
     "type": "object",
@@ -127,6 +149,7 @@ def _complete(app: FastAPI, scopes: Mapping[str, str]) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     schemas["Problem"] = PROBLEM
+    document["components"]["responses"] = {"Refused": _refused()}
     flow = {"authorizationUrl": "/oauth/authorize", "tokenUrl": "/oauth/token", "scopes": dict(scopes)}
     document["components"]["securitySchemes"]["OAuth2"] = {
         "type": "oauth2",
@@ -141,6 +164,13 @@ def _complete(app: FastAPI, scopes: Mapping[str, str]) -> dict[str, Any]:
                 if "example" not in content and "examples" not in content:
                     content["example"] = _example(content["schema"], schemas)
     return document
+
+
+def _refused() -> dict[str, Any]:
+    found: dict[str, dict[str, Any]] = {}
+    for error in EVERYWHERE:
+        _add(found, "default", error)
+    return found["default"] | {"description": "Refused before the operation was reached, or given up."}
 
 
 def _offer_flow(operation: dict[str, Any], scopes: Mapping[str, str]) -> None:
@@ -175,6 +205,7 @@ def _add_common_errors(operation: dict[str, Any]) -> None:
     for error in common:
         _add(responses, str(error.status), error)
     responses["429"]["headers"] = LIMIT_HEADERS
+    responses.setdefault("default", {"$ref": "#/components/responses/Refused"})
     operation["responses"] = dict(sorted(responses.items()))
 
 

@@ -5,10 +5,10 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
-from goodword.errors import AppError, TooManyRequests
+from goodword.errors import AppError
 from goodword.limits import RateLimited
 
-ENDPOINTS = {"/oauth/token", "/oauth/revoke", "/oauth/introspect"}
+ENDPOINTS = frozenset({"/oauth/token", "/oauth/revoke", "/oauth/introspect"})
 
 
 class OAuthError(Exception):
@@ -42,11 +42,15 @@ async def answer(_request: Request, error: Exception) -> Response:
     return JSONResponse(body, error.status, headers)
 
 
-def too_many(request: Request, error: AppError) -> Response | None:
-    """A rate limit in the form of these endpoints. RFC 6749 has no code for it; this one comes nearest."""
-    if request.scope["path"] not in ENDPOINTS or not isinstance(error, TooManyRequests):
+def form(request: Request, error: AppError) -> Response | None:
+    """An error of the service's own as the clients of these endpoints know it; its status tells more."""
+    if request.scope["path"] not in ENDPOINTS:
         return None
-    body = {"error": "temporarily_unavailable", "error_description": error.detail}
+    if error.status in (429, 503):
+        known = "temporarily_unavailable"
+    else:
+        known = "server_error" if error.status >= 500 else "invalid_request"
+    body = {"error": known, "error_description": error.detail}
     return JSONResponse(body, error.status, error.headers)
 
 
@@ -57,6 +61,11 @@ def documented(bad_request: str) -> dict[int | str, dict[str, Any]]:
         400: _response(bad_request, "invalid_request", "A parameter is repeated."),
         401: _response(f"`invalid_client`: {unknown}", "invalid_client", unknown),
         429: _response("Too many requests.", "temporarily_unavailable", RateLimited.detail),
+        "default": _response(
+            "Refused before the operation was reached: too large (413), too slow (408), too much to do (503) …",
+            "temporarily_unavailable",
+            "Too many requests at this moment. Try again shortly.",
+        ),
     }
 
 

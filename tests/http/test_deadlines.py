@@ -1,0 +1,187 @@
+"""Whoever takes too long is given up, with nothing half done and nothing left behind (A09, A29, A30)."""
+
+import asyncio
+import secrets
+import time
+from datetime import UTC, datetime
+
+import pytest
+from fastapi import Request
+from sqlalchemy import text
+from structlog.testing import capture_logs
+
+from asgi import client_of, running, settings_for
+from goodword.app import create_app
+from goodword.db import Reader, Session, insert
+from goodword.mail.models import LetterRefusal
+from people import PASSWORD, register
+
+REGISTER = "/api/v1/users"
+JSON = {"Content-Type": "application/json"}
+
+
+def pools(app):
+    """Connections that somebody holds."""
+    database = app.state.database
+    return [engine.pool.checkedout() for engine in (database.writing, database.reading)]
+
+
+async def idle(app):
+    for _ in range(300):
+        if pools(app) == [0, 0]:
+            return True
+        await asyncio.sleep(0.02)
+    return False
+
+
+@pytest.fixture
+async def hurried(database_url, app):
+    """A service with little time: for a body, for a request; and little room. `app` empties the database."""
+    limits = {"body_seconds": 0.3, "deadline": 0.6, "room": 30}
+    service = create_app(settings_for(database_url), guard=limits)
+
+    @service.get("/slow/waiting", include_in_schema=False)
+    async def waiting(session: Session):
+        await write(session)
+        await asyncio.sleep(1.2)
+
+    @service.get("/slow/reading", include_in_schema=False)
+    async def reading(reader: Reader):
+        await reader.execute(SLOW_READ[service.state.database.is_sqlite])
+
+    @service.get("/slow/driver", include_in_schema=False)
+    async def driver(request: Request):
+        await request.app.state.database.rows(SLOW_READ[service.state.database.is_sqlite])
+
+    @service.get("/slow/writing", include_in_schema=False)
+    async def writing(session: Session):
+        await write(session)
+        await session.execute(SLOW_READ[service.state.database.is_sqlite])
+
+    @service.get("/slow/nothing", include_in_schema=False)
+    async def nothing():
+        await asyncio.sleep(1.2)
+
+    async with running(service):
+        yield service
+
+
+SLOW_READ = {
+    False: text("SELECT pg_sleep(1.2)"),
+    True: text(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000) SELECT sum(i) FROM n"
+    ),
+}
+
+
+async def write(session):
+    await insert(session, LetterRefusal, address_mac=secrets.token_bytes(32), created_at=datetime.now(UTC))
+
+
+@pytest.mark.parametrize("path", ["waiting", "reading", "driver", "writing", "nothing"])
+async def test_what_takes_too_long_is_given_up_and_leaves_nothing(hurried, path):
+    async with client_of(hurried) as api:
+        began = time.monotonic()
+        answers = await asyncio.gather(*[api.get(f"/slow/{path}") for _ in range(2)])
+
+        assert time.monotonic() - began < 9
+        for answer in answers:
+            assert (answer.status_code, answer.json()["code"]) in (
+                (503, "took_too_long"),
+                (503, "database_unavailable"),
+            )
+            assert answer.headers["retry-after"] == "1"
+        assert "took_too_long" in {answer.json()["code"] for answer in answers}
+        # Nothing is held, nothing was written, and whoever comes next is served.
+        assert await idle(hurried)
+        for _ in range(12):
+            assert (await api.get("/readyz")).status_code == 200
+        assert (await register(api, f"next-{path}")).status_code == 201
+        assert await hurried.state.database.rows(text("SELECT id FROM letter_refusals")) == []
+
+
+async def test_a_person_is_told_on_a_page_that_it_took_too_long(hurried):
+    async with client_of(hurried) as api:
+        answer = await api.get("/slow/nothing", headers={"Accept": "text/html"})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "text/html; charset=utf-8")
+    assert answer.headers["retry-after"] == "1"
+
+
+async def drops(first=b"{", seconds=0.05):
+    yield first
+    while True:
+        await asyncio.sleep(seconds)
+        yield b" "
+
+
+@pytest.mark.parametrize("path", [REGISTER, "/oauth/token", "/sign-in"])
+async def test_a09_a_slow_body_is_not_waited_for(hurried, path):
+    types = {REGISTER: "application/json"}
+    async with client_of(hurried) as api:
+        began = time.monotonic()
+        headers = {"Content-Type": types.get(path, "application/x-www-form-urlencoded")}
+        answer = await api.post(path, content=drops(), headers=headers)
+
+    assert answer.status_code == 408
+    assert answer.headers["connection"] == "close"
+    assert time.monotonic() - began < 2
+    assert answer.json().get("code", answer.json().get("error")) in ("request_timeout", "invalid_request")
+
+
+async def test_a29_beyond_its_room_it_refuses_and_serves_those_inside(hurried):
+    async with client_of(hurried) as api:
+        asked = [asyncio.create_task(api.get("/slow/nothing")) for _ in range(30)]
+        await asyncio.sleep(0.1)
+        excess = await asyncio.gather(*[api.get("/api/v1/me") for _ in range(50)])
+
+        assert {(answer.status_code, answer.json()["code"]) for answer in excess} == {(503, "overloaded")}
+        assert excess[0].headers["retry-after"] == "1"
+        assert (await api.get("/livez")).status_code == 200
+        assert {answer.json()["code"] for answer in await asyncio.gather(*asked)} == {"took_too_long"}
+        assert (await api.get("/api/v1/me")).status_code == 401
+
+
+def body_of(number):
+    return f'{{"email": "guest-{number}@example.com", "password": "{PASSWORD}"}}'.encode()
+
+
+async def leave(app, number, *, after):
+    """Register, and hang up: before the body, within it, after it, or before the answer."""
+    body = body_of(number)
+    headers = [(b"host", b"127.0.0.1:8000"), (b"content-type", b"application/json")]
+    headers.append((b"content-length", str(len(body)).encode()))
+    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST"}
+    scope |= {"scheme": "http", "path": REGISTER, "raw_path": REGISTER.encode(), "query_string": b""}
+    scope |= {"headers": headers, "client": ("127.0.0.1", 54321), "server": ("127.0.0.1", 8000)}
+    pieces = [
+        {"type": "http.request", "body": body[:20], "more_body": True},
+        {"type": "http.request", "body": body[20:], "more_body": False},
+    ]
+    statuses = []
+
+    async def receive():
+        return pieces.pop(0) if pieces and len(pieces) > 2 - after else {"type": "http.disconnect"}
+
+    async def send(message):
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+
+    await app(scope, receive, send)
+    return statuses[0] if statuses else None
+
+
+async def test_a30_whoever_leaves_in_the_middle_leaves_nothing_half_done(app, api, rows):
+    with capture_logs() as lines:
+        for start in range(0, 150, 10):
+            found = await asyncio.gather(
+                *[leave(app, number, after=number % 3) for number in range(start, start + 10)]
+            )
+            assert found == [201 if number % 3 == 2 else None for number in range(start, start + 10)]
+
+    assert not [line for line in lines if line["log_level"] in ("error", "critical", "warning")]
+    assert {line["status"] for line in lines if line["event"] == "request"} == {201, 499}
+    assert await idle(app)
+    emails = {email for (email,) in await rows("SELECT email FROM users")}
+    assert emails == {f"guest-{number}@example.com" for number in range(2, 150, 3)}
+    assert (await register(api, "alice")).status_code == 201
