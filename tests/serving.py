@@ -37,12 +37,15 @@ def environment(folder: Path, **settings: str) -> dict[str, str]:
     return kept | {f"GOODWORD_{name}": value for name, value in given.items()}
 
 
-def goodword(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run one command to its end."""
+def goodword(
+    folder: Path, *arguments: str, typed: str | None = None, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """Run one command to its end; `typed` is what it reads."""
     return subprocess.run(
         [GOODWORD, *arguments],
         cwd=folder,
         env=environment(folder, **settings),
+        input=typed,
         capture_output=True,
         text=True,
         timeout=60,

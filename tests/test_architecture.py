@@ -12,8 +12,8 @@ SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "versions" not in pat
 
 # Who may know whom: a feature imports only from those after it. Single files are the ground under all.
 FEATURES = [
-    "admin",
     "pages",
+    "admin",
     "account",
     "invitations",
     "social",

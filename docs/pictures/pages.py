@@ -5,19 +5,23 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from playwright.sync_api import Page, sync_playwright
 
+from history import give_past
 from people import PASSWORD
 from serving import Served, goodword, serving
 from third_party import VERIFIER, challenge_of
 
 HERE = Path(__file__).parent
 SIZES = {"phone": {"width": 360, "height": 640}, "desktop": {"width": 800, "height": 600}}
+TALLEST = 1060
 THEMES = ("light", "dark")
+ALICE, RITA = "alice@example.com", "rita@example.com"
 APP = "https://garden.example/callback"
 
 
@@ -63,17 +67,51 @@ def tour(page: Page, served: Served, email: str, client_id: str) -> Iterator[str
     yield "home"
 
 
+def tour_of_one_who_brought_people(page: Page, served: Served) -> Iterator[str]:
+    sign_in(page, served, ALICE)
+    page.goto(f"{served.url}/people")
+    yield "people"
+    page.goto(f"{served.url}/account")
+    yield "account"
+
+
+def tour_of_an_administrator(page: Page, served: Served, user_id: str) -> Iterator[str]:
+    sign_in(page, served, RITA)
+    paths = {"figures": "", "users": "/users?q=Greta", "codes": "/codes", "jobs": "/jobs"}
+    paths |= {"user": f"/users/{user_id}", "tree": f"/users/{user_id}/tree"}
+    for name, path in paths.items():
+        page.goto(f"{served.url}/admin{path}")
+        yield f"admin-{name}"
+
+
+def taken(page: Page, name: str) -> None:
+    height = min(page.evaluate("document.documentElement.scrollHeight"), TALLEST)
+    clip = {"x": 0, "y": 0, "width": page.viewport_size["width"], "height": height}
+    page.screenshot(path=HERE / name, full_page=True, clip=clip)
+
+
+def sign_in(page: Page, served: Served, email: str) -> None:
+    page.context.clear_cookies()
+    page.goto(f"{served.url}/sign-in")
+    page.fill("#email", email)
+    page.fill("#password", PASSWORD)
+    page.click("main form button")
+    page.wait_for_url(f"{served.url}/")
+
+
 with (
     tempfile.TemporaryDirectory() as folder,
     serving(Path(folder)) as served,
     sync_playwright() as playwright,
 ):
-    alice = {"email": "alice@example.com", "password": PASSWORD}
-    call(served, "/api/v1/users", alice | {"first_name": "Alice", "last_name": "Liddell"})
+    alice = {"email": ALICE, "password": PASSWORD}
+    user_id = call(served, "/api/v1/users", alice | {"first_name": "Alice", "last_name": "Liddell"})["id"]
     token = call(served, "/api/v1/sessions", alice)["access_token"]
     term = {"code": "ALICE-2026", "lifetime": 30 * 24 * 3600}
     call(served, "/api/v1/me/referral-codes", term, token)
     made = goodword(Path(folder), "oauth-client", "create", "Garden letters", "--redirect-uri", APP)
+    goodword(Path(folder), "admin", "create", RITA, "--password-stdin", typed=PASSWORD)
+    give_past(Path(folder), of=ALICE, code="ALICE-2026", people=90)
     client_id = re.search(r"gwc_\w+", made.stdout)[0]
     chromium = playwright.chromium.launch(
         executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-lcd-text"]
@@ -82,10 +120,14 @@ with (
         for theme in THEMES:
             context = chromium.new_context(viewport=viewport, color_scheme=theme, locale="en-GB")
             page = context.new_page()
-            for name in tour(page, served, f"bob.{size}.{theme}@example.com", client_id):
-                page.screenshot(path=HERE / f"page-{name}-{size}-{theme}.png", full_page=True)
+            for name in chain(
+                tour(page, served, f"bob.{size}.{theme}@example.com", client_id),
+                tour_of_one_who_brought_people(page, served),
+                tour_of_an_administrator(page, served, user_id),
+            ):
+                taken(page, f"page-{name}-{size}-{theme}.png")
             context.close()
     page = chromium.new_page(viewport=SIZES["phone"], locale="ru")
     page.goto(f"{served.url}/r/ALICE-2026")
-    page.screenshot(path=HERE / "page-landing-phone-light-ru.png", full_page=True)
+    taken(page, "page-landing-phone-light-ru.png")
     chromium.close()

@@ -34,6 +34,12 @@ from goodword.pages import (
     account_address,
     account_page,
     account_sessions,
+    admin_access,
+    admin_codes,
+    admin_figures,
+    admin_jobs,
+    admin_people,
+    admin_tree,
     authorize,
     dashboard,
     files,
@@ -195,9 +201,15 @@ def create_app(
         recovery_api.router,
         providers_api.router,
         health.router,
+        admin_figures.router,
+        admin_people.router,
+        admin_tree.router,
+        admin_codes.router,
+        admin_jobs.router,
     ):
         _include(app, router)
     admin.install(app)
+    admin_access.install(app)
     if settings.docs_shown:
         openapi.install(app, scopes=scopes.SCOPES)
         pages.install(app)

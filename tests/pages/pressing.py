@@ -1,5 +1,6 @@
 """Pressing one button of a page that has many forms."""
 
+import html
 import re
 from typing import Any
 
@@ -12,7 +13,8 @@ async def press(browser: Browser, page: str, action: str, *, headers: Any = None
     """Send one of the forms of somebody's page: those that it has there, with `fields` filled in."""
     shown = await browser.get(page)
     form = re.search(rf'<form[^>]* action="{action}">(.*?)</form>', shown.text, re.DOTALL)
-    hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form[1] if form else ""))
+    found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form[1] if form else "")
+    hidden = {name: html.unescape(value) for name, value in found}
     hidden.setdefault(
         "form_token", (re.findall(r'name="form_token" value="(\w+)"', shown.text) or ["none"])[0]
     )

@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response, Security
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
+from goodword import nothing
 from goodword.admin import service, tree
 from goodword.admin.schemas import (
     AdminCode,
@@ -88,16 +87,9 @@ router = APIRouter(
 
 
 def install(app: FastAPI) -> None:
-    """The endpoints, and below them a net: a wrong method (405) or a slash too many (307) would tell."""
+    """The endpoints, and below them nothing."""
     app.include_router(router)
-    app.router.routes.append(Route(PREFIX + "{rest:path}", _Nothing(), include_in_schema=False))
-
-
-class _Nothing:
-    """An application, not a function: it takes every method."""
-
-    async def __call__(self, _scope: Scope, _receive: Receive, _send: Send) -> None:
-        raise NotFound
+    nothing.below(app, PREFIX)
 
 
 @router.get("/users", summary="Find people", responses=problems(CursorInvalid))

@@ -82,11 +82,13 @@ async def page(
     part: str | None = None,
     status: UserStatus | None = None,
     after: uuid.UUID | None = None,
+    not_before: uuid.UUID | None = None,
     limit: int,
 ) -> Sequence[User]:
     """Accounts, newest first, which is the order of their ids; one row more than `limit` if there are more.
 
-    `email` is a whole address, compared as at sign-in; `part` any part of an address or a name.
+    `email` is a whole address, compared as at sign-in; `part` any part of an address or a name. Of all accounts
+    those after `after` and not before `not_before` are looked at.
     """
     query = select(User)
     if email is not None:
@@ -97,6 +99,8 @@ async def page(
         query = query.where(User.status == status)
     if after is not None:
         query = query.where(User.id < after)
+    if not_before is not None:
+        query = query.where(User.id >= not_before)
     return (await session.scalars(query.order_by(User.id.desc()).limit(limit + 1))).all()
 
 

@@ -49,6 +49,14 @@ class ReferralCode(Base):
         Index("uq_referral_codes_key", "key", unique=True),
         Index("uq_referral_codes_key_mac", "key_mac", unique=True),
         Index("ix_referral_codes_owner_id_created_at", "owner_id", "created_at"),
+        # For administrators: which of all codes end soon.
+        Index(
+            "ix_referral_codes_expires_at_in_force",
+            "expires_at",
+            "id",
+            postgresql_where=text(IN_FORCE),
+            sqlite_where=text(IN_FORCE),
+        ),
         CheckConstraint("expires_at > created_at", name="term"),
         CheckConstraint("uses >= 0 AND (max_uses IS NULL OR uses <= max_uses)", name="uses"),
         CheckConstraint("kind IN ('generated', 'chosen')", name="kind"),

@@ -206,7 +206,7 @@ async def page(
     position = (ReferralCode.created_at, ReferralCode.id)
     query = select(ReferralCode).where(ReferralCode.owner_id == owner_id, _NOT_DELETED)
     if status is not None:
-        query = query.where(_has_status(status, now))
+        query = query.where(has_status(status, now))
     if after is not None:
         query = query.where(tuple_(*position) < after)
     return (await session.scalars(query.order_by(*(c.desc() for c in position)).limit(limit + 1))).all()
@@ -290,7 +290,8 @@ def _given(value: datetime | None) -> datetime:
     return value
 
 
-def _has_status(status: CodeStatus, now: datetime) -> Any:
+def has_status(status: CodeStatus, now: datetime) -> Any:
+    """The same as `ReferralCode.status`, for a query."""
     if status == CodeStatus.RETIRED:
         return ReferralCode.retired_at.is_not(None)
     alive = ReferralCode.retired_at.is_(None)

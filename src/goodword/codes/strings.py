@@ -37,8 +37,13 @@ def fold(code: str) -> str | None:
     """
     if not code.isascii():
         return None
-    folded = code.upper().translate(LOOK_ALIKES)
+    folded = fold_part(code)
     return folded if folded.isalnum() and MIN_FOLDED <= len(folded) <= 32 else None
+
+
+def fold_part(text: str) -> str:
+    """The same of a part of a code, whatever it is."""
+    return text.upper().translate(LOOK_ALIKES)
 
 
 RESERVED = frozenset(

@@ -68,6 +68,9 @@ TEXTS = {
     "term_too_short": to_translate("Choose how long the code works."),
     "term_too_long": to_translate("Choose how long the code works."),
     "token_invalid": to_translate("This link is not valid, or no longer. Ask for a new one."),
+    # Administration
+    "not_yourself": to_translate("You cannot disable or erase yourself here. Ask another administrator."),
+    "user_erased": to_translate("This person was erased. Nothing is left to change."),
     # Google, GitHub and others
     "provider_not_found": to_translate("Nobody can sign in with this provider here."),
     "provider_unavailable": to_translate(

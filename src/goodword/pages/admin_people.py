@@ -1,0 +1,185 @@
+"""/admin/users: finding people, looking at one, shutting them out, forgetting them."""
+
+import uuid
+
+from fastapi import Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.admin import search, service, tree
+from goodword.codes import service as codes
+from goodword.db import Reader, Session
+from goodword.errors import AppError
+from goodword.forms import read_form
+from goodword.http import Clock
+from goodword.languages import to_translate
+from goodword.pages.admin_access import Administrator, admin_page, router as admin_router, searched
+from goodword.pages.rendering import link, say, see_other
+from goodword.referrals.service import UserNotFound
+from goodword.sessions import service as sessions
+from goodword.sessions.browser import Visitor
+from goodword.users import addresses
+from goodword.users.models import User, UserStatus
+
+router = admin_router()
+
+AT_ONCE = 25
+SHOWN = 100
+ONE = "/users/{user_id:uuid}"
+NOT_THEIRS = to_translate("This is not the address of this person.")
+DONE = {
+    "disabled": to_translate("This person is signed out everywhere, and stays out."),
+    "enabled": to_translate("This person may sign in again."),
+    "erased": to_translate("This person is forgotten."),
+    "revoked": to_translate("This code works no more."),
+}
+
+
+@router.get("/users")
+async def show_users(request: Request, visitor: Administrator, reader: Reader) -> Response:
+    """Accounts, newest first; by address, by id, by a part of an address or a name, by state."""
+    (text, wrong), cursors = searched(request), request.app.state.cursors
+    asked, cursor = request.query_params.get("status", ""), request.query_params.get("cursor")
+    status = UserStatus(asked) if asked in set(UserStatus) else None
+    name = f"pages of users {status} {text!r}"
+    found: search.Page[User] = search.Page([])
+    if not wrong:
+        after = cursors.read(cursor, of=name)
+        found = await search.people(reader, part=text or None, status=status, after=after, limit=AT_ONCE)
+    return await admin_page(
+        request,
+        reader,
+        visitor,
+        "admin_users.html",
+        found=found,
+        following=cursors.write(found.following, of=name) if found.following else None,
+        is_first=cursor is None,
+        text=text,
+        wrong={"q": wrong} if wrong else {},
+        chosen=status or "",
+        stretch=search.STRETCH,
+    )
+
+
+@router.get(ONE)
+async def show_user(
+    user_id: uuid.UUID, request: Request, visitor: Administrator, reader: Reader, clock: Clock
+) -> Response:
+    return await _look(request, reader, visitor, clock, user_id)
+
+
+@router.post(f"{ONE}/disable")
+async def disable(
+    user_id: uuid.UUID, request: Request, visitor: Administrator, session: Session, clock: Clock
+) -> Response:
+    """Shut somebody out. Sent again, they are out already."""
+    try:
+        async with session.begin_nested():
+            await service.disable(session, user_id, by=visitor.user_id, now=clock())
+    except (service.NotYourself, service.UserErased) as error:
+        return await _look(request, session, visitor, clock, user_id, error=error)
+    return _done(request, user_id, "disabled")
+
+
+@router.post(f"{ONE}/enable")
+async def enable(
+    user_id: uuid.UUID, request: Request, visitor: Administrator, session: Session, clock: Clock
+) -> Response:
+    try:
+        async with session.begin_nested():
+            await service.enable(session, user_id)
+    except service.UserErased as error:
+        return await _look(request, session, visitor, clock, user_id, error=error)
+    return _done(request, user_id, "enabled")
+
+
+@router.get(f"{ONE}/erase")
+async def ask_to_erase(
+    user_id: uuid.UUID, request: Request, visitor: Administrator, reader: Reader
+) -> Response:
+    """What it means, and the field to type their address into: nobody is erased by a slip of the finger."""
+    return await _ask(request, reader, visitor, user_id)
+
+
+@router.post(f"{ONE}/erase")
+async def erase(
+    user_id: uuid.UUID,
+    request: Request,
+    visitor: Administrator,
+    session: Session,
+    clock: Clock,
+) -> Response:
+    """Forget somebody for ever, once their address is typed. Sent again, there is nothing left to forget."""
+    typed = (await read_form(request)).get("email", "").strip()
+    # Not by `session`, which would not read it anew when it is locked; and this connection is given back.
+    async with request.app.state.database.readers() as reader:
+        person = await service.get(reader, user_id)
+    if person.status == UserStatus.ERASED:
+        return _done(request, user_id, "erased")
+    if addresses.key_of(typed) != person.email_key:
+        return await _ask(request, session, visitor, user_id, wrong=NOT_THEIRS)
+    try:
+        async with session.begin_nested():
+            await service.erase(session, user_id, by=visitor.user_id, now=clock())
+    except service.NotYourself as error:
+        return await _ask(request, session, visitor, user_id, error=error)
+    except service.UserErased:  # by somebody else, a moment ago
+        pass
+    return _done(request, user_id, "erased")
+
+
+async def _look(
+    request: Request,
+    session: AsyncSession,
+    visitor: Visitor,
+    clock: Clock,
+    user_id: uuid.UUID,
+    *,
+    error: AppError | None = None,
+) -> Response:
+    # First what takes a connection for a moment: who waited for it with one in hand could wait for ever.
+    around, now = await tree.of(request.app.state.database, user_id, depth=0), clock()
+    person = await service.get(session, user_id)
+    theirs = await codes.page(session, user_id, status=None, after=None, limit=SHOWN, now=now)
+    return await admin_page(
+        request,
+        session,
+        visitor,
+        "admin_user.html",
+        done=DONE,
+        error=error,
+        person=person,
+        referrer=next((row for row in around if row.level < 0), None),
+        brought=next((row.referrals for row in around if row.level == 0), 0),
+        sessions=await sessions.list_live(session, user_id, now=now),
+        codes=[(code, code.status(now)) for code in theirs[:SHOWN]],
+        itself=visitor.user_id == user_id,
+        here=link(request, f"/admin/users/{user_id}"),
+    )
+
+
+async def _ask(
+    request: Request,
+    session: AsyncSession,
+    visitor: Visitor,
+    user_id: uuid.UUID,
+    *,
+    wrong: str | None = None,
+    error: AppError | None = None,
+) -> Response:
+    person = await service.get(session, user_id)
+    if person.status == UserStatus.ERASED:
+        raise UserNotFound
+    return await admin_page(
+        request,
+        session,
+        visitor,
+        "admin_erase.html",
+        error=error,
+        person=person,
+        wrong={"email": say(request, wrong)} if wrong else {},
+        here=link(request, f"/admin/users/{user_id}/erase"),
+    )
+
+
+def _done(request: Request, user_id: uuid.UUID, what: str) -> Response:
+    return see_other(f"{link(request, f'/admin/users/{user_id}')}?done={what}")

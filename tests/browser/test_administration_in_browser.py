@@ -1,0 +1,86 @@
+"""An administrator's pages by clicking: somebody shut out; and all of them for everybody."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from conftest import DESKTOP, PHONE, look_over
+from history import give_past
+from people import PASSWORD
+from serving import goodword
+
+
+@pytest.fixture(scope="module")
+def rita(served):
+    """An administrator, and what there is for her to see."""
+    made = goodword(
+        served.log.parent, "admin", "create", "rita@example.com", "--password-stdin", typed=PASSWORD
+    )
+    assert made.returncode == 0, made.stderr
+    return "rita@example.com"
+
+
+def signed_in(page: Page, home: str, email: str) -> None:
+    page.goto(f"{home}/sign-in")
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your code")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_an_administrator_shuts_somebody_out(visiting, served, api, rita, scripts):
+    name = f"Mallory{scripts}"
+    api.make_code(api.join(name), f"TRICK-{scripts}")
+    page = visiting(java_script_enabled=scripts)
+    signed_in(page, served.url, rita)
+
+    page.get_by_role("link", name="Administration").click()
+    page.get_by_role("link", name="People", exact=True).click()
+    page.get_by_label("Address or name").fill(name[:-2].upper())
+    page.get_by_role("button", name="Search").click()
+    page.get_by_role("link", name=name).click()
+    page.get_by_role("button", name="Disable").click()
+    expect(page.get_by_role("status")).to_have_text("This person is signed out everywhere, and stays out.")
+    expect(page.get_by_role("button", name="Enable")).to_be_visible()
+
+    friend = visiting()
+    friend.goto(f"{served.url}/r/TRICK-{scripts}")
+    expect(friend.get_by_role("heading", level=1)).not_to_contain_text(name)
+    friend.goto(f"{served.url}/sign-in")
+    friend.get_by_label("E-mail address").fill(f"{name.lower()}@example.com")
+    friend.get_by_label("Password").fill(PASSWORD)
+    friend.get_by_role("button", name="Sign in").click()
+    expect(friend.get_by_role("alert")).to_have_text("The e-mail address or the password is wrong.")
+
+    page.get_by_role("link", name="Erase …").click()
+    page.get_by_label("Type their address").fill(f"{name}@example.com")
+    page.get_by_role("button", name="Erase for ever").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Erased person")
+
+
+def everywhere(page: Page, home: str, user_id: str):
+    """Every page of administrators, with all that unfolds, and what was refused."""
+    paths = ["", "/users", f"/users/{user_id}", f"/users/{user_id}/tree?depth=5", f"/users/{user_id}/erase"]
+    for path in [*paths, "/users?q=nobody-is-this", "/users?q=%00", "/codes", "/codes?q=nothing", "/jobs"]:
+        page.goto(f"{home}/admin{path}")
+        yield page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    page.goto(f"{home}/admin/users/{user_id}/erase")
+    page.locator("#email").fill("nobody@example.com")
+    yield page.locator("form:has(#email) button").click()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_every_page_can_be_used_by_all(visiting, served, api, rita, scheme, size):
+    name = f"Alice{scheme}{size['width']}"
+    code = api.make_code(api.join(name), f"ALICE-{scheme}-{size['width']}")["code"]
+    email = f"{name.lower()}@example.com"
+    give_past(served.log.parent, of=email, code=code, people=40)
+    ((user_id,),) = api.rows(f"SELECT id FROM users WHERE email = '{email}'")
+    page = visiting(viewport=size, color_scheme=scheme, reduced_motion="reduce")
+    signed_in(page, served.url, rita)
+    if scheme == "dark":
+        page.get_by_role("button", name="Русский").click()
+
+    for _ in everywhere(page, served.url, user_id):
+        look_over(page)
