@@ -5,12 +5,15 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
            --custom-compile-command "make lock" pyproject.toml --group build
 
+EXAMPLES ?= 150
+SEED := $(or $(SEED),$(shell date +%s))
+
 EXTRACT := --mapping-file pyproject.toml --keywords to_translate --add-location=file --sort-by-file --no-wrap \
            --project goodword
 CATALOGUES := $(wildcard src/goodword/pages/translations/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test test-browser test-cache test-pooler mutants bench bench-scale check lint types format messages pictures lock clean
+.PHONY: help install serve test test-browser test-cache test-pooler mutants fuzz bench bench-scale check lint types format messages pictures lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +28,10 @@ test: .venv/tests ## Run the tests, on SQLite and on a PostgreSQL that they brin
 
 test-browser: .venv/tests ## Run the tests that need a browser: Debian's chromium
 	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/browser
+
+fuzz: .venv/tests ## Look for what nobody thought of, in minutes: examples drawn anew (EXAMPLES=, SEED=), on both databases
+	@echo "again with: make fuzz SEED=$(SEED) EXAMPLES=$(EXAMPLES)"
+	@$(BIN)/python -m pytest --fuzz=$(EXAMPLES) --hypothesis-seed=$(SEED) --show-capture=no tests/model $(ARGS)
 
 bench: .venv/tests ## Measure the service against the limits of this machine, in minutes; needs wrk
 	@PYTHONPATH=tests $(BIN)/python bench/run.py $(ARGS)

@@ -98,6 +98,8 @@ def clock() -> Clock:
 def pytest_addoption(parser: pytest.Parser) -> None:
     help_text = "what the service under test has for a cache (default: its memory)"
     parser.addoption("--cache", choices=["memory", "valkey", "dead", "off"], default="memory", help=help_text)
+    help_text = "how many examples of tests/model to draw anew, on both databases (default: a few, the same each time)"
+    parser.addoption("--fuzz", type=int, default=0, metavar="EXAMPLES", help=help_text)
 
 
 @pytest.fixture(scope="session")

@@ -123,7 +123,7 @@ async def read_user(user_id: UserId, request: Request, session: Session, clock: 
     user, now = await service.get(session, user_id), clock()
     service.note_look(session, user_id)
     known = await checks.known_of(session, request.app.state.settings, user.email) if user.email else None
-    theirs = await codes.page(session, user_id, status=None, after=None, limit=100, now=now)
+    theirs = await codes.page(session, user_id, status=None, after=None, limit=100, now=now, erased=True)
     return AdminUserDetail(
         **_user(user).model_dump(),
         referred_by=await referrals.referred_by(session, user_id),

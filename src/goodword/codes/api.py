@@ -268,7 +268,7 @@ def link(request: Request, code: str | None) -> str:
 
 
 def _read(request: Request, code: ReferralCode, now: datetime) -> CodeRead:
-    shown: Any = code.code  # never None here: only an erased owner's codes have no string
+    shown: Any = code.code  # never None here: see `service.page`
     return CodeRead(
         code=shown,
         status=code.status(now),

@@ -201,10 +201,17 @@ async def page(
     after: tuple[datetime, uuid.UUID] | None,
     limit: int,
     now: datetime,
+    erased: bool = False,
 ) -> Sequence[ReferralCode]:
-    """An owner's codes, newest first, those deleted left out; one row more than `limit` if there are more."""
+    """An owner's codes, newest first, those deleted left out; one row more than `limit` if there are more.
+
+    Codes of an erased owner have no string, and nobody but an administrator (`erased`) gets to see them: not
+    even the owner's other tab, let in a moment before, or by a node that has not heard of it.
+    """
     position = (ReferralCode.created_at, ReferralCode.id)
     query = select(ReferralCode).where(ReferralCode.owner_id == owner_id, _NOT_DELETED)
+    if not erased:
+        query = query.where(ReferralCode.key.is_not(None))
     if status is not None:
         query = query.where(has_status(status, now))
     if after is not None:
