@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from sqlalchemy import text
 
 from goodword.tables import Base
 from people import PASSWORD, join, make_code, referrals_of, register, sign_in
@@ -48,6 +49,19 @@ async def test_it_needs_the_password(alice, password):
 async def test_it_needs_nothing_but_the_password(alice, body):
     assert (await alice.delete(ME, json=body)).status_code == 422
     assert (await alice.get(ME)).status_code == 200
+
+
+@pytest.mark.parametrize("body", [{}, {"password": PASSWORD}])
+async def test_without_a_password_a_sign_in_must_be_recent(alice, app, clock, rows, body):
+    async with app.state.database.transaction() as session:
+        await session.execute(text("UPDATE users SET password_hash = NULL"))
+
+    clock.forward(seconds=301)
+    late = await alice.delete(ME, json=body)
+    assert (late.status_code, late.json()["code"]) == (403, "reauthentication_required")
+    clock.forward(seconds=-10)
+    assert (await alice.delete(ME, json=body)).status_code == 204
+    assert await rows("SELECT status FROM users") == [("erased",)]
 
 
 async def test_it_needs_a_body(alice):

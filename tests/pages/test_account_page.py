@@ -19,6 +19,7 @@ ACTIONS = [
     "sessions/end-all",
     "apps/shut-out",
     "password",
+    "export",
     "deletion",
 ]
 
@@ -206,6 +207,20 @@ async def test_the_password_is_changed_and_others_are_signed_out(at_home, alice)
     assert (await sign_in(alice.api, alice.email, NEW)).status_code == 201
 
 
+async def test_ones_data_is_downloaded(at_home, alice):
+    code = await make_code(alice)
+
+    answer = await send(at_home, "export")
+
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"] == 'attachment; filename="goodword-export.json"'
+    assert answer.headers["cache-control"] == "no-store"
+    by_api = await alice.get("/api/v1/me/export")
+    assert answer.json().keys() == by_api.json().keys()
+    assert code["code"] in answer.text
+    assert (await at_home.get("/account/export")).status_code == 405
+
+
 async def test_the_account_is_deleted(at_home, alice, rows):
     answer = await send(at_home, "deletion", password=PASSWORD)
 
@@ -216,10 +231,10 @@ async def test_the_account_is_deleted(at_home, alice, rows):
 
 
 async def test_a_password_cannot_be_left_out(at_home, alice):
-    answer = await send(at_home, "deletion", without_password="yes")
+    answer = await send(at_home, "deletion")
 
-    assert answer.status_code == 403
-    assert "is wrong" in wrong(answer)["password"]
+    assert answer.status_code == 422
+    assert "fill this in" in wrong(answer)["password"]
     assert (await alice.get("/api/v1/me")).status_code == 200
 
 

@@ -12,7 +12,7 @@ from goodword.http import Clock, JsonRoute
 from goodword.providers import profiles
 from goodword.providers.schemas import ProfileRead
 from goodword.referrals import service as referrals
-from goodword.sessions import whence
+from goodword.sessions import service as sessions, whence
 from goodword.sessions.current import Account, Caller, Profile
 from goodword.sessions.failures import TooManyAttempts
 from goodword.users import service as users
@@ -72,7 +72,7 @@ async def export_me(caller: Account, request: Request, session: Session, clock: 
     return StreamingResponse(
         export.document(state.database, state.settings, caller.user_id, now=clock()),
         media_type="application/json",
-        headers={"Content-Disposition": 'attachment; filename="goodword-export.json"'},
+        headers=export.FILE,
     )
 
 
@@ -88,7 +88,13 @@ async def update_me(body: ProfileUpdate, caller: Account, session: Session) -> A
     "",
     summary="Delete your account",
     status_code=204,
-    responses=problems(service.WrongPassword, TooManyAttempts, HashingBusy),
+    responses=problems(
+        service.WrongPassword,
+        service.ReauthenticationRequired,
+        service.PasswordMissing,
+        TooManyAttempts,
+        HashingBusy,
+    ),
 )
 async def delete_me(
     body: AccountDelete, request: Request, caller: Account, session: Session, clock: Clock
@@ -98,6 +104,11 @@ async def delete_me(
     You are signed out everywhere, and your address is free for a new account.
     """
     state = request.app.state
+    if body.password is None or not await service.has_password(state.database, caller.user_id):
+        began = await sessions.began_at(state.database, caller.session_id)
+        user = await service.locked_without_password(session, caller.user_id, signed_in_at=began, now=clock())
+        await service.erase(session, user, now=clock())
+        return
     known = await service.confirm_password(
         state.database,
         state.passwords,

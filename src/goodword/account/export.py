@@ -42,6 +42,8 @@ from goodword.users import addresses, service as users
 from goodword.users.models import User, Verification, display_name, masked
 
 PAGE = 500
+FILE = {"Content-Disposition": 'attachment; filename="goodword-export.json"'}
+"""The headers that make a browser keep the document."""
 
 Item = Callable[[uuid.UUID, Row[Any]], Mapping[str, Any]]
 

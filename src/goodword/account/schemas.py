@@ -30,7 +30,11 @@ class AccountRead(UserRead):
 class AccountDelete(Input):
     model_config = ConfigDict(json_schema_extra={"examples": [{"password": "seven lanterns on the hill"}]})
 
-    password: Password = Field(max_length=1024)
+    password: Password | None = Field(
+        default=None,
+        max_length=1024,
+        description="Only an account that has none goes without: then a sign-in of the last five minutes will do.",
+    )
 
 
 class PasswordChange(Input):

@@ -12,7 +12,7 @@ from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import service as codes
 from goodword.db import Database
-from goodword.errors import Forbidden
+from goodword.errors import Forbidden, Unprocessable
 from goodword.idempotency import ANONYMOUS, IdempotencyKey
 from goodword.jobs import service as jobs
 from goodword.languages import DEFAULT
@@ -31,6 +31,10 @@ RECENT = timedelta(minutes=5)
 
 class WrongPassword(Forbidden):
     code, detail = "wrong_password", "The password is wrong."
+
+
+class PasswordMissing(Unprocessable):
+    code, field, detail = "missing", "body.password", "Give the password of the account."
 
 
 class ReauthenticationRequired(Forbidden):
@@ -127,14 +131,20 @@ async def locked_without_password(
 ) -> User:
     """The account, locked, of somebody who has no password but signed in just now.
 
-    Raises `ReauthenticationRequired`, and `WrongPassword` if there is a password after all.
+    Raises `ReauthenticationRequired`, and `PasswordMissing` if there is a password after all.
     """
-    if now - signed_in_at > RECENT:
-        raise ReauthenticationRequired
     user = await users.lock(session, user_id)
     if user.password_hash is not None:
-        raise WrongPassword
+        raise PasswordMissing
+    if now - signed_in_at > RECENT:
+        raise ReauthenticationRequired
     return user
+
+
+async def has_password(database: Database, user_id: uuid.UUID) -> bool:
+    """Whether the account has one, and is not entered by a provider alone."""
+    row = await database.row(_PASSWORD, user_id=user_id)
+    return row is not None and row.password_hash is not None
 
 
 _PASSWORD = select(User.password_hash).where(User.id == bindparam("user_id"))

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.account import credentials, service
+from goodword.account import credentials, export, service
 from goodword.account.schemas import AccountDelete, PasswordChange, ProfileUpdate
 from goodword.db import Reader, Session
 from goodword.errors import AppError
@@ -137,6 +138,18 @@ async def change_password(request: Request, session: Session, clock: Clock) -> R
     return done(request, "password")
 
 
+@router.post("/export")
+async def download_data(request: Request, session: Session, clock: Clock) -> Response:
+    """All that is held about them, as a file. A form, since a foreign link must not begin it."""
+    visitor = await sending(request, HERE)
+    if isinstance(visitor, Response):
+        return visitor
+    await export.begin(session, visitor.user_id)
+    state = request.app.state
+    document = export.document(state.database, state.settings, visitor.user_id, now=clock())
+    return StreamingResponse(document, media_type="application/json", headers=export.FILE)
+
+
 @router.post("/deletion")
 async def delete_account(request: Request, session: Session, clock: Clock) -> Response:
     """Erase the account, after its password; where there is none, soon after a sign-in."""
@@ -145,12 +158,12 @@ async def delete_account(request: Request, session: Session, clock: Clock) -> Re
         return visitor
     form, state = await read_form(request), request.app.state
     try:
-        if "without_password" in form:
+        body = AccountDelete(**{name: form[name] for name in ("password",) if name in form})
+        if body.password is None:
             user = await service.locked_without_password(
                 session, visitor.user_id, signed_in_at=visitor.signed_in_at, now=clock()
             )
         else:
-            body = AccountDelete(**{name: form[name] for name in ("password",) if name in form})
             known = await service.confirm_password(
                 state.database,
                 state.passwords,

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword import nothing
 from goodword.errors import AppError, NotFound
+from goodword.limits import count_write
 from goodword.pages import wording
 from goodword.pages.rendering import foreign, page, say
 from goodword.pages.sign_in import is_own_form
@@ -35,8 +36,10 @@ class AdminPage(APIRoute):
 
         async def hidden(request: Request) -> Response:
             visitor = await _admit(request)
-            if request.method != "GET" and not await is_own_form(request, visitor):
-                return foreign(request)
+            if request.method != "GET":
+                await count_write(request, visitor.user_id)
+                if not await is_own_form(request, visitor):
+                    return foreign(request)
             request.state.administrator = visitor
             return await handle(request)
 
@@ -50,7 +53,7 @@ async def _admit(request: Request) -> Visitor:
     return visitor
 
 
-def _administrator(request: Request) -> Visitor:
+async def _administrator(request: Request) -> Visitor:
     visitor: Visitor = request.state.administrator
     return visitor
 

@@ -14,7 +14,7 @@ from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.cache import HERE
 from goodword.db import Database, commit_before_error, insert, outdate
-from goodword.errors import NotFound, Unauthorized
+from goodword.errors import NotFound, TokenInvalid, Unauthorized
 from goodword.mail import notices
 from goodword.mail.letters import LetterKind
 from goodword.sessions.failures import Failures
@@ -180,6 +180,15 @@ async def live(database: Database, session_id: uuid.UUID, *, now: datetime) -> R
     return await database.row(_LIVE, session_id=session_id, now=now)
 
 
+async def began_at(database: Database, session_id: uuid.UUID) -> datetime:
+    """When somebody signed in. Raises `TokenInvalid` if the session is no more."""
+    row = await database.row(_BEGAN, session_id=session_id)
+    if row is None:
+        raise TokenInvalid
+    began: datetime = row.created_at
+    return began
+
+
 def name_of_any(user_id: uuid.UUID) -> str:
     """The name under which processes remember that any session of somebody is on."""
     return f"{HERE}sessions:{user_id}"
@@ -266,6 +275,7 @@ async def end_client(
 
 
 _BY_EMAIL = select(User.id, User.password_hash, User.status).where(User.email_key == bindparam("email_key"))
+_BEGAN = select(SignIn.created_at).where(SignIn.id == bindparam("session_id"))
 _LIVE = (
     select(SignIn.user_id, SignIn.client, SignIn.created_at, SignIn.expires_at, SignIn.idle_expires_at)
     .join(User, User.id == SignIn.user_id)

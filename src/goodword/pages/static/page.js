@@ -36,8 +36,9 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
-// A form is sent once, however often its button is pressed.
+// A form is sent once, however often its button is pressed; but for a download, which leaves the page as it is.
 for (const form of document.forms) {
+  if ("again" in form.dataset) continue;
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) event.preventDefault();
     form.dataset.sent = "yes";
