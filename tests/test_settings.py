@@ -165,6 +165,18 @@ def test_h21_production_refuses_each_weakness(tmp_path, name):
     )
 
 
+FAR_DATABASE = "postgresql+asyncpg://goodword:9f8b1c@db.example.com/goodword"
+
+
+@pytest.mark.parametrize("ending", ["", "?ssl=prefer", "?ssl=require", "?ssl=verify-full&ssl=disable"])
+def test_h21_a_database_elsewhere_has_to_show_who_it_is(tmp_path, ending):
+    given = {"DATABASE_URL": FAR_DATABASE + ending, "SECRET_KEY": SECRET}
+
+    load_from(tmp_path, **given)
+    with pytest.raises(SettingsError, match=r"GOODWORD_DATABASE_URL must have \?ssl=verify-full"):
+        load_from(tmp_path, ENVIRONMENT="production", **given)
+
+
 def test_h21_it_lists_them_all_at_once(tmp_path):
     with pytest.raises(SettingsError) as refused:
         load_from(
@@ -196,6 +208,7 @@ def test_h21_a_database_of_its_own_needs_a_secret_in_production(tmp_path):
             "METRICS_TOKEN": "x" * 16,
         },
         {"DATABASE_URL": "postgresql+asyncpg://goodword:9f8b1c@db/goodword", "SECRET_KEY": SECRET},
+        {"DATABASE_URL": FAR_DATABASE + "?ssl=verify-full", "SECRET_KEY": SECRET},
     ],
 )
 def test_what_is_good_enough_is_accepted_in_production(tmp_path, values):

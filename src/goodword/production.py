@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 if TYPE_CHECKING:
     from goodword.settings import Settings
@@ -66,6 +66,9 @@ def _clear_text(settings: Settings) -> Iterator[str]:
     server = settings.mail_server
     if server and server.tls == "off" and not _is_near(server.host):
         yield "SMTP_URL may be without TLS only for a server on this machine or your own network"
+    database = urlsplit(settings.database)
+    if not _is_near(database.hostname or "") and parse_qs(database.query).get("ssl") != ["verify-full"]:
+        yield "DATABASE_URL must have ?ssl=verify-full for a server outside your own network"
     redis = urlsplit(settings.redis_url.get_secret_value()) if settings.redis_url else None
     if redis and redis.scheme == "redis" and not _is_near(redis.hostname or ""):
         yield "REDIS_URL must be rediss:// for a server outside your own network"

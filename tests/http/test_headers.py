@@ -17,7 +17,7 @@ EXPECTED = {
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "cache-control": "no-store",
 }
 
@@ -113,6 +113,7 @@ async def test_every_page_has_them(api, path):
     assert set(missing(answer)) <= {"content-security-policy", "referrer-policy"}
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    assert "base-uri 'none'" in answer.headers["content-security-policy"]
 
 
 async def test_a_fault_of_ours_tells_nothing(faulty):
@@ -122,7 +123,9 @@ async def test_a_fault_of_ours_tells_nothing(faulty):
 
 
 async def test_https_is_for_good_where_it_is_used(faulty, api):
-    assert "max-age=" in (await faulty.get("/livez")).headers["strict-transport-security"]
+    answer = await faulty.get("/livez")
+
+    assert answer.headers["strict-transport-security"] == "max-age=63072000; includeSubDomains"
     assert "strict-transport-security" not in (await api.get("/livez")).headers
 
 

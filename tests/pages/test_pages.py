@@ -60,11 +60,22 @@ async def test_a_page_can_be_read_by_all(browser, path):
         assert f'<label for="{name}">' in text
 
 
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-up", "/reset-password"])
+async def test_a_password_is_hidden_and_may_be_pasted(browser, path):
+    [field] = re.findall(r'<input[^>]*name="(?:new_)?password"[^>]*>', (await browser.get(path)).text)
+
+    assert 'type="password"' in field
+    assert re.search('autocomplete="(new|current)-password"', field)
+    assert "onpaste" not in field
+
+
 async def test_files_are_served_with_a_tag(browser):
     page = await browser.get("/sign-in")
     for url in re.findall(r'(?:href|src)="(/pages/[^"]+)"', page.text):
         answer = await browser.get(url)
         assert answer.status_code == 200
+        kind = answer.headers["content-type"]
+        assert kind == "image/png" or kind.endswith("; charset=utf-8")
         again = await browser.get(url, headers={"If-None-Match": f"W/{answer.headers['etag']}"})
         assert (again.status_code, again.content) == (304, b"")
         other = await browser.get(url, headers={"If-None-Match": '"other"'})

@@ -40,7 +40,7 @@ async def draw_code_svg(code: Code, request: Request, caller: CodesReader, reade
     whatever its state: see to it that the code works while the picture hangs there.
     """
     found = await service.get(reader, caller.user_id, code)
-    return Svg(await qr.draw(link(request, found.code), "svg"))
+    return Svg(await qr.draw(link(request, found.code), "svg"), media_type="image/svg+xml; charset=utf-8")
 
 
 @router.get(

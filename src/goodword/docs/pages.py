@@ -19,7 +19,7 @@ _OURS = Path(__file__).parent / "static"
 # fastapi-offline carries the bundles of both tools; found by its metadata, so that none of its code runs.
 _THEIRS = "fastapi_offline/static"
 
-_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml; charset=utf-8"}
 
 # ReDoc signs its menu with a remote picture. One that cannot be decoded makes it leave the picture out.
 _REMOTE_LOGO, _NO_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg", b"data:,"

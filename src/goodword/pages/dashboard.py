@@ -32,7 +32,10 @@ router = APIRouter(include_in_schema=False)
 FIELDS = ("lifetime", "code", "max_uses")
 MONTH = "2592000"
 PREPARED_AT_MOST = 20
-PICTURES: Mapping[str, tuple[qr.Kind, str]] = {"svg": ("svg", "image/svg+xml"), "png": ("png", "image/png")}
+PICTURES: Mapping[str, tuple[qr.Kind, str]] = {
+    "svg": ("svg", "image/svg+xml; charset=utf-8"),
+    "png": ("png", "image/png"),
+}
 INVITES = to_translate("Join with my link:")
 
 
