@@ -77,7 +77,7 @@ def tour_of_one_who_brought_people(page: Page, served: Served) -> Iterator[str]:
 
 def tour_of_an_administrator(page: Page, served: Served, user_id: str) -> Iterator[str]:
     sign_in(page, served, RITA)
-    paths = {"figures": "", "users": "/users?q=Greta", "codes": "/codes", "jobs": "/jobs"}
+    paths = {"figures": "", "users": "/users?q=Greta", "codes": "/codes", "jobs": "/jobs", "audit": "/audit"}
     paths |= {"user": f"/users/{user_id}", "tree": f"/users/{user_id}/tree"}
     for name, path in paths.items():
         page.goto(f"{served.url}/admin{path}")

@@ -35,6 +35,7 @@ from goodword.pages import (
     account_page,
     account_sessions,
     admin_access,
+    admin_audit,
     admin_codes,
     admin_figures,
     admin_jobs,
@@ -206,6 +207,7 @@ def create_app(
         admin_tree.router,
         admin_codes.router,
         admin_jobs.router,
+        admin_audit.router,
     ):
         _include(app, router)
     admin.install(app)

@@ -55,7 +55,7 @@ class Counts:
         at = self.find(key)
         if at is None:
             at = self._give_way(key, now)
-        elif self.ends[at] > now:
+        elif now < self.ends[at] <= now + 2 * lasts:  # one that ends later is of a clock that was set back
             return at
         self.numbers[at] = self.untold[at] = 0
         self.ends[at] = now + lasts

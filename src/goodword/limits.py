@@ -124,7 +124,7 @@ class Limiter:
         at = self._counts.find(asked.network ^ rule.salt)
         if at is not None:
             ends = self._counts.ends[at]
-            if self._counts.numbers[at] >= rule.amount and ends > asked.now:
+            if self._counts.numbers[at] >= rule.amount and asked.now < ends <= asked.now + 2 * rule.lasts:
                 _refuse(asked, rule, ends)
 
     async def close(self) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from goodword.admin import search
 from people import join, register
 
 PATH = "/api/v1/admin/users"
@@ -97,3 +98,31 @@ async def test_a_cursor_is_good_for_its_own_search(rita, alice, bob):
     for query in ({"q": "a"}, {"status": "active"}, {"email": "a"}):
         answer = await rita.get(PATH, params={"cursor": cursor, **query})
         assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")
+
+
+async def test_of_many_a_stretch_is_looked_through_at_once_and_the_pages_join(api, rita, monkeypatch):
+    monkeypatch.setattr(search, "STRETCH", 3)
+    for number in range(10):
+        await register(api, f"friend{number}", first_name="Zoe" if number in (1, 8) else None)
+    pages, cursor = [], None
+    while cursor or not pages:
+        query = {"q": "zoe", "limit": 2} | ({"cursor": cursor} if cursor else {})
+        page = (await rita.get(PATH, params=query)).json()
+        pages.append([user["email"] for user in page["items"]])
+        cursor = page["next_cursor"]
+
+    # Ten friends and Rita, three at a time, the latest first: the second three have none of them.
+    assert pages == [["friend8@example.com"], [], ["friend1@example.com"], []]
+
+
+async def test_what_has_an_index_is_found_at_once(rita, alice, bob, monkeypatch):
+    monkeypatch.setattr(search, "STRETCH", 1)
+
+    assert await found(rita, email=alice.email) == [alice.email]
+    assert await found(rita) == [bob.email, alice.email, rita.email]
+
+
+async def test_a_whole_address_as_a_part_finds_all_that_it_is_in(api, rita, alice):
+    await join(api, "malice")
+
+    assert await found(rita, q=alice.email) == ["malice@example.com", alice.email]

@@ -8,10 +8,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from audited import key_of, meddle, seal, verify
+from goodword import upkeep
 from goodword.audit import chain
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.db import Database
+from goodword.jobs.worker import Worker
 from people import join, make_code
 
 
@@ -212,7 +214,9 @@ async def test_pages_of_the_check_join(app, api, monkeypatch):
 
 async def test_the_worker_seals(app, api, rows):
     await join(api, "alice")
-    async with app.state.worker.running(), asyncio.timeout(10):
+    # A worker of its own: that of the service has stopped for good once it ran.
+    worker = Worker(app.state.context, {}, chores=upkeep.CHORES)
+    async with worker.running(), asyncio.timeout(10):
         while await rows("SELECT 1 FROM audit_events WHERE sequence IS NULL"):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 

@@ -57,16 +57,28 @@ def test_an_administrator_shuts_somebody_out(visiting, served, api, rita, script
     page.get_by_role("button", name="Erase for ever").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Erased person")
 
+    page.get_by_role("link", name="What happened here").click()
+    expect(page.get_by_role("cell", name="Account disabled")).to_be_visible()
+    page.get_by_label("What happened").select_option("Person erased")
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("row")).to_have_count(2)
+    expect(page.get_by_role("row").nth(1)).to_contain_text("rita@example.com")
 
-def everywhere(page: Page, home: str, user_id: str):
+
+def everywhere(page: Page, home: str, user_id: str, friend_id: str):
     """Every page of administrators, with all that unfolds, and what was refused."""
     paths = ["", "/users", f"/users/{user_id}", f"/users/{user_id}/tree?depth=5", f"/users/{user_id}/erase"]
-    for path in [*paths, "/users?q=nobody-is-this", "/users?q=%00", "/codes", "/codes?q=nothing", "/jobs"]:
+    paths += ["/users?q=nobody-is-this", "/users?q=%00", "/codes", "/codes?q=nothing", "/jobs"]
+    for path in [*paths, "/audit", f"/audit?q={user_id}", "/audit?q=nobody-is-this", f"/users/{friend_id}"]:
         page.goto(f"{home}/admin{path}")
         yield page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
     page.goto(f"{home}/admin/users/{user_id}/erase")
     page.locator("#email").fill("nobody@example.com")
     yield page.locator("form:has(#email) button").click()
+    page.goto(f"{home}/admin/users/{friend_id}")
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    page.locator("#reason").fill(" \N{ZERO WIDTH SPACE} ")
+    yield page.locator("form:has(#reason) button").click()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -77,10 +89,12 @@ def test_every_page_can_be_used_by_all(visiting, served, api, rita, scheme, size
     email = f"{name.lower()}@example.com"
     give_past(served.log.parent, of=email, code=code, people=40)
     ((user_id,),) = api.rows(f"SELECT id FROM users WHERE email = '{email}'")
+    friend = "SELECT referee_id FROM referrals JOIN users ON users.id = referrer_id WHERE users.email ="
+    friend_id = api.rows(f"{friend} '{email}' LIMIT 1")[0][0]
     page = visiting(viewport=size, color_scheme=scheme, reduced_motion="reduce")
     signed_in(page, served.url, rita)
     if scheme == "dark":
         page.get_by_role("button", name="Русский").click()
 
-    for _ in everywhere(page, served.url, user_id):
+    for _ in everywhere(page, served.url, user_id, friend_id):
         look_over(page)

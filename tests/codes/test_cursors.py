@@ -52,7 +52,7 @@ async def test_nothing_can_be_added(alice, cursor, more):
     assert await verdict(alice, more + cursor) == REFUSED
 
 
-@pytest.mark.parametrize("text", ["", "0", "null", "AAAA" * 10, "é", "....", "' OR 1=1 --", "A" * 5000])
+@pytest.mark.parametrize("text", ["", "0", "null", "AAAA" * 10, "é", "....", "' OR 1=1 --", "A" * 3000])
 async def test_it_is_nothing_that_somebody_made_up(alice, text):
     assert await verdict(alice, text) == REFUSED
 

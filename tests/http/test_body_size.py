@@ -36,6 +36,9 @@ async def send(app, *messages, length=None):
     pieces, answers = list(messages), []
 
     async def receive():
+        if not pieces:
+            assert answers, "it was read before it was refused"
+            return {"type": "http.disconnect"}
         return {"type": "http.request", "body": pieces.pop(0), "more_body": bool(pieces)}
 
     async def respond(message):

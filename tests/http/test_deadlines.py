@@ -69,7 +69,7 @@ async def hurried(database_url, app):
 SLOW_READ = {
     False: text("SELECT pg_sleep(1.2)"),
     True: text(
-        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000) SELECT sum(i) FROM n"
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000000) SELECT sum(i) FROM n"
     ),
 }
 

@@ -31,6 +31,14 @@ def test_a_window_begins_with_the_first_and_ends():
     assert counts.ends[at] == 121_000
 
 
+def test_a_clock_that_is_set_back_shuts_nobody_out():
+    counts = Counts()
+    counts.numbers[counts.place(7, 1_000 * MINUTE, MINUTE)] = 5
+
+    assert counts.numbers[counts.place(7, 5 * MINUTE, MINUTE)] == 0
+    assert counts.ends[counts.place(7, 5 * MINUTE, MINUTE)] == 6 * MINUTE
+
+
 def test_those_who_have_the_file_see_the_same(tmp_path):
     file = tmp_path / "node"
     Board.create(file)

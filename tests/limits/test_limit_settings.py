@@ -19,7 +19,14 @@ FORMS_OF_SOMEBODY_SIGNED_IN = {  # `signed_in.sending` and `admin_access.AdminPa
     "change_password",
     "delete_account", "end_session", "end_all_sessions", "shut_app_out",
 }  # fmt: skip
-FORMS_OF_ADMINISTRATORS = {"disable", "enable", "erase", "revoke", "retry"}
+FORMS_OF_ADMINISTRATORS = {
+    "disable",
+    "enable",
+    "erase",
+    "reject",
+    "revoke",
+    "retry",
+}  # `AdminPage` counts them
 FORMS_THAT_COST_NOTHING = {"choose_language", "sign_out"}
 
 

@@ -262,3 +262,13 @@ async def test_an_account_may_write_so_often_and_nobody_else_uses_it_up(database
         assert (await alice.get("/api/v1/me")).status_code == 200
         assert (await bob.patch("/api/v1/me", {"first_name": "B"})).status_code == 200
         assert (await client.post("/oauth/token", data=form)).status_code == 200
+
+
+async def test_a_clock_that_is_set_back_shuts_nobody_out(api, clock):
+    clock.forward(days=365)
+    ahead = [(await api.get(f"{LOOK_UP}/NOBODY{n}")).status_code for n in range(11)]
+    clock.forward(days=-365)
+
+    assert ahead == [404] * 10 + [429]
+    assert (await api.get(f"{LOOK_UP}/NOBODYYET")).status_code == 404
+    assert (await api.get("/livez")).status_code == 200

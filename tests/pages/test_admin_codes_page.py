@@ -45,7 +45,7 @@ async def test_codes_are_found_by_string_and_state(office, alice, bob, mallory, 
     assert await shown(office, status="nonsense", q="winter") == ["WINTER-1"]
     for odd in ("%", "_", "'", "\\", "💥", '"; --'):
         assert await shown(office, q=odd) == []
-    for impossible in ("%00", "x" * 10_000):
+    for impossible in ("%00", "x" * 3_000):
         assert 'id="q-error"' in (await office.client.get(f"/admin/codes?q={impossible}")).text
 
 

@@ -63,7 +63,7 @@ async def test_as_deep_as_is_asked_for(browser, rita, family):
     assert "1 more of Dave" in page.text
     assert "more of Alice" not in page.text
     assert f'<a href="{tree}?depth=1" aria-current="page">1</a>' in page.text
-    for odd in ("0", "6", "-1", "x", "", "1" * 5000, "１"):
+    for odd in ("0", "6", "-1", "x", "", "1" * 1000, "１"):
         assert listed(await browser.get(tree, params={"depth": odd})) == listed(await browser.get(tree))
 
 

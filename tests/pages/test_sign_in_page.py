@@ -51,6 +51,17 @@ async def test_the_old_cookie_is_dead_after_signing_out(browser, alice):
     assert "Welcome" in (await browser.get("/")).text
 
 
+async def test_in_the_audit_nobody_signs_in_for_another(browser, alice, bob, rows):
+    await browser.sign_in(alice)
+    await browser.sign_in(bob)
+    page = await browser.get("/sign-up")
+    assert (await browser.send(page, email="carol@example.com", password=PASSWORD)).status_code == 303
+
+    acts = "action IN ('session.started', 'user.registered')"
+    assert await rows(f"SELECT count(*) FROM audit_events WHERE {acts}") == [(8,)]
+    assert await rows(f"SELECT action FROM audit_events WHERE {acts} AND actor_id <> person_id") == []
+
+
 async def test_signing_in_anew_ends_what_was_before(browser, alice, mallory, rows):
     await browser.sign_in(mallory)
     await browser.sign_in(alice)

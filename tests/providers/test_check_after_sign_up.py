@@ -8,6 +8,7 @@ import pytest
 from people import join, register
 from providers.conftest import work
 from providers.outside import CLEARBIT_KEY, KEY, endless, resetting, status, text
+from third_party import Browser
 
 VERIFIER = "/v2/email-verifier"
 FACTS = "SELECT status, provider FROM email_checks"
@@ -34,6 +35,28 @@ async def test_the_verdict_is_kept_and_shown_to_administrators(node, services, c
     me = (await alice.get("/api/v1/me")).json()
     assert not me["email_verified"], "it confirms nobody, and refuses nobody"
     assert me == alice.account
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        ("valid", "mail arrives"),
+        ("invalid", "mail does not arrive"),
+        ("webmail", "it is doubtful whether mail arrives"),
+        ("unknown", "whether mail arrives is not known"),
+    ],
+)
+async def test_the_page_about_somebody_has_the_verdict_in_words(node, services, clock, rita, verdict, said):
+    app, api = await node()
+    services.verdict = verdict
+    alice = await join(api, "alice")
+    await work(app, clock)
+    office = Browser(api)
+    await office.sign_in(rita)
+
+    page = (await office.get(f"/admin/users/{alice.id}")).text
+
+    assert f"not verified yet, {said}</span>" in page
 
 
 async def test_with_the_check_off_nobody_is_asked(node, services, clock, rows):

@@ -131,7 +131,7 @@ async def test_the_cookie_of_a_sign_in_is_used_once(api, provider):
     assert COOKIE not in api.cookies
 
 
-@pytest.mark.parametrize("slug", ["facebook", "GOOGLE", "%00", "oidc%00", "a" * 5000])
+@pytest.mark.parametrize("slug", ["facebook", "GOOGLE", "%00", "oidc%00", "a" * 3000])
 async def test_an_unknown_provider_is_not_found(api, slug):
     for path in ("sign-in", "callback"):
         assert (await api.get(f"/oauth/{path}/{slug}")).status_code == 404

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response, Security
 
 from goodword import nothing
-from goodword.admin import service, tree
+from goodword.admin import search, service, tree
 from goodword.admin.schemas import (
     AdminCode,
     AdminReferral,
@@ -106,15 +106,17 @@ async def find_users(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> AdminUserList:
-    """Accounts by address, by part of address or name, by state; newest first."""
+    """Accounts by address, by part of address or name, by state; newest first.
+
+    For a part or a state the next 20,000 accounts are looked through at once. So there can be fewer items than
+    `limit`, or none, although there are more: `next_cursor` goes on, and is null when all were looked at.
+    """
     cursors, name = request.app.state.cursors, f"users {status} {email!r} {q!r}"
-    position = cursors.read(cursor, of=name)
-    found = await service.page(
-        session, email=email, part=q, status=status, after=position.id if position else None, limit=limit
-    )
-    rows, following = cursors.cut(found, limit, of=name)
-    service.note_search(session, found=len(rows))
-    return AdminUserList(items=[_user(row) for row in rows], next_cursor=following)
+    after = cursors.read(cursor, of=name)
+    found = await search.accounts(session, email=email, part=q, status=status, after=after, limit=limit)
+    service.note_search(session, found=len(found.rows))
+    following = cursors.write(found.following, of=name) if found.following else None
+    return AdminUserList(items=[_user(row) for row in found.rows], next_cursor=following)
 
 
 @router.get("/users/{user_id}", summary="Look at a person", responses=problems(referrals.UserNotFound))

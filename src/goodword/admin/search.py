@@ -41,9 +41,24 @@ async def people(
     """Accounts, newest first: the one with this address or id, or else those that `part` is in."""
     if part and after is None and (exact := await _person(session, part)) is not None:
         return Page([exact])
-    last = await _end_of_stretch(session, User, after) if part or status else None
+    return await accounts(session, part=part, status=status, after=after, limit=limit)
+
+
+async def accounts(
+    session: AsyncSession,
+    *,
+    email: str | None = None,
+    part: str | None = None,
+    status: UserStatus | None = None,
+    after: Position | None,
+    limit: int,
+) -> Page[User]:
+    """Accounts, newest first: all of them with this address, that `part` is in, in this state."""
+    found_by_index = email is not None or not (part or status)
+    last = None if found_by_index else await _end_of_stretch(session, User, after)
     found = await service.page(
         session,
+        email=email,
         part=part,
         status=status,
         after=after.id if after else None,

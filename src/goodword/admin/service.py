@@ -1,7 +1,7 @@
 """Rules about what administrators do to the accounts, codes and referrals of others."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, or_, select
@@ -110,6 +110,20 @@ async def get(session: AsyncSession, user_id: uuid.UUID) -> User:
     if user is None:
         raise UserNotFound
     return user
+
+
+async def named(session: AsyncSession, user_ids: Iterable[uuid.UUID]) -> Mapping[uuid.UUID, User]:
+    """Those of these accounts that there are, by their ids."""
+    found = await session.scalars(select(User).where(User.id.in_(set(user_ids))))
+    return {user.id: user for user in found}
+
+
+async def referral_of(session: AsyncSession, referee_id: uuid.UUID) -> Referral | None:
+    """How somebody came, if anybody brought them."""
+    referral: Referral | None = await session.scalar(
+        select(Referral).where(Referral.referee_id == referee_id)
+    )
+    return referral
 
 
 async def id_of(session: AsyncSession, who: str) -> uuid.UUID:

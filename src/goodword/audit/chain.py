@@ -24,6 +24,8 @@ BATCH = 500
 SECONDS = 10.0
 """For one run: what is left is sealed by the next one."""
 PAGE = 1_000
+COUNTED = 100_000
+"""Of those that wait: the count never takes long."""
 OVERDUE = timedelta(minutes=1)
 LOCK = 0x600D_A0D1
 """Advisory lock of PostgreSQL under which one worker seals. On SQLite whoever writes is alone anyway."""
@@ -45,6 +47,17 @@ _OVERDUE = select(func.count()).where(
     AuditEvent.sequence.is_(None),
     AuditEvent.created_at < bindparam("since", type_=AuditEvent.created_at.type),
 )
+_WAITING = select(AuditEvent.id).where(AuditEvent.sequence.is_(None)).limit(COUNTED).subquery()
+_STATE = select(
+    select(_HEAD.subquery().c.sequence).scalar_subquery().label("sealed"),
+    select(func.count()).select_from(_WAITING).scalar_subquery().label("waiting"),
+    select(AuditEvent.created_at)
+    .where(AuditEvent.sequence.is_(None))
+    .order_by(AuditEvent.id)
+    .limit(1)
+    .scalar_subquery()
+    .label("since"),
+)
 _SEAL: Any = (
     update(AuditEvent.__table__)  # type: ignore[arg-type]
     .where(AuditEvent.id == bindparam("row_id"))
@@ -60,6 +73,16 @@ class Head(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.sequence}:{self.hash.hex()}"
+
+
+class State(NamedTuple):
+    """How far the chain has come, as it says itself: nothing is verified."""
+
+    sealed: int
+    waiting: int
+    """`COUNTED` at most."""
+    since: datetime | None
+    """When the first of those that wait was written. Long ago, no worker runs."""
 
 
 class Broken(Exception):
@@ -147,6 +170,11 @@ async def verify(database: Database, key: bytes, *, head: Head | None = None) ->
     if head and last.sequence < head.sequence:
         raise Broken(last.sequence + 1, None, f"it is missing, and all after it up to {head.sequence}")
     return last
+
+
+async def state(database: Database) -> State:
+    row = await database.row(_STATE)
+    return State(row.sealed or 0, row.waiting, row.since) if row else State(0, 0, None)
 
 
 async def overdue(database: Database, *, now: datetime) -> int:

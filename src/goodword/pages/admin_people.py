@@ -1,23 +1,29 @@
 """/admin/users: finding people, looking at one, shutting them out, forgetting them."""
 
 import uuid
+from collections.abc import Mapping
+from contextlib import suppress
 
 from fastapi import Request, Response
+from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.admin import search, service, tree
+from goodword.admin.schemas import ReferralReject
 from goodword.codes import service as codes
-from goodword.db import Reader, Session
+from goodword.db import Session
 from goodword.errors import AppError
 from goodword.forms import read_form
 from goodword.http import Clock
 from goodword.languages import to_translate
+from goodword.pages import wording
 from goodword.pages.admin_access import Administrator, admin_page, router as admin_router, searched
 from goodword.pages.rendering import link, say, see_other
+from goodword.providers import checks
 from goodword.referrals.service import UserNotFound
 from goodword.sessions import service as sessions
 from goodword.sessions.browser import Visitor
-from goodword.users import addresses
+from goodword.users import addresses, look_alikes
 from goodword.users.models import User, UserStatus
 
 router = admin_router()
@@ -31,12 +37,13 @@ DONE = {
     "enabled": to_translate("This person may sign in again."),
     "erased": to_translate("This person is forgotten."),
     "revoked": to_translate("This code works no more."),
+    "rejected": to_translate("That they were brought counts no longer."),
 }
 
 
 @router.get("/users")
-async def show_users(request: Request, visitor: Administrator, reader: Reader) -> Response:
-    """Accounts, newest first; by address, by id, by a part of an address or a name, by state."""
+async def show_users(request: Request, visitor: Administrator, session: Session) -> Response:
+    """Accounts, newest first; by address, by id, by a part of an address or a name, by state. The audit notes it."""
     (text, wrong), cursors = searched(request), request.app.state.cursors
     asked, cursor = request.query_params.get("status", ""), request.query_params.get("cursor")
     status = UserStatus(asked) if asked in set(UserStatus) else None
@@ -44,10 +51,11 @@ async def show_users(request: Request, visitor: Administrator, reader: Reader) -
     found: search.Page[User] = search.Page([])
     if not wrong:
         after = cursors.read(cursor, of=name)
-        found = await search.people(reader, part=text or None, status=status, after=after, limit=AT_ONCE)
+        found = await search.people(session, part=text or None, status=status, after=after, limit=AT_ONCE)
+        service.note_search(session, found=len(found.rows))
     return await admin_page(
         request,
-        reader,
+        session,
         visitor,
         "admin_users.html",
         found=found,
@@ -62,9 +70,10 @@ async def show_users(request: Request, visitor: Administrator, reader: Reader) -
 
 @router.get(ONE)
 async def show_user(
-    user_id: uuid.UUID, request: Request, visitor: Administrator, reader: Reader, clock: Clock
+    user_id: uuid.UUID, request: Request, visitor: Administrator, session: Session, clock: Clock
 ) -> Response:
-    return await _look(request, reader, visitor, clock, user_id)
+    """An account, how it came, its codes and sessions. The audit notes the look."""
+    return await _look(request, session, visitor, clock, user_id)
 
 
 @router.post(f"{ONE}/disable")
@@ -94,10 +103,10 @@ async def enable(
 
 @router.get(f"{ONE}/erase")
 async def ask_to_erase(
-    user_id: uuid.UUID, request: Request, visitor: Administrator, reader: Reader
+    user_id: uuid.UUID, request: Request, visitor: Administrator, session: Session
 ) -> Response:
     """What it means, and the field to type their address into: nobody is erased by a slip of the finger."""
-    return await _ask(request, reader, visitor, user_id)
+    return await _ask(request, session, visitor, user_id)
 
 
 @router.post(f"{ONE}/erase")
@@ -127,6 +136,29 @@ async def erase(
     return _done(request, user_id, "erased")
 
 
+@router.post(f"{ONE}/reject")
+async def reject(
+    user_id: uuid.UUID, request: Request, visitor: Administrator, session: Session, clock: Clock
+) -> Response:
+    """Let it count no longer that somebody brought them. Sent again, it counts no longer already."""
+    given = (await read_form(request)).get("reason", "")
+    # As above: `session` reads it when it is locked.
+    async with request.app.state.database.readers() as reader:
+        referral = await service.referral_of(reader, user_id)
+    if referral is None:
+        raise service.ReferralNotFound
+    try:
+        body = ReferralReject(**({"reason": given} if given else {}))
+    except ValidationError as error:
+        texts = wording.wrong_fields(error, ("reason",)).items()
+        wrong = {name: say(request, text) for name, text in texts}
+        return await _look(request, session, visitor, clock, user_id, wrong=wrong, given=given)
+    with suppress(service.ReferralRejected):
+        async with session.begin_nested():
+            await service.reject_referral(session, referral.id, reason=body.reason)
+    return _done(request, user_id, "rejected")
+
+
 async def _look(
     request: Request,
     session: AsyncSession,
@@ -135,11 +167,16 @@ async def _look(
     user_id: uuid.UUID,
     *,
     error: AppError | None = None,
+    wrong: Mapping[str, str] | None = None,
+    given: str = "",
 ) -> Response:
     # First what takes a connection for a moment: who waited for it with one in hand could wait for ever.
     around, now = await tree.of(request.app.state.database, user_id, depth=0), clock()
-    person = await service.get(session, user_id)
-    theirs = await codes.page(session, user_id, status=None, after=None, limit=SHOWN, now=now)
+    person, referral = await service.get(session, user_id), await service.referral_of(session, user_id)
+    service.note_look(session, user_id)
+    email, settings = person.email, request.app.state.settings
+    alike = await look_alikes.resembled(session, email) if email else None
+    theirs = await codes.page(session, user_id, status=None, after=None, limit=SHOWN, now=now, erased=True)
     return await admin_page(
         request,
         session,
@@ -148,6 +185,11 @@ async def _look(
         done=DONE,
         error=error,
         person=person,
+        check=(await checks.known_of(session, settings, email)).verdict if email else None,
+        alike=await service.get(session, alike) if alike else None,
+        referral=referral,
+        wrong=wrong or {},
+        given=given,
         referrer=next((row for row in around if row.level < 0), None),
         brought=next((row.referrals for row in around if row.level == 0), 0),
         sessions=await sessions.list_live(session, user_id, now=now),
@@ -169,6 +211,7 @@ async def _ask(
     person = await service.get(session, user_id)
     if person.status == UserStatus.ERASED:
         raise UserNotFound
+    service.note_look(session, user_id)
     return await admin_page(
         request,
         session,

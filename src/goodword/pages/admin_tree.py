@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from fastapi import Request, Response
 
-from goodword.admin import tree
-from goodword.db import Reader
+from goodword.admin import service, tree
+from goodword.db import Session
 from goodword.pages.admin_access import Administrator, admin_page, router as admin_router
 from goodword.pages.admin_people import ONE
 from goodword.pages.rendering import link
@@ -62,18 +62,21 @@ class Picture(NamedTuple):
 
 
 @router.get(f"{ONE}/tree")
-async def show_tree(user_id: uuid.UUID, request: Request, visitor: Administrator, reader: Reader) -> Response:
-    """Who brought this person, and whom they brought, as many levels down as is asked for."""
+async def show_tree(
+    user_id: uuid.UUID, request: Request, visitor: Administrator, session: Session
+) -> Response:
+    """Who brought this person, and whom they brought, as many levels down as is asked for. The audit notes it."""
     asked = request.query_params.get("depth", "")
     depths = range(1, tree.MAX_DEPTH + 1)
     depth = next((one for one in depths if str(one) == asked), DEPTH)
     rows = await tree.of(request.app.state.database, user_id, depth=depth)
     if not rows:
         raise UserNotFound
+    service.note_look(session, user_id)
     top = grown(rows)
     return await admin_page(
         request,
-        reader,
+        session,
         visitor,
         "admin_tree.html",
         top=top,

@@ -43,11 +43,12 @@ async def sign_in(request: Request, session: Session, clock: Clock) -> Response:
     except FormInvalid as error:
         return refusal(request, error.status, wording.TITLE, wording.UNREADABLE)
     next_path, email = local_path(form.get("next")), form.get("email", "")
-    before = await browser.visitor(request)
     try:
         signed_in = await _sign_in(request, session, clock, form)
     except (service.InvalidCredentials, TooManyAttempts, HashingBusy) as error:
         return _form(request, next_path=next_path, email=email, error=error)
+    # Asked for now, not before: what was done so far, the newcomer did.
+    before = await browser.visitor(request)
     if before is not None:  # one browser, one session: who was signed in here is no more
         await service.end_one(session, before.session_id, why="signed_in_anew", now=clock())
     response = see_other(next_path)

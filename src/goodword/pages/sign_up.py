@@ -47,7 +47,6 @@ async def sign_up(request: Request, session: Session, clock: Clock) -> Response:
     given = {
         name: form[name] if name == "password" else form[name].strip() for name in FIELDS if name in form
     }
-    before = await browser.visitor(request)
     try:
         body = UserCreate(**{name: text for name, text in given.items() if text})
         password_hash = await service.prepare(state.context, state.passwords, body)
@@ -63,6 +62,8 @@ async def sign_up(request: Request, session: Session, clock: Clock) -> Response:
     except (ValidationError, AppError) as error:
         return _form(request, given, next_path=next_path, error=error)
     now = clock()
+    # Asked for now, not before: what was done so far, the newcomer did.
+    before = await browser.visitor(request)
     if before is not None:  # one browser, one session
         await sessions.end_one(session, before.session_id, why="signed_in_anew", now=now)
     begun = await sessions.begin(

@@ -1,0 +1,177 @@
+"""I5: what administrators see and do on a page leaves the rows that the same leaves by the API.
+
+A new page needs a line in `TWINS`, or one in `WITHOUT` that says why it leaves no row.
+"""
+
+import uuid
+
+import pytest
+from fastapi.routing import APIRoute
+
+from asgi import client_of, settings_for
+from goodword.app import create_app
+from goodword.jobs.models import Job
+from pages.pressing import press
+from people import bring, join, make_code
+from third_party import Browser
+
+ADMIN = "/api/v1/admin"
+PAGES = {
+    route.name: route.path
+    for route in create_app(settings_for("sqlite+aiosqlite:///none")).router.routes
+    if isinstance(route, APIRoute) and route.path.startswith("/admin")
+}
+WITHOUT = {
+    "show_figures": "it is about nobody in particular",
+    "show_codes": "it is about codes",
+    "show_jobs": "it is about jobs",
+    "show_audit": "its operation leaves none either",
+}
+
+
+class Twins:
+    """Each as Rita does it by the API to somebody, and on a page to somebody else."""
+
+    def __init__(self, app, browser, rita):
+        self.app, self.browser, self.rita = app, browser, rita
+
+    async def pressed(self, whom, act, page="", **fields):
+        here = f"/admin/users/{whom.id}"
+        return await press(self.browser, here + page, f"{here}/{act}", **fields)
+
+    async def show_users(self, _, __):
+        query = {"q": "example", "status": "active"}
+        yield await self.rita.get(f"{ADMIN}/users", params=query)
+        yield await self.browser.client.get("/admin/users", params=query)
+
+    async def show_user(self, alice, bob):
+        yield await self.rita.get(f"{ADMIN}/users/{alice.id}")
+        yield await self.browser.get(f"/admin/users/{bob.id}")
+
+    async def ask_to_erase(self, alice, bob):
+        yield await self.rita.get(f"{ADMIN}/users/{alice.id}")
+        yield await self.browser.get(f"/admin/users/{bob.id}/erase")
+
+    async def show_tree(self, alice, bob):
+        yield await self.rita.get(f"{ADMIN}/users/{alice.id}/referral-tree")
+        yield await self.browser.get(f"/admin/users/{bob.id}/tree")
+
+    async def disable(self, alice, bob):
+        yield await self.rita.post(f"{ADMIN}/users/{alice.id}/disable", None)
+        yield await self.pressed(bob, "disable")
+
+    async def enable(self, alice, bob):
+        await self.pressed(alice, "disable")
+        await self.pressed(bob, "disable")
+        yield await self.rita.post(f"{ADMIN}/users/{alice.id}/enable", None)
+        yield await self.pressed(bob, "enable")
+
+    async def erase(self, alice, bob):
+        yield await self.rita.delete(f"{ADMIN}/users/{alice.id}")
+        yield await self.pressed(bob, "erase", "/erase", email=bob.email)
+
+    async def revoke(self, alice, bob):
+        code = await make_code(alice)
+        await make_code(bob)
+        yield await self.rita.delete(f"{ADMIN}/referral-codes/{code['code']}")
+        yield await press(self.browser, f"/admin/users/{bob.id}", "/admin/codes/revoke")
+
+    async def reject(self, alice, bob):
+        await bring(alice, "carol")
+        theirs = f"/api/v1/users/{alice.id}/referrals"
+        referral = (await alice.get(theirs)).json()["items"][0]
+        dave = await join(bob.api, "dave", referral_code=(await make_code(bob))["code"])
+        yield await self.rita.post(f"{ADMIN}/referrals/{referral['id']}/reject", {"reason": "Twice."})
+        yield await self.pressed(dave, "reject", reason="Twice.")
+
+
+def test_i5_every_page_of_administrators_has_its_twin():
+    # `retry` has no operation, but a command: below.
+    assert {name for name in vars(Twins) if name in PAGES} | set(WITHOUT) | {"retry"} == set(PAGES)
+
+
+@pytest.fixture
+async def twins(app, rita):
+    async with client_of(app) as client:
+        browser = Browser(client)
+        await browser.sign_in(rita)
+        yield Twins(app, browser, rita)
+
+
+async def left(rows, answer, names):
+    """The rows of a request, with who is named by them as it is in `names`."""
+    query = """SELECT action, actor, actor_id, person_id, subject, subject_id, address, details FROM audit_events
+        WHERE request_id = :request_id"""
+    found = await rows(query, request_id=answer.headers["x-request-id"])
+    who = {one.id: name for name, one in names.items()}
+
+    def named(value):
+        return value and who.get(str(uuid.UUID(str(value))), "something")
+
+    return sorted(
+        (action, actor, named(actor_id), named(person), subject, named(subject_id), address, details)
+        for action, actor, actor_id, person, subject, subject_id, address, details in found
+    )
+
+
+@pytest.mark.parametrize("name", sorted(set(PAGES) - set(WITHOUT) - {"retry"}))
+async def test_i5_a_page_leaves_the_rows_of_its_twin(twins, rita, alice, bob, rows, name):
+    by_api, on_page = [answer async for answer in getattr(twins, name)(alice, bob)]
+
+    assert by_api.status_code < 300, by_api.text
+    assert on_page.status_code in (200, 303), on_page.text
+    expected = await left(rows, by_api, {"rita": rita, "whom": alice})
+    assert expected
+    assert await left(rows, on_page, {"rita": rita, "whom": bob}) == expected
+    assert {row[2] for row in expected} == {"rita"}
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+async def test_what_is_about_nobody_leaves_no_row(twins, rita, rows, name):
+    answer = await twins.browser.get(PAGES[name])
+
+    assert answer.status_code == 200
+    assert await left(rows, answer, {}) == []
+
+
+@pytest.mark.parametrize("which", ["kind", "of"])
+async def test_i5_jobs_tried_again_were_tried_by_the_administrator(twins, app, rita, rows, which):
+    now = app.state.clock()
+    dead = Job(
+        kind="notice", payload="{}", created_at=now, run_at=now, attempts=10, finished_at=now, outcome="dead"
+    )
+    async with app.state.database.transaction() as session:
+        session.add(dead)
+    fields = {"kind": "notice", "of": ""} if which == "kind" else {"kind": "", "of": str(dead.id)}
+
+    answers = [await press(twins.browser, "/admin/jobs", "/admin/jobs/retry", **fields) for _ in range(2)]
+
+    kind = fields["kind"]
+    subject_id = None if kind else "something"
+    assert await left(rows, answers[0], {"rita": rita}) == [
+        (
+            "jobs.retried",
+            "user",
+            "rita",
+            None,
+            "job",
+            subject_id,
+            "127.0.0.1",
+            f'{{"jobs":1,"kind":"{kind}"}}',
+        )
+    ]
+    assert await left(rows, answers[1], {"rita": rita}) == [], "nothing was left to try again"
+
+
+async def test_i5_what_a_page_refuses_is_a_look_and_nothing_more(twins, rita, alice, rows):
+    here = f"/admin/users/{alice.id}"
+    refused = {
+        "oneself": await twins.pressed(rita, "disable"),
+        "another address": await twins.pressed(alice, "erase", "/erase", email="bob@example.com"),
+    }
+    for answer in refused.values():
+        ((action, *_),) = await left(rows, answer, {})
+        assert action == "user.viewed"
+    foreign = await press(twins.browser, here, f"{here}/disable", form_token="0" * 64)
+    assert foreign.status_code == 403
+    assert await left(rows, foreign, {}) == []
