@@ -131,6 +131,7 @@ async def app(shared_app: FastAPI, clock: Clock) -> AsyncIterator[FastAPI]:
     shared_app.state.limiter.key = token_bytes(32)  # nobody is known by the numbers of another test
     yield shared_app
     await empty(shared_app)
+    Post(shared_app).clear()
 
 
 async def empty(app: FastAPI) -> None:

@@ -85,6 +85,13 @@ def test_a_secret_and_its_file_are_one_too_many(tmp_path):
     [
         ({"SECRET_KEY": "short"}, "SECRET_KEY"),
         ({"DATABASE_URL": "mysql://root@localhost/x"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "postgresql+asyncpg://[db/x"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "postgresql+asyncpg://db:port/x", "ENVIRONMENT": "production"}, "DATABASE_URL"),
+        ({"PUBLIC_URL": "https://[::1"}, "PUBLIC_URL"),
+        ({"PUBLIC_URL": "https://goodword.example:port"}, "PUBLIC_URL"),
+        ({"PUBLIC_URL": "https://user:word@goodword.example"}, "PUBLIC_URL"),
+        ({"PUBLIC_URL": "https://goodword.example/a path"}, "PUBLIC_URL"),
+        ({"PUBLIC_URL": "HTTPS://goodword.example"}, "PUBLIC_URL"),  # its cookies would go without TLS
         ({"REDIS_URL": "http://localhost"}, "REDIS_URL"),
         ({"SMTP_URL": "http://localhost"}, "SMTP_URL: must be smtp://"),
         ({"SMTP_URL": "smtp://"}, "SMTP_URL"),

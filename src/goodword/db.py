@@ -21,6 +21,7 @@ from sqlalchemy import (
     event,
     insert as insert_into,
     select,
+    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError as PoolTimeout
@@ -119,11 +120,16 @@ class Database:
         self.info[_CACHES] = caches
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """A session with one transaction: committed at the end of the block, rolled back when it raises."""
+    async def transaction(self, asked: Mapping[str, Any] | None = None) -> AsyncIterator[AsyncSession]:
+        """A session with one transaction: committed at the end of the block, rolled back when it raises.
+
+        `asked` is the state of the request that it is for. If that was given up meanwhile, nothing is committed.
+        """
         async with self.sessions.begin() as session:
             yield session
-            await _end(session)
+            await _end(session)  # which may wait for others: so the last look is after it
+            if asked is not None and GIVEN_UP in asked:
+                raise TimeoutError("the client was told that this took too long")
         await endings.following(session)
 
     async def rows(self, statement: Executable, **values: object) -> Sequence[Row[Any]]:
@@ -173,6 +179,11 @@ class Database:
             return False
         return True
 
+    async def empty_log(self) -> None:
+        """On SQLite: the log beside the file keeps what was removed, until it is written over by chance."""
+        if self.is_sqlite:
+            await self.row(_EMPTY_LOG)
+
     async def close(self) -> None:
         await self.writing.dispose()
         await self.reading.dispose()
@@ -204,6 +215,7 @@ class _Record(asyncpg.Record):  # type: ignore[misc]
 
 
 _ANYTHING = select(1)
+_EMPTY_LOG = text("PRAGMA wal_checkpoint(TRUNCATE)")
 _CACHES, _OUTDATED = "caches", "outdated"
 
 
@@ -238,10 +250,8 @@ async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
     Nothing is begun before the first statement, so what is slow can come before it.
     """
     database: Database = request.app.state.database
-    async with database.transaction() as session:
+    async with database.transaction(request.scope["state"]) as session:
         yield session
-        if GIVEN_UP in request.scope["state"]:
-            raise TimeoutError("the client was told that this took too long")
 
 
 # scope="function": the commit comes before the answer leaves, so that a failed commit is never a 2xx.

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 
 _ROWS, _FOLLOWING = "rows for the end", "what follows the commit"
-_Waiting = list[tuple[SessionTransaction | None, Table, dict[str, Any]]]
+_Row = tuple[SessionTransaction | None, Table, dict[str, Any]]
+_Work = tuple[SessionTransaction | None, Callable[[], Awaitable[None]]]
 
 
 def insert_at_end(session: AsyncSession, table: Table, row: dict[str, Any]) -> None:
@@ -17,21 +18,22 @@ def insert_at_end(session: AsyncSession, table: Table, row: dict[str, Any]) -> N
 
     With a savepoint that is rolled back its rows go as well.
     """
-    waiting: _Waiting | None = session.info.get(_ROWS)
-    if waiting is None:
-        waiting = session.info[_ROWS] = []
-        event.listen(session.sync_session, "after_soft_rollback", _drop)
+    waiting: list[_Row] = _kept_by(session, _ROWS)
     waiting.append((session.sync_session.get_nested_transaction(), table, row))
 
 
 def follow(session: AsyncSession, work: Callable[[], Awaitable[None]]) -> None:
-    """Do something once this transaction is committed, and only then. It sees to its own failures."""
-    session.info.setdefault(_FOLLOWING, []).append(work)
+    """Do something once this transaction is committed, and only then. It sees to its own failures.
+
+    With a savepoint that is rolled back it is forgotten.
+    """
+    waiting: list[_Work] = _kept_by(session, _FOLLOWING)
+    waiting.append((session.sync_session.get_nested_transaction(), work))
 
 
 async def write(session: AsyncSession) -> None:
     """Insert what waits: just before the commit."""
-    waiting: _Waiting | None = session.info.get(_ROWS)
+    waiting: list[_Row] | None = session.info.get(_ROWS)
     if not waiting:
         return
     rows: dict[Table, list[dict[str, Any]]] = {}
@@ -45,7 +47,7 @@ async def write(session: AsyncSession) -> None:
 
 async def following(session: AsyncSession) -> None:
     """Do what follows: just after the commit."""
-    for work in session.info.pop(_FOLLOWING, ()):
+    for _, work in session.info.pop(_FOLLOWING, ()):
         await work()
 
 
@@ -54,9 +56,17 @@ def _insert(table: Table) -> Executable:
     return insert(table)
 
 
-def _drop(session: Session, ended: SessionTransaction) -> None:
-    waiting: _Waiting = session.info[_ROWS]
-    waiting[:] = [one for one in waiting if not _is_within(one[0], ended)]
+def _kept_by(session: AsyncSession, name: str) -> list[Any]:
+    if name not in session.info:
+        waiting: list[Any] = []
+        session.info[name] = waiting
+
+        def drop(_session: Session, ended: SessionTransaction) -> None:
+            waiting[:] = [one for one in waiting if not _is_within(one[0], ended)]
+
+        event.listen(session.sync_session, "after_soft_rollback", drop)
+    kept: list[Any] = session.info[name]
+    return kept
 
 
 def _is_within(savepoint: SessionTransaction | None, ended: SessionTransaction) -> bool:

@@ -16,7 +16,7 @@ from fastapi import Depends, Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from goodword.errors import AppError, TooManyRequests
-from goodword.limit_counts import Counts, SharedCounts
+from goodword.limit_counts import Counts, SharedCounts, Total
 from goodword.limit_policies import Policy
 
 STEPS = 50
@@ -81,7 +81,7 @@ class Limiter:
         self._rules = {name: Rule(policy) for name, policy in policies.items()}
         self._clock, self._counts = clock, counts
         self._shared = SharedCounts(redis_url) if redis_url and on else None
-        self._telling: set[asyncio.Task[None]] = set()
+        self._telling: set[asyncio.Task[Total | None]] = set()
 
     def count(self, scope: Scope, name: str) -> None:
         """Count a request of this network, without waiting for anybody."""
@@ -109,12 +109,14 @@ class Limiter:
         asked.now = self._now()
         at = counts.place(key, asked.now, rule.lasts)
         counts.numbers[at] += 1
+        count = counts.numbers[at]  # its own: those who come while it waits must not be held against it
         if self._shared is not None:
             counts.untold[at] += 1
             if self._shared.is_open():
-                await self._tell(self._shared, rule, key, waited_for=True)
+                total = await self._tell(self._shared, rule, key, waited_for=True)
+                count = max(count, total.number if total else 0)
                 at = counts.place(key, asked.now, rule.lasts)  # it may have had to give way meanwhile
-        _judge(asked, rule, counts.numbers[at], counts.ends[at])
+        _judge(asked, rule, count, counts.ends[at])
 
     def check(self, scope: Scope, name: str) -> None:
         """Refuse what can only be one too many, and count nothing."""
@@ -133,7 +135,7 @@ class Limiter:
         if self._shared is not None:
             await self._shared.close()
 
-    async def _tell(self, shared: SharedCounts, rule: Rule, key: int, *, waited_for: bool) -> None:
+    async def _tell(self, shared: SharedCounts, rule: Rule, key: int, *, waited_for: bool) -> Total | None:
         counts = self._counts
         at = counts.place(key, self._now(), rule.lasts)
         untold, counts.untold[at] = counts.untold[at], 0
@@ -143,10 +145,11 @@ class Limiter:
         if total is None:
             # For when it is back. What it got just before it stalled counts twice then, which is the safe side.
             counts.untold[at] += untold
-            return
+            return None
         # The greater of the two: a server that was emptied lets nobody begin anew.
         counts.numbers[at] = max(counts.numbers[at], total.number + counts.untold[at])
         counts.ends[at] = min(counts.ends[at], now + total.left)
+        return total
 
     def _asked(self, scope: Scope) -> Asked:
         state = scope["state"]

@@ -53,10 +53,20 @@ def _limits(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _origin(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("must be an http:// or https:// address without query and fragment")
+    good = (
+        _can_be_read(value) and value.startswith(("http://", "https://")) and not re.search(r"[\s@?#]", value)
+    )
+    if not good or not urlsplit(value).hostname:
+        raise ValueError("must be an http:// or https:// address without user, query and fragment")
     return value.rstrip("/")
+
+
+def _can_be_read(url: str) -> bool:
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        return False
+    return True
 
 
 def _hosts(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -113,11 +123,9 @@ def _sender(value: str) -> str:
 
 
 def _is_redis(value: str) -> bool:
-    try:
-        parts = urlsplit(value)
-        _ = parts.port
-    except ValueError:
+    if not _can_be_read(value):
         return False
+    parts = urlsplit(value)
     place = parts.path if parts.scheme == "unix" else parts.hostname
     return parts.scheme in ("redis", "rediss", "unix") and bool(place) and not parts.query
 
@@ -192,9 +200,10 @@ class Settings(BaseModel):
 
     def _problems(self) -> list[str]:
         found = self._service_problems()
-        if not self.database.startswith(("sqlite+aiosqlite:///", "postgresql+asyncpg://")):
+        starts = ("sqlite+aiosqlite:///", "postgresql+asyncpg://")
+        if not self.database.startswith(starts) or not _can_be_read(self.database):
             found.append(
-                f"{PREFIX}DATABASE_URL must start with sqlite+aiosqlite:/// or postgresql+asyncpg://"
+                f"{PREFIX}DATABASE_URL must start with sqlite+aiosqlite:/// or postgresql+asyncpg://, and be an address"
             )
         if self.redis_url and not _is_redis(self.redis_url.get_secret_value()):
             found.append(
@@ -209,7 +218,7 @@ class Settings(BaseModel):
                 found.append(f"{together} come together: {PREFIX}{missing[0].upper()} is missing")
         if self.oidc_issuer and len(self.oidc_issuer) > 255:
             found.append(f"{PREFIX}OIDC_ISSUER may have 255 characters at most")
-        if self.environment == "production":
+        if self.environment == "production" and _can_be_read(self.database):
             found += [f"{PREFIX}{weakness}" for weakness in production.weaknesses(self)]
         return found
 

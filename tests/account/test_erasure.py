@@ -120,6 +120,13 @@ async def test_f08_letters_to_somebody_new_with_the_address_stay(app, api, alice
     assert [letter.kind for letter in await post()] == ["reset_password"]
 
 
+async def test_f08_letters_to_somebody_new_stay_though_they_are_written_at_once(api, alice, post):
+    await alice.delete("/api/v1/me", json={"password": PASSWORD})
+    await register(api, "alice")
+
+    assert [(letter.kind, letter.to) for letter in await post()] == [("verify_email", alice.email)]
+
+
 async def test_f08_nothing_of_her_is_left_in_the_shared_cache(
     database_url, app, redis, valkey_url, rita, api, post, tmp_path
 ):

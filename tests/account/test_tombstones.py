@@ -13,9 +13,11 @@ from sqlalchemy import text
 from asgi import client_of, running, settings_for
 from audited import unguarded
 from goodword import migrations
+from goodword.account import service
 from goodword.app import create_app
 from goodword.db import Database
 from goodword.tables import Base
+from goodword.users import service as users
 from people import PASSWORD, join, make_code, sign_in
 from serving import GOODWORD, environment, goodword
 
@@ -115,6 +117,20 @@ async def test_f08_the_file_of_the_database_keeps_no_trace_where_nothing_points_
     assert not (tmp_path / "goodword.sqlite3-wal").exists()
 
 
+async def test_f08_neither_does_the_log_of_the_database_while_the_service_goes_on(tmp_path):
+    url = f"sqlite+aiosqlite:///{tmp_path / 'goodword.sqlite3'}"
+    await migrations.upgrade(url)
+    async with running(create_app(settings_for(url, data_dir=tmp_path))) as app, client_of(app) as api:
+        alice, _ = await join(api, "alice"), await join(api, "bob")
+        await make_code(alice, code="ALICES-OWN")
+        assert (await alice.delete("/api/v1/me", json={"password": PASSWORD})).status_code == 204
+        await app.state.worker.run_due()
+
+        content = b"".join(path.read_bytes().lower() for path in tmp_path.glob("goodword.sqlite3*"))
+    assert b"bob@example.com" in content
+    assert not [word for word in (b"alice", b"liddell", b"alices-own") if word in content]
+
+
 async def test_f11_the_file_tells_nothing_of_anybody(installation):
     alice, _ = await erase_after_backup(installation)
 
@@ -167,6 +183,21 @@ async def test_f11_an_erasure_whose_file_cannot_be_written_holds_all_the_same(in
     async with running(create_app(installation)):
         pass
     assert LINE.fullmatch((installation.data_dir / "tombstones").read_bytes())
+
+
+async def test_f11_an_erasure_that_is_taken_back_writes_nothing(installation):
+    """Or the next start would erase somebody who never was."""
+    async with running(create_app(installation)) as app, client_of(app) as api:
+        alice = await join(api, "alice")
+        async with app.state.database.transaction() as session:
+            user = await users.lock(session, uuid.UUID(alice.id))
+            savepoint = await session.begin_nested()
+            await service.erase(session, user, now=app.state.clock())
+            await savepoint.rollback()
+    assert not (installation.data_dir / "tombstones").exists()
+
+    async with running(create_app(installation)) as app, client_of(app) as api:
+        assert (await sign_in(api, alice.email)).status_code == 201
 
 
 async def test_f11_a_person_whom_the_backup_does_not_know_is_looked_for_once(installation, monkeypatch):

@@ -54,6 +54,20 @@ async def test_nodes_with_redis_count_together(database_url, api, server):
             raise AssertionError(found)
 
 
+async def test_a_crowd_at_once_does_not_refuse_itself(database_url, api, server):
+    settings = {"redis_url": server.url, "limits": "letter-token=20/minute"}
+    async with second_service(database_url, **settings) as node:
+        for attempt in range(PATIENT):
+            async with client_of(node._transport.app, peer=f"192.0.2.{attempt}") as one:
+                answers = await asyncio.gather(*(tries(one, 1) for _ in range(40)))
+                found = Counter(status for [status] in answers)
+            if found == {400: 20, 429: 20}:
+                break
+            await asyncio.sleep(1)
+        else:
+            raise AssertionError(found)
+
+
 async def from_elsewhere(attempt, here, there):
     """How two nodes answer somebody from an address that has not asked yet."""
     peer = f"192.0.2.{attempt}"

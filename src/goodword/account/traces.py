@@ -1,4 +1,4 @@
-"""What an erasure cannot remove in its own transaction: kept letters, and addresses in the audit.
+"""What an erasure cannot remove in its own transaction: kept letters, addresses in the audit, SQLite's log.
 
 A job does it, at once and again when whatever was under way at that moment has come to an end.
 """
@@ -21,6 +21,7 @@ from goodword.jobs import service as jobs
 from goodword.jobs.service import LEASE, Work
 from goodword.jobs.worker import Context
 from goodword.mail import delivery
+from goodword.mail.letters import LetterKind
 from goodword.settings import Settings
 from goodword.users import addresses
 from goodword.users.models import User
@@ -28,6 +29,8 @@ from goodword.users.models import User
 FORGET = "forget_traces"
 PURPOSE = "mailboxes of the erased"
 """Of the key: the job must not name the address that it makes forgotten."""
+AT_ANOTHERS_WISH = (LetterKind.INVITATION, LetterKind.CODE_ASKED_FOR, LetterKind.CHANGE_EMAIL)
+"""Letters that come to a mailbox though they are about somebody else. Their files' names begin so."""
 AGAIN = 2 * LEASE
 BATCH = 1_000
 
@@ -55,6 +58,7 @@ async def forget(context: Context, work: Work) -> None:
     while cleared == BATCH:
         async with context.database.transaction() as session:
             cleared = await audited.forget(session, user_id, limit=BATCH)
+    await context.database.empty_log()
 
 
 def _remove_letters(settings: Settings, sought: Mapping[str, str]) -> int:
@@ -72,7 +76,9 @@ def _is_about(path: Path, settings: Settings, sought: Mapping[str, str]) -> bool
             letter = email.message_from_binary_file(file, policy=email.policy.default)
         if sought["user_id"] in letter.get(delivery.ABOUT, "").split():
             return True
-        # Others may have written to them. Later letters are for somebody who joined anew with the address.
+        if not path.name.startswith(AT_ANOTHERS_WISH):
+            return False  # to whoever has the address now, about an account that is not this one
+        # Later letters are for somebody who joined anew with the address.
         to = [_mailbox(settings, address.addr_spec) for address in letter["To"].addresses]
         return sought["mailbox"] in to and path.stat().st_mtime <= float(sought["until"])
     except (OSError, ValueError, AttributeError, TypeError, LookupError):
