@@ -38,6 +38,15 @@ async def verify(app, **options) -> chain.Head:
     return await chain.verify(app.state.database, key_of(app), **options)
 
 
+async def is_whole(app) -> bool:
+    """Whether every row is as it was sealed."""
+    try:
+        await verify(app)
+    except chain.Broken:
+        return False
+    return True
+
+
 async def meddle(database: Database, sql: str, **values) -> None:
     """Change the table by hand."""
     async with database.transaction() as session, unguarded(session):

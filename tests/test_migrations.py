@@ -124,6 +124,8 @@ REFUSED = {
     "a counter that goes back": "UPDATE sessions SET counter = counter - 1",
     "two accounts of one address": "UPDATE users SET email_key = 'alice@example.com'",
     "a person without an address": "UPDATE users SET email = NULL, email_key = NULL",
+    "an identity of two accounts": "INSERT INTO identities (id, created_at, user_id, provider, subject) "
+    "SELECT id, created_at, id, 'github', '4711' FROM users",
     "a state that there is not": "UPDATE users SET status = 'president'",
     "a code of nobody": "UPDATE referral_codes SET owner_id = :id",
 }

@@ -118,7 +118,7 @@ class Guard:
             await self._answer(request, refused)
             return
         self.inside += 1
-        timer = asyncio.get_running_loop().call_later(self.deadline, self._give_up, request)
+        request.timer = asyncio.get_running_loop().call_later(self.deadline, self._give_up, request)
         try:
             await self.app(request.scope, request.receive, request.send)
         except ClientDisconnect:
@@ -131,7 +131,7 @@ class Guard:
         except Exception as error:  # noqa: BLE001  it is logged in `_fault`
             await self._fault(request, error)
         finally:
-            timer.cancel()
+            request.timer.cancel()
             self.inside -= 1
             if "route" in request.scope:
                 scope["route"] = request.scope["route"]
@@ -143,6 +143,10 @@ class Guard:
 
         All that it waits for has an end of its own, and `db.get_session` commits nothing that was given up.
         """
+        if request.moved:  # a long answer to a slow reader: each piece of it has the whole time
+            request.moved = False
+            request.timer = asyncio.get_running_loop().call_later(self.deadline, self._give_up, request)
+            return
         log.warning("request given up", route=route_of(request.scope))
         if request.answered:
             request.abandoned = True  # nobody fetches the answer; its transaction is long over
@@ -218,7 +222,8 @@ class _Watched:
         self.is_head = scope["method"] == "HEAD"
         # A copy: the server must still know what was asked for.
         self.scope = {**scope, "method": "GET"} if self.is_head else scope
-        self.answered = self.given_up = self.abandoned = False
+        self.answered = self.given_up = self.abandoned = self.moved = False
+        self.timer: asyncio.TimerHandle
         self.regrets: asyncio.Task[None] | None = None
         self.task = cast("asyncio.Task[Any]", asyncio.current_task())
         self.refused: AppError | None = None
@@ -258,6 +263,7 @@ class _Watched:
                 await self._part()
                 message = {"type": "http.response.body"}
         await self._send(message)
+        self.moved = self.answered
 
     async def _part(self) -> None:
         with suppress(TimeoutError):

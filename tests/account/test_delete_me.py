@@ -41,7 +41,8 @@ async def test_it_erases_the_account(alice, rows):
 async def test_it_needs_the_password(alice, password):
     answer = await erase(alice, password)
 
-    assert (answer.status_code, answer.json()["code"]) == (403, "wrong_password")
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "wrong_password"
     assert (await alice.get(ME)).json() == alice.account
 
 

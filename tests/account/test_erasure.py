@@ -44,7 +44,7 @@ async def live_fully(app, api, post, rita):
     await xaviera.post("/api/v1/me/invitations", {"email": "dave@example.org"})
     await bob.post("/api/v1/me/email-changes", {"email": xaviera.email, "password": PASSWORD})
     await xaviera.post("/api/v1/me/email-changes", {"email": "xaviera@example.org", "password": PASSWORD})
-    body = {"lifetime": 3600, "active": False}
+    body = {"lifetime": 3600, "active": False, "code": "XAVIERAS-OTHER"}
     await xaviera.post("/api/v1/me/referral-codes", body, headers={"Idempotency-Key": "once"})
     for _ in range(6):
         await sign_in(api, xaviera.email, "wrong password")

@@ -160,6 +160,7 @@ async def test_f07_a_friend_who_was_brought_sees_no_id_of_who_brought_them(api, 
     assert found["referred_by"] == "Alice L."
     assert alice.id not in json.dumps(found)
     assert {one["action"] for one in found["audit_of_others"]} == {"referral.made"}
+    assert {one["subject_id"] for one in found["audit_of_others"]} == {None}
     assert code["code"] not in json.dumps(found)
 
 
@@ -185,7 +186,9 @@ async def test_an_app_cannot_have_it(app, api, alice):
     garden = await register_app(app, api, "https://garden.example/callback")
     tokens = await garden.let_in(browser)
 
-    assert (await garden.get(EXPORT, tokens)).json()["code"] == "insufficient_scope"
+    answer = await garden.get(EXPORT, tokens)
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "insufficient_scope"
 
 
 async def test_it_takes_the_same_memory_for_any_number_of_friends(app, alice):

@@ -16,6 +16,7 @@ from goodword import migrations
 from goodword.account import service
 from goodword.app import create_app
 from goodword.db import Database
+from goodword.settings import SettingsError
 from goodword.tables import Base
 from goodword.users import service as users
 from people import PASSWORD, join, make_code, sign_in
@@ -158,7 +159,16 @@ async def test_f11_lines_that_are_none_do_no_harm(installation, capsys):
         headers = {"Authorization": f"Bearer {bob.json()['access_token']}"}
         gone = await api.request("DELETE", "/api/v1/me", json={"password": PASSWORD}, headers=headers)
         assert gone.status_code == 204
-    assert LINE.search(file.read_bytes().splitlines(keepends=True)[-1]), "a line of its own"
+    assert LINE.fullmatch(file.read_bytes().splitlines(keepends=True)[-1])
+    assert b"\n1 " + b"d" * 30 + b"\n" in file.read_bytes(), "what comes later has a line of its own"
+
+
+async def test_f11_a_file_that_cannot_be_read_stops_the_start(installation):
+    (installation.data_dir / "tombstones").mkdir(parents=True)
+
+    with pytest.raises(SettingsError, match=r"tombstones.*cannot be read"):
+        async with running(create_app(installation)):
+            pass
 
 
 async def test_f11_a_file_that_was_lost_comes_back_from_the_database(installation):
@@ -168,6 +178,7 @@ async def test_f11_a_file_that_was_lost_comes_back_from_the_database(installatio
     async with running(create_app(installation)):
         pass
 
+    assert (installation.data_dir / "tombstones").exists()
     assert LINE.fullmatch((installation.data_dir / "tombstones").read_bytes())
 
 

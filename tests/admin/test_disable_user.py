@@ -13,7 +13,9 @@ async def test_whoever_is_disabled_is_out_at_once(api, rita, alice):
     answer = await rita.post(f"{PATH}/{alice.id}/disable", None)
 
     assert (answer.status_code, answer.json()["status"]) == (200, "disabled")
-    assert (await alice.get("/api/v1/me")).json()["code"] == "invalid_token"
+    known = await alice.get("/api/v1/me")
+    assert known.status_code == 401
+    assert known.json()["code"] == "invalid_token"
     refused = await sign_in(api, alice.email)
     unknown = await sign_in(api, "nobody@example.com")
     assert refused.status_code == 401

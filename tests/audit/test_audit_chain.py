@@ -4,17 +4,21 @@ import asyncio
 import re
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from audited import key_of, meddle, seal, verify
+from audited import is_whole, key_of, meddle, seal, verify
 from goodword import upkeep
 from goodword.audit import chain
 from goodword.audit.actions import Action, Subject
+from goodword.audit.models import AuditEvent
 from goodword.audit.service import record
 from goodword.db import Database
 from goodword.jobs.worker import Worker
 from people import join, make_code
+
+# SQLite has one writer at a time, so that nobody commits late, and no TRUNCATE.
+ON_POSTGRES = pytest.mark.parametrize("database_kind", ["postgres"], scope="session")
 
 
 @pytest.fixture
@@ -118,6 +122,29 @@ async def test_h20_a_tail_that_was_sealed_anew_is_not_the_head_that_was_kept(app
         await verify(app, head=sealed)
 
 
+async def test_h20_a_row_in_the_middle_that_was_sealed_anew_is_not_what_the_next_one_follows(app, sealed):
+    """Not even by somebody who has the secret: they would have to seal all that comes after it, too."""
+    database = app.state.database
+    await meddle(database, "UPDATE audit_events SET action = 'user.viewed' WHERE sequence = 2")
+    table = AuditEvent.__table__
+    first, changed = await database.rows(
+        select(table).where(table.c.sequence <= 2).order_by(table.c.sequence)
+    )
+    fitting = chain.hash_of(key_of(app), first.hash, 2, changed, changed.address_mac)
+    await meddle(database, "UPDATE audit_events SET hash = :fitting WHERE sequence = 2", fitting=fitting)
+
+    with pytest.raises(chain.Broken, match=r"^Row 3 "):
+        await verify(app)
+
+
+async def test_a_seal_takes_the_secret(app, sealed):
+    async with app.state.database.transaction() as session:
+        await session.execute(text("UPDATE audit_events SET address = NULL"))
+
+    with pytest.raises(chain.Broken, match=r"^Row 1 .*not what was sealed"):
+        await chain.verify(app.state.database, b"another secret")
+
+
 REFUSED = {
     "a removed row": "DELETE FROM audit_events WHERE sequence = 1",
     "another action": "UPDATE audit_events SET action = 'user.viewed' WHERE sequence = 1",
@@ -137,9 +164,8 @@ async def test_h20_the_database_itself_only_adds(app, sealed, sql):
     assert await verify(app, head=sealed) == sealed
 
 
+@ON_POSTGRES
 async def test_h20_the_table_cannot_be_emptied_at_once(app, sealed):
-    if app.state.database.is_sqlite:
-        return  # there is no such statement: DELETE without a condition is refused row by row
     with pytest.raises(DBAPIError):
         async with app.state.database.transaction() as session:
             await session.execute(text("TRUNCATE audit_events"))
@@ -155,6 +181,7 @@ async def test_an_address_is_cleared_only_after_the_seal(app, api):
     async with app.state.database.transaction() as session:
         await session.execute(clear)
 
+    assert await is_whole(app)
     assert (await verify(app)).sequence == 2
 
 
@@ -165,17 +192,37 @@ async def test_two_who_seal_at_once_make_one_chain(app, api, database_url, monke
             record(session, Action.USERS_SEARCHED, Subject.NOBODY, found=1)
     others = [Database(database_url) for _ in range(3)]
 
-    await asyncio.gather(*(chain.seal(one, key_of(app)) for one in (*others, app.state.database)))
+    sealing = (chain.seal(one, key_of(app)) for one in (*others, app.state.database))
+    done = await asyncio.gather(*sealing, return_exceptions=True)
 
+    assert [one for one in done if not isinstance(one, int)] == []
     assert await sequences(app) == list(range(1, 61))
     assert (await verify(app)).sequence == 60
     for one in others:
         await one.close()
 
 
+@ON_POSTGRES
+async def test_who_seals_waits_for_another_and_goes_on_from_there(app, api, database_url):
+    late, other = Database(database_url), Database(database_url)
+    async with app.state.database.transaction() as sealing:
+        async with late.transaction() as session:
+            record(session, Action.USERS_SEARCHED, Subject.NOBODY, found=1)  # with an id from before
+            await session.execute(text("SELECT 1"))
+            await join(api, "alice")
+            assert await chain._seal_batch(sealing, key_of(app)) == 2
+        another = asyncio.create_task(chain.seal(other, key_of(app)))
+        await asyncio.sleep(0.2)
+    done = await asyncio.gather(another, return_exceptions=True)
+    await late.close()
+    await other.close()
+
+    assert done == [1]
+    assert await sequences(app) == [3, 1, 2]
+
+
+@ON_POSTGRES
 async def test_a_row_that_is_committed_late_is_sealed_later(app, api, database_url):
-    if app.state.database.is_sqlite:
-        return  # one writer at a time: nobody commits late
     late = Database(database_url)
     async with late.transaction() as session:
         record(session, Action.USERS_SEARCHED, Subject.NOBODY, found=1)  # with an id from before

@@ -125,6 +125,19 @@ async def test_addresses_are_cleared_after_ninety_days_and_the_chain_stays_good(
     assert await rows("SELECT count(*) FROM audit_events WHERE address IS NOT NULL") == [(1,)]
 
 
+async def test_an_address_waits_for_the_seal_of_its_row(app, api, clock):
+    async def clear():
+        async with app.state.database.transaction() as session:
+            return await addresses.clear_old(session, limit=10, now=clock())
+
+    await join(api, "alice")
+    clock.forward(days=91)
+
+    assert await clear() == 0
+    await seal(app)
+    assert await clear() == 2
+
+
 def test_ids_are_in_the_order_of_time():
     now = datetime(2030, 1, 1, tzinfo=UTC)
     assert first_id(now) < first_id(now + timedelta(milliseconds=1))

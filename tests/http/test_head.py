@@ -5,6 +5,7 @@ import re
 import pytest
 
 from bodies import SOME_ID, make_admin, operations
+from people import make_code
 
 OWN = {"x-request-id", "date", "set-cookie"}
 PAGES = [
@@ -28,6 +29,7 @@ async def both(person, path):
     assert head.status_code == shown.status_code
     changing = OWN | {"retry-after", "ratelimit"}
     # A page holds the random tokens of its forms, and an answer of the docs its own request id; the length stays.
+    # Each counts, so the limit is one nearer.
     return [
         {name: value for name, value in one.headers.items() if name not in changing} for one in (head, shown)
     ]
@@ -44,12 +46,32 @@ async def test_a12_head_is_get_without_the_body(alice, app, path):
 
 
 async def test_a12_head_of_what_there_is(alice):
-    code = (await alice.post("/api/v1/me/referral-codes", {"expires_in": 3600})).json()
+    code = await make_code(alice)
 
     head, shown = await both(alice, f"/api/v1/referral-codes/{code['code']}")
     assert (head, "content-length" in head) == (shown, True)
     head, shown = await both(alice, f"/r/{code['code']}")
     assert head == shown
+
+
+@pytest.mark.parametrize("path", ["/livez", "/sign-in", "/nowhere"])
+async def test_a12_no_server_needs_to_take_the_body_away(app, path):
+    sent = []
+
+    async def receive():
+        return {"type": "http.request"}
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "HEAD"}
+    scope |= {"scheme": "http", "path": path, "raw_path": path.encode(), "query_string": b""}
+    scope |= {"headers": [(b"host", b"127.0.0.1:8000")], "client": ("127.0.0.1", 54321)}
+    await app(scope | {"server": ("127.0.0.1", 8000)}, receive, send)
+
+    start, *rest = sent
+    assert int(dict(start["headers"])[b"content-length"]) > 0
+    assert b"".join(message.get("body", b"") for message in rest) == b""
 
 
 @pytest.mark.parametrize("path", sorted({one.path for one in operations()} | set(PAGES)))

@@ -5,9 +5,14 @@ import uuid
 
 import pytest
 from pydantic_core._pydantic_core import list_all_errors
+from sqlalchemy import insert
 
+from asgi import client_of, running, settings_for
 from bodies import json_operations, make_admin
+from goodword.app import create_app
+from goodword.db import Session
 from goodword.errors import OF_RULES, message_of
+from goodword.users.models import User
 from people import PASSWORD, register, sign_in
 
 KEYS = {"type", "title", "status", "detail", "code", "request_id"}
@@ -168,3 +173,21 @@ async def test_a_password_does_not_come_back(api):
     assert answer.status_code == 422
     assert PASSWORD not in answer.text
     assert "bob@example.com" not in answer.text
+
+
+async def test_a_fault_of_the_database_quotes_no_row(app, database_url, capsys):
+    """Neither in the answer nor in the log. `app` empties the database."""
+    service = create_app(settings_for(database_url))
+
+    @service.get("/fault", include_in_schema=False)
+    async def fault(session: Session):
+        values = {"id": uuid.uuid4(), "email": f"{CANARY}@example.com"}
+        await session.execute(insert(User.__table__).values(values | {"created_at": None}))
+
+    async with running(service), client_of(service) as client:
+        answer = await client.get("/fault")
+
+    logged = "".join(capsys.readouterr())
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert "IntegrityError" in logged
+    assert CANARY not in answer.text + logged

@@ -264,6 +264,16 @@ async def test_an_account_may_write_so_often_and_nobody_else_uses_it_up(database
         assert (await client.post("/oauth/token", data=form)).status_code == 200
 
 
+async def test_an_administrator_may_write_so_often(database_url, api, rita, alice):
+    path = f"/api/v1/admin/users/{alice.id}"
+    async with second_service(database_url, limits="write=2/minute") as client:
+        rita.api = client
+        statuses = [(await rita.post(f"{path}/disable", None)).status_code for _ in range(3)]
+
+        assert statuses == [200, 200, 429]
+        assert (await rita.get(path)).status_code == 200
+
+
 async def test_a_clock_that_is_set_back_shuts_nobody_out(api, clock):
     clock.forward(days=365)
     ahead = [(await api.get(f"{LOOK_UP}/NOBODY{n}")).status_code for n in range(11)]

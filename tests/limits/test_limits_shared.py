@@ -181,7 +181,7 @@ async def test_what_was_counted_without_it_is_told_when_it_is_back(database_url,
         refused_after = 0
         while await tries(there, 1) != [429]:
             refused_after += 1
-            assert refused_after < 40, "it would take 50 to use it up alone"
+            assert refused_after < 20, "it would take 25 more of both to use it up anew"
             await asyncio.sleep(0.2)
             assert await tries(here, 1) == [429]
 

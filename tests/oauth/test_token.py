@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from httpx2 import AsyncClient
 
+from second_service import second_service
 from third_party import ALL, register_app
 
 
@@ -277,3 +278,15 @@ def test_all_is_all():
     from goodword.oauth.scopes import SCOPES
 
     assert set(ALL.split()) == set(SCOPES) - {"admin"}
+
+
+async def test_what_an_app_asks_is_counted_once_it_has_shown_who_it_is(garden, database_url):
+    async def ask_for_its_own():
+        return (await garden.post("/oauth/token", grant_type="client_credentials")).status_code
+
+    async with second_service(database_url, limits="app=2/minute") as other:
+        garden.api, secret = other, garden.secret
+        garden.secret = "wrong"
+        assert [await ask_for_its_own() for _ in range(3)] == [401] * 3
+        garden.secret = secret
+        assert [await ask_for_its_own() for _ in range(3)] == [200, 200, 429]

@@ -8,6 +8,7 @@ import pytest
 from asgi import client_of
 from pages.pressing import press
 from people import make_code, register
+from second_service import second_service
 from third_party import Browser
 
 FOREIGN = [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}]
@@ -231,7 +232,7 @@ async def test_after_signing_out_the_pages_are_closed(at_home, alice):
     answer = await at_home.client.post("/", data=data | {"lifetime": "604800"})
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=%2F")
     assert answer.headers["cache-control"] == "no-store"
-    assert len(await codes_of(alice)) == 1
+    assert len(await codes_of(alice)) == 2
 
 
 async def test_the_page_speaks_russian(at_home, alice):
@@ -241,3 +242,14 @@ async def test_the_page_speaks_russian(at_home, alice):
 
     assert "<h1>Ваш код</h1>" in text
     assert "Скопировать ссылку" in text
+
+
+async def test_forms_are_counted_as_what_changes_something(database_url, alice):
+    async with second_service(database_url, limits="write=2/minute") as client:
+        browser = Browser(client)
+        await browser.sign_in(alice)
+        answers = [await press(browser, "/", "/", lifetime="86400") for _ in range(3)]
+
+        assert [answer.status_code == 429 for answer in answers] == [False, False, True]
+        assert (await browser.get("/")).status_code == 200
+    assert len(await codes_of(alice)) == 2

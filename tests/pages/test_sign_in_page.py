@@ -1,7 +1,11 @@
 """GET and POST /sign-in, POST /sign-out, and the page that says whether one is signed in."""
 
-import pytest
+import uuid
 
+import pytest
+from fastapi import Response
+
+from goodword.sessions.models import SignIn
 from people import PASSWORD
 from second_service import second_service
 from third_party import Form
@@ -47,6 +51,18 @@ async def test_the_old_cookie_is_dead_after_signing_out(browser, alice):
     await browser.send(await browser.get("/"))
 
     browser.client.cookies.set("goodword", cookie, domain="127.0.0.1")
+
+    assert "Welcome" in (await browser.get("/")).text
+
+
+async def test_the_session_of_a_token_opens_no_page(app, browser, alice, rows):
+    """Not even with the cookie that we would write for it."""
+    ((session_id,),) = await rows("SELECT id FROM sessions")
+    answer = Response()
+    app.state.cookies.write(answer, SignIn(id=uuid.UUID(str(session_id))))
+    cookie = answer.headers["set-cookie"].partition(";")[0].partition("=")[2]
+
+    browser.client.cookies.set("goodword", cookie.strip('"'), domain="127.0.0.1")
 
     assert "Welcome" in (await browser.get("/")).text
 

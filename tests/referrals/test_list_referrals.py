@@ -104,7 +104,8 @@ async def test_others_are_answered_like_nobody(api, alice):
 
     another, nobody = await bob.get(path(alice)), await bob.get(f"/api/v1/users/{NOBODY}/referrals")
 
-    assert (another.status_code, another.json()["code"]) == (404, "user_not_found")
+    assert another.status_code == 404
+    assert another.json()["code"] == "user_not_found"
     assert another.json() | {"request_id": None} == nobody.json() | {"request_id": None}
 
 

@@ -110,7 +110,8 @@ async def test_a_scope_too_few_is_forbidden(alice, app):
 
     answer = await alice.api.get("/api/v1/me/sessions", headers={"Authorization": f"Bearer {narrow}"})
 
-    assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "insufficient_scope"
     assert answer.headers["www-authenticate"] == 'Bearer error="insufficient_scope", scope="account"'
     assert await works(alice.api, narrow)
 

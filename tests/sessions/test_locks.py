@@ -61,6 +61,17 @@ async def test_c04_another_lock_on_another_day_is_another_letter(api, alice, pos
         clock.forward(days=2)
 
 
+async def test_c04_another_lock_on_the_same_day_is_a_row_and_no_letter(api, alice, post, rows, clock):
+    await post()
+    for _ in range(2):
+        for _ in range(6):
+            await sign_in(api, alice.email, WRONG)
+        clock.forward(hours=1)
+
+    assert [letter.kind for letter in await post()] == ["sign_in_locked"]
+    assert len(await rows(LOCKS)) == 2
+
+
 GUESSES = {
     "a change of the password": (
         "PUT",

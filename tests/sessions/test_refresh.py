@@ -66,8 +66,10 @@ async def test_twenty_at_once_are_one_step(alice, rows):
 
 async def test_a_lost_answer_is_given_again(alice):
     first = (await refresh(alice.api, alice.tokens["refresh_token"])).json()
-    again = (await refresh(alice.api, alice.tokens["refresh_token"])).json()
+    answer = await refresh(alice.api, alice.tokens["refresh_token"])
 
+    assert answer.status_code == 200
+    again = answer.json()
     assert again["refresh_token"] == first["refresh_token"]
     assert (await refresh(alice.api, again["refresh_token"])).status_code == 200
 

@@ -85,7 +85,9 @@ async def test_a_disabled_account_is_an_unknown_one(alice, app):
     async with app.state.database.transaction() as session:
         await session.execute(text("UPDATE users SET status = 'disabled'"))
 
-    assert without_id(await sign_in(alice.api, alice.email)) == without_id(wrong)
+    refused = await sign_in(alice.api, alice.email)
+    assert refused.status_code == 401
+    assert without_id(refused) == without_id(wrong)
 
 
 async def test_an_account_without_a_password_cannot_be_entered(alice, app):

@@ -22,7 +22,7 @@ from goodword import endings
 from goodword.account.models import Tombstone
 from goodword.crypto import mac, subkey
 from goodword.db import SETTINGS, Database, insert_if_absent
-from goodword.settings import Settings
+from goodword.settings import PREFIX, Settings, SettingsError
 from goodword.users.models import User, UserStatus
 
 PURPOSE = "tombstones"
@@ -100,6 +100,11 @@ def _read(folder: Path) -> dict[bytes, datetime]:
         file = (folder / FILE).open("rb")
     except FileNotFoundError:
         return found
+    except OSError as error:
+        # Not to know whom to forget is no state to serve in.
+        raise SettingsError(
+            f"The file {FILE} in {PREFIX}DATA_DIR cannot be read ({type(error).__name__})."
+        ) from None
     with file:
         for number, line in enumerate(file, 1):
             read = _LINE.fullmatch(line)
