@@ -32,6 +32,7 @@ test-browser: .venv/tests ## Run the tests that need a browser: Debian's chromiu
 fuzz: .venv/tests ## Look for what nobody thought of, in minutes: examples drawn anew (EXAMPLES=, SEED=), on both databases
 	@echo "again with: make fuzz SEED=$(SEED) EXAMPLES=$(EXAMPLES)"
 	@$(BIN)/python -m pytest --fuzz=$(EXAMPLES) --hypothesis-seed=$(SEED) --show-capture=no tests/model $(ARGS)
+	@$(BIN)/python -m pytest --fuzz=$(EXAMPLES) --hypothesis-seed=$(SEED) -s tests/fuzz $(ARGS)
 
 bench: .venv/tests ## Measure the service against the limits of this machine, in minutes; needs wrk
 	@PYTHONPATH=tests $(BIN)/python bench/run.py $(ARGS)

@@ -4,6 +4,7 @@ import pytest
 
 from asgi import settings_for
 from goodword.app import create_app
+from goodword.guard import MAX_TARGET
 
 DOCUMENT = create_app(settings_for("sqlite+aiosqlite:///none")).openapi()
 OPERATIONS = [
@@ -46,6 +47,19 @@ def test_a_protected_operation_names_the_scope_that_it_needs(method, path, opera
         refusals = {"401", "403"} & set(operation["responses"])
         hidden = "Administration" in operation["tags"]  # it is simply not there: 404
         assert refusals == (set() if hidden else {"401", "403"})
+
+
+@each_operation
+def test_the_longest_query_that_it_documents_can_be_sent(method, path, operation):
+    queries = [parameter for parameter in operation.get("parameters", ()) if parameter["in"] == "query"]
+    longest = [
+        len(query["name"]) + choice["maxLength"] + 2
+        for query in queries
+        for choice in [query["schema"], *query["schema"].get("anyOf", ())]
+        if "maxLength" in choice
+    ]
+
+    assert len(path) + sum(longest) <= MAX_TARGET
 
 
 def test_what_an_app_may_be_let_do_can_be_had_by_its_flow():

@@ -85,7 +85,7 @@ async def finish_outside_sign_in(
     session: Session,
     clock: Clock,
     state: Annotated[str, Query(max_length=255)] = "",
-    code: Annotated[str | None, Query(max_length=4096)] = None,
+    code: Annotated[str | None, Query(max_length=2048)] = None,
     error: Annotated[str | None, Query(max_length=255)] = None,
     iss: Annotated[str | None, Query(max_length=255)] = None,
 ) -> RedirectResponse:

@@ -1,0 +1,40 @@
+"""OpenAPI tells the truth: whatever Schemathesis draws from it, the answer is one that it documents.
+
+All its phases and all its checks but one. `make test` draws little, and the same each time; `make fuzz` makes
+20,000 calls of it.
+"""
+
+import pytest
+
+from fuzz.cast import cast, strangers
+from fuzz.drawing import Found, run
+
+CALLS = 20_000
+CALLERS = ["peers", "alice", "bob", "rita", "nobody"]
+
+
+@pytest.fixture
+def draw(service, tmp_path):
+    def draw(who, seed, **how):
+        people = strangers(service, seed) if who == "peers" else cast(service, seed, with_rita=who == "rita")
+        found = run(service, people, who, seed=seed, folder=tmp_path, **how)
+        print(f"{who}, seed {seed}: {found}")
+        return found
+
+    return draw
+
+
+def test_a11_no_answer_is_undocumented(draw, service, is_long, seed):
+    found, turn = Found(), 0
+    if is_long:
+        while found.calls < CALLS:
+            found.add(draw(CALLERS[turn % len(CALLERS)], seed + turn, examples=60))
+            turn += 1
+    else:  # what the coverage phase sends is the same for each of them
+        found.add(draw("rita", seed, examples=2))
+        found.add(draw("peers", seed + 1, examples=5, without="coverage"))
+        found.add(draw("nobody", seed + 2, examples=2, without="coverage"))
+    print(f"together: {found}")
+    assert not found.wrong, found.told()
+    assert found.protected[True] < found.protected[False]
+    assert '"request failed"' not in service.served.log.read_text()

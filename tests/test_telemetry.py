@@ -1,0 +1,103 @@
+"""F13: what stands in the log is an allow-list; a value that strayed into a line is not printed."""
+
+import ast
+import json
+import subprocess
+import sys
+
+import pytest
+
+from goodword.telemetry import FIELDS, HIDDEN
+from serving import ROOT
+
+CANARY = "canary-7f3a"
+LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
+PROGRAM = """
+import logging, sys
+import structlog
+from goodword.telemetry import current_request, set_up_logs
+
+style, canary = sys.argv[1:]
+set_up_logs(style)
+current_request.set("the-request")
+log = structlog.get_logger("goodword.test")
+
+def fails(password):
+    kept = password
+    try:
+        {}[password]
+    except KeyError:
+        raise ValueError(f"this is no number: {kept}")
+
+log.info("request", route="/x", password=canary, status={"code": canary}, why=canary * 100, error=None)
+try:
+    fails(canary)
+except ValueError as error:
+    log.exception("it failed")
+    log.error("it failed", exc_info=ExceptionGroup(canary, [error]))
+    logging.getLogger("asyncio").error(f"Never retrieved\\nfuture: {error!r}", exc_info=error)
+logging.getLogger("library").warning("asked for %s", canary, extra={"password": canary})
+logging.getLogger("library").warning("asked", stack_info=True)
+logging.getLogger("uvicorn.error").info("Started server process [%d]", 4711)
+"""
+
+
+def lines_of(tmp_path, style):
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    done = subprocess.run(
+        [sys.executable, program, style, CANARY],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(ROOT / "src")},
+    )
+    assert not done.stdout
+    return done.stderr
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_f13_no_value_that_strayed_into_a_line_is_printed(tmp_path, style):
+    log = lines_of(tmp_path, style)
+
+    assert CANARY not in log
+    for kept in (
+        "/x",
+        "password",
+        HIDDEN,
+        "in fails",
+        "builtins.ValueError",
+        "builtins.KeyError",
+        "asked for",
+        "[4711]",
+    ):
+        assert kept in log, kept
+
+
+def test_f13_a_line_holds_the_fields_that_are_named(tmp_path):
+    lines = [json.loads(line) for line in lines_of(tmp_path, "json").splitlines()]
+
+    first = lines[0]
+    assert {name for name in first if first[name] == HIDDEN} == {"password", "status", "why"}
+    assert (first["event"], first["route"], first["error"]) == ("request", "/x", None)
+    assert {line["request_id"] for line in lines} == {"the-request"}
+    for line in lines:
+        assert {name for name in line if name not in FIELDS} <= {"password", "stack_info"}
+        assert all(line[name] == HIDDEN for name in line if name not in FIELDS)
+
+
+def calls_of_logs():
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                owner, name = node.func.value, node.func.attr
+                if isinstance(owner, ast.Name) and owner.id == "log" and name in LEVELS:
+                    yield pytest.param(node, id=f"{path.name}:{node.lineno}")
+
+
+@pytest.mark.parametrize("call", list(calls_of_logs()))
+def test_f13_a_line_has_a_fixed_text_and_fields_that_may_be_logged(call):
+    text, *others = call.args
+    assert not others
+    assert isinstance(text, ast.Constant | ast.Attribute), "what varies belongs in a field"
+    assert {keyword.arg for keyword in call.keywords} <= FIELDS | {"exc_info"}
