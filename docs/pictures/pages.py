@@ -48,7 +48,11 @@ def tour(page: Page, served: Served, email: str, client_id: str) -> Iterator[str
     for name in ("sign-in", "forgot-password"):
         page.goto(f"{served.url}/{name}")
         yield name
-    for name in ("verify-email", "reset-password"):
+    page.goto(f"{served.url}/nowhere")
+    yield "not-found"
+    page.goto(f"{served.url}/letters/refuse?token=x")
+    yield "refuse-letters"
+    for name in ("verify-email", "confirm-email", "reset-password"):
         page.goto(f"{served.url}/{name}#token=gwv_3kX0")
         yield name
     page.goto(f"{served.url}/sign-up?referral_code=ALICE-2026")
@@ -69,6 +73,10 @@ def tour(page: Page, served: Served, email: str, client_id: str) -> Iterator[str
 
 def tour_of_one_who_brought_people(page: Page, served: Served) -> Iterator[str]:
     sign_in(page, served, ALICE)
+    page.goto(f"{served.url}/")
+    yield "code"
+    page.goto(f"{served.url}/account/address")
+    yield "account-address"
     page.goto(f"{served.url}/people")
     yield "people"
     page.goto(f"{served.url}/account")

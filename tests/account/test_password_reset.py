@@ -221,6 +221,17 @@ async def test_an_address_gets_five_letters_an_hour(api, alice, post, clock):
     assert len(await post()) == 1
 
 
+async def test_where_nodes_count_for_themselves_there_are_no_more_letters(
+    database_url, api, alice, post, clock
+):
+    await post()
+    async with second_service(database_url, clock=clock) as other:
+        statuses = [(await ask(node, alice.email)).status_code for node in (api, other) for _ in range(4)]
+
+    assert statuses == [202] * 8
+    assert len(await post()) == 5
+
+
 async def test_somebody_elses_letters_do_not_count(api, alice, bob, post):
     await post()
     for _ in range(6):

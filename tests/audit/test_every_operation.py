@@ -265,6 +265,18 @@ async def test_i5_what_was_refused_leaves_no_row(alice, bob, rows, method, path,
     assert await rows("SELECT count(*) FROM audit_events") == before
 
 
+async def test_i5_what_was_done_before_a_refusal_leaves_no_row(alice, bob, rows, clock):
+    await make_code(bob, code="TAKEN")
+    await make_code(alice, lifetime=60)
+    clock.forward(seconds=61)
+    before = await rows("SELECT count(*) FROM audit_events")
+
+    answer = await alice.post(CODES, {"lifetime": 3600, "code": "TAKEN"})  # its place was made free for it
+
+    assert answer.status_code == 409
+    assert await rows("SELECT count(*) FROM audit_events") == before
+
+
 async def test_i5_a_replayed_answer_leaves_no_second_row(alice, rows):
     for _ in range(2):
         answer = await alice.post(CODES, {"lifetime": 3600}, headers={"Idempotency-Key": "once"})

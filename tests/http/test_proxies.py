@@ -20,11 +20,11 @@ NOISE |= {
 
 
 @pytest.fixture
-async def behind(database_url):
-    """A service that trusts the proxies of 10.0.0.0/8 and one of IPv6."""
+async def behind(database_url, app):
+    """A service that trusts the proxies of 10.0.0.0/8 and one of IPv6. `app` empties the database."""
     settings = settings_for(database_url, trusted_proxies=("10.0.0.0/8", "2001:db8:ffff::/48"))
-    async with running(create_app(settings)) as app:
-        yield app
+    async with running(create_app(settings)) as service:
+        yield service
 
 
 async def place(app, peer, forwarded, **noise):

@@ -12,7 +12,6 @@ from goodword.admin import service
 from goodword.app import create_app
 from goodword.pages.admin_access import AdminPage
 from pages.pressing import press
-from second_service import second_service
 from third_party import Browser, register_app
 
 HTML = {"Accept": "text/html"}
@@ -182,14 +181,3 @@ async def test_many_look_at_once_and_nobody_waits_for_another(browser, rita):
     for path in paths:
         answers = await asyncio.gather(*(browser.get(path) for _ in range(15)))
         assert {answer.status_code for answer in answers} == {200}, path
-
-
-async def test_forms_are_counted_as_what_changes_something_here_too(database_url, rita, alice):
-    here = f"/admin/users/{alice.id}"
-    async with second_service(database_url, limits="write=2/minute") as client:
-        browser = Browser(client)
-        await browser.sign_in(rita)
-        statuses = [(await press(browser, here, f"{here}/disable")).status_code for _ in range(3)]
-
-        assert statuses == [303, 303, 429]
-        assert (await browser.get(here)).status_code == 200
