@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -25,7 +26,7 @@ STARTED = "Application startup complete"
 CHEAP = {"ENVIRONMENT": "development", "PASSWORD_HASH": "fast_for_tests"}
 """For what is measured without its hashes."""
 
-SECRET = "for the benchmark only: 0123456789abcdef"
+SECRET = secrets.token_hex(32)
 # Durable as by default. The memory is what a small production server would give it.
 POSTGRES = ("--shared_buffers=512MB", "--max_wal_size=4GB", "--checkpoint_timeout=15min")
 

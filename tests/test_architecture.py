@@ -111,3 +111,10 @@ def test_a_file_has_one_subject(path):
     assert len(text.splitlines()) <= LONGEST_FILE
     if text:
         assert ast.get_docstring(ast.parse(text)), "say in a line what lives here"
+
+
+def test_benchmarks_and_tests_can_be_imported_together():
+    """They stand on one path: a file of the same name would hide the other."""
+    names = [{path.name for path in (ROOT / folder).glob("*.py")} for folder in ("bench", "tests")]
+
+    assert not names[0] & names[1]

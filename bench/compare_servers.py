@@ -1,6 +1,6 @@
 """The servers that could serve us, by what hostile clients can do to each: the table of docs/decisions/0015.
 
-    python bench/servers.py COMMAND…
+    python bench/compare_servers.py COMMAND…
 
 Starts each of them on the service, one process on SQLite, and prints a row for each. `{port}` in a COMMAND of
 your own (quoted as one word) is the port it must listen on; GOODWORD_… settings are in its environment.
