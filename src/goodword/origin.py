@@ -4,13 +4,14 @@ The edge sets it for a request, the worker for a job, the command for an operato
 sender later on (a token, a cookie, a password, a letter) is added here.
 """
 
-import ipaddress
 import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+
+from goodword.proxies import read_address
 
 
 class Actor(StrEnum):
@@ -40,12 +41,8 @@ class Origin:
     @property
     def address(self) -> str | None:
         """Where the request comes from, as the limits and the sessions see it."""
-        try:
-            found = ipaddress.ip_address((self.peer or "").partition("%")[0])
-        except ValueError:
-            return None
-        mapped = found.ipv4_mapped if found.version == 6 else None
-        return str(mapped or found)
+        found = read_address(self.peer or "")
+        return None if found is None else str(found)
 
 
 current: ContextVar[Origin] = ContextVar("origin")

@@ -127,12 +127,11 @@ async def erase(
     if addresses.key_of(typed) != person.email_key:
         return await _ask(request, session, visitor, user_id, wrong=NOT_THEIRS)
     try:
-        async with session.begin_nested():
-            await service.erase(session, user_id, by=visitor.user_id, now=clock())
+        with suppress(service.UserErased):  # by somebody else, a moment ago
+            async with session.begin_nested():
+                await service.erase(session, user_id, by=visitor.user_id, now=clock())
     except service.NotYourself as error:
         return await _ask(request, session, visitor, user_id, error=error)
-    except service.UserErased:  # by somebody else, a moment ago
-        pass
     return _done(request, user_id, "erased")
 
 

@@ -6,9 +6,11 @@ viruses follow every link; sending the form does.
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.account import credentials
 from goodword.account.schemas import Confirmation, LetterRequest, PasswordReset
@@ -36,16 +38,7 @@ async def show_verify_email(request: Request) -> Response:
 @router.post("/verify-email", dependencies=[limited("letter-token")])
 async def verify_email(request: Request, session: Session, clock: Clock) -> Response:
     """The address is theirs; a friend's referral counts from now on."""
-
-    async def effect(form: Form) -> None:
-        token = Confirmation(token=_token(form)).token
-        async with session.begin_nested():
-            key = request.app.state.token_secret
-            await credentials.verify_address(
-                session, token, key=key, settings=request.app.state.settings, now=clock()
-            )
-
-    return await _answer(request, "verify_email.html", effect)
+    return await _use_token(request, session, clock, "verify_email.html", credentials.verify_address)
 
 
 @router.get("/confirm-email")
@@ -56,16 +49,7 @@ async def show_confirm_email(request: Request) -> Response:
 @router.post("/confirm-email", dependencies=[limited("letter-token")])
 async def confirm_email(request: Request, session: Session, clock: Clock) -> Response:
     """The new address takes the place of the old one."""
-
-    async def effect(form: Form) -> None:
-        token = Confirmation(token=_token(form)).token
-        async with session.begin_nested():
-            key = request.app.state.token_secret
-            await credentials.change_address(
-                session, token, key=key, settings=request.app.state.settings, now=clock()
-            )
-
-    return await _answer(request, "confirm_email.html", effect)
+    return await _use_token(request, session, clock, "confirm_email.html", credentials.change_address)
 
 
 @router.get("/reset-password")
@@ -116,6 +100,24 @@ async def forgot_password(request: Request, session: Session, clock: Clock) -> R
         credentials.ask(session, Purpose.RESET_PASSWORD, email, now=clock())
 
     return await _answer(request, "forgot_password.html", effect)
+
+
+async def _use_token(
+    request: Request,
+    session: AsyncSession,
+    clock: Callable[[], datetime],
+    template: str,
+    use: Callable[..., Awaitable[None]],
+) -> Response:
+    """What a letter's token alone is enough for: `use` is a rule of `credentials`."""
+    state = request.app.state
+
+    async def effect(form: Form) -> None:
+        token = Confirmation(token=_token(form)).token
+        async with session.begin_nested():
+            await use(session, token, key=state.token_secret, settings=state.settings, now=clock())
+
+    return await _answer(request, template, effect)
 
 
 def _token(form: Form) -> str:

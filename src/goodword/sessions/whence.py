@@ -4,6 +4,7 @@ import ipaddress
 
 from fastapi import Request
 
+from goodword.proxies import read_address
 from goodword.sessions.service import Whence
 
 BROWSERS = (
@@ -46,10 +47,7 @@ def network(request: Request) -> str | None:
     """
     if request.client is None:
         return None
-    try:
-        address = ipaddress.ip_address(request.client.host.partition("%")[0])
-    except ValueError:
+    address = read_address(request.client.host)
+    if address is None:
         return None
-    if address.version == 6 and address.ipv4_mapped:
-        address = address.ipv4_mapped
     return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))
