@@ -101,7 +101,9 @@ async def test_ten_at_once_leave_one_password(api, alice):
 
     answers = await asyncio.gather(*(change(alice, new=password) for password in passwords))
 
-    assert Counter(answer.status_code for answer in answers) == {204: 1, 403: 9}
+    # The others come with a password that is wrong by now; after five such they are told to wait.
+    found = Counter(answer.status_code for answer in answers)
+    assert (found[204], found[403] + found[429]) == (1, 9)
     winner = next(password for password, answer in zip(passwords, answers, strict=True) if answer.is_success)
     assert (await sign_in(api, alice.email, winner)).status_code == 201
 
