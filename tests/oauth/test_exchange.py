@@ -7,7 +7,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from goodword.oauth import clients, service
+from goodword.oauth import clients, consents
 from people import PASSWORD
 from third_party import VERIFIER, challenge_of
 
@@ -212,7 +212,7 @@ async def test_codes_are_stored_as_a_keyed_hash_and_old_ones_go(garden, alices, 
     stored = await rows("SELECT code_mac FROM oauth_codes")
     assert code.encode() not in bytes(stored[0][0])
 
-    clock.forward(seconds=service.CODES_KEPT.total_seconds() + 120)
+    clock.forward(seconds=consents.CODES_KEPT.total_seconds() + 120)
     await garden.code(alices, scope="openid")
 
     assert await rows("SELECT count(*) FROM oauth_codes") == [(1,)]

@@ -1,4 +1,4 @@
-"""Consents, authorization codes and the sessions that they are traded for."""
+"""Sessions that apps get for authorization codes, and the apps that people let in."""
 
 import base64
 import hashlib
@@ -9,29 +9,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Row, and_, bindparam, delete, select, tuple_
+from sqlalchemy import Row, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.crypto import mac
-from goodword.db import Database, commit_before_error, insert_if_absent
+from goodword.db import commit_before_error
 from goodword.errors import NotFound, TokenInvalid
 from goodword.oauth import clients, scopes
 from goodword.oauth.clients import Client
+from goodword.oauth.consents import code_mac
 from goodword.oauth.errors import InvalidGrant, OAuthError
 from goodword.oauth.models import OAuthClient, OAuthCode, OAuthGrant
-from goodword.oauth.requests import AuthorizationRequest
 from goodword.sessions import service as sessions
 from goodword.sessions.models import SignIn
 from goodword.sessions.service import Whence
 from goodword.sessions.tokens import RefreshTokens
 from goodword.users import service as users
-from goodword.users.models import User
 
-CODE_LIFETIME = timedelta(seconds=60)
-CODES_KEPT = timedelta(days=1)
-"""How long a used code is known, so that showing it again ends the session that it was traded for."""
 NO_GRACE = timedelta(0)
 
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
@@ -39,97 +34,6 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 class AppNotFound(NotFound):
     code, detail = "app_not_found", "You have let in no such app."
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What a person is to be asked, or need not be."""
-
-    email: str
-    scopes: frozenset[str]
-    """Of those that the app wants, the ones that this person can give."""
-    is_answered: bool
-
-
-async def question(database: Database, request: AuthorizationRequest, user_id: uuid.UUID) -> Question:
-    row = await database.row(_CONSENT, user_id=user_id, client_id=request.client.id)
-    if row is None:
-        raise TokenInvalid
-    wanted = _givable(request.scopes, is_admin=row.is_admin)
-    given = frozenset((row.scope or "").split())
-    certain = request.client.is_certain_at(request.redirect_uri)
-    return Question(row.email, wanted, certain and wanted <= given and "consent" not in request.prompt)
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """A person's yes to a request, given in a browser session."""
-
-    user_id: uuid.UUID
-    browser_session_id: uuid.UUID
-    signed_in_at: datetime
-    once: str
-    """Of the page on which it was given: the same page sent twice is one consent."""
-
-
-async def issue(
-    session: AsyncSession, key: bytes, request: AuthorizationRequest, consent: Consent, *, now: datetime
-) -> str | None:
-    """An authorization code, and the consent remembered. None for a page that was sent before.
-
-    The code is made from the page's one-time value, so a second sending makes the same code, which the unique
-    index refuses, whichever of two comes first.
-    """
-    user = await users.lock(session, consent.user_id)
-    client = request.client
-    await clients.keep_row(session, client, now=now)
-    granted = _givable(request.scopes, is_admin=user.is_admin)
-    once = mac(key, b"consent", consent.browser_session_id.bytes, consent.once.encode())
-    code = "gwa_" + base64.urlsafe_b64encode(once).decode().rstrip("=")
-    await session.execute(
-        delete(OAuthCode).where(OAuthCode.user_id == user.id, OAuthCode.expires_at < now - CODES_KEPT)
-    )
-    made = await insert_if_absent(
-        session,
-        OAuthCode,
-        code_mac=_code_mac(key, code),
-        client_id=client.id,
-        user_id=user.id,
-        redirect_uri=request.redirect_uri,
-        scope=scopes.text(granted),
-        code_challenge=request.code_challenge,
-        nonce=request.nonce,
-        signed_in_at=consent.signed_in_at,
-        browser_session_id=consent.browser_session_id,
-        expires_at=now + CODE_LIFETIME,
-        created_at=now,
-    )
-    if made is None:
-        return None
-    await _remember(session, user, client, granted, now=now)
-    record(
-        session,
-        Action.GRANT_GIVEN,
-        Subject.CLIENT,
-        client.id,
-        person=user.id,
-        client=client.client_id,
-        scope=scopes.text(granted),
-    )
-    return code
-
-
-async def _remember(
-    session: AsyncSession, user: User, client: Client, granted: frozenset[str], *, now: datetime
-) -> None:
-    """The account is locked, so nobody else writes the grant meanwhile."""
-    place = {"user_id": user.id, "client_id": client.id}
-    grant = await session.scalar(select(OAuthGrant).filter_by(**place))
-    if grant is None:
-        session.add(OAuthGrant(**place, scope=scopes.text(granted), created_at=now))
-    else:
-        grant.scope = scopes.text(granted | set(grant.scope.split()))
-    await session.flush()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +59,13 @@ async def exchange(
 ) -> Exchanged:
     """Trade a code for a session (RFC 6749 §4.1.3, RFC 7636 §4.6). Raises `OAuthError`.
 
-    A code that is shown a second time was seen by two parties: what it was traded for ends.
+    A code that is shown a second time was seen by two parties: what it was traded for ends. The client is read
+    again and held until the commit: `clients.disable` then waits, and ends the new session too.
     """
     if not _VERIFIER.fullmatch(verifier):
         raise OAuthError("invalid_request", "code_verifier has 43 to 128 unreserved characters.")
     refusal = InvalidGrant("The code is not good, or no longer, or was made for another request.")
-    by_code = OAuthCode.code_mac == _code_mac(key, code)
+    by_code = OAuthCode.code_mac == code_mac(key, code)
     owner = await session.scalar(select(OAuthCode.user_id).where(by_code, OAuthCode.client_id == client.id))
     if owner is None:
         raise refusal
@@ -168,7 +73,12 @@ async def exchange(
         user = await users.lock(session, owner)  # whoever else shows the code waits here
     except TokenInvalid:
         raise refusal from None
-    found = await session.scalar(select(OAuthCode).where(by_code))
+    found = await session.scalar(
+        select(OAuthCode)
+        .join(OAuthClient, OAuthClient.id == OAuthCode.client_id)
+        .where(by_code, OAuthClient.disabled_at.is_(None))
+        .with_for_update(read=True, of=OAuthClient)
+    )
     if found is None:
         raise refusal
     if found.used_at is not None:
@@ -275,24 +185,6 @@ async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
     await session.execute(delete(OAuthGrant).where(OAuthGrant.user_id == user_id))
 
 
-def _givable(wanted: frozenset[str], *, is_admin: bool) -> frozenset[str]:
-    # Nobody can give what they do not have. The answer's `scope` tells the app (RFC 6749 §3.3).
-    return wanted if is_admin else wanted - {"admin"}
-
-
-def _code_mac(key: bytes, code: str) -> bytes:
-    return mac(key, b"code", code.encode())
-
-
 def _challenge(verifier: str) -> bytes:
     digest = hashlib.sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=")
-
-
-_CONSENT = (
-    select(User.email, User.is_admin, OAuthGrant.scope)
-    .outerjoin(
-        OAuthGrant, and_(OAuthGrant.user_id == User.id, OAuthGrant.client_id == bindparam("client_id"))
-    )
-    .where(User.id == bindparam("user_id"))
-)

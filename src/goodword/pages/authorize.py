@@ -13,7 +13,8 @@ from goodword.forms import FormInvalid, is_from_here, read_form
 from goodword.http import Clock
 from goodword.languages import to_translate
 from goodword.limits import limited
-from goodword.oauth import requests, scopes, service
+from goodword.oauth import consents, requests, scopes
+from goodword.oauth.consents import Consent, ConsentRequired
 from goodword.oauth.requests import AuthorizationRequest, NoRedirect, SentBack
 from goodword.pages.rendering import foreign, link, page, refusal, say, see_other
 from goodword.sessions import browser
@@ -54,7 +55,8 @@ async def answer_consent(request: Request, session: Session, clock: Clock) -> Re
         asked = await _read(request, form["request"].encode())
         if form.get("decision") != "allow":
             raise asked.send_back("access_denied", "The person said no.")
-        return await _go_on(request, session, asked, visitor, form["once"], now)
+        shown = frozenset(form["scope"].split())
+        return await _go_on(request, session, asked, visitor, shown, form["once"], now)
     except NoRedirect as error:
         return _no_redirect(request, error)
     except SentBack as error:
@@ -69,14 +71,20 @@ async def _show(request: Request, session: AsyncSession, now: datetime) -> Respo
         if "none" in asked.prompt:
             raise asked.send_back("login_required", "The person has to sign in.")
         return _to_sign_in(request, asked, now)
-    question = await service.question(state.database, asked, visitor.user_id)
+    question = await consents.question(state.database, asked, visitor.user_id)
     if not question.scopes:
         raise asked.send_back("access_denied", "The person cannot give any of this.")
     once = f"{int(now.timestamp())}.{secrets.token_urlsafe(16)}"
     if question.is_answered:
-        return await _go_on(request, session, asked, visitor, once, now)
+        try:
+            return await _go_on(
+                request, session, asked, visitor, question.scopes, once, now, is_remembered=True
+            )
+        except ConsentRequired:  # the consent was revoked a moment ago: ask for a new one
+            pass
     if "none" in asked.prompt:
         raise asked.send_back("consent_required", "The person has to be asked.")
+    shown = scopes.text(question.scopes)
     return page(
         request,
         "consent.html",
@@ -86,8 +94,9 @@ async def _show(request: Request, session: AsyncSession, now: datetime) -> Respo
         scopes=[say(request, words) for words in scopes.in_words(question.scopes)],
         redirect_uri=asked.redirect_uri,
         asked=asked.query,
+        scope=shown,
         once=once,
-        form_token=state.cookies.form_token(visitor, once, asked.query),
+        form_token=state.cookies.form_token(visitor, once, asked.query, shown),
         sign_in=_sign_in_link(request, asked, now),
     )
 
@@ -99,10 +108,10 @@ async def _read(request: Request, query: bytes) -> AuthorizationRequest:
 
 def _is_own(request: Request, visitor: Visitor, form: dict[str, str]) -> bool:
     """Whether the form is the one that we showed this visitor, about this very request."""
-    if not {"form_token", "once", "request"} <= form.keys():
+    if not {"form_token", "once", "request", "scope"} <= form.keys():
         return False
     cookies = request.app.state.cookies
-    about = form["once"], form["request"]
+    about = form["once"], form["request"], form["scope"]
     return bool(cookies.is_form_token(visitor, form["form_token"], *about))
 
 
@@ -111,14 +120,20 @@ async def _go_on(
     session: AsyncSession,
     asked: AuthorizationRequest,
     visitor: Visitor,
+    shown: frozenset[str],
     once: str,
     now: datetime,
+    *,
+    is_remembered: bool = False,
 ) -> Response:
-    consent = service.Consent(visitor.user_id, visitor.session_id, visitor.signed_in_at, once)
+    consent = Consent(
+        visitor.user_id, visitor.session_id, visitor.signed_in_at, shown, once, is_remembered=is_remembered
+    )
     try:
-        code = await service.issue(session, request.app.state.oauth_key, asked, consent, now=now)
-    except TokenInvalid:  # the account was disabled or erased a moment ago
-        raise asked.send_back("access_denied", "The person cannot be asked any more.") from None
+        code = await consents.issue(session, request.app.state.oauth_key, asked, consent, now=now)
+    except TokenInvalid:  # the account or the browser session ended, or lost a right, a moment ago
+        error = "login_required" if "none" in asked.prompt else "access_denied"
+        raise asked.send_back(error, "The person cannot be asked any more.") from None
     if code is None:
         return refusal(request, 403, to_translate("Answered already"), STALE)
     return _redirect(request, asked.redirect_uri, {"code": code, "state": asked.state})
