@@ -2,8 +2,10 @@
 
 import pytest
 
+from asgi import client_of
 from people import PASSWORD, join, make_code, referrals_of, register, sign_in as sign_in_with_password
 from social.browser import assert_refused, sign_in
+from third_party import Browser, register_app
 
 MARK_VERIFIED = "UPDATE users SET verified_at = created_at"
 IDENTITIES = "SELECT subject FROM identities ORDER BY subject"
@@ -79,6 +81,20 @@ async def test_one_time_tokens_of_the_squatter_are_gone(api, provider, service, 
     await sign_in(api, provider)
 
     assert await rows("SELECT id FROM verifications") == []
+
+
+async def test_apps_that_the_squatter_let_in_are_out(api, provider, service, rows):
+    squatter = await join(api, "alice")
+    garden = await register_app(service, api, "https://garden.example/callback")
+    async with client_of(service) as client:
+        browser = Browser(client)
+        await browser.sign_in(squatter)
+        tokens = await garden.let_in(browser, "openid offline_access")
+
+    await sign_in(api, provider)
+
+    assert await rows("SELECT count(*) FROM oauth_grants") == [(0,)]
+    assert (await garden.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"
 
 
 async def test_an_identity_of_the_squatter_is_gone_too(api, provider, rows):

@@ -17,6 +17,7 @@ from goodword.errors import Unprocessable
 from goodword.jobs import service as jobs
 from goodword.mail import notices
 from goodword.mail.letters import LetterKind
+from goodword.oauth import service as oauth
 from goodword.providers import checks
 from goodword.referrals import service as referrals
 from goodword.sessions import service as sessions
@@ -81,8 +82,11 @@ async def reset_password(
     record(session, Action.PASSWORD_RESET, Subject.USER, user.id)
     await sessions.end_all(session, user.id, why="password_reset", now=now)
     if user.verified_at is None:
-        # Whoever made the account never showed that the address is theirs: what they sign in with goes.
+        # The person who registered never proved the address: their ways in, and those of their apps, go
+        # ("Pre-hijacked accounts", USENIX Security 2022). Names and referrals stay: they give no access.
         await social.forget(session, user.id)
+        await oauth.forget(session, user.id)
+        await verifications.revoke(session, user.id, Purpose.VERIFY_EMAIL, now=now)
     await _prove(session, user, settings=settings, now=now)
 
 
