@@ -5,15 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
+from uuid import UUID
 
 from goodword import forms
 from goodword.db import Database
 from goodword.languages import to_translate
 from goodword.oauth.clients import Client, Clients
+from goodword.oauth.tokens import ServerTokens
 
 SINCE = "signed_in_since"
-"""A parameter of our own, put in place of `prompt=login` or `max_age` on the way through the sign-in page: the
-time, in milliseconds, after which the person must have signed in."""
+"""A parameter of our own, put in place of `prompt=login` or `max_age`, and beside `id_token_hint`, on the way
+through the sign-in page: the time, in milliseconds, after which the person must have signed in."""
 
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 LONGEST = 8192
@@ -53,6 +55,8 @@ class AuthorizationRequest:
     max_age: int | None
     since: int | None
     login_hint: str | None
+    expected_user: str | None
+    """The subject of the `id_token_hint`: the only person whom the app wants an answer for."""
     parameters: Mapping[str, str]
 
     @property
@@ -62,7 +66,8 @@ class AuthorizationRequest:
 
     def after_sign_in(self, now: datetime) -> str:
         """The query of the request that follows the sign-in page, which must not ask for it again."""
-        if "login" not in self.prompt and "select_account" not in self.prompt and self.max_age is None:
+        is_repeatable = self.max_age is None and self.expected_user is None
+        if is_repeatable and not self.prompt & {"login", "select_account"}:
             return self.query
         parameters = {name: value for name, value in self.parameters.items() if name != "max_age"}
         parameters["prompt"] = " ".join(sorted(self.prompt - {"login", "select_account"}))
@@ -77,12 +82,18 @@ class AuthorizationRequest:
             return False
         return self.max_age is None or now - signed_in_at <= timedelta(seconds=self.max_age)
 
+    def is_expected(self, user_id: UUID) -> bool:
+        """Return whether this is the person of the `id_token_hint`, or there is none."""
+        return self.expected_user in (None, str(user_id))
+
     def send_back(self, error: str, description: str) -> SentBack:
         return SentBack(self.redirect_uri, self.state, error, description)
 
 
-async def read(database: Database, clients: Clients, query: bytes) -> AuthorizationRequest:
-    """The request in a query string. Raises `NoRedirect` and `SentBack`."""
+async def read(
+    database: Database, clients: Clients, tokens: ServerTokens, query: bytes
+) -> AuthorizationRequest:
+    """Return the request in a query string. Raises `NoRedirect` and `SentBack`."""
     if len(query) > LONGEST:
         raise NoRedirect(to_translate("The request is too long."))
     repeated = False
@@ -104,7 +115,7 @@ async def read(database: Database, clients: Clients, query: bytes) -> Authorizat
     try:
         if repeated:
             raise _Wrong("invalid_request", "A parameter is repeated.")
-        return _checked(client, redirect_uri, parameters)
+        return _checked(client, redirect_uri, parameters, await _expected_user(tokens, client, parameters))
     except _Wrong as wrong:
         state = parameters.get("state")
         raise SentBack(redirect_uri, state, wrong.error, wrong.description) from None
@@ -115,7 +126,9 @@ class _Wrong(Exception):
         self.error, self.description = error, description
 
 
-def _checked(client: Client, redirect_uri: str, parameters: Mapping[str, str]) -> AuthorizationRequest:
+def _checked(
+    client: Client, redirect_uri: str, parameters: Mapping[str, str], expected_user: str | None
+) -> AuthorizationRequest:
     for unsupported in ("request", "request_uri"):  # OpenID Connect Core §6 names these errors
         if unsupported in parameters:
             raise _Wrong(f"{unsupported}_not_supported", "Send the parameters themselves.")
@@ -142,8 +155,19 @@ def _checked(client: Client, redirect_uri: str, parameters: Mapping[str, str]) -
         max_age=_number(_SECONDS, parameters, "max_age"),
         since=_number(_MILLISECONDS, parameters, SINCE),
         login_hint=parameters.get("login_hint"),
+        expected_user=expected_user,
         parameters=parameters,
     )
+
+
+async def _expected_user(tokens: ServerTokens, client: Client, parameters: Mapping[str, str]) -> str | None:
+    hint = parameters.get("id_token_hint")
+    if not hint:  # a parameter without a value is none (RFC 6749 §3.1)
+        return None
+    subject = await tokens.subject_of(hint, client_id=client.client_id)
+    if subject is None:
+        raise _Wrong("invalid_request", "id_token_hint is not an ID token that this app got from here.")
+    return subject
 
 
 def _scopes(client: Client, text: str | None) -> frozenset[str]:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
@@ -55,6 +56,28 @@ class ServerTokens:
         if nonce is not None:
             claims["nonce"] = nonce
         return self._sign("JWT", claims)
+
+    async def subject_of(self, id_token: str, *, client_id: str) -> str | None:
+        """Return whom an ID token that this server issued to the client is about, or None if it is no such token.
+
+        For `id_token_hint` (OpenID Connect Core §3.1.2.1): an expired token will do, also one whose signing key
+        was retired since, but none whose key was revoked. The token of another client will not: with it a client
+        that was never let in could find out who is signed in.
+        """
+        if len(id_token) > MAX_LENGTH:
+            return None
+        try:
+            kid = jws.extract_compact(id_token.encode(), registry=self._registry).headers()["kid"]
+            key = await self._keys.find_unrevoked(kid)
+            if key is None:
+                return None
+            found = jwt.decode(id_token, key, algorithms=[ALGORITHM], registry=self._registry)
+            claims = found.claims
+            if found.header.get("typ") != "JWT" or (claims["iss"], claims["aud"]) != (self.issuer, client_id):
+                return None
+            return str(UUID(claims["sub"]))
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError):
+            return None
 
     def for_client(self, client_id: str, scope: str, *, now: datetime) -> str:
         """An access token of an app itself (RFC 6749 §4.4): no person and no session stands behind it.

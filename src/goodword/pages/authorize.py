@@ -71,6 +71,10 @@ async def _show(request: Request, session: AsyncSession, now: datetime) -> Respo
         if "none" in asked.prompt:
             raise asked.send_back("login_required", "The person has to sign in.")
         return _to_sign_in(request, asked, now)
+    if not asked.is_expected(visitor.user_id):  # OpenID Connect Core §3.1.2.1, §3.1.2.2
+        if "none" in asked.prompt or asked.since is not None:
+            raise asked.send_back("login_required", "Another person than that of id_token_hint is signed in.")
+        return _to_sign_in(request, asked, now)
     question = await consents.question(state.database, asked, visitor.user_id)
     if not question.scopes:
         raise asked.send_back("access_denied", "The person cannot give any of this.")
@@ -103,7 +107,7 @@ async def _show(request: Request, session: AsyncSession, now: datetime) -> Respo
 
 async def _read(request: Request, query: bytes) -> AuthorizationRequest:
     state = request.app.state
-    return await requests.read(state.database, state.oauth_clients, query)
+    return await requests.read(state.database, state.oauth_clients, state.server_tokens, query)
 
 
 def _is_own(request: Request, visitor: Visitor, form: dict[str, str]) -> bool:

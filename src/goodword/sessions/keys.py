@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import structlog
 from joserfc.jwk import ECKey
@@ -43,6 +44,16 @@ class SigningKeys:
 
     def find(self, kid: object) -> ECKey | None:
         return self._keys.get(kid) if isinstance(kid, str) else None
+
+    async def find_unrevoked(self, kid: str) -> ECKey | None:
+        """Return the key with this id, however long ago it was retired, or None if it is unknown or revoked.
+
+        Raises `ValueError` for what cannot be the id of a key.
+        """
+        if known := self.find(kid):
+            return known
+        row = await self._database.row(_UNREVOKED, key_id=UUID(kid))
+        return self._open(row) if row else None
 
     def public(self) -> list[dict[str, object]]:
         """The public halves, as a JWK set has them (RFC 7517 §5)."""
@@ -105,4 +116,7 @@ _KEYS = select(SigningKey.id, SigningKey.algorithm, SigningKey.private_key, Sign
         SigningKey.retired_at.is_(None),
         SigningKey.retired_at > bindparam("since", type_=SigningKey.retired_at.type),
     ),
+)
+_UNREVOKED = select(SigningKey.id, SigningKey.algorithm, SigningKey.private_key).where(
+    SigningKey.id == bindparam("key_id"), SigningKey.revoked_at.is_(None)
 )
