@@ -7,6 +7,7 @@ import pytest
 
 from goodword.admin import service as administration
 from goodword.oauth import clients
+from goodword.sessions import service as sessions
 from goodword.users import service as users
 from third_party import answer_of, register_app
 
@@ -81,21 +82,18 @@ async def test_a_code_is_worth_nothing_once_the_app_is_disabled(app, garden, ali
 
 
 async def test_a_consent_page_is_worth_nothing_once_its_browser_session_has_ended(
-    app, api, garden, alices, alice, post, rows
+    app, garden, alices, alice, rows
 ):
+    """A sent page waits for the account, while a change or reset of the password ends the session."""
     page = await alices.get(garden.url(scope="openid"))
-    await post()
-    await api.post("/api/v1/password-resets", json={"email": alice.email})
-    body = {"token": (await post.only(alice.email)).token, "password": "eight lanterns in the valley"}
 
-    reset, answer = await in_turn(
-        app,
-        alice,
-        api.post("/api/v1/password-resets/confirm", json=body),
-        alices.send(page, decision="allow"),
-    )
+    async with app.state.database.transaction() as session:
+        await users.lock(session, UUID(alice.id))
+        sending = asyncio.create_task(alices.send(page, decision="allow"))
+        await asyncio.sleep(0.2)
+        await sessions.end_all(session, UUID(alice.id), why="password_reset", now=app.state.clock())
+    answer = await sending
 
-    assert reset.status_code == 204
     assert answer.status_code in (303, 403)
     assert await rows("SELECT count(*) FROM oauth_grants") == [(0,)]
     assert await rows("SELECT count(*) FROM oauth_codes") == [(0,)]
