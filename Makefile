@@ -54,6 +54,12 @@ check: lint types test ## All that must hold before a change lands
 lint: .venv/tests ## Look for mistakes and untidy code
 	@$(BIN)/ruff check --no-cache .  # a remembered "clean" outlives a change of what counts as first-party
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache --no-logo
+	@$(BIN)/yamllint --strict .
+	@$(BIN)/actionlint -shellcheck $(BIN)/shellcheck
+	@$(BIN)/zizmor --offline --quiet .github
+	@$(BIN)/shellcheck .ci/run
+	@$(BIN)/hadolint Dockerfile
 
 types: .venv/tests ## Check the types
 	@$(BIN)/mypy
