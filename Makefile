@@ -55,6 +55,7 @@ lint: .venv/tests ## Look for mistakes and untidy code
 	@$(BIN)/ruff check --no-cache .  # a remembered "clean" outlives a change of what counts as first-party
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-cache --no-logo
+	@$(BIN)/python scripts/check_prose.py
 	@$(BIN)/yamllint --strict .
 	@$(BIN)/actionlint -shellcheck $(BIN)/shellcheck
 	@$(BIN)/zizmor --offline --quiet .github
