@@ -73,6 +73,8 @@ def test_serve_refuses_the_wrong_secret_and_keeps_the_data(tmp_path):
         ({"DATABASE_URL": "postgresql+asyncpg://localhost/x"}, "GOODWORD_SECRET_KEY is not set"),
         ({"DATABASE_URL": "postgresql+asyncpg://127.0.0.1:9/x", "SECRET_KEY": SECRET}, "out of reach"),
         ({"DATA_DIR": "/proc/nothing/can/be/here"}, "/proc/nothing"),
+        ({"DATABASE_URL_FILE": "/dev/null"}, "GOODWORD_DATABASE_URL_FILE: the file is empty"),
+        ({"REDIS_URL_FILE": "/dev/null"}, "GOODWORD_REDIS_URL_FILE: the file is empty"),
     ],
 )
 def test_serve_refuses_wrong_settings_and_names_them(tmp_path, settings, named):

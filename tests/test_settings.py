@@ -4,6 +4,7 @@ import stat
 
 import pytest
 from dotenv import dotenv_values
+from pydantic import SecretStr, ValidationError
 
 from goodword.settings import PREFIX, SECRETS, Settings, SettingsError, load, with_own_secret
 from serving import ROOT
@@ -73,6 +74,79 @@ def test_a_secret_can_stand_in_a_file(tmp_path, name):
 def test_a_secret_file_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(SettingsError, match="GOODWORD_SECRET_KEY_FILE"):
         load_from(tmp_path, SECRET_KEY_FILE=str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize("environment", ["development", "production"])
+@pytest.mark.parametrize("content", [b"", b"\n", b" \t\r\n"], ids=["empty", "line break", "blanks"])
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_an_empty_secret_file_stops_the_start(tmp_path, name, content, environment):
+    (tmp_path / "secret").write_bytes(content)
+
+    with pytest.raises(SettingsError, match=f"GOODWORD_{name.upper()}_FILE: the file is empty"):
+        load_from(tmp_path, ENVIRONMENT=environment, **{f"{name.upper()}_FILE": str(tmp_path / "secret")})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf%s\n",
+        b"%s\x00",
+        b"\x00%s",
+        b"%s\nsecond line\n",
+        b"%s\r\nsecond line",
+        b"%s\x0b%s",
+        b"%s\x7f",
+        "%s\u2028x".encode(),
+        "%s".encode("utf-16"),
+    ],
+    ids=["BOM", "NUL", "first NUL", "lines", "DOS lines", "tab", "delete", "separator", "UTF-16"],
+)
+def test_a_secret_file_of_anything_but_one_line_stops_the_start(tmp_path, content):
+    (tmp_path / "secret").write_bytes(content.replace(b"%s", SECRET.encode()))
+
+    with pytest.raises(SettingsError, match="GOODWORD_SECRET_KEY_FILE") as refused:
+        load_from(tmp_path, SECRET_KEY_FILE=str(tmp_path / "secret"))
+
+    assert SECRET not in str(refused.value)
+
+
+def test_a_short_secret_is_refused_from_a_file_too(tmp_path):
+    (tmp_path / "secret").write_text("short\n")
+
+    with pytest.raises(SettingsError, match="GOODWORD_SECRET_KEY must have 32 characters"):
+        load_from(tmp_path, SECRET_KEY_FILE=str(tmp_path / "secret"))
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL", "METRICS_TOKEN", "ALLOWED_HOSTS", "DATA_DIR"])
+@pytest.mark.parametrize("where", ["file", "environment"])
+def test_a_blank_value_stops_the_start(tmp_path, name, where):
+    """Or what was to be set would be unset, and the key 32 blanks."""
+    blanks = " " * 40
+    text, environ = (f"GOODWORD_{name}='{blanks}'\n", {}) if where == "file" else ("", {name: blanks})
+
+    with pytest.raises(SettingsError, match=f"GOODWORD_{name} is blank"):
+        load_from(tmp_path, text, **environ)
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+@pytest.mark.parametrize("value", ["", "  ", f"{SECRET}\n{SECRET}", f"{SECRET}\ufeff", f"{SECRET}\udcff"])
+def test_no_secret_is_empty_or_several_lines_however_it_comes(name, value):
+    with pytest.raises(ValidationError) as refused:
+        Settings(**{name: SecretStr(value)})
+
+    assert refused.value.errors()[0]["loc"] == (name,)
+
+
+def test_blanks_around_a_secret_do_not_count(tmp_path):
+    with pytest.raises(SettingsError, match="GOODWORD_SECRET_KEY must have 32 characters"):
+        load_from(tmp_path, f"GOODWORD_SECRET_KEY='short{' ' * 40}'\n")
+
+
+def test_a_byte_order_mark_does_not_hide_the_first_setting(tmp_path):
+    """Or the service would start a new database of its own."""
+    settings = load_from(tmp_path, "\ufeffGOODWORD_DATABASE_URL=sqlite+aiosqlite:///mine.db\n")
+
+    assert settings.database == "sqlite+aiosqlite:///mine.db"
 
 
 def test_a_secret_and_its_file_are_one_too_many(tmp_path):
@@ -245,6 +319,35 @@ def test_the_embedded_database_gets_a_secret_once(tmp_path):
     assert with_own_secret(settings).secret == first == file.read_bytes()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert list(file.parent.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (b"Xn2vQ9", "32 characters"),
+        (b"\x00" * 64, "one line"),
+        (b"\xff" * 64, "cannot read"),
+        (b"first line of thirty-two characters\nsecond", "one line"),
+    ],
+)
+def test_a_damaged_secret_of_its_own_stops_the_start(tmp_path, content, reason):
+    settings = load_from(tmp_path, DATA_DIR=str(tmp_path))
+    (tmp_path / "secret_key").write_bytes(content)
+
+    with pytest.raises(SettingsError, match=f"secret_key in GOODWORD_DATA_DIR.*{reason}"):
+        with_own_secret(settings)
+
+    assert (tmp_path / "secret_key").read_bytes() == content
+
+
+def test_production_refuses_a_weak_secret_in_the_data_folder(tmp_path):
+    settings = load_from(tmp_path, DATA_DIR=str(tmp_path), ENVIRONMENT="production")
+    (tmp_path / "secret_key").write_text("a" * 64)
+
+    with pytest.raises(SettingsError, match=r"secret_key in GOODWORD_DATA_DIR.*too regular"):
+        with_own_secret(settings)
 
 
 def test_a_database_of_its_own_needs_a_secret(tmp_path):

@@ -1,22 +1,15 @@
 """The settings: one class, read from the environment and `.env` by `load`, never at import."""
 
-import ipaddress
 import os
 import re
-import secrets
-import unicodedata
 from collections.abc import Mapping
-from email.headerregistry import Address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -24,7 +17,21 @@ from pydantic import (
     model_validator,
 )
 
-from goodword import limit_policies, production
+from goodword import production, secret_files
+from goodword.setting_values import (
+    HttpUrl,
+    Secret,
+    Switch,
+    Words,
+    can_be_read,
+    check_hosts,
+    check_limits,
+    check_mail_server,
+    check_networks,
+    check_origins,
+    check_sender,
+    is_redis,
+)
 from goodword.smtp_url import MailServer, parse as parse_smtp_url
 
 PREFIX = "GOODWORD_"
@@ -33,106 +40,6 @@ PREFIX = "GOODWORD_"
 class SettingsError(Exception):
     """The settings do not allow a start. The text names every setting at fault, never a value."""
 
-
-def _split(value: object) -> object:
-    return tuple(part for part in value.replace(",", " ").split()) if isinstance(value, str) else value
-
-
-def _networks(value: tuple[str, ...]) -> tuple[str, ...]:
-    for network in value:
-        try:
-            ipaddress.ip_network(network)
-        except ValueError:
-            raise ValueError("must be addresses or networks, such as 10.0.0.0/8") from None
-    return value
-
-
-def _limits(value: tuple[str, ...]) -> tuple[str, ...]:
-    limit_policies.parse(value)
-    return value
-
-
-def _origin(value: str) -> str:
-    good = (
-        _can_be_read(value) and value.startswith(("http://", "https://")) and not re.search(r"[\s@?#]", value)
-    )
-    if not good or not urlsplit(value).hostname:
-        raise ValueError("must be an http:// or https:// address without user, query and fragment")
-    return value.rstrip("/")
-
-
-def _can_be_read(url: str) -> bool:
-    try:
-        _ = urlsplit(url).port
-    except ValueError:
-        return False
-    return True
-
-
-def _hosts(value: tuple[str, ...]) -> tuple[str, ...]:
-    for host in value:
-        try:
-            parts = urlsplit(f"//{host}")
-            good = host == "*" or (parts.netloc == host and host.strip("[]") == (parts.hostname or ""))
-        except ValueError:
-            good = False
-        if not good or "@" in host:
-            raise ValueError("must be host names in lower case, without scheme and port")
-    return value
-
-
-def _origins(value: tuple[str, ...]) -> tuple[str, ...]:
-    for origin in value:
-        try:
-            parts = urlsplit(origin)
-            port, usual = parts.port, {"http": 80, "https": 443}.get(parts.scheme)
-        except ValueError:
-            port = usual = None
-        exact = usual is not None and origin == f"{parts.scheme}://{parts.netloc}" == origin.lower()
-        if (
-            not exact
-            or port == usual
-            or not parts.hostname
-            or set("*@") & set(origin)
-            or not origin.isascii()
-        ):
-            raise ValueError(
-                "must be origins as browsers send them, such as https://app.example or http://localhost:5173"
-            )
-    return value
-
-
-def _mail_server(value: SecretStr) -> SecretStr:
-    parse_smtp_url(value.get_secret_value())
-    return value
-
-
-def _sender(value: str) -> str:
-    try:
-        found = validate_email(
-            value, check_deliverability=False, test_environment=True, allow_display_name=True
-        )
-    except EmailNotValidError:
-        raise ValueError(
-            "must be an address, such as hello@example.com or Acme <hello@example.com>"
-        ) from None
-    name = found.display_name or ""
-    if not found.local_part.isascii() or any(unicodedata.category(character)[0] == "C" for character in name):
-        raise ValueError("must be an address in ASCII, and a name without control characters")
-    return str(Address(name, found.local_part, found.ascii_domain))
-
-
-def _is_redis(value: str) -> bool:
-    if not _can_be_read(value):
-        return False
-    parts = urlsplit(value)
-    place = parts.path if parts.scheme == "unix" else parts.hostname
-    return parts.scheme in ("redis", "rediss", "unix") and bool(place) and not parts.query
-
-
-Words = Annotated[tuple[str, ...], BeforeValidator(_split)]
-HttpUrl = Annotated[str, AfterValidator(_origin)]
-Switch = Literal["on", "off"]
 
 PROVIDERS = (
     ("google_client_id", "google_client_secret"),
@@ -149,67 +56,68 @@ class Settings(BaseModel):
 
     environment: Literal["development", "production"] = "development"
     data_dir: Path = Path("data")
-    database_url: SecretStr | None = None
+    database_url: Secret | None = None
     pgbouncer: Switch = "off"
-    redis_url: SecretStr | None = None
+    redis_url: Secret | None = None
     cache: Switch = "on"
-    secret_key: SecretStr | None = None
+    secret_key: Secret | None = None
 
     public_url: HttpUrl = "http://127.0.0.1:8000"
-    allowed_hosts: Annotated[Words, AfterValidator(_hosts)] = ()
-    cors_origins: Annotated[Words, AfterValidator(_origins)] = ()
-    trusted_proxies: Annotated[Words, AfterValidator(_networks)] = ()
+    allowed_hosts: Annotated[Words, AfterValidator(check_hosts)] = ()
+    cors_origins: Annotated[Words, AfterValidator(check_origins)] = ()
+    trusted_proxies: Annotated[Words, AfterValidator(check_networks)] = ()
     docs: Switch | None = None
     code_lookup: Literal["public", "authenticated", "off"] = "public"
     rate_limits: Switch = "on"
-    limits: Annotated[Words, AfterValidator(_limits)] = ()
+    limits: Annotated[Words, AfterValidator(check_limits)] = ()
 
     password_min_length: int = Field(default=8, ge=8, le=128)
     password_hash: Literal["standard", "small", "fast_for_tests"] = "standard"  # noqa: S105  a cost
     access_token_lifetime: int = Field(default=600, ge=60, le=3600)
 
-    smtp_url: Annotated[SecretStr, AfterValidator(_mail_server)] | None = None
-    mail_from: Annotated[str, AfterValidator(_sender)] | None = None
+    smtp_url: Annotated[Secret, AfterValidator(check_mail_server)] | None = None
+    mail_from: Annotated[str, AfterValidator(check_sender)] | None = None
     email_check: Literal["off", "async", "blocking"] | None = None
-    hunter_api_key: SecretStr | None = None
+    hunter_api_key: Secret | None = None
     hunter_url: HttpUrl = "https://api.hunter.io"
     email_disposable: Literal["allow", "refuse"] = "allow"
     enrichment: Literal["none", "hunter", "clearbit"] = "none"
-    clearbit_api_key: SecretStr | None = None
+    clearbit_api_key: Secret | None = None
     clearbit_url: HttpUrl = "https://person.clearbit.com"
 
     google_client_id: str | None = None
-    google_client_secret: SecretStr | None = None
+    google_client_secret: Secret | None = None
     github_client_id: str | None = None
-    github_client_secret: SecretStr | None = None
+    github_client_secret: Secret | None = None
     oidc_name: str | None = None
     oidc_issuer: HttpUrl | None = None
     oidc_client_id: str | None = None
-    oidc_client_secret: SecretStr | None = None
+    oidc_client_secret: Secret | None = None
 
     log_format: Literal["console", "json"] = "console"
     log_requests: Literal["all", "changes"] | None = None
-    metrics_token: SecretStr | None = None
+    metrics_token: Secret | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        problems = list(self._problems())
+        problems = list(self.problems())
         if problems:
             raise ValueError("; ".join(problems))
         return self
 
-    def _problems(self) -> list[str]:
+    def problems(self) -> list[str]:
+        """Return what is wrong with the settings together, each by its name and without its value."""
         found = self._service_problems()
         starts = ("sqlite+aiosqlite:///", "postgresql+asyncpg://")
-        if not self.database.startswith(starts) or not _can_be_read(self.database):
+        if not self.database.startswith(starts) or not can_be_read(self.database):
             found.append(
                 f"{PREFIX}DATABASE_URL must start with sqlite+aiosqlite:/// or postgresql+asyncpg://, and be an address"
             )
-        if self.redis_url and not _is_redis(self.redis_url.get_secret_value()):
+        if self.redis_url and not is_redis(self.redis_url.get_secret_value()):
             found.append(
                 f"{PREFIX}REDIS_URL must be redis:// or rediss:// with a host, or unix:// with a path, without options"
             )
-        if self.secret_key and len(self.secret_key.get_secret_value()) < 32:
+        if self.secret_key and len(self.secret_key.get_secret_value().strip()) < 32:
             found.append(f"{PREFIX}SECRET_KEY must have 32 characters or more")
         for names in PROVIDERS:
             missing = [name for name in names if not getattr(self, name)]
@@ -218,7 +126,7 @@ class Settings(BaseModel):
                 found.append(f"{together} come together: {PREFIX}{missing[0].upper()} is missing")
         if self.oidc_issuer and len(self.oidc_issuer) > 255:
             found.append(f"{PREFIX}OIDC_ISSUER may have 255 characters at most")
-        if self.environment == "production" and _can_be_read(self.database):
+        if self.environment == "production" and can_be_read(self.database):
             found += [f"{PREFIX}{weakness}" for weakness in production.weaknesses(self)]
         return found
 
@@ -287,12 +195,17 @@ SECRETS = frozenset(
 
 def load(environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")) -> Settings:
     """Settings from `.env` and the environment, which wins. Raises `SettingsError` naming all that is wrong."""
-    given = {**(dotenv_values(env_file) if env_file else {}), **(os.environ if environ is None else environ)}
+    # An editor may begin the file with a byte order mark, which would hide the first setting.
+    from_file = dotenv_values(env_file, encoding="utf-8-sig") if env_file else {}
+    given = {**from_file, **(os.environ if environ is None else environ)}
     values: dict[str, Any] = {}
     problems: list[str] = []
     for variable, text in given.items():
         if not variable.startswith(PREFIX) or not text:
             continue  # an empty variable is an unset one: compose files pass them so
+        if not text.strip():
+            problems.append(f"{variable} is blank: give it a value, or leave it empty")
+            continue
         name = variable.removeprefix(PREFIX).lower()
         if name in Settings.model_fields:
             values[name] = text
@@ -301,9 +214,9 @@ def load(environ: Mapping[str, str] | None = None, env_file: Path | None = Path(
                 problems.append(f"{variable} and {PREFIX}{secret.upper()} are both set")
                 continue
             try:
-                values[secret] = Path(text).read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                problems.append(f"{variable}: cannot read the file ({type(error).__name__})")
+                values[secret] = secret_files.read(Path(text))
+            except ValueError as error:
+                problems.append(f"{variable}: {error}")
         else:
             problems.append(f"{variable} is not a setting")
     try:
@@ -321,21 +234,21 @@ def _describe(error: Any) -> str:
 
 
 def with_own_secret(settings: Settings) -> Settings:
-    """On the embedded database: make the data folder, and the secret key once, and use it ever after."""
+    """Return the settings with the key of the data folder, made at the first start, on the embedded database.
+
+    Raises `SettingsError` for a key in the folder that is empty, damaged or too weak.
+    """
     if settings.secret_key or not settings.embedded:
         return settings
     path = settings.data_dir / "secret_key"
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not path.exists():
-        draft = path.with_name(f"secret_key.{secrets.token_hex(8)}")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(48))
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)  # whole or not at all, and the first of several processes wins
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return settings.model_copy(update={"secret_key": SecretStr(path.read_text(encoding="utf-8").strip())})
+    secret_files.make_once(path)
+    try:
+        own = settings.model_copy(update={"secret_key": SecretStr(secret_files.read(path))})
+        problems = "; ".join(own.problems())
+    except ValueError as error:
+        problems = str(error)
+    if problems:
+        raise SettingsError(
+            f"{path.name} in {PREFIX}DATA_DIR: {problems}. Put the file of a backup in its place."
+        )
+    return own
