@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from goodword.settings import Settings
@@ -14,6 +16,20 @@ if TYPE_CHECKING:
 EXAMPLES = re.compile(r"change.?(me|this)|example|secret.?key|your.?secret|insecure|password|x{8}|0123456789")
 """What stands in the place of a secret in instructions."""
 GUESSED = frozenset({"postgres", "password", "changeme", "admin", "root", "secret", "example"})
+OWN_ADDRESSES = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "169.254.0.0/16",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
+"""RFC 1918, RFC 4193 and link-local. `is_private` of the library has addresses of documentation and others in it."""
+LABEL = re.compile(r"[a-z0-9_-]*")
+"""A name without a domain, as in Compose; or none."""
 OWN_NETWORK = (".local", ".lan", ".internal", ".home.arpa", ".localhost")
 METRICS_TOKEN_LENGTH = 16
 WIDEST = {4: 8, 6: 16}
@@ -35,9 +51,12 @@ def _weak_secrets(settings: Settings) -> Iterator[str]:
         yield "SECRET_KEY is too regular for production: it can be guessed"
     elif secret is not None and EXAMPLES.search(secret.lower()):
         yield "SECRET_KEY looks like that of an example: make one by chance, as with `openssl rand -hex 32`"
-    database = urlsplit(settings.database)
-    password = unquote(database.password or "")
-    if password and (password == database.username or password.lower() in GUESSED):
+    database = settings.database_server
+    if (
+        database
+        and database.password
+        and database.password.lower() in GUESSED | {(database.user or "").lower()}
+    ):
         yield "DATABASE_URL has a password that is tried first"
     token = settings.metrics_token
     if token and len(token.get_secret_value()) < METRICS_TOKEN_LENGTH:
@@ -66,8 +85,8 @@ def _clear_text(settings: Settings) -> Iterator[str]:
     server = settings.mail_server
     if server and server.tls == "off" and not _is_near(server.host):
         yield "SMTP_URL may be without TLS only for a server on this machine or your own network"
-    database = urlsplit(settings.database)
-    if not _is_near(database.hostname or "") and parse_qs(database.query).get("ssl") != ["verify-full"]:
+    database = settings.database_server
+    if database and not database.is_verified and not all(map(_is_near_server, database.hosts)):
         yield "DATABASE_URL must have ?ssl=verify-full for a server outside your own network"
     redis = urlsplit(settings.redis_url.get_secret_value()) if settings.redis_url else None
     if redis and redis.scheme == "redis" and not _is_near(redis.hostname or ""):
@@ -85,9 +104,26 @@ def _leaves_in_clear(url: str) -> bool:
     return parts.scheme == "http" and not _is_near(parts.hostname or "")
 
 
+def _is_near_server(host: str) -> bool:
+    return host.startswith("/") or _is_near(host)  # a folder of sockets
+
+
 def _is_near(host: str) -> bool:
-    """On this machine or in a network of the operator's own, as far as the name tells."""
+    """Return whether a host is this machine or in a network of the operator's own, as far as its name says."""
+    host = unquote(host).lower()  # as clients of Redis and browsers do
+    address = _address(host)
+    if address is not None:
+        return address.is_loopback or address.is_unspecified or any(address in one for one in OWN_ADDRESSES)
+    return bool(LABEL.fullmatch(host)) or host.endswith(OWN_NETWORK)
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
     try:
-        return ipaddress.ip_address(host).is_private
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return "." not in host or host.endswith(OWN_NETWORK)
+        try:
+            # Resolvers take 127.1, 0x7f000001 and 2130706433 for addresses too.
+            return IPv4Address(socket.inet_aton(host))
+        except (OSError, ValueError):
+            return None
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address

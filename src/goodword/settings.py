@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from goodword import production, secret_files
+from goodword.postgres_url import PostgresServer, parse as parse_postgres_url
 from goodword.setting_values import (
     HttpUrl,
     Secret,
@@ -109,10 +110,17 @@ class Settings(BaseModel):
         """Return what is wrong with the settings together, each by its name and without its value."""
         found = self._service_problems()
         starts = ("sqlite+aiosqlite:///", "postgresql+asyncpg://")
+        database_is_readable = False
         if not self.database.startswith(starts) or not can_be_read(self.database):
             found.append(
                 f"{PREFIX}DATABASE_URL must start with sqlite+aiosqlite:/// or postgresql+asyncpg://, and be an address"
             )
+        else:
+            try:
+                _ = self.database_server
+                database_is_readable = True
+            except ValueError as error:
+                found.append(f"{PREFIX}DATABASE_URL {error}")
         if self.redis_url and not is_redis(self.redis_url.get_secret_value()):
             found.append(
                 f"{PREFIX}REDIS_URL must be redis:// or rediss:// with a host, or unix:// with a path, without options"
@@ -126,7 +134,7 @@ class Settings(BaseModel):
                 found.append(f"{together} come together: {PREFIX}{missing[0].upper()} is missing")
         if self.oidc_issuer and len(self.oidc_issuer) > 255:
             found.append(f"{PREFIX}OIDC_ISSUER may have 255 characters at most")
-        if self.environment == "production" and can_be_read(self.database):
+        if self.environment == "production" and database_is_readable:
             found += [f"{PREFIX}{weakness}" for weakness in production.weaknesses(self)]
         return found
 
@@ -148,6 +156,11 @@ class Settings(BaseModel):
         if self.database_url:
             return self.database_url.get_secret_value()
         return f"sqlite+aiosqlite:///{self.data_dir / 'goodword.sqlite3'}"
+
+    @property
+    def database_server(self) -> PostgresServer | None:
+        """The PostgreSQL server; None for the embedded database."""
+        return None if self.embedded else parse_postgres_url(self.database)
 
     @property
     def mail_server(self) -> MailServer | None:
