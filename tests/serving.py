@@ -77,6 +77,20 @@ def serving(folder: Path, *arguments: str, within: Sequence[str] = (), **setting
             process.wait(timeout=30)
 
 
+@contextmanager
+def working(folder: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`goodword worker` until the block ends. What it logs is in `worker.log` of the folder."""
+    with (folder / "worker.log").open("w") as log:
+        process = subprocess.Popen(
+            [GOODWORD, "worker"], cwd=folder, env=environment(folder, **settings), stdout=log, stderr=log
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait(timeout=60)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -12,14 +12,13 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
-from goodword import __version__, errors, health, limit_policies, limits, migrations, upkeep
-from goodword.account import api as account, credentials_api, letters, recovery_api, restored, traces
+from goodword import __version__, errors, health, limit_policies, limits, upkeep
+from goodword.account import api as account, credentials_api, letters, recovery_api, traces
 from goodword.admin import api as admin
-from goodword.cache import Board, Cache, Memory
+from goodword.cache import Board, Memory
 from goodword.codes import api as codes, qr_api
 from goodword.cors import Cors
-from goodword.crypto import WrongSecret, subkey
-from goodword.db import Database
+from goodword.crypto import subkey
 from goodword.docs import openapi, pages
 from goodword.guard import Guard, hosts_of
 from goodword.http import Edge, utc_now
@@ -29,6 +28,7 @@ from goodword.limit_counts import Counts
 from goodword.mail import notices, quotas, refusals
 from goodword.oauth import api as oauth, apps, clients, discovery, errors as oauth_errors, scopes
 from goodword.oauth.tokens import ServerTokens
+from goodword.opening import make_ready, open_database, opened
 from goodword.outside import Outside
 from goodword.pages import (
     account_address,
@@ -57,11 +57,11 @@ from goodword.paging import Cursors
 from goodword.providers import api as providers_api, checks, handlers as asking
 from goodword.proxies import Proxies
 from goodword.referrals import api as referrals
-from goodword.sessions import api as sessions, failures, keys, locks
+from goodword.sessions import api as sessions, failures, locks
 from goodword.sessions.browser import Cookies
 from goodword.sessions.current import REMEMBERED, Live
 from goodword.sessions.tokens import AccessTokens, RefreshTokens
-from goodword.settings import Settings, SettingsError, load, with_own_secret
+from goodword.settings import Settings, load, with_own_secret
 from goodword.signup import api as signup
 from goodword.social import api as social
 from goodword.social.clients import Clients as SocialClients
@@ -70,7 +70,6 @@ from goodword.telemetry import set_up_logs
 from goodword.users.models import Purpose
 from goodword.users.passwords import Passwords
 
-SIGNING_KEYS = "signing keys"
 NODE = "_GOODWORD_NODE"
 """The variable that tells each process of `goodword serve` how many they are, and where their common board is."""
 
@@ -241,10 +240,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         cost=settings.password_hash, min_length=settings.password_min_length, processes=state.processes
     )
     try:
-        if not await migrations.is_current(state.database):
-            raise SettingsError(migrations.NOT_CURRENT)
-        state.keys = await open_keys(state.database, settings.secret, state.clock)
-        await restored.erase_again(state.database, settings, state.clock)
+        state.keys = await make_ready(state.database, settings, state.clock)
         state.access_tokens = AccessTokens(
             state.keys, issuer=settings.public_url, lifetime=settings.access_token_lifetime
         )
@@ -263,36 +259,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await state.database.close()
 
 
-def open_database(
-    settings: Settings, board: Board | None = None, clock: Callable[[], datetime] = utc_now
-) -> tuple[Database, Cache]:
-    """The database, and the cache that hears of every transaction there: whoever writes needs both."""
-    database = Database.of(settings)
-    cache = Cache(
-        database,
-        board or Board(),
-        clock=clock,
-        key=subkey(settings.secret, "cache"),
-        redis_url=settings.redis_url.get_secret_value() if settings.redis_url else None,
-        enabled=settings.cache == "on",
-    )
-    return database, cache
-
-
-async def open_keys(
-    database: Database, secret: bytes, clock: Callable[[], datetime] = utc_now
-) -> keys.SigningKeys:
-    """The signing keys of this database. Raises `SettingsError` when it was made with another secret."""
-    found = keys.SigningKeys(database, subkey(secret, SIGNING_KEYS), clock)
-    try:
-        await found.load()
-    except WrongSecret:
-        raise SettingsError(
-            "GOODWORD_SECRET_KEY is not the secret that this database was made with."
-        ) from None
-    return found
-
-
 def from_environment() -> FastAPI:
     """The service as `goodword serve` starts it, in each of its processes."""
     settings = with_own_secret(load())
@@ -305,22 +271,20 @@ def from_environment() -> FastAPI:
 
 async def work(settings: Settings, *, concurrency: int = CONCURRENCY) -> None:
     """Do jobs until SIGTERM or SIGINT comes, and then finish those in hand."""
-    (database, cache), outside, told = open_database(settings), Outside(), asyncio.Event()
-    context = Context(database, settings, utc_now, outside)
-    worker = Worker(
-        context,
-        HANDLERS,
-        recurring=upkeep.RECURRING,
-        lanes=LANES,
-        chores=upkeep.CHORES,
-        concurrency=concurrency,
-    )
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
-    try:
-        async with worker.running():
-            await told.wait()
-    finally:
-        await outside.close()
-        await cache.close()
-        await database.close()
+    outside, told = Outside(), asyncio.Event()
+    async with opened(settings) as database:
+        worker = Worker(
+            Context(database, settings, utc_now, outside),
+            HANDLERS,
+            recurring=upkeep.RECURRING,
+            lanes=LANES,
+            chores=upkeep.CHORES,
+            concurrency=concurrency,
+        )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, told.set)
+        try:
+            async with worker.running():
+                await told.wait()
+        finally:
+            await outside.close()

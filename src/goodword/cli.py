@@ -27,7 +27,10 @@ app = typer.Typer(
 
 @app.callback()
 def begin() -> None:
-    """What a command does, the operator does."""
+    """What a command does, the operator does. Its output is its answer, so its log goes to standard error."""
+    import structlog
+
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     current.set(Origin(Actor.OPERATOR))
 
 
@@ -103,8 +106,8 @@ def _board(workers: int) -> Iterator[None]:
 async def _prepare(settings: Settings, *, migrate: bool) -> None:
     """What would stop the service is found here, once, and not by each of its processes."""
     from goodword import migrations
-    from goodword.app import open_keys
     from goodword.db import Database
+    from goodword.opening import open_keys
 
     secret = settings.secret
     if settings.embedded:
@@ -196,10 +199,10 @@ def rotate_keys(
 
 
 async def _rotate(settings: Settings, *, at_once: bool) -> None:
-    from goodword.app import SIGNING_KEYS, open_keys
     from goodword.crypto import subkey
     from goodword.db import Database
     from goodword.http import utc_now
+    from goodword.opening import SIGNING_KEYS, open_keys
     from goodword.sessions.keys import rotate
 
     database = Database.of(settings)

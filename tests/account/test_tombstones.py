@@ -1,9 +1,12 @@
 """F11: who was erased stays erased when an older backup is restored."""
 
+import asyncio
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
+import time
 import uuid
 from contextlib import closing
 
@@ -20,7 +23,7 @@ from goodword.settings import SettingsError
 from goodword.tables import Base
 from goodword.users import service as users
 from people import PASSWORD, join, make_code, sign_in
-from serving import GOODWORD, environment, goodword
+from serving import GOODWORD, environment, goodword, working
 
 LINE = re.compile(rb"1 [0-9a-f]{64} \S+\n")
 
@@ -104,6 +107,99 @@ async def test_f11_a_restored_backup_does_not_bring_her_back(installation):
         assert [tuple(row) for row in erased] == [(None, "erased"), ("bob@example.com", "active")]
         events = "SELECT count(*) FROM audit_events WHERE action = 'user.erased' AND actor = 'system'"
         assert (await app.state.database.rows(text(events)))[0][0] == 1
+
+
+def set_like(settings):
+    """The same installation, for a process of its own."""
+    return {
+        "DATABASE_URL": settings.database,
+        "DATA_DIR": str(settings.data_dir),
+        "SECRET_KEY": settings.secret.decode(),
+    }
+
+
+async def people_of(settings):
+    database = Database(settings.database)
+    try:
+        return [
+            tuple(row) for row in await database.rows(text("SELECT email, status FROM users ORDER BY id"))
+        ]
+    finally:
+        await database.close()
+
+
+async def test_f11_a_worker_that_starts_first_writes_to_nobody_who_was_erased(installation, tmp_path):
+    """The backup holds the letters that waited: the one to Alice would be the first."""
+    _, backup = await erase_after_backup(installation)
+    await restore(installation, backup)
+    letters = installation.data_dir / "letters"
+
+    with working(tmp_path, **set_like(installation)) as worker:
+        deadline = time.monotonic() + 90
+        while not any("bob@example.com" in letter.read_text() for letter in letters.glob("*.eml")):
+            assert worker.poll() is None, (tmp_path / "worker.log").read_text()
+            assert time.monotonic() < deadline, "no letter came"
+            await asyncio.sleep(0.05)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(timeout=60) == 0
+
+    assert not [letter for letter in letters.glob("*.eml") if "alice" in letter.read_text().lower()]
+    assert await people_of(installation) == [(None, "erased"), ("bob@example.com", "active")]
+    assert "erased again" in (tmp_path / "worker.log").read_text()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["jobs", "list"],
+        ["users", "find", "example.com"],
+        ["admin", "create", "--promote", "bob@example.com"],
+        ["oauth-client", "list"],
+    ],
+    ids=" ".join,
+)
+async def test_f11_a_command_that_runs_first_erases_again(installation, tmp_path, command):
+    _, backup = await erase_after_backup(installation)
+    await restore(installation, backup)
+
+    done = goodword(tmp_path, *command, **set_like(installation))
+
+    assert done.returncode == 0, done.stderr
+    assert "alice" not in done.stdout
+    assert "erased again" in done.stderr
+    assert "erased again" not in done.stdout
+    assert await people_of(installation) == [(None, "erased"), ("bob@example.com", "active")]
+
+
+async def test_f11_a_dead_letter_to_an_erased_person_is_not_sent_again(installation, tmp_path):
+    """`jobs retry` as the first command after a restore."""
+    async with running(create_app(installation)) as app, client_of(app) as api:
+        alice = await join(api, "alice")
+        async with app.state.database.transaction() as session:
+            dead = "UPDATE jobs SET outcome = 'dead', finished_at = created_at, attempts = 10"
+            await session.execute(text(dead))
+        backup = await back_up(installation)
+        assert (await alice.delete("/api/v1/me", json={"password": PASSWORD})).status_code == 204
+    await restore(installation, backup)
+
+    done = goodword(tmp_path, "jobs", "retry", "--kind", "verify_email", **set_like(installation))
+
+    assert done.returncode == 1
+    assert done.stderr.endswith("No dead job is that.\n")
+
+
+async def test_f11_with_another_secret_no_command_touches_a_restored_database(installation, tmp_path):
+    """With the wrong key no tombstone fits anybody, and all would be taken for dealt with."""
+    _, backup = await erase_after_backup(installation)
+    await restore(installation, backup)
+    wrong = set_like(installation) | {"SECRET_KEY": "another secret, that is long enough too"}
+
+    for command in (["worker"], ["jobs", "list"], ["users", "find", "example.com"]):
+        done = goodword(tmp_path, *command, **wrong)
+        assert (done.returncode, "is not the secret" in done.stderr) == (2, True), done.stderr
+    assert await people_of(installation) == [("alice@example.com", "active"), ("bob@example.com", "active")]
+    assert goodword(tmp_path, "jobs", "list", **set_like(installation)).returncode == 0
+    assert await people_of(installation) == [(None, "erased"), ("bob@example.com", "active")]
 
 
 async def test_f08_the_file_of_the_database_keeps_no_trace_where_nothing_points_at_it(tmp_path):

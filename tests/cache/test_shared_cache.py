@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from asgi import settings_for
-from goodword.app import open_database
 from goodword.cache import Found
 from goodword.db import outdate
+from goodword.opening import open_database
 from people import make_code
 from second_service import second_service
 

@@ -5,11 +5,10 @@ import subprocess
 import sys
 import time
 import uuid
-from contextlib import contextmanager
 
 import pytest
 
-from serving import GOODWORD, environment, goodword, serving
+from serving import goodword, serving, working
 from test_command import CREATE, register
 
 SECRET = "k4Jt-9vQ2mZx7Lp0RbWc5NfHs8GdYa1E"
@@ -29,19 +28,6 @@ def wait_for_letters(folder, count):
         assert time.monotonic() < deadline, "no letter came"
         time.sleep(0.05)
     return found
-
-
-@contextmanager
-def working(folder, **settings):
-    with (folder / "worker.log").open("w") as log:
-        process = subprocess.Popen(
-            [GOODWORD, "worker"], cwd=folder, env=environment(folder, **settings), stdout=log, stderr=log
-        )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait(timeout=60)
 
 
 def test_serve_sends_letters_itself_on_the_embedded_database(tmp_path):

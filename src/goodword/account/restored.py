@@ -1,4 +1,4 @@
-"""A restored backup brings people back who were erased since: before anything is served, they go again."""
+"""A restored backup brings people back who were erased since: before anything is served, sent or changed, they go again."""
 
 import uuid
 from collections.abc import Callable

@@ -174,22 +174,11 @@ def _operate_on(who: str, work: Callable[["AsyncSession", uuid.UUID, datetime], 
 
 
 async def _in_transaction(settings: "Settings", work: Work[T], *, migrate: bool) -> T:
-    from goodword import migrations
-    from goodword.app import open_database
     from goodword.http import utc_now
-    from goodword.settings import SettingsError
+    from goodword.opening import opened
 
-    database, cache = open_database(settings)
-    try:
-        if not await migrations.is_current(database):
-            if not migrate:
-                raise SettingsError(migrations.NOT_CURRENT)
-            await migrations.upgrade(settings.database)
-        async with database.transaction() as session:
-            return await work(session, utc_now())
-    finally:
-        await cache.close()
-        await database.close()
+    async with opened(settings, migrate=migrate) as database, database.transaction() as session:
+        return await work(session, utc_now())
 
 
 async def _create(

@@ -137,8 +137,8 @@ def _run(work: "Callable[[Database, Settings], Awaitable[T]]") -> T:
 
 async def _on_database(work: "Callable[[Database, Settings], Awaitable[T]]", settings: "Settings") -> T:
     from goodword import migrations
-    from goodword.app import open_keys
     from goodword.db import Database
+    from goodword.opening import open_keys
     from goodword.settings import SettingsError
 
     database = Database.of(settings)

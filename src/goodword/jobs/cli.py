@@ -110,18 +110,11 @@ def _operate(work: Callable[["AsyncSession"], Awaitable[T]]) -> T:
 
 
 async def _in_transaction(work: Callable[["AsyncSession"], Awaitable[T]]) -> T:
-    from goodword import migrations
-    from goodword.db import Database
-    from goodword.settings import SettingsError, load
+    from goodword.opening import opened
+    from goodword.settings import load, with_own_secret
 
-    database = Database.of(load())
-    try:
-        if not await migrations.is_current(database):
-            raise SettingsError(migrations.NOT_CURRENT)
-        async with database.transaction() as session:
-            return await work(session)
-    finally:
-        await database.close()
+    async with opened(with_own_secret(load())) as database, database.transaction() as session:
+        return await work(session)
 
 
 def _refuse(message: str, code: int = 1) -> NoReturn:

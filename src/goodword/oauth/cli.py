@@ -116,22 +116,13 @@ def _run(work: Work[T]) -> T:
 
 
 async def _in_transaction(work: Work[T]) -> T:
-    from goodword import migrations
-    from goodword.app import open_keys
     from goodword.crypto import subkey
-    from goodword.db import Database
     from goodword.oauth.clients import PURPOSE
+    from goodword.opening import opened
 
     settings = with_own_secret(load())
-    database = Database.of(settings)
-    try:
-        if not await migrations.is_current(database):
-            raise SettingsError(migrations.NOT_CURRENT)
-        await open_keys(database, settings.secret)  # a secret made with a wrong key would never work
-        async with database.transaction() as session:
-            return await work(session, subkey(settings.secret, PURPOSE))
-    finally:
-        await database.close()
+    async with opened(settings) as database, database.transaction() as session:
+        return await work(session, subkey(settings.secret, PURPOSE))
 
 
 def _refusal(text: str) -> typer.Exit:
