@@ -31,6 +31,16 @@ def follow(session: AsyncSession, work: Callable[[], Awaitable[None]]) -> None:
     waiting.append((session.sync_session.get_nested_transaction(), work))
 
 
+def at_end(session: AsyncSession, work: Callable[[], None]) -> None:
+    """Do something when this transaction has ended, whether it was committed or rolled back."""
+
+    def after_end(_session: Session, ended: SessionTransaction) -> None:
+        if ended.parent is None:
+            work()
+
+    event.listen(session.sync_session, "after_transaction_end", after_end)
+
+
 async def write(session: AsyncSession) -> None:
     """Insert what waits: just before the commit."""
     waiting: list[_Row] | None = session.info.get(_ROWS)

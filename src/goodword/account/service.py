@@ -59,17 +59,17 @@ async def confirm_password(
     Whoever has stolen a session can guess no faster than at the sign-in. Runs before the caller's transaction.
     """
     attempt = failures.attempt_of(user_id, network)
-    counted = await failures.check(database, attempt, now=clock())
-    row = await database.row(_PASSWORD, user_id=user_id)
-    stored: str | None = row.password_hash if row else None
-    valid, _ = await passwords.verify(password, stored)
-    if not valid or stored is None:
+    async with failures.claimed(database, attempt, clock=clock) as claim:
+        row = await database.row(_PASSWORD, user_id=user_id)
+        stored: str | None = row.password_hash if row else None
+        valid, _ = await passwords.verify(password, stored)
         async with database.transaction() as session:
-            await failures.note(session, attempt, now=clock())
-        raise WrongPassword
-    if counted:
-        async with database.transaction() as session:
-            await failures.forget(session, attempt)
+            if valid:
+                await failures.take_back(session, claim)
+            else:
+                failures.confirm(session, claim, now=clock())
+        if not valid or stored is None:
+            raise WrongPassword
     return stored
 
 

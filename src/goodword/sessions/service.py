@@ -73,16 +73,15 @@ async def authenticate(
     An unknown address, a disabled account and a wrong password take the same time and get the same answer.
     """
     attempt = failures.attempt(email, network)
-    counted = await failures.check(database, attempt, now=clock())
-    row = await database.row(_BY_EMAIL, email_key=addresses.key_of(email) or "")
-    stored = row.password_hash if row else None
-    valid, better = await passwords.verify(password, stored)
-    if row is None or stored is None or not valid or row.status != UserStatus.ACTIVE:
-        await failures.note(session, attempt, now=clock())
-        await commit_before_error(session)
-        raise InvalidCredentials(headers={"WWW-Authenticate": "Bearer"})
-    if counted:
-        await failures.forget(session, attempt)
+    async with failures.claimed(database, attempt, clock=clock) as claim:
+        row = await database.row(_BY_EMAIL, email_key=addresses.key_of(email) or "")
+        stored = row.password_hash if row else None
+        valid, better = await passwords.verify(password, stored)
+        if row is None or stored is None or not valid or row.status != UserStatus.ACTIVE:
+            failures.confirm(session, claim, now=clock())
+            await commit_before_error(session)
+            raise InvalidCredentials(headers={"WWW-Authenticate": "Bearer"})
+        await failures.take_back(session, claim)
     return Proven(row.id, stored, better)
 
 
