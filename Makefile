@@ -46,7 +46,7 @@ test-cache: .venv/tests ## Run those that look codes up with Redis there, dead, 
 test-pooler: .venv/tests ## Run the tests that need Debian's pgbouncer
 	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/pooler
 
-mutants: .venv/tests ## Take one safeguard after the other out of a copy, and see that some test misses it
+mutants: .venv/tests ## Remove each safeguard from a copy of the service and check that a test fails
 	@$(BIN)/python tests/mutants.py $(ARGS)
 
 check: lint types test ## All that must hold before a change lands
