@@ -1,7 +1,8 @@
 """The service on each database, a client for it, and its people.
 
 A test that asks for `api` (or for a person) runs twice: on SQLite and on PostgreSQL, over the migrated
-schema, with real commits; rows are deleted between tests. Every answer is held against the OpenAPI document.
+schema, with real commits; rows are deleted between tests. The mark `one_database` is for tests of what cannot differ
+between the two: they run on SQLite. Every answer is held against the OpenAPI document.
 """
 
 from collections import Counter
@@ -72,7 +73,16 @@ def valkey_url(valkey_server: Valkey, redis: Redis) -> str:
     return valkey_server.url
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test on both databases, or on SQLite alone if it is marked `one_database`."""
+    chosen = {mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")}
+    if "database_kind" in metafunc.fixturenames and "database_kind" not in chosen:
+        both = metafunc.definition.get_closest_marker("one_database") is None
+        kinds = ["sqlite", "postgres"] if both else ["sqlite"]
+        metafunc.parametrize("database_kind", kinds, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def database_kind(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -194,10 +204,13 @@ async def rita(app: FastAPI, api: AsyncClient) -> Person:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """How many tests ran on which database."""
-    passed = terminalreporter.stats.get("passed", [])
+    """Count the test functions and their cases, and the cases on each database."""
+    ran = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    cases = {report.nodeid for report in ran if report.when == "call"}
+    functions = {case.partition("[")[0] for case in cases}
     kinds = Counter(
-        next((kind for kind in ("sqlite", "postgres") if kind in report.nodeid.partition("[")[2]), "neither")
-        for report in passed
+        next((kind for kind in ("sqlite", "postgres") if kind in case.partition("[")[2]), "neither")
+        for case in cases
     )
-    terminalreporter.write_line(", ".join(f"{count} on {kind}" for kind, count in sorted(kinds.items())))
+    counts = ", ".join(f"{count} on {kind}" for kind, count in sorted(kinds.items()))
+    terminalreporter.write_line(f"{len(functions)} test functions, {len(cases)} cases: {counts}")

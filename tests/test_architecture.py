@@ -3,9 +3,8 @@
 import ast
 from pathlib import Path
 
-import pytest
-
 from serving import ROOT
+from sweeps import Sweep
 
 PACKAGE = ROOT / "src" / "goodword"
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "versions" not in path.parts)
@@ -54,63 +53,73 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_features_import_downwards_and_never_anothers_api(path):
-    feature = name_of(path).partition("/")[0]
-    if feature not in FEATURES:
-        return
-    allowed = FEATURES[FEATURES.index(feature) :]
-    for name in imports_of(path):
-        parts = name.split(".")
-        if parts[0] == "goodword" and parts[1] in FEATURES:
-            assert parts[1] in allowed, f"{feature} may not know {parts[1]}"
-            other_api = parts[1] != feature and len(parts) > 2 and parts[2] == "api"
-            assert not other_api, f"{feature} imports the api of {parts[1]}"
+def test_features_import_downwards_and_never_anothers_api():
+    with Sweep() as sweep:
+        for path in SOURCES:
+            feature = name_of(path).partition("/")[0]
+            if feature not in FEATURES:
+                continue
+            allowed = FEATURES[FEATURES.index(feature) :]
+            for name in imports_of(path):
+                parts = name.split(".")
+                if parts[0] == "goodword" and parts[1] in FEATURES:
+                    with sweep.case(f"{name_of(path)} imports {name}"):
+                        assert parts[1] in allowed, f"{feature} may not import {parts[1]}"
+                        other_api = parts[1] != feature and len(parts) > 2 and parts[2] == "api"
+                        assert not other_api, f"{feature} imports the api of {parts[1]}"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_rules_and_models_know_nothing_of_the_web(path):
-    if path.name in ("service.py", "models.py", "schemas.py"):
-        assert not {name for name in imports_of(path) if name.split(".")[0] in ("fastapi", "starlette")}
+def test_rules_and_models_know_nothing_of_the_web():
+    with Sweep() as sweep:
+        for path in SOURCES:
+            if path.name in ("service.py", "models.py", "schemas.py"):
+                with sweep.case(name_of(path)):
+                    tops = {name.split(".")[0] for name in imports_of(path)}
+                    assert not tops & {"fastapi", "starlette"}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_endpoints_hold_no_query(path):
-    if path.name.endswith("api.py"):
-        names = {node.id for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Name)}
-        assert not names & {"select", "insert", "update", "delete", "text"}
+def test_endpoints_hold_no_query():
+    with Sweep() as sweep:
+        for path in SOURCES:
+            if path.name.endswith("api.py"):
+                with sweep.case(name_of(path)):
+                    nodes = ast.walk(ast.parse(path.read_text()))
+                    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+                    assert not names & {"select", "insert", "update", "delete", "text"}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_only_db_ends_transactions(path):
-    tree = ast.walk(ast.parse(path.read_text()))
-    nodes = list(tree)
-    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    names = {node.id for node in nodes if isinstance(node, ast.Name)}
-    if attributes & {"commit", "rollback"}:
-        assert name_of(path) in ENDS_TRANSACTIONS
-    if "commit_before_error" in names:
-        assert name_of(path) in COMMITS_BEFORE_AN_ERROR
+def test_only_db_ends_transactions():
+    with Sweep() as sweep:
+        for path in SOURCES:
+            nodes = list(ast.walk(ast.parse(path.read_text())))
+            attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+            names = {node.id for node in nodes if isinstance(node, ast.Name)}
+            with sweep.case(name_of(path)):
+                assert name_of(path) in ENDS_TRANSACTIONS or not attributes & {"commit", "rollback"}
+                assert name_of(path) in COMMITS_BEFORE_AN_ERROR or "commit_before_error" not in names
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_nothing_happens_at_import(path):
-    calls = [
-        ast.unparse(node.value.func)
-        for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.Assign | ast.Expr) and isinstance(node.value, ast.Call)
-    ]
+def test_nothing_happens_at_import():
     forbidden = {"Settings", "load", "create_async_engine", "Database", "create_app", "os.getenv"}
-    assert not forbidden & set(calls)
+    with Sweep() as sweep:
+        for path in SOURCES:
+            calls = {
+                ast.unparse(node.value.func)
+                for node in ast.parse(path.read_text()).body
+                if isinstance(node, ast.Assign | ast.Expr) and isinstance(node.value, ast.Call)
+            }
+            with sweep.case(name_of(path)):
+                assert not forbidden & calls
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_a_file_has_one_subject(path):
-    assert path.name not in {"utils.py", "helpers.py", "base.py", "constants.py", "common.py"}
-    text = path.read_text()
-    assert len(text.splitlines()) <= LONGEST_FILE
-    if text:
-        assert ast.get_docstring(ast.parse(text)), "say in a line what lives here"
+def test_a_file_has_one_subject():
+    with Sweep() as sweep:
+        for path in SOURCES:
+            text = path.read_text()
+            with sweep.case(name_of(path)):
+                assert path.name not in {"utils.py", "helpers.py", "base.py", "constants.py", "common.py"}
+                assert len(text.splitlines()) <= LONGEST_FILE
+                assert not text or ast.get_docstring(ast.parse(text)), "say in a line what lives here"
 
 
 def test_benchmarks_and_tests_can_be_imported_together():

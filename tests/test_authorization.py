@@ -28,6 +28,8 @@ from goodword.sessions.tokens import CLIENT
 from goodword.users import service as users
 from goodword.users.models import User
 
+pytestmark = pytest.mark.one_database
+
 
 @dataclass(frozen=True)
 class Rule:

@@ -5,6 +5,8 @@ import pytest
 from goodword.admin import service
 from people import sign_in
 
+pytestmark = pytest.mark.one_database
+
 SOME_ID = "019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11"  # fixed: parallel runs collect the same tests
 REQUESTS = [
     ("GET", "/users", {}),

@@ -15,6 +15,8 @@ from pages.pressing import press
 from people import bring, join, make_code
 from third_party import Browser
 
+pytestmark = pytest.mark.one_database
+
 ADMIN = "/api/v1/admin"
 PAGES = {
     route.name: route.path

@@ -12,6 +12,8 @@ from asgi import client_of, running, settings_for
 from goodword.app import create_app
 from people import make_code, register
 
+pytestmark = pytest.mark.one_database
+
 FIND = "/api/v1/referral-codes"
 second_service = partial(services.second_service, limits="look-up-missing=100000/minute")
 

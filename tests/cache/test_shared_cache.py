@@ -16,6 +16,8 @@ from goodword.opening import open_database
 from people import make_code
 from second_service import second_service
 
+pytestmark = pytest.mark.one_database
+
 FIND = "/api/v1/referral-codes"
 
 

@@ -9,6 +9,8 @@ import segno
 
 from people import make_code
 
+pytestmark = pytest.mark.one_database
+
 
 def modules_of_png(png):
     """Black modules, row by row, of a picture in one bit a pixel."""

@@ -8,6 +8,8 @@ import pytest
 from people import make_code
 from second_service import StoppedClock, second_service
 
+pytestmark = pytest.mark.one_database
+
 PATH = "/api/v1/me/referral-codes"
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
 DAY = 86_400

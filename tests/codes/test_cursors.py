@@ -4,6 +4,8 @@ import pytest
 
 from people import join, make_code
 
+pytestmark = pytest.mark.one_database
+
 PATH = "/api/v1/me/referral-codes"
 
 

@@ -5,9 +5,8 @@ import re
 from collections import Counter
 from functools import cache
 
-import pytest
-
 from serving import ROOT
+from sweeps import Sweep
 
 DOCS = ROOT / "docs"
 PAGE = (DOCS / "asvs.md").read_text()
@@ -69,22 +68,25 @@ def test_every_requirement_is_there_once():
     assert Counter(one for row in ROWS for one in covered(row)) == Counter(list(KNOWN))
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
-def test_a_row_says_what_is_so(row):
-    name, levels, asked, state, why = row
-    tests = re.findall(r"`([\w/]+\.py)`: ([\w, ]+)", why)
-    documents = re.findall(r"\]\(([^)#]+)", why)
-
-    assert state in STATES
-    assert levels == ", ".join(str(level) for level in sorted({KNOWN[one] for one in covered(row)})), name
-    assert asked
-    assert why
-    assert tests or documents or state != "met"
-    for path, names in tests:
-        assert (ROOT / "tests" / path).is_file(), path
-        assert set(names.strip().split(", ")) <= functions_of(path), path
-    for path in documents:
-        assert path.startswith("https://") or (DOCS / path).exists(), path
+def test_a_row_says_what_is_so():
+    with Sweep() as sweep:
+        for name, levels, asked, state, why in ROWS:
+            row = [name]
+            tests = re.findall(r"`([\w/]+\.py)`: ([\w, ]+)", why)
+            documents = re.findall(r"\]\(([^)#]+)", why)
+            with sweep.case(name):
+                assert state in STATES
+                assert levels == ", ".join(
+                    str(level) for level in sorted({KNOWN[one] for one in covered(row)})
+                )
+                assert asked
+                assert why
+                assert tests or documents or state != "met"
+                for path, names in tests:
+                    assert (ROOT / "tests" / path).is_file(), path
+                    assert set(names.strip().split(", ")) <= functions_of(path), path
+                for path in documents:
+                    assert path.startswith("https://") or (DOCS / path).exists(), path
 
 
 def test_the_counts_are_those_of_the_rows():

@@ -7,6 +7,8 @@ from structlog.testing import capture_logs
 
 from bodies import JSON, json_operations, make_admin
 
+pytestmark = pytest.mark.one_database
+
 LIMIT = 64 * 1024
 REGISTER = "/api/v1/users"
 OPERATIONS = json_operations()

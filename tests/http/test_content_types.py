@@ -4,6 +4,8 @@ import pytest
 
 from bodies import json_operations, make_admin
 
+pytestmark = pytest.mark.one_database
+
 OPERATIONS = json_operations()
 REGISTER = next(one for one in OPERATIONS if str(one) == "POST /api/v1/users")
 

@@ -6,6 +6,8 @@ from asgi import client_of, running, settings_for
 from goodword.app import create_app
 from people import PASSWORD
 
+pytestmark = pytest.mark.one_database
+
 HTML = {"Accept": "text/html"}
 
 

@@ -7,6 +7,8 @@ import pytest
 from bodies import SOME_ID, make_admin, operations
 from people import make_code
 
+pytestmark = pytest.mark.one_database
+
 OWN = {"x-request-id", "date", "set-cookie"}
 PAGES = [
     "/",

@@ -11,6 +11,8 @@ from goodword.app import create_app
 from goodword.settings import Settings
 from people import register
 
+pytestmark = pytest.mark.one_database
+
 EXPECTED = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",

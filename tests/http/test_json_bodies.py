@@ -7,6 +7,8 @@ import pytest
 from bodies import json_operations, make_admin, wrong_fields
 from people import PASSWORD
 
+pytestmark = pytest.mark.one_database
+
 OPERATIONS = json_operations()
 REGISTER = next(one for one in OPERATIONS if str(one) == "POST /api/v1/users")
 CREATE_CODE = next(one for one in OPERATIONS if str(one) == "POST /api/v1/me/referral-codes")

@@ -6,6 +6,8 @@ from asgi import client_of, running, settings_for
 from goodword.app import create_app
 from goodword.settings import SettingsError, load
 
+pytestmark = pytest.mark.one_database
+
 FRIEND = "https://app.example"
 ASKED = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
 FOREIGN = [

@@ -6,6 +6,8 @@ from asgi import client_of, running, settings_for
 from goodword.app import create_app
 from people import PASSWORD, Person, register
 
+pytestmark = pytest.mark.one_database
+
 PROXY, PUBLIC = "10.0.0.7", "203.0.113.9"
 NOISE = {
     "X-Real-IP": "198.51.100.1",

@@ -8,6 +8,8 @@ import pytest
 
 from serving import serving
 
+pytestmark = pytest.mark.one_database
+
 
 def lines_of(folder, **settings):
     """The lines of a read that goes well, one that does not, and a change, each with its answer's request id."""

@@ -6,6 +6,8 @@ import pytest
 
 from bodies import SOME_ID, operations
 
+pytestmark = pytest.mark.one_database
+
 OPERATIONS = operations()
 PATHS = sorted(
     {one.path for one in OPERATIONS if "/admin/" not in one.path}

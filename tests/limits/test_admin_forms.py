@@ -1,8 +1,12 @@
 """The forms of administrators: counted with what they write by the API."""
 
+import pytest
+
 from pages.pressing import press
 from second_service import second_service
 from third_party import Browser
+
+pytestmark = pytest.mark.one_database
 
 
 async def test_forms_of_an_administrator_count_as_writes(database_url, api, rita, alice):

@@ -12,6 +12,8 @@ from goodword.limit_policies import DEFAULTS, parse
 from goodword.settings import SettingsError, load
 from serving import ROOT
 
+pytestmark = pytest.mark.one_database
+
 ROW = re.compile(r"\| `([a-z-]+)` \| (\d+)/(\w+) \| (\w+) \| (.+) \|")
 ONLY_COUNTED_WITH_ALL = {"read_metadata", "read_openid_configuration", "read_jwks", "livez", "readyz"}
 FORMS_OF_SOMEBODY_SIGNED_IN = {  # `signed_in.sending` and `admin_access.AdminPage` count them

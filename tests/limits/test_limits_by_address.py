@@ -8,6 +8,8 @@ from redis.asyncio import Redis
 from asgi import client_of
 from second_service import second_service
 
+pytestmark = pytest.mark.one_database
+
 RESETS = "/api/v1/password-resets"
 VERIFICATIONS = "/api/v1/email-verifications"
 CHANGES = "/api/v1/me/email-changes"

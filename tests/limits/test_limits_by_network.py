@@ -9,6 +9,8 @@ from crowds import at_once
 from people import join, make_code, register, sign_in
 from second_service import second_service
 
+pytestmark = pytest.mark.one_database
+
 LOOK_UP = "/api/v1/referral-codes"
 BY_EMAIL = f"{LOOK_UP}/by-email"
 

@@ -16,6 +16,8 @@ from second_service import second_service
 from servers import valkey
 from serving import serving
 
+pytestmark = pytest.mark.one_database
+
 LOOK_UP = "/api/v1/referral-codes"
 PATIENT = 5
 """Tries: on a busy machine Redis may not answer in 50 ms, and then each node counts for itself for a second."""

@@ -12,6 +12,8 @@ from goodword.mail import delivery, letters
 from goodword.mail.letters import Contents, LetterKind
 from goodword.users import addresses
 
+pytestmark = pytest.mark.one_database
+
 JOB = uuid.UUID("019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11")
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
 LINK = "https://refer.example.com/verify-email#token=gwv_" + "x" * 43

@@ -8,6 +8,8 @@ from asgi import settings_for
 from goodword.oauth import clients
 from third_party import answer_of, register_app
 
+pytestmark = pytest.mark.one_database
+
 ISSUER = "http://127.0.0.1:8000"
 
 

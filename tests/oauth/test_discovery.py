@@ -3,6 +3,10 @@
 import re
 from urllib.parse import urlsplit
 
+import pytest
+
+pytestmark = pytest.mark.one_database
+
 ISSUER = "http://127.0.0.1:8000"
 
 

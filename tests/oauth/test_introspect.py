@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.one_database
+
 
 async def told(app, token):
     answer = await app.post("/oauth/introspect", token=token)

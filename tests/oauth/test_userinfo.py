@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.mark.parametrize(
     ("scope", "claims"),

@@ -8,6 +8,8 @@ from pages.pressing import press
 from people import PASSWORD
 from third_party import Browser
 
+pytestmark = pytest.mark.one_database
+
 PAGE = "/account/address"
 
 

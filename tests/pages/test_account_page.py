@@ -10,6 +10,8 @@ from pages.pressing import press
 from people import PASSWORD, make_code, sign_in
 from third_party import Browser, register_app
 
+pytestmark = pytest.mark.one_database
+
 NEW = "eight lanterns in the valley"
 ACTIONS = [
     "name",

@@ -14,6 +14,8 @@ from goodword.pages.admin_access import AdminPage
 from pages.pressing import press
 from third_party import Browser, register_app
 
+pytestmark = pytest.mark.one_database
+
 HTML = {"Accept": "text/html"}
 SOME_ID = "019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11"  # fixed: parallel runs collect the same tests
 

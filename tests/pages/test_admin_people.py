@@ -9,6 +9,8 @@ from goodword.admin import search
 from pages.pressing import press
 from people import bring, join, make_code, register, sign_in
 
+pytestmark = pytest.mark.one_database
+
 HTML = {"Accept": "text/html"}
 EVIL = "</text></svg><script>alert(1)</script>"
 

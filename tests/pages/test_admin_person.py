@@ -5,6 +5,8 @@ import pytest
 from pages.pressing import press
 from people import PASSWORD, join, make_code, referrals_of
 
+pytestmark = pytest.mark.one_database
+
 REASON = "The same person twice."
 
 

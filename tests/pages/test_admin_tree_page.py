@@ -10,6 +10,8 @@ import pytest
 from goodword.pages.admin_tree import LINE, drawn, grown
 from people import bring, join, make_code
 
+pytestmark = pytest.mark.one_database
+
 
 @dataclass
 class Row:

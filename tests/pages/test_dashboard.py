@@ -11,6 +11,8 @@ from people import make_code, register
 from second_service import second_service
 from third_party import Browser
 
+pytestmark = pytest.mark.one_database
+
 FOREIGN = [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}]
 
 

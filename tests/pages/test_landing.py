@@ -12,6 +12,8 @@ from people import make_code, register
 from second_service import second_service
 from third_party import Browser, Form
 
+pytestmark = pytest.mark.one_database
+
 
 def og(page):
     return {

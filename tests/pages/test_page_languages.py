@@ -14,6 +14,8 @@ from goodword.languages import DEFAULT, LANGUAGES, NAMES
 from second_service import second_service
 from serving import ROOT
 
+pytestmark = pytest.mark.one_database
+
 PAGES = ROOT / "src" / "goodword" / "pages"
 OTHERS = sorted(set(LANGUAGES) - {DEFAULT})
 COOKIE = "goodword-language"

@@ -6,6 +6,8 @@ import pytest
 
 from second_service import second_service
 
+pytestmark = pytest.mark.one_database
+
 PAGES = [
     "/",
     "/sign-in",

@@ -9,6 +9,8 @@ from goodword.pages.people import DAYS, HEIGHT, bars
 from people import PASSWORD, bring, make_code, register
 from second_service import second_service
 
+pytestmark = pytest.mark.one_database
+
 
 def names(page):
     return re.findall(r"<p><strong>(.*?)</strong>", page.text)

@@ -4,6 +4,8 @@ import pytest
 
 from people import PASSWORD, make_code, referrals_of, register, sign_in
 
+pytestmark = pytest.mark.one_database
+
 NEW = "eight lanterns in the valley"
 
 

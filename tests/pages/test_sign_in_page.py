@@ -10,6 +10,8 @@ from people import PASSWORD
 from second_service import second_service
 from third_party import Form
 
+pytestmark = pytest.mark.one_database
+
 WRONG = "The e-mail address or the password is wrong."
 
 

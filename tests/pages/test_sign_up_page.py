@@ -11,6 +11,8 @@ from people import PASSWORD, make_code, referrals_of, register
 from second_service import second_service
 from third_party import Form
 
+pytestmark = pytest.mark.one_database
+
 BOB = {"email": "bob@example.com", "password": "quiet otters swim at dawn", "first_name": "Bob"}
 
 

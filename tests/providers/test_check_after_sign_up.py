@@ -10,6 +10,8 @@ from providers.conftest import work
 from providers.outside import CLEARBIT_KEY, KEY, endless, resetting, status, text
 from third_party import Browser
 
+pytestmark = pytest.mark.one_database
+
 VERIFIER = "/v2/email-verifier"
 FACTS = "SELECT status, provider FROM email_checks"
 OPEN_JOBS = "SELECT count(*) FROM jobs WHERE kind = 'check_email' AND finished_at IS NULL"

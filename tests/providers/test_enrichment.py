@@ -9,6 +9,8 @@ from people import PASSWORD, join, make_code, referrals_of
 from providers.conftest import join_and_prove, work
 from providers.outside import PERSON, status, text
 
+pytestmark = pytest.mark.one_database
+
 FIND = "/v2/combined/find"
 ME = "/api/v1/me"
 PROFILE = {

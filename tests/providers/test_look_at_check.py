@@ -7,6 +7,8 @@ import pytest
 from people import join
 from providers.outside import KEY, status
 
+pytestmark = pytest.mark.one_database
+
 CHECKS = "/api/v1/email-checks"
 
 

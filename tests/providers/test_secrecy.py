@@ -8,8 +8,12 @@ import time
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import pytest
+
 from providers.outside import KEY, status
 from serving import ROOT, free_port, goodword, serving
+
+pytestmark = pytest.mark.one_database
 
 BODY = {"email": "alice@example.com", "password": "seven lanterns on the hill"}
 

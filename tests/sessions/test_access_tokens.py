@@ -7,6 +7,8 @@ from sqlalchemy import text
 
 from forging import BARE, INVALID, challenge, encode, parts_of, signed_anew
 
+pytestmark = pytest.mark.one_database
+
 ME = "/api/v1/me"
 
 

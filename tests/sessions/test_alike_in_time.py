@@ -15,6 +15,8 @@ from goodword.app import create_app
 from goodword.users.passwords import Passwords
 from people import PASSWORD, join, make_code
 
+pytestmark = pytest.mark.one_database
+
 SAMPLES = 400
 ROUNDS = 4
 

@@ -10,6 +10,8 @@ from joserfc.jwk import ECKey
 
 from forging import INVALID, challenge, encode, parts_of, signed_anew, signed_by
 
+pytestmark = pytest.mark.one_database
+
 ME = "/api/v1/me"
 
 

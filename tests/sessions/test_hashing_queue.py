@@ -11,6 +11,8 @@ from goodword.app import create_app
 from goodword.users.passwords import WAITING_ROOM, HashingBusy, Passwords
 from people import register, sign_in
 
+pytestmark = pytest.mark.one_database
+
 ROOM = len(os.sched_getaffinity(0)) + WAITING_ROOM
 
 

@@ -7,6 +7,8 @@ import pytest
 from people import register, sign_in
 from second_service import second_service
 
+pytestmark = pytest.mark.one_database
+
 GOOD_EIGHT = "vV8!mq2z"
 LONG = "".join(chr(0x4E00 + n) for n in range(256))
 

@@ -10,6 +10,8 @@ from goodword.app import create_app
 from goodword.social.flow import FlowCookie, begin as begin_flow, local_path
 from social.browser import COOKIE, assert_refused, begin, leave, sign_in
 
+pytestmark = pytest.mark.one_database
+
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 

@@ -5,6 +5,8 @@ import pytest
 from social.browser import assert_refused, leave, sign_in
 from social.provider import text
 
+pytestmark = pytest.mark.one_database
+
 
 async def test_it_is_asked_with_pkce_and_without_a_nonce(api, provider):
     await leave(api, provider, "github")

@@ -10,6 +10,8 @@ from joserfc.jwk import ECKey
 from social.browser import assert_refused, leave, sign_in
 from social.provider import CLIENT_ID, FREE_KEY, KEY, OTHER_KEY, endless, jwk, secret_key, text
 
+pytestmark = pytest.mark.one_database
+
 USERS = "SELECT email, verified_at IS NOT NULL FROM users"
 
 

@@ -14,6 +14,8 @@ from social.browser import COOKIE, assert_refused, begin, leave, sign_in
 from social.conftest import OWN_BUDGET
 from social.provider import CLIENT_ID, CLIENT_SECRET, endless, text
 
+pytestmark = pytest.mark.one_database
+
 CONFIGURATION = "/.well-known/openid-configuration"
 ASKED_ON_THE_WAY_BACK = ["/token", "/jwks", "/userinfo"]
 

@@ -5,6 +5,8 @@ import pytest
 from people import make_code
 from social.browser import begin, leave
 
+pytestmark = pytest.mark.one_database
+
 PERSON = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
