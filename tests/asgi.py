@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
+from secrets import token_bytes
 from typing import Any
 
 from fastapi import FastAPI
@@ -36,10 +37,21 @@ def client_of(app: FastAPI, *, peer: str = "127.0.0.1") -> AsyncClient:
     return AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", event_hooks=hooks)
 
 
+def forget_limits(app: FastAPI) -> None:
+    """Let the next requests count as those of networks and accounts that the limiter does not know."""
+    app.state.limiter.key = token_bytes(32)
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document, which takes a second to make; no setting changes it."""
+    return create_app(settings_for("sqlite+aiosqlite:///none")).openapi()
+
+
 @cache
 def operations() -> list[tuple[str, re.Pattern[str], dict[str, Any]]]:
-    """Every operation with its method and paths, as OpenAPI has it; no setting changes that document."""
-    paths = create_app(settings_for("sqlite+aiosqlite:///none")).openapi()["paths"]
+    """Every operation with its method and paths, as OpenAPI has it."""
+    paths = document()["paths"]
     return [
         (method.upper(), re.compile(re.sub(r"\{\w+\}", "[^/]+", path)), operation)
         for path, methods in sorted(paths.items(), key=lambda item: item[0].count("{"))

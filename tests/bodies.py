@@ -3,14 +3,13 @@
 import json
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from httpx2 import Response
-from pydantic import SecretStr
 from sqlalchemy import text
 
-from goodword.app import create_app
-from goodword.settings import Settings
+from asgi import document
 from people import Person
 
 JSON = "application/json"
@@ -55,12 +54,12 @@ class Operation:
         return [name for name, found in self.kinds.items() if found == kind]
 
 
+@cache
 def operations() -> list[Operation]:
-    document = create_app(Settings(secret_key=SecretStr("x" * 32))).openapi()
-    schemas = document["components"]["schemas"]
+    schemas = document()["components"]["schemas"]
     return [
         _operation(method.upper(), path, operation, schemas)
-        for path, methods in document["paths"].items()
+        for path, methods in document()["paths"].items()
         for method, operation in methods.items()
     ]
 

@@ -8,7 +8,6 @@ between the two: they run on SQLite. Every answer is held against the OpenAPI do
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from secrets import token_bytes
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from httpx2 import AsyncClient
 from redis.asyncio import Redis
 from sqlalchemy import text
 
-from asgi import client_of, running, settings_for
+from asgi import client_of, forget_limits, running, settings_for
 from audited import unguarded
 from goodword import migrations
 from goodword.admin import service as administration
@@ -138,7 +137,7 @@ async def shared_app(
 async def app(shared_app: FastAPI, clock: Clock) -> AsyncIterator[FastAPI]:
     """The service with nobody in it yet."""
     clock.ahead = timedelta(0)
-    shared_app.state.limiter.key = token_bytes(32)  # nobody is known by the numbers of another test
+    forget_limits(shared_app)
     yield shared_app
     await empty(shared_app)
     Post(shared_app).clear()

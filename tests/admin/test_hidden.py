@@ -2,8 +2,10 @@
 
 import pytest
 
+from asgi import forget_limits
 from goodword.admin import service
 from people import sign_in
+from sweeps import Sweep
 
 pytestmark = pytest.mark.one_database
 
@@ -29,7 +31,6 @@ REQUESTS = [
     ("GET", "", {}),
     ("GET", "/", {}),
 ]
-each_request = pytest.mark.parametrize(("method", "path", "options"), REQUESTS)
 
 
 def seen(answer):
@@ -39,23 +40,29 @@ def seen(answer):
     return answer.status_code, headers, body
 
 
-@each_request
-async def test_it_looks_like_an_unknown_address_to_anybody(api, method, path, options):
-    unknown = await api.request(method, "/api/v1/nothing-here", **options)
+async def test_it_looks_like_an_unknown_address_to_anybody(api, app):
+    with Sweep() as sweep:
+        for method, path, options in REQUESTS:
+            forget_limits(app)
+            with sweep.case(f"{method!a} {path!a}"):
+                unknown = await api.request(method, "/api/v1/nothing-here", **options)
 
-    answer = await api.request(method, f"/api/v1/admin{path}", **options)
+                answer = await api.request(method, f"/api/v1/admin{path}", **options)
 
-    assert seen(answer) == seen(unknown)
-    assert answer.status_code == 404
+                assert seen(answer) == seen(unknown)
+                assert answer.status_code == 404
 
 
-@each_request
-async def test_it_looks_like_an_unknown_address_to_people(alice, method, path, options):
-    unknown = await alice.call(method, "/api/v1/nothing-here", **dict(options))
+async def test_it_looks_like_an_unknown_address_to_people(alice, app):
+    with Sweep() as sweep:
+        for method, path, options in REQUESTS:
+            forget_limits(app)
+            with sweep.case(f"{method!a} {path!a}"):
+                unknown = await alice.call(method, "/api/v1/nothing-here", **dict(options))
 
-    answer = await alice.call(method, f"/api/v1/admin{path}", **dict(options))
+                answer = await alice.call(method, f"/api/v1/admin{path}", **dict(options))
 
-    assert seen(answer) == seen(unknown)
+                assert seen(answer) == seen(unknown)
 
 
 @pytest.mark.parametrize("token", ["nonsense", "", "a.b.c", "ü"])

@@ -7,12 +7,11 @@ import uuid
 
 import pytest
 
-from asgi import settings_for
-from goodword.app import create_app
+from asgi import document
 from people import PASSWORD, bring, make_code, register, sign_in
 from third_party import Browser, register_app
 
-DOCUMENT = create_app(settings_for("sqlite+aiosqlite:///none")).openapi()
+DOCUMENT = document()
 METHODS = {
     operation["operationId"]: method
     for methods in DOCUMENT["paths"].values()

@@ -1,11 +1,10 @@
 """The OpenAPI document says all that a reader of the API needs, of every operation."""
 
-from asgi import settings_for
-from goodword.app import create_app
+from asgi import document
 from goodword.guard import MAX_TARGET
 from sweeps import Sweep
 
-DOCUMENT = create_app(settings_for("sqlite+aiosqlite:///none")).openapi()
+DOCUMENT = document()
 OPERATIONS = [
     (f"{method.upper()} {path}", path, operation)
     for path, methods in DOCUMENT["paths"].items()

@@ -2,7 +2,9 @@
 
 import pytest
 
+from asgi import forget_limits
 from bodies import json_operations, make_admin
+from sweeps import Sweep
 
 pytestmark = pytest.mark.one_database
 
@@ -48,29 +50,40 @@ ACCEPTED = [
 ]
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
-async def test_a_body_without_a_type_is_refused(alice, app, operation):
+async def test_a_body_without_a_type_is_refused(alice, app):
     await make_admin(alice, app)
-
-    for options in ({"content": b"{}"}, {"content": b"{}", "headers": {"Content-Type": "text/plain"}}):
-        answer = await operation.ask(alice, **options)
-        assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
-
-
-@pytest.mark.parametrize("kind", REFUSED, ids=str)
-async def test_it_refuses(alice, rows, kind):
-    before = await rows("SELECT count(*) FROM users")
-
-    answer = await REGISTER.with_type(alice, kind)
-
-    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
-    assert "bob@example.com" not in answer.text
-    assert await rows("SELECT count(*) FROM users") == before
+    with Sweep() as sweep:
+        for operation in OPERATIONS:
+            forget_limits(app)
+            with sweep.case(f"{operation}"):
+                for options in (
+                    {"content": b"{}"},
+                    {"content": b"{}", "headers": {"Content-Type": "text/plain"}},
+                ):
+                    answer = await operation.ask(alice, **options)
+                    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
 
 
-@pytest.mark.parametrize("kind", ACCEPTED)
-async def test_it_accepts(alice, kind):
-    assert (await REGISTER.with_type(alice, kind)).json()["code"] == "code_not_usable"
+async def test_it_refuses(alice, rows, app):
+    with Sweep() as sweep:
+        for kind in REFUSED:
+            forget_limits(app)
+            with sweep.case(f"{kind!a}"):
+                before = await rows("SELECT count(*) FROM users")
+
+                answer = await REGISTER.with_type(alice, kind)
+
+                assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+                assert "bob@example.com" not in answer.text
+                assert await rows("SELECT count(*) FROM users") == before
+
+
+async def test_it_accepts(alice, app):
+    with Sweep() as sweep:
+        for kind in ACCEPTED:
+            forget_limits(app)
+            with sweep.case(f"{kind!a}"):
+                assert (await REGISTER.with_type(alice, kind)).json()["code"] == "code_not_usable"
 
 
 async def test_two_types_are_refused(alice):
@@ -82,8 +95,11 @@ async def test_two_types_are_refused(alice):
     assert (await alice.api.post(REGISTER.path, **body)).status_code == 415
 
 
-@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, identity", "x"])
-async def test_a_coded_body_is_refused(alice, coding):
-    answer = await REGISTER.send(alice, b"\x1f\x8b\x08\x00", **{"Content-Encoding": coding})
+async def test_a_coded_body_is_refused(alice, app):
+    with Sweep() as sweep:
+        for coding in ["gzip", "deflate", "br", "zstd", "gzip, identity", "x"]:
+            forget_limits(app)
+            with sweep.case(f"{coding!a}"):
+                answer = await REGISTER.send(alice, b"\x1f\x8b\x08\x00", **{"Content-Encoding": coding})
 
-    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+                assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")

@@ -5,11 +5,12 @@ import re
 import pytest
 from pydantic import SecretStr
 
-from asgi import client_of
+from asgi import client_of, forget_limits
 from bodies import SOME_ID, operations
 from goodword.app import create_app
 from goodword.settings import Settings
 from people import register
+from sweeps import Sweep
 
 pytestmark = pytest.mark.one_database
 
@@ -77,22 +78,29 @@ async def test_a_person_sees_a_page_when_we_are_at_fault(faulty):
     assert "RuntimeError" not in answer.text
 
 
-@pytest.mark.parametrize("operation", operations(), ids=str)
-@pytest.mark.parametrize("accept", ["*/*", "text/html"])
-async def test_every_operation_has_them(alice, operation, accept):
-    path = re.sub(r"\{\w+\}", SOME_ID, operation.path)
-    for answer in (
-        await alice.api.request(operation.method, path, headers={"Accept": accept}),
-        await alice.call(operation.method, path, headers={"Accept": accept}),
-    ):
-        names = {name for name, value in EXPECTED.items() if answer.headers.get(name) != value}
-        if answer.headers.get("content-type", "").startswith("text/html"):
-            names -= {"content-security-policy", "referrer-policy"}  # a page's own, which allow more
-        if operation.path.startswith("/.well-known/"):
-            names -= {"cache-control"}  # the same for everybody
-        assert names == set(), (answer.status_code, names)
-        assert "default-src 'none'" in answer.headers["content-security-policy"]
-        assert "server" not in answer.headers
+async def test_every_operation_has_them(alice, app):
+    with Sweep() as sweep:
+        for accept in ["*/*", "text/html"]:
+            for operation in operations():
+                forget_limits(app)
+                await alice.sign_in()  # an operation before may have ended the session
+                with sweep.case(f"{accept!a} {operation}"):
+                    path = re.sub(r"\{\w+\}", SOME_ID, operation.path)
+                    for answer in (
+                        await alice.api.request(operation.method, path, headers={"Accept": accept}),
+                        await alice.call(operation.method, path, headers={"Accept": accept}),
+                    ):
+                        names = {
+                            name for name, value in EXPECTED.items() if answer.headers.get(name) != value
+                        }
+                        if answer.headers.get("content-type", "").startswith("text/html"):
+                            # A page has its own, which allow more.
+                            names -= {"content-security-policy", "referrer-policy"}
+                        if operation.path.startswith("/.well-known/"):
+                            names -= {"cache-control"}  # the same for everybody
+                        assert names == set(), (answer.status_code, names)
+                        assert "default-src 'none'" in answer.headers["content-security-policy"]
+                        assert "server" not in answer.headers
 
 
 PAGES = [
@@ -108,14 +116,17 @@ PAGES = [
 ]
 
 
-@pytest.mark.parametrize("path", PAGES)
-async def test_every_page_has_them(api, path):
-    answer = await api.get(path, headers={"Accept": "text/html"})
+async def test_every_page_has_them(api, app):
+    with Sweep() as sweep:
+        for path in PAGES:
+            forget_limits(app)
+            with sweep.case(f"{path!a}"):
+                answer = await api.get(path, headers={"Accept": "text/html"})
 
-    assert set(missing(answer)) <= {"content-security-policy", "referrer-policy"}
-    assert "default-src 'none'" in answer.headers["content-security-policy"]
-    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
-    assert "base-uri 'none'" in answer.headers["content-security-policy"]
+                assert set(missing(answer)) <= {"content-security-policy", "referrer-policy"}
+                assert "default-src 'none'" in answer.headers["content-security-policy"]
+                assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+                assert "base-uri 'none'" in answer.headers["content-security-policy"]
 
 
 async def test_a_fault_of_ours_tells_nothing(faulty):

@@ -5,13 +5,14 @@ from secrets import token_bytes
 
 import pytest
 
+from asgi import forget_limits
 from bodies import json_operations, make_admin, wrong_fields
+from sweeps import Sweep
 
 pytestmark = pytest.mark.one_database
 
 OPERATIONS = json_operations()
 REGISTER = next(one for one in OPERATIONS if str(one) == "POST /api/v1/users")
-everywhere = pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 
 HOSTILE = [
     *(chr(code) for code in range(0x20)),  # C0
@@ -28,17 +29,24 @@ def texts(operation):
     return operation.fields("string") + operation.fields("email")
 
 
-@everywhere
-async def test_it_is_refused(alice, app, operation):
+async def test_it_is_refused(alice, app):
     await make_admin(alice, app)
-
-    for field in texts(operation):
-        app.state.limiter.key = token_bytes(32)  # as another network
-        start = operation.example.get(field, "text")
-        for hostile in SOME:
-            for value in (hostile, hostile + start, start[:2] + hostile + start[2:], start + hostile):
-                answer = await operation.with_field(alice, field, value)
-                assert wrong_fields(answer) == [f"body.{field}"], (field, ascii(value))
+    with Sweep() as sweep:
+        for operation in OPERATIONS:
+            forget_limits(app)
+            with sweep.case(f"{operation}"):
+                for field in texts(operation):
+                    app.state.limiter.key = token_bytes(32)  # as another network
+                    start = operation.example.get(field, "text")
+                    for hostile in SOME:
+                        for value in (
+                            hostile,
+                            hostile + start,
+                            start[:2] + hostile + start[2:],
+                            start + hostile,
+                        ):
+                            answer = await operation.with_field(alice, field, value)
+                            assert wrong_fields(answer) == [f"body.{field}"], (field, ascii(value))
 
 
 @pytest.mark.parametrize("field", ["email", "password", "first_name", "referral_code"])
@@ -50,23 +58,38 @@ async def test_none_of_it_gets_into_an_account(alice, field):
         )
 
 
-@everywhere
-async def test_it_is_refused_as_the_name_of_a_field(alice, app, operation):
+async def test_it_is_refused_as_the_name_of_a_field(alice, app):
     await make_admin(alice, app)
-
-    for name in ("\0", "\n", "\u202e", "\ud800", "x\udfffx", "<script>", "", "a" * 5000, "é", "body.email"):
-        answer = await operation.with_field(alice, name, "x")
-        assert wrong_fields(answer) == ["body"], ascii(name)[:40]
+    with Sweep() as sweep:
+        for operation in OPERATIONS:
+            forget_limits(app)
+            with sweep.case(f"{operation}"):
+                for name in (
+                    "\0",
+                    "\n",
+                    "\u202e",
+                    "\ud800",
+                    "x\udfffx",
+                    "<script>",
+                    "",
+                    "a" * 5000,
+                    "é",
+                    "body.email",
+                ):
+                    answer = await operation.with_field(alice, name, "x")
+                    assert wrong_fields(answer) == ["body"], ascii(name)[:40]
 
 
 LONG = {"60,000": "x" * 60_000, "a pile of accents": "a" + "\u0301\u0323" * 14_000, "blanks": " " * 60_000}
 
 
-@everywhere
-@pytest.mark.parametrize("value", LONG.values(), ids=LONG)
-async def test_a_field_has_an_end(alice, app, operation, value):
+async def test_a_field_has_an_end(alice, app):
     await make_admin(alice, app)
-
-    for field in texts(operation):
-        body = json.dumps(operation.example | {field: value}, ensure_ascii=False)
-        assert wrong_fields(await operation.send(alice, body)) == [f"body.{field}"], field
+    with Sweep() as sweep:
+        for value in LONG.values():
+            for operation in OPERATIONS:
+                forget_limits(app)
+                with sweep.case(f"{value!a} {operation}"):
+                    for field in texts(operation):
+                        body = json.dumps(operation.example | {field: value}, ensure_ascii=False)
+                        assert wrong_fields(await operation.send(alice, body)) == [f"body.{field}"], field

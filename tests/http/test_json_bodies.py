@@ -4,15 +4,16 @@ import json
 
 import pytest
 
+from asgi import forget_limits
 from bodies import json_operations, make_admin, wrong_fields
 from people import PASSWORD
+from sweeps import Sweep
 
 pytestmark = pytest.mark.one_database
 
 OPERATIONS = json_operations()
 REGISTER = next(one for one in OPERATIONS if str(one) == "POST /api/v1/users")
 CREATE_CODE = next(one for one in OPERATIONS if str(one) == "POST /api/v1/me/referral-codes")
-everywhere = pytest.mark.parametrize("operation", OPERATIONS, ids=str)
 
 MALFORMED = {
     "empty": b"",
@@ -65,29 +66,33 @@ MALFORMED = {
 }
 
 
-@everywhere
-async def test_what_is_no_object_is_malformed(alice, app, operation):
+async def test_what_is_no_object_is_malformed(alice, app):
     await make_admin(alice, app)
+    with Sweep() as sweep:
+        for operation in OPERATIONS:
+            forget_limits(app)
+            with sweep.case(f"{operation}"):
+                bodies = {name: body for name, body in MALFORMED.items() if body or operation.needs_body}
+                answers = {name: await operation.send(alice, body) for name, body in bodies.items()}
 
-    bodies = {name: body for name, body in MALFORMED.items() if body or operation.needs_body}
-    answers = {name: await operation.send(alice, body) for name, body in bodies.items()}
-
-    assert {
-        name: answer.text
-        for name, answer in answers.items()
-        if (answer.status_code, answer.json()["code"]) != (400, "malformed_json")
-    } == {}
+                assert {
+                    name: answer.text
+                    for name, answer in answers.items()
+                    if (answer.status_code, answer.json()["code"]) != (400, "malformed_json")
+                } == {}
 
 
-@everywhere
-async def test_a_repeated_field_is_malformed(alice, app, operation):
+async def test_a_repeated_field_is_malformed(alice, app):
     await make_admin(alice, app)
-
-    for field in operation.kinds:
-        first, second = (json.dumps({field: operation.example.get(field)}) for _ in range(2))
-        answer = await operation.send(alice, f"{first[:-1]}, {second[1:]}")
-        assert answer.status_code == 400, field
-        assert answer.json()["code"] == "malformed_json", field
+    with Sweep() as sweep:
+        for operation in OPERATIONS:
+            forget_limits(app)
+            with sweep.case(f"{operation}"):
+                for field in operation.kinds:
+                    first, second = (json.dumps({field: operation.example.get(field)}) for _ in range(2))
+                    answer = await operation.send(alice, f"{first[:-1]}, {second[1:]}")
+                    assert answer.status_code == 400, field
+                    assert answer.json()["code"] == "malformed_json", field
 
 
 UNKNOWN = [
@@ -103,14 +108,18 @@ UNKNOWN = [
 ]
 
 
-@everywhere
-async def test_an_unknown_field_is_refused(alice, app, operation):
+async def test_an_unknown_field_is_refused(alice, app):
     await make_admin(alice, app)
-
-    for field in set(UNKNOWN) - operation.kinds.keys():
-        answer = await operation.with_field(alice, field, True)
-        assert wrong_fields(answer) == [f"body.{field}" if field.strip() == field else "body"], field
-        assert {error["code"] for error in answer.json()["errors"]} == {"extra_forbidden"}
+    with Sweep() as sweep:
+        for operation in OPERATIONS:
+            forget_limits(app)
+            with sweep.case(f"{operation}"):
+                for field in set(UNKNOWN) - operation.kinds.keys():
+                    answer = await operation.with_field(alice, field, True)
+                    assert wrong_fields(answer) == [f"body.{field}" if field.strip() == field else "body"], (
+                        field
+                    )
+                    assert {error["code"] for error in answer.json()["errors"]} == {"extra_forbidden"}
 
 
 WRONG = {
@@ -122,25 +131,28 @@ WRONG = {
 }
 
 
-@everywhere
-async def test_no_value_is_taken_for_one_of_another_type(alice, app, operation):
+async def test_no_value_is_taken_for_one_of_another_type(alice, app):
     await make_admin(alice, app)
+    with Sweep() as sweep:
+        for operation in OPERATIONS:
+            forget_limits(app)
+            with sweep.case(f"{operation}"):
+                for field, kind in operation.kinds.items():
+                    for value in WRONG[kind]:
+                        answer = await operation.with_field(alice, field, value)
+                        assert wrong_fields(answer) == [f"body.{field}"], (field, value)
 
-    for field, kind in operation.kinds.items():
-        for value in WRONG[kind]:
-            answer = await operation.with_field(alice, field, value)
-            assert wrong_fields(answer) == [f"body.{field}"], (field, value)
 
+async def test_an_odd_number_is_refused(alice, app):
+    with Sweep() as sweep:
+        for field in CREATE_CODE.fields("integer"):
+            for number in ["-0", "-1", "-0.0", "1e2", "60.0", "9" * 4000, "-" + "9" * 4000, "1e-400"]:
+                forget_limits(app)
+                with sweep.case(f"{field!a} {number!a}"):
+                    answer = await CREATE_CODE.send(alice, f'{{"{field}": {number}, "active": true}}')
 
-@pytest.mark.parametrize(
-    "number", ["-0", "-1", "-0.0", "1e2", "60.0", "9" * 4000, "-" + "9" * 4000, "1e-400"]
-)
-@pytest.mark.parametrize("field", CREATE_CODE.fields("integer"))
-async def test_an_odd_number_is_refused(alice, field, number):
-    answer = await CREATE_CODE.send(alice, f'{{"{field}": {number}, "active": true}}')
-
-    assert answer.status_code == 422
-    assert (await alice.get(CREATE_CODE.path)).json()["items"] == []
+                    assert answer.status_code == 422
+                    assert (await alice.get(CREATE_CODE.path)).json()["items"] == []
 
 
 async def test_an_unknown_field_makes_no_account(api, rows):

@@ -4,12 +4,12 @@ import re
 
 import pytest
 
+from asgi import forget_limits
 from bodies import make_admin, operations, wrong_fields
+from sweeps import Sweep
 
 QUERIES = [one for one in operations() if one.parameters and one.path.startswith("/api/")]
 LISTS = [one for one in QUERIES if {"limit", "cursor"} <= one.parameters.keys()]
-everywhere = pytest.mark.parametrize("operation", QUERIES, ids=str)
-lists = pytest.mark.parametrize("operation", LISTS, ids=str)
 
 LIMITS = [
     "0",
@@ -41,70 +41,100 @@ async def ask(person, operation, query):
     return await person.get(path, params=query)
 
 
-@everywhere
-async def test_a_repeated_one_is_refused(person, operation):
-    for name in operation.parameters:
-        answer = await ask(person, operation, [(name, "1"), (name, "1")])
-        assert wrong_fields(answer) == [f"query.{name}"]
-        assert answer.json()["errors"][0]["code"] == "repeated"
+@pytest.mark.one_database
+async def test_a_repeated_one_is_refused(person, app):
+    with Sweep() as sweep:
+        for operation in QUERIES:
+            forget_limits(app)
+            with sweep.case(f"{operation}"):
+                for name in operation.parameters:
+                    answer = await ask(person, operation, [(name, "1"), (name, "1")])
+                    assert wrong_fields(answer) == [f"query.{name}"]
+                    assert answer.json()["errors"][0]["code"] == "repeated"
 
 
-@lists
-async def test_an_unknown_one_is_ignored(person, operation):
-    known = await ask(person, operation, {"limit": "1"})
+@pytest.mark.one_database
+async def test_an_unknown_one_is_ignored(person, app):
+    with Sweep() as sweep:
+        for operation in LISTS:
+            forget_limits(app)
+            with sweep.case(f"{operation}"):
+                known = await ask(person, operation, {"limit": "1"})
 
-    answer = await ask(person, operation, [("limit", "1"), ("fields", "id"), ("fields", "x"), ("Limit", "x")])
+                answer = await ask(
+                    person, operation, [("limit", "1"), ("fields", "id"), ("fields", "x"), ("Limit", "x")]
+                )
 
-    assert known.status_code == 200
-    assert answer.json() == known.json()
-
-
-@lists
-async def test_a_limit_is_a_number_from_1_to_100(person, operation):
-    for limit in LIMITS:
-        assert wrong_fields(await ask(person, operation, {"limit": limit})) == ["query.limit"], limit
-    for limit in ("1", "100", "007"):
-        assert (await ask(person, operation, {"limit": limit})).status_code == 200, limit
+                assert known.status_code == 200
+                assert answer.json() == known.json()
 
 
-@lists
-async def test_a_cursor_of_somebody_else_is_invalid(person, operation):
-    for cursor in CURSORS:
-        answer = await ask(person, operation, {"cursor": cursor})
-        assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid"), cursor
+@pytest.mark.one_database
+async def test_a_limit_is_a_number_from_1_to_100(person, app):
+    with Sweep() as sweep:
+        for operation in LISTS:
+            forget_limits(app)
+            with sweep.case(f"{operation}"):
+                for limit in LIMITS:
+                    assert wrong_fields(await ask(person, operation, {"limit": limit})) == ["query.limit"], (
+                        limit
+                    )
+                for limit in ("1", "100", "007"):
+                    assert (await ask(person, operation, {"limit": limit})).status_code == 200, limit
 
 
-@everywhere
-async def test_odd_bytes_are_no_fault_of_ours(person, operation):
-    for name in operation.parameters:
-        for value in (
-            "%00",
-            "%ff",
-            "%ed%a0%80",
-            "%u0041",
-            "%",
-            "%zz",
-            "a%0d%0ab",
-            "%F0%9F%98%80",
-            "%E2%80%AE",
-        ):
-            path = f"{operation.path.replace('{user_id}', person.id)}?{name}={value}"
-            assert (await person.get(path)).status_code in (200, 400, 404, 422), path
+@pytest.mark.one_database
+async def test_a_cursor_of_somebody_else_is_invalid(person, app):
+    with Sweep() as sweep:
+        for operation in LISTS:
+            forget_limits(app)
+            with sweep.case(f"{operation}"):
+                for cursor in CURSORS:
+                    answer = await ask(person, operation, {"cursor": cursor})
+                    assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid"), cursor
+
+
+async def test_odd_bytes_are_no_fault_of_ours(person, app):
+    with Sweep() as sweep:
+        for operation in QUERIES:
+            forget_limits(app)
+            with sweep.case(f"{operation}"):
+                for name in operation.parameters:
+                    for value in (
+                        "%00",
+                        "%ff",
+                        "%ed%a0%80",
+                        "%u0041",
+                        "%",
+                        "%zz",
+                        "a%0d%0ab",
+                        "%F0%9F%98%80",
+                        "%E2%80%AE",
+                    ):
+                        path = f"{operation.path.replace('{user_id}', person.id)}?{name}={value}"
+                        assert (await person.get(path)).status_code in (200, 400, 404, 422), path
 
 
 HOSTILE = ["%00", "a%00b", "%E2%80%AE", "a%E2%80%AEb", "%C2%85", "%1b", "%ff", "%ed%a0%80", "%0d%0a"]
 TEXTS = [one for one in operations() if "{" in one.path or "string" in one.parameters.values()]
 
 
-@pytest.mark.parametrize("operation", TEXTS, ids=str)
-@pytest.mark.parametrize("text", HOSTILE)
-async def test_a18_hostile_text_in_paths_and_queries_finds_nothing(person, operation, text):
+async def test_a18_hostile_text_in_paths_and_queries_finds_nothing(person, app):
     """A18: not found, or not valid; the same on both databases, and never repeated."""
-    body = {"json": operation.example} if operation.kinds else {}
-    path = re.sub(r"\{\w+\}", text, operation.path)
-    asked = [path] if path != operation.path else []
-    asked += [f"{path}?{name}={text}" for name, kind in operation.parameters.items() if kind == "string"]
-    for one in asked:
-        answer = await person.call(operation.method, one, **body)
-        assert answer.status_code in (200, 400, 404, 422), answer.text
-        assert not {"\x00", "\u202e", "\x85", "\x1b"} & set(answer.text)
+    with Sweep() as sweep:
+        for text in HOSTILE:
+            for operation in TEXTS:
+                forget_limits(app)
+                with sweep.case(f"{text!a} {operation}"):
+                    body = {"json": operation.example} if operation.kinds else {}
+                    path = re.sub(r"\{\w+\}", text, operation.path)
+                    asked = [path] if path != operation.path else []
+                    asked += [
+                        f"{path}?{name}={text}"
+                        for name, kind in operation.parameters.items()
+                        if kind == "string"
+                    ]
+                    for one in asked:
+                        answer = await person.call(operation.method, one, **body)
+                        assert answer.status_code in (200, 400, 404, 422), answer.text
+                        assert not {"\x00", "\u202e", "\x85", "\x1b"} & set(answer.text)

@@ -4,7 +4,9 @@ import re
 
 import pytest
 
+from asgi import forget_limits
 from bodies import SOME_ID, operations
+from sweeps import Sweep
 
 pytestmark = pytest.mark.one_database
 
@@ -49,26 +51,32 @@ def methods_of(path):
     return found | {"HEAD"} if "GET" in found else found
 
 
-@pytest.mark.parametrize("path", NOWHERE, ids=lambda path: path[:30])
-async def test_an_unknown_path_is_not_found(api, path):
-    answer = await api.get(path)
+async def test_an_unknown_path_is_not_found(api, app):
+    with Sweep() as sweep:
+        for path in NOWHERE:
+            forget_limits(app)
+            with sweep.case(f"{path!a}"):
+                answer = await api.get(path)
 
-    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+                assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-@pytest.mark.parametrize("path", PATHS)
-async def test_a_wrong_method_is_told_all_the_right_ones(api, path):
-    allowed = methods_of(path)
+async def test_a_wrong_method_is_told_all_the_right_ones(api, app):
+    with Sweep() as sweep:
+        for path in PATHS:
+            forget_limits(app)
+            with sweep.case(f"{path!a}"):
+                allowed = methods_of(path)
 
-    for method in METHODS:
-        if method not in allowed:
-            answer = await api.request(method, re.sub(r"\{\w+\}", SOME_ID, path))
-            assert answer.status_code == 405, method
-            assert answer.headers["allow"] == ", ".join(sorted(allowed)), method
-            if method == "HEAD":
-                assert answer.content == b""
-            elif path not in IN_THE_FORM_OF_OAUTH:
-                assert answer.json()["code"] == "method_not_allowed", method
+                for method in METHODS:
+                    if method not in allowed:
+                        answer = await api.request(method, re.sub(r"\{\w+\}", SOME_ID, path))
+                        assert answer.status_code == 405, method
+                        assert answer.headers["allow"] == ", ".join(sorted(allowed)), method
+                        if method == "HEAD":
+                            assert answer.content == b""
+                        elif path not in IN_THE_FORM_OF_OAUTH:
+                            assert answer.json()["code"] == "method_not_allowed", method
 
 
 async def test_the_allowed_methods_of_an_account(api):

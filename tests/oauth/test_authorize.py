@@ -6,6 +6,7 @@ import pytest
 
 from asgi import settings_for
 from goodword.oauth import clients
+from sweeps import Sweep
 from third_party import answer_of, register_app
 
 pytestmark = pytest.mark.one_database
@@ -142,24 +143,23 @@ async def test_a_native_app_may_listen_at_any_port(pocket, alices, redirect_uri)
     assert answer.headers["location"].startswith(f"{redirect_uri}?code=")
 
 
-@pytest.mark.parametrize(
-    "redirect_uri",
-    [
-        "http://localhost:54321/callback",
-        "http://127.0.0.1:54321/other",
-        "http://127.0.0.1:54321/callback?x=1",
-        "http://127.0.0.1:65536/callback",
-        "http://127.0.0.1:/callback",
-        "http://127.0.0.1:80@evil.example/callback",
-        "http://127.0.0.1:٣/callback",
-        "http://127.0.0.2:54321/callback",
-        "https://127.0.0.1:54321/callback",
-        "http://127.0.0.1.evil.example/callback",
-        "com.example.pocket://callback",
-    ],
-)
-async def test_a_native_app_listens_nowhere_else(pocket, alices, redirect_uri):
-    assert is_error_page(await alices.get(pocket.url(redirect_uri=redirect_uri)))
+async def test_a_native_app_listens_nowhere_else(pocket, alices):
+    with Sweep() as sweep:
+        for redirect_uri in [
+            "http://localhost:54321/callback",
+            "http://127.0.0.1:54321/other",
+            "http://127.0.0.1:54321/callback?x=1",
+            "http://127.0.0.1:65536/callback",
+            "http://127.0.0.1:/callback",
+            "http://127.0.0.1:80@evil.example/callback",
+            "http://127.0.0.1:٣/callback",
+            "http://127.0.0.2:54321/callback",
+            "https://127.0.0.1:54321/callback",
+            "http://127.0.0.1.evil.example/callback",
+            "com.example.pocket://callback",
+        ]:
+            with sweep.case(f"{redirect_uri!a}"):
+                assert is_error_page(await alices.get(pocket.url(redirect_uri=redirect_uri)))
 
 
 async def test_the_port_of_an_app_with_a_secret_is_fixed(app, api, alices):

@@ -7,11 +7,12 @@ import uuid
 import pytest
 from fastapi.routing import APIRoute
 
-from asgi import client_of, settings_for
+from asgi import client_of, forget_limits, settings_for
 from goodword.admin import service
 from goodword.app import create_app
 from goodword.pages.admin_access import AdminPage
 from pages.pressing import press
+from sweeps import Sweep
 from third_party import Browser, register_app
 
 pytestmark = pytest.mark.one_database
@@ -66,23 +67,26 @@ def test_there_are_pages():
     )
 
 
-@pytest.mark.parametrize(("method", "path"), [*EVERY_PAGE, *OTHER_WAYS, ("HEAD", "/admin")])
-async def test_it_looks_like_an_unknown_address_to_everybody_else(api, alice, browser, method, path):
-    shown_method = method if method in ("GET", "HEAD") else "POST"
-    await browser.sign_in(alice)
+async def test_it_looks_like_an_unknown_address_to_everybody_else(api, alice, browser, app):
+    with Sweep() as sweep:
+        for method, path in [*EVERY_PAGE, *OTHER_WAYS, ("HEAD", "/admin")]:
+            forget_limits(app)
+            with sweep.case(f"{method!a} {path!a}"):
+                shown_method = method if method in ("GET", "HEAD") else "POST"
+                await browser.sign_in(alice)
 
-    for client, headers in (
-        (api, {}),
-        (browser.client, {}),
-        (api, {"Authorization": f"Bearer {alice.tokens['access_token']}"}),
-        (api, {"Cookie": "goodword=nonsense"}),
-    ):
-        unknown = await knock(client, shown_method, "/nothing-here", **headers)
-        answer = await knock(client, method, path, **headers)
+                for client, headers in (
+                    (api, {}),
+                    (browser.client, {}),
+                    (api, {"Authorization": f"Bearer {alice.tokens['access_token']}"}),
+                    (api, {"Cookie": "goodword=nonsense"}),
+                ):
+                    unknown = await knock(client, shown_method, "/nothing-here", **headers)
+                    answer = await knock(client, method, path, **headers)
 
-        assert answer.status_code == 404
-        if method == shown_method:
-            assert seen(answer) == seen(unknown)
+                    assert answer.status_code == 404
+                    if method == shown_method:
+                        assert seen(answer) == seen(unknown)
 
 
 async def test_a_token_of_an_app_or_of_an_administrator_opens_nothing(app, api, rita, browser):
@@ -162,18 +166,22 @@ async def test_whoever_is_out_is_out_here_at_once(app, browser, rita, alice, how
     assert (await alice.get("/api/v1/me")).status_code == 200
 
 
-@pytest.mark.parametrize("path", [path for method, path in EVERY_PAGE if method == "POST"])
-async def test_a_foreign_form_is_refused(browser, rita, alice, path):
+async def test_a_foreign_form_is_refused(browser, rita, alice, app):
     await browser.sign_in(rita)
-    path = path.replace(SOME_ID, alice.id)
-    fields = {"email": alice.email, "of": "x", "kind": "x"}
+    with Sweep() as sweep:
+        for path in [path.replace(SOME_ID, alice.id) for method, path in EVERY_PAGE if method == "POST"]:
+            forget_limits(app)
+            with sweep.case(path):
+                fields = {"email": alice.email, "of": "x", "kind": "x"}
 
-    elsewhere = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
-    assert (await press(browser, "/admin", path, headers=elsewhere, **fields)).status_code == 403
-    assert (await press(browser, "/admin", path, form_token="0" * 64, **fields)).status_code == 403
-    bare = await browser.client.post(path, json=fields)
-    assert bare.status_code == 403
-    assert (await alice.get("/api/v1/me")).status_code == 200
+                elsewhere = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+                assert (await press(browser, "/admin", path, headers=elsewhere, **fields)).status_code == 403
+                assert (
+                    await press(browser, "/admin", path, form_token="0" * 64, **fields)
+                ).status_code == 403
+                bare = await browser.client.post(path, json=fields)
+                assert bare.status_code == 403
+                assert (await alice.get("/api/v1/me")).status_code == 200
 
 
 async def test_many_look_at_once_and_nobody_waits_for_another(browser, rita):
