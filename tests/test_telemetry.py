@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
 
@@ -50,7 +51,7 @@ def lines_of(tmp_path, style):
         capture_output=True,
         text=True,
         check=True,
-        env={"PYTHONPATH": str(ROOT / "src")},
+        env={"PYTHONPATH": os.environ.get("PYTHONPATH", str(ROOT / "src"))},  # `make mutants` sets it
     )
     assert not done.stdout
     return done.stderr
