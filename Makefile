@@ -13,7 +13,7 @@ EXTRACT := --mapping-file pyproject.toml --keywords to_translate --add-location=
 CATALOGUES := $(wildcard src/goodword/pages/translations/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test test-browser test-cache test-pooler mutants fuzz bench bench-scale check lint types format messages pictures lock clean
+.PHONY: help install serve test coverage test-browser test-cache test-pooler mutants fuzz bench bench-scale check lint types format messages pictures lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +24,12 @@ serve: .venv/runs ## Run the service on http://127.0.0.1:8000, with its document
 	@$(BIN)/goodword serve
 
 test: .venv/tests ## Run the tests, on SQLite and on a PostgreSQL that they bring
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(if $(COVERAGE),$(BIN)/coverage run -m pytest,$(BIN)/python -m pytest) -n 2 $(ARGS)
+
+coverage: .venv/tests ## Report the branch coverage of `make test COVERAGE=1`, run if need be; fails below 95 %
+	@ls .coverage.* >/dev/null 2>&1 || $(MAKE) --no-print-directory test COVERAGE=1
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report; status=$$?; rm -f .coverage; exit $$status
 
 test-browser: .venv/tests ## Run the tests that need a browser: Debian's chromium
 	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/browser
@@ -62,7 +67,7 @@ lint: .venv/tests ## Look for mistakes and untidy code
 	@$(BIN)/shellcheck .ci/run
 	@$(BIN)/hadolint Dockerfile
 
-types: .venv/tests ## Check the types
+types: .venv/tests ## Check the types, of the tests as well
 	@$(BIN)/mypy
 
 format: .venv/tests ## Put the code in its form
@@ -85,7 +90,7 @@ lock: .venv/tests ## Choose the versions of all dependencies anew (UPGRADE=--upg
 	@$(COMPILE) $(UPGRADE) --group dev --constraints requirements.lock --output-file requirements-dev.lock
 
 clean: ## Remove the virtual environment and what tools left behind
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache dist
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.* dist
 
 .venv/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
