@@ -69,6 +69,7 @@ lint: .venv/tests ## Look for mistakes and untidy code
 
 types: .venv/tests ## Check the types, of the tests as well
 	@$(BIN)/mypy
+	@$(BIN)/mypy --config-file tests/mypy.ini
 
 format: .venv/tests ## Put the code in its form
 	@$(BIN)/ruff check --no-cache --fix .

@@ -42,7 +42,7 @@ def signed_anew(app: FastAPI, token: str, header: dict[str, Any] | None = None, 
 
 async def challenge(api: AsyncClient, authorization: str | bytes | None) -> str:
     """What an Authorization header is refused with."""
-    headers = {} if authorization is None else {"Authorization": authorization}
+    headers: dict[Any, Any] = {} if authorization is None else {"Authorization": authorization}
     answer = await api.get("/api/v1/me", headers=headers)
     assert answer.status_code == 401, answer.text
     assert answer.json()["code"] == (

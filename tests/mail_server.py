@@ -82,7 +82,7 @@ def mail_server(
 
     class Quiet(Controller):
         def factory(self) -> SMTP:
-            starttls = {} if implicit else {"tls_context": tls}
+            starttls: dict[str, Any] = {} if implicit else {"tls_context": tls}
             return SMTP(server, hostname="mail.test", **starttls, **options)
 
     controller = Quiet(server, hostname="127.0.0.1", port=server.port, ssl_context=tls if implicit else None)

@@ -106,11 +106,16 @@ class App:
         auth = (self.client_id, self.secret or "") if basic else None
         return await self.api.post(path, data=data, auth=auth)
 
-    async def exchange(self, code: str, **fields: str | None) -> Response:
-        given = {"code": code, "redirect_uri": self.redirect_uri, "code_verifier": VERIFIER, **fields}
+    async def exchange(self, code: str, **fields: Any) -> Response:
+        given: dict[str, Any] = {
+            "code": code,
+            "redirect_uri": self.redirect_uri,
+            "code_verifier": VERIFIER,
+            **fields,
+        }
         return await self.post("/oauth/token", **{"grant_type": "authorization_code", **given})
 
-    async def refresh(self, token: str, **fields: str | None) -> Response:
+    async def refresh(self, token: str, **fields: Any) -> Response:
         return await self.post("/oauth/token", grant_type="refresh_token", refresh_token=token, **fields)
 
     async def let_in(self, browser: Browser, scope: str = ALL, **parameters: str | None) -> dict[str, Any]:

@@ -334,7 +334,7 @@ def test_f11_the_command_erases_for_the_file_too(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    done = goodword(tmp_path, "users", "erase", "--yes", "rita@example.com")
+    erased = goodword(tmp_path, "users", "erase", "--yes", "rita@example.com")
 
-    assert done.returncode == 0, done.stderr
+    assert erased.returncode == 0, erased.stderr
     assert LINE.fullmatch((tmp_path / "data" / "tombstones").read_bytes())

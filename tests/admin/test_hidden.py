@@ -1,5 +1,7 @@
 """To everybody but administrators there is nothing under /api/v1/admin, whatever they send."""
 
+from typing import Any
+
 import pytest
 
 from asgi import forget_limits
@@ -10,7 +12,7 @@ from sweeps import Sweep
 pytestmark = pytest.mark.one_database
 
 SOME_ID = "019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11"  # fixed: parallel runs collect the same tests
-REQUESTS = [
+REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/users", {}),
     ("GET", "/users", {"params": {"limit": "nonsense"}}),
     ("GET", "/users", {"params": [("q", "a"), ("q", "b")]}),

@@ -217,7 +217,7 @@ async def test_who_seals_waits_for_another_and_goes_on_from_there(app, api, data
     await late.close()
     await other.close()
 
-    assert done == [1]
+    assert list(done) == [1]
     assert await sequences(app) == [3, 1, 2]
 
 

@@ -87,7 +87,7 @@ def _watch(page: Page, home: str, wrong: list[str]) -> None:
             wrong.append(text)
 
     page.on("request", lambda request: _check_host(request.url, home, wrong))
-    page.on("console", lambda message: message.type in ("error", "warning") and heard(message.text))
+    page.on("console", lambda message: heard(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
 
 

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from conftest import DESKTOP, PHONE, look_over
+from browser.conftest import DESKTOP, PHONE, look_over
 from people import PASSWORD
 
 

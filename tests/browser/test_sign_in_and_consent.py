@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx2 as httpx
 import pytest
 
-from conftest import look_over
+from browser.conftest import look_over
 from people import PASSWORD
 from serving import goodword, serving
 from third_party import VERIFIER, challenge_of

@@ -5,7 +5,7 @@ from itertools import count
 import pytest
 from playwright.sync_api import Page, expect
 
-from conftest import DESKTOP, PHONE
+from browser.conftest import DESKTOP, PHONE
 from people import PASSWORD
 
 NUMBERS = count(1)

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 from playwright.sync_api import Page, expect
 
-from conftest import DESKTOP, PHONE, look_over
+from browser.conftest import DESKTOP, PHONE, look_over
 
 PASSWORD = "quiet otters swim at dawn"
 SIZES = pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.one_database
 OPERATIONS = json_operations()
 REGISTER = next(one for one in OPERATIONS if str(one) == "POST /api/v1/users")
 
-REFUSED = [
+REFUSED: list[str | bytes] = [
     "text/plain",
     "text/json",
     "application/x-www-form-urlencoded",

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from typing import Any
 
 import pytest
 from pydantic_core._pydantic_core import list_all_errors
@@ -204,7 +205,8 @@ async def test_a_fault_of_the_database_quotes_no_row(app, database_url, capsys):
     @service.get("/fault", include_in_schema=False)
     async def fault(session: Session):
         values = {"id": uuid.uuid4(), "email": f"{CANARY}@example.com"}
-        await session.execute(insert(User.__table__).values(values | {"created_at": None}))
+        table: Any = User.__table__
+        await session.execute(insert(table).values(values | {"created_at": None}))
 
     async with running(service), client_of(service) as client:
         answer = await client.get("/fault")

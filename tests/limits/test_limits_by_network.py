@@ -1,6 +1,7 @@
 """How often a network may ask: what is too much is refused, alike for known and unknown."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -108,7 +109,7 @@ async def test_forged_headers_change_nothing(strict, name):
 
 async def test_behind_a_trusted_proxy_the_client_counts(database_url, api):
     """A26."""
-    settings = {"limits": "sign-up=1/minute", "trusted_proxies": "127.0.0.1"}
+    settings: dict[str, Any] = {"limits": "sign-up=1/minute", "trusted_proxies": "127.0.0.1"}
     async with second_service(database_url, **settings) as client:
         statuses = []
         for n, forwarded in enumerate(["192.0.2.1", "192.0.2.66, 192.0.2.1", "192.0.2.2"]):

@@ -5,6 +5,7 @@ import os
 import time
 from collections import Counter
 from signal import SIGKILL, SIGSTOP
+from typing import Any
 
 import httpx2
 import pytest
@@ -60,7 +61,8 @@ async def test_a_crowd_at_once_does_not_refuse_itself(database_url, api, server)
     settings = {"redis_url": server.url, "limits": "letter-token=20/minute"}
     async with second_service(database_url, **settings) as node:
         for attempt in range(PATIENT):
-            async with client_of(node._transport.app, peer=f"192.0.2.{attempt}") as one:
+            app: Any = node._transport
+            async with client_of(app.app, peer=f"192.0.2.{attempt}") as one:
                 answers = await asyncio.gather(*(tries(one, 1) for _ in range(40)))
                 found = Counter(status for [status] in answers)
             if found == {400: 20, 429: 20}:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -27,8 +28,8 @@ def service(app, database_url, clock, tmp_path):
 
     @asynccontextmanager
     async def start(url, **settings):
-        settings = settings_for(database_url, smtp_url=SecretStr(url), data_dir=tmp_path, **settings)
-        async with running(create_app(settings, clock=clock)) as made, client_of(made) as api:
+        chosen = settings_for(database_url, smtp_url=SecretStr(url), data_dir=tmp_path, **settings)
+        async with running(create_app(chosen, clock=clock)) as made, client_of(made) as api:
             yield api, made.state.worker
 
     return start
@@ -56,7 +57,7 @@ async def send_one(service, url, **settings):
 
 
 async def test_a_letter_arrives_over_starttls(service, certificate, trusted, rows, tmp_path):
-    options = {"authenticator": password_of("goodword", "p@ss:word"), "auth_required": True}
+    options: dict[str, Any] = {"authenticator": password_of("goodword", "p@ss:word"), "auth_required": True}
     with mail_server(tls=certificate[0], require_starttls=True, **options) as server:
         url = f"smtp://goodword:p%40ss%3Aword@127.0.0.1:{server.port}"
         await send_one(service, url, mail_from='"Acme, Ltd" <hello@acme.example>')
@@ -144,7 +145,7 @@ async def test_a_server_that_is_not_there_is_tried_again(service, rows):
 
 
 async def test_a_wrong_password_is_for_the_operator_to_mend(service, certificate, trusted, rows):
-    options = {"authenticator": password_of("goodword", "right"), "auth_required": True}
+    options: dict[str, Any] = {"authenticator": password_of("goodword", "right"), "auth_required": True}
     with mail_server(tls=certificate[0], **options) as server:
         await send_one(service, f"smtp://goodword:wrong@127.0.0.1:{server.port}")
 

@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
+from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, Phase, settings
@@ -108,7 +109,8 @@ def crowds_of(wish):
 
 
 class Service(RuleBasedStateMachine):
-    world = runner = None
+    world: Any = None
+    runner: Any = None
     failed = False
 
     def run(self, step):

@@ -63,7 +63,7 @@ class Services:
         return sum(asked == path for _, asked, _ in self.asked)
 
 
-def text(body: str | bytes, status: int = 200, **headers: str) -> Answer:
+def text(body: str | bytes, status: int = 200, **headers: Any) -> Answer:
     return lambda _request: Response(body, status, headers, media_type="application/json")
 
 

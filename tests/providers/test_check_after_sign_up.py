@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,8 @@ async def test_the_page_about_somebody_has_the_verdict_in_words(node, services, 
 
 
 async def test_with_the_check_off_nobody_is_asked(node, services, clock, rows):
-    for name, settings in {"alice": {"email_check": "off"}, "bob": {"hunter_api_key": None}}.items():
+    chosen: dict[str, dict[str, Any]] = {"alice": {"email_check": "off"}, "bob": {"hunter_api_key": None}}
+    for name, settings in chosen.items():
         app, api = await node(**settings)
         await register(api, name)
         await work(app, clock)
@@ -128,6 +130,7 @@ async def test_an_address_that_must_not_be_processed_is_never_asked_about_again(
     assert await rows(FACTS) == [("restricted", "hunter")]
 
 
+GZIP: dict[str, Any] = {"Content-Encoding": "gzip"}
 ODD = {
     "500": status(500),
     "503": status(503),
@@ -146,7 +149,7 @@ ODD = {
     "deep": text('{"a":' * 40_000),
     "bytes": text(b"\xff\xfe\x00"),
     "10 MB": endless(10_000_000),
-    "bomb": text(gzip.compress(b" " * 50_000_000), **{"Content-Encoding": "gzip"}),
+    "bomb": text(gzip.compress(b" " * 50_000_000), **GZIP),
 }
 
 

@@ -122,7 +122,7 @@ def endless(size: int) -> Answer:
     return lambda _request: StreamingResponse(chunks(), media_type="application/json")
 
 
-def text(body: str | bytes, status: int = 200, **headers: str) -> Answer:
+def text(body: str | bytes, status: int = 200, **headers: Any) -> Answer:
     return lambda _request: Response(body, status, headers, media_type="application/json")
 
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 import time
+from typing import Any
 
 import anyio
 import pytest
@@ -54,6 +55,7 @@ async def test_a_provider_that_is_down(unreachable, api):
     assert_unavailable(await begin(api))
 
 
+GZIP: dict[str, Any] = {"Content-Encoding": "gzip"}
 NONSENSE = {
     "500": text("down", 500),
     "502": text("gateway", 502),
@@ -68,7 +70,7 @@ NONSENSE = {
     "open": text("{" * 50_000),
     "deep": text('{"a":' * 50_000),
     "endless": endless(10_000_000),
-    "bomb": text(gzip.compress(b" " * 50_000_000), **{"Content-Encoding": "gzip"}),
+    "bomb": text(gzip.compress(b" " * 50_000_000), **GZIP),
 }
 
 
@@ -94,7 +96,7 @@ async def test_a_provider_that_answers_nonsense(api, provider, path):
 async def test_compressed_answers_are_not_taken_however_good(api, provider):
     back = await leave(api, provider)
     keys = gzip.compress(json.dumps({"keys": provider.published}).encode())
-    provider.answers["/jwks"] = text(keys, **{"Content-Encoding": "gzip"})
+    provider.answers["/jwks"] = text(keys, **GZIP)
 
     assert_unavailable(await api.get(back))
 
