@@ -7,7 +7,8 @@ import json
 import pytest
 
 from asgi import SECRET, client_of, running, settings_for
-from goodword.app import SIGNING_KEYS, create_app
+from goodword.app import create_app
+from goodword.opening import SIGNING_KEYS
 from goodword.crypto import subkey
 from goodword.sessions.keys import rotate
 from people import Person, sign_in
