@@ -35,7 +35,7 @@ from sqlalchemy.orm import (
 )
 from uuid_utils.compat import uuid7
 
-from goodword import endings, engines
+from goodword import actors, endings, engines
 from goodword.settings import Settings
 
 SETTINGS = "settings"
@@ -104,7 +104,9 @@ class Database:
         )
         self.info: dict[str, Any] = {}
         """What every session finds in its `info`."""
-        self.sessions = async_sessionmaker(self.writing, expire_on_commit=False, info=self.info)
+        self.sessions = async_sessionmaker(
+            self.writing, expire_on_commit=False, info=self.info, sync_session_class=actors.CheckedSession
+        )
         self.readers = async_sessionmaker(self.reading, expire_on_commit=False)
         self._reads: dict[Executable, _Read] = {}
 
@@ -123,9 +125,12 @@ class Database:
     async def transaction(self, asked: Mapping[str, Any] | None = None) -> AsyncIterator[AsyncSession]:
         """A session with one transaction: committed at the end of the block, rolled back when it raises.
 
-        `asked` is the state of the request that it is for. If that was given up meanwhile, nothing is committed.
+        `asked` is the state of the request that it is for. If that was given up meanwhile, or if its actor may
+        not act any more, nothing is committed.
         """
         async with self.sessions.begin() as session:
+            if asked is not None:
+                actors.let_act(session, asked)
             yield session
             await _end(session)  # which may wait for others: so the last look is after it
             if asked is not None and GIVEN_UP in asked:
@@ -235,6 +240,7 @@ def outdate(session: AsyncSession, *names: str) -> None:
 
 
 async def _end(session: AsyncSession) -> None:
+    actors.raise_refusal(session)
     await endings.write(session)
     await _tell_caches(session)
 
@@ -278,7 +284,7 @@ async def insert(session: AsyncSession, model: type[Model], **values: object) ->
     """Insert a row now. By a statement made once: to flush a new object takes several times as long."""
     row = _complete(model, values)
     await session.execute(_insert(model), row)
-    return _kept(session, model, row)
+    return kept(session, model, row)
 
 
 async def insert_if_absent(session: AsyncSession, model: type[Model], **values: object) -> Model | None:
@@ -289,7 +295,7 @@ async def insert_if_absent(session: AsyncSession, model: type[Model], **values: 
     row = _complete(model, values)
     if await session.scalar(_insert_if_absent(model, session.get_bind().dialect.name), row) is None:
         return None
-    return _kept(session, model, row)
+    return kept(session, model, row)
 
 
 def _complete(model: type[Base], values: Mapping[str, object]) -> dict[str, Any]:
@@ -302,11 +308,12 @@ def _complete(model: type[Base], values: Mapping[str, object]) -> dict[str, Any]
     return given
 
 
-def _kept(session: AsyncSession, model: type[Model], row: Mapping[str, object]) -> Model:
-    kept = model(**row)
-    make_transient_to_detached(kept)
-    session.add(kept)
-    return kept
+def kept(session: AsyncSession, model: type[Model], row: Mapping[str, object]) -> Model:
+    """Return an object for a row that the transaction has just written, or read and locked."""
+    made = model(**row)
+    make_transient_to_detached(made)
+    session.add(made)
+    return made
 
 
 @cache

@@ -3,8 +3,11 @@
 import asyncio
 
 import pytest
+from sqlalchemy import text
 
-from asgi import client_of
+from asgi import client_of, settings_for
+from goodword.admin import service as administration
+from goodword.db import Database
 from people import PASSWORD, make_code, sign_in
 from third_party import Browser, register_app
 
@@ -66,3 +69,26 @@ async def test_nothing_survives(app, api, rita, alice, rows, how, wait):
         assert await rows(in_force) == [(0,)]
     assert "You are signed in as" not in (await browser.get("/")).text
     await browser.client.aclose()
+
+
+async def test_of_two_administrators_who_disable_each_other_one_stays(
+    app, api, rita, alice, rows, database_url
+):
+    async with app.state.database.transaction() as session:
+        user_id = await administration.id_of(session, alice.email)
+        await administration.promote(session, user_id, now=app.state.clock())
+    await alice.sign_in()
+    elsewhere = Database.of(settings_for(database_url))
+
+    async with elsewhere.transaction() as session:
+        await session.execute(text("UPDATE sessions SET place = place"))
+        both = asyncio.gather(
+            rita.post(f"/api/v1/admin/users/{alice.id}/disable", None),
+            alice.post(f"/api/v1/admin/users/{rita.id}/disable", None),
+        )
+        await asyncio.sleep(0.5)  # both have come as far as they can
+    answers = await both
+    await elsewhere.close()
+
+    assert sorted(answer.status_code for answer in answers) == [200, 404]
+    assert await rows("SELECT count(*) FROM users WHERE is_admin AND status = 'active'") == [(1,)]

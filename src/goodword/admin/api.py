@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response, Security
 
 from goodword import nothing
+from goodword.actors import ACTOR
 from goodword.admin import search, service, tree
 from goodword.admin.schemas import (
     AdminCode,
@@ -65,6 +66,7 @@ async def _admit(request: Request) -> Caller:
     if not await is_administrator(request, caller):
         raise NotFound
     if request.method not in READS:
+        request.scope["state"][ACTOR].administers = True
         await count_write(request, caller.user_id)
     return caller
 

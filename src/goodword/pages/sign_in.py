@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword.actors import ACTOR
 from goodword.db import Session
 from goodword.errors import AppError
 from goodword.forms import FormInvalid, is_from_here, local_path, read_form
@@ -64,6 +65,7 @@ async def sign_out(request: Request, session: Session, clock: Clock) -> Response
     if visitor is not None:
         if not await is_own_form(request, visitor):
             return foreign(request)
+        del request.scope["state"][ACTOR]  # two tabs sign out together, and both are right
         await service.end_one(session, visitor.session_id, why="signed_out", now=clock())
     response = see_other(link(request, "/"))
     cookies.clear(response)

@@ -4,6 +4,7 @@ import uuid
 
 from fastapi import APIRouter, Request
 
+from goodword.actors import ACTOR
 from goodword.db import Reader, Session
 from goodword.docs.openapi import problems
 from goodword.http import Clock, JsonRoute
@@ -68,9 +69,10 @@ async def list_sessions(
 
 
 @router.delete("/me/sessions/current", summary="Sign out here", status_code=204)
-async def sign_out(caller: Account, session: Session, clock: Clock) -> None:
+async def sign_out(caller: Account, request: Request, session: Session, clock: Clock) -> None:
     """End the session of this access token. Both of its tokens stop working at once."""
     # It may have ended since the token was checked: two tabs sign out together, and both are right.
+    del request.scope["state"][ACTOR]
     await service.end_one(session, caller.session_id, why="signed_out", now=clock())
 
 

@@ -10,9 +10,12 @@ from datetime import datetime, timedelta
 from fastapi import Request, Response
 
 from goodword import languages, origin
+from goodword.actors import ACTOR
 from goodword.crypto import mac
 from goodword.db import Database
+from goodword.http import READS
 from goodword.sessions import service
+from goodword.sessions.acting import Acting
 from goodword.sessions.models import SignIn
 from goodword.sessions.tokens import ABSOLUTE
 
@@ -110,4 +113,6 @@ async def visitor(request: Request) -> Visitor | None:
     if row is None or row.client != CLIENT:
         return None
     origin.proven(row.user_id, CLIENT)
+    if request.method not in READS:
+        request.scope["state"][ACTOR] = Acting(row.user_id, session_id, state.clock)
     return Visitor(row.user_id, session_id, row.created_at)

@@ -9,11 +9,13 @@ from fastapi.security import HTTPBearer, SecurityScopes
 from sqlalchemy import Row
 
 from goodword import origin
+from goodword.actors import ACTOR
 from goodword.cache import Found, Memory
 from goodword.errors import InsufficientScope, TokenInvalid, Unauthorized
 from goodword.http import READS
 from goodword.limits import count_write
 from goodword.sessions import service
+from goodword.sessions.acting import Acting
 from goodword.sessions.tokens import AccessTokens, Claims, UnknownKey
 from goodword.users import service as users
 
@@ -60,6 +62,9 @@ async def authenticate(request: Request, needed: frozenset[str] = frozenset()) -
         challenge = f'Bearer error="insufficient_scope", scope="{" ".join(sorted(missing))}"'
         raise InsufficientScope(headers={"WWW-Authenticate": challenge})
     origin.proven(claims.user_id, claims.client)
+    if request.method not in READS:
+        state = request.app.state
+        request.scope["state"][ACTOR] = Acting(claims.user_id, claims.session_id, state.clock)
     return Caller(claims.user_id, claims.session_id, claims.scopes)
 
 

@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.db import Database, insert_if_absent
+from goodword.actors import HELD
+from goodword.db import Database, insert_if_absent, kept
 from goodword.errors import Conflict, TokenInvalid
 from goodword.languages import DEFAULT
 from goodword.users import addresses
@@ -79,6 +80,10 @@ async def lock(session: AsyncSession, user_id: uuid.UUID) -> User:
     Whoever writes for a person does this first: two requests of one person take turns, and none of them
     acts for an account that was disabled or erased meanwhile. Raises `TokenInvalid`.
     """
+    await session.connection()  # begins the transaction, whose check of the actor may have locked the account
+    held = session.info.pop(HELD, None)
+    if held and held["id"] == user_id and session.identity_key(User, user_id) not in session.identity_map:
+        return _active(kept(session, User, held))
     return _active(await session.scalar(LOCKED, {"user_id": user_id}))
 
 
