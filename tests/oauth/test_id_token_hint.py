@@ -4,8 +4,8 @@ import pytest
 
 from asgi import SECRET, client_of
 from forging import encode, parts_of, signed_anew
-from goodword.opening import SIGNING_KEYS
 from goodword.crypto import subkey
+from goodword.opening import SIGNING_KEYS
 from goodword.sessions.keys import rotate
 from third_party import Browser, answer_of
 
