@@ -8,9 +8,9 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-
 EXAMPLES ?= 150
 SEED := $(or $(SEED),$(shell date +%s))
 
-EXTRACT := --mapping-file pyproject.toml --keywords to_translate --add-location=file --sort-by-file --no-wrap \
+EXTRACT := --mapping-file pyproject.toml --keywords to_translate --add-location=never --sort-output --no-wrap \
            --project goodword
-CATALOGUES := $(wildcard src/goodword/pages/translations/*.po)
+CATALOGUES := $(wildcard src/goodword/web/html/translations/*.po)
 
 .DEFAULT_GOAL := help
 .PHONY: help install serve test coverage test-browser test-cache test-pooler mutants fuzz bench bench-scale check lint types format messages pictures lock clean

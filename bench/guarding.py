@@ -7,7 +7,7 @@ from typing import Any
 import uvloop
 from starlette.responses import Response
 
-from goodword.guard import Guard
+from goodword.web.guard import Guard
 
 HEADERS = [(f"x-field-{number}".encode(), b"x" * 40) for number in range(14)]
 HEADERS += [(b"host", b"127.0.0.1:8000"), (b"authorization", b"Bearer " + b"x" * 600)]

@@ -19,7 +19,7 @@ import filling
 import machine
 import servers
 import serving
-from goodword.settings import Settings
+from goodword.config.settings import Settings
 
 WORKERS = 2
 STARTED = "Application startup complete"

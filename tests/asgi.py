@@ -12,8 +12,8 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from pydantic import SecretStr
 
 from goodword.app import create_app
-from goodword.docs.openapi import EVERYWHERE
-from goodword.settings import Settings
+from goodword.config.settings import Settings
+from goodword.web.openapi import EVERYWHERE
 
 SECRET = "a secret that only the tests know, long enough"
 

@@ -4,9 +4,9 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy import text
 
-from goodword.audit import chain
+from goodword.audit import hash_chain
 from goodword.crypto import subkey
-from goodword.db import Database
+from goodword.db.database import Database
 
 
 @asynccontextmanager
@@ -27,22 +27,22 @@ async def unguarded(session):
 
 
 def key_of(app) -> bytes:
-    return subkey(app.state.settings.secret, chain.PURPOSE)
+    return subkey(app.state.settings.secret, hash_chain.PURPOSE)
 
 
 async def seal(app) -> int:
-    return await chain.seal(app.state.database, key_of(app))
+    return await hash_chain.seal(app.state.database, key_of(app))
 
 
-async def verify(app, **options) -> chain.Head:
-    return await chain.verify(app.state.database, key_of(app), **options)
+async def verify(app, **options) -> hash_chain.Head:
+    return await hash_chain.verify(app.state.database, key_of(app), **options)
 
 
 async def is_whole(app) -> bool:
     """Whether every row is as it was sealed."""
     try:
         await verify(app)
-    except chain.Broken:
+    except hash_chain.Broken:
         return False
     return True
 

@@ -9,7 +9,7 @@ from httpx2 import AsyncClient
 
 from asgi import client_of, running, settings_for
 from goodword.app import create_app
-from goodword.http import utc_now
+from goodword.clock import utc_now
 
 
 class StoppedClock:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from goodword import migrations
-from goodword.db import Database
+from goodword.db.database import Database
 from goodword.tables import Base
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

@@ -8,7 +8,7 @@ from asyncpg import connect_utils
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.engine import make_url
 
-from goodword.settings import SettingsError
+from goodword.config.settings import SettingsError
 from mail_server import self_made_certificate
 from test_settings import SECRET, load_from
 

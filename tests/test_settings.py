@@ -6,7 +6,8 @@ import pytest
 from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError
 
-from goodword.settings import PREFIX, SECRETS, Settings, SettingsError, load, with_own_secret
+from goodword.config.loading import SECRETS, load, with_own_secret
+from goodword.config.settings import PREFIX, Settings, SettingsError
 from serving import ROOT
 
 SECRET = "k4Jt-9vQ2mZx7Lp0RbWc5NfHs8GdYa1E"

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from goodword.telemetry import FIELDS, HIDDEN
+from goodword.logs import FIELDS, HIDDEN
 from serving import ROOT
 
 CANARY = "canary-7f3a"
@@ -16,7 +16,7 @@ LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 PROGRAM = """
 import logging, sys
 import structlog
-from goodword.telemetry import current_request, set_up_logs
+from goodword.logs import current_request, set_up_logs
 
 style, canary = sys.argv[1:]
 set_up_logs(style)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
 
-from goodword.http import utc_now
+from goodword.clock import utc_now
 from goodword.oauth import clients
 from people import PASSWORD, Person
 

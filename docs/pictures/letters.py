@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from goodword.languages import LANGUAGES
-from goodword.mail import letters
-from goodword.mail.letters import Contents, LetterKind
+from goodword.mail import messages
+from goodword.mail.messages import Contents, LetterKind
 
 HERE = Path(__file__).parent
 SITE = "https://refer.example.com"
@@ -27,7 +27,7 @@ def html(kind: LetterKind, language: str) -> bytes:
         code="7KQ2M9XWPA",
         refuse_link=f"{SITE}/letters/refuse?token=gwr_8fYw…" if kind in OTHERS else None,
     )
-    letter = letters.write(
+    letter = messages.write(
         kind,
         to="bob@example.com",
         job_id=uuid.UUID(int=0),

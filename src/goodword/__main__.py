@@ -1,5 +1,5 @@
 """`python -m goodword` is the `goodword` command."""
 
-from goodword.cli import app
+from goodword.cli.main import app
 
 app(prog_name="goodword")

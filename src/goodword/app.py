@@ -12,86 +12,92 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
-from goodword import __version__, errors, health, limit_policies, limits, upkeep
-from goodword.account import api as account, credentials_api, letters, recovery_api, traces
-from goodword.admin import api as admin
-from goodword.cache import Board, Memory
-from goodword.codes import api as codes, qr_api
-from goodword.cors import Cors
-from goodword.crypto import subkey
-from goodword.docs import openapi, pages
-from goodword.guard import Guard, hosts_of
-from goodword.http import Edge, utc_now
-from goodword.invitations import api as invitations_api, letters as to_others, service as invitations
-from goodword.jobs.worker import CONCURRENCY, Context, Handler, Worker
-from goodword.limit_counts import Counts
-from goodword.mail import notices, quotas, refusals
-from goodword.oauth import api as oauth, apps, clients, discovery, errors as oauth_errors, scopes
-from goodword.oauth.tokens import ServerTokens
-from goodword.opening import make_ready, open_database, opened
-from goodword.outside import Outside
-from goodword.pages import (
-    account_address,
-    account_page,
-    account_sessions,
-    admin_access,
-    admin_audit,
-    admin_codes,
-    admin_figures,
-    admin_jobs,
-    admin_people,
-    admin_tree,
-    authorize,
-    dashboard,
-    files,
-    landing,
-    language,
-    people,
-    recovery,
-    refusal,
-    rendering,
-    sign_in,
-    sign_up,
+from goodword import __version__, health, retention
+from goodword.account import (
+    api as account,
+    credentials_api,
+    email_change_page,
+    emails,
+    erasure_cleanup,
+    pages as account_page,
+    recovery_api,
+    recovery_pages,
+    session_pages,
 )
-from goodword.paging import Cursors
-from goodword.providers import api as providers_api, checks, handlers as asking
-from goodword.proxies import Proxies
-from goodword.referrals import api as referrals
-from goodword.sessions import api as sessions, failures, locks
-from goodword.sessions.browser import Cookies
-from goodword.sessions.current import REMEMBERED, Live
+from goodword.admin import api as admin
+from goodword.admin.pages import access, audit, codes as admin_codes, jobs, referral_tree, statistics, users
+from goodword.cache.memory import Board, Memory
+from goodword.clock import utc_now
+from goodword.codes import api as codes, pages as dashboard, qr_api
+from goodword.config import rate_limits
+from goodword.config.loading import load, with_own_secret
+from goodword.config.settings import Settings
+from goodword.crypto import subkey
+from goodword.http_client import Outside
+from goodword.invitations import (
+    api as invitations_api,
+    emails as to_others,
+    pages as refusal,
+    service as invitations,
+)
+from goodword.jobs.worker import CONCURRENCY, Context, Handler, Worker
+from goodword.logs import set_up_logs
+from goodword.mail import notifications, quotas, unsubscribe
+from goodword.oauth import (
+    api as oauth,
+    apps_api,
+    clients,
+    discovery,
+    errors as oauth_errors,
+    pages as authorize,
+    scopes,
+)
+from goodword.oauth.tokens import ServerTokens
+from goodword.providers import api as providers_api, email_checks, jobs as asking
+from goodword.rate_limits import limiter, middleware
+from goodword.rate_limits.counters import Counts
+from goodword.referrals import api as referrals, pages as people
+from goodword.sessions import api as sessions, lockout_notice, pages as sign_in, throttle
+from goodword.sessions.auth import REMEMBERED, Live
+from goodword.sessions.cookies import Cookies
 from goodword.sessions.tokens import AccessTokens, RefreshTokens
-from goodword.settings import Settings, load, with_own_secret
-from goodword.signup import api as signup
+from goodword.signup import api as signup, landing_page, pages as sign_up
 from goodword.social import api as social
 from goodword.social.clients import Clients as SocialClients
 from goodword.social.providers import Provider, configured
-from goodword.telemetry import set_up_logs
+from goodword.startup import make_ready, open_database, opened
 from goodword.users.models import Purpose
 from goodword.users.passwords import Passwords
+from goodword.web import api_docs, openapi, problems
+from goodword.web.cors import Cors
+from goodword.web.guard import Guard, hosts_of
+from goodword.web.html import assets, language, rendering
+from goodword.web.paging import Cursors
+from goodword.web.proxies import Proxies
+from goodword.web.request_context import Edge
 
 NODE = "_GOODWORD_NODE"
 """The variable that tells each process of `goodword serve` how many they are, and where their common board is."""
 
 
 HANDLERS: Mapping[str, Handler] = {
-    Purpose.VERIFY_EMAIL: letters.verify_email,
-    Purpose.RESET_PASSWORD: letters.reset_password,
-    Purpose.CHANGE_EMAIL: letters.change_email,
-    notices.KIND: letters.notice,
-    checks.CHECK: asking.check_email,
-    checks.ENRICH: asking.enrich_profile,
-    failures.LOCKED: locks.tell,
-    traces.FORGET: traces.forget,
-    notices.FRIEND_JOINED: to_others.decide_friend_joined,
+    Purpose.VERIFY_EMAIL: emails.verify_email,
+    Purpose.RESET_PASSWORD: emails.reset_password,
+    Purpose.CHANGE_EMAIL: emails.change_email,
+    notifications.KIND: emails.notice,
+    email_checks.CHECK: asking.check_email,
+    email_checks.ENRICH: asking.enrich_profile,
+    throttle.LOCKED: lockout_notice.tell,
+    erasure_cleanup.FORGET: erasure_cleanup.forget,
+    notifications.FRIEND_JOINED: to_others.decide_friend_joined,
     invitations.INVITATION: to_others.decide_invitation,
     invitations.CODE_LETTER: to_others.decide_code_letter,
     to_others.SEND: to_others.send,
-    **upkeep.HANDLERS,
+    **retention.HANDLERS,
 }
 """What is done with the jobs of each kind."""
 
-LANES = dict.fromkeys((*Purpose, notices.KIND, to_others.SEND), "mail")
+LANES = dict.fromkeys((*Purpose, notifications.KIND, to_others.SEND), "mail")
 """What waits for the same server stands in one lane."""
 
 
@@ -130,21 +136,21 @@ def create_app(
     state.work = work
     state.board = Board(board)
     state.processes = processes
-    state.token_secret = subkey(secret, letters.TOKENS)
+    state.token_secret = subkey(secret, emails.TOKENS)
     state.code_secret = subkey(secret, "referral code strings")
     state.idempotency_secret = subkey(secret, "idempotency fingerprints")
     state.cursors = Cursors(subkey(secret, "cursors"))
     https = settings.public_url.startswith("https://")
     state.cookies = Cookies(subkey(secret, "page cookies"), https=https)
-    state.failures = failures.Failures(subkey(secret, failures.KEY), counted=settings.rate_limits == "on")
+    state.failures = throttle.Failures(subkey(secret, throttle.KEY), counted=settings.rate_limits == "on")
     state.social = SocialClients(
         configured(settings) if providers is None else providers,
         key=subkey(secret, "sign-ins under way"),
         public_url=settings.public_url,
     )
     limited = settings.rate_limits == "on"
-    state.limiter = limits.Limiter(
-        limit_policies.parse(settings.limits),
+    state.limiter = limiter.Limiter(
+        rate_limits.parse(settings.limits),
         key=subkey(secret, "rate limits"),
         clock=clock,
         counts=Counts(board),
@@ -152,16 +158,16 @@ def create_app(
         on=limited,
     )
     state.letter_limits = invitations.Limits(subkey(secret, quotas.KEY), on=limited)
-    state.refusals_key = subkey(secret, refusals.KEY)
-    state.renderings = landing.Renderings(state)
+    state.refusals_key = subkey(secret, unsubscribe.KEY)
+    state.renderings = landing_page.Renderings(state)
     state.refresh_tokens = RefreshTokens(subkey(secret, "refresh tokens"))
     state.oauth_key = subkey(secret, clients.PURPOSE)
     for_docs = clients.documentation(settings.public_url) if settings.docs_shown else None
     state.oauth_clients = clients.Clients(state.oauth_key, built_in=for_docs)
 
-    respond = errors.install(app, oauth_errors.form, rendering.as_page)
+    respond = problems.install(app, oauth_errors.form, rendering.as_page)
     # From the inside out: refusals need the headers of CORS, and all answers those of the edge.
-    app.add_middleware(limits.CountAll, limiter=state.limiter, refuse=respond)
+    app.add_middleware(middleware.CountAll, limiter=state.limiter, refuse=respond)
     app.add_middleware(Guard, respond=respond, hosts=hosts_of(settings), **(guard or {}))
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
@@ -173,7 +179,7 @@ def create_app(
     # Looked through from the top for every request: what is asked for most comes first.
     for router in (
         codes.anyones,
-        landing.router,
+        landing_page.router,
         referrals.router,
         account.router,
         codes.mine,
@@ -182,38 +188,38 @@ def create_app(
         signup.router,
         oauth.router,
         social.router,
-        apps.router,
+        apps_api.router,
         discovery.router,
         authorize.router,
         account_page.router,
-        account_address.router,
-        account_sessions.router,
+        email_change_page.router,
+        session_pages.router,
         dashboard.router,
         people.router,
         sign_in.router,
         sign_up.router,
-        recovery.router,
+        recovery_pages.router,
         refusal.router,
         language.router,
-        files.router,
+        assets.router,
         invitations_api.router,
         credentials_api.router,
         recovery_api.router,
         providers_api.router,
         health.router,
-        admin_figures.router,
-        admin_people.router,
-        admin_tree.router,
+        statistics.router,
+        users.router,
+        referral_tree.router,
         admin_codes.router,
-        admin_jobs.router,
-        admin_audit.router,
+        jobs.router,
+        audit.router,
     ):
         _include(app, router)
     admin.install(app)
-    admin_access.install(app)
+    access.install(app)
     if settings.docs_shown:
         openapi.install(app, scopes=scopes.SCOPES)
-        pages.install(app)
+        api_docs.install(app)
     return app
 
 
@@ -234,7 +240,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     state.live_sessions = Memory[Live](state.board, state.clock, seconds=REMEMBERED)
     state.context = Context(state.database, settings, state.clock, Outside())
     state.worker = Worker(
-        state.context, HANDLERS, recurring=upkeep.RECURRING, lanes=LANES, chores=upkeep.CHORES
+        state.context, HANDLERS, recurring=retention.RECURRING, lanes=LANES, chores=retention.CHORES
     )
     state.passwords = Passwords(
         cost=settings.password_hash, min_length=settings.password_min_length, processes=state.processes
@@ -276,9 +282,9 @@ async def work(settings: Settings, *, concurrency: int = CONCURRENCY) -> None:
         worker = Worker(
             Context(database, settings, utc_now, outside),
             HANDLERS,
-            recurring=upkeep.RECURRING,
+            recurring=retention.RECURRING,
             lanes=LANES,
-            chores=upkeep.CHORES,
+            chores=retention.CHORES,
             concurrency=concurrency,
         )
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -9,11 +9,12 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from goodword import migrations
-from goodword.cache import Cache
-from goodword.db import Database
-from goodword.docs.openapi import problems
-from goodword.errors import Unavailable, answer
-from goodword.schemas import Output
+from goodword.cache.lookup_cache import Cache
+from goodword.db.database import Database
+from goodword.errors import Unavailable
+from goodword.web.openapi import problems
+from goodword.web.problems import answer
+from goodword.web.schemas import Output
 
 router = APIRouter(tags=["Health"])
 

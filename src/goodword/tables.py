@@ -2,10 +2,9 @@
 
 from goodword.account.models import Tombstone
 from goodword.audit.models import AuditEvent
-from goodword.cache import Epoch
+from goodword.cache.lookup_cache import Epoch
 from goodword.codes.models import ReferralCode
-from goodword.db import Base
-from goodword.idempotency import IdempotencyKey
+from goodword.db.base import Base
 from goodword.jobs.models import Job
 from goodword.mail.models import LetterQuota, LetterRefusal
 from goodword.oauth.models import OAuthClient, OAuthCode, OAuthGrant
@@ -14,6 +13,7 @@ from goodword.referrals.models import Referral
 from goodword.sessions.models import SignIn, SignInFailures, SigningKey
 from goodword.social.models import Identity
 from goodword.users.models import User, Verification
+from goodword.web.idempotency import IdempotencyKey
 
 __all__ = [
     "AuditEvent",

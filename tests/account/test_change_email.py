@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from goodword.account import letters
+from goodword.account import emails
 from goodword.jobs import service as jobs
 from goodword.jobs.worker import Context
 from goodword.users.models import Purpose
@@ -208,7 +208,7 @@ async def test_a_request_that_is_dropped_while_its_letter_waits_for_the_account_
     body = {"current_password": PASSWORD, "new_password": "eight lanterns in the valley"}
     assert (await alice.call("PUT", "/api/v1/me/password", json=body)).status_code == 204
 
-    await letters.change_email(Context(state.database, state.settings, state.clock), work)
+    await emails.change_email(Context(state.database, state.settings, state.clock), work)
 
     assert [letter.kind for letter in await post()] == ["password_changed"]
 
@@ -220,7 +220,7 @@ async def test_a_letter_that_is_sent_twice_has_one_id_and_the_later_token_works(
     state = app.state
     async with state.database.transaction() as session:
         work = await jobs.claim(session, [Purpose.CHANGE_EMAIL], holder="about to die", now=state.clock())
-    await letters.change_email(Context(state.database, state.settings, state.clock), work)
+    await emails.change_email(Context(state.database, state.settings, state.clock), work)
     first = next(letter for letter in post.kept() if letter.to == NEW)
     clock.forward(seconds=61)
 

@@ -16,10 +16,10 @@ from sqlalchemy import text
 from asgi import client_of, running, settings_for
 from audited import unguarded
 from goodword import migrations
-from goodword.account import service
+from goodword.account import erasure
 from goodword.app import create_app
-from goodword.db import Database
-from goodword.settings import SettingsError
+from goodword.config.settings import SettingsError
+from goodword.db.database import Database
 from goodword.tables import Base
 from goodword.users import service as users
 from people import PASSWORD, join, make_code, sign_in
@@ -299,7 +299,7 @@ async def test_f11_an_erasure_that_is_taken_back_writes_nothing(installation):
         async with app.state.database.transaction() as session:
             user = await users.lock(session, uuid.UUID(alice.id))
             savepoint = await session.begin_nested()
-            await service.erase(session, user, now=app.state.clock())
+            await erasure.erase(session, user, now=app.state.clock())
             await savepoint.rollback()
     assert not (installation.data_dir / "tombstones").exists()
 

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from goodword.admin import tree
+from goodword.admin import referral_tree
 from people import join, make_code
 
 PATH = "/api/v1/admin/users"
@@ -94,8 +94,8 @@ async def test_of_many_the_latest_are_shown_and_all_are_counted(app, api, alice)
     await bring(api, alice, *names)
     values = {"user_id": uuid.UUID(alice.id), "depth": 2, "nodes": 1000}
 
-    rows = await app.state.database.rows(tree._TREE, children=2, **values)
-    cut = await app.state.database.rows(tree._TREE, **values | {"nodes": 4}, children=50)
+    rows = await app.state.database.rows(referral_tree._TREE, children=2, **values)
+    cut = await app.state.database.rows(referral_tree._TREE, **values | {"nodes": 4}, children=50)
 
     assert [row.email for row in rows] == [alice.email, "friend4@example.com", "friend3@example.com"]
     assert rows[0].referrals == 5

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from asgi import client_of, settings_for
 from goodword.admin import service as administration
-from goodword.db import Database
+from goodword.db.database import Database
 from people import PASSWORD, make_code, sign_in
 from third_party import Browser, register_app
 

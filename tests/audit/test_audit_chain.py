@@ -8,12 +8,12 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from audited import is_whole, key_of, meddle, seal, verify
-from goodword import upkeep
-from goodword.audit import chain
+from goodword import retention
+from goodword.audit import hash_chain
 from goodword.audit.actions import Action, Subject
 from goodword.audit.models import AuditEvent
 from goodword.audit.service import record
-from goodword.db import Database
+from goodword.db.database import Database
 from goodword.jobs.worker import Worker
 from people import join, make_code
 
@@ -71,14 +71,14 @@ async def test_h20_a_row_edited_by_hand_is_named(app, sealed, edit):
         edit = edit.replace("created_at + interval '1 microsecond'", "'2026-01-01 00:00:00.000000'")
     await meddle(app.state.database, f"UPDATE audit_events SET {edit} WHERE sequence = 2")
 
-    with pytest.raises(chain.Broken, match=r"^Row 2 \("):
+    with pytest.raises(hash_chain.Broken, match=r"^Row 2 \("):
         await verify(app)
 
 
 async def test_h20_a_row_that_is_gone_is_named(app, sealed):
     await meddle(app.state.database, "DELETE FROM audit_events WHERE sequence = 2")
 
-    with pytest.raises(chain.Broken, match=r"^Row 2: it is missing"):
+    with pytest.raises(hash_chain.Broken, match=r"^Row 2: it is missing"):
         await verify(app)
 
 
@@ -87,7 +87,7 @@ async def test_h20_two_rows_that_changed_places_are_named(app, sealed):
         sql = "UPDATE audit_events SET sequence = :becomes WHERE sequence = :was"
         await meddle(app.state.database, sql, was=was, becomes=becomes)
 
-    with pytest.raises(chain.Broken, match=r"^Row 1 "):
+    with pytest.raises(hash_chain.Broken, match=r"^Row 1 "):
         await verify(app)
 
 
@@ -100,7 +100,7 @@ async def test_h20_a_row_put_in_between_is_named(app, sealed):
     sql = f"INSERT INTO audit_events (id, sequence, {columns}) SELECT {new_id}, 3, {columns} "
     await meddle(app.state.database, f"{sql} FROM audit_events WHERE sequence = 2")
 
-    with pytest.raises(chain.Broken, match=r"^Row 3 "):
+    with pytest.raises(hash_chain.Broken, match=r"^Row 3 "):
         await verify(app)
 
 
@@ -108,7 +108,7 @@ async def test_h20_rows_cut_off_at_the_end_are_missed_by_a_head_that_was_kept(ap
     await meddle(app.state.database, "DELETE FROM audit_events WHERE sequence >= 2")
 
     assert (await verify(app)).sequence == 1
-    with pytest.raises(chain.Broken, match=r"^Row 2: it is missing, and all after it up to 3"):
+    with pytest.raises(hash_chain.Broken, match=r"^Row 2: it is missing, and all after it up to 3"):
         await verify(app, head=sealed)
 
 
@@ -118,7 +118,7 @@ async def test_h20_a_tail_that_was_sealed_anew_is_not_the_head_that_was_kept(app
     await seal(app)
 
     assert (await verify(app)).sequence == 3
-    with pytest.raises(chain.Broken, match=r"^Row 3 .*head that you kept"):
+    with pytest.raises(hash_chain.Broken, match=r"^Row 3 .*head that you kept"):
         await verify(app, head=sealed)
 
 
@@ -130,10 +130,10 @@ async def test_h20_a_row_in_the_middle_that_was_sealed_anew_is_not_what_the_next
     first, changed = await database.rows(
         select(table).where(table.c.sequence <= 2).order_by(table.c.sequence)
     )
-    fitting = chain.hash_of(key_of(app), first.hash, 2, changed, changed.address_mac)
+    fitting = hash_chain.hash_of(key_of(app), first.hash, 2, changed, changed.address_mac)
     await meddle(database, "UPDATE audit_events SET hash = :fitting WHERE sequence = 2", fitting=fitting)
 
-    with pytest.raises(chain.Broken, match=r"^Row 3 "):
+    with pytest.raises(hash_chain.Broken, match=r"^Row 3 "):
         await verify(app)
 
 
@@ -141,8 +141,8 @@ async def test_a_seal_takes_the_secret(app, sealed):
     async with app.state.database.transaction() as session:
         await session.execute(text("UPDATE audit_events SET address = NULL"))
 
-    with pytest.raises(chain.Broken, match=r"^Row 1 .*not what was sealed"):
-        await chain.verify(app.state.database, b"another secret")
+    with pytest.raises(hash_chain.Broken, match=r"^Row 1 .*not what was sealed"):
+        await hash_chain.verify(app.state.database, b"another secret")
 
 
 REFUSED = {
@@ -186,13 +186,13 @@ async def test_an_address_is_cleared_only_after_the_seal(app, api):
 
 
 async def test_two_who_seal_at_once_make_one_chain(app, api, database_url, monkeypatch):
-    monkeypatch.setattr(chain, "BATCH", 7)
+    monkeypatch.setattr(hash_chain, "BATCH", 7)
     async with app.state.database.transaction() as session:
         for _ in range(60):
             record(session, Action.USERS_SEARCHED, Subject.NOBODY, found=1)
     others = [Database(database_url) for _ in range(3)]
 
-    sealing = (chain.seal(one, key_of(app)) for one in (*others, app.state.database))
+    sealing = (hash_chain.seal(one, key_of(app)) for one in (*others, app.state.database))
     done = await asyncio.gather(*sealing, return_exceptions=True)
 
     assert [one for one in done if not isinstance(one, int)] == []
@@ -210,8 +210,8 @@ async def test_who_seals_waits_for_another_and_goes_on_from_there(app, api, data
             record(session, Action.USERS_SEARCHED, Subject.NOBODY, found=1)  # with an id from before
             await session.execute(text("SELECT 1"))
             await join(api, "alice")
-            assert await chain._seal_batch(sealing, key_of(app)) == 2
-        another = asyncio.create_task(chain.seal(other, key_of(app)))
+            assert await hash_chain._seal_batch(sealing, key_of(app)) == 2
+        another = asyncio.create_task(hash_chain.seal(other, key_of(app)))
         await asyncio.sleep(0.2)
     done = await asyncio.gather(another, return_exceptions=True)
     await late.close()
@@ -239,22 +239,22 @@ async def test_a_row_that_is_committed_late_is_sealed_later(app, api, database_u
 async def test_rows_that_wait_for_more_than_a_minute_are_told(app, api, clock):
     await join(api, "alice")
     database = app.state.database
-    assert await chain.overdue(database, now=clock()) == 0
+    assert await hash_chain.overdue(database, now=clock()) == 0
 
     clock.forward(minutes=2)
-    assert await chain.overdue(database, now=clock()) == 2
+    assert await hash_chain.overdue(database, now=clock()) == 2
     await seal(app)
-    assert await chain.overdue(database, now=clock()) == 0
+    assert await hash_chain.overdue(database, now=clock()) == 0
 
 
 async def test_pages_of_the_check_join(app, api, monkeypatch):
-    monkeypatch.setattr(chain, "BATCH", 4)
+    monkeypatch.setattr(hash_chain, "BATCH", 4)
     async with app.state.database.transaction() as session:
         for _ in range(9):
             record(session, Action.USERS_SEARCHED, Subject.NOBODY, found=1)
     await seal(app)
-    monkeypatch.setattr(chain, "PAGE", 3)
-    monkeypatch.setattr(chain, "_PAGE", chain._PAGE.limit(None).limit(3))
+    monkeypatch.setattr(hash_chain, "PAGE", 3)
+    monkeypatch.setattr(hash_chain, "_PAGE", hash_chain._PAGE.limit(None).limit(3))
 
     assert (await verify(app)).sequence == 9
 
@@ -262,7 +262,7 @@ async def test_pages_of_the_check_join(app, api, monkeypatch):
 async def test_the_worker_seals(app, api, rows):
     await join(api, "alice")
     # A worker of its own: that of the service has stopped for good once it ran.
-    worker = Worker(app.state.context, {}, chores=upkeep.CHORES)
+    worker = Worker(app.state.context, {}, chores=retention.CHORES)
     async with worker.running(), asyncio.timeout(10):
         while await rows("SELECT 1 FROM audit_events WHERE sequence IS NULL"):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
@@ -271,4 +271,4 @@ async def test_the_worker_seals(app, api, rows):
 
 
 def test_a_head_is_told_in_one_line():
-    assert re.fullmatch(r"7:0{64}", str(chain.Head(7, bytes(32))))
+    assert re.fullmatch(r"7:0{64}", str(hash_chain.Head(7, bytes(32))))

@@ -11,9 +11,9 @@ from urllib.request import Request, urlopen
 import pytest
 
 from audited import seal, verify
-from goodword.audit import addresses
+from goodword.audit import ip_retention
 from goodword.audit.service import first_id
-from goodword.upkeep import CLEAR_ADDRESSES, HANDLERS, RECURRING
+from goodword.retention import CLEAR_ADDRESSES, HANDLERS, RECURRING
 from people import join, sign_in
 from serving import goodword, serving
 
@@ -110,7 +110,7 @@ async def test_addresses_are_cleared_after_ninety_days_and_the_chain_stays_good(
 
     async def clear():
         async with app.state.database.transaction() as session:
-            return await addresses.clear_old(session, limit=1, now=clock())
+            return await ip_retention.clear_old(session, limit=1, now=clock())
 
     clock.forward(days=89)
     assert await clear() == 0
@@ -128,7 +128,7 @@ async def test_addresses_are_cleared_after_ninety_days_and_the_chain_stays_good(
 async def test_an_address_waits_for_the_seal_of_its_row(app, api, clock):
     async def clear():
         async with app.state.database.transaction() as session:
-            return await addresses.clear_old(session, limit=10, now=clock())
+            return await ip_retention.clear_old(session, limit=10, now=clock())
 
     await join(api, "alice")
     clock.forward(days=91)

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from asgi import settings_for
-from goodword.cache import Found
-from goodword.db import outdate
-from goodword.opening import open_database
+from goodword.cache.memory import Found
+from goodword.db.transaction_hooks import outdate
+from goodword.startup import open_database
 from people import make_code
 from second_service import second_service
 
@@ -226,7 +226,7 @@ async def test_an_answer_of_another_release_is_ignored_and_replaced(
 ):
     code = (await make_code(alice))["code"]
     with monkeypatch.context() as older:
-        older.setattr("goodword.shared_cache.__version__", "0.0.1")
+        older.setattr("goodword.cache.redis_cache.__version__", "0.0.1")
         async with second_service(database_url, redis_url=valkey_url) as node:
             await node.get(f"{FIND}/{code}")
     [key] = await redis.keys("goodword:answer:*")

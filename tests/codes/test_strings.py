@@ -2,14 +2,14 @@
 
 from collections import Counter
 
-from goodword.codes import strings
+from goodword.codes import code_format
 from sweeps import Sweep
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def test_drawn_codes_use_every_letter_alike():
-    drawn = [strings.generate() for _ in range(100_000)]
+    drawn = [code_format.generate() for _ in range(100_000)]
 
     assert {len(code) for code in drawn} == {10}
     assert len(set(drawn)) == len(drawn)
@@ -21,8 +21,8 @@ def test_drawn_codes_use_every_letter_alike():
 
 
 def test_drawn_codes_look_like_no_other_letters():
-    assert set("ILOU").isdisjoint(strings.ALPHABET)
-    assert strings.fold(strings.ALPHABET) == strings.ALPHABET
+    assert set("ILOU").isdisjoint(code_format.ALPHABET)
+    assert code_format.fold(code_format.ALPHABET) == code_format.ALPHABET
 
 
 def test_codes_are_the_same_when_people_may_mix_them_up():
@@ -59,5 +59,5 @@ def test_codes_are_the_same_when_people_may_mix_them_up():
             ("AB\N{NON-BREAKING HYPHEN}CD", None),
         ]:
             with sweep.case(f"{text!a} {folded!a}"):
-                assert strings.fold(text) == folded
-                assert folded is None or strings.fold(folded) == folded
+                assert code_format.fold(text) == folded
+                assert folded is None or code_format.fold(folded) == folded

@@ -1,7 +1,7 @@
 """The OpenAPI document says all that a reader of the API needs, of every operation."""
 
 from asgi import document
-from goodword.guard import MAX_TARGET
+from goodword.web.guard import MAX_TARGET
 from sweeps import Sweep
 
 DOCUMENT = document()

@@ -13,8 +13,9 @@ from structlog.testing import capture_logs
 
 from asgi import client_of, running, settings_for
 from goodword.app import create_app
-from goodword.db import Reader, Session, insert
+from goodword.db.statements import insert
 from goodword.mail.models import LetterRefusal
+from goodword.web.dependencies import Reader, Session
 from people import PASSWORD, join, register
 
 REGISTER = "/api/v1/users"

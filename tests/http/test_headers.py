@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from asgi import client_of, forget_limits
 from bodies import SOME_ID, operations
 from goodword.app import create_app
-from goodword.settings import Settings
+from goodword.config.settings import Settings
 from people import register
 from sweeps import Sweep
 

@@ -4,7 +4,8 @@ import pytest
 
 from asgi import client_of, running, settings_for
 from goodword.app import create_app
-from goodword.settings import SettingsError, load
+from goodword.config.loading import load
+from goodword.config.settings import SettingsError
 
 pytestmark = pytest.mark.one_database
 

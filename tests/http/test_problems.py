@@ -11,9 +11,9 @@ from sqlalchemy import insert
 from asgi import client_of, forget_limits, running, settings_for
 from bodies import json_operations, make_admin
 from goodword.app import create_app
-from goodword.db import Session
-from goodword.errors import OF_RULES, message_of
 from goodword.users.models import User
+from goodword.web.dependencies import Session
+from goodword.web.problems import OF_RULES, message_of
 from people import PASSWORD, register, sign_in
 from sweeps import Sweep
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from goodword.db import Database
+from goodword.db.database import Database
 from goodword.jobs import service
 from goodword.jobs.worker import Context, Worker
 
@@ -18,7 +18,7 @@ STATE = "SELECT outcome, attempts, error FROM jobs"
 VICTIM = """
 import asyncio, os, signal, sys
 from datetime import UTC, datetime
-from goodword.db import Database
+from goodword.db.database import Database
 from goodword.jobs.worker import Context, Worker
 
 async def die(context, work):

@@ -18,14 +18,14 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from goodword import migrations
-from goodword.db import Database
+from goodword.db.database import Database
 from goodword.jobs import service
 from servers import postgres
 
 WORKER = """
 import asyncio, os, random, sys
 from datetime import UTC, datetime, timedelta
-from goodword.db import Database
+from goodword.db.database import Database
 from goodword.jobs import service
 from goodword.jobs.worker import Context, Worker
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from goodword.db import Database
+from goodword.db.database import Database
 from goodword.jobs import service
 from goodword.jobs.worker import Context, Worker
-from goodword.upkeep import HANDLERS, RECURRING
+from goodword.retention import HANDLERS, RECURRING
 from people import PASSWORD, join, sign_in
 
 HOUR = timedelta(hours=1)
@@ -107,7 +107,7 @@ async def test_an_expired_code_stays_expired_for_its_owner(api, alice, context, 
 
 
 async def test_finished_jobs_go_in_batches_and_dead_ones_later(context, clock, rows, monkeypatch):
-    monkeypatch.setattr("goodword.upkeep.BATCH", 10)
+    monkeypatch.setattr("goodword.retention.BATCH", 10)
     async with context.database.transaction() as session:
         for n in range(35):
             await service.enqueue_once(session, "greet", {}, slot=f"greet {n}", now=clock())

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from goodword.db import Database
+from goodword.db.database import Database
 from goodword.jobs import service
 from goodword.jobs.worker import Context, Worker
 
@@ -19,7 +19,7 @@ ON_POSTGRES = pytest.mark.parametrize("database_kind", ["postgres"], scope="sess
 async def woken(working, monkeypatch):
     """What a worker of another process does that looks by itself once an hour."""
     monkeypatch.setattr("goodword.jobs.worker.POLL_SECONDS", 3600)
-    monkeypatch.setattr("goodword.jobs.listening.RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("goodword.jobs.listen.RETRY_SECONDS", 0.1)
     async with working() as done:
         yield done
 
@@ -97,7 +97,7 @@ async def test_it_listens_again_when_the_connection_is_lost(app, woken, rows):
 
 @ON_POSTGRES
 async def test_what_was_enqueued_while_nobody_listened_is_found_on_return(app, woken, rows, monkeypatch):
-    monkeypatch.setattr("goodword.jobs.listening.RETRY_SECONDS", 1.0)
+    monkeypatch.setattr("goodword.jobs.listen.RETRY_SECONDS", 1.0)
     await rows(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE datname = current_database() AND query LIKE 'LISTEN %'"

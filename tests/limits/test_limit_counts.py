@@ -2,8 +2,8 @@
 
 import random
 
-from goodword.cache import Board
-from goodword.limit_counts import Counts
+from goodword.cache.memory import Board
+from goodword.rate_limits.counters import Counts
 
 MINUTE = 60_000
 

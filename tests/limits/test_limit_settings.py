@@ -8,8 +8,9 @@ from fastapi.routing import APIRoute
 from asgi import operations, settings_for
 from goodword.app import create_app
 from goodword.codes.api import LookUp
-from goodword.limit_policies import DEFAULTS, parse
-from goodword.settings import SettingsError, load
+from goodword.config.loading import load
+from goodword.config.rate_limits import DEFAULTS, parse
+from goodword.config.settings import SettingsError
 from serving import ROOT
 from sweeps import Sweep
 

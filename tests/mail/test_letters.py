@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from goodword.languages import LANGUAGES
-from goodword.mail import delivery, letters
-from goodword.mail.letters import Contents, LetterKind
+from goodword.mail import delivery, messages
+from goodword.mail.messages import Contents, LetterKind
 from goodword.users import addresses
 
 pytestmark = pytest.mark.one_database
@@ -26,7 +26,7 @@ def write(
     kind=LetterKind.VERIFY_EMAIL, *, to="alice@example.com", site=SITE, link=LINK, name="Bob", **options
 ):
     contents = Contents(link=link, name=name, code="7KQ2M9XWPA", refuse_link=options.pop("refuse_link", None))
-    return letters.write(kind, to=to, job_id=JOB, public_url=site, now=NOW, contents=contents, **options)
+    return messages.write(kind, to=to, job_id=JOB, public_url=site, now=NOW, contents=contents, **options)
 
 
 def read(message):

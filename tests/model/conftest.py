@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from goodword import cache, migrations
+from goodword import migrations
+from goodword.cache import lookup_cache
 from model.world import Time, World
 
 
@@ -57,7 +58,7 @@ def world(
     time = Time()
     # How long something is cached, the nodes measure with a stopwatch. It has to agree with their clock, and
     # nobody can wait for months.
-    monkeypatch.setattr(cache, "time", time)
+    monkeypatch.setattr(lookup_cache, "time", time)
     found = World(model_database, tmp_path, time)
     runner.run(found.open())
     yield found

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select, text
 
 from goodword.codes.models import ReferralCode
-from goodword.db import Database
+from goodword.db.database import Database
 from goodword.jobs.models import Job
 from goodword.referrals.models import Referral
 from goodword.sessions.models import SignIn

@@ -17,7 +17,7 @@ from asgi import client_of, running, settings_for
 from audited import unguarded
 from goodword.admin import service as administration
 from goodword.app import create_app
-from goodword.db import Database
+from goodword.db.database import Database
 from goodword.tables import Base
 from model.facts import broken_rules, difference, read
 from model.state import CODES_ELSEWHERE, Letter, Model, Wrong, expect

@@ -5,8 +5,8 @@ import pytest
 from asgi import SECRET, client_of
 from forging import encode, parts_of, signed_anew
 from goodword.crypto import subkey
-from goodword.opening import SIGNING_KEYS
 from goodword.sessions.keys import rotate
+from goodword.startup import SIGNING_KEYS
 from third_party import Browser, answer_of
 
 

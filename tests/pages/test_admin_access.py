@@ -9,8 +9,8 @@ from fastapi.routing import APIRoute
 
 from asgi import client_of, forget_limits, settings_for
 from goodword.admin import service
+from goodword.admin.pages.access import AdminPage
 from goodword.app import create_app
-from goodword.pages.admin_access import AdminPage
 from pages.pressing import press
 from sweeps import Sweep
 from third_party import Browser, register_app

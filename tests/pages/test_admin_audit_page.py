@@ -6,12 +6,12 @@ import uuid
 import pytest
 
 from audited import meddle, seal
+from goodword.actor import Actor
+from goodword.admin.pages import audit_messages as words
 from goodword.audit import service as audit
 from goodword.audit.actions import Action, Subject
 from goodword.languages import LANGUAGES
-from goodword.origin import Actor
-from goodword.pages import audit_wording as words
-from goodword.pages.rendering import translate
+from goodword.web.html.rendering import translate
 from pages.pressing import press
 from people import make_code, register
 

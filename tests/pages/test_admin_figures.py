@@ -3,8 +3,8 @@
 import re
 from datetime import date
 
-from goodword.admin.figures import Day
-from goodword.pages.admin_figures import HEIGHT, bars
+from goodword.admin.pages.statistics import HEIGHT, bars
+from goodword.admin.statistics import Day
 from people import bring, make_code, register
 from post import Post
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from goodword.pages.admin_tree import LINE, drawn, grown
+from goodword.admin.pages.referral_tree import LINE, drawn, grown
 from people import bring, join, make_code
 
 pytestmark = pytest.mark.one_database
@@ -109,7 +109,7 @@ def test_nobody_is_drawn_over_another():
 
 
 async def test_a_picture_has_so_many_people_and_the_list_all(browser, rita, alice, api, monkeypatch):
-    monkeypatch.setattr("goodword.pages.admin_tree.DRAWN", 3)
+    monkeypatch.setattr("goodword.admin.pages.referral_tree.DRAWN", 3)
     await bring(alice, "bob", "carol", "dave")
     await browser.sign_in(rita)
 

@@ -16,7 +16,8 @@ from serving import ROOT
 
 pytestmark = pytest.mark.one_database
 
-PAGES = ROOT / "src" / "goodword" / "pages"
+PACKAGE = ROOT / "src" / "goodword"
+TRANSLATIONS = PACKAGE / "web" / "html" / "translations"
 OTHERS = sorted(set(LANGUAGES) - {DEFAULT})
 COOKIE = "goodword-language"
 
@@ -123,7 +124,7 @@ def extracted(tmp_path) -> Catalog:
 
 
 def catalogue(language) -> Catalog:
-    with (PAGES / "translations" / f"{language}.po").open("rb") as file:
+    with (TRANSLATIONS / f"{language}.po").open("rb") as file:
         return read_po(file, locale=language)
 
 
@@ -156,12 +157,10 @@ def test_what_is_compiled_is_what_is_translated(language):
     compiled = io.BytesIO()
     write_mo(compiled, catalogue(language))
 
-    assert compiled.getvalue() == (PAGES / "translations" / f"{language}.mo").read_bytes(), (
-        "run `make messages`"
-    )
+    assert compiled.getvalue() == (TRANSLATIONS / f"{language}.mo").read_bytes(), "run `make messages`"
 
 
-@pytest.mark.parametrize("path", sorted((PAGES / "templates").iterdir()), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("templates/*.html")), ids=lambda path: path.name)
 def test_a_template_translates_only_what_stands_in_it(path):
     # The result of a translation is not escaped: that of a variable could hold anything.
     source = path.read_text()

@@ -5,7 +5,7 @@ import re
 import pytest
 from pydantic import SecretStr
 
-from goodword.pages.people import DAYS, HEIGHT, bars
+from goodword.referrals.pages import DAYS, HEIGHT, bars
 from people import PASSWORD, bring, make_code, register
 from second_service import second_service
 

@@ -8,7 +8,7 @@ import pytest
 from asgi import client_of, running, settings_for
 from crowds import at_once
 from goodword.app import create_app
-from goodword.http import utc_now
+from goodword.clock import utc_now
 from goodword.users.passwords import Passwords
 from people import PASSWORD, sign_in
 from second_service import StoppedClock

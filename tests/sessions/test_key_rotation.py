@@ -9,8 +9,8 @@ import pytest
 from asgi import SECRET, client_of, running, settings_for
 from goodword.app import create_app
 from goodword.crypto import subkey
-from goodword.opening import SIGNING_KEYS
 from goodword.sessions.keys import rotate
+from goodword.startup import SIGNING_KEYS
 from people import Person, sign_in
 
 

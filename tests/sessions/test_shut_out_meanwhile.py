@@ -9,7 +9,7 @@ from fastapi.routing import iter_route_contexts
 from asgi import client_of, settings_for
 from goodword.admin import service as administration
 from goodword.app import create_app
-from goodword.db import Database
+from goodword.db.database import Database
 from goodword.sessions import service as sessions
 from goodword.tables import Base
 from people import PASSWORD, bring, make_code

@@ -7,18 +7,18 @@ from fastapi import FastAPI
 from httpx2 import AsyncClient
 
 from asgi import client_of
-from goodword.social import outside
+from goodword.social import http_client
 from goodword.social.clients import Clients
 from goodword.social.providers import GitHubProvider, OpenIDProvider
 from social.provider import CLIENT_ID, CLIENT_SECRET, Provider, serving
 
-OWN_BUDGET = outside.BUDGET
+OWN_BUDGET = http_client.BUDGET
 
 
 @pytest.fixture(autouse=True)
 def time_enough(monkeypatch):
     """A busy machine is no broken provider; `test_outages` sees to the limit."""
-    monkeypatch.setattr(outside, "BUDGET", 30.0)
+    monkeypatch.setattr(http_client, "BUDGET", 30.0)
 
 
 @pytest.fixture(scope="session")

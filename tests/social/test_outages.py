@@ -9,7 +9,7 @@ import anyio
 import pytest
 from starlette.responses import StreamingResponse
 
-from goodword.social import outside
+from goodword.social import http_client
 from goodword.social.providers import OpenIDProvider
 from social.browser import COOKIE, assert_refused, begin, leave, sign_in
 from social.conftest import OWN_BUDGET
@@ -37,7 +37,7 @@ async def back_within_three_seconds(api, back):
 def little_time(monkeypatch):
     """Less than what it has in truth, so that a busy machine stays within three seconds too."""
     assert OWN_BUDGET <= 2.5
-    monkeypatch.setattr(outside, "BUDGET", 1.0)
+    monkeypatch.setattr(http_client, "BUDGET", 1.0)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from sqlalchemy import text
 
+from goodword.account import erasure
 from people import make_code, referrals_of, register
 from social.browser import COOKIE, assert_refused, begin, leave, sign_in
 
@@ -171,13 +172,12 @@ async def test_erasure_takes_the_identity_along(api, provider, rows, alice):
     assert await rows(IDENTITIES)
     from sqlalchemy import select
 
-    from goodword.account import service
-    from goodword.http import utc_now
+    from goodword.clock import utc_now
     from goodword.users.models import User
 
     app = api._transport.app
     async with app.state.database.transaction() as session:
-        await service.erase(session, await session.scalar(select(User)), now=utc_now())
+        await erasure.erase(session, await session.scalar(select(User)), now=utc_now())
 
     assert await rows(IDENTITIES) == []
     assert (await sign_in(api, provider)).status_code == 303  # as somebody new

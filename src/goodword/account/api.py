@@ -4,20 +4,21 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.account import export, service
+from goodword import ip_address
+from goodword.account import erasure, export, service
 from goodword.account.schemas import AccountDelete, AccountRead, ProfileUpdate
-from goodword.db import Reader, Session
-from goodword.docs.openapi import problems
-from goodword.http import Clock, JsonRoute
 from goodword.providers import profiles
 from goodword.providers.schemas import ProfileRead
 from goodword.referrals import service as referrals
-from goodword.sessions import service as sessions, whence
-from goodword.sessions.current import Account, Caller, Profile
-from goodword.sessions.failures import TooManyAttempts
+from goodword.sessions import service as sessions
+from goodword.sessions.auth import Account, Caller, Profile
+from goodword.sessions.throttle import TooManyAttempts
 from goodword.users import service as users
 from goodword.users.models import User
 from goodword.users.passwords import HashingBusy
+from goodword.web.dependencies import Clock, Reader, Session
+from goodword.web.json_body import JsonRoute
+from goodword.web.openapi import problems
 
 router = APIRouter(prefix="/api/v1/me", tags=["Your account"], route_class=JsonRoute)
 
@@ -107,7 +108,7 @@ async def delete_me(
     if body.password is None or not await service.has_password(state.database, caller.user_id):
         began = await sessions.began_at(state.database, caller.session_id)
         user = await service.locked_without_password(session, caller.user_id, signed_in_at=began, now=clock())
-        await service.erase(session, user, now=clock())
+        await erasure.erase(session, user, now=clock())
         return
     known = await service.confirm_password(
         state.database,
@@ -115,8 +116,8 @@ async def delete_me(
         state.failures,
         caller.user_id,
         body.password,
-        network=whence.network(request),
+        network=ip_address.network(request),
         clock=clock,
     )
     user = await service.locked(session, caller.user_id, password_hash=known)
-    await service.erase(session, user, now=clock())
+    await erasure.erase(session, user, now=clock())

@@ -12,17 +12,17 @@ from goodword.account import service
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import service as codes
-from goodword.db import Database
+from goodword.config.settings import Settings
+from goodword.db.database import Database
 from goodword.errors import Unprocessable
 from goodword.jobs import service as jobs
-from goodword.mail import notices
-from goodword.mail.letters import LetterKind
+from goodword.mail import notifications
+from goodword.mail.messages import LetterKind
 from goodword.oauth import service as oauth
-from goodword.providers import checks
+from goodword.providers import email_checks
 from goodword.referrals import service as referrals
 from goodword.sessions import service as sessions
-from goodword.sessions.failures import Failures
-from goodword.settings import Settings
+from goodword.sessions.throttle import Failures
 from goodword.social import service as social
 from goodword.users import addresses, service as users, verifications
 from goodword.users.models import Purpose, User
@@ -143,7 +143,7 @@ async def change_address(
     """
     user, email = await verifications.consume(session, Purpose.CHANGE_EMAIL, token, key=key, now=now)
     assert user.email is not None, "an active account has an address"
-    notices.tell(session, user.id, LetterKind.EMAIL_CHANGED, email=user.email, now=now)
+    notifications.tell(session, user.id, LetterKind.EMAIL_CHANGED, email=user.email, now=now)
     address, former = addresses.parse(email), user.email_key
     user.email, user.email_key, user.email_canonical = address
     try:
@@ -161,7 +161,7 @@ async def _set_password(session: AsyncSession, user: User, password_hash: str, *
     user.password_hash = password_hash
     await jobs.withdraw(session, user.id, Purpose.CHANGE_EMAIL)
     await verifications.revoke(session, user.id, Purpose.RESET_PASSWORD, Purpose.CHANGE_EMAIL, now=now)
-    notices.tell(session, user.id, LetterKind.PASSWORD_CHANGED, now=now)
+    notifications.tell(session, user.id, LetterKind.PASSWORD_CHANGED, now=now)
 
 
 async def _prove(session: AsyncSession, user: User, *, settings: Settings, now: datetime) -> None:
@@ -169,7 +169,7 @@ async def _prove(session: AsyncSession, user: User, *, settings: Settings, now: 
     await session.flush()
     await referrals.confirm(session, user.id, now=now)
     if settings.enrichment != "none":
-        jobs.enqueue(session, checks.ENRICH, {}, user_id=user.id, now=now)
+        jobs.enqueue(session, email_checks.ENRICH, {}, user_id=user.id, now=now)
 
 
 _PERSON = select(User.email, User.first_name, User.last_name).where(User.id == bindparam("user_id"))

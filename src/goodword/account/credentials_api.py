@@ -2,18 +2,18 @@
 
 from fastapi import APIRouter, Request
 
+from goodword import ip_address
 from goodword.account import credentials, service
 from goodword.account.schemas import Accepted, Confirmation, EmailChange, PasswordChange
-from goodword.db import Session
-from goodword.docs.openapi import problems
-from goodword.http import Clock, JsonRoute
-from goodword.limits import count_letter, limited
-from goodword.sessions import whence
-from goodword.sessions.current import Account
-from goodword.sessions.failures import TooManyAttempts
+from goodword.rate_limits.dependencies import count_letter, limited
+from goodword.sessions.auth import Account
+from goodword.sessions.throttle import TooManyAttempts
 from goodword.users import addresses, passwords
 from goodword.users.models import Purpose
 from goodword.users.verifications import VerificationInvalid
+from goodword.web.dependencies import Clock, Session
+from goodword.web.json_body import JsonRoute
+from goodword.web.openapi import problems
 
 router = APIRouter(prefix="/api/v1/me", tags=["Address and password"], route_class=JsonRoute)
 
@@ -47,7 +47,7 @@ async def change_password(
         caller.user_id,
         current=body.current_password,
         new=body.new_password,
-        network=whence.network(request),
+        network=ip_address.network(request),
         clock=clock,
     )
     await credentials.change_password(
@@ -81,7 +81,7 @@ async def request_email_change(
         state.failures,
         caller.user_id,
         body.password,
-        network=whence.network(request),
+        network=ip_address.network(request),
         clock=clock,
     )
     await count_letter(request, Purpose.CHANGE_EMAIL, addresses.parse(body.email).key)

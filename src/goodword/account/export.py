@@ -14,32 +14,33 @@ from pydantic_core import to_json
 from sqlalchemy import Integer, Row, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword.actor import Actor
 from goodword.audit.actions import Action, Subject
 from goodword.audit.models import AuditEvent
 from goodword.audit.service import record
 from goodword.codes.models import ReferralCode
+from goodword.config.settings import Settings
 from goodword.crypto import subkey
-from goodword.db import Base, Database
-from goodword.idempotency import IdempotencyKey
+from goodword.db.base import Base
+from goodword.db.database import Database
 from goodword.invitations.service import INVITATION
 from goodword.jobs.models import Job
-from goodword.mail import quotas, refusals
-from goodword.mail.letters import LetterKind
+from goodword.mail import quotas, unsubscribe
+from goodword.mail.messages import LetterKind
 from goodword.oauth.models import OAuthClient, OAuthCode, OAuthGrant
-from goodword.origin import Actor
-from goodword.paging import Position
-from goodword.providers import checks
+from goodword.providers import email_checks
 from goodword.providers.models import EmailCheckQuota
 from goodword.providers.profiles import of as profile_of
 from goodword.providers.schemas import ProfileRead
 from goodword.referrals import service as referrals
 from goodword.referrals.schemas import Order
-from goodword.sessions import failures
+from goodword.sessions import throttle
 from goodword.sessions.models import SignIn
-from goodword.settings import Settings
 from goodword.social.models import Identity
 from goodword.users import addresses, service as users
 from goodword.users.models import User, Verification, display_name, masked
+from goodword.web.idempotency import IdempotencyKey
+from goodword.web.paging import Position
 
 PAGE = 500
 FILE = {"Content-Disposition": 'attachment; filename="goodword-export.json"'}
@@ -79,11 +80,11 @@ async def _account(database: Database, settings: Settings, user_id: uuid.UUID) -
         user = await users.get(session, user_id)
         assert user.email is not None, "an active account has an address"
         address = addresses.parse(user.email)
-        known = await checks.known_of(session, settings, user.email)
+        known = await email_checks.known_of(session, settings, user.email)
         profile = await profile_of(session, user_id)
         asked = await session.scalar(select(EmailCheckQuota).where(EmailCheckQuota.user_id == user_id))
-        refused = await refusals.are_refused(
-            session, subkey(settings.secret, refusals.KEY), address.canonical
+        refused = await unsubscribe.are_refused(
+            session, subkey(settings.secret, unsubscribe.KEY), address.canonical
         )
         return {
             "account": {
@@ -131,7 +132,7 @@ async def _wrong_passwords(
     session: AsyncSession, settings: Settings, user: User
 ) -> Sequence[Mapping[str, Any]]:
     # Where they were tried from is of whoever tried.
-    counts = failures.Failures(subkey(settings.secret, failures.KEY), counted=True)
+    counts = throttle.Failures(subkey(settings.secret, throttle.KEY), counted=True)
     return [
         {"failures": row.failures, "last_at": row.last_at}
         for attempt in (counts.attempt(user.email or "", None), counts.attempt_of(user.id, None))

@@ -4,13 +4,13 @@ from fastapi import APIRouter, Request
 
 from goodword.account import credentials
 from goodword.account.schemas import Accepted, Confirmation, LetterRequest, PasswordReset
-from goodword.db import Session
-from goodword.docs.openapi import problems
-from goodword.http import Clock, JsonRoute
-from goodword.limits import count_letter, limited
+from goodword.rate_limits.dependencies import count_letter, limited
 from goodword.users import addresses, passwords
 from goodword.users.models import Purpose
 from goodword.users.verifications import VerificationInvalid
+from goodword.web.dependencies import Clock, Session
+from goodword.web.json_body import JsonRoute
+from goodword.web.openapi import problems
 
 router = APIRouter(prefix="/api/v1", tags=["Address and password"], route_class=JsonRoute)
 

@@ -3,9 +3,9 @@
 from pydantic import ConfigDict, Field
 
 from goodword.providers.schemas import ProfileRead
-from goodword.schemas import Input, Name, Output, Password, Text
 from goodword.users.addresses import Email
 from goodword.users.schemas import UserRead
+from goodword.web.schemas import Input, Name, Output, Password, Text
 
 TOKEN = "gwv_WmL0nXb3u6yQ1cJp8sTg5vRk2hDf7zAe4oNi9xUqMyE"  # noqa: S105  an example
 

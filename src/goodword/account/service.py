@@ -4,26 +4,17 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, bindparam, delete, or_, select, update
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.account import tombstones, traces
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import service as codes
-from goodword.db import Database
+from goodword.db.database import Database
 from goodword.errors import Forbidden, Unprocessable
-from goodword.idempotency import ANONYMOUS, IdempotencyKey
-from goodword.jobs import service as jobs
-from goodword.languages import DEFAULT
-from goodword.oauth import service as oauth
-from goodword.providers import checks
-from goodword.referrals.models import Referral
-from goodword.sessions import service as sessions
-from goodword.sessions.failures import Failures
-from goodword.social import service as social
-from goodword.users import service as users, verifications
-from goodword.users.models import User, UserStatus
+from goodword.sessions.throttle import Failures
+from goodword.users import service as users
+from goodword.users.models import User
 from goodword.users.passwords import Passwords, same_password
 
 RECENT = timedelta(minutes=5)
@@ -82,40 +73,6 @@ async def change(session: AsyncSession, user_id: uuid.UUID, values: Mapping[str,
     await codes.owner_changed(session, user)
     record(session, Action.USER_CHANGED, Subject.USER, user.id, fields=" ".join(sorted(values)))
     return user
-
-
-async def erase(session: AsyncSession, user: User, *, now: datetime) -> None:
-    """Forget a person, who is locked: all at once, in one transaction.
-
-    Sessions end, codes stop working and lose their strings; stored answers, one-time tokens, letters still
-    to be sent, what others said about them, and every personal column go.
-    Referrals stay as a count without a name. What is not in the database, and what others are writing at this
-    moment, `traces` follows up.
-    """
-    await sessions.end_all(session, user.id, why="erased", now=now)
-    await oauth.forget(session, user.id)
-    await social.forget(session, user.id)
-    await checks.forget(session, user.id)
-    await sessions.forget(session, user.id)
-    await codes.retire_all(session, user, now=now)
-    # The answer to the sign-up of a friend says who brought them.
-    friends = select(Referral.referee_id).where(Referral.referrer_id == user.id)
-    names_them = and_(IdempotencyKey.caller == ANONYMOUS, IdempotencyKey.user_id.in_(friends))
-    await session.execute(delete(IdempotencyKey).where(or_(IdempotencyKey.user_id == user.id, names_them)))
-    assert user.email_key is not None, "it was not erased before"
-    # What an administrator wrote of a referral can name the person.
-    theirs = or_(Referral.referee_id == user.id, Referral.referrer_id == user.id)
-    await session.execute(update(Referral).where(theirs, Referral.reason.is_not(None)).values(reason=None))
-    await verifications.forget(session, user)
-    await jobs.forget(session, user.id, email_key=user.email_key)
-    await traces.follow_up(session, user, now=now)
-    await tombstones.bury(session, user.id, now=now)
-    record(session, Action.USER_ERASED, Subject.USER, user.id)
-    user.email = user.email_key = user.email_canonical = user.password_hash = None
-    user.first_name = user.last_name = user.verified_at = None
-    user.language = DEFAULT
-    user.status, user.erased_at, user.is_admin = UserStatus.ERASED, now, False
-    await session.flush()
 
 
 async def locked(session: AsyncSession, user_id: uuid.UUID, *, password_hash: str) -> User:

@@ -18,11 +18,12 @@ import structlog
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword import endings
 from goodword.account.models import Tombstone
+from goodword.config.settings import PREFIX, Settings, SettingsError
 from goodword.crypto import mac, subkey
-from goodword.db import SETTINGS, Database, insert_if_absent
-from goodword.settings import PREFIX, Settings, SettingsError
+from goodword.db import transaction_hooks
+from goodword.db.database import SETTINGS, Database
+from goodword.db.statements import insert_if_absent
 from goodword.users.models import User, UserStatus
 
 PURPOSE = "tombstones"
@@ -41,7 +42,7 @@ async def bury(session: AsyncSession, user_id: uuid.UUID, *, now: datetime) -> N
     settings: Settings = session.info[SETTINGS]
     user_mac = _mac(subkey(settings.secret, PURPOSE), user_id)
     await insert_if_absent(session, Tombstone, user_mac=user_mac, created_at=now)
-    endings.follow(session, partial(_append, settings.data_dir, [(user_mac, now)]))
+    transaction_hooks.follow(session, partial(_append, settings.data_dir, [(user_mac, now)]))
 
 
 async def mirror(database: Database, settings: Settings) -> None:

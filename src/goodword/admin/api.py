@@ -7,9 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response, Security
 
-from goodword import nothing
-from goodword.actors import ACTOR
-from goodword.admin import search, service, tree
+from goodword.admin import referral_tree, search, service
 from goodword.admin.schemas import (
     AdminCode,
     AdminReferral,
@@ -25,19 +23,22 @@ from goodword.audit.actions import Action
 from goodword.audit.schemas import AuditList, AuditRead
 from goodword.codes import service as codes
 from goodword.codes.models import ReferralCode
-from goodword.db import Reader, Session
-from goodword.docs.openapi import problems
+from goodword.db.actor_check import ACTOR
 from goodword.errors import Forbidden, NotFound, Unauthorized
-from goodword.http import READS, Clock, JsonRoute
-from goodword.limits import count_write
-from goodword.paging import Cursor, CursorInvalid, Limit
-from goodword.providers import checks
+from goodword.providers import email_checks
+from goodword.rate_limits.dependencies import count_write
 from goodword.referrals import service as referrals
-from goodword.schemas import Decimal, Instant, Text
 from goodword.sessions import service as sessions
-from goodword.sessions.current import Caller, authenticate, bearer, is_administrator
-from goodword.users import look_alikes
+from goodword.sessions.auth import Caller, authenticate, bearer, is_administrator
+from goodword.users import homoglyphs
 from goodword.users.models import User, UserStatus, display_name
+from goodword.web.dependencies import Clock, Reader, Session
+from goodword.web.json_body import JsonRoute
+from goodword.web.openapi import problems
+from goodword.web.paging import Cursor, CursorInvalid, Limit
+from goodword.web.problems import below
+from goodword.web.request_context import READS
+from goodword.web.schemas import Decimal, Instant, Text
 
 PREFIX = "/api/v1/admin"
 
@@ -91,7 +92,7 @@ router = APIRouter(
 def install(app: FastAPI) -> None:
     """The endpoints, and below them nothing."""
     app.include_router(router)
-    nothing.below(app, PREFIX)
+    below(app, PREFIX)
 
 
 @router.get("/users", summary="Find people", responses=problems(CursorInvalid))
@@ -126,13 +127,15 @@ async def read_user(user_id: UserId, request: Request, session: Session, clock: 
     """An account with its codes, its sessions and who brought it. The audit notes that you looked."""
     user, now = await service.get(session, user_id), clock()
     service.note_look(session, user_id)
-    known = await checks.known_of(session, request.app.state.settings, user.email) if user.email else None
+    known = (
+        await email_checks.known_of(session, request.app.state.settings, user.email) if user.email else None
+    )
     theirs = await codes.page(session, user_id, status=None, after=None, limit=100, now=now, erased=True)
     return AdminUserDetail(
         **_user(user).model_dump(),
         referred_by=await referrals.referred_by(session, user_id),
         email_check=known.verdict if known else None,
-        looks_like=await look_alikes.resembled(session, user.email) if user.email else None,
+        looks_like=await homoglyphs.resembled(session, user.email) if user.email else None,
         sessions=len(await sessions.list_live(session, user_id, now=now)),
         codes=[_code(code, now) for code in theirs[:100]],
     )
@@ -178,13 +181,15 @@ async def read_referral_tree(
     user_id: UserId,
     request: Request,
     session: Session,
-    depth: Annotated[Decimal, Query(ge=1, le=tree.MAX_DEPTH, description="How many levels down.")] = 3,
+    depth: Annotated[
+        Decimal, Query(ge=1, le=referral_tree.MAX_DEPTH, description="How many levels down.")
+    ] = 3,
 ) -> ReferralTree:
     """Who brought this person, and whom they brought, level by level, the latest first.
 
     The latest 50 of each person are shown, and 1,000 people in all; `referrals` counts the others too.
     """
-    rows = await tree.of(request.app.state.database, user_id, depth=depth)
+    rows = await referral_tree.of(request.app.state.database, user_id, depth=depth)
     if not rows:
         raise referrals.UserNotFound
     service.note_look(session, user_id)

@@ -8,8 +8,8 @@ from pydantic import ConfigDict, Field
 from goodword.codes.models import CodeStatus
 from goodword.providers.models import Verdict
 from goodword.referrals.models import ReferralStatus
-from goodword.schemas import Input, Instant, Name, Output
 from goodword.users.models import UserStatus
+from goodword.web.schemas import Input, Instant, Name, Output
 
 Email = Annotated[str | None, Field(description="Null once erased.", examples=["alice@example.com"])]
 

@@ -13,12 +13,12 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Row, Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.admin import figures, service
-from goodword.codes import service as codes, strings
+from goodword.admin import service, statistics
+from goodword.codes import code_format, service as codes
 from goodword.codes.models import CodeStatus, ReferralCode
-from goodword.db import Base
-from goodword.paging import EPOCH, Position
+from goodword.db.base import Base
 from goodword.users.models import User, UserStatus
+from goodword.web.paging import EPOCH, Position
 
 STRETCH = 20_000
 Found = TypeVar("Found")
@@ -81,10 +81,10 @@ async def all_codes(
     query = _CODES.order_by(ReferralCode.id.desc())
     if part:
         if after is None:
-            exact = query.where(ReferralCode.key == (strings.fold(part) or ""))
+            exact = query.where(ReferralCode.key == (code_format.fold(part) or ""))
             if found := (await session.execute(exact)).all():
                 return Page(found)
-        query = query.where(ReferralCode.key.contains(strings.fold_part(part), autoescape=True))
+        query = query.where(ReferralCode.key.contains(code_format.fold_part(part), autoescape=True))
     if status is not None:
         query = query.where(codes.has_status(status, now))
     if after is not None:
@@ -102,7 +102,7 @@ async def codes_ending(
     """Codes in force that end within seven days, the next to end first."""
     place = (ReferralCode.expires_at, ReferralCode.id)
     query = _CODES.where(
-        codes.has_status(CodeStatus.ACTIVE, now), ReferralCode.expires_at <= now + figures.SOON
+        codes.has_status(CodeStatus.ACTIVE, now), ReferralCode.expires_at <= now + statistics.SOON
     )
     if after is not None:
         query = query.where(tuple_(*place) > after)

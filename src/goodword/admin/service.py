@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.account import service as account
+from goodword.account import erasure
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.codes import finding, service as codes, strings
+from goodword.codes import code_format, lookup, service as codes
 from goodword.codes.models import ReferralCode, Retirement
 from goodword.errors import Conflict, NotFound
 from goodword.referrals.models import Referral, ReferralStatus
@@ -176,12 +176,12 @@ async def erase(session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | No
     """Forget a person for ever. Raises `UserNotFound`, `UserErased` and `NotYourself`."""
     user = await _lock(session, user_id, by=by)
     user.is_admin = False
-    await account.erase(session, user, now=now)
+    await erasure.erase(session, user, now=now)
 
 
 async def revoke_code(session: AsyncSession, code: str, *, now: datetime) -> None:
     """Take anybody's code out of force for good. Raises `CodeNotFound`, so also for one that is retired."""
-    key = strings.fold(code)
+    key = code_format.fold(code)
     # The owner is locked before the code, as everywhere, so that nobody waits in a circle.
     owner = await session.scalar(
         select(User)
@@ -198,7 +198,7 @@ async def revoke_code(session: AsyncSession, code: str, *, now: datetime) -> Non
     await session.flush()
     why = Retirement.REVOKED.value
     record(session, Action.CODE_RETIRED, Subject.CODE, found.id, person=owner.id, why=why)
-    finding.outdate(session, owner, found)
+    lookup.outdate(session, owner, found)
 
 
 async def reject_referral(session: AsyncSession, referral_id: uuid.UUID, *, reason: str) -> Referral:

@@ -5,7 +5,7 @@ import uuid
 from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from goodword.db import Base
+from goodword.db.base import Base
 
 UNSEALED = text("sequence IS NULL")
 WITH_ADDRESS = text("address IS NOT NULL")

@@ -5,10 +5,10 @@ import uuid
 
 from pydantic import Field
 
+from goodword.actor import Actor
 from goodword.audit.actions import Action, Subject
 from goodword.audit.models import AuditEvent
-from goodword.origin import Actor
-from goodword.schemas import Instant, Output
+from goodword.web.schemas import Instant, Output
 
 
 class AuditRead(Output):

@@ -10,9 +10,10 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from goodword import endings, origin
+from goodword import actor
 from goodword.audit.actions import DETAILS, Action, Subject
 from goodword.audit.models import AuditEvent
+from goodword.db import transaction_hooks
 
 _RANDOM = (1 << 80) - 1
 _TABLE: Any = AuditEvent.__table__
@@ -34,9 +35,9 @@ def record(
     unknown = details.keys() - DETAILS.get(action, frozenset())
     if unknown:
         raise ValueError(f"{action} has no {unknown}")
-    by = origin.origin()
+    by = actor.origin()
     now = by.clock()
-    endings.insert_at_end(
+    transaction_hooks.insert_at_end(
         session,
         _TABLE,
         {

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from starlette.types import Receive, Scope, Send
 
-from goodword.cache import Cache, Found
-from goodword.codes import finding, service, strings
+from goodword.cache.lookup_cache import Cache
+from goodword.cache.memory import Found
+from goodword.codes import code_format, lookup, service
 from goodword.codes.models import CodeStatus, ReferralCode
 from goodword.codes.schemas import (
     CodeActivate,
@@ -20,16 +21,16 @@ from goodword.codes.schemas import (
     CodeUpdate,
     Referrer,
 )
-from goodword.db import Reader, Session
-from goodword.docs.openapi import problems
 from goodword.errors import TokenInvalid, Unauthorized
-from goodword.http import Clock, JsonRoute
-from goodword.idempotency import Answer, IdempotentWrite, KeyInUse, KeyReused
-from goodword.limits import after_look_up, before_look_up
-from goodword.paging import Cursor, CursorInvalid, Limit
-from goodword.sessions.current import CodesReader, CodesWriter, authenticate
+from goodword.rate_limits.dependencies import after_look_up, before_look_up
+from goodword.sessions.auth import CodesReader, CodesWriter, authenticate
 from goodword.users import addresses, service as users
 from goodword.users.addresses import Email
+from goodword.web.dependencies import Clock, Reader, Session
+from goodword.web.idempotency import Answer, IdempotentWrite, KeyInUse, KeyReused
+from goodword.web.json_body import JsonRoute
+from goodword.web.openapi import problems
+from goodword.web.paging import Cursor, CursorInvalid, Limit
 
 
 class LookUp(JsonRoute):
@@ -47,7 +48,7 @@ class LookUp(JsonRoute):
             return
         if target[0] == BY_EMAIL:
             await _check_access(Request(scope))
-        if answer == finding.NOTHING:
+        if answer == lookup.NOTHING:
             await _answer(scope, answer)
         await _json(answer)(scope, receive, send)
 
@@ -71,8 +72,8 @@ Code = Annotated[str, Path(description="Case, blanks, hyphens and look-alikes (0
         service.TermAmbiguous,
         service.TermTooShort,
         service.TermTooLong,
-        strings.CodeInvalid,
-        strings.CodeReserved,
+        code_format.CodeInvalid,
+        code_format.CodeReserved,
         KeyReused,
         KeyInUse,
         location="/api/v1/me/referral-codes/7KQ2M9XWPA",
@@ -209,19 +210,19 @@ async def find_code_by_email(
     key = addresses.parse(email).key
 
     async def look_up() -> Found[bytes]:
-        found = await finding.look_up_by_email(request.app.state.database, key, now=clock())
+        found = await lookup.look_up_by_email(request.app.state.database, key, now=clock())
         if found is None:
-            return Found(finding.NOTHING, math.inf)
+            return Found(lookup.NOTHING, math.inf)
         shown = CodeFoundByEmail(
             code=found.code,
             link=link(request, found.code),
             expires_at=found.expires_at,
             referrer=Referrer(display_name=found.referrer),
         )
-        return finding.kept(shown)
+        return lookup.kept(shown)
 
-    _note(request, finding.by_email(key))
-    found = await request.app.state.cache.get(finding.by_email(key), look_up)
+    _note(request, lookup.by_email(key))
+    found = await request.app.state.cache.get(lookup.by_email(key), look_up)
     return await _answer(request.scope, found)
 
 
@@ -230,18 +231,18 @@ async def find_code_by_email(
 )
 async def find_code(code: Code, request: Request, clock: Clock) -> Response:
     """Whether a code can be used now, until when, and who invites with it."""
-    key = strings.fold(code)
+    key = code_format.fold(code)
     if key is None:
-        return await _answer(request.scope, finding.NOTHING)
+        return await _answer(request.scope, lookup.NOTHING)
     state = request.app.state
-    _note(request, finding.by_string(key))
-    return await _answer(request.scope, await finding.shown(state.cache, state.database, key, now=clock()))
+    _note(request, lookup.by_string(key))
+    return await _answer(request.scope, await lookup.shown(state.cache, state.database, key, now=clock()))
 
 
 async def _check_access(request: Request) -> None:
     access = request.app.state.settings.code_lookup
     if access == "off":
-        await _answer(request.scope, finding.NOTHING)
+        await _answer(request.scope, lookup.NOTHING)
     if access == "authenticated":
         await authenticate(request)
 
@@ -252,8 +253,8 @@ def _note(request: Request, name: str) -> None:
 
 
 async def _answer(scope: Scope, content: bytes) -> Response:
-    await after_look_up(scope, found=content != finding.NOTHING)
-    if content == finding.NOTHING:
+    await after_look_up(scope, found=content != lookup.NOTHING)
+    if content == lookup.NOTHING:
         raise service.CodeNotFound
     return _json(content)
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, LargeBinary, String, and_, or_, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from goodword.db import Base
+from goodword.db.base import Base
 
 
 class CodeStatus(StrEnum):

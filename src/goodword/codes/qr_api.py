@@ -6,10 +6,10 @@ from fastapi import APIRouter, Request, Response
 
 from goodword.codes import qr, service
 from goodword.codes.api import Code, link
-from goodword.db import Reader
-from goodword.docs.openapi import problems
-from goodword.http import JsonRoute
-from goodword.sessions.current import CodesReader
+from goodword.sessions.auth import CodesReader
+from goodword.web.dependencies import Reader
+from goodword.web.json_body import JsonRoute
+from goodword.web.openapi import problems
 
 router = APIRouter(
     prefix="/api/v1/me/referral-codes/{code}", tags=["Your referral codes"], route_class=JsonRoute

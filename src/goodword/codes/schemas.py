@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, ConfigDict, Field
 
 from goodword.codes.models import CodeStatus
-from goodword.schemas import Input, Instant, Output, harmless
+from goodword.web.schemas import Input, Instant, Output, harmless
 
 # Not in NFC, unlike other texts: it would make a K of the Kelvin sign, and other scripts are not folded.
 Wanted = Annotated[str, Field(max_length=64), AfterValidator(harmless)]

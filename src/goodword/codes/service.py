@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.codes import finding, strings
+from goodword.codes import code_format, lookup
 from goodword.codes.models import CodeStatus, ReferralCode, Retirement, usable
 from goodword.crypto import mac
-from goodword.db import insert_if_absent
+from goodword.db.statements import insert_if_absent
 from goodword.errors import Conflict, NotFound, Unprocessable
 from goodword.users.models import User, UserStatus, display_name
 
@@ -109,12 +109,12 @@ async def issue(
     Raises `CodeInForce` if it shall be active while another one works, and `CodeTaken`.
     """
     if wanted is not None:
-        strings.choose(wanted)
+        code_format.choose(wanted)
     if active:
         await _free_the_slot(session, owner, now)
     for _ in range(DRAWS):
-        shown = wanted or strings.generate()
-        folded = strings.fold(shown) or ""
+        shown = wanted or code_format.generate()
+        folded = code_format.fold(shown) or ""
         code = await insert_if_absent(
             session,
             ReferralCode,
@@ -130,7 +130,7 @@ async def issue(
             discoverable=discoverable,
         )
         if code is not None:
-            finding.outdate(session, owner, code)
+            lookup.outdate(session, owner, code)
             _record(session, Action.CODE_ISSUED, code, kind=code.kind, active=active)
             return code
         if wanted is not None:
@@ -155,7 +155,7 @@ async def activate(
         await _free_the_slot(session, owner, now, replace=replace)
         found.activated_at = now
         await session.flush()
-        finding.outdate(session, owner, found)
+        lookup.outdate(session, owner, found)
         _record(session, Action.CODE_ACTIVATED, found)
     return found
 
@@ -165,7 +165,7 @@ async def delete(session: AsyncSession, owner: User, code: str, *, now: datetime
     found = await get(session, owner.id, code, lock=True)
     found.retired_at, found.retired_reason = found.retired_at or now, Retirement.DELETED
     await session.flush()
-    finding.outdate(session, owner, found)
+    lookup.outdate(session, owner, found)
     _record(session, Action.CODE_RETIRED, found, why=Retirement.DELETED.value)
 
 
@@ -174,14 +174,14 @@ async def show(session: AsyncSession, owner: User, code: str, *, discoverable: b
     found = await get(session, owner.id, code, lock=True)
     found.discoverable = discoverable
     await session.flush()
-    finding.outdate(session, owner, found)
+    lookup.outdate(session, owner, found)
     _record(session, Action.CODE_CHANGED, found, discoverable=discoverable)
     return found
 
 
 async def get(session: AsyncSession, owner_id: uuid.UUID, code: str, *, lock: bool = False) -> ReferralCode:
     """A code by its owner and string. Raises `CodeNotFound`; another's code is not found either."""
-    key = strings.fold(code)
+    key = code_format.fold(code)
     if key is None:
         raise CodeNotFound
     query = select(ReferralCode).where(
@@ -226,7 +226,7 @@ async def redeem(session: AsyncSession, code: str, *, clock: Callable[[], dateti
     locked for sharing: while friends kept coming, the owner would never get it, not even to delete the code.
     What time it is counts after that wait.
     """
-    key = strings.fold(code)
+    key = code_format.fold(code)
     if key is None:
         return None
     owner = (await session.execute(_LOCK_OWNER, {"of_key": key})).one_or_none()
@@ -236,17 +236,17 @@ async def redeem(session: AsyncSession, code: str, *, clock: Callable[[], dateti
     if used is None:
         return None
     if used.uses == used.max_uses:
-        finding.outdate(session, owner, used)
+        lookup.outdate(session, owner, used)
     return Redeemed(used.id, owner.id, display_name(owner.first_name, owner.last_name))
 
 
 async def owner_changed(session: AsyncSession, owner: User, *, email_key: str | None = None) -> None:
     """`owner`'s name, status or address (from `email_key`) changes: what was found of their code is outdated."""
     if email_key is not None:
-        finding.outdate_address(session, email_key)
+        lookup.outdate_address(session, email_key)
     current = await session.scalar(_in_force(owner))
     if current is not None:
-        finding.outdate(session, owner, current)
+        lookup.outdate(session, owner, current)
 
 
 async def retire_all(session: AsyncSession, owner: User, *, now: datetime) -> None:
@@ -255,7 +255,7 @@ async def retire_all(session: AsyncSession, owner: User, *, now: datetime) -> No
         select(ReferralCode).where(ReferralCode.owner_id == owner.id).with_for_update()
     )
     for code in codes:
-        finding.outdate(session, owner, code)
+        lookup.outdate(session, owner, code)
         if code.retired_at is None:
             code.retire(Retirement.ERASED, now)
             _record(session, Action.CODE_RETIRED, code, why=Retirement.ERASED.value)
@@ -275,7 +275,7 @@ async def _free_the_slot(session: AsyncSession, owner: User, now: datetime, *, r
     else:
         raise CodeInForce
     await session.flush()  # the unique index must see the slot free before the next code takes it
-    finding.outdate(session, owner, current)
+    lookup.outdate(session, owner, current)
     _record(session, Action.CODE_RETIRED, current, why=current.retired_reason or "")
 
 
@@ -327,3 +327,9 @@ _USE = (
     .returning(ReferralCode.id, ReferralCode.key, ReferralCode.uses, ReferralCode.max_uses)
     .execution_options(synchronize_session=False)
 )
+
+
+async def usable_code(session: AsyncSession, owner_id: uuid.UUID, *, now: datetime) -> ReferralCode | None:
+    """The code that friends of this person can join with now."""
+    found = await page(session, owner_id, status=CodeStatus.ACTIVE, after=None, limit=1, now=now)
+    return next((code for code in found if code.is_usable(now)), None)

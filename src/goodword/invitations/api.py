@@ -2,19 +2,18 @@
 
 from fastapi import APIRouter, Request, Response
 
-from goodword import languages
-from goodword.db import Session
-from goodword.docs.openapi import problems
+from goodword import ip_address, languages
 from goodword.errors import TokenInvalid, Unauthorized
-from goodword.http import Clock, JsonRoute
-from goodword.idempotency import ANONYMOUS, Answer, IdempotentWrite, KeyInUse, KeyReused
 from goodword.invitations import service
 from goodword.invitations.schemas import CodeLetterRequest, InvitationCreate, LetterAsked, Refusal
-from goodword.limits import limited
-from goodword.mail import refusals
-from goodword.sessions import whence
-from goodword.sessions.current import Account, authenticate
+from goodword.mail import unsubscribe
+from goodword.rate_limits.dependencies import limited
+from goodword.sessions.auth import Account, authenticate
 from goodword.users import service as users
+from goodword.web.dependencies import Clock, Session
+from goodword.web.idempotency import ANONYMOUS, Answer, IdempotentWrite, KeyInUse, KeyReused
+from goodword.web.json_body import JsonRoute
+from goodword.web.openapi import problems
 
 router = APIRouter(prefix="/api/v1", tags=["Invitations"], route_class=JsonRoute)
 
@@ -82,7 +81,7 @@ async def send_code_letter(
                 session,
                 referrer_email=body.referrer_email,
                 email=body.email,
-                network=whence.network(request),
+                network=ip_address.network(request),
                 limits=state.letter_limits,
                 language=languages.preferred(request.headers.get("accept-language")),
                 now=clock(),
@@ -96,7 +95,7 @@ async def send_code_letter(
     "/letters/refusals",
     summary="Refuse letters",
     status_code=204,
-    responses=problems(refusals.RefusalInvalid),
+    responses=problems(unsubscribe.RefusalInvalid),
     dependencies=[limited("letter-token")],
 )
 async def refuse_letters(body: Refusal, request: Request, session: Session, clock: Clock) -> None:
@@ -105,7 +104,7 @@ async def refuse_letters(body: Refusal, request: Request, session: Session, cloc
     For whoever got such a letter, with the token of the link at its end; it takes no account. Letters about
     your own account still come.
     """
-    await refusals.refuse(session, request.app.state.refusals_key, body.token, now=clock())
+    await unsubscribe.refuse(session, request.app.state.refusals_key, body.token, now=clock())
 
 
 async def _nothing() -> None:

@@ -2,8 +2,8 @@
 
 from pydantic import ConfigDict, Field
 
-from goodword.schemas import Input, Output, Text
 from goodword.users.addresses import Email
+from goodword.web.schemas import Input, Output, Text
 
 
 class InvitationCreate(Input):

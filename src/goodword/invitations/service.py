@@ -4,7 +4,6 @@ Whether it is sent is decided by the job, in `letters`: here only what concerns 
 """
 
 import math
-import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,8 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.codes import service as codes
-from goodword.codes.models import CodeStatus, ReferralCode
+from goodword.codes.service import usable_code
 from goodword.errors import Conflict, TooManyRequests
 from goodword.jobs import service as jobs
 from goodword.mail import quotas
@@ -79,12 +77,6 @@ async def invite(
     payload = {"email": address.text, "email_key": address.key, "language": language}
     jobs.enqueue(session, INVITATION, payload, user_id=sender.id, now=now)
     record(session, Action.LETTER_ASKED, Subject.USER, sender.id, letter=INVITATION)
-
-
-async def usable_code(session: AsyncSession, owner_id: uuid.UUID, *, now: datetime) -> ReferralCode | None:
-    """The code that friends of this person can join with now."""
-    found = await codes.page(session, owner_id, status=CodeStatus.ACTIVE, after=None, limit=1, now=now)
-    return next((code for code in found if code.is_usable(now)), None)
 
 
 async def ask_for_code(

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from goodword.db import Base
+from goodword.db.base import Base
 
 IS_DEAD = text("outcome = 'dead'")
 """As text, not as a parameter: only so do the databases see that the index of the dead will do."""

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, delete, event, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from goodword.db import insert_if_absent
+from goodword.db.statements import insert_if_absent
 from goodword.jobs.models import IS_DEAD, Job
 
 LEASE = timedelta(seconds=60)

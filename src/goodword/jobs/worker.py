@@ -13,12 +13,12 @@ from uuid import uuid4
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from goodword.db import Database
-from goodword.jobs import listening, service
+from goodword.actor import Actor, Origin, current
+from goodword.config.settings import Settings
+from goodword.db.database import Database
+from goodword.http_client import Outside
+from goodword.jobs import listen, service
 from goodword.jobs.service import Failed, Hopeless, Work
-from goodword.origin import Actor, Origin, current
-from goodword.outside import Outside
-from goodword.settings import Settings
 
 POLL_SECONDS = 1.0
 CONCURRENCY = 4
@@ -75,7 +75,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until `stop`: when woken, and else every second, should the wake-up not come through."""
-        async with self._doing_chores(), listening.listening(self._context.database, self._woken.set):
+        async with self._doing_chores(), listen.listening(self._context.database, self._woken.set):
             while not self._stopping:
                 self._woken.clear()  # before looking: what comes while we look wakes us again
                 try:

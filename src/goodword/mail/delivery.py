@@ -19,10 +19,10 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
+from goodword.config.settings import Settings
+from goodword.config.smtp_url import MailServer
 from goodword.jobs.service import Failed, Hopeless
-from goodword.mail.letters import mail_host
-from goodword.settings import Settings
-from goodword.smtp_url import MailServer
+from goodword.mail.messages import mail_host
 
 SECONDS = 30.0
 """For a whole delivery, whatever the server does: well within the time that a job may take."""

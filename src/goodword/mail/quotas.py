@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.crypto import mac
-from goodword.db import insert_if_absent
+from goodword.db.statements import insert_if_absent
 from goodword.mail.models import LetterQuota
 
 KEY = "letters at the wish of others"

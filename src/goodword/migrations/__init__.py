@@ -7,8 +7,8 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from goodword.db import Database
-from goodword.engines import begin_immediate
+from goodword.db.database import Database
+from goodword.db.engines import begin_immediate
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -5,19 +5,18 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from goodword import origin
-from goodword.db import Reader, Session
-from goodword.forms import FORM, FormInvalid, read_form
-from goodword.http import Clock
-from goodword.limits import count_app, limited
-from goodword.oauth import inspection, scopes, service
+from goodword import actor
+from goodword.oauth import introspection, scopes, service
 from goodword.oauth.clients import Client
 from goodword.oauth.errors import InvalidClient, InvalidGrant, OAuthError, documented
 from goodword.oauth.schemas import Introspection, TokenAnswer, UserInfo
-from goodword.sessions import service as sessions, whence
-from goodword.sessions.current import OpenId
+from goodword.rate_limits.dependencies import count_app, limited
+from goodword.sessions import client_info, service as sessions
+from goodword.sessions.auth import OpenId
 from goodword.sessions.models import SignIn
 from goodword.users import service as users
+from goodword.web.dependencies import Clock, Reader, Session
+from goodword.web.forms import FORM, FormInvalid, read_form
 
 router = APIRouter(prefix="/oauth", tags=["OAuth 2.0"])
 
@@ -75,7 +74,7 @@ async def identify(request: Request, form: Mapping[str, str]) -> Client:
     )
     if not found.is_public:
         await count_app(request, found.client_id)
-    origin.origin().client = found.client_id
+    actor.origin().client = found.client_id
     return found
 
 
@@ -144,7 +143,7 @@ async def _exchange(
         code=needed(form, "code"),
         redirect_uri=needed(form, "redirect_uri"),
         verifier=needed(form, "code_verifier"),
-        whence=whence.of(request),
+        whence=client_info.of(request),
         access_lifetime=state.access_tokens.lifetime,
         now=clock(),
     )
@@ -235,7 +234,7 @@ async def revoke(request: Request, session: Session, clock: Clock) -> Response:
     state, now = request.app.state, clock()
     if state.server_tokens.read_client(shown, now=now) is not None:
         raise OAuthError("unsupported_token_type", "An app's own token cannot be revoked: it just expires.")
-    found = await inspection.find(
+    found = await introspection.find(
         state.database, state.access_tokens, state.refresh_tokens, client, shown, now=now
     )
     if found is not None:
@@ -271,7 +270,7 @@ async def introspect(request: Request, clock: Clock) -> Introspection:
             iat=own.issued_at,
             exp=own.expires_at,
         )
-    found = await inspection.find(
+    found = await introspection.find(
         state.database, state.access_tokens, state.refresh_tokens, client, shown, now=now
     )
     if found is None or not found.is_good:

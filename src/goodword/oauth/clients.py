@@ -18,7 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.crypto import mac
-from goodword.db import Database, insert_if_absent
+from goodword.db.database import Database
+from goodword.db.statements import insert_if_absent
 from goodword.oauth import scopes
 from goodword.oauth.errors import InvalidClient, OAuthError
 from goodword.oauth.models import OAuthClient

@@ -11,11 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.crypto import mac
-from goodword.db import Database, insert_if_absent
+from goodword.db.database import Database
+from goodword.db.statements import insert_if_absent
 from goodword.errors import TokenInvalid
 from goodword.oauth import clients, scopes
+from goodword.oauth.authorization_request import AuthorizationRequest
 from goodword.oauth.models import OAuthCode, OAuthGrant
-from goodword.oauth.requests import AuthorizationRequest
 from goodword.sessions.models import SignIn
 from goodword.users import service as users
 from goodword.users.models import User

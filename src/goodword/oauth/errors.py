@@ -6,7 +6,7 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from goodword.errors import AppError
-from goodword.limits import RateLimited
+from goodword.rate_limits.limiter import RateLimited
 
 ENDPOINTS = frozenset({"/oauth/token", "/oauth/revoke", "/oauth/introspect"})
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from goodword.schemas import Instant, Output
+from goodword.web.schemas import Instant, Output
 
 EXAMPLE_SCOPE = "openid referrals:read offline_access"
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.db import commit_before_error
+from goodword.db.transaction_hooks import commit_before_error
 from goodword.errors import NotFound, TokenInvalid
 from goodword.oauth import clients, scopes
 from goodword.oauth.clients import Client

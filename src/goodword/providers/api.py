@@ -4,14 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from goodword.docs.openapi import problems
-from goodword.http import JsonRoute
 from goodword.jobs.worker import Context
-from goodword.providers import checks, quotas
+from goodword.providers import email_checks, quotas
 from goodword.providers.schemas import EmailCheckRead
-from goodword.sessions.current import Account
+from goodword.sessions.auth import Account
 from goodword.users import addresses
 from goodword.users.addresses import Email
+from goodword.web.json_body import JsonRoute
+from goodword.web.openapi import problems
 
 router = APIRouter(prefix="/api/v1/email-checks", tags=["Checking an address"], route_class=JsonRoute)
 
@@ -29,7 +29,7 @@ async def check_email(
     if context.settings.rate_limits == "on":
         async with context.database.transaction() as session:
             await quotas.use(session, caller.user_id, now=context.clock())
-    known = await checks.look(context, addresses.parse(email), patient=True)
+    known = await email_checks.look(context, addresses.parse(email), patient=True)
     return EmailCheckRead(
         email=email, verdict=known.verdict, provider=known.provider, checked_at=known.checked_at
     )

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from goodword.outside import Outside
+from goodword.config.settings import Settings
+from goodword.http_client import Outside
 from goodword.providers import hunter
-from goodword.providers.answers import Finding, Said, ask
-from goodword.providers.gates import Gate
+from goodword.providers.circuit_breaker import Gate
 from goodword.providers.models import Profile
-from goodword.schemas import BIDI_CONTROLS
-from goodword.settings import Settings
+from goodword.providers.responses import Finding, Said, ask
+from goodword.web.schemas import BIDI_CONTROLS
 
 PATH = "/v2/combined/find"
 FIELDS: Mapping[str, tuple[str, ...]] = {

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from goodword.outside import Outside
-from goodword.providers.answers import Finding, Said, ask
-from goodword.providers.gates import Gate
+from goodword.config.settings import Settings
+from goodword.http_client import Outside
+from goodword.providers.circuit_breaker import Gate
 from goodword.providers.models import Status
-from goodword.settings import Settings
+from goodword.providers.responses import Finding, Said, ask
 
 NAME = "hunter"
 VERIFIER = Gate("hunter verifier", interval=timedelta(milliseconds=250), burst=5)

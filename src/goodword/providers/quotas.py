@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.db import insert_if_absent
+from goodword.db.statements import insert_if_absent
 from goodword.errors import TooManyRequests
 from goodword.providers.models import EmailCheckQuota
 

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from goodword.providers.models import Verdict
-from goodword.schemas import Instant, Output
+from goodword.web.schemas import Instant, Output
 
 
 class EmailCheckRead(Output):

@@ -6,9 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic_core import to_json
 
-from goodword.docs.openapi import problems
-from goodword.http import Clock, JsonRoute
-from goodword.paging import Cursor, CursorInvalid, Limit
 from goodword.referrals import service
 from goodword.referrals.models import ReferralStatus
 from goodword.referrals.schemas import (
@@ -20,10 +17,14 @@ from goodword.referrals.schemas import (
     ReferralStats,
     StatusCounts,
 )
-from goodword.schemas import Instant
-from goodword.sessions.current import Caller, ReferralsReader, is_administrator
+from goodword.sessions.auth import Caller, ReferralsReader, is_administrator
 from goodword.users import service as users
 from goodword.users.models import display_name, masked
+from goodword.web.dependencies import Clock
+from goodword.web.json_body import JsonRoute
+from goodword.web.openapi import problems
+from goodword.web.paging import Cursor, CursorInvalid, Limit
+from goodword.web.schemas import Instant
 
 router = APIRouter(prefix="/api/v1/users/{user_id}", tags=["Referrals"], route_class=JsonRoute)
 

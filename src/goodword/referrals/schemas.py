@@ -6,7 +6,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from goodword.referrals.models import ReferralStatus
-from goodword.schemas import Instant, Output
+from goodword.web.schemas import Instant, Output
 
 
 class Order(StrEnum):

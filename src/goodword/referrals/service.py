@@ -14,14 +14,15 @@ from goodword.audit import service as audit
 from goodword.audit.actions import Action, Subject
 from goodword.codes.models import ReferralCode
 from goodword.codes.service import Redeemed
-from goodword.db import Database, insert
+from goodword.db.database import Database
+from goodword.db.statements import insert
 from goodword.errors import NotFound, Unprocessable
 from goodword.jobs import service as jobs
-from goodword.mail import notices
-from goodword.paging import Position
+from goodword.mail import notifications
 from goodword.referrals.models import Referral, ReferralStatus
 from goodword.referrals.schemas import Interval, Order
 from goodword.users.models import User, display_name
+from goodword.web.paging import Position
 
 MAX_BUCKETS = 400
 MAX_CODES = 100
@@ -97,7 +98,7 @@ async def confirm(session: AsyncSession, referee_id: uuid.UUID, *, now: datetime
 def _tell(session: AsyncSession, referral: Referral, *, now: datetime) -> None:
     # Who it is stands nowhere in the job: the friend may be erased before the letter is written.
     payload = {"referee_id": str(referral.referee_id)}
-    jobs.enqueue(session, notices.FRIEND_JOINED, payload, user_id=referral.referrer_id, now=now)
+    jobs.enqueue(session, notifications.FRIEND_JOINED, payload, user_id=referral.referrer_id, now=now)
 
 
 async def page(

@@ -4,18 +4,18 @@ import uuid
 
 from fastapi import APIRouter, Request
 
-from goodword.actors import ACTOR
-from goodword.db import Reader, Session
-from goodword.docs.openapi import problems
-from goodword.http import Clock, JsonRoute
-from goodword.limits import limited
-from goodword.paging import Cursor, CursorInvalid, Limit, Position
-from goodword.sessions import service, whence
-from goodword.sessions.answers import prove, token_answer
-from goodword.sessions.current import Account
-from goodword.sessions.failures import TooManyAttempts
+from goodword.db.actor_check import ACTOR
+from goodword.rate_limits.dependencies import limited
+from goodword.sessions import client_info, service
+from goodword.sessions.auth import Account
+from goodword.sessions.responses import prove, token_answer
 from goodword.sessions.schemas import SessionCreate, SessionList, SessionRead, TokenRead
+from goodword.sessions.throttle import TooManyAttempts
 from goodword.users.passwords import HashingBusy
+from goodword.web.dependencies import Clock, Reader, Session
+from goodword.web.json_body import JsonRoute
+from goodword.web.openapi import problems
+from goodword.web.paging import Cursor, CursorInvalid, Limit, Position
 
 router = APIRouter(prefix="/api/v1", tags=["Sessions"], route_class=JsonRoute)
 
@@ -34,7 +34,7 @@ async def sign_in(body: SessionCreate, request: Request, session: Session, clock
     `Authorization: Bearer …`; before it expires, get a new pair at `POST /oauth/token`.
     """
     proven = await prove(request, session, body)
-    signed_in = await service.start(session, proven, whence=whence.of(request), now=clock())
+    signed_in = await service.start(session, proven, whence=client_info.of(request), now=clock())
     return token_answer(request, signed_in)
 
 

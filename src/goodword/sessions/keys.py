@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.crypto import seal, unseal
-from goodword.db import Database, insert_if_absent
+from goodword.db.database import Database
+from goodword.db.statements import insert_if_absent
 from goodword.sessions.models import SigningKey
 
 ALGORITHM = "ES256"

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from goodword.schemas import Input, Instant, Output, Password, Text
+from goodword.web.schemas import Input, Instant, Output, Password, Text
 
 
 class SessionCreate(Input):

@@ -9,16 +9,18 @@ from typing import Any
 from sqlalchemy import Row, bindparam, select, true, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword import origin
+from goodword import actor
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.cache import HERE
-from goodword.db import Database, commit_before_error, insert, outdate
+from goodword.cache.lookup_cache import HERE
+from goodword.db.database import Database
+from goodword.db.statements import insert
+from goodword.db.transaction_hooks import commit_before_error, outdate
 from goodword.errors import NotFound, TokenInvalid, Unauthorized
-from goodword.mail import notices
-from goodword.mail.letters import LetterKind
-from goodword.sessions.failures import Failures
+from goodword.mail import notifications
+from goodword.mail.messages import LetterKind
 from goodword.sessions.models import SignIn
+from goodword.sessions.throttle import Failures
 from goodword.sessions.tokens import ABSOLUTE, CLIENT, GRACE, IDLE, RefreshTokens
 from goodword.users import addresses, service as users
 from goodword.users.models import User, UserStatus
@@ -121,7 +123,7 @@ async def begin(
         place=whence.place,
         counter=0,
     )
-    origin.proven(user.id, client)
+    actor.proven(user.id, client)
     record(session, Action.SESSION_STARTED, Subject.SESSION, signed_in.id, person=user.id, client=client)
     return signed_in
 
@@ -168,7 +170,7 @@ async def refresh(
         sign_in.revoked_at, sign_in.revoked_reason = now, "refresh_token_replayed"
         outdate(session, name_of_any(sign_in.user_id))
         record(session, Action.SESSION_REPLAYED, Subject.SESSION, sign_in.id, person=sign_in.user_id)
-        notices.tell(session, sign_in.user_id, LetterKind.SESSION_REPLAYED, now=now)
+        notifications.tell(session, sign_in.user_id, LetterKind.SESSION_REPLAYED, now=now)
         await commit_before_error(session)
         raise RefreshRefused
     return sign_in

@@ -3,17 +3,17 @@
 from fastapi import APIRouter, Request, Response
 
 from goodword import languages
-from goodword.db import Session
-from goodword.docs.openapi import problems
-from goodword.http import Clock, JsonRoute
-from goodword.idempotency import ANONYMOUS, Answer, IdempotentWrite, KeyInUse, KeyReused
-from goodword.limits import limited
-from goodword.providers.checks import EmailUndeliverable
+from goodword.providers.email_checks import EmailUndeliverable
+from goodword.rate_limits.dependencies import limited
 from goodword.signup import service
 from goodword.signup.schemas import UserCreate
 from goodword.users import passwords
 from goodword.users.schemas import UserRead
 from goodword.users.service import EmailTaken
+from goodword.web.dependencies import Clock, Session
+from goodword.web.idempotency import ANONYMOUS, Answer, IdempotentWrite, KeyInUse, KeyReused
+from goodword.web.json_body import JsonRoute
+from goodword.web.openapi import problems
 
 router = APIRouter(prefix="/api/v1/users", tags=["Registration"], route_class=JsonRoute)
 

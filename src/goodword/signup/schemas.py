@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from goodword.schemas import Input, Name, Password, harmless
 from goodword.users.addresses import Email
+from goodword.web.schemas import Input, Name, Password, harmless
 
 
 class UserCreate(Input):

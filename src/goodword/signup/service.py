@@ -7,16 +7,16 @@ from typing import NamedTuple
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword import origin
+from goodword import actor
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.codes import finding, service as codes, strings
+from goodword.codes import code_format, lookup, service as codes
+from goodword.config.settings import Settings
 from goodword.errors import Unprocessable
 from goodword.jobs import service as jobs
 from goodword.jobs.worker import Context
-from goodword.providers import checks
+from goodword.providers import email_checks
 from goodword.referrals import service as referrals
-from goodword.settings import Settings
 from goodword.signup.schemas import UserCreate
 from goodword.users import addresses, service as users
 from goodword.users.models import Purpose, User
@@ -47,10 +47,10 @@ async def prepare(context: Context, passwords: Passwords, body: UserCreate) -> s
     if await database.row(_BY_EMAIL, email_key=addresses.parse(body.email).key):
         raise users.EmailTaken
     if body.referral_code is not None:
-        key = strings.fold(body.referral_code)
-        if key is None or await finding.look_up(database, key, now=now) is None:
+        key = code_format.fold(body.referral_code)
+        if key is None or await lookup.look_up(database, key, now=now) is None:
             raise CodeNotUsable
-    await checks.admit(context, body.email)
+    await email_checks.admit(context, body.email)
     return await passwords.hash(body.password)
 
 
@@ -85,13 +85,13 @@ async def sign_up(
         language=language,
         now=now,
     )
-    origin.proven(user.id)
+    actor.proven(user.id)
     record(session, Action.USER_REGISTERED, Subject.USER, user.id, by="password")
     if redeemed is not None:
         await referrals.record(session, redeemed, user, confirmed=settings.smtp_url is None, now=now)
     jobs.enqueue(session, Purpose.VERIFY_EMAIL, {}, user_id=user.id, now=now)
-    await checks.link(session, settings, user)
-    for kind in checks.asked_about(settings):
+    await email_checks.link(session, settings, user)
+    for kind in email_checks.asked_about(settings):
         jobs.enqueue(session, kind, {}, user_id=user.id, now=now)
     return Joined(user, redeemed.referrer if redeemed else None)
 

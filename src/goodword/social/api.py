@@ -6,16 +6,16 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import RedirectResponse
 from pydantic import AfterValidator
 
-from goodword.db import Session
-from goodword.docs.openapi import problems
 from goodword.errors import AppError, Conflict
-from goodword.http import Clock, JsonRoute
-from goodword.limits import limited
-from goodword.schemas import harmless
-from goodword.sessions import service as sessions, whence
-from goodword.sessions.browser import CLIENT, SCOPE
-from goodword.social import flow as flows, refusals, service
+from goodword.rate_limits.dependencies import limited
+from goodword.sessions import client_info, service as sessions
+from goodword.sessions.cookies import CLIENT, SCOPE
+from goodword.social import errors, flow as flows, service
 from goodword.social.clients import Clients
+from goodword.web.dependencies import Clock, Session
+from goodword.web.json_body import JsonRoute
+from goodword.web.openapi import problems
+from goodword.web.schemas import harmless
 
 router = APIRouter(prefix="/oauth", tags=["Sessions"], route_class=JsonRoute)
 
@@ -33,7 +33,7 @@ def _redirect(where: str, example: str) -> dict[int | str, dict[str, object]]:
     status_code=303,
     response_class=RedirectResponse,
     responses=_redirect("To the provider.", "https://accounts.google.com/o/oauth2/v2/auth?…")
-    | problems(refusals.ProviderNotFound, refusals.ProviderUnavailable),
+    | problems(errors.ProviderNotFound, errors.ProviderUnavailable),
     dependencies=[limited("sign-in")],
 )
 async def begin_outside_sign_in(
@@ -68,13 +68,13 @@ async def begin_outside_sign_in(
     response_class=RedirectResponse,
     responses=_redirect("To the page that `next` named: signed in, unless the person said no.", "/")
     | problems(
-        refusals.ProviderNotFound,
-        refusals.StateInvalid,
-        refusals.SignInFailed,
-        refusals.LinkRequired,
-        refusals.EmailMissing,
-        refusals.CodeNotUsable,
-        refusals.ProviderUnavailable,
+        errors.ProviderNotFound,
+        errors.StateInvalid,
+        errors.SignInFailed,
+        errors.LinkRequired,
+        errors.EmailMissing,
+        errors.CodeNotUsable,
+        errors.ProviderUnavailable,
         Conflict,
     ),
     dependencies=[limited("sign-in")],
@@ -114,13 +114,13 @@ async def finish_outside_sign_in(
             language=request.app.state.cookies.language(request),
             now=now,
         )
-    except refusals.ProviderUnavailable:
+    except errors.ProviderUnavailable:
         raise  # the flow stays, for another try
     except AppError as refused:
         refused.headers["Set-Cookie"] = response.headers["Set-Cookie"]
         raise
     begun = await sessions.begin(
-        session, user, client=CLIENT, scope=SCOPE, whence=whence.of(request), now=now
+        session, user, client=CLIENT, scope=SCOPE, whence=client_info.of(request), now=now
     )
     request.app.state.cookies.write(response, begun)
     return response

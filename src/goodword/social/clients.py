@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from goodword.social.claims import Person
+from goodword.social.errors import ProviderNotFound, ProviderUnavailable, SignInFailed
 from goodword.social.flow import Flow, FlowCookie
 from goodword.social.github import GitHub
+from goodword.social.http_client import conversation
 from goodword.social.openid import OpenID
-from goodword.social.outside import conversation
-from goodword.social.people import Person
 from goodword.social.providers import GitHubProvider, OpenIDProvider, Provider
-from goodword.social.refusals import ProviderNotFound, ProviderUnavailable, SignInFailed
 
 PROVIDER_TROUBLE = frozenset({"server_error", "temporarily_unavailable"})
 

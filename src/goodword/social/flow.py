@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from fastapi import Request, Response
 
 from goodword.crypto import WrongSecret, seal, unseal
-from goodword.social.refusals import StateInvalid
+from goodword.social.errors import StateInvalid
 
 LIFETIME = timedelta(minutes=10)
 ABOUT = b"sign-in under way"

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from goodword.social import people
+from goodword.social import claims as people
+from goodword.social.claims import Person
 from goodword.social.flow import Flow
-from goodword.social.outside import Conversation, Nonsense
-from goodword.social.people import Person
+from goodword.social.http_client import Conversation, Nonsense
 from goodword.social.providers import GitHubProvider
 
 

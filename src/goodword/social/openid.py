@@ -11,13 +11,13 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import JWKRegistry, Key, KeySet
 from pydantic import AfterValidator, BaseModel, ValidationError
 
-from goodword.outside import NONSENSE
-from goodword.social import people
+from goodword.http_client import NONSENSE
+from goodword.social import claims as people
+from goodword.social.claims import Person
+from goodword.social.errors import SignInFailed
 from goodword.social.flow import Flow
-from goodword.social.outside import Conversation, Nonsense
-from goodword.social.people import Person
+from goodword.social.http_client import Conversation, Nonsense
 from goodword.social.providers import OpenIDProvider
-from goodword.social.refusals import SignInFailed
 
 KEPT = timedelta(hours=1)
 UNKNOWN_KEY_PAUSE = timedelta(minutes=1)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
-from goodword.settings import Settings
+from goodword.config.settings import Settings
 
 OTHER = "OpenID"
 

@@ -6,21 +6,21 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword import origin
+from goodword import actor
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import service as codes
-from goodword.db import insert_if_absent
+from goodword.config.settings import Settings
+from goodword.db.statements import insert_if_absent
 from goodword.errors import Conflict
 from goodword.jobs import service as jobs
 from goodword.oauth import service as oauth
-from goodword.providers import checks
+from goodword.providers import email_checks
 from goodword.referrals import service as referrals
 from goodword.sessions import service as sessions
-from goodword.settings import Settings
+from goodword.social.claims import Person
+from goodword.social.errors import CodeNotUsable, EmailMissing, LinkRequired, SignInFailed
 from goodword.social.models import Identity
-from goodword.social.people import Person
-from goodword.social.refusals import CodeNotUsable, EmailMissing, LinkRequired, SignInFailed
 from goodword.users import service as users, verifications
 from goodword.users.models import Purpose, User
 
@@ -112,7 +112,7 @@ async def _link(session: AsyncSession, person: Person, *, now: datetime) -> User
 async def _take_over(session: AsyncSession, user: User, person: Person, *, now: datetime) -> None:
     if user.is_admin:
         raise LinkRequired  # an operator made it and typed the address: not for a provider to give away
-    origin.proven(user.id)
+    actor.proven(user.id)
     record(session, Action.USER_TAKEN_OVER, Subject.USER, user.id)
     user.password_hash = None
     if person.first_name or person.last_name:
@@ -153,20 +153,20 @@ async def _join(
         language=language,
         now=now,
     )
-    origin.proven(user.id)
+    actor.proven(user.id)
     record(session, Action.USER_REGISTERED, Subject.USER, user.id, by="identity")
     if person.email_verified:
         user.verified_at = now
         if settings.enrichment != "none":
-            jobs.enqueue(session, checks.ENRICH, {}, user_id=user.id, now=now)
+            jobs.enqueue(session, email_checks.ENRICH, {}, user_id=user.id, now=now)
     else:
         jobs.enqueue(session, Purpose.VERIFY_EMAIL, {}, user_id=user.id, now=now)
     if redeemed is not None:
         confirmed = person.email_verified or settings.smtp_url is None
         await referrals.record(session, redeemed, user, confirmed=confirmed, now=now)
-    await checks.link(session, settings, user)
-    for kind in checks.asked_about(settings):
-        if kind != checks.CHECK or not person.email_verified:  # a provider's word settles it
+    await email_checks.link(session, settings, user)
+    for kind in email_checks.asked_about(settings):
+        if kind != email_checks.CHECK or not person.email_verified:  # a provider's word settles it
             jobs.enqueue(session, kind, {}, user_id=user.id, now=now)
     await _attach(session, user, person, now=now)
     return user
@@ -178,14 +178,14 @@ async def _attach(session: AsyncSession, user: User, person: Person, *, now: dat
     )
     if identity is None:
         raise OvertakenError
-    origin.proven(user.id)
+    actor.proven(user.id)
     record(session, Action.IDENTITY_LINKED, Subject.USER, user.id)
 
 
 async def _verify(session: AsyncSession, user: User, *, now: datetime) -> None:
     user.verified_at = now
     await session.flush()
-    origin.proven(user.id)
+    actor.proven(user.id)
     record(session, Action.EMAIL_VERIFIED, Subject.USER, user.id)
     await referrals.confirm(session, user.id, now=now)
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from goodword.db import Base
+from goodword.db.base import Base
 
 
 class UserStatus(StrEnum):

@@ -4,7 +4,7 @@ import uuid
 
 from pydantic import Field
 
-from goodword.schemas import Instant, Output
+from goodword.web.schemas import Instant, Output
 
 
 class UserRead(Output):

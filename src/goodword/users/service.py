@@ -6,8 +6,9 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.actors import HELD
-from goodword.db import Database, insert_if_absent, kept
+from goodword.db.actor_check import HELD
+from goodword.db.database import Database, kept
+from goodword.db.statements import insert_if_absent
 from goodword.errors import Conflict, TokenInvalid
 from goodword.languages import DEFAULT
 from goodword.users import addresses

@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import Row, bindparam, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword import origin
+from goodword import actor
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.crypto import mac
-from goodword.db import Database
+from goodword.db.database import Database
 from goodword.errors import BadRequest
 from goodword.users.addresses import Address
 from goodword.users.models import Purpose, User, UserStatus, Verification
@@ -102,7 +102,7 @@ async def consume(
     email = await session.scalar(used.values(used_at=now).returning(Verification.email))
     if email is None:
         raise VerificationInvalid
-    origin.proven(user.id)
+    actor.proven(user.id)
     return user, email
 
 

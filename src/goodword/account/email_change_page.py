@@ -1,0 +1,84 @@
+"""/account/address: the way to another address, which ends with the letter that goes there."""
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword import ip_address
+from goodword.account import credentials, service
+from goodword.account.schemas import EmailChange
+from goodword.errors import AppError
+from goodword.rate_limits.dependencies import count_letter
+from goodword.sessions.cookies import Visitor
+from goodword.sessions.page_access import looking, sending
+from goodword.users import addresses, service as users
+from goodword.users.models import Purpose
+from goodword.web.dependencies import Clock, Reader, Session
+from goodword.web.forms import read_form
+from goodword.web.html.form_errors import refused
+from goodword.web.html.rendering import link, page
+
+router = APIRouter(include_in_schema=False)
+
+HERE = "/account/address"
+FIELDS = ("email", "password")
+
+
+@router.get(HERE)
+async def show_change_of_address(request: Request, reader: Reader) -> Response:
+    visitor = await looking(request, HERE)
+    if isinstance(visitor, Response):
+        return visitor
+    return await _page(request, reader, visitor)
+
+
+@router.post(HERE)
+async def ask_for_change_of_address(request: Request, session: Session, clock: Clock) -> Response:
+    """A letter to the new address. What is said of it is the same whether somebody has the address or not."""
+    visitor = await sending(request, HERE)
+    if isinstance(visitor, Response):
+        return visitor
+    form, state = await read_form(request), request.app.state
+    email = form.get("email", "").strip()
+    given = {"email": email, "password": form.get("password", "")}
+    try:
+        body = EmailChange(**{name: text for name, text in given.items() if text})
+        known = await service.confirm_password(
+            state.database,
+            state.passwords,
+            state.failures,
+            visitor.user_id,
+            body.password,
+            network=ip_address.network(request),
+            clock=clock,
+        )
+        await count_letter(request, Purpose.CHANGE_EMAIL, addresses.parse(body.email).key)
+        await credentials.ask_for_change(
+            session, visitor.user_id, body.email, password_hash=known, now=clock()
+        )
+    except (ValidationError, AppError) as error:
+        return await _page(request, session, visitor, email=email, error=error)
+    return await _page(request, session, visitor, email=email, done=True)
+
+
+async def _page(
+    request: Request,
+    session: AsyncSession,
+    visitor: Visitor,
+    *,
+    email: str = "",
+    done: bool = False,
+    error: AppError | ValidationError | None = None,
+) -> Response:
+    state = request.app.state
+    return page(
+        request,
+        "account_address.html",
+        **refused(request, error, FIELDS),
+        here=link(request, HERE),
+        user=await users.get(session, visitor.user_id),
+        email=email,
+        done=done,
+        is_sent=state.settings.mail_server is not None,
+        form_token=state.cookies.form_token(visitor),
+    )

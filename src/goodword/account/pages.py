@@ -1,0 +1,224 @@
+"""One's account: what can be changed about it, a letter to a friend, and the end of it all."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword import ip_address
+from goodword.account import credentials, erasure, export, service
+from goodword.account.schemas import AccountDelete, PasswordChange, ProfileUpdate
+from goodword.errors import AppError
+from goodword.invitations import service as invitations
+from goodword.invitations.schemas import InvitationCreate
+from goodword.languages import LANGUAGES, to_translate
+from goodword.oauth import scopes, service as oauth
+from goodword.sessions import service as sessions
+from goodword.sessions.cookies import Visitor
+from goodword.sessions.page_access import looking, sending
+from goodword.users import service as users
+from goodword.web.dependencies import Clock, Reader, Session
+from goodword.web.forms import read_form
+from goodword.web.html.form_errors import refused
+from goodword.web.html.rendering import link, page, say, see_other
+
+router = APIRouter(prefix="/account", include_in_schema=False)
+
+HERE = "/account"
+NAME = ("first_name", "last_name")
+PASSWORDS = ("current_password", "new_password")
+DONE = {
+    "name": to_translate("Your name is changed."),
+    "language": to_translate("Your language is changed."),
+    "invitation": to_translate("If there is something to send, a letter is on its way."),
+    "password": to_translate("Your password is changed. You are signed out everywhere else."),
+    "session": to_translate("You are signed out there."),
+    "app": to_translate("The app is shut out."),
+}
+
+
+@router.get("")
+async def show_account(request: Request, reader: Reader, clock: Clock) -> Response:
+    visitor = await looking(request, HERE)
+    if isinstance(visitor, Response):
+        return visitor
+    return await show(request, reader, visitor, clock)
+
+
+@router.post("/name")
+async def change_name(request: Request, session: Session, clock: Clock) -> Response:
+    """A field that is left empty takes that name away."""
+    visitor = await sending(request, HERE)
+    if isinstance(visitor, Response):
+        return visitor
+    form = await read_form(request)
+    given = {name: form.get(name, "").strip() for name in NAME}
+    try:
+        body = ProfileUpdate(**{name: text or None for name, text in given.items()})
+    except ValidationError as error:
+        return await show(request, session, visitor, clock, fields=NAME, given=given, error=error)
+    await service.change(session, visitor.user_id, {name: getattr(body, name) for name in NAME})
+    return done(request, "name")
+
+
+@router.post("/language")
+async def change_language(request: Request, session: Session) -> Response:
+    """For letters too, not only for the pages on this browser."""
+    visitor = await sending(request, HERE)
+    if isinstance(visitor, Response):
+        return visitor
+    language = (await read_form(request)).get("language", "")
+    if language not in LANGUAGES:
+        return see_other(link(request, HERE))
+    await service.change(session, visitor.user_id, {"language": language})
+    response = done(request, "language")
+    request.app.state.cookies.write_language(response, language)
+    return response
+
+
+@router.post("/invitation")
+async def invite(request: Request, session: Session, clock: Clock) -> Response:
+    """A letter to a friend, as the API sends it. What is said of it is the same whoever it is for."""
+    visitor = await sending(request, HERE)
+    if isinstance(visitor, Response):
+        return visitor
+    state, given = request.app.state, {"email": (await read_form(request)).get("email", "").strip()}
+    try:
+        body = InvitationCreate(**{name: text for name, text in given.items() if text})
+        sender = await users.lock(session, visitor.user_id)
+        async with session.begin_nested():
+            await invitations.invite(
+                session,
+                sender,
+                body.email,
+                limits=state.letter_limits,
+                mailing=state.settings.smtp_url is not None,
+                language=sender.language,
+                now=clock(),
+            )
+    except (ValidationError, AppError) as error:
+        return await show(request, session, visitor, clock, fields=("email",), given=given, error=error)
+    return done(request, "invitation")
+
+
+@router.post("/password")
+async def change_password(request: Request, session: Session, clock: Clock) -> Response:
+    """Signed in stays who changes it here, and nobody else."""
+    visitor = await sending(request, HERE)
+    if isinstance(visitor, Response):
+        return visitor
+    form, state = await read_form(request), request.app.state
+    try:
+        body = PasswordChange(**{name: form[name] for name in PASSWORDS if name in form})
+        # Before the first statement of the transaction: hashing takes its time.
+        known, new = await credentials.prepare_change(
+            state.database,
+            state.passwords,
+            state.failures,
+            visitor.user_id,
+            current=body.current_password,
+            new=body.new_password,
+            network=ip_address.network(request),
+            clock=clock,
+        )
+        async with session.begin_nested():
+            await credentials.change_password(
+                session,
+                visitor.user_id,
+                known_hash=known,
+                new_hash=new,
+                session_id=visitor.session_id,
+                now=clock(),
+            )
+    except (ValidationError, AppError) as error:
+        return await show(request, session, visitor, clock, fields=PASSWORDS, error=error)
+    return done(request, "password")
+
+
+@router.post("/export")
+async def download_data(request: Request, session: Session, clock: Clock) -> Response:
+    """All that is held about them, as a file. A form, since a foreign link must not begin it."""
+    visitor = await sending(request, HERE)
+    if isinstance(visitor, Response):
+        return visitor
+    await export.begin(session, visitor.user_id)
+    state = request.app.state
+    document = export.document(state.database, state.settings, visitor.user_id, now=clock())
+    return StreamingResponse(document, media_type="application/json", headers=export.FILE)
+
+
+@router.post("/deletion")
+async def delete_account(request: Request, session: Session, clock: Clock) -> Response:
+    """Erase the account, after its password; where there is none, soon after a sign-in."""
+    visitor = await sending(request, HERE)
+    if isinstance(visitor, Response):
+        return visitor
+    form, state = await read_form(request), request.app.state
+    try:
+        body = AccountDelete(**{name: form[name] for name in ("password",) if name in form})
+        if body.password is None:
+            user = await service.locked_without_password(
+                session, visitor.user_id, signed_in_at=visitor.signed_in_at, now=clock()
+            )
+        else:
+            known = await service.confirm_password(
+                state.database,
+                state.passwords,
+                state.failures,
+                visitor.user_id,
+                body.password,
+                network=ip_address.network(request),
+                clock=clock,
+            )
+            user = await service.locked(session, visitor.user_id, password_hash=known)
+    except (ValidationError, AppError) as error:
+        return await show(request, session, visitor, clock, fields=("password",), error=error)
+    await erasure.erase(session, user, now=clock())
+    response = see_other(link(request, "/"))
+    state.cookies.clear(response)
+    return response
+
+
+def done(request: Request, what: str) -> Response:
+    """Back to the page, which says what was done: so it can be loaded again, and does nothing twice."""
+    return see_other(f"{link(request, HERE)}?done={what}")
+
+
+async def show(
+    request: Request,
+    session: AsyncSession,
+    visitor: Visitor,
+    clock: Clock,
+    *,
+    fields: tuple[str, ...] = (),
+    given: Mapping[str, str] | None = None,
+    error: AppError | ValidationError | None = None,
+) -> Response:
+    """The whole page; `fields` are those of the form that was refused."""
+    user = await users.get(session, visitor.user_id)
+    apps = await oauth.apps(session, visitor.user_id)
+    said = DONE.get(request.query_params.get("done", "")) if error is None else None
+    values: dict[str, Any] = {
+        "first_name": user.first_name or "",
+        "last_name": user.last_name or "",
+        "email": "",
+        **(given or {}),
+    }
+    return page(
+        request,
+        "account.html",
+        **refused(request, error, fields),
+        here=link(request, HERE),
+        user=user,
+        given=values,
+        done=say(request, said) if said else None,
+        sessions=await sessions.list_live(session, visitor.user_id, now=clock()),
+        current=visitor.session_id,
+        apps=[(app, [say(request, words) for words in scopes.in_words(app.scope.split())]) for app in apps],
+        app_names={app.client_id: app.name for app in apps},
+        least=request.app.state.settings.password_min_length,
+        form_token=request.app.state.cookies.form_token(visitor),
+    )

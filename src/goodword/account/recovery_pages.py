@@ -1,0 +1,199 @@
+"""The pages that letters lead to, and the one that asks for a letter.
+
+The token of a letter stands in the fragment of its link, which browsers send to nobody: a script puts it into
+the form, and without scripts the link is pasted there. Looking changes nothing, since programs that look for
+viruses follow every link; sending the form does.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.account import credentials
+from goodword.account.schemas import Confirmation, LetterRequest, PasswordReset
+from goodword.errors import AppError
+from goodword.rate_limits.dependencies import count_letter, limited
+from goodword.sessions import cookies
+from goodword.sessions.page_access import is_own_form
+from goodword.users import addresses, service as users
+from goodword.users.models import Purpose
+from goodword.web.dependencies import Clock, Reader, Session
+from goodword.web.forms import FormInvalid, is_from_here, read_form
+from goodword.web.html import messages
+from goodword.web.html.form_errors import refused
+from goodword.web.html.rendering import foreign, link, page, refusal, see_other
+
+router = APIRouter(include_in_schema=False)
+
+Form = dict[str, str]
+
+
+@router.get("/check-mail")
+async def show_check_mail_page(request: Request, reader: Reader) -> Response:
+    """Where the letter went that asks to verify the address, and the way to another one."""
+    visitor = await cookies.visitor(request)
+    if visitor is None:
+        return see_other(f"{link(request, '/sign-in')}?{urlencode({'next': link(request, '/check-mail')})}")
+    user = await users.get(reader, visitor.user_id)
+    if user.verified_at is not None:
+        return see_other(link(request, "/"))
+    return _check_mail_page(request, visitor, user.email, again=False)
+
+
+@router.post("/check-mail", dependencies=[limited("letter")])
+async def send_again(request: Request, session: Session, clock: Clock) -> Response:
+    visitor = await cookies.visitor(request)
+    if visitor is None or not await is_own_form(request, visitor):
+        return foreign(request)
+    user = await users.get(session, visitor.user_id)
+    assert user.email is not None, "an active account has an address"
+    await count_letter(request, Purpose.VERIFY_EMAIL, addresses.parse(user.email).key)
+    credentials.ask(session, Purpose.VERIFY_EMAIL, user.email, now=clock())
+    return _check_mail_page(request, visitor, user.email, again=True)
+
+
+def _check_mail_page(
+    request: Request, visitor: cookies.Visitor, email: str | None, *, again: bool
+) -> Response:
+    state = request.app.state
+    return page(
+        request,
+        "check_mail.html",
+        email=email,
+        again=again,
+        is_sent=state.settings.mail_server is not None,
+        form_token=state.cookies.form_token(visitor),
+    )
+
+
+@router.get("/verify-email")
+async def show_verify_email(request: Request) -> Response:
+    return _page(request, "verify_email.html")
+
+
+@router.post("/verify-email", dependencies=[limited("letter-token")])
+async def verify_email(request: Request, session: Session, clock: Clock) -> Response:
+    """The address is theirs; a friend's referral counts from now on."""
+    return await _use_token(request, session, clock, "verify_email.html", credentials.verify_address)
+
+
+@router.get("/confirm-email")
+async def show_confirm_email(request: Request) -> Response:
+    return _page(request, "confirm_email.html")
+
+
+@router.post("/confirm-email", dependencies=[limited("letter-token")])
+async def confirm_email(request: Request, session: Session, clock: Clock) -> Response:
+    """The new address takes the place of the old one."""
+    return await _use_token(request, session, clock, "confirm_email.html", credentials.change_address)
+
+
+@router.get("/reset-password")
+async def show_reset_password(request: Request) -> Response:
+    return _page(request, "reset_password.html")
+
+
+@router.post("/reset-password", dependencies=[limited("letter-token")])
+async def reset_password(request: Request, session: Session, clock: Clock) -> Response:
+    """A new password; whoever was signed in to the account is no more."""
+    state = request.app.state
+
+    async def effect(form: Form) -> None:
+        body = PasswordReset(token=_token(form), password=form.get("password", ""))
+        password_hash = await credentials.prepare_reset(
+            state.database,
+            state.passwords,
+            token=body.token,
+            password=body.password,
+            key=state.token_secret,
+            now=clock(),
+        )
+        async with session.begin_nested():
+            await credentials.reset_password(
+                session,
+                body.token,
+                password_hash=password_hash,
+                key=state.token_secret,
+                settings=request.app.state.settings,
+                now=clock(),
+            )
+
+    return await _answer(request, "reset_password.html", effect)
+
+
+@router.get("/forgot-password")
+async def show_forgot_password(request: Request) -> Response:
+    return _page(request, "forgot_password.html", given={"email": request.query_params.get("email", "")})
+
+
+@router.post("/forgot-password", dependencies=[limited("letter")])
+async def forgot_password(request: Request, session: Session, clock: Clock) -> Response:
+    """Ask for a letter. The answer is the same whether or not there is an account."""
+
+    async def effect(form: Form) -> None:
+        email = LetterRequest(email=form.get("email", "").strip()).email
+        await count_letter(request, Purpose.RESET_PASSWORD, addresses.parse(email).key)
+        credentials.ask(session, Purpose.RESET_PASSWORD, email, now=clock())
+
+    return await _answer(request, "forgot_password.html", effect)
+
+
+async def _use_token(
+    request: Request,
+    session: AsyncSession,
+    clock: Callable[[], datetime],
+    template: str,
+    use: Callable[..., Awaitable[None]],
+) -> Response:
+    """What a letter's token alone is enough for: `use` is a rule of `credentials`."""
+    state = request.app.state
+
+    async def effect(form: Form) -> None:
+        token = Confirmation(token=_token(form)).token
+        async with session.begin_nested():
+            await use(session, token, key=state.token_secret, settings=state.settings, now=clock())
+
+    return await _answer(request, template, effect)
+
+
+def _token(form: Form) -> str:
+    """What was pasted may be the token or the whole link that it stands in."""
+    return form.get("token", "").strip().rpartition("token=")[2]
+
+
+async def _answer(request: Request, template: str, effect: Callable[[Form], Awaitable[None]]) -> Response:
+    if not is_from_here(request):
+        return foreign(request)
+    try:
+        form = await read_form(request)
+    except FormInvalid as error:
+        return refusal(request, error.status, messages.TITLE, messages.UNREADABLE)
+    try:
+        await effect(form)
+    except (ValidationError, AppError) as error:
+        return _page(request, template, given=form, error=error)
+    return _page(request, template, given=form, done=True)
+
+
+def _page(
+    request: Request,
+    template: str,
+    *,
+    given: Form | None = None,
+    error: ValidationError | AppError | None = None,
+    done: bool = False,
+) -> Response:
+    settings = request.app.state.settings
+    return page(
+        request,
+        template,
+        **refused(request, error, ("token", "email", "password")),
+        given={"token": "", "email": ""} | {k: v for k, v in (given or {}).items() if k != "password"},
+        done=done,
+        is_sent=settings.mail_server is not None,
+        least=settings.password_min_length,
+    )

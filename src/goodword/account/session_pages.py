@@ -1,0 +1,52 @@
+"""Where somebody is signed in, and which apps they let in: ending either."""
+
+import uuid
+from contextlib import suppress
+
+from fastapi import APIRouter, Request, Response
+
+from goodword.account.pages import HERE, done
+from goodword.oauth import service as oauth
+from goodword.sessions import service
+from goodword.sessions.page_access import sending
+from goodword.web.dependencies import Clock, Session
+from goodword.web.forms import read_form
+from goodword.web.html.rendering import link, see_other
+
+router = APIRouter(prefix=HERE, include_in_schema=False)
+
+
+@router.post("/sessions/end")
+async def end_session(request: Request, session: Session, clock: Clock) -> Response:
+    """Sign out there. A session that has ended meanwhile is what was wanted."""
+    visitor = await sending(request, HERE)
+    if isinstance(visitor, Response):
+        return visitor
+    asked = (await read_form(request)).get("session", "")
+    with suppress(ValueError, service.SessionNotFound):
+        await service.end(session, visitor.user_id, uuid.UUID(asked), now=clock())
+    return done(request, "session")
+
+
+@router.post("/sessions/end-all")
+async def end_all_sessions(request: Request, session: Session, clock: Clock) -> Response:
+    """Sign out everywhere, here too."""
+    visitor = await sending(request, HERE)
+    if isinstance(visitor, Response):
+        return visitor
+    await service.end_all(session, visitor.user_id, why="signed_out_everywhere", now=clock())
+    response = see_other(link(request, "/"))
+    request.app.state.cookies.clear(response)
+    return response
+
+
+@router.post("/apps/shut-out")
+async def shut_app_out(request: Request, session: Session, clock: Clock) -> Response:
+    """Take back all that an app was let do. One that is out already is what was wanted."""
+    visitor = await sending(request, HERE)
+    if isinstance(visitor, Response):
+        return visitor
+    client_id = (await read_form(request)).get("client_id", "")
+    with suppress(oauth.AppNotFound):
+        await oauth.shut_out(session, visitor.user_id, client_id, now=clock())
+    return done(request, "app")

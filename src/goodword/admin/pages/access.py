@@ -1,0 +1,108 @@
+"""Who sees the pages under /admin: administrators. To everybody else nothing is there."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.db.actor_check import ACTOR
+from goodword.errors import AppError, NotFound
+from goodword.rate_limits.dependencies import count_write
+from goodword.sessions import cookies
+from goodword.sessions.cookies import Visitor
+from goodword.sessions.page_access import is_own_form
+from goodword.users import service as users
+from goodword.web import problems
+from goodword.web.html import messages
+from goodword.web.html.rendering import foreign, page, say
+from goodword.web.schemas import Text
+
+PREFIX = "/admin"
+LONGEST_SEARCH = 100
+
+_TEXT: TypeAdapter[str] = TypeAdapter(Text)
+
+
+class AdminPage(APIRoute):
+    """A page that looks at nothing of a request before it knows that an administrator sent it.
+
+    Its session and its account are asked for anew each time, so whoever loses either is out at once.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def hidden(request: Request) -> Response:
+            visitor = await _admit(request)
+            if request.method != "GET":
+                request.scope["state"][ACTOR].administers = True
+                await count_write(request, visitor.user_id)
+                if not await is_own_form(request, visitor):
+                    return foreign(request)
+            request.state.administrator = visitor
+            return await handle(request)
+
+        return hidden
+
+
+async def _admit(request: Request) -> Visitor:
+    visitor = await cookies.visitor(request)
+    if visitor is None or not await users.is_administrator(request.app.state.database, visitor.user_id):
+        raise NotFound
+    return visitor
+
+
+async def _administrator(request: Request) -> Visitor:
+    visitor: Visitor = request.state.administrator
+    return visitor
+
+
+Administrator = Annotated[Visitor, Depends(_administrator)]
+
+
+def router() -> APIRouter:
+    """For pages of administrators: each of them is one, whether it asks who looks at it or not."""
+    return APIRouter(prefix=PREFIX, route_class=AdminPage, include_in_schema=False)
+
+
+def install(app: FastAPI) -> None:
+    """To be called below the pages: nothing else is there, also for administrators."""
+    problems.below(app, PREFIX)
+
+
+async def admin_page(
+    request: Request,
+    session: AsyncSession,
+    visitor: Visitor,
+    template: str,
+    *,
+    done: Mapping[str, str] | None = None,
+    error: AppError | None = None,
+    **values: Any,
+) -> Response:
+    """A page with what all of them show. `done` has the words for what was done, by the name in the address."""
+    said = (done or {}).get(request.query_params.get("done", "")) if error is None else None
+    return page(
+        request,
+        template,
+        status=error.status if error else 200,
+        error=say(request, messages.text_of(error)) if error else None,
+        done=say(request, said) if said else None,
+        user=await users.get(session, visitor.user_id),
+        form_token=request.app.state.cookies.form_token(visitor),
+        **values,
+    )
+
+
+def searched(request: Request) -> tuple[str, str | None]:
+    """The text that is searched for, and what is wrong with it, if anything."""
+    given = request.query_params.get("q", "").strip()
+    if len(given) > LONGEST_SEARCH:
+        return given[:LONGEST_SEARCH], say(request, messages.TEXTS["string_too_long"])
+    try:
+        return _TEXT.validate_python(given), None
+    except ValidationError:
+        return "", say(request, messages.TEXTS["text_forbidden_character"])

@@ -1,0 +1,105 @@
+"""/admin/audit: who did what to what, and from where."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from fastapi import Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.admin import service
+from goodword.admin.pages import audit_messages as words
+from goodword.admin.pages.access import Administrator, admin_page, router as admin_router, searched
+from goodword.admin.pages.users import AT_ONCE
+from goodword.audit import hash_chain, service as audit
+from goodword.audit.actions import Action
+from goodword.audit.models import AuditEvent
+from goodword.languages import to_translate
+from goodword.users.models import User
+from goodword.web.dependencies import Clock, Reader
+from goodword.web.html.rendering import say
+
+router = admin_router()
+
+NOBODY = to_translate("Nobody has this address, and it is no id.")
+
+
+class Row(NamedTuple):
+    """An event with what it says in words, and the accounts of those whom it names by id."""
+
+    event: AuditEvent
+    what: str
+    by: str
+    about: str
+    details: str
+    actor: User | None
+    person: User | None
+
+
+@router.get("/audit")
+async def show_audit(request: Request, visitor: Administrator, reader: Reader, clock: Clock) -> Response:
+    """Events, the latest first, of a kind and of a person: what they did, and what was done to them."""
+    # First what takes a connection for a moment: who waited for it with one in hand could wait for ever.
+    seals = await hash_chain.state(request.app.state.database)
+    (text, wrong), cursors = searched(request), request.app.state.cursors
+    asked, cursor = request.query_params.get("action", ""), request.query_params.get("cursor")
+    action = Action(asked) if asked in set(Action) else None
+    user_id = await _whose(reader, text) if text and not wrong else None
+    if text and not wrong and user_id is None:
+        wrong = say(request, NOBODY)
+    name = f"pages of audit {action} {user_id}"
+    rows: list[Row] = []
+    people: Mapping[uuid.UUID, User] = {}
+    following = None
+    if not wrong:
+        position = cursors.read(cursor, of=name)
+        after = position.id if position else None
+        found = await audit.page(reader, user_id=user_id, action=action, after=after, limit=AT_ONCE)
+        events, following = cursors.cut(found, AT_ONCE, of=name)
+        named = {one for event in events for one in (event.actor_id, event.person_id) if one}
+        people = await service.named(reader, named | ({user_id} if user_id else set()))
+        rows = [_row(request, event, people) for event in events]
+    return await admin_page(
+        request,
+        reader,
+        visitor,
+        "admin_audit.html",
+        rows=rows,
+        person=people.get(user_id) if user_id else None,
+        following=following,
+        is_first=cursor is None,
+        text=text,
+        wrong={"q": wrong} if wrong else {},
+        actions={name: say(request, said) for name, said in words.ACTIONS.items()},
+        chosen=action or "",
+        seals=seals,
+        is_overdue=_is_overdue(seals, clock()),
+    )
+
+
+async def _whose(session: AsyncSession, text: str) -> uuid.UUID | None:
+    """An id as it is, since the audit outlives accounts; or that of the account with this address."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        found = await service.page(session, email=text, limit=1)
+        return found[0].id if found else None
+
+
+def _row(request: Request, event: AuditEvent, people: Mapping[uuid.UUID, User]) -> Row:
+    # What a newer release has added, on another node, has no words here yet.
+    return Row(
+        event,
+        what=say(request, words.ACTIONS.get(event.action, event.action)),
+        by=say(request, words.ACTORS.get(event.actor, event.actor)),
+        about=say(request, words.SUBJECTS.get(event.subject, event.subject)),
+        details=" ".join(f"{name}={value}" for name, value in json.loads(event.details).items()),
+        actor=people.get(event.actor_id) if event.actor_id else None,
+        person=people.get(event.person_id) if event.person_id else None,
+    )
+
+
+def _is_overdue(state: hash_chain.State, now: datetime) -> bool:
+    return state.since is not None and state.since < now - hash_chain.OVERDUE

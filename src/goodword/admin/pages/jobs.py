@@ -1,0 +1,73 @@
+"""/admin/jobs: what waits, what was given up, and running that again."""
+
+import re
+import uuid
+
+from fastapi import Request, Response
+
+from goodword.admin import statistics
+from goodword.admin.pages.access import Administrator, admin_page, router as admin_router
+from goodword.admin.pages.users import AT_ONCE
+from goodword.jobs import admin
+from goodword.languages import to_translate
+from goodword.web.dependencies import Clock, Reader, Session
+from goodword.web.forms import read_form
+from goodword.web.html.rendering import link, see_other
+from goodword.web.paging import Position
+
+router = admin_router()
+
+KIND = re.compile(r"[a-z_]{1,64}")
+LIST = "pages of dead jobs"
+DONE = {
+    "again": to_translate("It will be tried again."),
+    "nothing": to_translate("There was nothing left to try again."),
+}
+
+
+@router.get("/jobs")
+async def show_jobs(request: Request, visitor: Administrator, reader: Reader, clock: Clock) -> Response:
+    """How many there are of each kind, and the dead, the latest first. What they hold is never shown."""
+    state, cursor, now = request.app.state, request.query_params.get("cursor"), clock()
+    after = state.cursors.read(cursor, of=LIST)
+    # First what takes a connection for a moment: who waited for it with one in hand could wait for ever.
+    counts = await statistics.open_jobs(state.database, now=now)
+    longest_due = await admin.longest_due(state.database, now=now)
+    found = await admin.dead(reader, limit=AT_ONCE + 1, after=after)
+    following = None
+    if len(found) > AT_ONCE:
+        last = found[AT_ONCE - 1]
+        following = state.cursors.write(Position(last.finished_at or now, last.id), of=LIST)
+    return await admin_page(
+        request,
+        reader,
+        visitor,
+        "admin_jobs.html",
+        done=DONE,
+        counts=counts,
+        longest_due=longest_due,
+        dead=found[:AT_ONCE],
+        letters=statistics.LETTERS,
+        following=following,
+        is_first=cursor is None,
+        looked_at=admin.LOOKED_AT,
+    )
+
+
+@router.post("/jobs/retry")
+async def retry(request: Request, session: Session, clock: Clock) -> Response:
+    """Give one dead job, or all of a kind, as many attempts as a new one has. Sent again, none is dead."""
+    form = await read_form(request)
+    kind, job_id, count = form.get("kind", ""), _id(form.get("of", "")), 0
+    if KIND.fullmatch(kind):
+        count = await admin.retry(session, kind=kind, now=clock())
+    elif job_id is not None:
+        count = await admin.retry(session, job_id=job_id, now=clock())
+    return see_other(f"{link(request, '/admin/jobs')}?done={'again' if count else 'nothing'}")
+
+
+def _id(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,135 @@
+"""The in-process part of the cache, and the table of invalidations that all processes of a node share."""
+
+import asyncio
+import mmap
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Generic, NamedTuple, TypeVar
+from zlib import crc32
+
+KEPT_AT_MOST = 10_000
+
+T = TypeVar("T")
+
+
+class Board:
+    """A number for each slot of names, which changes when what is kept under one of them is outdated.
+
+    Given a file, all processes of a node look at the same board.
+    """
+
+    SLOTS = 16_384
+
+    def __init__(self, file: Path | None = None) -> None:
+        if file is None:
+            memory = memoryview(bytearray(self.SLOTS * 8))
+        else:
+            with file.open("r+b") as opened:
+                memory = memoryview(mmap.mmap(opened.fileno(), self.SLOTS * 8))
+        self._numbers = memory.cast("Q")
+
+    @classmethod
+    def create(cls, file: Path) -> None:
+        file.write_bytes(bytes(cls.SLOTS * 8))
+
+    def slot(self, name: str) -> int:
+        return crc32(name.encode()) % self.SLOTS
+
+    def number(self, slot: int) -> int:
+        return self._numbers[slot]
+
+    def turn(self, slot: int) -> None:
+        # Drawn, not counted on: two processes that count at the same moment would write the same number.
+        self._numbers[slot % self.SLOTS] = secrets.randbits(64)
+
+
+class Found(NamedTuple, Generic[T]):
+    """What a look-up found, and the instant (seconds since 1970) until which it can be true."""
+
+    value: T
+    until: float
+    told: bool = False
+    """Whether there will be news of a change: it stands in the shared cache, and no mark over it."""
+
+
+@dataclass(slots=True, eq=False)
+class _Kept(Generic[T]):
+    """A look-up, under way or done; `number` is the board's from before it began."""
+
+    slot: int
+    number: int
+    good_until: float
+    task: asyncio.Task[Found[T]] | None = None
+    found: Found[T] | None = None
+
+
+class Memory(Generic[T]):
+    """Remembers values for a moment; many who ask for one at the same time cause one look-up.
+
+    Each has a name of its own, and another one, perhaps the same, under which it is outdated.
+    """
+
+    def __init__(self, board: Board, clock: Callable[[], datetime], *, seconds: float) -> None:
+        self._board, self._clock, self._seconds = board, clock, seconds
+        self._kept: dict[str, _Kept[T]] = {}
+        self.followed_until = 0.0
+        """Until when all that there will be news of is known to be unchanged."""
+
+    def peek(self, name: str) -> T | None:
+        """What is known at this moment, without asking anybody."""
+        kept = self._kept.get(name)
+        if kept is None or kept.found is None or not self._is_good(kept):
+            return None
+        return kept.found.value if self._clock().timestamp() < kept.found.until else None
+
+    async def get(self, name: str, look_up: Callable[[], Awaitable[Found[T]]], *, outdated_by: str) -> T:
+        """The value from memory, or else from `look_up`, whose error all get who wait for it."""
+        known = self.peek(name)
+        if known is not None:
+            return known
+        kept = self._kept.get(name)
+        if kept is None or kept.task is None or not self._is_good(kept):
+            kept = self._begin(name, look_up, outdated_by)
+        assert kept.task is not None
+        # Shielded: one of those who wait may go away without the look-up ending for the others.
+        return (await asyncio.shield(kept.task)).value
+
+    def _begin(self, name: str, look_up: Callable[[], Awaitable[Found[T]]], outdated_by: str) -> _Kept[T]:
+        slot = self._board.slot(outdated_by)
+        # Both from before the look-up: what changes while it runs outdates it, and its time is not added.
+        kept = _Kept[T](slot, self._board.number(slot), time.monotonic() + self._seconds)
+
+        def landed(task: asyncio.Task[Found[T]]) -> None:
+            kept.task = None
+            if not task.cancelled() and not task.exception():
+                kept.found = task.result()
+            elif self._kept.get(name) is kept:
+                del self._kept[name]
+
+        kept.task = asyncio.ensure_future(_run(look_up))
+        kept.task.add_done_callback(landed)
+        self._kept.pop(name, None)  # now it stands last: what was looked up longest ago is first to go
+        self._kept[name] = kept
+        if len(self._kept) > KEPT_AT_MOST:
+            del self._kept[next(iter(self._kept))]
+        return kept
+
+    def clear(self) -> None:
+        """Forget everything, also what is being looked up."""
+        self._kept.clear()
+
+    def _is_good(self, kept: _Kept[T]) -> bool:
+        if self._board.number(kept.slot) != kept.number:
+            return False
+        now = time.monotonic()
+        return now < kept.good_until or (
+            now < self.followed_until and kept.found is not None and kept.found.told
+        )
+
+
+async def _run(look_up: Callable[[], Awaitable[T]]) -> T:
+    return await look_up()

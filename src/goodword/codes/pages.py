@@ -1,0 +1,195 @@
+"""The first page: the code that one hands out, with all it takes to do so, and those kept for later."""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.codes import qr, service
+from goodword.codes.models import CodeStatus
+from goodword.codes.schemas import CodeCreate
+from goodword.codes.service import usable_code
+from goodword.errors import AppError
+from goodword.languages import to_translate
+from goodword.sessions import cookies
+from goodword.sessions.cookies import Visitor
+from goodword.sessions.page_access import looking, sending
+from goodword.users import service as users
+from goodword.web.dependencies import Clock, Reader, Session
+from goodword.web.forms import read_form
+from goodword.web.html.form_errors import refused
+from goodword.web.html.rendering import link, page, say, see_other
+
+router = APIRouter(include_in_schema=False)
+
+FIELDS = ("lifetime", "code", "max_uses")
+MONTH = "2592000"
+PREPARED_AT_MOST = 20
+PICTURES: Mapping[str, tuple[qr.Kind, str]] = {
+    "svg": ("svg", "image/svg+xml; charset=utf-8"),
+    "png": ("png", "image/png"),
+}
+INVITES = to_translate("Join with my link:")
+
+
+@router.get("/")
+async def show_home(request: Request, reader: Reader, clock: Clock) -> Response:
+    """One's own code; or, for somebody who is not signed in, the way in."""
+    visitor = await cookies.visitor(request)
+    if visitor is None:
+        return page(request, "welcome.html")
+    return await _page(request, reader, visitor, now=clock())
+
+
+@router.post("/")
+async def make_code(request: Request, session: Session, clock: Clock) -> Response:
+    """Make a code: in force, or prepared while another one is. The same form sent again makes no second."""
+    visitor = await sending(request, "/")
+    if isinstance(visitor, Response):
+        return visitor
+    form = await read_form(request)
+    given = {name: form[name].strip() for name in FIELDS if name in form}
+    owner = await users.lock(session, visitor.user_id)
+    if await _latest(session, visitor, now=clock()) > form.get("latest", ""):
+        return see_other(link(request, "/"))
+    try:
+        body = CodeCreate(**{name: _value(name, text) for name, text in given.items() if text})
+        async with session.begin_nested():
+            now = clock()
+            await service.issue(
+                session,
+                owner,
+                expires_at=service.expiry(None, body.lifetime, now=now),
+                wanted=body.code,
+                active="later" not in form,
+                max_uses=body.max_uses,
+                discoverable=True,
+                key=request.app.state.code_secret,
+                now=now,
+            )
+    except (ValidationError, AppError) as error:
+        return await _page(request, session, visitor, now=clock(), given=given, error=error)
+    return see_other(link(request, "/"))
+
+
+@router.post("/code/activate")
+async def activate_code(request: Request, session: Session, clock: Clock) -> Response:
+    """Put a prepared code in force. The page asks for `replace` only where it says what that does."""
+    visitor = await sending(request, "/")
+    if isinstance(visitor, Response):
+        return visitor
+    form = await read_form(request)
+    owner = await users.lock(session, visitor.user_id)
+    try:
+        async with session.begin_nested():
+            code, replace = form.get("of", ""), "replace" in form
+            await service.activate(session, owner, code, replace=replace, now=clock())
+    except AppError as error:
+        return await _page(request, session, visitor, now=clock(), error=error)
+    return see_other(link(request, "/"))
+
+
+@router.post("/code/delete")
+async def delete_code(request: Request, session: Session, clock: Clock) -> Response:
+    """Take a code out of force for good. Sent again, there is nothing left to do."""
+    visitor = await sending(request, "/")
+    if isinstance(visitor, Response):
+        return visitor
+    form = await read_form(request)
+    owner = await users.lock(session, visitor.user_id)
+    with suppress(service.CodeNotFound):
+        await service.delete(session, owner, form.get("of", ""), now=clock())
+    return see_other(link(request, "/"))
+
+
+@router.get("/code/qr.{kind}")
+async def draw_code(kind: str, request: Request, reader: Reader, clock: Clock) -> Response:
+    """The link of one's code as a picture; with `?download`, to be kept as a file."""
+    visitor = await looking(request, "/")
+    if isinstance(visitor, Response):
+        return visitor
+    code = await usable_code(reader, visitor.user_id, now=clock())
+    if code is None or kind not in PICTURES:
+        raise service.CodeNotFound
+    drawn, media_type = PICTURES[kind]
+    picture = await qr.draw(_link(request, code.code), drawn)
+    headers = {}
+    if "download" in request.query_params:
+        headers["Content-Disposition"] = f'attachment; filename="{code.code}.{kind}"'
+    return Response(picture, media_type=media_type, headers=headers)
+
+
+async def _page(
+    request: Request,
+    session: AsyncSession,
+    visitor: Visitor,
+    *,
+    now: datetime,
+    given: Mapping[str, str] | None = None,
+    error: AppError | ValidationError | None = None,
+) -> Response:
+    user = await users.get(session, visitor.user_id)
+    code = await usable_code(session, visitor.user_id, now=now)
+    prepared = await service.page(
+        session,
+        visitor.user_id,
+        status=CodeStatus.PREPARED,
+        after=None,
+        limit=PREPARED_AT_MOST,
+        now=now,
+    )
+    url = _link(request, code.code) if code else ""
+    return page(
+        request,
+        "dashboard.html",
+        **refused(request, error, FIELDS),
+        user=user,
+        code=code,
+        url=url,
+        left=_left(code.expires_at - now) if code else None,
+        shares=_shares(request, url),
+        prepared=prepared[:PREPARED_AT_MOST],
+        given={"lifetime": MONTH, "code": "", "max_uses": ""} | dict(given or {}),
+        latest=await _latest(session, visitor, now=now),
+        form_token=request.app.state.cookies.form_token(visitor),
+    )
+
+
+async def _latest(session: AsyncSession, visitor: Visitor, *, now: datetime) -> str:
+    """The id of the newest code, by which a form knows whether one was made since. Ids grow (RFC 9562 §5.7)."""
+    found = await service.page(session, visitor.user_id, status=None, after=None, limit=1, now=now)
+    return str(found[0].id) if found else ""
+
+
+def _link(request: Request, code: str | None) -> str:
+    return f"{request.app.state.settings.public_url}/r/{code}"
+
+
+def _value(name: str, text: str) -> Any:
+    # What is no number is left as it is: the schema says what is wrong with it.
+    return int(text) if name != "code" and re.fullmatch(r"[0-9]{1,18}", text) else text
+
+
+def _left(time: timedelta) -> tuple[str, int]:
+    """What is left of a term, in the largest unit of which there are two or more."""
+    minutes = int(time.total_seconds()) // 60
+    if minutes >= 2 * 24 * 60:
+        return "days", minutes // (24 * 60)
+    return ("hours", minutes // 60) if minutes >= 120 else ("minutes", minutes)
+
+
+def _shares(request: Request, url: str) -> Mapping[str, str]:
+    """Where a link can be passed on with one press. Plain addresses: nothing of theirs is loaded here."""
+    text, target = quote(say(request, INVITES), safe=""), quote(url, safe="")
+    return {
+        "E-mail": f"mailto:?subject={text}&body={target}",
+        "WhatsApp": f"https://wa.me/?text={text}%20{target}",
+        "Telegram": f"https://t.me/share/url?url={target}&text={text}",
+        "X": f"https://x.com/intent/post?text={text}&url={target}",
+    }

@@ -1,0 +1,87 @@
+"""Load the settings from the environment, `.env` and secret files."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from pydantic import (
+    SecretStr,
+    ValidationError,
+)
+
+from goodword.config import secret_files
+from goodword.config.settings import PREFIX, Settings, SettingsError
+
+NOT_BUILT = frozenset(
+    {
+        "metrics_token",
+    }
+)
+"""Settings that are accepted already although this version has nothing yet that they change."""
+
+SECRETS = frozenset(
+    name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
+)
+
+
+def load(environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")) -> Settings:
+    """Settings from `.env` and the environment, which wins. Raises `SettingsError` naming all that is wrong."""
+    # An editor may begin the file with a byte order mark, which would hide the first setting.
+    from_file = dotenv_values(env_file, encoding="utf-8-sig") if env_file else {}
+    given = {**from_file, **(os.environ if environ is None else environ)}
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for variable, text in given.items():
+        if not variable.startswith(PREFIX) or not text:
+            continue  # an empty variable is an unset one: compose files pass them so
+        if not text.strip():
+            problems.append(f"{variable} is blank: give it a value, or leave it empty")
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name in Settings.model_fields:
+            values[name] = text
+        elif (secret := name.removesuffix("_file")) in SECRETS and secret != name:
+            if given.get(PREFIX + secret.upper()):
+                problems.append(f"{variable} and {PREFIX}{secret.upper()} are both set")
+                continue
+            try:
+                values[secret] = secret_files.read(Path(text))
+            except ValueError as error:
+                problems.append(f"{variable}: {error}")
+        else:
+            problems.append(f"{variable} is not a setting")
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        problems += [_describe(detail) for detail in error.errors(include_input=False, include_url=False)]
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def _describe(error: Any) -> str:
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{PREFIX}{error['loc'][0].upper()}: {message}" if error["loc"] else message
+
+
+def with_own_secret(settings: Settings) -> Settings:
+    """Return the settings with the key of the data folder, made at the first start, on the embedded database.
+
+    Raises `SettingsError` for a key in the folder that is empty, damaged or too weak.
+    """
+    if settings.secret_key or not settings.embedded:
+        return settings
+    path = settings.data_dir / "secret_key"
+    secret_files.make_once(path)
+    try:
+        own = settings.model_copy(update={"secret_key": SecretStr(secret_files.read(path))})
+        problems = "; ".join(own.problems())
+    except ValueError as error:
+        problems = str(error)
+    if problems:
+        raise SettingsError(
+            f"{path.name} in {PREFIX}DATA_DIR: {problems}. Put the file of a backup in its place."
+        )
+    return own

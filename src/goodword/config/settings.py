@@ -1,0 +1,189 @@
+"""The settings: one class, read from the environment and `.env` by `load`, never at import."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from goodword.config import production_checks
+from goodword.config.postgres_url import PostgresServer, parse as parse_postgres_url
+from goodword.config.setting_types import (
+    HttpUrl,
+    Secret,
+    Switch,
+    Words,
+    can_be_read,
+    check_hosts,
+    check_limits,
+    check_mail_server,
+    check_networks,
+    check_origins,
+    check_sender,
+    is_redis,
+)
+from goodword.config.smtp_url import MailServer, parse as parse_smtp_url
+
+PREFIX = "GOODWORD_"
+
+
+class SettingsError(Exception):
+    """The settings do not allow a start. The text names every setting at fault, never a value."""
+
+
+PROVIDERS = (
+    ("google_client_id", "google_client_secret"),
+    ("github_client_id", "github_client_secret"),
+    ("oidc_issuer", "oidc_client_id", "oidc_client_secret"),
+)
+"""What it takes for people to sign in with each: all of a line, or none."""
+
+
+class Settings(BaseModel):
+    """Everything an operator can set, each as `GOODWORD_<NAME>`; a `SecretStr` also as `…_FILE`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    environment: Literal["development", "production"] = "development"
+    data_dir: Path = Path("data")
+    database_url: Secret | None = None
+    pgbouncer: Switch = "off"
+    redis_url: Secret | None = None
+    cache: Switch = "on"
+    secret_key: Secret | None = None
+
+    public_url: HttpUrl = "http://127.0.0.1:8000"
+    allowed_hosts: Annotated[Words, AfterValidator(check_hosts)] = ()
+    cors_origins: Annotated[Words, AfterValidator(check_origins)] = ()
+    trusted_proxies: Annotated[Words, AfterValidator(check_networks)] = ()
+    docs: Switch | None = None
+    code_lookup: Literal["public", "authenticated", "off"] = "public"
+    rate_limits: Switch = "on"
+    limits: Annotated[Words, AfterValidator(check_limits)] = ()
+
+    password_min_length: int = Field(default=8, ge=8, le=128)
+    password_hash: Literal["standard", "small", "fast_for_tests"] = "standard"  # noqa: S105  a cost
+    access_token_lifetime: int = Field(default=600, ge=60, le=3600)
+
+    smtp_url: Annotated[Secret, AfterValidator(check_mail_server)] | None = None
+    mail_from: Annotated[str, AfterValidator(check_sender)] | None = None
+    email_check: Literal["off", "async", "blocking"] | None = None
+    hunter_api_key: Secret | None = None
+    hunter_url: HttpUrl = "https://api.hunter.io"
+    email_disposable: Literal["allow", "refuse"] = "allow"
+    enrichment: Literal["none", "hunter", "clearbit"] = "none"
+    clearbit_api_key: Secret | None = None
+    clearbit_url: HttpUrl = "https://person.clearbit.com"
+
+    google_client_id: str | None = None
+    google_client_secret: Secret | None = None
+    github_client_id: str | None = None
+    github_client_secret: Secret | None = None
+    oidc_name: str | None = None
+    oidc_issuer: HttpUrl | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: Secret | None = None
+
+    log_format: Literal["console", "json"] = "console"
+    log_requests: Literal["all", "changes"] | None = None
+    metrics_token: Secret | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        problems = list(self.problems())
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def problems(self) -> list[str]:
+        """Return what is wrong with the settings together, each by its name and without its value."""
+        found = self._service_problems()
+        starts = ("sqlite+aiosqlite:///", "postgresql+asyncpg://")
+        database_is_readable = False
+        if not self.database.startswith(starts) or not can_be_read(self.database):
+            found.append(
+                f"{PREFIX}DATABASE_URL must start with sqlite+aiosqlite:/// or postgresql+asyncpg://, and be an address"
+            )
+        else:
+            try:
+                _ = self.database_server
+                database_is_readable = True
+            except ValueError as error:
+                found.append(f"{PREFIX}DATABASE_URL {error}")
+        if self.redis_url and not is_redis(self.redis_url.get_secret_value()):
+            found.append(
+                f"{PREFIX}REDIS_URL must be redis:// or rediss:// with a host, or unix:// with a path, without options"
+            )
+        if self.secret_key and len(self.secret_key.get_secret_value().strip()) < 32:
+            found.append(f"{PREFIX}SECRET_KEY must have 32 characters or more")
+        for names in PROVIDERS:
+            missing = [name for name in names if not getattr(self, name)]
+            if 0 < len(missing) < len(names):
+                together = ", ".join(PREFIX + name.upper() for name in names)
+                found.append(f"{together} come together: {PREFIX}{missing[0].upper()} is missing")
+        if self.oidc_issuer and len(self.oidc_issuer) > 255:
+            found.append(f"{PREFIX}OIDC_ISSUER may have 255 characters at most")
+        if self.environment == "production" and database_is_readable:
+            found += [f"{PREFIX}{weakness}" for weakness in production_checks.weaknesses(self)]
+        return found
+
+    def _service_problems(self) -> list[str]:
+        found = []
+        if self.email_check in ("async", "blocking") and not self.hunter_api_key:
+            found.append(f"{PREFIX}EMAIL_CHECK={self.email_check} needs {PREFIX}HUNTER_API_KEY")
+        if self.enrichment != "none" and not getattr(self, f"{self.enrichment}_api_key"):
+            needed = f"{PREFIX}{self.enrichment.upper()}_API_KEY"
+            found.append(f"{PREFIX}ENRICHMENT={self.enrichment} needs {needed}")
+        for name, key in (("HUNTER", self.hunter_api_key), ("CLEARBIT", self.clearbit_api_key)):
+            if key and not re.fullmatch(r"[\x21-\x7e]+", key.get_secret_value()):
+                found.append(f"{PREFIX}{name}_API_KEY has characters that no header can carry")
+        return found
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy URL in force: the embedded SQLite file when none is set."""
+        if self.database_url:
+            return self.database_url.get_secret_value()
+        return f"sqlite+aiosqlite:///{self.data_dir / 'goodword.sqlite3'}"
+
+    @property
+    def database_server(self) -> PostgresServer | None:
+        """The PostgreSQL server; None for the embedded database."""
+        return None if self.embedded else parse_postgres_url(self.database)
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        """Where letters are handed in; None: they are kept as files."""
+        return parse_smtp_url(self.smtp_url.get_secret_value()) if self.smtp_url else None
+
+    @property
+    def embedded(self) -> bool:
+        return self.database.startswith("sqlite")
+
+    @property
+    def secret(self) -> bytes:
+        """The secret that every other key is derived from."""
+        if self.secret_key is None:
+            raise SettingsError(f"{PREFIX}SECRET_KEY is not set: any text of 32 or more characters")
+        return self.secret_key.get_secret_value().encode()
+
+    @property
+    def address_check(self) -> Literal["off", "async", "blocking"]:
+        """When new addresses are checked: after the sign-up, once there is a key to ask with."""
+        return self.email_check or ("async" if self.hunter_api_key else "off")
+
+    @property
+    def docs_shown(self) -> bool:
+        """On, unless production left it unset: a public API page is for the operator to choose."""
+        return self.docs == "on" or (self.docs is None and self.environment == "development")
+
+    @property
+    def reads_logged(self) -> bool:
+        """In development every request has a line in the log; elsewhere those that change something, or fail."""
+        return self.log_requests == "all" or (self.log_requests is None and self.environment == "development")

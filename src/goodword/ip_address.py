@@ -1,0 +1,36 @@
+"""Parse IP addresses, and reduce them to the network that is counted or remembered."""
+
+import ipaddress
+import re
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from fastapi import Request
+
+Address = IPv4Address | IPv6Address
+
+_WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?|([\d.]+):\d{1,5}", re.ASCII)
+
+
+def read_address(text: str) -> Address | None:
+    """An address with or without a port; one of IPv4 that is written in IPv6 is one of IPv4."""
+    text = text.strip()
+    if found := _WITH_PORT.fullmatch(text):
+        text = found[1] or found[2]
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
+
+
+def network(request: Request) -> str | None:
+    """The network of the peer: a /24 of IPv4, a /64 of IPv6, which is what one household or firm has.
+
+    Forwarding headers are not read: anybody can write them.
+    """
+    if request.client is None:
+        return None
+    address = read_address(request.client.host)
+    if address is None:
+        return None
+    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))

@@ -1,0 +1,137 @@
+"""Jobs as the operator sees them: how many there are, which are dead and why, and what becomes of those."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
+from goodword.db.database import Database
+from goodword.jobs.models import IS_DEAD, Job
+
+STATES = ("waiting", "running", "dead")
+LOOKED_AT = 100_000
+"""At most so many rows are counted: a figure may be too small, but never takes long."""
+
+
+async def counts(session: AsyncSession) -> Sequence[Row[str, str, int]]:
+    """How many jobs there are of each kind, and what came of them."""
+    outcome = func.coalesce(Job.outcome, "waiting").label("outcome")
+    query = select(Job.kind, outcome, func.count().label("jobs")).group_by(Job.kind, outcome)
+    return (await session.execute(query.order_by(Job.kind, outcome))).all()
+
+
+async def open_counts(database: Database, *, now: datetime) -> Sequence[Row[Any]]:
+    """How many are waiting, running and dead, by kind: of each no more than are looked at."""
+    return await database.rows(_OPEN, now=now)
+
+
+async def longest_due(database: Database, *, now: datetime) -> datetime | None:
+    """Since when the job that waits longest is due. Far back, nobody is working."""
+    row = await database.row(_LONGEST_DUE, now=now)
+    return row.run_at if row else None
+
+
+async def finished_counts(database: Database, *, since: datetime) -> Sequence[Row[Any]]:
+    """How many were done and given up since then, by kind: among the latest that are looked at."""
+    return await database.rows(_FINISHED, since=since)
+
+
+async def dead(
+    session: AsyncSession, *, limit: int, after: tuple[datetime, uuid.UUID] | None = None
+) -> Sequence[Job]:
+    """Those that are given up, the latest first."""
+    place = (Job.finished_at, Job.id)
+    query = select(Job).where(IS_DEAD)
+    if after is not None:
+        query = query.where(tuple_(*place) < after)
+    return (await session.scalars(query.order_by(*(c.desc() for c in place)).limit(limit))).all()
+
+
+async def get(session: AsyncSession, job_id: uuid.UUID) -> Job | None:
+    return await session.get(Job, job_id)
+
+
+async def retry(
+    session: AsyncSession, *, job_id: uuid.UUID | None = None, kind: str | None = None, now: datetime
+) -> int:
+    """Give one dead job, or all of a kind, as many attempts again as a new one has. Returns how many."""
+    revived = await session.scalars(
+        update(Job)
+        .where(IS_DEAD, _which(job_id, kind))
+        .values(outcome=None, finished_at=None, attempts=0, run_at=now, error=None)
+        .returning(Job.id)
+    )
+    return _recorded(session, Action.JOBS_RETRIED, job_id, kind, len(revived.all()))
+
+
+async def discard(session: AsyncSession, *, job_id: uuid.UUID | None = None, kind: str | None = None) -> int:
+    """Remove one dead job, or all of a kind. Returns how many."""
+    gone = await session.scalars(delete(Job).where(IS_DEAD, _which(job_id, kind)).returning(Job.id))
+    return _recorded(session, Action.JOBS_DISCARDED, job_id, kind, len(gone.all()))
+
+
+def _recorded(
+    session: AsyncSession, action: Action, job_id: uuid.UUID | None, kind: str | None, jobs: int
+) -> int:
+    if jobs:
+        record(session, action, Subject.JOB, job_id, kind=kind or "", jobs=jobs)
+    return jobs
+
+
+def _which(job_id: uuid.UUID | None, kind: str | None) -> ColumnElement[bool]:
+    return Job.id == job_id if job_id is not None else Job.kind == kind
+
+
+_NOW = bindparam("now", type_=Job.run_at.type)
+
+
+def _open() -> Any:
+    state = case((Job.leased_until > _NOW, "running"), else_="waiting").label("state")
+    unfinished = select(Job.kind, state).where(Job.finished_at.is_(None)).limit(LOOKED_AT).subquery()
+    given_up = select(Job.kind, literal("dead").label("state")).where(IS_DEAD).limit(LOOKED_AT).subquery()
+    either = union_all(select(unfinished), select(given_up)).subquery()
+    return (
+        select(either.c.kind, either.c.state, func.count().label("jobs"))
+        .group_by(either.c.kind, either.c.state)
+        .order_by(either.c.kind, either.c.state)
+    )
+
+
+def _finished() -> Any:
+    since = bindparam("since", type_=Job.finished_at.type)
+    latest = (
+        select(Job.kind, Job.outcome)
+        .where(Job.finished_at >= since)
+        .order_by(Job.finished_at.desc())
+        .limit(LOOKED_AT)
+        .subquery()
+    )
+    return select(latest.c.kind, latest.c.outcome, func.count().label("jobs")).group_by(
+        latest.c.kind, latest.c.outcome
+    )
+
+
+_OPEN, _FINISHED = _open(), _finished()
+_LONGEST_DUE = (
+    select(Job.run_at)
+    .where(Job.finished_at.is_(None), Job.run_at <= _NOW, func.coalesce(Job.leased_until, _NOW) <= _NOW)
+    .order_by(Job.run_at, Job.id)
+    .limit(1)
+)

@@ -1,0 +1,42 @@
+"""/me/apps: the apps that somebody let in."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+
+from goodword.oauth import service
+from goodword.oauth.schemas import AppList, AppRead
+from goodword.sessions.auth import Account
+from goodword.web.dependencies import Clock, Reader, Session
+from goodword.web.json_body import JsonRoute
+from goodword.web.openapi import problems
+from goodword.web.paging import Cursor, CursorInvalid, Limit
+
+router = APIRouter(prefix="/api/v1/me/apps", tags=["Your account"], route_class=JsonRoute)
+
+
+@router.get("", summary="List the apps that you let in", responses=problems(CursorInvalid))
+async def list_apps(
+    request: Request, caller: Account, reader: Reader, limit: Limit = 50, cursor: Cursor = None
+) -> AppList:
+    """Each with what it may do, the latest first."""
+    cursors, name = request.app.state.cursors, f"apps {caller.user_id}"
+    found = await service.apps(reader, caller.user_id, after=cursors.read(cursor, of=name), limit=limit)
+    rows, following = cursors.cut(found, limit, of=name)
+    return AppList(items=[AppRead.model_validate(row) for row in rows], next_cursor=following)
+
+
+@router.delete(
+    "/{client_id}",
+    summary="Shut an app out",
+    status_code=204,
+    responses=problems(service.AppNotFound),
+)
+async def shut_app_out(
+    client_id: Annotated[str, Path(description="`client_id` of the app.")],
+    caller: Account,
+    session: Session,
+    clock: Clock,
+) -> None:
+    """Take back all that you let an app do. Its tokens stop working at once; it may ask you again."""
+    await service.shut_out(session, caller.user_id, client_id, now=clock())

@@ -1,0 +1,198 @@
+"""An authorization request (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1): read and checked."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+from uuid import UUID
+
+from goodword.db.database import Database
+from goodword.languages import to_translate
+from goodword.oauth.clients import Client, Clients
+from goodword.oauth.tokens import ServerTokens
+from goodword.web import forms
+
+SINCE = "signed_in_since"
+"""A parameter of our own, put in place of `prompt=login` or `max_age`, and beside `id_token_hint`, on the way
+through the sign-in page: the time, in milliseconds, after which the person must have signed in."""
+
+PROMPTS = frozenset({"none", "login", "consent", "select_account"})
+LONGEST = 8192
+
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
+_SECONDS = re.compile(r"[0-9]{1,9}")
+_MILLISECONDS = re.compile(r"[0-9]{1,15}")
+_PLAIN = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
+
+
+class NoRedirect(Exception):
+    """Nobody knows that the app is who it says, so nothing is sent to where it says (RFC 6749 §4.1.2.1)."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class SentBack(Exception):
+    """An error that the app is told, by a redirect."""
+
+    def __init__(self, redirect_uri: str, state: str | None, error: str, description: str) -> None:
+        super().__init__(error)
+        self.redirect_uri, self.state = redirect_uri, state
+        self.error, self.description = error, description
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationRequest:
+    client: Client
+    redirect_uri: str
+    state: str | None
+    scopes: frozenset[str]
+    code_challenge: str
+    nonce: str | None
+    prompt: frozenset[str]
+    max_age: int | None
+    since: int | None
+    login_hint: str | None
+    expected_user: str | None
+    """The subject of the `id_token_hint`: the only person whom the app wants an answer for."""
+    parameters: Mapping[str, str]
+
+    @property
+    def query(self) -> str:
+        """The same request again."""
+        return urlencode(self.parameters)
+
+    def after_sign_in(self, now: datetime) -> str:
+        """The query of the request that follows the sign-in page, which must not ask for it again."""
+        is_repeatable = self.max_age is None and self.expected_user is None
+        if is_repeatable and not self.prompt & {"login", "select_account"}:
+            return self.query
+        parameters = {name: value for name, value in self.parameters.items() if name != "max_age"}
+        parameters["prompt"] = " ".join(sorted(self.prompt - {"login", "select_account"}))
+        parameters[SINCE] = str(int(now.timestamp() * 1000))
+        return urlencode({name: value for name, value in parameters.items() if value})
+
+    def is_recent(self, signed_in_at: datetime, *, now: datetime) -> bool:
+        """Whether this sign-in is as fresh as the app wants it. It can tell by `auth_time` in the ID token."""
+        if self.since is not None:
+            return int(signed_in_at.timestamp() * 1000) >= self.since
+        if self.prompt & {"login", "select_account"}:
+            return False
+        return self.max_age is None or now - signed_in_at <= timedelta(seconds=self.max_age)
+
+    def is_expected(self, user_id: UUID) -> bool:
+        """Return whether this is the person of the `id_token_hint`, or there is none."""
+        return self.expected_user in (None, str(user_id))
+
+    def send_back(self, error: str, description: str) -> SentBack:
+        return SentBack(self.redirect_uri, self.state, error, description)
+
+
+async def read(
+    database: Database, clients: Clients, tokens: ServerTokens, query: bytes
+) -> AuthorizationRequest:
+    """Return the request in a query string. Raises `NoRedirect` and `SentBack`."""
+    if len(query) > LONGEST:
+        raise NoRedirect(to_translate("The request is too long."))
+    repeated = False
+    try:
+        parameters = forms.parse(query)
+    except forms.ParameterRepeated as error:
+        parameters, repeated = error.parameters, True
+    except forms.FormInvalid:
+        raise NoRedirect(to_translate("The request cannot be read.")) from None
+
+    client = await clients.find(database, parameters.get("client_id", ""))
+    if client is None:
+        raise NoRedirect(to_translate("It does not say which app it is from, or we do not know that app."))
+    redirect_uri = parameters.get("redirect_uri", "")
+    if not client.allows(redirect_uri):
+        raise NoRedirect(
+            to_translate("The address that the app wants to be answered at is not one that it registered.")
+        )
+    try:
+        if repeated:
+            raise _Wrong("invalid_request", "A parameter is repeated.")
+        return _checked(client, redirect_uri, parameters, await _expected_user(tokens, client, parameters))
+    except _Wrong as wrong:
+        state = parameters.get("state")
+        raise SentBack(redirect_uri, state, wrong.error, wrong.description) from None
+
+
+class _Wrong(Exception):
+    def __init__(self, error: str, description: str) -> None:
+        self.error, self.description = error, description
+
+
+def _checked(
+    client: Client, redirect_uri: str, parameters: Mapping[str, str], expected_user: str | None
+) -> AuthorizationRequest:
+    for unsupported in ("request", "request_uri"):  # OpenID Connect Core §6 names these errors
+        if unsupported in parameters:
+            raise _Wrong(f"{unsupported}_not_supported", "Send the parameters themselves.")
+    if "response_type" not in parameters:
+        raise _Wrong("invalid_request", "response_type is missing.")
+    if parameters["response_type"] != "code":
+        raise _Wrong("unsupported_response_type", "Use response_type=code.")
+    if parameters.get("response_mode", "query") != "query":
+        raise _Wrong("invalid_request", "Use response_mode=query.")
+    if "authorization_code" not in client.grant_types:
+        raise _Wrong("unauthorized_client", "This app is not registered for authorization_code.")
+    if parameters.get("code_challenge_method") != "S256":
+        raise _Wrong("invalid_request", "PKCE is required, with code_challenge_method=S256.")
+    if not _CHALLENGE.fullmatch(parameters.get("code_challenge", "")):
+        raise _Wrong("invalid_request", "code_challenge is not the base64url form of a SHA-256 hash.")
+    return AuthorizationRequest(
+        client=client,
+        redirect_uri=redirect_uri,
+        state=parameters.get("state"),
+        scopes=_scopes(client, parameters.get("scope")),
+        code_challenge=parameters["code_challenge"],
+        nonce=_matching(_PLAIN, parameters, "nonce"),
+        prompt=_prompt(parameters.get("prompt", "")),
+        max_age=_number(_SECONDS, parameters, "max_age"),
+        since=_number(_MILLISECONDS, parameters, SINCE),
+        login_hint=parameters.get("login_hint"),
+        expected_user=expected_user,
+        parameters=parameters,
+    )
+
+
+async def _expected_user(tokens: ServerTokens, client: Client, parameters: Mapping[str, str]) -> str | None:
+    hint = parameters.get("id_token_hint")
+    if not hint:  # a parameter without a value is none (RFC 6749 §3.1)
+        return None
+    subject = await tokens.subject_of(hint, client_id=client.client_id)
+    if subject is None:
+        raise _Wrong("invalid_request", "id_token_hint is not an ID token that this app got from here.")
+    return subject
+
+
+def _scopes(client: Client, text: str | None) -> frozenset[str]:
+    if text is None:
+        return client.default_scopes
+    asked = frozenset(text.split(" ")) - {""}
+    if not asked or not asked <= client.scopes:
+        raise _Wrong("invalid_scope", "The scope is more than this app is registered for, or empty.")
+    return asked
+
+
+def _prompt(text: str) -> frozenset[str]:
+    asked = frozenset(text.split())
+    if not asked <= PROMPTS or (len(asked) > 1 and "none" in asked):
+        raise _Wrong("invalid_request", "prompt is none, or some of login, consent and select_account.")
+    return asked
+
+
+def _matching(pattern: re.Pattern[str], parameters: Mapping[str, str], name: str) -> str | None:
+    value = parameters.get(name)
+    if value is not None and not pattern.fullmatch(value):
+        raise _Wrong("invalid_request", f"{name} cannot be used.")
+    return value
+
+
+def _number(pattern: re.Pattern[str], parameters: Mapping[str, str], name: str) -> int | None:
+    value = _matching(pattern, parameters, name)
+    return None if value is None else int(value)

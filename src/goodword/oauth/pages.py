@@ -1,0 +1,171 @@
+"""The authorization endpoint (RFC 6749 §3.1): where an app sends a person, who says yes or no."""
+
+import secrets
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.errors import TokenInvalid
+from goodword.languages import to_translate
+from goodword.oauth import authorization_request, consents, scopes
+from goodword.oauth.authorization_request import AuthorizationRequest, NoRedirect, SentBack
+from goodword.oauth.consents import Consent, ConsentRequired
+from goodword.rate_limits.dependencies import limited
+from goodword.sessions import cookies as browser
+from goodword.sessions.cookies import Visitor
+from goodword.web.dependencies import Clock, Session
+from goodword.web.forms import FormInvalid, is_from_here, read_form
+from goodword.web.html.rendering import foreign, link, page, refusal, say, see_other
+
+router = APIRouter(prefix="/oauth", include_in_schema=False)
+
+PAGE_LIFETIME = timedelta(minutes=10)
+STALE = to_translate("This page was answered already, or is too old. Go back to the app and begin again.")
+NOT_TRUSTED = to_translate("%(reason)s You were not sent back, for your safety. Tell those who make the app.")
+
+
+@router.get("/authorize", dependencies=[limited("authorize")])
+async def show_consent(request: Request, session: Session, clock: Clock) -> Response:
+    """Ask the person, or go on at once when they were asked before."""
+    try:
+        return await _show(request, session, clock())
+    except NoRedirect as error:
+        return _no_redirect(request, error)
+    except SentBack as error:
+        return _send_back(request, error)
+
+
+@router.post("/authorize", dependencies=[limited("authorize")])
+async def answer_consent(request: Request, session: Session, clock: Clock) -> Response:
+    """What the person said. Only the page that we showed them can say it, and once."""
+    visitor = await browser.visitor(request)
+    try:
+        form = await read_form(request)
+    except FormInvalid:
+        form = {}
+    if visitor is None or not is_from_here(request) or not _is_own(request, visitor, form):
+        return foreign(request)
+    now = clock()
+    if now.timestamp() - int(form["once"].partition(".")[0]) > PAGE_LIFETIME.total_seconds():
+        return refusal(request, 403, to_translate("Too late"), STALE)
+    try:
+        asked = await _read(request, form["request"].encode())
+        if form.get("decision") != "allow":
+            raise asked.send_back("access_denied", "The person said no.")
+        shown = frozenset(form["scope"].split())
+        return await _go_on(request, session, asked, visitor, shown, form["once"], now)
+    except NoRedirect as error:
+        return _no_redirect(request, error)
+    except SentBack as error:
+        return _send_back(request, error)
+
+
+async def _show(request: Request, session: AsyncSession, now: datetime) -> Response:
+    state = request.app.state
+    asked = await _read(request, request.scope["query_string"])
+    visitor = await browser.visitor(request)
+    if visitor is None or not asked.is_recent(visitor.signed_in_at, now=now):
+        if "none" in asked.prompt:
+            raise asked.send_back("login_required", "The person has to sign in.")
+        return _to_sign_in(request, asked, now)
+    if not asked.is_expected(visitor.user_id):  # OpenID Connect Core §3.1.2.1, §3.1.2.2
+        if "none" in asked.prompt or asked.since is not None:
+            raise asked.send_back("login_required", "Another person than that of id_token_hint is signed in.")
+        return _to_sign_in(request, asked, now)
+    question = await consents.question(state.database, asked, visitor.user_id)
+    if not question.scopes:
+        raise asked.send_back("access_denied", "The person cannot give any of this.")
+    once = f"{int(now.timestamp())}.{secrets.token_urlsafe(16)}"
+    if question.is_answered:
+        try:
+            return await _go_on(
+                request, session, asked, visitor, question.scopes, once, now, is_remembered=True
+            )
+        except ConsentRequired:  # the consent was revoked a moment ago: ask for a new one
+            pass
+    if "none" in asked.prompt:
+        raise asked.send_back("consent_required", "The person has to be asked.")
+    shown = scopes.text(question.scopes)
+    return page(
+        request,
+        "consent.html",
+        leads_elsewhere=True,
+        app=asked.client.name,
+        email=question.email,
+        scopes=[say(request, words) for words in scopes.in_words(question.scopes)],
+        redirect_uri=asked.redirect_uri,
+        asked=asked.query,
+        scope=shown,
+        once=once,
+        form_token=state.cookies.form_token(visitor, once, asked.query, shown),
+        sign_in=_sign_in_link(request, asked, now),
+    )
+
+
+async def _read(request: Request, query: bytes) -> AuthorizationRequest:
+    state = request.app.state
+    return await authorization_request.read(state.database, state.oauth_clients, state.server_tokens, query)
+
+
+def _is_own(request: Request, visitor: Visitor, form: dict[str, str]) -> bool:
+    """Whether the form is the one that we showed this visitor, about this very request."""
+    if not {"form_token", "once", "request", "scope"} <= form.keys():
+        return False
+    cookies = request.app.state.cookies
+    about = form["once"], form["request"], form["scope"]
+    return bool(cookies.is_form_token(visitor, form["form_token"], *about))
+
+
+async def _go_on(
+    request: Request,
+    session: AsyncSession,
+    asked: AuthorizationRequest,
+    visitor: Visitor,
+    shown: frozenset[str],
+    once: str,
+    now: datetime,
+    *,
+    is_remembered: bool = False,
+) -> Response:
+    consent = Consent(
+        visitor.user_id, visitor.session_id, visitor.signed_in_at, shown, once, is_remembered=is_remembered
+    )
+    try:
+        code = await consents.issue(session, request.app.state.oauth_key, asked, consent, now=now)
+    except TokenInvalid:  # the account or the browser session ended, or lost a right, a moment ago
+        error = "login_required" if "none" in asked.prompt else "access_denied"
+        raise asked.send_back(error, "The person cannot be asked any more.") from None
+    if code is None:
+        return refusal(request, 403, to_translate("Answered already"), STALE)
+    return _redirect(request, asked.redirect_uri, {"code": code, "state": asked.state})
+
+
+def _sign_in_link(request: Request, asked: AuthorizationRequest, now: datetime) -> str:
+    after = f"{link(request, '/oauth/authorize')}?{asked.after_sign_in(now)}"
+    parameters = {"next": after}
+    if asked.login_hint:
+        parameters["login_hint"] = asked.login_hint
+    return f"{link(request, '/sign-in')}?{urlencode(parameters)}"
+
+
+def _to_sign_in(request: Request, asked: AuthorizationRequest, now: datetime) -> Response:
+    return see_other(_sign_in_link(request, asked, now))
+
+
+def _send_back(request: Request, error: SentBack) -> Response:
+    parameters = {"error": error.error, "error_description": error.description, "state": error.state}
+    return _redirect(request, error.redirect_uri, parameters)
+
+
+def _redirect(request: Request, redirect_uri: str, parameters: dict[str, str | None]) -> Response:
+    """To the app, with `iss` (RFC 9207), by which it notices an answer of another server."""
+    parameters = {**parameters, "iss": request.app.state.settings.public_url}
+    query = urlencode({name: value for name, value in parameters.items() if value is not None})
+    return see_other(f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{query}")
+
+
+def _no_redirect(request: Request, error: NoRedirect) -> Response:
+    title = to_translate("This request cannot be trusted")
+    return refusal(request, 400, title, NOT_TRUSTED, reason=say(request, error.reason))

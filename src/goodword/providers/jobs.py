@@ -1,0 +1,126 @@
+"""The jobs that ask others about somebody new. Each may run again: what is known already is not asked for."""
+
+import random
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
+from goodword.db.statements import insert_if_absent
+from goodword.jobs import service as jobs
+from goodword.jobs.service import Work
+from goodword.jobs.worker import Context
+from goodword.providers import circuit_breaker, disposable, email_checks, enrichment, hunter
+from goodword.providers.models import Profile
+from goodword.providers.responses import Said
+from goodword.users import addresses
+from goodword.users.models import User, UserStatus
+
+BUDGET = 5.0
+MOST_QUESTIONS = 10
+"""With the waits between them, an hour and a half: a service may take its time (202), but not for ever."""
+MOST_WAITS = 60
+LATER = frozenset({Said.PENDING, Said.FAILED, Said.THROTTLED, Said.KEY_REFUSED, Said.BROKEN})
+"""Worth another question, at another time."""
+
+log = structlog.get_logger("goodword.providers")
+
+
+async def check_email(context: Context, work: Work) -> None:
+    """Find out whether mail to a new account's address arrives. The verdict confirms and refuses nobody."""
+    async with context.database.transaction() as session:
+        user = await _account(session, work)
+        if user is None or user.email is None or context.settings.address_check == "off":
+            return
+        address = addresses.parse(user.email)
+        if disposable.is_disposable(address.key):
+            return
+        turn = await email_checks.take_turn(session, context, address)
+        if turn.again_at is not None:
+            _wait(session, context, work, turn.again_at)
+        if turn.again_at is not None or turn.known is not None:
+            return
+    finding = await hunter.verify(context.outside, context.settings, address.key, budget=BUDGET)
+    last = _asked(work) >= MOST_QUESTIONS
+    async with context.database.transaction() as session:
+        user = await _account(session, work)
+        await email_checks.record(session, context, turn.check, address, finding, last=last)
+        if user is not None and finding.said in LATER and not last:
+            _ask_again(session, context, work)
+
+
+async def enrich_profile(context: Context, work: Work) -> None:
+    """Find out who somebody new is, for their own eyes, unless they have forbidden it."""
+    source = enrichment.configured(context.settings)
+    if source is None:
+        return
+    async with context.database.transaction() as session:
+        user = await _account(session, work)
+        # Who has not shown that the address is theirs would be shown a stranger's life.
+        if user is None or user.email is None or user.verified_at is None:
+            return
+        address = addresses.parse(user.email)
+        if await email_checks.is_restricted(session, context.settings, address):
+            return
+        if await session.scalar(select(Profile.id).where(Profile.user_id == user.id)) is not None:
+            return
+        try:
+            await circuit_breaker.enter(session, source.gate, now=context.clock())
+        except circuit_breaker.NotNow as refused:
+            _wait(session, context, work, refused.until)
+            return
+    finding = await source.find(context.outside, address.key, budget=BUDGET)
+    now = context.clock()
+    async with context.database.transaction() as session:
+        # Locked again, and asked again whether all is as it was: they may have been erased meanwhile.
+        user = await _account(session, work)
+        if finding.said is Said.RESTRICTED:
+            await email_checks.restrict(session, context, address)
+        if user is not None and user.email_key == address.key:
+            if finding.said is Said.ANSWER:
+                found = {"provider": source.name, "created_at": now, **finding.what}
+                if await insert_if_absent(session, Profile, user_id=user.id, **found):
+                    record(session, Action.PROFILE_STORED, Subject.USER, user.id)
+            elif finding.said in LATER and _asked(work) < MOST_QUESTIONS:
+                _ask_again(session, context, work)
+        await circuit_breaker.note(session, source.gate, finding.said, now=now)
+
+
+async def _account(session: AsyncSession, work: Work) -> User | None:
+    """The account that the job is about, locked; None if it is no longer there, or the job no longer wanted."""
+    user = await session.scalar(
+        select(User)
+        .where(User.id == work.user_id, User.status == UserStatus.ACTIVE)
+        .with_for_update(key_share=True)
+    )
+    return user if user is not None and await jobs.is_wanted(session, work) else None
+
+
+def _asked(work: Work) -> int:
+    return int(work.payload.get("asked", 0)) + 1
+
+
+def _ask_again(session: AsyncSession, context: Context, work: Work) -> None:
+    asked = _asked(work)
+    run_at = context.clock() + jobs.delay(asked)
+    _enqueue(session, context, work, {"asked": asked}, run_at)
+
+
+def _wait(session: AsyncSession, context: Context, work: Work, until: datetime) -> None:
+    # It was not asked at all. Many may be waiting, so each comes back at a time of its own, and ever later.
+    waits = int(work.payload.get("waits", 0)) + 1
+    if waits > MOST_WAITS:
+        log.warning("gave up waiting for a provider", kind=work.kind)
+        return
+    spread = timedelta(seconds=random.uniform(0, min(2.0**waits, 300)))  # noqa: S311
+    _enqueue(session, context, work, {**work.payload, "waits": waits}, until + spread)
+
+
+def _enqueue(
+    session: AsyncSession, context: Context, work: Work, payload: dict[str, Any], run_at: datetime
+) -> None:
+    jobs.enqueue(session, work.kind, payload, user_id=work.user_id, now=context.clock(), run_at=run_at)

@@ -1,0 +1,114 @@
+"""What the rate limits have counted: in memory that all processes of a node share, and in Redis or Valkey."""
+
+import mmap
+from pathlib import Path
+from typing import NamedTuple
+
+from redis.exceptions import ResponseError
+
+from goodword.cache.memory import Board
+from goodword.cache.redis_client import PATIENCE, PING, RedisServer
+
+
+class Counts:
+    """A table of fixed size, with eight places for each key to be in. What is counted least gives way.
+
+    So a million addresses take no more memory than one, and who has used up much is not forgotten for those
+    who come once. Given a file, all processes of a node count together. They take no lock: of two who count
+    for the same key in the same microsecond one may be lost, which lets nobody through who counts on it.
+    """
+
+    PLACES = 1 << 17
+    WAYS = 8
+    COLUMNS = 4
+    SIZE = PLACES * COLUMNS * 8
+    OFFSET = Board.SLOTS * 8
+    """Where it begins in the file, which the board begins: a multiple of any page."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        if file is None:
+            memory = memoryview(bytearray(self.SIZE))
+        else:
+            with file.open("r+b") as opened:
+                memory = memoryview(mmap.mmap(opened.fileno(), self.SIZE, offset=self.OFFSET))
+        words, places = memory.cast("Q"), self.PLACES
+        self._keys = words[:places]
+        self.ends = words[places : 2 * places]
+        """The last millisecond of the window."""
+        self.numbers = words[2 * places : 3 * places]
+        self.untold = words[3 * places :]
+        """How many of them Redis has not heard of."""
+
+    @classmethod
+    def create(cls, file: Path) -> None:
+        with file.open("r+b") as opened:
+            opened.truncate(cls.OFFSET + cls.SIZE)
+
+    def find(self, key: int) -> int | None:
+        """Where `key`, a number of 64 bits, is counted, in whatever window."""
+        begin = key % self.PLACES & -self.WAYS
+        keys = self._keys[begin : begin + self.WAYS].tolist()
+        return begin + keys.index(key) if key in keys else None
+
+    def place(self, key: int, now: int, lasts: int) -> int:
+        """Where `key` is counted in the window of now, which is begun if there is none."""
+        at = self.find(key)
+        if at is None:
+            at = self._give_way(key, now)
+        elif now < self.ends[at] <= now + 2 * lasts:  # one that ends later is of a clock that was set back
+            return at
+        self.numbers[at] = self.untold[at] = 0
+        self.ends[at] = now + lasts
+        self._keys[at] = key
+        return at
+
+    def _give_way(self, key: int, now: int) -> int:
+        begin = key % self.PLACES & -self.WAYS
+        values = self.ends[begin : begin + self.WAYS].tolist()
+        if min(values) > now:
+            values = self.numbers[begin : begin + self.WAYS].tolist()
+        return begin + values.index(min(values))
+
+
+class Total(NamedTuple):
+    """What all nodes have counted, and the milliseconds that are left of the window."""
+
+    number: int
+    left: int
+
+
+class SharedCounts:
+    """The counts of all nodes, in Redis or Valkey. No address can be read from their names."""
+
+    def __init__(self, url: str) -> None:
+        self._server = RedisServer(url, "what the rate limits share")
+        self._add = self._server.client.register_script(_ADD)
+
+    def is_open(self) -> bool:
+        return self._server.is_open()
+
+    async def add(self, key: int, number: int, lasts: int, *, waited_for: bool) -> Total | None:
+        """Count so many more; None if the server does not say."""
+        patience = PATIENCE if waited_for else PING
+        return await self._server.ask(self._added(key, number, lasts), patience=patience)
+
+    async def _added(self, key: int, number: int, lasts: int) -> Total:
+        match await self._add(keys=[f"goodword:limit:{key:016x}"], args=[number, lasts]):
+            case [int(count), int(left)]:
+                return Total(count, left)
+        raise ResponseError("not two numbers")
+
+    async def close(self) -> None:
+        await self._server.close()
+
+
+# In one step on the server, so that no count is left without an end.
+_ADD = """
+local count = redis.call('INCRBY', KEYS[1], ARGV[1])
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 then
+  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+  left = tonumber(ARGV[2])
+end
+return {count, left}
+"""

@@ -1,0 +1,206 @@
+"""Rate limits: who may ask how often. An endpoint says `dependencies=[limited("sign-up")]`.
+
+The counts stand in this node's memory, and in Redis or Valkey where one is set. If that is out, each node
+goes on from what it has counted, by the same numbers. `docs/decisions/0017-rate-limits.md` says why it is so.
+"""
+
+import asyncio
+import hashlib
+import math
+import socket
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from starlette.types import Scope
+
+from goodword.config.rate_limits import Policy
+from goodword.errors import TooManyRequests
+from goodword.rate_limits.counters import Counts, SharedCounts, Total
+
+STEPS = 50
+"""The part of a limit that a node counts before it tells the others, where it does not ask them each time."""
+ASKED = "limits"
+"""The name in a request's state of what was counted for it."""
+
+
+class RateLimited(TooManyRequests):
+    code, detail = "rate_limited", "Too many requests. `Retry-After` says in how many seconds to come back."
+
+
+class Rule:
+    """A policy as it is used, thousands of times a second."""
+
+    __slots__ = ("amount", "lasts", "policy_header", "salt", "shown")
+
+    def __init__(self, policy: Policy) -> None:
+        self.amount, self.lasts = policy.amount, policy.seconds * 1000
+        self.salt = number(b"", f"limit {policy.name}".encode())
+        self.shown = f'"{policy.name}";r=%d;t=%d'.encode()
+        value = f'"{policy.name}";q={policy.amount};w={policy.seconds}'
+        self.policy_header = (b"ratelimit-policy", value.encode())
+
+
+class Asked:
+    """Who asks and when, and of the limits that were counted for it the one that is nearest to its end."""
+
+    __slots__ = ("ends", "left", "network", "now", "rule")
+
+    def __init__(self, network: int, now: int) -> None:
+        self.network, self.now = network, now
+        self.rule: Rule | None = None
+        self.left = self.ends = 0
+
+    def seconds(self) -> int:
+        return max(1, math.ceil((self.ends - self.now) / 1000))
+
+
+class Limiter:
+    """Counts, and raises `RateLimited` for what is too much.
+
+    A window begins with the first request in it. What is asked thousands of times a second (`count`) is told
+    to the other nodes in steps of a fiftieth of the limit, so each of them may let that much through on top.
+    All else (`hit`) asks Redis each time, so the limit holds for all nodes together.
+    """
+
+    def __init__(
+        self,
+        policies: Mapping[str, Policy],
+        *,
+        key: bytes,
+        clock: Callable[[], datetime],
+        counts: Counts,
+        redis_url: str | None = None,
+        on: bool = True,
+    ) -> None:
+        self.key, self.on = key, on
+        self._rules = {name: Rule(policy) for name, policy in policies.items()}
+        self._clock, self._counts = clock, counts
+        self._shared = SharedCounts(redis_url) if redis_url and on else None
+        self._telling: set[asyncio.Task[Total | None]] = set()
+
+    def count(self, scope: Scope, name: str) -> None:
+        """Count a request of this network, without waiting for anybody."""
+        if not self.on:
+            return
+        rule, asked, counts = self._rules[name], self._asked(scope), self._counts
+        key = asked.network ^ rule.salt
+        at = counts.place(key, asked.now, rule.lasts)
+        counts.numbers[at] += 1
+        if self._shared is not None:
+            counts.untold[at] += 1
+            if counts.untold[at] * STEPS >= rule.amount and self._shared.is_open():
+                task = asyncio.create_task(self._tell(self._shared, rule, key, waited_for=False))
+                self._telling.add(task)
+                task.add_done_callback(self._telling.discard)
+        _judge(asked, rule, counts.numbers[at], counts.ends[at])
+
+    async def hit(self, scope: Scope, name: str, subject: str | None = None) -> None:
+        """Count a request of this network, or of the `subject` that the limit is about."""
+        if not self.on:
+            return
+        rule, asked, counts = self._rules[name], self._asked(scope), self._counts
+        who = asked.network if subject is None else number(self.key, subject.encode())
+        key = who ^ rule.salt
+        asked.now = self._now()
+        at = counts.place(key, asked.now, rule.lasts)
+        counts.numbers[at] += 1
+        count = counts.numbers[at]  # its own: those who come while it waits must not be held against it
+        if self._shared is not None:
+            counts.untold[at] += 1
+            if self._shared.is_open():
+                total = await self._tell(self._shared, rule, key, waited_for=True)
+                count = max(count, total.number if total else 0)
+                at = counts.place(key, asked.now, rule.lasts)  # it may have had to give way meanwhile
+        _judge(asked, rule, count, counts.ends[at])
+
+    def check(self, scope: Scope, name: str) -> None:
+        """Refuse what can only be one too many, and count nothing."""
+        if not self.on:
+            return
+        rule, asked = self._rules[name], self._asked(scope)
+        at = self._counts.find(asked.network ^ rule.salt)
+        if at is not None:
+            ends = self._counts.ends[at]
+            if self._counts.numbers[at] >= rule.amount and asked.now < ends <= asked.now + 2 * rule.lasts:
+                _refuse(asked, rule, ends)
+
+    async def close(self) -> None:
+        if self._telling:
+            await asyncio.wait(self._telling)
+        if self._shared is not None:
+            await self._shared.close()
+
+    async def _tell(self, shared: SharedCounts, rule: Rule, key: int, *, waited_for: bool) -> Total | None:
+        counts = self._counts
+        at = counts.place(key, self._now(), rule.lasts)
+        untold, counts.untold[at] = counts.untold[at], 0
+        total = await shared.add(key, untold, rule.lasts, waited_for=waited_for)
+        now = self._now()
+        at = counts.place(key, now, rule.lasts)
+        if total is None:
+            # For when it is back. What it got just before it stalled counts twice then, which is the safe side.
+            counts.untold[at] += untold
+            return None
+        # The greater of the two: a server that was emptied lets nobody begin anew.
+        counts.numbers[at] = max(counts.numbers[at], total.number + counts.untold[at])
+        counts.ends[at] = min(counts.ends[at], now + total.left)
+        return total
+
+    def _asked(self, scope: Scope) -> Asked:
+        state = scope["state"]
+        asked: Asked | None = state.get(ASKED)
+        if asked is None:
+            asked = state[ASKED] = Asked(number(self.key, network(scope)), self._now())
+        return asked
+
+    def _now(self) -> int:
+        return int(self._clock().timestamp() * 1000)
+
+
+def _judge(asked: Asked, rule: Rule, count: int, ends: int) -> None:
+    left = rule.amount - count
+    if left < 0:
+        _refuse(asked, rule, ends)
+    nearest = asked.rule
+    if nearest is None or left * nearest.amount < asked.left * rule.amount:
+        asked.rule, asked.left, asked.ends = rule, left, ends
+
+
+def _refuse(asked: Asked, rule: Rule, ends: int) -> None:
+    asked.rule, asked.left, asked.ends = rule, 0, ends
+    raise RateLimited(headers={"Retry-After": str(asked.seconds())})
+
+
+def headers(scope: Scope, status: int) -> tuple[tuple[bytes, bytes], ...]:
+    """How the limits stand (draft-ietf-httpapi-ratelimit-headers, from its eighth version on).
+
+    Not with errors of other kinds: those that shall tell nothing are alike to the last header.
+    """
+    asked: Asked | None = scope["state"].get(ASKED)
+    if asked is None or asked.rule is None or (status >= 400 and status != RateLimited.status):
+        return ()
+    rule = asked.rule
+    return rule.policy_header, (b"ratelimit", rule.shown % (asked.left, asked.seconds()))
+
+
+def network(scope: Scope) -> bytes:
+    """Whose requests count together: one address of IPv4; of IPv6 the /64 that a household or a server has.
+
+    The address is the peer's, unless a trusted proxy told another one: see `app.py`.
+    """
+    host: str = scope["client"][0] if scope.get("client") else ""
+    try:
+        if ":" not in host:
+            return socket.inet_pton(socket.AF_INET, host)
+        address = socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
+    except (OSError, ValueError):
+        return b""
+    return address[12:] if address.startswith(_MAPPED) else address[:8]
+
+
+_MAPPED = bytes(10) + b"\xff\xff"
+
+
+def number(key: bytes, text: bytes) -> int:
+    """A number of 64 bits by which a subject is counted, and from which nobody can tell who it is."""
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8, key=key).digest())

@@ -1,0 +1,115 @@
+"""What is removed when nobody can need it any more: by recurring jobs, a batch at a time.
+
+Codes past their term are not here. They end by the clock, to the second, wherever they are read; to mark them as
+retired would only make the owner's list say `retired` of a code that is `expired`.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import structlog
+from sqlalchemy import ColumnElement, and_, delete, or_, select
+
+from goodword.account import tombstones
+from goodword.audit import hash_chain, ip_retention
+from goodword.crypto import subkey
+from goodword.db.base import Base
+from goodword.jobs.models import Job
+from goodword.jobs.service import Work
+from goodword.jobs.worker import Chore, Context, Handler
+from goodword.mail.models import LetterQuota
+from goodword.oauth.models import OAuthCode
+from goodword.providers import email_checks
+from goodword.providers.models import EmailCheck
+from goodword.sessions.models import SignIn, SignInFailures
+from goodword.users.models import Verification
+from goodword.web.idempotency import KEPT, IdempotencyKey
+
+BATCH = 1_000
+SECONDS = 20.0
+"""For one attempt, well within the time of a job. What is left waits for the next one, an hour later."""
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+log = structlog.get_logger("goodword.upkeep")
+
+
+class Rule(NamedTuple):
+    """Rows of a table that can go."""
+
+    model: type[Base]
+    is_stale: Callable[[datetime], ColumnElement[bool]]
+    every: timedelta = HOUR
+
+
+def _ended_session(now: datetime) -> ColumnElement[bool]:
+    # Kept for a month after its end, for its owner to ask what it was. A code that led to it goes before it.
+    over = now - 30 * DAY
+    named = or_(OAuthCode.session_id == SignIn.id, OAuthCode.browser_session_id == SignIn.id)
+    return and_(
+        or_(SignIn.expires_at < over, SignIn.idle_expires_at < over, SignIn.revoked_at < over),
+        ~select(OAuthCode.id).where(named).exists(),
+    )
+
+
+RULES: Mapping[str, Rule] = {
+    # A replay of a code that was used ends its session (RFC 6749 §4.1.2): for a day it is known for that.
+    "purge_oauth_codes": Rule(OAuthCode, lambda now: OAuthCode.expires_at < now - DAY),
+    "purge_sessions": Rule(SignIn, _ended_session, every=DAY),
+    # Used or not, they count against the letters of an hour.
+    "purge_verifications": Rule(Verification, lambda now: Verification.expires_at < now - DAY),
+    "purge_idempotency_keys": Rule(IdempotencyKey, lambda now: IdempotencyKey.created_at < now - KEPT),
+    "purge_sign_in_failures": Rule(SignInFailures, lambda now: SignInFailures.last_at < now - DAY),
+    "purge_email_checks": Rule(EmailCheck, email_checks.is_stale, every=DAY),
+    "purge_letter_quotas": Rule(LetterQuota, lambda now: LetterQuota.ends_at < now - DAY),
+    "purge_finished_jobs": Rule(
+        Job, lambda now: and_(Job.finished_at < now - 7 * DAY, Job.outcome == "done")
+    ),
+    # They may name an address, so they do not wait for the operator for ever.
+    "purge_dead_jobs": Rule(Job, lambda now: and_(Job.finished_at < now - 30 * DAY, Job.outcome == "dead")),
+}
+
+CLEAR_ADDRESSES = "clear_audit_addresses"
+RECURRING = {kind: rule.every for kind, rule in RULES.items()} | {CLEAR_ADDRESSES: DAY}
+
+
+async def purge(context: Context, work: Work) -> None:
+    """Remove what is stale, each batch in a transaction of its own, so that nobody waits for it long."""
+    model, is_stale, _ = RULES[work.kind]
+    batch = select(model.id).where(is_stale(context.clock())).limit(BATCH).with_for_update(skip_locked=True)
+    removed, began = 0, time.monotonic()
+    while time.monotonic() - began < SECONDS:
+        async with context.database.transaction() as session:
+            ids = (await session.scalars(batch)).all()
+            if ids:
+                await session.execute(delete(model).where(model.id.in_(ids)))
+        removed += len(ids)
+        if len(ids) < BATCH:
+            break
+    if removed:
+        log.info("removed", kind=work.kind, rows=removed)
+
+
+async def clear_addresses(context: Context, work: Work) -> None:
+    """Rows of the audit stay; the addresses in them do not."""
+    cleared, began, rows = 0, time.monotonic(), BATCH
+    while rows == BATCH and time.monotonic() - began < SECONDS:
+        async with context.database.transaction() as session:
+            rows = await ip_retention.clear_old(session, limit=BATCH, now=context.clock())
+        cleared += rows
+    if cleared:
+        log.info("removed", kind=work.kind, rows=cleared)
+
+
+async def seal_audit(context: Context) -> None:
+    await hash_chain.seal(context.database, subkey(context.settings.secret, hash_chain.PURPOSE))
+
+
+async def mirror_tombstones(context: Context) -> None:
+    await tombstones.mirror(context.database, context.settings)
+
+
+HANDLERS: Mapping[str, Handler] = {**dict.fromkeys(RULES, purge), CLEAR_ADDRESSES: clear_addresses}
+CHORES: Mapping[Chore, float] = {seal_audit: 3.0, mirror_tombstones: HOUR.total_seconds()}
+"""What every worker does every so many seconds."""

@@ -1,0 +1,109 @@
+"""Who is calling: the access token of a request, checked against the session it belongs to."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPBearer, SecurityScopes
+from sqlalchemy import Row
+
+from goodword import actor
+from goodword.cache.memory import Found, Memory
+from goodword.db.actor_check import ACTOR
+from goodword.errors import InsufficientScope, TokenInvalid, Unauthorized
+from goodword.rate_limits.dependencies import count_write
+from goodword.sessions import service
+from goodword.sessions.actor_lock import Acting
+from goodword.sessions.tokens import AccessTokens, Claims, UnknownKey
+from goodword.users import service as users
+from goodword.web.request_context import READS
+
+REMEMBERED = 4.0
+"""Seconds for which a session that was on is taken to be on."""
+Live = Row[Any] | None
+
+bearer = HTTPBearer(
+    auto_error=False,
+    scheme_name="AccessToken",
+    bearerFormat="JWT",
+    description="The `access_token` of `POST /api/v1/sessions`.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is calling, from which session, and what the token lets them do."""
+
+    user_id: uuid.UUID
+    session_id: uuid.UUID
+    scopes: frozenset[str]
+
+
+async def authenticate(request: Request, needed: frozenset[str] = frozenset()) -> Caller:
+    """The caller, if the token is ours, its session is on, and it has the scopes that the operation needs."""
+    # The raw header: to look it up by way of `request.headers` takes longer than all that follows.
+    given = next((value for name, value in request.scope["headers"] if name == b"authorization"), b"")
+    scheme, _, token = given.decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthorized(headers={"WWW-Authenticate": "Bearer"})
+    now = request.app.state.clock()
+    tokens: AccessTokens = request.app.state.access_tokens
+    try:
+        claims = tokens.verify(token.strip(), now=now)
+    except UnknownKey:
+        if not await request.app.state.keys.look_again():
+            raise
+        claims = tokens.verify(token.strip(), now=now)
+    remembered: Memory[Live] = request.app.state.live_sessions
+    if remembered.peek(claims.session) is None and await _live(request, claims) is None:
+        raise TokenInvalid
+    if missing := needed - claims.scopes:
+        challenge = f'Bearer error="insufficient_scope", scope="{" ".join(sorted(missing))}"'
+        raise InsufficientScope(headers={"WWW-Authenticate": challenge})
+    actor.proven(claims.user_id, claims.client)
+    if request.method not in READS:
+        state = request.app.state
+        request.scope["state"][ACTOR] = Acting(claims.user_id, claims.session_id, state.clock)
+    return Caller(claims.user_id, claims.session_id, claims.scopes)
+
+
+async def _live(request: Request, claims: Claims) -> Live:
+    """The session, remembered for a moment: nobody signs out more than a few times, and most requests come often.
+
+    Whoever ends a session outdates it at once in this node, and `REMEMBERED` seconds later everywhere.
+    """
+    state = request.app.state
+
+    async def look() -> Found[Live]:
+        found = await service.live(state.database, claims.session_id, now=state.clock())
+        return Found(found, min(found.expires_at, found.idle_expires_at).timestamp() if found else 0.0)
+
+    name = service.name_of_any(claims.user_id)
+    remembered: Memory[Live] = state.live_sessions
+    return await remembered.get(claims.session, look, outdated_by=name)
+
+
+async def get_caller(
+    request: Request, needed: SecurityScopes, _shown: Annotated[object, Depends(bearer)]
+) -> Caller:
+    caller = await authenticate(request, frozenset(needed.scopes))
+    if request.method not in READS:
+        await count_write(request, caller.user_id)
+    return caller
+
+
+async def is_administrator(request: Request, caller: Caller) -> bool:
+    """Whether the token may administer, and its account still does: that right can be taken away at any time."""
+    return "admin" in caller.scopes and await users.is_administrator(
+        request.app.state.database, caller.user_id
+    )
+
+
+# The callers of endpoints: each names the scope that its token must hold.
+OpenId = Annotated[Caller, Security(get_caller, scopes=["openid"])]
+Profile = Annotated[Caller, Security(get_caller, scopes=["profile"])]
+Account = Annotated[Caller, Security(get_caller, scopes=["account"])]
+CodesReader = Annotated[Caller, Security(get_caller, scopes=["codes:read"])]
+CodesWriter = Annotated[Caller, Security(get_caller, scopes=["codes:write"])]
+ReferralsReader = Annotated[Caller, Security(get_caller, scopes=["referrals:read"])]

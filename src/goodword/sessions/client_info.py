@@ -1,0 +1,38 @@
+"""Where a request comes from, told coarsely: for its owner to recognise a session, and no fingerprint."""
+
+from fastapi import Request
+
+from goodword.ip_address import network
+from goodword.sessions.service import Whence
+
+BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR", "Opera"),
+    ("Firefox", "Firefox"),
+    ("Chrom", "Chrome"),
+    ("Safari", "Safari"),
+)
+SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "Mac"),
+    ("Linux", "Linux"),
+)
+
+
+def of(request: Request) -> Whence:
+    return Whence(device(request.headers.get("user-agent")), network(request))
+
+
+def device(user_agent: str | None) -> str | None:
+    """`Firefox on Linux`; for a program that is no browser, the name before its version."""
+    if not user_agent:
+        return None
+    browser = next((name for mark, name in BROWSERS if mark in user_agent), None)
+    system = next((name for mark, name in SYSTEMS if mark in user_agent), None)
+    if browser and system:
+        return f"{browser} on {system}"
+    name = user_agent.partition("/")[0].strip()[:32]
+    return name if name.isascii() and name.isprintable() and name else None

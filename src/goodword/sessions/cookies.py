@@ -1,0 +1,118 @@
+"""A browser on our own pages: the cookies that name its session and its language, and the token of its forms."""
+
+import base64
+import binascii
+import hmac
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from fastapi import Request, Response
+
+from goodword import actor, languages
+from goodword.crypto import mac
+from goodword.db.actor_check import ACTOR
+from goodword.db.database import Database
+from goodword.sessions import service
+from goodword.sessions.actor_lock import Acting
+from goodword.sessions.models import SignIn
+from goodword.sessions.tokens import ABSOLUTE
+from goodword.web.request_context import READS
+
+CLIENT = "goodword-pages"
+SCOPE = "pages"
+"""A browser session gets no access token: its cookie is all that it has."""
+LANGUAGE_KEPT = timedelta(days=365)
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody signed in on our pages."""
+
+    user_id: uuid.UUID
+    session_id: uuid.UUID
+    signed_in_at: datetime
+
+
+class Cookies:
+    """Writes and reads the session cookie, the tokens that bind a form to it, and the chosen language."""
+
+    def __init__(self, key: bytes, *, https: bool) -> None:
+        self._key = key
+        self._https = https
+        # The prefix makes browsers insist on TLS, so a home network without it needs the plain name.
+        self.name = "__Host-goodword" if https else "goodword"
+        self.language_name = f"{self.name}-language"
+
+    def write(self, response: Response, signed_in: SignIn) -> None:
+        value = base64.urlsafe_b64encode(signed_in.id.bytes + mac(self._key, b"cookie", signed_in.id.bytes))
+        response.set_cookie(
+            self.name,
+            value.decode(),
+            max_age=int(ABSOLUTE.total_seconds()),
+            path="/",
+            secure=self._https,
+            httponly=True,
+            samesite="lax",
+        )
+
+    def clear(self, response: Response) -> None:
+        response.delete_cookie(self.name, path="/", secure=self._https, httponly=True, samesite="lax")
+
+    def read(self, request: Request) -> uuid.UUID | None:
+        """The session that the cookie names, if we wrote it."""
+        try:
+            raw = base64.b64decode(request.cookies.get(self.name, ""), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            return None
+        if not hmac.compare_digest(raw[16:], mac(self._key, b"cookie", raw[:16])):
+            return None
+        return uuid.UUID(bytes=raw[:16])
+
+    def language(self, request: Request) -> str:
+        """What was chosen on this browser, or else what it asks for."""
+        chosen = request.cookies.get(self.language_name)
+        return (
+            chosen
+            if chosen in languages.LANGUAGES
+            else languages.preferred(request.headers.get("accept-language"))
+        )
+
+    def write_language(self, response: Response, language: str) -> None:
+        response.set_cookie(
+            self.language_name,
+            language,
+            max_age=int(LANGUAGE_KEPT.total_seconds()),
+            path="/",
+            secure=self._https,
+            httponly=True,
+            samesite="lax",
+        )
+
+    def form_token(self, visitor: Visitor, *about: str) -> str:
+        """For a hidden field: another site can make a browser send our cookie, but cannot know this.
+
+        `about` are other fields of the form, which then cannot be changed.
+        """
+        fields = (field.encode() for field in about)
+        return mac(self._key, b"form", visitor.session_id.bytes, *fields).hex()
+
+    def is_form_token(self, visitor: Visitor, token: str, *about: str) -> bool:
+        return hmac.compare_digest(self.form_token(visitor, *about).encode(), token.encode())
+
+
+async def visitor(request: Request) -> Visitor | None:
+    """Who is signed in on this browser, if anybody still is."""
+    state = request.app.state
+    cookies: Cookies = state.cookies
+    session_id = cookies.read(request)
+    if session_id is None:
+        return None
+    database: Database = state.database
+    row = await service.live(database, session_id, now=state.clock())
+    if row is None or row.client != CLIENT:
+        return None
+    actor.proven(row.user_id, CLIENT)
+    if request.method not in READS:
+        request.scope["state"][ACTOR] = Acting(row.user_id, session_id, state.clock)
+    return Visitor(row.user_id, session_id, row.created_at)

@@ -1,0 +1,59 @@
+"""The job behind a lock of the sign-in: whoever has the account is told, and the audit."""
+
+import uuid
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from goodword.actor import Actor, Origin, current
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
+from goodword.crypto import subkey
+from goodword.jobs import service as jobs
+from goodword.jobs.service import Work
+from goodword.jobs.worker import Context
+from goodword.mail import notifications, quotas
+from goodword.mail.messages import LetterKind
+from goodword.users.models import User, UserStatus
+
+LETTERS_EVERY = timedelta(days=1)
+"""One letter a day: an attack goes on for longer than that, and its victim should not be buried in letters."""
+
+
+async def tell(context: Context, work: Work) -> None:
+    """Note a lock, and send a letter, if the address is anybody's here. Nobody learns the answer."""
+    told, now = work.payload, context.clock()
+    # The row tells of the request that failed, not of this job.
+    address, request_id = told["address"], told["request_id"]
+    asked = current.set(Origin(Actor.ANONYMOUS, request_id=request_id, peer=address, clock=context.clock))
+    try:
+        async with context.database.transaction() as session:
+            named = (
+                User.id == uuid.UUID(told["user_id"])
+                if "user_id" in told
+                else User.email_key == told["email_key"]
+            )
+            user = await session.scalar(
+                select(User).where(named, User.status == UserStatus.ACTIVE).with_for_update(key_share=True)
+            )
+            if user is None or not await jobs.is_wanted(session, work):
+                return
+            record(
+                session,
+                Action.SIGN_IN_LOCKED,
+                Subject.USER,
+                user.id,
+                failures=told["failures"],
+                where=told["where"],
+            )
+            key, scope = (
+                subkey(context.settings.secret, quotas.KEY),
+                (LetterKind.SIGN_IN_LOCKED, str(user.id)),
+            )
+            try:
+                await quotas.take(session, key, *scope, limit=1, period=LETTERS_EVERY, now=now)
+            except quotas.QuotaUsedUp:
+                return
+            notifications.tell(session, user.id, LetterKind.SIGN_IN_LOCKED, now=now)
+    finally:
+        current.reset(asked)

@@ -1,0 +1,102 @@
+"""Signing in and out on our own pages."""
+
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.db.actor_check import ACTOR
+from goodword.errors import AppError
+from goodword.rate_limits.dependencies import limited
+from goodword.sessions import client_info, cookies as browser, service
+from goodword.sessions.models import SignIn
+from goodword.sessions.page_access import is_own_form, leads_to_an_app
+from goodword.sessions.responses import prove
+from goodword.sessions.schemas import SessionCreate
+from goodword.sessions.throttle import TooManyAttempts
+from goodword.users.passwords import HashingBusy
+from goodword.web.dependencies import Clock, Session
+from goodword.web.forms import FormInvalid, is_from_here, local_path, read_form
+from goodword.web.html import messages
+from goodword.web.html.rendering import foreign, link, page, refusal, say, see_other
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/sign-in")
+async def show_sign_in(request: Request) -> Response:
+    asked = request.query_params
+    return _form(request, next_path=local_path(asked.get("next")), email=asked.get("login_hint", ""))
+
+
+@router.post("/sign-in", dependencies=[limited("sign-in")])
+async def sign_in(request: Request, session: Session, clock: Clock) -> Response:
+    """Begin a browser session. Nobody has one yet whose token the form could carry: its origin is checked.
+
+    Without that another site could sign its visitor in as somebody else, and read what they then enter.
+    """
+    if not is_from_here(request):
+        return foreign(request)
+    try:
+        form = await read_form(request)
+    except FormInvalid as error:
+        return refusal(request, error.status, messages.TITLE, messages.UNREADABLE)
+    next_path, email = local_path(form.get("next")), form.get("email", "")
+    try:
+        signed_in = await _sign_in(request, session, clock, form)
+    except (service.InvalidCredentials, TooManyAttempts, HashingBusy) as error:
+        return _form(request, next_path=next_path, email=email, error=error)
+    # Asked for now, not before: what was done so far, the newcomer did.
+    before = await browser.visitor(request)
+    if before is not None:  # one browser, one session: who was signed in here is no more
+        await service.end_one(session, before.session_id, why="signed_in_anew", now=clock())
+    response = see_other(next_path)
+    request.app.state.cookies.write(response, signed_in)
+    return response
+
+
+@router.post("/sign-out")
+async def sign_out(request: Request, session: Session, clock: Clock) -> Response:
+    """End the browser session. Apps that were let in stay in."""
+    cookies = request.app.state.cookies
+    visitor = await browser.visitor(request)
+    if visitor is not None:
+        if not await is_own_form(request, visitor):
+            return foreign(request)
+        del request.scope["state"][ACTOR]  # two tabs sign out together, and both are right
+        await service.end_one(session, visitor.session_id, why="signed_out", now=clock())
+    response = see_other(link(request, "/"))
+    cookies.clear(response)
+    return response
+
+
+async def _sign_in(request: Request, session: AsyncSession, clock: Clock, form: dict[str, str]) -> SignIn:
+    try:
+        body = SessionCreate(email=form.get("email", ""), password=form.get("password", ""))
+    except ValidationError:  # what the API would refuse is nobody's address or password
+        raise service.InvalidCredentials(headers={"WWW-Authenticate": "Bearer"}) from None
+    proven = await prove(request, session, body)
+    return await service.start(
+        session,
+        proven,
+        client=browser.CLIENT,
+        scope=browser.SCOPE,
+        whence=client_info.of(request),
+        now=clock(),
+    )
+
+
+def _form(request: Request, *, next_path: str, email: str, error: AppError | None = None) -> Response:
+    return page(
+        request,
+        "sign_in.html",
+        status=error.status if error else 200,
+        headers=error.headers if error else None,
+        leads_elsewhere=leads_to_an_app(request, next_path),
+        here=f"{link(request, '/sign-in')}?{urlencode({'next': next_path})}",
+        next_path=next_path,
+        email=email,
+        error=say(request, messages.text_of(error)) if error else None,
+        providers=request.app.state.social.labels,
+    )

@@ -1,0 +1,43 @@
+"""What signing in by API and by page have in common, and the answer to a sign-in and to a refresh."""
+
+from fastapi import Request
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword import ip_address
+from goodword.sessions import service
+from goodword.sessions.models import SignIn
+from goodword.sessions.schemas import SessionCreate, TokenRead
+from goodword.sessions.service import Proven
+
+
+async def prove(request: Request, session: AsyncSession, body: SessionCreate) -> Proven:
+    """Who shows this address and password. Raises what `service.authenticate` raises."""
+    state = request.app.state
+    return await service.authenticate(
+        session,
+        state.database,
+        state.passwords,
+        state.failures,
+        email=body.email,
+        password=body.password,
+        network=ip_address.network(request),
+        clock=state.clock,
+    )
+
+
+def token_answer(request: Request, signed_in: SignIn) -> TokenRead:
+    """The tokens of a session, as they stand now."""
+    state = request.app.state
+    access = state.access_tokens.sign(
+        user_id=signed_in.user_id,
+        session_id=signed_in.id,
+        client=signed_in.client,
+        scope=signed_in.scope,
+        now=state.clock(),
+    )
+    return TokenRead(
+        access_token=access,
+        expires_in=state.access_tokens.lifetime,
+        refresh_token=state.refresh_tokens.write(signed_in.id, signed_in.counter),
+        scope=signed_in.scope,
+    )

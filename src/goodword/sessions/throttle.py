@@ -1,0 +1,282 @@
+"""Wrong passwords, counted by address, known or not. Too many make the next attempt wait.
+
+A failure is counted before the password is hashed, and taken back if the password is right. So guesses sent at the
+same moment, to any process of any node, never pass the limit: the database accepts each claim once. A process that
+dies in between leaves one failure too many, which is forgotten like any other.
+"""
+
+import math
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import Executable, bindparam, case, delete, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
+
+from goodword.actor import origin
+from goodword.crypto import mac
+from goodword.db import transaction_hooks
+from goodword.db.database import Database
+from goodword.errors import TooManyRequests
+from goodword.jobs import service as jobs
+from goodword.sessions.models import SignInFailures
+from goodword.sessions.turns import Turn, Turns
+from goodword.users import addresses
+from goodword.users.passwords import HashingBusy
+
+KEY = "sign-in failures"
+"""The name of the key that addresses are hashed with."""
+WINDOW = timedelta(minutes=15)
+LONGEST_WAIT = 900
+ANYWHERE = ""
+FREE_FROM_ONE_NETWORK = 5
+FREE_FROM_ANYWHERE = 20
+TRIES = 20
+"""How often a claim is repeated that another process was faster than."""
+NOT_SEEN = -1
+LOCKED = "sign_in_locked"
+"""The job that tells the person, if there is one, and the audit: see `locks`."""
+
+
+class TooManyAttempts(TooManyRequests):
+    code, detail = (
+        "too_many_attempts",
+        "Too many wrong passwords for this address. Wait, or reset the password.",
+    )
+
+
+class OvertakenError(Exception):
+    """Another process changed a count after it was read."""
+
+
+class Attempt(NamedTuple):
+    """Whose password is tried, from which network."""
+
+    address_mac: bytes
+    network: str
+    whose: Mapping[str, str]
+    """For the job that finds out whom to tell: an address, or the id of a user who is signed in."""
+
+    @property
+    def place(self) -> dict[str, Any]:
+        return {"address_mac": self.address_mac, "network": self.network}
+
+
+@dataclass(slots=True)
+class Claim:
+    """One failure that was counted in advance."""
+
+    attempt: Attempt
+    turn: Turn
+    counts: Mapping[str, int]
+    """The counts with this failure, by network. Empty where nothing is counted."""
+    before: Mapping[str, datetime]
+    """When the latest failure before this one was counted, by network; this one where there was none."""
+    at: datetime
+
+
+class Failures:
+    """The counts, in the database so that all nodes share them, under a keyed hash of the address.
+
+    After 5 failures from one network, or 20 from anywhere, each further one doubles the wait: 1 s to 15 min.
+    """
+
+    def __init__(self, key: bytes, *, counted: bool) -> None:
+        self._key = key
+        self._counted = counted
+        self._turns = Turns()
+
+    def attempt(self, email: str, network: str | None) -> Attempt:
+        key = addresses.key_of(email)
+        address_mac = mac(self._key, (key or email.casefold()).encode(errors="replace"))
+        return Attempt(address_mac, network or "unknown", {"email_key": key or ""})
+
+    def attempt_of(self, user_id: uuid.UUID, network: str | None) -> Attempt:
+        """Return the attempt of a user who is signed in and is asked for the password.
+
+        Counted apart from the sign-ins: a stranger who fails there must not keep the user from changing it.
+        """
+        counted = mac(self._key, b"signed in", user_id.bytes)
+        return Attempt(counted, network or "unknown", {"user_id": str(user_id)})
+
+    @asynccontextmanager
+    async def claimed(
+        self, database: Database, attempt: Attempt, *, clock: Callable[[], datetime]
+    ) -> AsyncIterator[Claim]:
+        """Count a failure for the block, which hashes the password and calls `confirm` or `take_back`.
+
+        Attempts at one address from one network take turns in a process. So at most one failure a process is
+        counted in advance, and right passwords sent at the same moment do not refuse one another. Raises
+        `TooManyAttempts` while the wait lasts, for right and wrong passwords alike.
+        """
+        with self._turns.of((attempt.address_mac, attempt.network)) as turn:
+            if self._counted:
+                await turn.wait()
+                claim = await self._claim(database, attempt, turn, clock)
+            else:
+                claim = Claim(attempt, turn, {}, {}, clock())
+            try:
+                yield claim
+            except HashingBusy:  # no password was tried
+                async with database.transaction() as session:
+                    for network in claim.counts:
+                        await self._subtract(session, claim, network)
+                raise
+
+    async def of(self, session: AsyncSession, attempt: Attempt) -> Sequence[SignInFailures]:
+        """Return all counts, from any network."""
+        query = select(SignInFailures).where(
+            SignInFailures.address_mac == attempt.address_mac, SignInFailures.failures > 0
+        )
+        return (await session.scalars(query)).all()
+
+    def confirm(self, session: AsyncSession, claim: Claim, *, now: datetime) -> None:
+        """Leave the failure counted: the password was wrong. Tell the person if the limit is reached by it."""
+        for network, count in claim.counts.items():
+            if count == _free(network):
+                self._tell(session, claim.attempt, network, now=now)
+
+    async def take_back(self, session: AsyncSession, claim: Claim) -> None:
+        """Forget the failures from this network, and one from anywhere: the password was right.
+
+        The next attempt in this process waits for the end of the transaction.
+        """
+        if not claim.counts:
+            return
+        claim.turn.keep()
+        transaction_hooks.at_end(session, claim.turn.end)
+        # In the order of the claim, so that no two transactions wait for each other.
+        await self._subtract(session, claim, ANYWHERE)
+        await session.execute(_FORGET, claim.attempt.place)
+
+    async def _claim(
+        self, database: Database, attempt: Attempt, turn: Turn, clock: Callable[[], datetime]
+    ) -> Claim:
+        with suppress(OvertakenError):
+            return await self._count(database, attempt, turn, clock())
+        # Attempts from many networks change the count from anywhere: from here on one at a time in a process.
+        with self._turns.of(attempt.address_mac) as retry:
+            await retry.wait()
+            for _ in range(TRIES):
+                with suppress(OvertakenError):
+                    return await self._count(database, attempt, turn, clock())
+        raise TooManyAttempts(headers={"Retry-After": "1"})
+
+    async def _count(self, database: Database, attempt: Attempt, turn: Turn, now: datetime) -> Claim:
+        rows = {row.network: row for row in await database.rows(_COUNTS, **attempt.place)}
+        until = max((row.last_at + _wait(row.network, row.failures) for row in rows.values()), default=now)
+        if until > now:
+            raise TooManyAttempts(headers={"Retry-After": str(math.ceil((until - now).total_seconds()))})
+        counts: dict[str, int] = {}
+        before: dict[str, datetime] = {}
+        async with database.transaction() as session:
+            for network in (ANYWHERE, attempt.network):
+                seen, new_id = rows.get(network), uuid7()
+                counts[network] = _next(seen, now=now)
+                before[network] = seen.last_at if seen else now
+                values = {
+                    "id": new_id,
+                    "address_mac": attempt.address_mac,
+                    "network": network,
+                    "failures": counts[network],
+                    "last_at": now,
+                    "created_at": now,
+                    "seen": seen.failures if seen else NOT_SEEN,
+                    "seen_at": before[network],
+                }
+                found = await session.scalar(_count(database.is_sqlite), values)
+                # A row that was read and is gone by now would be inserted again, with a count that is too high.
+                if found is None or (found == new_id) != (seen is None):
+                    raise OvertakenError
+        return Claim(attempt, turn, counts, before, now)
+
+    async def _subtract(self, session: AsyncSession, claim: Claim, network: str) -> None:
+        place = {"of_mac": claim.attempt.address_mac, "of_network": network}
+        await session.execute(_SUBTRACT, {**place, "claimed_at": claim.at, "before": claim.before[network]})
+
+    def _tell(self, session: AsyncSession, attempt: Attempt, network: str, *, now: datetime) -> None:
+        # Once for each lock, and alike for addresses without an account: the time it takes must not tell a
+        # client whether there is a person to inform.
+        asked = origin()
+        payload = {
+            **attempt.whose,
+            "failures": _free(network),
+            "where": "anywhere" if network == ANYWHERE else "one network",
+            "request_id": asked.request_id,
+            "address": asked.address,
+        }
+        jobs.enqueue(session, LOCKED, payload, now=now)
+
+
+def _free(network: str) -> int:
+    return FREE_FROM_ANYWHERE if network == ANYWHERE else FREE_FROM_ONE_NETWORK
+
+
+def _wait(network: str, failures: int) -> timedelta:
+    over = failures - _free(network)
+    return timedelta(seconds=min(2 ** min(over, 10), LONGEST_WAIT)) if over >= 0 else timedelta(0)
+
+
+def _next(seen: Any, *, now: datetime) -> int:
+    """Return the count with one more failure. A quiet quarter of an hour beyond its wait clears a count."""
+    if seen is None or now - seen.last_at > WINDOW + _wait(seen.network, seen.failures):
+        return 1
+    failures: int = seen.failures
+    return failures + 1
+
+
+_TIME = SignInFailures.last_at.type
+_COUNTS = select(SignInFailures.network, SignInFailures.failures, SignInFailures.last_at).where(
+    SignInFailures.address_mac == bindparam("address_mac"),
+    or_(SignInFailures.network == bindparam("network"), SignInFailures.network == ANYWHERE),
+)
+_SUBTRACT = (
+    update(SignInFailures)
+    .where(
+        SignInFailures.address_mac == bindparam("of_mac"),
+        SignInFailures.network == bindparam("of_network"),
+        SignInFailures.failures > 0,
+    )
+    .values(
+        failures=SignInFailures.failures - 1,
+        last_at=case(
+            (
+                SignInFailures.last_at == bindparam("claimed_at", type_=_TIME),
+                bindparam("before", type_=_TIME),
+            ),
+            else_=SignInFailures.last_at,
+        ),
+    )
+    .execution_options(synchronize_session=False)
+)
+_FORGET = (
+    delete(SignInFailures)
+    .where(
+        SignInFailures.address_mac == bindparam("address_mac"),
+        or_(
+            SignInFailures.network == bindparam("network"),
+            (SignInFailures.network == ANYWHERE) & (SignInFailures.failures <= 0),
+        ),
+    )
+    .execution_options(synchronize_session=False)
+)
+
+
+@cache
+def _count(is_sqlite: bool) -> Executable:
+    """Return the statement that counts one more failure, if the count is still as it was read."""
+    table: Any = SignInFailures.__table__
+    statement: Any = (sqlite if is_sqlite else postgresql).insert(table)
+    counted: Executable = statement.on_conflict_do_update(
+        index_elements=[table.c.address_mac, table.c.network],
+        set_={"failures": statement.excluded.failures, "last_at": statement.excluded.last_at},
+        where=(table.c.failures == bindparam("seen", type_=table.c.failures.type))
+        & (table.c.last_at == bindparam("seen_at", type_=_TIME)),
+    ).returning(table.c.id)
+    return counted

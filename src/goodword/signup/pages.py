@@ -1,0 +1,91 @@
+"""Joining on our own pages: the form, and what comes after it."""
+
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ValidationError
+
+from goodword.errors import AppError
+from goodword.rate_limits.dependencies import limited
+from goodword.sessions import client_info, cookies, service as sessions
+from goodword.sessions.page_access import leads_to_an_app
+from goodword.signup import service
+from goodword.signup.schemas import UserCreate
+from goodword.web.dependencies import Clock, Session
+from goodword.web.forms import FormInvalid, is_from_here, local_path, read_form
+from goodword.web.html import messages
+from goodword.web.html.form_errors import refused
+from goodword.web.html.rendering import foreign, link, page, refusal, see_other
+
+router = APIRouter(include_in_schema=False)
+
+FIELDS = ("email", "password", "first_name", "last_name", "referral_code")
+
+
+@router.get("/sign-up")
+async def show_sign_up(request: Request) -> Response:
+    asked = request.query_params
+    given = {"referral_code": asked.get("referral_code", "")}
+    return _form(request, given, next_path=local_path(asked.get("next")))
+
+
+@router.post("/sign-up", dependencies=[limited("sign-up")])
+async def sign_up(request: Request, session: Session, clock: Clock) -> Response:
+    """Make an account as the API does, and sign its owner in on this browser."""
+    if not is_from_here(request):
+        return foreign(request)
+    try:
+        form = await read_form(request)
+    except FormInvalid as error:
+        return refusal(request, error.status, messages.TITLE, messages.UNREADABLE)
+    state, next_path = request.app.state, local_path(form.get("next"))
+    given = {
+        name: form[name] if name == "password" else form[name].strip() for name in FIELDS if name in form
+    }
+    try:
+        body = UserCreate(**{name: text for name, text in given.items() if text})
+        password_hash = await service.prepare(state.context, state.passwords, body)
+        async with session.begin_nested():  # what a refused sign-up did, such as using the code, goes
+            user, _ = await service.sign_up(
+                session,
+                body,
+                password_hash=password_hash,
+                settings=state.settings,
+                language=state.cookies.language(request),
+                clock=clock,
+            )
+    except (ValidationError, AppError) as error:
+        return _form(request, given, next_path=next_path, error=error)
+    now = clock()
+    # Asked for now, not before: what was done so far, the newcomer did.
+    before = await cookies.visitor(request)
+    if before is not None:  # one browser, one session
+        await sessions.end_one(session, before.session_id, why="signed_in_anew", now=now)
+    begun = await sessions.begin(
+        session, user, client=cookies.CLIENT, scope=cookies.SCOPE, whence=client_info.of(request), now=now
+    )
+    response = see_other(link(request, "/check-mail") if next_path == "/" else next_path)
+    state.cookies.write(response, begun)
+    return response
+
+
+def _form(
+    request: Request,
+    given: Mapping[str, str],
+    *,
+    next_path: str,
+    error: AppError | ValidationError | None = None,
+) -> Response:
+    query = {"referral_code": given.get("referral_code", ""), "next": next_path}
+    return page(
+        request,
+        "sign_up.html",
+        **refused(request, error, FIELDS),
+        leads_elsewhere=leads_to_an_app(request, next_path),
+        here=f"{link(request, '/sign-up')}?{urlencode(query)}",
+        next_path=next_path,
+        given=dict.fromkeys(FIELDS, "") | {name: text for name, text in given.items() if name != "password"},
+        providers=request.app.state.social.labels,
+        least=request.app.state.settings.password_min_length,
+    )

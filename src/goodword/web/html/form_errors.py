@@ -1,0 +1,29 @@
+"""Re-render a form with its errors."""
+
+from typing import Any
+
+from fastapi import Request
+from pydantic import ValidationError
+
+from goodword.errors import AppError
+from goodword.web.html import messages
+from goodword.web.html.rendering import say
+
+
+def refused(
+    request: Request, error: AppError | ValidationError | None, fields: tuple[str, ...]
+) -> dict[str, Any]:
+    """What the page of a form needs to say of an error: beside the fields, or else above them."""
+    if error is None:
+        return {"errors": {}, "error": None}
+    least = request.app.state.settings.password_min_length
+    wrong = messages.wrong_fields(error, fields)
+    said = {"errors": {name: say(request, text, least=least) for name, text in wrong.items()}}
+    if isinstance(error, ValidationError):
+        return {
+            **said,
+            "status": 422,
+            "error": say(request, messages.LOOK_AGAIN if wrong else messages.NOT_SO),
+        }
+    text = messages.LOOK_AGAIN if wrong else messages.text_of(error)
+    return {**said, "status": error.status, "headers": error.headers, "error": say(request, text)}

@@ -1,0 +1,25 @@
+"""Choosing the language of the pages."""
+
+from fastapi import APIRouter, Request, Response
+
+from goodword.languages import LANGUAGES
+from goodword.web.forms import FormInvalid, is_from_here, local_path, read_form
+from goodword.web.html import messages
+from goodword.web.html.rendering import foreign, refusal, see_other
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.post("/language")
+async def choose_language(request: Request) -> Response:
+    """Keep the choice in a cookie, and go back to the page where it was made."""
+    if not is_from_here(request):
+        return foreign(request)
+    try:
+        form = await read_form(request)
+    except FormInvalid as error:
+        return refusal(request, error.status, messages.TITLE, messages.UNREADABLE)
+    response = see_other(local_path(form.get("next")))
+    if form.get("language") in LANGUAGES:
+        request.app.state.cookies.write_language(response, form["language"])
+    return response

@@ -1,0 +1,189 @@
+"""Stored answers of writes: who repeats a request with its `Idempotency-Key` gets the first answer again.
+
+Follows draft-ietf-httpapi-idempotency-key-header. The row is written in the transaction of the effect itself,
+so the two are kept or lost together, and an attempt that failed does not use the key up.
+"""
+
+import hmac
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Header, Request, Response
+from pydantic import BaseModel
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, bindparam, delete, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from goodword.crypto import mac
+from goodword.db.base import Base
+from goodword.db.database import Database
+from goodword.db.statements import insert_if_absent, is_lock_timeout
+from goodword.errors import AppError, Conflict, Unprocessable, ValidationFailed
+
+KEPT = timedelta(hours=24)
+ANONYMOUS = "anonymous"
+
+Prepared = TypeVar("Prepared")
+
+
+class KeyReused(Unprocessable):
+    code, field = "idempotency_key_reused", "header.Idempotency-Key"
+    detail = "This key was used for another request. Take a new key for a new request."
+
+
+class KeyInUse(Conflict):
+    code, detail = (
+        "idempotency_key_in_use",
+        "The first request with this key is still running. Try again shortly.",
+    )
+
+
+class IdempotencyKey(Base):
+    """The finished answer to one write of one caller."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (
+        Index("uq_idempotency_keys_caller_route_key", "caller", "route", "key", unique=True),
+        Index("ix_idempotency_keys_created_at", "created_at"),
+        Index("ix_idempotency_keys_user_id", "user_id"),
+    )
+
+    caller: Mapped[str] = mapped_column(String(36))
+    route: Mapped[str] = mapped_column(String(64))
+    key: Mapped[str] = mapped_column(String(255))
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary(32))
+    """HMAC of the body. A plain hash of a sign-up would let its password be guessed."""
+    status: Mapped[int | None]
+    location: Mapped[str | None] = mapped_column(String(255))
+    body: Mapped[str | None] = mapped_column(Text)
+    user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
+    """Whom the answer is about: it goes when they are erased."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a write answers: a model, the address of what was made, and the person it is about, if any."""
+
+    content: BaseModel
+    location: str | None = None
+    user_id: uuid.UUID | None = None
+    status: int = 201
+
+
+class Once:
+    """Runs a write once for each key of a caller. Without a key it simply runs it."""
+
+    def __init__(self, request: Request, key: str | None) -> None:
+        self._database: Database = request.app.state.database
+        self._secret: bytes = request.app.state.idempotency_secret
+        self._clock: Callable[[], datetime] = request.app.state.clock
+        self._route = f"{request.method} {request.scope['route'].path}"
+        self._key = key
+
+    async def run(
+        self,
+        session: AsyncSession,
+        body: BaseModel,
+        *,
+        caller: str,
+        prepare: Callable[[], Awaitable[Prepared]],
+        effect: Callable[[Prepared], Awaitable[Answer]],
+    ) -> Response:
+        """`prepare` outside the transaction (slow things, early refusals), then `effect` inside it.
+
+        Raises `KeyReused` for another body, and `KeyInUse` when a twin takes longer than we wait.
+        """
+        if self._key is None:
+            return _response(await effect(await prepare()))
+        slot = {"caller": caller, "route": self._route, "key": self._key}
+        fingerprint = mac(self._secret, body.model_dump_json().encode())
+        if kept := await self._kept(slot, fingerprint):
+            return kept
+        try:
+            prepared = await prepare()
+        except AppError:
+            # Refused, perhaps because its twin has just done the same: then it answers as the twin did.
+            if kept := await self._kept(slot, fingerprint):
+                return kept
+            raise
+        row = await self._claim(session, slot, fingerprint)
+        if row is None:  # a twin was first, and has finished
+            kept = await self._kept(slot, fingerprint)
+            if kept is None:
+                raise KeyInUse
+            return kept
+        answer = await effect(prepared)
+        row.status, row.location, row.user_id = answer.status, answer.location, answer.user_id
+        row.body = answer.content.model_dump_json()
+        await session.flush()
+        return _response(answer)
+
+    async def _claim(
+        self, session: AsyncSession, slot: dict[str, str], fingerprint: bytes
+    ) -> IdempotencyKey | None:
+        now = self._clock()
+        try:
+            await session.execute(
+                delete(IdempotencyKey).filter_by(**slot).where(IdempotencyKey.created_at <= now - KEPT)
+            )
+            return await insert_if_absent(
+                session, IdempotencyKey, **slot, fingerprint=fingerprint, created_at=now
+            )
+        except DBAPIError as error:
+            if is_lock_timeout(error):
+                raise KeyInUse from None
+            raise
+
+    async def _kept(self, slot: dict[str, str], fingerprint: bytes) -> Response | None:
+        row = await self._database.row(_KEPT, **slot, since=self._clock() - KEPT)
+        if row is None:
+            return None
+        if not hmac.compare_digest(row.fingerprint, fingerprint):
+            raise KeyReused
+        headers = _headers(row.location) | {"Idempotency-Replayed": "true"}
+        return Response(row.body, row.status, headers, media_type="application/json")
+
+
+def _response(answer: Answer) -> Response:
+    content = answer.content.model_dump_json()
+    return Response(content, answer.status, _headers(answer.location), media_type="application/json")
+
+
+def _headers(location: str | None) -> dict[str, str]:
+    return {"Location": location} if location else {}
+
+
+async def get_once(
+    request: Request,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            description="1–255 visible ASCII characters of your choice. The same request with the same key is "
+            "done once, and answered alike for 24 hours (`Idempotency-Replayed: true`).",
+        ),
+    ] = None,
+) -> Once:
+    given = request.headers.getlist("idempotency-key")
+    if len(given) > 1 or not all(re.fullmatch(r"[\x21-\x7e]{1,255}", key) for key in given):
+        message = "Give one key, of 1 to 255 visible ASCII characters."
+        raise ValidationFailed(
+            [{"field": "header.Idempotency-Key", "code": "key_invalid", "message": message}]
+        )
+    return Once(request, idempotency_key)
+
+
+IdempotentWrite = Annotated[Once, Depends(get_once)]
+
+_KEPT = select(
+    IdempotencyKey.fingerprint, IdempotencyKey.status, IdempotencyKey.location, IdempotencyKey.body
+).where(
+    IdempotencyKey.caller == bindparam("caller"),
+    IdempotencyKey.route == bindparam("route"),
+    IdempotencyKey.key == bindparam("key"),
+    IdempotencyKey.created_at > bindparam("since", type_=IdempotencyKey.created_at.type),
+)

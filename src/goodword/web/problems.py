@@ -1,0 +1,145 @@
+"""Problem documents (RFC 9457), and the mapping of exceptions to responses."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from goodword.db.statements import is_lock_timeout, is_out_of_reach, is_unique_violation
+from goodword.errors import (
+    AppError,
+    BadRequest,
+    Conflict,
+    DatabaseUnavailable,
+    FieldError,
+    MethodNotAllowed,
+    NotFound,
+    ValidationFailed,
+)
+
+
+def problem(error: AppError, request_id: str) -> dict[str, Any]:
+    """The problem document of an error. Its `type` is a name, not an address: there is nothing to fetch."""
+    document: dict[str, Any] = {
+        "type": f"urn:goodword:problem:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        "request_id": request_id,
+    }
+    if error.errors:
+        document["errors"] = list(error.errors)
+    return document
+
+
+def answer(error: AppError, request_id: str, **members: Any) -> JSONResponse:
+    """The answer to an error; `members` extend its problem document (RFC 9457 §3.2)."""
+    document = problem(error, request_id) | members
+    return JSONResponse(document, error.status, error.headers, media_type="application/problem+json")
+
+
+Respond = Callable[[Request, AppError], Response]
+Form = Callable[[Request, AppError], Response | None]
+
+
+def install(app: FastAPI, *forms: Form) -> Respond:
+    """The one mapping of errors to answers, and what gives them their form. What is not mapped here is a bug.
+
+    Each of the `forms` is asked whether it has another one than the problem document for this request: a page
+    where a person is looking, the form of RFC 6749 where an OAuth client is. Returned is what answers an error,
+    for those who meet one outside of the endpoints.
+    """
+
+    def respond(request: Request, error: AppError) -> Response:
+        for form in forms:
+            if response := form(request, error):
+                return response
+        return answer(error, request.state.request_id)
+
+    @app.exception_handler(AppError)
+    async def own(request: Request, error: AppError) -> Response:
+        return respond(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def shape(request: Request, error: RequestValidationError) -> Response:
+        return respond(request, ValidationFailed([_field_error(found) for found in error.errors()]))
+
+    @app.exception_handler(HTTPException)
+    async def framework(request: Request, error: HTTPException) -> Response:
+        if error.status_code == 405:
+            allowed = ", ".join(sorted(_methods(app, request.scope["path"])))
+            return respond(request, MethodNotAllowed(headers={"Allow": allowed}))
+        return respond(request, NotFound() if error.status_code == 404 else BadRequest())
+
+    @app.exception_handler(DBAPIError)
+    async def database(request: Request, error: DBAPIError) -> Response:
+        if is_unique_violation(error):
+            return respond(request, Conflict())
+        if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+            return respond(request, DatabaseUnavailable())
+        if is_lock_timeout(error) or is_out_of_reach(error):
+            return respond(request, DatabaseUnavailable())
+        raise error
+
+    @app.exception_handler(PoolTimeout)
+    @app.exception_handler(OSError)  # drivers let the refused connection through as it is
+    async def no_connection(request: Request, _error: Exception) -> Response:
+        return respond(request, DatabaseUnavailable())
+
+    return respond
+
+
+def _field_error(found: Mapping[str, Any]) -> FieldError:
+    # An unknown field's name is the sender's text: only one that could be a field's name is repeated.
+    path = [str(part) for part in found["loc"] if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", str(part), re.ASCII)]
+    return {"field": ".".join(path), "code": found["type"], "message": message_of(found)}
+
+
+OF_RULES = frozenset(
+    {"expected", "pattern", "ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length"}
+)
+"""What a message may be filled with: the rule that was broken. All else comes from what was sent."""
+MESSAGES = {"uuid_parsing": "Give a UUID, such as 019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11."}
+
+
+def message_of(found: Mapping[str, Any]) -> str:
+    """What is wrong, for the developer of a client. Some of Pydantic's own messages repeat what was sent."""
+    if found["type"] in MESSAGES:
+        return MESSAGES[found["type"]]
+    if found.get("ctx", {}).keys() - OF_RULES - {"field_type", "actual_length"}:
+        return "This value is not valid."
+    said: str = found["msg"]
+    return said
+
+
+def _methods(app: FastAPI, path: str) -> set[str]:
+    # Each method of a path is a route of its own here, and the router names only those of the first.
+    routes = (context.original_route for context in iter_route_contexts(app.routes))
+    methods = {
+        method
+        for route in routes
+        if isinstance(route, Route) and route.path_regex.match(path)
+        for method in route.methods or ()
+    }
+    return methods | {"HEAD"} if "GET" in methods else methods
+
+
+def below(app: FastAPI, prefix: str) -> None:
+    """A net: a wrong method (405) or a slash too many (307) would tell that something is there."""
+    app.router.routes.append(Route(prefix + "{rest:path}", _Nothing(), include_in_schema=False))
+
+
+class _Nothing:
+    """An application, not a function: it takes every method."""
+
+    async def __call__(self, _scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise NotFound
