@@ -9,60 +9,47 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
-from fastapi.routing import APIRoute
+from fastapi import FastAPI
 
 from goodword import __version__, health, retention
+from goodword import __version__, migrations, retention, routes
 from goodword.account import (
-    api as account,
-    credentials_api,
-    email_change_page,
     emails,
     erasure_cleanup,
-    pages as account_page,
-    recovery_api,
-    recovery_pages,
-    session_pages,
 )
 from goodword.admin import api as admin
 from goodword.admin.pages import access, audit, codes as admin_codes, jobs, referral_tree, statistics, users
+from goodword.cache.lookup_cache import Cache
 from goodword.cache.memory import Board, Memory
 from goodword.clock import utc_now
-from goodword.codes import api as codes, pages as dashboard, qr_api
 from goodword.config import rate_limits
 from goodword.config.loading import load, with_own_secret
 from goodword.config.settings import Settings
 from goodword.crypto import subkey
 from goodword.http_client import Outside
 from goodword.invitations import (
-    api as invitations_api,
     emails as to_others,
-    pages as refusal,
     service as invitations,
 )
 from goodword.jobs.worker import CONCURRENCY, Context, Handler, Worker
 from goodword.logs import set_up_logs
 from goodword.mail import notifications, quotas, unsubscribe
 from goodword.oauth import (
-    api as oauth,
-    apps_api,
     clients,
-    discovery,
     errors as oauth_errors,
-    pages as authorize,
     scopes,
 )
 from goodword.oauth.tokens import ServerTokens
-from goodword.providers import api as providers_api, email_checks, jobs as asking
+from goodword.providers import email_checks, jobs as asking
 from goodword.rate_limits import limiter, middleware
 from goodword.rate_limits.counters import Counts
 from goodword.referrals import api as referrals, pages as people
 from goodword.sessions import api as sessions, lockout_notice, pages as sign_in, throttle
+from goodword.sessions import keys, lockout_notice, throttle
 from goodword.sessions.auth import REMEMBERED, Live
 from goodword.sessions.cookies import Cookies
 from goodword.sessions.tokens import AccessTokens, RefreshTokens
-from goodword.signup import api as signup, landing_page, pages as sign_up
-from goodword.social import api as social
+from goodword.signup import landing_page
 from goodword.social.clients import Clients as SocialClients
 from goodword.social.providers import Provider, configured
 from goodword.startup import make_ready, open_database, opened
@@ -71,7 +58,7 @@ from goodword.users.passwords import Passwords
 from goodword.web import api_docs, openapi, problems
 from goodword.web.cors import Cors
 from goodword.web.guard import Guard, hosts_of
-from goodword.web.html import assets, language, rendering
+from goodword.web.html import rendering
 from goodword.web.paging import Cursors
 from goodword.web.proxies import Proxies
 from goodword.web.request_context import Edge
@@ -176,60 +163,11 @@ def create_app(
         # Outermost: all that counts by address must see the client's. Without trust, these headers are noise.
         app.add_middleware(Proxies, trusted=settings.trusted_proxies)
     app.add_exception_handler(oauth_errors.OAuthError, oauth_errors.answer)
-    # Looked through from the top for every request: what is asked for most comes first.
-    for router in (
-        codes.anyones,
-        landing_page.router,
-        referrals.router,
-        account.router,
-        codes.mine,
-        qr_api.router,
-        sessions.router,
-        signup.router,
-        oauth.router,
-        social.router,
-        apps_api.router,
-        discovery.router,
-        authorize.router,
-        account_page.router,
-        email_change_page.router,
-        session_pages.router,
-        dashboard.router,
-        people.router,
-        sign_in.router,
-        sign_up.router,
-        recovery_pages.router,
-        refusal.router,
-        language.router,
-        assets.router,
-        invitations_api.router,
-        credentials_api.router,
-        recovery_api.router,
-        providers_api.router,
-        health.router,
-        statistics.router,
-        users.router,
-        referral_tree.router,
-        admin_codes.router,
-        jobs.router,
-        audit.router,
-    ):
-        _include(app, router)
-    admin.install(app)
-    access.install(app)
+    routes.install(app)
     if settings.docs_shown:
         openapi.install(app, scopes=scopes.SCOPES)
         api_docs.install(app)
     return app
-
-
-def _include(app: FastAPI, router: APIRouter) -> None:
-    # One by one, not as a router within the router: each of those would be searched for every request, and
-    # that takes longer than most answers.
-    for route in router.routes:
-        if isinstance(route, APIRoute):
-            route.unique_id = route.name
-        app.router.routes.append(route)
 
 
 @asynccontextmanager

@@ -1,0 +1,14 @@
+"""The routers of a person's own account."""
+
+from goodword.account import (
+    api,
+    credentials_api,
+    email_change_page,
+    pages,
+    recovery_api,
+    recovery_pages,
+    session_pages,
+)
+
+API = (api.router, credentials_api.router, recovery_api.router)
+PAGES = (pages.router, email_change_page.router, session_pages.router, recovery_pages.router)

@@ -1,0 +1,6 @@
+"""The routers of the OAuth 2.0 server."""
+
+from goodword.oauth import api, apps_api, discovery, pages
+
+API = (api.router, apps_api.router, discovery.router)
+PAGES = (pages.router,)

@@ -1,0 +1,6 @@
+"""The routers of referrals."""
+
+from goodword.referrals import api, pages
+
+API = (api.router,)
+PAGES = (pages.router,)

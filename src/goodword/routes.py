@@ -1,0 +1,59 @@
+"""The routes of every feature, in the order in which a request is matched against them."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+
+from goodword import health
+from goodword.account import routes as account
+from goodword.admin import routes as admin
+from goodword.codes import routes as codes
+from goodword.invitations import routes as invitations
+from goodword.oauth import routes as oauth
+from goodword.providers import routes as data_providers
+from goodword.referrals import routes as referrals
+from goodword.sessions import routes as sessions
+from goodword.signup import routes as signup
+from goodword.social import routes as social
+from goodword.web.html import routes as html
+
+# Starlette tries the routes in order at every request: what is asked for most comes first.
+ROUTERS: Sequence[APIRouter] = (
+    *codes.MOST_REQUESTED,
+    *signup.MOST_REQUESTED,
+    *referrals.API,
+    *account.API,
+    *codes.API,
+    *sessions.API,
+    *signup.API,
+    *oauth.API,
+    *social.API,
+    *invitations.API,
+    *data_providers.API,
+    *oauth.PAGES,
+    *account.PAGES,
+    *codes.PAGES,
+    *referrals.PAGES,
+    *sessions.PAGES,
+    *signup.PAGES,
+    *invitations.PAGES,
+    *html.PAGES,
+    health.router,
+    *admin.PAGES,
+)
+
+
+def install(app: FastAPI) -> None:
+    for router in ROUTERS:
+        _add_routes(app, router)
+    admin.install(app)
+
+
+def _add_routes(app: FastAPI, router: APIRouter) -> None:
+    # Each route by itself, not the router: every router within the app's router would be searched for every
+    # request, which takes longer than most answers.
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            route.unique_id = route.name
+        app.router.routes.append(route)

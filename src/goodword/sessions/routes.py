@@ -1,0 +1,6 @@
+"""The routers of sessions."""
+
+from goodword.sessions import api, pages
+
+API = (api.router,)
+PAGES = (pages.router,)
