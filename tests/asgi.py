@@ -1,8 +1,9 @@
 """The service inside the test process, and a client for it that holds every answer against OpenAPI."""
 
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from functools import cache
 from secrets import token_bytes
 from typing import Any
@@ -12,6 +13,7 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from pydantic import SecretStr
 
 from goodword.app import create_app
+from goodword.composition import build_worker
 from goodword.config.settings import Settings
 from goodword.web.openapi import EVERYWHERE
 
@@ -23,6 +25,22 @@ async def running(app: FastAPI) -> AsyncIterator[FastAPI]:
     """The app between its start and its end."""
     async with app.router.lifespan_context(app):
         yield app
+
+
+@contextmanager
+def replaced(app: FastAPI, **parts: Any) -> Iterator[None]:
+    """Give the app other `parts` among its services, as long as the block runs."""
+    own = app.state.services
+    app.state.services = replace(own, **parts)
+    try:
+        yield
+    finally:
+        app.state.services = own
+
+
+async def run_due_jobs(app: FastAPI) -> int:
+    """Do all jobs of the app that are due, one after the other. Returns how many attempts that took."""
+    return await build_worker(app.state.services).run_due()
 
 
 def settings_for(url: str, **values: Any) -> Settings:
@@ -39,7 +57,7 @@ def client_of(app: FastAPI, *, peer: str = "127.0.0.1") -> AsyncClient:
 
 def forget_limits(app: FastAPI) -> None:
     """Let the next requests count as those of networks and accounts that the limiter does not know."""
-    app.state.limiter.key = token_bytes(32)
+    app.state.services.rate_limiter.key = token_bytes(32)
 
 
 @cache

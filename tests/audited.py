@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from sqlalchemy import text
 
 from goodword.audit import hash_chain
-from goodword.crypto import subkey
 from goodword.db.database import Database
 
 
@@ -27,15 +26,15 @@ async def unguarded(session):
 
 
 def key_of(app) -> bytes:
-    return subkey(app.state.settings.secret, hash_chain.PURPOSE)
+    return app.state.services.keys.audit
 
 
 async def seal(app) -> int:
-    return await hash_chain.seal(app.state.database, key_of(app))
+    return await hash_chain.seal(app.state.services.database, key_of(app))
 
 
 async def verify(app, **options) -> hash_chain.Head:
-    return await hash_chain.verify(app.state.database, key_of(app), **options)
+    return await hash_chain.verify(app.state.services.database, key_of(app), **options)
 
 
 async def is_whole(app) -> bool:

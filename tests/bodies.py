@@ -87,7 +87,7 @@ def _kind(field: dict[str, Any]) -> str:
 
 async def make_admin(person: Person, app: Any) -> Person:
     """Somebody who may call every operation."""
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         await session.execute(text("UPDATE users SET is_admin = :yes"), {"yes": True})
     await person.sign_in()
     return person

@@ -173,7 +173,7 @@ def emptied_tables() -> tuple[list[Table], Executable]:
 
 async def empty(app: FastAPI) -> None:
     tables, filled = emptied_tables()
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         names = set((await session.scalars(filled)).all())
         async with unguarded(session) if "audit_events" in names else nullcontext():
             for table in tables:
@@ -192,7 +192,7 @@ def rows(app: FastAPI) -> Callable[..., Awaitable[list[Any]]]:
     """What stands in the database, for what no answer shows."""
 
     async def read(sql: str, **values: Any) -> list[Any]:
-        return [tuple(row) for row in await app.state.database.rows(text(sql), **values)]
+        return [tuple(row) for row in await app.state.services.database.rows(text(sql), **values)]
 
     return read
 
@@ -224,9 +224,9 @@ async def mallory(api: AsyncClient) -> Person:
 async def rita(app: FastAPI, api: AsyncClient) -> Person:
     """Rita administers."""
     person = await join(api, "rita")
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         user_id = await administration.id_of(session, person.email)
-        await administration.promote(session, user_id, now=app.state.clock())
+        await administration.promote(session, user_id, now=app.state.services.clock())
     await person.sign_in()
     return person
 

@@ -37,7 +37,7 @@ def signed_anew(app: FastAPI, token: str, header: dict[str, Any] | None = None, 
     """A token with other claims, or without those that are None, signed by the service's own key."""
     old_header, old_claims, _ = parts_of(token)
     values = {name: value for name, value in (old_claims | claims).items() if value is not None}
-    return signed_by(app.state.keys.current, old_header | (header or {}), values)
+    return signed_by(app.state.services.signing_keys.current, old_header | (header or {}), values)
 
 
 async def challenge(api: AsyncClient, authorization: str | bytes | None) -> str:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 
+from asgi import run_due_jobs
+
 
 @dataclass(frozen=True)
 class Letter:
@@ -28,11 +30,11 @@ class Letter:
 class Post:
     def __init__(self, app: FastAPI) -> None:
         self._app = app
-        self._folder = app.state.settings.data_dir / "letters"
+        self._folder = app.state.services.settings.data_dir / "letters"
 
     async def __call__(self, *, to: str | None = None) -> list[Letter]:
         """Do what is due; the letters since the last time, or of them those to one address."""
-        await self._app.state.worker.run_due()
+        await run_due_jobs(self._app)
         found = self.kept()
         self.clear()
         return [letter for letter in found if to in (None, letter.to)]

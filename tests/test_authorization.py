@@ -172,16 +172,17 @@ class World:
 
     async def token(self, user: User, scope: str = OWN_SCOPE, client: str = CLIENT) -> str:
         """An access token as the service signs it, of a new session with this scope."""
-        state, now = self.app.state, self.app.state.clock()
-        async with state.database.transaction() as session:
+        services = self.app.state.services
+        now = services.clock()
+        async with services.database.transaction() as session:
             begun = await sessions.begin(session, user, client=client, scope=scope, whence=Whence(), now=now)
-        return state.access_tokens.sign(
+        return services.access_tokens.sign(
             user_id=user.id, session_id=begun.id, client=client, scope=scope, now=now
         )
 
     async def person(self, *, is_admin: bool = False) -> User:
-        async with self.app.state.database.transaction() as session:
-            return await make_user(session, self.app.state.clock(), is_admin=is_admin)
+        async with self.app.state.services.database.transaction() as session:
+            return await make_user(session, self.app.state.services.clock(), is_admin=is_admin)
 
 
 async def make_user(session, now, *, is_admin=False):
@@ -198,8 +199,8 @@ async def make_user(session, now, *, is_admin=False):
 
 
 async def make_world(app):
-    now = app.state.clock()
-    async with app.state.database.transaction() as session:
+    now = app.state.services.clock()
+    async with app.state.services.database.transaction() as session:
         owner, friend = await make_user(session, now), await make_user(session, now)
         code = await codes.issue(
             session,
@@ -209,7 +210,7 @@ async def make_world(app):
             active=True,
             max_uses=None,
             discoverable=True,
-            key=app.state.code_secret,
+            key=app.state.services.keys.referral_codes,
             now=now,
         )
         redeemed = Redeemed(code.id, owner.id, "Alice L.")
@@ -310,9 +311,9 @@ async def test_a_token_that_is_none(app):
 async def test_somebody_disabled_or_erased_with_a_token_that_did_not_expire(app, status):
     async def left_over(world):
         token = await world.token(world.owner, f"{OWN_SCOPE} openid admin")
-        async with app.state.database.transaction() as session:
+        async with app.state.services.database.transaction() as session:
             act = admin.disable if status == "disabled" else admin.erase
-            await act(session, world.owner.id, by=None, now=app.state.clock())
+            await act(session, world.owner.id, by=None, now=app.state.services.clock())
         return token
 
     await expect(app, left_over, lambda rule: refused(rule, "invalid_token"))
@@ -321,7 +322,7 @@ async def test_somebody_disabled_or_erased_with_a_token_that_did_not_expire(app,
 async def test_an_app_on_its_own_behalf(app):
     async def app_token(_):
         scope = " ".join(SCOPES)
-        return app.state.server_tokens.for_client("an-app", scope, now=app.state.clock())
+        return app.state.services.server_tokens.for_client("an-app", scope, now=app.state.services.clock())
 
     await expect(app, app_token, lambda rule: refused(rule, "invalid_token"))
 

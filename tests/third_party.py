@@ -136,8 +136,8 @@ async def register_app(app: FastAPI, api: AsyncClient, *redirect_uris: str, **fi
         "public": False,
         **fields,
     }
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         made, secret = await clients.make(
-            session, app.state.oauth_key, redirect_uris=redirect_uris, now=utc_now(), **fields
+            session, app.state.services.keys.oauth, redirect_uris=redirect_uris, now=utc_now(), **fields
         )
         return App(api, made.client_id, secret, redirect_uris[0] if redirect_uris else "")

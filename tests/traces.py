@@ -7,6 +7,6 @@ async def traces(app, *words):
 
     found = []
     for table in Base.metadata.sorted_tables:
-        for row in await app.state.database.rows(table.select()):
+        for row in await app.state.services.database.rows(table.select()):
             found += [(table.name, word) for word in words if word.lower() in str(tuple(row)).lower()]
     return found

@@ -9,9 +9,8 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from goodword import migrations
-from goodword.cache.lookup_cache import Cache
-from goodword.db.database import Database
 from goodword.errors import Unavailable
+from goodword.services import services_of
 from goodword.web.openapi import problems
 from goodword.web.problems import answer
 from goodword.web.schemas import Output
@@ -60,8 +59,8 @@ async def readyz(request: Request) -> Response:
 
     Without a working cache the status is `degraded`. Not ready is a problem document with the same `checks`.
     """
-    database: Database = request.app.state.database
-    cache: Cache = request.app.state.cache
+    services = services_of(request)
+    database, cache = services.database, services.cache
     schema: State = "down"
     reachable: State = "down"
     with suppress(TimeoutError):

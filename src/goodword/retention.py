@@ -14,15 +14,15 @@ from sqlalchemy import ColumnElement, and_, delete, or_, select
 
 from goodword.account import tombstones
 from goodword.audit import hash_chain, ip_retention
-from goodword.crypto import subkey
 from goodword.db.base import Base
 from goodword.jobs.models import Job
 from goodword.jobs.service import Work
-from goodword.jobs.worker import Chore, Context, Handler
+from goodword.jobs.worker import Chore, Handler
 from goodword.mail.models import LetterQuota
 from goodword.oauth.models import OAuthCode
 from goodword.providers import email_checks
 from goodword.providers.models import EmailCheck
+from goodword.services import Services
 from goodword.sessions.models import SignIn, SignInFailures
 from goodword.users.models import Verification
 from goodword.web.idempotency import KEPT, IdempotencyKey
@@ -74,13 +74,13 @@ CLEAR_ADDRESSES = "clear_audit_addresses"
 RECURRING = {kind: rule.every for kind, rule in RULES.items()} | {CLEAR_ADDRESSES: DAY}
 
 
-async def purge(context: Context, work: Work) -> None:
+async def purge(services: Services, work: Work) -> None:
     """Remove what is stale, each batch in a transaction of its own, so that nobody waits for it long."""
     model, is_stale, _ = RULES[work.kind]
-    batch = select(model.id).where(is_stale(context.clock())).limit(BATCH).with_for_update(skip_locked=True)
+    batch = select(model.id).where(is_stale(services.clock())).limit(BATCH).with_for_update(skip_locked=True)
     removed, began = 0, time.monotonic()
     while time.monotonic() - began < SECONDS:
-        async with context.database.transaction() as session:
+        async with services.database.transaction() as session:
             ids = (await session.scalars(batch)).all()
             if ids:
                 await session.execute(delete(model).where(model.id.in_(ids)))
@@ -91,23 +91,23 @@ async def purge(context: Context, work: Work) -> None:
         log.info("removed", kind=work.kind, rows=removed)
 
 
-async def clear_addresses(context: Context, work: Work) -> None:
+async def clear_addresses(services: Services, work: Work) -> None:
     """Rows of the audit stay; the addresses in them do not."""
     cleared, began, rows = 0, time.monotonic(), BATCH
     while rows == BATCH and time.monotonic() - began < SECONDS:
-        async with context.database.transaction() as session:
-            rows = await ip_retention.clear_old(session, limit=BATCH, now=context.clock())
+        async with services.database.transaction() as session:
+            rows = await ip_retention.clear_old(session, limit=BATCH, now=services.clock())
         cleared += rows
     if cleared:
         log.info("removed", kind=work.kind, rows=cleared)
 
 
-async def seal_audit(context: Context) -> None:
-    await hash_chain.seal(context.database, subkey(context.settings.secret, hash_chain.PURPOSE))
+async def seal_audit(services: Services) -> None:
+    await hash_chain.seal(services.database, services.keys.audit)
 
 
-async def mirror_tombstones(context: Context) -> None:
-    await tombstones.mirror(context.database, context.settings)
+async def mirror_tombstones(services: Services) -> None:
+    await tombstones.mirror(services.database, services.settings)
 
 
 HANDLERS: Mapping[str, Handler] = {**dict.fromkeys(RULES, purge), CLEAR_ADDRESSES: clear_addresses}

@@ -7,7 +7,6 @@ import pytest
 
 from goodword.account import emails
 from goodword.jobs import service as jobs
-from goodword.jobs.worker import Context
 from goodword.users.models import Purpose
 from people import PASSWORD, join, register, sign_in
 
@@ -202,13 +201,13 @@ async def test_letters_go_to_international_addresses(api, alice, post):
 async def test_a_request_that_is_dropped_while_its_letter_waits_for_the_account_sends_none(app, alice, post):
     await post()
     await ask(alice)
-    state = app.state
-    async with state.database.transaction() as session:
-        work = await jobs.claim(session, [Purpose.CHANGE_EMAIL], holder="a slow worker", now=state.clock())
+    services = app.state.services
+    async with services.database.transaction() as session:
+        work = await jobs.claim(session, [Purpose.CHANGE_EMAIL], holder="a slow worker", now=services.clock())
     body = {"current_password": PASSWORD, "new_password": "eight lanterns in the valley"}
     assert (await alice.call("PUT", "/api/v1/me/password", json=body)).status_code == 204
 
-    await emails.change_email(Context(state.database, state.settings, state.clock), work)
+    await emails.change_email(services, work)
 
     assert [letter.kind for letter in await post()] == ["password_changed"]
 
@@ -217,10 +216,10 @@ async def test_a_letter_that_is_sent_twice_has_one_id_and_the_later_token_works(
     """Its worker died between sending and saying so."""
     await post()
     await ask(alice)
-    state = app.state
-    async with state.database.transaction() as session:
-        work = await jobs.claim(session, [Purpose.CHANGE_EMAIL], holder="about to die", now=state.clock())
-    await emails.change_email(Context(state.database, state.settings, state.clock), work)
+    services = app.state.services
+    async with services.database.transaction() as session:
+        work = await jobs.claim(session, [Purpose.CHANGE_EMAIL], holder="about to die", now=services.clock())
+    await emails.change_email(services, work)
     first = next(letter for letter in post.kept() if letter.to == NEW)
     clock.forward(seconds=61)
 

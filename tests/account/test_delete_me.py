@@ -18,7 +18,7 @@ def erase(person, password=PASSWORD):
 async def everything(app):
     """Each row of each table, as text."""
     found = []
-    async with app.state.database.readers() as session:
+    async with app.state.services.database.readers() as session:
         for table in Base.metadata.sorted_tables:
             for row in await session.execute(table.select()):
                 values = (
@@ -54,7 +54,7 @@ async def test_it_needs_nothing_but_the_password(alice, body):
 
 @pytest.mark.parametrize("body", [{}, {"password": PASSWORD}])
 async def test_without_a_password_a_sign_in_must_be_recent(alice, app, clock, rows, body):
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         await session.execute(text("UPDATE users SET password_hash = NULL"))
 
     clock.forward(seconds=301)

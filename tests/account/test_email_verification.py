@@ -177,7 +177,7 @@ async def test_a_hundred_requests_for_a_stranger_send_nothing(api, alice, post):
 
 async def test_a_disabled_or_erased_account_gets_no_letter_and_its_token_is_bad(api, alice, bob, app, post):
     hers, his = await post()
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         await session.execute(
             text("UPDATE users SET status = 'disabled' WHERE email_key = 'alice@example.com'")
         )
@@ -218,7 +218,7 @@ async def test_with_mail_it_counts_when_the_address_is_verified(
 async def test_a_rejected_referral_stays_rejected(api, alice, app, post):
     code = await make_code(alice)
     await join(api, "carol", referral_code=code["code"])
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         await session.execute(text("UPDATE referrals SET status = 'rejected'"))
 
     await confirm(api, (await post(to="carol@example.com"))[0].token)
@@ -231,14 +231,14 @@ async def test_the_token_itself_is_stored_nowhere(api, alice, app, post):
 
     letter = await post.only(alice.email)
     for table in Base.metadata.sorted_tables:
-        for row in await app.state.database.rows(table.select()):
+        for row in await app.state.services.database.rows(table.select()):
             assert letter.token not in str(tuple(row))
             assert letter.token.removeprefix("gwv_") not in str(tuple(row))
 
 
 async def test_it_proves_no_other_address_than_the_one_it_was_sent_to(api, alice, app, post):
     letter = await post.only(alice.email)
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         await session.execute(
             text("UPDATE users SET email_key = 'eve@example.com' WHERE email_key LIKE 'alice%'")
         )

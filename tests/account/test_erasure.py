@@ -7,7 +7,7 @@ import time
 import pytest
 from sqlalchemy import text
 
-from asgi import client_of, running, settings_for
+from asgi import client_of, run_due_jobs, running, settings_for
 from audited import seal, verify
 from goodword.app import create_app
 from goodword.tables import Base
@@ -22,7 +22,7 @@ async def hits(app, *words):
     """The tables in which a word stands: in any column, of any type, on either database."""
     found = set()
     for table in Base.metadata.sorted_tables:
-        for row in await app.state.database.rows(text(f"SELECT * FROM {table.name}")):
+        for row in await app.state.services.database.rows(text(f"SELECT * FROM {table.name}")):
             seen = " ".join(
                 value.decode("latin-1") if isinstance(value, bytes) else str(value) for value in row
             ).lower()
@@ -51,7 +51,7 @@ async def live_fully(app, api, post, rita):
     (referral,) = await referrals_of(xaviera)
     reason = {"reason": "Xaviera Quillfeather is Bob"}
     await rita.post(f"/api/v1/admin/referrals/{referral['id']}/reject", reason)
-    await app.state.worker.run_due()
+    await run_due_jobs(app)
     await api.post("/api/v1/password-resets", json={"email": xaviera.email})
     return xaviera
 
@@ -59,7 +59,7 @@ async def live_fully(app, api, post, rita):
 @pytest.mark.parametrize("by", ["herself", "an administrator"])
 async def test_f08_nothing_of_the_person_is_left(app, api, post, rita, caplog, capsys, by):
     xaviera = await live_fully(app, api, post, rita)
-    letters = app.state.settings.data_dir / "letters"
+    letters = app.state.services.settings.data_dir / "letters"
     before = {path.name for path in letters.glob("*.eml")}
     assert {table for table, _ in await hits(app, *NAMES)} >= {
         "users",
@@ -74,14 +74,14 @@ async def test_f08_nothing_of_the_person_is_left(app, api, post, rita, caplog, c
         answer = await rita.delete(f"/api/v1/admin/users/{xaviera.id}")
     assert answer.status_code == 204
     assert await hits(app, *NAMES) == set(), "at once, in the database"
-    await app.state.worker.run_due()
+    await run_due_jobs(app)
 
     assert await hits(app, *NAMES) == set()
     kept = {path.name: path.read_text().lower() for path in letters.glob("*.eml")}
     assert not [name for name, letter in kept.items() for word in NAMES if word.lower() in letter]
     assert before - kept.keys(), "those that were to her, or named her"
     assert kept.keys() & before, "those of others stay"
-    folder = app.state.settings.data_dir
+    folder = app.state.services.settings.data_dir
     for path in folder.rglob("*"):
         if path.is_file():
             content = path.read_bytes().lower()
@@ -98,7 +98,7 @@ async def test_f08_the_addresses_she_came_from_are_cleared(app, api, rita, rows)
         await xaviera.delete("/api/v1/me", json={"password": PASSWORD})
     assert await rows("SELECT count(*) FROM audit_events WHERE address = '192.0.2.7'") != [(0,)]
 
-    await app.state.worker.run_due()
+    await run_due_jobs(app)
 
     assert await rows("SELECT count(*) FROM audit_events WHERE address = '192.0.2.7'") == [(0,)]
     assert await rows("SELECT count(*) FROM audit_events WHERE address IS NULL") != [(0,)]
@@ -112,8 +112,8 @@ async def test_f08_letters_to_somebody_new_with_the_address_stay(app, api, alice
     (letter,) = await post()
     assert letter.to == alice.email
     await api.post("/api/v1/password-resets", json={"email": alice.email})
-    await app.state.worker.run_due()
-    for path in (app.state.settings.data_dir / "letters").glob("*.eml"):
+    await run_due_jobs(app)
+    for path in (app.state.services.settings.data_dir / "letters").glob("*.eml"):
         os.utime(path, times=(time.time() + 90,) * 2)
     clock.forward(minutes=3)
 
@@ -184,7 +184,7 @@ async def test_f10_nothing_survives_an_erasure_in_the_middle_of_everything(app, 
         answers = await asyncio.gather(*work)
         assert answers[-1].status_code == 204
         assert not [one for one in answers if one.status_code >= 500 and one.status_code != 503]
-        await app.state.worker.run_due()
+        await run_due_jobs(app)
 
         names = [name for name in NAMES if name != "quillfeather"]
         assert await hits(app, *names, "quillfeather", code["code"]) == set()

@@ -81,8 +81,8 @@ async def full_life(app, api, alice, bob, rita, post):
         await post()
         await sign_in(api, person.email, "wrong password")
         await rita.get(f"/api/v1/admin/users/{person.id}")
-        async with app.state.database.transaction() as session:
-            tables, now = Base.metadata.tables, app.state.clock()
+        async with app.state.services.database.transaction() as session:
+            tables, now = Base.metadata.tables, app.state.services.clock()
             one = {"id": uuid.uuid4(), "created_at": now, "user_id": uuid.UUID(person.id)}
             identity = {"provider": "github", "subject": f"subject of {person.name}"}
             await session.execute(tables["identities"].insert().values(one | identity))
@@ -194,8 +194,8 @@ async def test_an_app_cannot_have_it(app, api, alice):
 async def test_it_takes_the_same_memory_for_any_number_of_friends(app, alice):
     """With 5,000 friends: what is in memory at a time is a page of them."""
     code = await make_code(alice)
-    tables, now = Base.metadata.tables, app.state.clock()
-    async with app.state.database.transaction() as session:
+    tables, now = Base.metadata.tables, app.state.services.clock()
+    async with app.state.services.database.transaction() as session:
         code_id = (await session.execute(tables["referral_codes"].select())).one().id
         people = [uuid.uuid4() for _ in range(5_000)]
         same = {"created_at": now, "status": "active", "is_admin": False, "language": "en"}
@@ -219,8 +219,8 @@ async def test_it_takes_the_same_memory_for_any_number_of_friends(app, alice):
 
     tracemalloc.start()
     began, size = time.perf_counter(), 0
-    state = app.state
-    async for piece in export.document(state.database, state.settings, uuid.UUID(alice.id), now=now):
+    services = app.state.services
+    async for piece in export.document(services.database, services.settings, uuid.UUID(alice.id), now=now):
         size += len(piece)
     took, (_, peak) = time.perf_counter() - began, tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -13,7 +13,7 @@ from contextlib import closing
 import pytest
 from sqlalchemy import text
 
-from asgi import client_of, running, settings_for
+from asgi import client_of, run_due_jobs, running, settings_for
 from audited import unguarded
 from goodword import migrations
 from goodword.account import erasure
@@ -103,10 +103,10 @@ async def test_f11_a_restored_backup_does_not_bring_her_back(installation):
         assert (await alice.get("/api/v1/me")).status_code == 401
         assert (await api.get("/api/v1/referral-codes/ALICES-OWN")).status_code == 404
         assert (await sign_in(api, "bob@example.com")).status_code == 201
-        erased = await app.state.database.rows(text("SELECT email, status FROM users ORDER BY id"))
+        erased = await app.state.services.database.rows(text("SELECT email, status FROM users ORDER BY id"))
         assert [tuple(row) for row in erased] == [(None, "erased"), ("bob@example.com", "active")]
         events = "SELECT count(*) FROM audit_events WHERE action = 'user.erased' AND actor = 'system'"
-        assert (await app.state.database.rows(text(events)))[0][0] == 1
+        assert (await app.state.services.database.rows(text(events)))[0][0] == 1
 
 
 def set_like(settings):
@@ -175,7 +175,7 @@ async def test_f11_a_dead_letter_to_an_erased_person_is_not_sent_again(installat
     """`jobs retry` as the first command after a restore."""
     async with running(create_app(installation)) as app, client_of(app) as api:
         alice = await join(api, "alice")
-        async with app.state.database.transaction() as session:
+        async with app.state.services.database.transaction() as session:
             dead = "UPDATE jobs SET outcome = 'dead', finished_at = created_at, attempts = 10"
             await session.execute(text(dead))
         backup = await back_up(installation)
@@ -221,7 +221,7 @@ async def test_f08_neither_does_the_log_of_the_database_while_the_service_goes_o
         alice, _ = await join(api, "alice"), await join(api, "bob")
         await make_code(alice, code="ALICES-OWN")
         assert (await alice.delete("/api/v1/me", json={"password": PASSWORD})).status_code == 204
-        await app.state.worker.run_due()
+        await run_due_jobs(app)
 
         content = b"".join(path.read_bytes().lower() for path in tmp_path.glob("goodword.sqlite3*"))
     assert b"bob@example.com" in content
@@ -296,10 +296,10 @@ async def test_f11_an_erasure_that_is_taken_back_writes_nothing(installation):
     """Or the next start would erase somebody who never was."""
     async with running(create_app(installation)) as app, client_of(app) as api:
         alice = await join(api, "alice")
-        async with app.state.database.transaction() as session:
+        async with app.state.services.database.transaction() as session:
             user = await users.lock(session, uuid.UUID(alice.id))
             savepoint = await session.begin_nested()
-            await erasure.erase(session, user, now=app.state.clock())
+            await erasure.erase(session, user, now=app.state.services.clock())
             await savepoint.rollback()
     assert not (installation.data_dir / "tombstones").exists()
 

@@ -46,8 +46,8 @@ async def test_who_came_by_them_stays(api, rita, alice):
 async def test_an_administrator_who_is_erased_is_none_any_more(app, rita, alice, rows):
     from goodword.admin import service
 
-    async with app.state.database.transaction() as session:
-        await service.promote(session, uuid.UUID(alice.id), now=app.state.clock())
+    async with app.state.services.database.transaction() as session:
+        await service.promote(session, uuid.UUID(alice.id), now=app.state.services.clock())
 
     await rita.delete(f"{PATH}/{alice.id}")
 

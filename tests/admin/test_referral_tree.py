@@ -94,8 +94,8 @@ async def test_of_many_the_latest_are_shown_and_all_are_counted(app, api, alice)
     await bring(api, alice, *names)
     values = {"user_id": uuid.UUID(alice.id), "depth": 2, "nodes": 1000}
 
-    rows = await app.state.database.rows(referral_tree._TREE, children=2, **values)
-    cut = await app.state.database.rows(referral_tree._TREE, **values | {"nodes": 4}, children=50)
+    rows = await app.state.services.database.rows(referral_tree._TREE, children=2, **values)
+    cut = await app.state.services.database.rows(referral_tree._TREE, **values | {"nodes": 4}, children=50)
 
     assert [row.email for row in rows] == [alice.email, "friend4@example.com", "friend3@example.com"]
     assert rows[0].referrals == 5

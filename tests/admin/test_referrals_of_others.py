@@ -41,7 +41,7 @@ async def test_others_get_the_same_answer_for_foreign_and_unknown(alice, bob, vi
 async def test_not_after_the_right_was_taken(app, rita, alice, view):
     from goodword.admin import service
 
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         await service.demote(session, uuid.UUID(rita.id))
 
     assert (await rita.get(f"/api/v1/users/{alice.id}/{view}")).status_code == 404

@@ -32,7 +32,7 @@ async def sealed(app, api):
 
 async def sequences(app):
     query = text("SELECT sequence FROM audit_events ORDER BY id")
-    return [number for (number,) in await app.state.database.rows(query)]
+    return [number for (number,) in await app.state.services.database.rows(query)]
 
 
 async def test_rows_are_numbered_in_order_without_gaps(app, sealed):
@@ -67,16 +67,16 @@ EDITS = {
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
 async def test_h20_a_row_edited_by_hand_is_named(app, sealed, edit):
-    if app.state.database.is_sqlite:
+    if app.state.services.database.is_sqlite:
         edit = edit.replace("created_at + interval '1 microsecond'", "'2026-01-01 00:00:00.000000'")
-    await meddle(app.state.database, f"UPDATE audit_events SET {edit} WHERE sequence = 2")
+    await meddle(app.state.services.database, f"UPDATE audit_events SET {edit} WHERE sequence = 2")
 
     with pytest.raises(hash_chain.Broken, match=r"^Row 2 \("):
         await verify(app)
 
 
 async def test_h20_a_row_that_is_gone_is_named(app, sealed):
-    await meddle(app.state.database, "DELETE FROM audit_events WHERE sequence = 2")
+    await meddle(app.state.services.database, "DELETE FROM audit_events WHERE sequence = 2")
 
     with pytest.raises(hash_chain.Broken, match=r"^Row 2: it is missing"):
         await verify(app)
@@ -85,7 +85,7 @@ async def test_h20_a_row_that_is_gone_is_named(app, sealed):
 async def test_h20_two_rows_that_changed_places_are_named(app, sealed):
     for was, becomes in ((1, 99), (2, 1), (99, 2)):
         sql = "UPDATE audit_events SET sequence = :becomes WHERE sequence = :was"
-        await meddle(app.state.database, sql, was=was, becomes=becomes)
+        await meddle(app.state.services.database, sql, was=was, becomes=becomes)
 
     with pytest.raises(hash_chain.Broken, match=r"^Row 1 "):
         await verify(app)
@@ -93,19 +93,19 @@ async def test_h20_two_rows_that_changed_places_are_named(app, sealed):
 
 async def test_h20_a_row_put_in_between_is_named(app, sealed):
     columns = "created_at, action, actor, subject, details, address_mac, hash"
-    await meddle(app.state.database, "UPDATE audit_events SET sequence = 4 WHERE sequence = 3")
+    await meddle(app.state.services.database, "UPDATE audit_events SET sequence = 4 WHERE sequence = 3")
     new_id = "'019aa8c2-7a51-7000-8000-000000000000'"
-    if app.state.database.is_sqlite:
+    if app.state.services.database.is_sqlite:
         new_id = new_id.replace("-", "")
     sql = f"INSERT INTO audit_events (id, sequence, {columns}) SELECT {new_id}, 3, {columns} "
-    await meddle(app.state.database, f"{sql} FROM audit_events WHERE sequence = 2")
+    await meddle(app.state.services.database, f"{sql} FROM audit_events WHERE sequence = 2")
 
     with pytest.raises(hash_chain.Broken, match=r"^Row 3 "):
         await verify(app)
 
 
 async def test_h20_rows_cut_off_at_the_end_are_missed_by_a_head_that_was_kept(app, sealed):
-    await meddle(app.state.database, "DELETE FROM audit_events WHERE sequence >= 2")
+    await meddle(app.state.services.database, "DELETE FROM audit_events WHERE sequence >= 2")
 
     assert (await verify(app)).sequence == 1
     with pytest.raises(hash_chain.Broken, match=r"^Row 2: it is missing, and all after it up to 3"):
@@ -114,7 +114,7 @@ async def test_h20_rows_cut_off_at_the_end_are_missed_by_a_head_that_was_kept(ap
 
 async def test_h20_a_tail_that_was_sealed_anew_is_not_the_head_that_was_kept(app, sealed):
     anew = "UPDATE audit_events SET sequence = NULL, hash = NULL, address_mac = NULL, action = 'user.viewed'"
-    await meddle(app.state.database, f"{anew} WHERE sequence = 3")
+    await meddle(app.state.services.database, f"{anew} WHERE sequence = 3")
     await seal(app)
 
     assert (await verify(app)).sequence == 3
@@ -124,7 +124,7 @@ async def test_h20_a_tail_that_was_sealed_anew_is_not_the_head_that_was_kept(app
 
 async def test_h20_a_row_in_the_middle_that_was_sealed_anew_is_not_what_the_next_one_follows(app, sealed):
     """Not even by somebody who has the secret: they would have to seal all that comes after it, too."""
-    database = app.state.database
+    database = app.state.services.database
     await meddle(database, "UPDATE audit_events SET action = 'user.viewed' WHERE sequence = 2")
     table = AuditEvent.__table__
     first, changed = await database.rows(
@@ -138,11 +138,11 @@ async def test_h20_a_row_in_the_middle_that_was_sealed_anew_is_not_what_the_next
 
 
 async def test_a_seal_takes_the_secret(app, sealed):
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         await session.execute(text("UPDATE audit_events SET address = NULL"))
 
     with pytest.raises(hash_chain.Broken, match=r"^Row 1 .*not what was sealed"):
-        await hash_chain.verify(app.state.database, b"another secret")
+        await hash_chain.verify(app.state.services.database, b"another secret")
 
 
 REFUSED = {
@@ -159,7 +159,7 @@ REFUSED = {
 @pytest.mark.parametrize("sql", REFUSED.values(), ids=REFUSED)
 async def test_h20_the_database_itself_only_adds(app, sealed, sql):
     with pytest.raises(DBAPIError):
-        async with app.state.database.transaction() as session:
+        async with app.state.services.database.transaction() as session:
             await session.execute(text(sql))
     assert await verify(app, head=sealed) == sealed
 
@@ -167,7 +167,7 @@ async def test_h20_the_database_itself_only_adds(app, sealed, sql):
 @ON_POSTGRES
 async def test_h20_the_table_cannot_be_emptied_at_once(app, sealed):
     with pytest.raises(DBAPIError):
-        async with app.state.database.transaction() as session:
+        async with app.state.services.database.transaction() as session:
             await session.execute(text("TRUNCATE audit_events"))
 
 
@@ -175,10 +175,10 @@ async def test_an_address_is_cleared_only_after_the_seal(app, api):
     await join(api, "alice")
     clear = text("UPDATE audit_events SET address = NULL")
     with pytest.raises(DBAPIError):
-        async with app.state.database.transaction() as session:
+        async with app.state.services.database.transaction() as session:
             await session.execute(clear)
     await seal(app)
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         await session.execute(clear)
 
     assert await is_whole(app)
@@ -187,12 +187,12 @@ async def test_an_address_is_cleared_only_after_the_seal(app, api):
 
 async def test_two_who_seal_at_once_make_one_chain(app, api, database_url, monkeypatch):
     monkeypatch.setattr(hash_chain, "BATCH", 7)
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         for _ in range(60):
             record(session, Action.USERS_SEARCHED, Subject.NOBODY, found=1)
     others = [Database(database_url) for _ in range(3)]
 
-    sealing = (hash_chain.seal(one, key_of(app)) for one in (*others, app.state.database))
+    sealing = (hash_chain.seal(one, key_of(app)) for one in (*others, app.state.services.database))
     done = await asyncio.gather(*sealing, return_exceptions=True)
 
     assert [one for one in done if not isinstance(one, int)] == []
@@ -205,7 +205,7 @@ async def test_two_who_seal_at_once_make_one_chain(app, api, database_url, monke
 @ON_POSTGRES
 async def test_who_seals_waits_for_another_and_goes_on_from_there(app, api, database_url):
     late, other = Database(database_url), Database(database_url)
-    async with app.state.database.transaction() as sealing:
+    async with app.state.services.database.transaction() as sealing:
         async with late.transaction() as session:
             record(session, Action.USERS_SEARCHED, Subject.NOBODY, found=1)  # with an id from before
             await session.execute(text("SELECT 1"))
@@ -238,7 +238,7 @@ async def test_a_row_that_is_committed_late_is_sealed_later(app, api, database_u
 
 async def test_rows_that_wait_for_more_than_a_minute_are_told(app, api, clock):
     await join(api, "alice")
-    database = app.state.database
+    database = app.state.services.database
     assert await hash_chain.overdue(database, now=clock()) == 0
 
     clock.forward(minutes=2)
@@ -249,7 +249,7 @@ async def test_rows_that_wait_for_more_than_a_minute_are_told(app, api, clock):
 
 async def test_pages_of_the_check_join(app, api, monkeypatch):
     monkeypatch.setattr(hash_chain, "BATCH", 4)
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         for _ in range(9):
             record(session, Action.USERS_SEARCHED, Subject.NOBODY, found=1)
     await seal(app)
@@ -262,7 +262,7 @@ async def test_pages_of_the_check_join(app, api, monkeypatch):
 async def test_the_worker_seals(app, api, rows):
     await join(api, "alice")
     # A worker of its own: that of the service has stopped for good once it ran.
-    worker = Worker(app.state.context, {}, chores=retention.CHORES)
+    worker = Worker(app.state.services, {}, chores=retention.CHORES)
     async with worker.running(), asyncio.timeout(10):
         while await rows("SELECT 1 FROM audit_events WHERE sequence IS NULL"):  # noqa: ASYNC110
             await asyncio.sleep(0.05)

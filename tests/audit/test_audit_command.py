@@ -109,7 +109,7 @@ async def test_addresses_are_cleared_after_ninety_days_and_the_chain_stays_good(
     assert RECURRING[CLEAR_ADDRESSES].days == 1
 
     async def clear():
-        async with app.state.database.transaction() as session:
+        async with app.state.services.database.transaction() as session:
             return await ip_retention.clear_old(session, limit=1, now=clock())
 
     clock.forward(days=89)
@@ -127,7 +127,7 @@ async def test_addresses_are_cleared_after_ninety_days_and_the_chain_stays_good(
 
 async def test_an_address_waits_for_the_seal_of_its_row(app, api, clock):
     async def clear():
-        async with app.state.database.transaction() as session:
+        async with app.state.services.database.transaction() as session:
             return await ip_retention.clear_old(session, limit=10, now=clock())
 
     await join(api, "alice")

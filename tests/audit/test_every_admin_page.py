@@ -138,11 +138,11 @@ async def test_what_is_about_nobody_leaves_no_row(twins, rita, rows, name):
 
 @pytest.mark.parametrize("which", ["kind", "of"])
 async def test_i5_jobs_tried_again_were_tried_by_the_administrator(twins, app, rita, rows, which):
-    now = app.state.clock()
+    now = app.state.services.clock()
     dead = Job(
         kind="notice", payload="{}", created_at=now, run_at=now, attempts=10, finished_at=now, outcome="dead"
     )
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         session.add(dead)
     fields = {"kind": "notice", "of": ""} if which == "kind" else {"kind": "", "of": str(dead.id)}
 

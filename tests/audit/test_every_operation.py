@@ -290,7 +290,7 @@ async def test_i5_what_a_savepoint_takes_back_leaves_no_row(app, rows):
     def note(session, found):
         record(session, Action.USERS_SEARCHED, Subject.NOBODY, found=found)
 
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         note(session, 1)
         for outer in (2, 3):
             try:

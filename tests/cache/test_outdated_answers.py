@@ -211,6 +211,6 @@ async def test_without_a_cache_the_database_is_asked_each_time(database_url, api
     settings = settings_for(database_url, cache="off")
     async with running(create_app(settings)) as app, client_of(app) as node:
         assert await look(node, alice, code) == ["Alice L.", "Alice L."]
-        async with app.state.database.transaction() as session:
+        async with app.state.services.database.transaction() as session:
             await session.execute(text("UPDATE users SET first_name = 'Lewis'"))
         assert await look(node, alice, code) == ["Lewis L.", "Lewis L."]

@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from asgi import settings_for
 from goodword.cache.memory import Found
+from goodword.composition import build_services, close_services
 from goodword.db.transaction_hooks import outdate
-from goodword.startup import open_database
 from people import make_code
 from second_service import second_service
 
@@ -27,11 +27,10 @@ async def nodes(database_url, valkey_url, api):
     async with AsyncExitStack() as running:
 
         async def node():
-            database, cache = open_database(settings_for(database_url, redis_url=valkey_url))
-            running.push_async_callback(database.close)
-            running.push_async_callback(cache.close)
-            await running.enter_async_context(cache.following())
-            return database, cache
+            services = build_services(settings_for(database_url, redis_url=valkey_url))
+            running.push_async_callback(close_services, services)
+            await running.enter_async_context(services.cache.following())
+            return services.database, services.cache
 
         yield node
 

@@ -24,7 +24,7 @@ JSON = {"Content-Type": "application/json"}
 
 def pools(app):
     """Connections that somebody holds."""
-    database = app.state.database
+    database = app.state.services.database
     return [engine.pool.checkedout() for engine in (database.writing, database.reading)]
 
 
@@ -40,7 +40,7 @@ async def idle(app):
 async def hurried(database_url, app):
     """A service with little time: for a body, for a request; and little room. `app` empties the database."""
     limits = {"body_seconds": 0.3, "deadline": 0.6, "room": 30}
-    service = create_app(settings_for(database_url), guard=limits)
+    service = create_app(settings_for(database_url), limits=limits)
 
     @service.get("/slow/waiting", include_in_schema=False)
     async def waiting(session: Session):
@@ -49,16 +49,16 @@ async def hurried(database_url, app):
 
     @service.get("/slow/reading", include_in_schema=False)
     async def reading(reader: Reader):
-        await reader.execute(SLOW_READ[service.state.database.is_sqlite])
+        await reader.execute(SLOW_READ[service.state.services.database.is_sqlite])
 
     @service.get("/slow/driver", include_in_schema=False)
     async def driver(request: Request):
-        await request.app.state.database.rows(SLOW_READ[service.state.database.is_sqlite])
+        await request.app.state.services.database.rows(SLOW_READ[service.state.services.database.is_sqlite])
 
     @service.get("/slow/writing", include_in_schema=False)
     async def writing(session: Session):
         await write(session)
-        await session.execute(SLOW_READ[service.state.database.is_sqlite])
+        await session.execute(SLOW_READ[service.state.services.database.is_sqlite])
 
     @service.get("/slow/nothing", include_in_schema=False)
     async def nothing():
@@ -108,7 +108,7 @@ async def test_what_takes_too_long_is_given_up_and_leaves_nothing(hurried, path)
         for _ in range(12):
             assert (await api.get("/readyz")).status_code == 200
         assert (await register(api, f"next-{path}")).status_code == 201
-        assert await hurried.state.database.rows(text("SELECT id FROM letter_refusals")) == []
+        assert await hurried.state.services.database.rows(text("SELECT id FROM letter_refusals")) == []
 
 
 # Whoever writes on SQLite has waited before.
@@ -117,7 +117,7 @@ async def test_what_waits_at_its_very_end_is_given_up_too(hurried):
     """All that outdates the cache changes one row just before its commit."""
     async with client_of(hurried) as api:
         alice = await join(api, "alice")
-        async with hurried.state.database.transaction() as session:
+        async with hurried.state.services.database.transaction() as session:
             await session.execute(text("UPDATE cache_epoch SET created_at = created_at"))
             asked = asyncio.create_task(alice.post("/api/v1/me/referral-codes", {"lifetime": 3600}))
             await asyncio.sleep(1.2)
@@ -125,7 +125,7 @@ async def test_what_waits_at_its_very_end_is_given_up_too(hurried):
 
         assert (answer.status_code, answer.json()["code"]) == (503, "took_too_long")
         assert await idle(hurried)
-        assert await hurried.state.database.rows(text("SELECT id FROM referral_codes")) == []
+        assert await hurried.state.services.database.rows(text("SELECT id FROM referral_codes")) == []
 
 
 async def test_what_was_given_up_is_no_fault(hurried):

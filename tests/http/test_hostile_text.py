@@ -36,7 +36,7 @@ async def test_it_is_refused(alice, app):
             forget_limits(app)
             with sweep.case(f"{operation}"):
                 for field in texts(operation):
-                    app.state.limiter.key = token_bytes(32)  # as another network
+                    app.state.services.rate_limiter.key = token_bytes(32)  # as another network
                     start = operation.example.get(field, "text")
                     for hostile in SOME:
                         for value in (

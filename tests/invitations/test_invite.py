@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from asgi import client_of
-from goodword.app import HANDLERS
+from goodword.composition import HANDLERS
 from goodword.invitations import emails
 from goodword.jobs import service as jobs
 from goodword.mail import delivery
@@ -159,8 +159,8 @@ async def test_where_letters_are_sent_an_unverified_sender_has_three(app, carol,
         answers = [await invite(sender, f"friend{n}@example.org") for n in range(4)]
         assert [answer.status_code for answer in answers] == [202, 202, 202, 429]
 
-        async with app.state.database.transaction() as session:
-            (await users.lock(session, UUID(carol.id))).verified_at = app.state.clock()
+        async with app.state.services.database.transaction() as session:
+            (await users.lock(session, UUID(carol.id))).verified_at = app.state.services.clock()
         assert (await invite(sender, "friend4@example.org")).status_code == 202
 
 
@@ -252,7 +252,7 @@ async def test_nothing_names_the_friend_once_the_letter_is_sent(app, carol, post
     assert len(await post()) == 1
 
     for table in Base.metadata.sorted_tables:
-        for row in await app.state.database.rows(table.select()):
+        for row in await app.state.services.database.rows(table.select()):
             assert "dave" not in str(tuple(row)), table.name
 
 
@@ -272,9 +272,9 @@ async def test_a_failing_mail_server_neither_counts_twice_nor_loses_it(carol, po
 async def test_a_decision_that_is_made_again_changes_nothing(app, carol, post, clock, rows):
     """A worker died between the decision and the note that it was made."""
     await invite(carol, "dave@example.org")
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         work = await jobs.claim(session, ["invitation"], holder="victim", now=clock())
-    await HANDLERS["invitation"](app.state.worker._context, work)
+    await HANDLERS["invitation"](app.state.services, work)
     clock.forward(seconds=61)
 
     assert len(await post()) == 1

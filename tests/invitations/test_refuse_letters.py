@@ -2,9 +2,11 @@
 
 import email
 import re
+from dataclasses import replace
 
 import pytest
 
+from goodword.composition import build_worker
 from goodword.mail import delivery
 from people import bring, join, make_code
 
@@ -129,13 +131,14 @@ async def test_what_is_remembered_is_no_address_and_no_token(api, token, rows):
     assert answer.status_code == 400
 
 
-async def test_a_mail_program_finds_the_button_in_the_headers(app, alice, post, monkeypatch):
-    settings = app.state.settings.model_copy(update={"public_url": "https://refer.example.com/goodword"})
-    monkeypatch.setattr(app.state.worker, "_context", _with(app.state.worker._context, settings))
+async def test_a_mail_program_finds_the_button_in_the_headers(app, alice, post):
+    settings = app.state.services.settings.model_copy(
+        update={"public_url": "https://refer.example.com/goodword"}
+    )
     await make_code(alice)
     await alice.post("/api/v1/me/invitations", {"email": "dave@example.org"})
-    await app.state.worker.run_due()
-    (path,) = (app.state.settings.data_dir / "letters").glob("invitation-*.eml")
+    await build_worker(replace(app.state.services, settings=settings)).run_due()
+    (path,) = (app.state.services.settings.data_dir / "letters").glob("invitation-*.eml")
     message = email.message_from_bytes(path.read_bytes())
 
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
@@ -144,12 +147,6 @@ async def test_a_mail_program_finds_the_button_in_the_headers(app, alice, post, 
         message["List-Unsubscribe"],
     )
     assert "evil" not in message["From"]
-
-
-def _with(context, settings):
-    from dataclasses import replace
-
-    return replace(context, settings=settings)
 
 
 async def test_letters_about_ones_own_account_still_come(api, alice, post):

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -11,39 +12,39 @@ import pytest
 
 from goodword.db.database import Database
 from goodword.jobs import service
-from goodword.jobs.worker import Context, Worker
+from goodword.jobs.worker import Worker
 
 STATE = "SELECT outcome, attempts, error FROM jobs"
 
 VICTIM = """
 import asyncio, os, signal, sys
-from datetime import UTC, datetime
-from goodword.db.database import Database
-from goodword.jobs.worker import Context, Worker
+from goodword.composition import build_services
+from goodword.config.settings import Settings
+from goodword.jobs.worker import Worker
 
-async def die(context, work):
+async def die(services, work):
     os.kill(os.getpid(), signal.SIGKILL)
 
 async def main():
-    context = Context(Database(sys.argv[1]), None, lambda: datetime.now(UTC))
-    await Worker(context, {"greet": die}).run()
+    services = build_services(Settings(database_url=sys.argv[1], secret_key="x" * 32))
+    await Worker(services, {"greet": die}).run()
 
 asyncio.run(main())
 """
 
 
 @pytest.fixture
-async def context(app, database_url):
+async def services(app, database_url):
     """As another process would have it: with engines of its own."""
     database = Database(database_url)
-    yield Context(database, app.state.settings, app.state.clock)
+    yield replace(app.state.services, database=database)
     await database.close()
 
 
 @pytest.fixture
-def worker_of(context):
+def worker_of(services):
     def make(**handlers):
-        return Worker(context, handlers)
+        return Worker(services, handlers)
 
     return make
 
@@ -51,20 +52,20 @@ def worker_of(context):
 @pytest.fixture
 def enqueue(app, clock):
     async def enqueue(kind="greet", *, delay=timedelta(0), **payload):
-        async with app.state.database.transaction() as session:
+        async with app.state.services.database.transaction() as session:
             service.enqueue(session, kind, payload, now=clock(), run_at=clock() + delay)
 
     return enqueue
 
 
-async def nothing(context, work):
+async def nothing(services, work):
     pass
 
 
 async def test_a_job_is_done_with_what_it_was_given(worker_of, enqueue, rows):
     done = []
 
-    async def greet(context, work):
+    async def greet(services, work):
         done.append((work.payload, work.attempt))
 
     await enqueue(name="Jürgen ☃", numbers=[1, 2])
@@ -76,7 +77,7 @@ async def test_a_job_is_done_with_what_it_was_given(worker_of, enqueue, rows):
 
 async def test_a_transaction_that_fails_leaves_no_job(app, clock, worker_of, rows):
     async def fail():
-        async with app.state.database.transaction() as session:
+        async with app.state.services.database.transaction() as session:
             service.enqueue(session, "greet", {}, now=clock())
             await session.flush()
             raise KeyError
@@ -100,7 +101,7 @@ async def test_a_job_waits_for_its_time(worker_of, enqueue, clock):
 async def test_the_oldest_comes_first(worker_of, enqueue):
     done = []
 
-    async def greet(context, work):
+    async def greet(services, work):
         done.append(work.payload["n"])
 
     await enqueue(n=2)
@@ -119,7 +120,7 @@ async def test_a_kind_that_this_version_does_not_know_is_left_for_one_that_does(
 
 
 async def test_a_failure_is_tried_again_later_and_later(worker_of, enqueue, rows, clock):
-    async def break_down(context, work):
+    async def break_down(services, work):
         raise ValueError("alice@example.com")
 
     worker = worker_of(greet=break_down)
@@ -143,7 +144,7 @@ async def test_a_failure_is_tried_again_later_and_later(worker_of, enqueue, rows
 
 
 async def test_a_failure_that_stays_is_dead_in_the_end(worker_of, enqueue, rows, clock):
-    async def break_down(context, work):
+    async def break_down(services, work):
         raise ValueError
 
     worker = worker_of(greet=break_down)
@@ -167,7 +168,7 @@ def test_delays_grow_to_an_hour_and_differ():
 
 
 async def test_one_failure_does_not_keep_the_others(worker_of, enqueue, rows):
-    async def fail_on_two(context, work):
+    async def fail_on_two(services, work):
         if work.payload["n"] == 2:
             raise OSError
 
@@ -178,16 +179,16 @@ async def test_one_failure_does_not_keep_the_others(worker_of, enqueue, rows):
     assert Counter(outcome for outcome, _, _ in await rows(STATE)) == {"done": 2, None: 1}
 
 
-async def test_many_workers_share_the_jobs_and_do_each_once(context, enqueue, rows):
+async def test_many_workers_share_the_jobs_and_do_each_once(services, enqueue, rows):
     done = []
 
-    async def greet(context, work):
+    async def greet(services, work):
         done.append(work.id)
         await asyncio.sleep(0)
 
     for _ in range(60):
         await enqueue()
-    workers = [Worker(context, {"greet": greet}) for _ in range(6)]
+    workers = [Worker(services, {"greet": greet}) for _ in range(6)]
     counts = await asyncio.gather(*(worker.run_due() for worker in workers))
 
     assert sum(counts) == 60
@@ -195,11 +196,11 @@ async def test_many_workers_share_the_jobs_and_do_each_once(context, enqueue, ro
     assert set(await rows(STATE)) == {("done", 1, None)}
 
 
-async def test_a_leased_job_is_left_alone_until_the_lease_ends(context, enqueue, rows, clock):
+async def test_a_leased_job_is_left_alone_until_the_lease_ends(services, enqueue, rows, clock):
     await enqueue(n=1)
-    async with context.database.transaction() as session:
+    async with services.database.transaction() as session:
         gone = await service.claim(session, ["greet"], holder="somebody gone", now=clock())
-    worker = Worker(context, {"greet": nothing})
+    worker = Worker(services, {"greet": nothing})
 
     clock.forward(seconds=59)
     assert await worker.run_due() == 0
@@ -207,40 +208,40 @@ async def test_a_leased_job_is_left_alone_until_the_lease_ends(context, enqueue,
     assert await worker.run_due() == 1
     assert await rows(STATE) == [("done", 2, None)]
 
-    async with context.database.transaction() as session:
+    async with services.database.transaction() as session:
         assert not await service.finish(session, gone, now=clock())
         assert not await service.fail(session, gone, error="late", now=clock())
     assert await rows(STATE) == [("done", 2, None)]
 
 
-async def test_who_lost_the_lease_cannot_end_what_another_works_on(context, enqueue, rows, clock):
+async def test_who_lost_the_lease_cannot_end_what_another_works_on(services, enqueue, rows, clock):
     await enqueue()
-    async with context.database.transaction() as session:
+    async with services.database.transaction() as session:
         first = await service.claim(session, ["greet"], holder="first", now=clock())
     clock.forward(seconds=61)
-    async with context.database.transaction() as session:
+    async with services.database.transaction() as session:
         second = await service.claim(session, ["greet"], holder="second", now=clock())
 
-    async with context.database.transaction() as session:
+    async with services.database.transaction() as session:
         assert not await service.finish(session, first, now=clock())
         assert not await service.fail(session, first, error="late", now=clock())
         assert not await service.is_wanted(session, first)
         assert await service.finish(session, second, now=clock())
 
 
-async def test_a_job_that_kills_its_workers_comes_to_an_end(context, enqueue, rows, clock):
+async def test_a_job_that_kills_its_workers_comes_to_an_end(services, enqueue, rows, clock):
     await enqueue()
     for n in range(service.MAX_ATTEMPTS):
-        async with context.database.transaction() as session:
+        async with services.database.transaction() as session:
             assert await service.claim(session, ["greet"], holder=f"victim {n}", now=clock()) is not None
         clock.forward(seconds=61)
 
-    assert await Worker(context, {"greet": nothing}).run_due() == 0
+    assert await Worker(services, {"greet": nothing}).run_due() == 0
     assert (await rows(STATE))[0][0] == "dead"
 
 
 async def test_a_handler_that_hangs_is_given_up_within_its_lease(worker_of, enqueue, rows, monkeypatch):
-    async def hang(context, work):
+    async def hang(services, work):
         await asyncio.Event().wait()
 
     monkeypatch.setattr("goodword.jobs.worker.TIME_LIMIT_SECONDS", 0.05)
@@ -252,44 +253,44 @@ async def test_a_handler_that_hangs_is_given_up_within_its_lease(worker_of, enqu
     assert error.startswith("TimeoutError")
 
 
-async def test_the_worker_of_this_process_is_woken_by_the_commit(context, clock, monkeypatch):
+async def test_the_worker_of_this_process_is_woken_by_the_commit(services, clock, monkeypatch):
     """Without waiting for its next look, which is an hour away here."""
     monkeypatch.setattr("goodword.jobs.worker.POLL_SECONDS", 3600)
     done = asyncio.Event()
 
-    async def greet(context, work):
+    async def greet(services, work):
         done.set()
 
-    worker = Worker(context, {"greet": greet})
+    worker = Worker(services, {"greet": greet})
     async with worker.running():
         await asyncio.sleep(0.2)  # it looks once, finds nothing, and waits
-        async with context.database.transaction() as session:
+        async with services.database.transaction() as session:
             service.enqueue(session, "greet", {}, now=clock())
         async with asyncio.timeout(10):
             await done.wait()
 
 
-async def test_the_worker_finds_what_another_process_enqueued(context, enqueue):
+async def test_the_worker_finds_what_another_process_enqueued(services, enqueue):
     done = asyncio.Event()
 
-    async def greet(context, work):
+    async def greet(services, work):
         done.set()
 
-    async with Worker(context, {"greet": greet}).running(), asyncio.timeout(10):
+    async with Worker(services, {"greet": greet}).running(), asyncio.timeout(10):
         await enqueue()
         await done.wait()
 
 
-async def test_the_end_waits_for_the_job_in_hand(context, enqueue, rows):
+async def test_the_end_waits_for_the_job_in_hand(services, enqueue, rows):
     begun, go_on = asyncio.Event(), asyncio.Event()
 
-    async def greet(context, work):
+    async def greet(services, work):
         begun.set()
         await go_on.wait()
 
     await enqueue()
     await enqueue()
-    worker = Worker(context, {"greet": greet}, concurrency=1)
+    worker = Worker(services, {"greet": greet}, concurrency=1)
     async with worker.running():
         await begun.wait()
         worker.stop()
@@ -298,7 +299,7 @@ async def test_the_end_waits_for_the_job_in_hand(context, enqueue, rows):
     assert Counter(outcome for outcome, _, _ in await rows(STATE)) == {"done": 1, None: 1}
 
 
-async def test_a_database_that_fails_does_not_end_the_worker(context, enqueue, monkeypatch):
+async def test_a_database_that_fails_does_not_end_the_worker(services, enqueue, monkeypatch):
     from sqlalchemy.exc import OperationalError
 
     monkeypatch.setattr("goodword.jobs.worker.POLL_SECONDS", 0.01)
@@ -310,26 +311,26 @@ async def test_a_database_that_fails_does_not_end_the_worker(context, enqueue, m
             raise OperationalError("claim", {}, OSError())
         return await claim(*arguments, **options)
 
-    async def greet(context, work):
+    async def greet(services, work):
         done.set()
 
     monkeypatch.setattr(service, "claim", flaky)
     await enqueue()
-    async with Worker(context, {"greet": greet}).running(), asyncio.timeout(10):
+    async with Worker(services, {"greet": greet}).running(), asyncio.timeout(10):
         await done.wait()
 
 
-async def test_a_worker_killed_in_the_middle_loses_nothing(context, database_url, enqueue, rows, clock):
+async def test_a_worker_killed_in_the_middle_loses_nothing(services, database_url, enqueue, rows, clock):
     done = []
 
-    async def greet(context, work):
+    async def greet(services, work):
         done.append((work.payload["name"], work.attempt))
 
     await enqueue(name="alice")
     command = [sys.executable, "-c", VICTIM, database_url]
     victim = await asyncio.to_thread(subprocess.run, command, check=False, timeout=60)
     assert victim.returncode == -9
-    worker = Worker(context, {"greet": greet})
+    worker = Worker(services, {"greet": greet})
 
     assert await worker.run_due() == 0, "the lease of the dead one still holds"
     clock.forward(seconds=61)

@@ -24,21 +24,22 @@ from servers import postgres
 
 WORKER = """
 import asyncio, os, random, sys
-from datetime import UTC, datetime, timedelta
-from goodword.db.database import Database
+from datetime import timedelta
+from goodword.composition import build_services
+from goodword.config.settings import Settings
 from goodword.jobs import service
-from goodword.jobs.worker import Context, Worker
+from goodword.jobs.worker import Worker
 
 service.LEASE = timedelta(seconds=1)
 
-async def note(context, work):
+async def note(_services, work):
     await asyncio.sleep(random.uniform(0, 0.004))
     log = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     os.write(log, f"{work.payload['n']}\\n".encode())
     os.close(log)
 
-context = Context(Database(sys.argv[1]), None, lambda: datetime.now(UTC))
-asyncio.run(Worker(context, {"note": note}).run())
+services = build_services(Settings(database_url=sys.argv[1], secret_key="x" * 32))
+asyncio.run(Worker(services, {"note": note}).run())
 """
 
 

@@ -1,13 +1,14 @@
 """Jobs that come again, once in each span of time, and what those of this service remove."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from goodword.db.database import Database
 from goodword.jobs import service
-from goodword.jobs.worker import Context, Worker
+from goodword.jobs.worker import Worker
 from goodword.retention import HANDLERS, RECURRING
 from people import PASSWORD, join, sign_in
 
@@ -15,22 +16,22 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-async def context(app, database_url):
+async def services(app, database_url):
     """As another process would have it: with engines of its own."""
     database = Database(database_url)
-    yield Context(database, app.state.settings, app.state.clock)
+    yield replace(app.state.services, database=database)
     await database.close()
 
 
-async def test_each_span_has_one_job_however_many_workers_there_are(context, clock, rows, monkeypatch):
+async def test_each_span_has_one_job_however_many_workers_there_are(services, clock, rows, monkeypatch):
     monkeypatch.setattr("goodword.jobs.worker.POLL_SECONDS", 0.05)
     done = []
 
-    async def tidy(_context, work):
+    async def tidy(_services, work):
         done.append(work.id)
 
     for hours in (1, 2):
-        workers = [Worker(context, {"tidy": tidy}, recurring={"tidy": HOUR}) for _ in range(4)]
+        workers = [Worker(services, {"tidy": tidy}, recurring={"tidy": HOUR}) for _ in range(4)]
         tasks = [asyncio.create_task(worker.run()) for worker in workers]
         async with asyncio.timeout(10):
             while len(done) < hours:  # noqa: ASYNC110  it is read as well as waited for
@@ -47,24 +48,24 @@ async def test_each_span_has_one_job_however_many_workers_there_are(context, clo
     assert all(slot.startswith("tidy 20") and slot.endswith(":00") for slot in slots)
 
 
-async def test_one_slot_is_one_job_for_those_who_ask_at_the_same_moment(context, clock, rows):
+async def test_one_slot_is_one_job_for_those_who_ask_at_the_same_moment(services, clock, rows):
     async def ask(_):
-        async with context.database.transaction() as session:
+        async with services.database.transaction() as session:
             return await service.enqueue_once(session, "tidy", {}, slot="now", now=clock())
 
     assert sorted(await asyncio.gather(*map(ask, range(8)))) == [False] * 7 + [True]
     assert await rows("SELECT count(*) FROM jobs") == [(1,)]
 
 
-async def purge(context, clock, *kinds):
-    async with context.database.transaction() as session:
+async def purge(services, clock, *kinds):
+    async with services.database.transaction() as session:
         for kind in kinds or RECURRING:
             service.enqueue(session, kind, {}, now=clock())
-    worker = Worker(context, HANDLERS)
+    worker = Worker(services, HANDLERS)
     await worker.run_due()
 
 
-async def test_what_nobody_can_need_is_removed_and_all_else_stays(api, alice, post, context, clock, rows):
+async def test_what_nobody_can_need_is_removed_and_all_else_stays(api, alice, post, services, clock, rows):
     await api.post("/api/v1/password-resets", json={"email": alice.email})
     await sign_in(api, alice.email, "wrong password")
     code = {"lifetime": 3600}
@@ -78,11 +79,11 @@ async def test_what_nobody_can_need_is_removed_and_all_else_stays(api, alice, po
 
     before = await left()
     assert all(before.values()), before
-    await purge(context, clock)
+    await purge(services, clock)
     assert await left() == before
 
     clock.forward(hours=60)
-    await purge(context, clock)
+    await purge(services, clock)
     assert await left() == before | {
         "verifications": 0,
         "idempotency_keys": 0,
@@ -91,28 +92,28 @@ async def test_what_nobody_can_need_is_removed_and_all_else_stays(api, alice, po
     }
 
     clock.forward(days=400)
-    await purge(context, clock)
+    await purge(services, clock)
     assert set((await left()).values()) == {0}
     assert (await api.post("/api/v1/sessions", json={"email": alice.email, "password": PASSWORD})).is_success
 
 
-async def test_an_expired_code_stays_expired_for_its_owner(api, alice, context, clock):
+async def test_an_expired_code_stays_expired_for_its_owner(api, alice, services, clock):
     await alice.post("/api/v1/me/referral-codes", {"lifetime": 60})
     clock.forward(days=1)
-    await purge(context, clock)
+    await purge(services, clock)
     await alice.sign_in()
 
     (code,) = (await alice.get("/api/v1/me/referral-codes")).json()["items"]
     assert (code["status"], code["retired_at"]) == ("expired", None)
 
 
-async def test_finished_jobs_go_in_batches_and_dead_ones_later(context, clock, rows, monkeypatch):
+async def test_finished_jobs_go_in_batches_and_dead_ones_later(services, clock, rows, monkeypatch):
     monkeypatch.setattr("goodword.retention.BATCH", 10)
-    async with context.database.transaction() as session:
+    async with services.database.transaction() as session:
         for n in range(35):
             await service.enqueue_once(session, "greet", {}, slot=f"greet {n}", now=clock())
         await session.flush()
-    async with context.database.transaction() as session:
+    async with services.database.transaction() as session:
         for n in range(30):
             work = await service.claim(session, ["greet"], holder="me", now=clock())
             ended = service.finish(session, work, now=clock())
@@ -125,24 +126,24 @@ async def test_finished_jobs_go_in_batches_and_dead_ones_later(context, clock, r
         return dict(await rows(query))
 
     clock.forward(days=6)
-    await purge(context, clock, "purge_finished_jobs", "purge_dead_jobs")
+    await purge(services, clock, "purge_finished_jobs", "purge_dead_jobs")
     assert await left() == {"done": 25, "dead": 5, "waiting": 5}
     clock.forward(days=2)
-    await purge(context, clock, "purge_finished_jobs", "purge_dead_jobs")
+    await purge(services, clock, "purge_finished_jobs", "purge_dead_jobs")
     assert await left() == {"dead": 5, "waiting": 5}
     clock.forward(days=23)
-    await purge(context, clock, "purge_finished_jobs", "purge_dead_jobs")
+    await purge(services, clock, "purge_finished_jobs", "purge_dead_jobs")
     assert await left() == {"waiting": 5}
 
 
-async def test_a_session_goes_a_month_after_its_end_and_not_before(api, context, clock, rows):
+async def test_a_session_goes_a_month_after_its_end_and_not_before(api, services, clock, rows):
     alice = await join(api, "alice")
     await alice.delete("/api/v1/me/sessions/current")
     await alice.sign_in()
 
     clock.forward(days=29)
-    await purge(context, clock, "purge_sessions")
+    await purge(services, clock, "purge_sessions")
     assert await rows("SELECT count(*) FROM sessions") == [(2,)]
     clock.forward(days=2)
-    await purge(context, clock, "purge_sessions")
+    await purge(services, clock, "purge_sessions")
     assert await rows("SELECT count(*) FROM sessions") == [(1,)]

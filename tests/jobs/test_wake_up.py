@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import text
 
 from goodword.db.database import Database
 from goodword.jobs import service
-from goodword.jobs.worker import Context, Worker
+from goodword.jobs.worker import Worker
 
 # SQLite has no such channel: what holds there is the first test.
 ON_POSTGRES = pytest.mark.parametrize("database_kind", ["postgres"], scope="session")
@@ -31,10 +32,10 @@ def working(app, database_url):
         """A worker of another process, and what it does."""
         database, done = Database(database_url), asyncio.Queue()
 
-        async def greet(_context, work):
+        async def greet(_services, work):
             done.put_nowait(work.payload["n"])
 
-        worker = Worker(Context(database, app.state.settings, app.state.clock), {"greet": greet})
+        worker = Worker(replace(app.state.services, database=database), {"greet": greet})
         async with worker.running():
             await asyncio.sleep(0.5)  # it looks once, finds nothing, listens and waits
             yield done
@@ -44,8 +45,8 @@ def working(app, database_url):
 
 
 async def enqueue(app, n, *, fail=False, delay=timedelta(0)):
-    now = app.state.clock()
-    async with app.state.database.transaction() as session:
+    now = app.state.services.clock()
+    async with app.state.services.database.transaction() as session:
         service.enqueue(session, "greet", {"n": n}, now=now, run_at=now + delay)
         await session.flush()
         if fail:
@@ -103,9 +104,9 @@ async def test_what_was_enqueued_while_nobody_listened_is_found_on_return(app, w
         "WHERE datname = current_database() AND query LIKE 'LISTEN %'"
     )
     await asyncio.sleep(0.2)
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         await session.execute(text("SET LOCAL session_replication_role = replica"))  # no trigger, no NOTIFY
-        service.enqueue(session, "greet", {"n": 3}, now=app.state.clock())
+        service.enqueue(session, "greet", {"n": 3}, now=app.state.services.clock())
 
     async with asyncio.timeout(10):
         assert await woken.get() == 3

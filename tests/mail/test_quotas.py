@@ -16,7 +16,7 @@ DAY = timedelta(days=1)
 def take(app, clock):
     async def take(_=None):
         try:
-            async with app.state.database.transaction() as session:
+            async with app.state.services.database.transaction() as session:
                 await quotas.take(session, KEY, "to", "somebody", limit=5, period=DAY, now=clock())
         except QuotaUsedUp:
             return False
@@ -47,7 +47,7 @@ async def test_the_period_begins_anew_with_its_first_letter(take, clock):
 
 async def test_what_is_rolled_back_does_not_count(app, clock, take):
     async def fail():
-        async with app.state.database.transaction() as session:
+        async with app.state.services.database.transaction() as session:
             await quotas.take(session, KEY, "to", "somebody", limit=5, period=DAY, now=clock())
             raise KeyError
 

@@ -12,7 +12,8 @@ import pytest
 from pydantic import SecretStr
 
 from asgi import SECRET, client_of, running, settings_for
-from goodword.app import HANDLERS, create_app
+from goodword.app import create_app
+from goodword.composition import HANDLERS, build_worker
 from goodword.jobs import service as jobs
 from goodword.jobs.worker import Worker
 from mail_server import mail_server, password_of, self_made_certificate
@@ -30,7 +31,7 @@ def service(app, database_url, clock, tmp_path):
     async def start(url, **settings):
         chosen = settings_for(database_url, smtp_url=SecretStr(url), data_dir=tmp_path, **settings)
         async with running(create_app(chosen, clock=clock)) as made, client_of(made) as api:
-            yield api, made.state.worker
+            yield api, build_worker(made.state.services)
 
     return start
 
@@ -231,7 +232,7 @@ async def test_a_slow_server_does_not_hold_back_everything_else(service, clock):
     """Letters hang, as many as there is room for; what else is to be done is done beside them."""
     done = asyncio.Event()
 
-    async def greet(_context, _work):
+    async def greet(_services, _work):
         done.set()
 
     with mail_server() as server:
@@ -239,10 +240,10 @@ async def test_a_slow_server_does_not_hold_back_everything_else(service, clock):
         async with service(f"smtp://127.0.0.1:{server.port}?tls=off") as (api, _):
             for name in ("alice", "bob", "carol", "dave"):
                 await register(api, name)
-            context = api._transport.app.state.worker._context
-            async with context.database.transaction() as session:
+            services = api._transport.app.state.services
+            async with services.database.transaction() as session:
                 jobs.enqueue(session, "greet", {}, now=clock())
-            async with Worker(context, {**HANDLERS, "greet": greet}, concurrency=3).running():
+            async with Worker(services, {**HANDLERS, "greet": greet}, concurrency=3).running():
                 async with asyncio.timeout(10):
                     await done.wait()
 

@@ -103,7 +103,7 @@ class World:
         """Nobody is there but Rita, who administers and is no part of the model."""
         self.examples += 1
         self.time.begins_anew()
-        async with self.apps[0].state.database.transaction() as session, unguarded(session):
+        async with self.apps[0].state.services.database.transaction() as session, unguarded(session):
             for table in reversed(Base.metadata.sorted_tables):
                 if table.name not in KEPT_TABLES:
                     await session.execute(table.delete())
@@ -115,7 +115,7 @@ class World:
         self._referrers: dict[str, str] = {}
         self._counters: dict[str, int] = {}
         self.rita: Person = await join(self.clients[0], "rita")
-        async with self.apps[0].state.database.transaction() as session:
+        async with self.apps[0].state.services.database.transaction() as session:
             user_id = await administration.id_of(session, self.rita.email)
             await administration.promote(session, user_id, now=self.time())
         await self.post()()
@@ -124,7 +124,7 @@ class World:
 
     @property
     def _database(self) -> Database:
-        return self.apps[0].state.database
+        return self.apps[0].state.services.database
 
     def post(self) -> Post:
         return Post(self.apps[0])

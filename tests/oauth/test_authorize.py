@@ -283,8 +283,8 @@ async def test_max_age_zero_ends_in_one_sign_in(garden, alices, alice):
 
 
 async def test_a_disabled_app_is_unknown(app, garden, alices):
-    async with app.state.database.transaction() as session:
-        assert await clients.disable(session, garden.client_id, now=app.state.clock())
+    async with app.state.services.database.transaction() as session:
+        assert await clients.disable(session, garden.client_id, now=app.state.services.clock())
 
     assert is_error_page(await alices.get(garden.url()))
 

@@ -198,8 +198,8 @@ async def test_a_disabled_app_gets_nothing_more_and_loses_what_it_has(app, garde
     tokens = await garden.let_in(alices, "profile offline_access")
     code = await garden.code(alices, scope="profile")
 
-    async with app.state.database.transaction() as session:
-        await clients.disable(session, garden.client_id, now=app.state.clock())
+    async with app.state.services.database.transaction() as session:
+        await clients.disable(session, garden.client_id, now=app.state.services.clock())
 
     answer = await garden.exchange(code)
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")

@@ -2,11 +2,9 @@
 
 import pytest
 
-from asgi import SECRET, client_of
+from asgi import client_of
 from forging import encode, parts_of, signed_anew
-from goodword.crypto import subkey
 from goodword.sessions.keys import rotate
-from goodword.startup import SIGNING_KEYS
 from third_party import Browser, answer_of
 
 
@@ -105,7 +103,7 @@ async def test_an_expired_id_token_is_a_hint(garden, alices, hint, bobs_hint, cl
 async def test_a_retired_key_verifies_a_hint(app, garden, alices, hint, bobs_hint, clock, hours):
     await rotated(app, at_once=False)
     clock.forward(hours=hours)
-    await app.state.keys.load()
+    await app.state.services.signing_keys.load()
 
     assert "code" in await silently(garden, alices, hint)
     assert (await silently(garden, alices, bobs_hint)).get("error") == "login_required"
@@ -118,10 +116,10 @@ async def test_a_revoked_key_verifies_no_hint(app, garden, alices, hint):
 
 
 async def rotated(app, *, at_once):
-    async with app.state.database.transaction() as session:
-        key = subkey(SECRET.encode(), SIGNING_KEYS)
-        await rotate(session, key, at_once=at_once, now=app.state.clock())
-    await app.state.keys.load()
+    async with app.state.services.database.transaction() as session:
+        key = app.state.services.keys.signing_keys
+        await rotate(session, key, at_once=at_once, now=app.state.services.clock())
+    await app.state.services.signing_keys.load()
 
 
 FORGERIES = {

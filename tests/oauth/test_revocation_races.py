@@ -17,7 +17,7 @@ LIVE = "SELECT count(*) FROM sessions WHERE client = :client AND revoked_at IS N
 
 async def in_turn(app, person, *requests):
     """Return the answers of requests that wait for the account of `person` in this order."""
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         await users.lock(session, UUID(person.id))
         waiting = []
         for request in requests:
@@ -27,8 +27,8 @@ async def in_turn(app, person, *requests):
 
 
 async def disable(app, found):
-    async with app.state.database.transaction() as session:
-        assert await clients.disable(session, found.client_id, now=app.state.clock())
+    async with app.state.services.database.transaction() as session:
+        assert await clients.disable(session, found.client_id, now=app.state.services.clock())
 
 
 @pytest.mark.parametrize("prompt", ["none", None])
@@ -87,11 +87,11 @@ async def test_a_consent_page_is_worth_nothing_once_its_browser_session_has_ende
     """A sent page waits for the account, while a change or reset of the password ends the session."""
     page = await alices.get(garden.url(scope="openid"))
 
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         await users.lock(session, UUID(alice.id))
         sending = asyncio.create_task(alices.send(page, decision="allow"))
         await asyncio.sleep(0.2)
-        await sessions.end_all(session, UUID(alice.id), why="password_reset", now=app.state.clock())
+        await sessions.end_all(session, UUID(alice.id), why="password_reset", now=app.state.services.clock())
     answer = await sending
 
     assert answer.status_code in (303, 403)
@@ -109,8 +109,8 @@ async def office(app, api):
 async def test_a_consent_covers_only_the_scopes_that_its_page_showed(app, office, alices, alice):
     """Alice becomes an administrator between the page, which left `admin` out, and her answer."""
     page = await alices.get(office.url(scope="openid admin"))
-    async with app.state.database.transaction() as session:
-        await administration.promote(session, UUID(alice.id), now=app.state.clock())
+    async with app.state.services.database.transaction() as session:
+        await administration.promote(session, UUID(alice.id), now=app.state.services.clock())
 
     code = answer_of(await alices.send(page, decision="allow"))["code"]
 
@@ -126,7 +126,7 @@ async def test_the_scopes_that_a_page_showed_cannot_be_changed(office, alices):
 async def test_a_former_administrator_has_nothing_left_to_consent_to(app, office, browser, rita, rows):
     await browser.sign_in(rita)
     page = await browser.get(office.url(scope="admin"))
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         await administration.demote(session, UUID(rita.id))
 
     assert answer_of(await browser.send(page, decision="allow"))["error"] == "access_denied"

@@ -241,7 +241,7 @@ async def test_a_password_cannot_be_left_out(at_home, alice):
 
 
 async def test_without_a_password_a_sign_in_must_be_recent(at_home, alice, app, rows, clock):
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         await session.execute(text("UPDATE users SET password_hash = NULL"))
     page = (await at_home.get("/account")).text
     assert "You have no password" in page

@@ -142,7 +142,7 @@ async def test_whoever_loses_the_right_is_out_at_once(app, browser, rita):
     await browser.sign_in(rita)
     assert (await browser.get("/admin")).status_code == 200
 
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         await service.demote(session, uuid.UUID(rita.id))
 
     assert (await browser.get("/admin")).status_code == 404
@@ -157,8 +157,8 @@ async def test_whoever_is_out_is_out_here_at_once(app, browser, rita, alice, how
         assert (await rita.delete("/api/v1/me/sessions")).status_code == 204
     else:
         act = service.disable if how == "disabled" else service.erase
-        async with app.state.database.transaction() as session:
-            await act(session, uuid.UUID(rita.id), by=None, now=app.state.clock())
+        async with app.state.services.database.transaction() as session:
+            await act(session, uuid.UUID(rita.id), by=None, now=app.state.services.clock())
 
     assert (await browser.get("/admin", headers=HTML)).status_code == 404
     answer = await browser.client.post(f"/admin/users/{alice.id}/disable", data={"form_token": token})

@@ -115,7 +115,7 @@ async def test_the_rows_of_somebody_erased_stay_and_name_nobody(office, alice):
 
 async def test_an_id_that_no_account_has_is_shown_as_it_is(office, app, rows):
     gone = uuid.uuid4()
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         audit.record(session, Action.GRANT_REVOKED, Subject.CLIENT, uuid.uuid4(), person=gone, client="x")
 
     page = await shown(office, q=str(gone))
@@ -127,7 +127,7 @@ async def test_an_id_that_no_account_has_is_shown_as_it_is(office, app, rows):
 
 
 async def test_an_action_of_a_newer_release_is_shown_by_its_name(office, app):
-    await meddle(app.state.database, "UPDATE audit_events SET action = 'tea.poured'")
+    await meddle(app.state.services.database, "UPDATE audit_events SET action = 'tea.poured'")
 
     assert "tea.poured" in actions(await shown(office))
 
@@ -177,7 +177,7 @@ async def test_it_says_the_same_as_the_api(office, rita, alice, bob):
 async def test_it_verifies_nothing(office, app):
     """A look is cheap: what is broken shows by the command."""
     await seal(app)
-    await meddle(app.state.database, 'UPDATE audit_events SET details = \'{"by":"me"}\'')
+    await meddle(app.state.services.database, 'UPDATE audit_events SET details = \'{"by":"me"}\'')
     assert (await shown(office)).status_code == 200
 
 

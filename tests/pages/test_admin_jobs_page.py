@@ -24,13 +24,13 @@ def given_up(app):
     """Let jobs of a kind be dead, and what they hold be secret."""
 
     async def make(kind, number=1):
-        now = app.state.clock()
+        now = app.state.services.clock()
         jobs = [
             Job(kind=kind, payload='{"email_key":"secret@example.com"}', created_at=now, run_at=now, attempts=10,
                 finished_at=now, outcome="dead", error="the mail server refused it for good (550)")
             for _ in range(number)
         ]  # fmt: skip
-        async with app.state.database.transaction() as session:
+        async with app.state.services.database.transaction() as session:
             session.add_all(jobs)
         return [str(job.id) for job in jobs]
 
@@ -55,8 +55,8 @@ async def test_what_waits_runs_and_is_dead_is_counted(office, app, api, given_up
     assert found["verify_email"][0] >= 1
     assert "The next one is due since" in page.text
 
-    async with app.state.database.transaction() as session:
-        until = app.state.clock().replace(year=2100)
+    async with app.state.services.database.transaction() as session:
+        until = app.state.services.clock().replace(year=2100)
         await session.execute(update(Job).where(Job.finished_at.is_(None)).values(leased_until=until))
     page = await office.get(PATH)
     assert counts(page)["verify_email"][:2] == (0, found["verify_email"][0])

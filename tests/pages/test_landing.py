@@ -5,7 +5,7 @@ from html import unescape
 
 import pytest
 
-from asgi import client_of
+from asgi import client_of, replaced
 from goodword.social.clients import Clients
 from goodword.social.providers import GitHubProvider, OpenIDProvider
 from people import make_code, register
@@ -152,7 +152,7 @@ async def test_nothing_long_is_kept_in_memory(app, browser, alice):
         answer = await browser.get(path, params=query.decode())
         assert answer.status_code == 200
         assert "-----" not in answer.text
-        assert app.state.cache.peek((path, query)) is None
+        assert app.state.services.cache.peek((path, query)) is None
 
 
 async def test_programs_may_ask_for_the_head_alone(browser, alice):
@@ -172,17 +172,14 @@ async def test_the_providers_that_are_set_up_are_offered(app, browser, alice):
         GitHubProvider(slug="github", label="GitHub", **ours),
         OpenIDProvider(slug="oidc", label="<Acme> & Co", issuer="https://id.example", **ours),
     ]
-    own = app.state.social
-    app.state.social = Clients(providers, key=b"k" * 32, public_url=app.state.settings.public_url)
-    try:
+    public_url = app.state.services.settings.public_url
+    with replaced(app, social_clients=Clients(providers, key=b"k" * 32, public_url=public_url)):
         page = await browser.get("/r/ALICE-2026")
         assert "&lt;Acme&gt; &amp; Co" in page.text
         for slug in ("github", "oidc"):
             assert f'href="/oauth/sign-in/{slug}?referral_code={code["code"]}&amp;next=/"' in page.text
         for path in ("/sign-in", "/sign-up"):
             assert 'href="/oauth/sign-in/github?next=/"' in (await browser.get(path)).text
-    finally:
-        app.state.social = own
 
 
 async def test_below_another_path_it_leads_there(alice, database_url):

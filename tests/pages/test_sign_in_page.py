@@ -61,7 +61,7 @@ async def test_the_session_of_a_token_opens_no_page(app, browser, alice, rows):
     """Not even with the cookie that we would write for it."""
     ((session_id,),) = await rows("SELECT id FROM sessions")
     answer = Response()
-    app.state.cookies.write(answer, SignIn(id=uuid.UUID(str(session_id))))
+    app.state.services.page_cookies.write(answer, SignIn(id=uuid.UUID(str(session_id))))
     cookie = answer.headers["set-cookie"].partition(";")[0].partition("=")[2]
 
     browser.client.cookies.set("goodword", cookie.strip('"'), domain="127.0.0.1")

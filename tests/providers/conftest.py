@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from httpx2 import AsyncClient
 from pydantic import SecretStr
 
-from asgi import client_of, running, settings_for
+from asgi import client_of, run_due_jobs, running, settings_for
 from goodword.app import create_app
 from goodword.users import addresses, verifications
 from goodword.users.models import Purpose, User
@@ -49,14 +49,14 @@ async def node(app, database_url, clock, tmp_path, services) -> AsyncIterator[Ca
 async def work(app: FastAPI, clock: Any, *, rounds: int = 1, **ahead: float) -> None:
     """Do what is due, and what that puts off, moving the clock forward each time."""
     for _ in range(rounds):
-        await app.state.worker.run_due()
+        await run_due_jobs(app)
         clock.forward(**ahead)
 
 
 async def join_and_prove(app: FastAPI, api: AsyncClient, name: str, **fields: Any) -> Person:
     """Somebody new who has followed the link of their letter; the jobs of their sign-up still wait."""
     person = await join(api, name, **fields)
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         user = await session.get(User, UUID(person.id))
         token = await verifications.issue(
             session,
@@ -64,8 +64,8 @@ async def join_and_prove(app: FastAPI, api: AsyncClient, name: str, **fields: An
             Purpose.VERIFY_EMAIL,
             addresses.parse(person.email),
             job_id=uuid4(),
-            key=app.state.token_secret,
-            now=app.state.clock(),
+            key=app.state.services.keys.one_time_tokens,
+            now=app.state.services.clock(),
         )
     answer = await api.post("/api/v1/email-verifications/confirm", json={"token": token})
     assert answer.status_code == 204, answer.text

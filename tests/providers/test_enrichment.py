@@ -78,7 +78,7 @@ async def test_an_app_and_the_referrer_do_not_see_it(node, services, clock):
     assert (await profile_of(bob))["company"] == "Rabbit Hole Ltd"
 
     assert "Rabbit" not in json.dumps(await referrals_of(alice))
-    tokens = app.state.access_tokens
+    tokens = app.state.services.access_tokens
     own = tokens.verify(bob.tokens["access_token"], now=clock())
     shown = tokens.sign(
         user_id=own.user_id, session_id=own.session_id, client="an-app", scope="profile", now=clock()
@@ -190,8 +190,8 @@ async def test_a_second_run_of_the_job_changes_nothing(node, services, clock, ro
     app, alice = await alice_at(node)
     await work(app, clock)
     services.person = PERSON | {"name": {"fullName": "Somebody Else"}}
-    async with app.state.database.transaction() as session:
-        claims = app.state.access_tokens.verify(alice.tokens["access_token"], now=clock())
+    async with app.state.services.database.transaction() as session:
+        claims = app.state.services.access_tokens.verify(alice.tokens["access_token"], now=clock())
         jobs.enqueue(session, "enrich_profile", {}, user_id=claims.user_id, now=clock())
     await work(app, clock)
 

@@ -131,7 +131,7 @@ async def test_old_verdicts_are_removed_and_prohibitions_stay(node, services, cl
     await join(api, "bob")
 
     async def purge():
-        async with app.state.database.transaction() as session:
+        async with app.state.services.database.transaction() as session:
             jobs.enqueue(session, "purge_email_checks", {}, now=clock())
         await work(app, clock)
         return await rows("SELECT status FROM email_checks ORDER BY status")

@@ -119,7 +119,7 @@ async def test_a_scope_too_few_is_forbidden(alice, app):
 
 
 async def test_a_disabled_account_is_out_at_once(alice, app):
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         await session.execute(text("UPDATE users SET status = 'disabled'"))
 
     assert await challenge(alice.api, f"Bearer {alice.tokens['access_token']}") == INVALID

@@ -137,9 +137,10 @@ async def test_a_full_hashing_queue_counts_nothing_and_forgives_nothing(alice, d
             return [(await sign_in(api, alice.email, WRONG)).status_code for _ in range(times)]
 
         assert await fail(3) == [401] * 3
-        roomy = node.state.passwords
-        node.state.passwords = Passwords(cost="fast_for_tests", min_length=8, room=0)
+        roomy = node.state.services
+        full = Passwords(cost="fast_for_tests", min_length=8, room=0)
+        node.state.services = replace(roomy, passwords=full)
         assert await fail(4) == [503] * 4
-        node.state.passwords.close()
-        node.state.passwords = roomy
+        full.close()
+        node.state.services = roomy
         assert await fail(3) == [401, 401, 429]

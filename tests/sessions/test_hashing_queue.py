@@ -3,10 +3,11 @@
 import asyncio
 import os
 from collections import Counter
+from contextlib import AsyncExitStack
 
 import pytest
 
-from asgi import client_of, running, settings_for
+from asgi import client_of, replaced, running, settings_for
 from goodword.app import create_app
 from goodword.users.passwords import WAITING_ROOM, HashingBusy, Passwords
 from people import register, sign_in
@@ -20,11 +21,12 @@ ROOM = len(os.sched_getaffinity(0)) + WAITING_ROOM
 async def crowded(alice, database_url, clock):
     """A service of Alice's that has as much room for hashes as it is told."""
     app = create_app(settings_for(database_url, rate_limits="off"), clock=clock)
-    async with running(app), client_of(app) as api:
+    async with running(app), client_of(app) as api, AsyncExitStack() as stack:
 
         def with_room(room):
-            app.state.passwords.close()
-            app.state.passwords = Passwords(cost="standard", min_length=8, room=room)
+            passwords = Passwords(cost="standard", min_length=8, room=room)
+            stack.callback(passwords.close)
+            stack.enter_context(replaced(app, passwords=passwords))
             return api
 
         yield with_room

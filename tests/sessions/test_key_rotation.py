@@ -6,11 +6,9 @@ import json
 
 import pytest
 
-from asgi import SECRET, client_of, running, settings_for
+from asgi import client_of, running, settings_for
 from goodword.app import create_app
-from goodword.crypto import subkey
 from goodword.sessions.keys import rotate
-from goodword.startup import SIGNING_KEYS
 from people import Person, sign_in
 
 
@@ -23,8 +21,8 @@ async def other_node(app, database_url, clock):
 
 async def rotate_keys(app, clock, *, at_once=False):
     """What `goodword keys rotate` does."""
-    async with app.state.database.transaction() as session:
-        await rotate(session, subkey(SECRET.encode(), SIGNING_KEYS), at_once=at_once, now=clock())
+    async with app.state.services.database.transaction() as session:
+        await rotate(session, app.state.services.keys.signing_keys, at_once=at_once, now=clock())
 
 
 def key_id(token):
@@ -46,7 +44,7 @@ async def statuses_until(person, wanted):
 async def test_old_tokens_live_on_and_new_ones_have_the_new_key(alice, app, clock):
     old = alice.tokens["access_token"]
     await rotate_keys(app, clock)
-    await app.state.keys.load()
+    await app.state.services.signing_keys.load()
 
     assert (await alice.get("/api/v1/me")).status_code == 200
     await alice.sign_in()
@@ -57,7 +55,7 @@ async def test_old_tokens_live_on_and_new_ones_have_the_new_key(alice, app, cloc
 async def test_another_node_takes_a_token_of_a_key_it_has_not_seen(alice, app, other_node, clock):
     await asyncio.sleep(1.1)  # a node looks for unknown keys once a second at most
     await rotate_keys(app, clock)
-    await app.state.keys.load()
+    await app.state.services.signing_keys.load()
     await alice.sign_in()
 
     async with client_of(other_node) as client:
@@ -78,12 +76,12 @@ async def test_an_emergency_ends_every_older_token_on_every_node(alice, app, oth
 
 
 async def test_a_retired_key_is_forgotten_when_no_token_can_need_it(alice, app, clock):
-    before = {key["kid"] for key in app.state.keys.public()}
+    before = {key["kid"] for key in app.state.services.signing_keys.public()}
     await rotate_keys(app, clock)
     clock.forward(hours=1, seconds=1)
-    await app.state.keys.load()
+    await app.state.services.signing_keys.load()
 
-    assert not before & {key["kid"] for key in app.state.keys.public()}
+    assert not before & {key["kid"] for key in app.state.services.signing_keys.public()}
 
 
 async def test_private_keys_are_sealed_in_the_database(app, rows):

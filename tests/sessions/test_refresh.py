@@ -233,7 +233,7 @@ async def test_the_database_refuses_to_lower_the_counter(alice, app, rows):
     await refresh(alice.api, alice.tokens["refresh_token"])
 
     with pytest.raises(DBAPIError, match="the counter of a session only grows"):
-        async with app.state.database.transaction() as session:
+        async with app.state.services.database.transaction() as session:
             await session.execute(text("UPDATE sessions SET counter = counter - 1"))
 
     assert await rows(COUNTERS) == [(1,)]

@@ -82,7 +82,7 @@ async def test_an_erased_account_is_an_unknown_one(alice):
 
 async def test_a_disabled_account_is_an_unknown_one(alice, app):
     wrong = await sign_in(alice.api, "nobody@example.com")
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         await session.execute(text("UPDATE users SET status = 'disabled'"))
 
     refused = await sign_in(alice.api, alice.email)
@@ -91,7 +91,7 @@ async def test_a_disabled_account_is_an_unknown_one(alice, app):
 
 
 async def test_an_account_without_a_password_cannot_be_entered(alice, app):
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         await session.execute(text("UPDATE users SET password_hash = NULL"))
 
     for password in (PASSWORD, "", "nobody has this password"):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -156,7 +157,8 @@ async def test_what_is_stored_does_not_let_the_password_be_guessed(database_url,
     stored = []
     for secret in (b"our secret", b"what somebody tries who has the database alone"):
         other = create_app(settings_for(database_url), clock=clock)
-        other.state.idempotency_secret = secret
+        services = other.state.services
+        other.state.services = replace(services, keys=replace(services.keys, idempotency=secret))
         async with running(other), client_of(other) as api:
             await send(api)
             stored += await rows("SELECT body, fingerprint FROM idempotency_keys")

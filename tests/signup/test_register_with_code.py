@@ -136,7 +136,7 @@ async def test_it_refuses_the_code_of_an_erased_owner(alice, refused):
 
 async def test_it_refuses_the_code_of_a_disabled_owner(alice, app, refused):
     code = await make_code(alice)
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         await session.execute(text("UPDATE users SET status = 'disabled'"))
 
     assert (await refused(code["code"]))["code"] == "code_not_usable"
@@ -173,7 +173,7 @@ async def test_the_database_refuses_a_referral_of_oneself(alice, app):
     await register(alice.api, "bob", referral_code=(await make_code(alice))["code"])
 
     with pytest.raises(DBAPIError, match="not_oneself"):
-        async with app.state.database.transaction() as session:
+        async with app.state.services.database.transaction() as session:
             await session.execute(text("UPDATE referrals SET referrer_id = referee_id"))
 
 

@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import AsyncClient
 
-from asgi import client_of
+from asgi import client_of, replaced
 from goodword.social import http_client
 from goodword.social.clients import Clients
 from goodword.social.providers import GitHubProvider, OpenIDProvider
@@ -48,10 +48,9 @@ def providers(provider: Provider) -> list[object]:
 @pytest.fixture
 def service(app: FastAPI, providers) -> Iterator[FastAPI]:
     """The service, which has heard nothing of its providers yet."""
-    own = app.state.social
-    app.state.social = Clients(providers, key=b"k" * 32, public_url=app.state.settings.public_url)
-    yield app
-    app.state.social = own
+    public_url = app.state.services.settings.public_url
+    with replaced(app, social_clients=Clients(providers, key=b"k" * 32, public_url=public_url)):
+        yield app
 
 
 @pytest.fixture

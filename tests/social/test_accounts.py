@@ -2,7 +2,7 @@
 
 import pytest
 
-from asgi import client_of
+from asgi import client_of, run_due_jobs
 from people import PASSWORD, join, make_code, referrals_of, register, sign_in as sign_in_with_password
 from social.browser import assert_refused, sign_in
 from third_party import Browser, register_app
@@ -16,7 +16,7 @@ def change(service):
     async def run(sql, **values):
         from sqlalchemy import text
 
-        async with service.state.database.transaction() as session:
+        async with service.state.services.database.transaction() as session:
             await session.execute(text(sql), values)
 
     return run
@@ -75,7 +75,7 @@ async def test_who_proves_the_address_takes_an_unverified_account_over(api, prov
 
 async def test_one_time_tokens_of_the_squatter_are_gone(api, provider, service, rows):
     await join(api, "alice")
-    await service.state.worker.run_due()
+    await run_due_jobs(service)
     assert await rows("SELECT id FROM verifications")
 
     await sign_in(api, provider)

@@ -76,7 +76,7 @@ async def test_a_code_that_works_no_more_makes_no_account(api, app, provider, ro
     code = (await make_code(bob, max_uses=1))["code"]
     match why:
         case "its owner is disabled":
-            async with app.state.database.transaction() as session:
+            async with app.state.services.database.transaction() as session:
                 await session.execute(text("UPDATE users SET status = 'disabled'"))
         case "it is used up":
             assert (await register(api, "carol", referral_code=code)).status_code == 201
@@ -176,7 +176,7 @@ async def test_erasure_takes_the_identity_along(api, provider, rows, alice):
     from goodword.users.models import User
 
     app = api._transport.app
-    async with app.state.database.transaction() as session:
+    async with app.state.services.database.transaction() as session:
         await erasure.erase(session, await session.scalar(select(User)), now=utc_now())
 
     assert await rows(IDENTITIES) == []

@@ -10,6 +10,7 @@ from goodword.account.schemas import AccountDelete, AccountRead, ProfileUpdate
 from goodword.providers import profiles
 from goodword.providers.schemas import ProfileRead
 from goodword.referrals import service as referrals
+from goodword.services import services_of
 from goodword.sessions import service as sessions
 from goodword.sessions.auth import Account, Caller, Profile
 from goodword.sessions.throttle import TooManyAttempts
@@ -69,9 +70,9 @@ async def read_me(caller: Profile, reader: Reader) -> AccountRead:
 async def export_me(caller: Account, request: Request, session: Session, clock: Clock) -> StreamingResponse:
     """Everything that is stored about you, and nothing of others: of friends you see what their list shows you."""
     await export.begin(session, caller.user_id)
-    state = request.app.state
+    services = services_of(request)
     return StreamingResponse(
-        export.document(state.database, state.settings, caller.user_id, now=clock()),
+        export.document(services.database, services.settings, caller.user_id, now=clock()),
         media_type="application/json",
         headers=export.FILE,
     )
@@ -104,16 +105,16 @@ async def delete_me(
 
     You are signed out everywhere, and your address is free for a new account.
     """
-    state = request.app.state
-    if body.password is None or not await service.has_password(state.database, caller.user_id):
-        began = await sessions.began_at(state.database, caller.session_id)
+    services = services_of(request)
+    if body.password is None or not await service.has_password(services.database, caller.user_id):
+        began = await sessions.began_at(services.database, caller.session_id)
         user = await service.locked_without_password(session, caller.user_id, signed_in_at=began, now=clock())
         await erasure.erase(session, user, now=clock())
         return
     known = await service.confirm_password(
-        state.database,
-        state.passwords,
-        state.failures,
+        services.database,
+        services.passwords,
+        services.login_throttle,
         caller.user_id,
         body.password,
         network=ip_address.network(request),

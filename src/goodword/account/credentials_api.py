@@ -6,6 +6,7 @@ from goodword import ip_address
 from goodword.account import credentials, service
 from goodword.account.schemas import Accepted, Confirmation, EmailChange, PasswordChange
 from goodword.rate_limits.dependencies import count_letter, limited
+from goodword.services import services_of
 from goodword.sessions.auth import Account
 from goodword.sessions.throttle import TooManyAttempts
 from goodword.users import addresses, passwords
@@ -39,11 +40,11 @@ async def change_password(
 
     Links to reset the password or to change the address that are under way stop working.
     """
-    state = request.app.state
+    services = services_of(request)
     known, new = await credentials.prepare_change(
-        state.database,
-        state.passwords,
-        state.failures,
+        services.database,
+        services.passwords,
+        services.login_throttle,
         caller.user_id,
         current=body.current_password,
         new=body.new_password,
@@ -74,11 +75,11 @@ async def request_email_change(
 
     The answer is the same when the address has an account already. Then its owner is told, and nothing changes.
     """
-    state = request.app.state
+    services = services_of(request)
     known = await service.confirm_password(
-        state.database,
-        state.passwords,
-        state.failures,
+        services.database,
+        services.passwords,
+        services.login_throttle,
         caller.user_id,
         body.password,
         network=ip_address.network(request),
@@ -98,10 +99,11 @@ async def request_email_change(
 )
 async def confirm_email_change(body: Confirmation, request: Request, session: Session, clock: Clock) -> None:
     """Confirm the new address with the token of the letter; nobody has to be signed in. The old one is told."""
+    services = services_of(request)
     await credentials.change_address(
         session,
         body.token,
-        key=request.app.state.token_secret,
-        settings=request.app.state.settings,
+        key=services.keys.one_time_tokens,
+        settings=services.settings,
         now=clock(),
     )

@@ -9,6 +9,7 @@ from goodword.account import credentials, service
 from goodword.account.schemas import EmailChange
 from goodword.errors import AppError
 from goodword.rate_limits.dependencies import count_letter
+from goodword.services import services_of
 from goodword.sessions.cookies import Visitor
 from goodword.sessions.page_access import looking, sending
 from goodword.users import addresses, service as users
@@ -38,15 +39,15 @@ async def ask_for_change_of_address(request: Request, session: Session, clock: C
     visitor = await sending(request, HERE)
     if isinstance(visitor, Response):
         return visitor
-    form, state = await read_form(request), request.app.state
+    form, services = await read_form(request), services_of(request)
     email = form.get("email", "").strip()
     given = {"email": email, "password": form.get("password", "")}
     try:
         body = EmailChange(**{name: text for name, text in given.items() if text})
         known = await service.confirm_password(
-            state.database,
-            state.passwords,
-            state.failures,
+            services.database,
+            services.passwords,
+            services.login_throttle,
             visitor.user_id,
             body.password,
             network=ip_address.network(request),
@@ -70,7 +71,7 @@ async def _page(
     done: bool = False,
     error: AppError | ValidationError | None = None,
 ) -> Response:
-    state = request.app.state
+    services = services_of(request)
     return page(
         request,
         "account_address.html",
@@ -79,6 +80,6 @@ async def _page(
         user=await users.get(session, visitor.user_id),
         email=email,
         done=done,
-        is_sent=state.settings.mail_server is not None,
-        form_token=state.cookies.form_token(visitor),
+        is_sent=services.settings.mail_server is not None,
+        form_token=services.page_cookies.form_token(visitor),
     )

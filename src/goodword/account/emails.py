@@ -1,16 +1,17 @@
 """The jobs that send letters about an account. Each may run again: its token and its letters replace the first."""
 
 import uuid
+from collections.abc import Mapping
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.crypto import subkey
 from goodword.jobs import service as jobs
 from goodword.jobs.service import Work
-from goodword.jobs.worker import Context
+from goodword.jobs.worker import Handler
 from goodword.mail import delivery, messages, notifications
 from goodword.mail.messages import Contents, LetterKind
+from goodword.services import Services
 from goodword.users import addresses, verifications
 from goodword.users.models import Purpose, User, UserStatus
 
@@ -18,17 +19,17 @@ TOKENS = "one-time tokens"
 """The name of the key that their hashes are made with."""
 
 
-async def verify_email(context: Context, work: Work) -> None:
+async def verify_email(services: Services, work: Work) -> None:
     """Ask somebody to show that their address is theirs, unless they did."""
-    async with context.database.transaction() as session:
+    async with services.database.transaction() as session:
         user = await _account(session, work)
         if user is None or user.email is None or user.verified_at is not None:
             return
-        token = await _issue(session, context, work, user, addresses.parse(user.email))
+        token = await _issue(session, services, work, user, addresses.parse(user.email))
     if token:
         link = f"/verify-email#token={token}"
         await _send(
-            context,
+            services,
             work,
             LetterKind.VERIFY_EMAIL,
             to=user.email,
@@ -38,17 +39,17 @@ async def verify_email(context: Context, work: Work) -> None:
         )
 
 
-async def reset_password(context: Context, work: Work) -> None:
+async def reset_password(services: Services, work: Work) -> None:
     """Let whoever reads the address of an account choose a new password."""
-    async with context.database.transaction() as session:
+    async with services.database.transaction() as session:
         user = await _account(session, work)
         if user is None or user.email is None:
             return
-        token = await _issue(session, context, work, user, addresses.parse(user.email))
+        token = await _issue(session, services, work, user, addresses.parse(user.email))
     if token:
         link = f"/reset-password#token={token}"
         await _send(
-            context,
+            services,
             work,
             LetterKind.RESET_PASSWORD,
             to=user.email,
@@ -58,31 +59,31 @@ async def reset_password(context: Context, work: Work) -> None:
         )
 
 
-async def change_email(context: Context, work: Work) -> None:
+async def change_email(services: Services, work: Work) -> None:
     """Ask the new address, and tell the old one; or tell whoever has the new one already.
 
     All else is alike in both cases, for whoever asked must not find out: the old address gets its letter, an
     earlier token ends, the request counts. A token for an address that is taken is told to nobody.
     """
     address = addresses.parse(work.payload["email"])
-    async with context.database.transaction() as session:
+    async with services.database.transaction() as session:
         user = await _account(session, work)
         if user is None or user.email is None:
             return
         taken = select(User).where(User.email_key == address.key, User.id != user.id)
         owner = await session.scalar(taken)
-        token = await _issue(session, context, work, user, address)
+        token = await _issue(session, services, work, user, address)
         if token is not None:
             # A job of its own: a new address that takes no letters must not keep the old one in the dark.
             payload = {"letter": LetterKind.EMAIL_CHANGE_ASKED}
-            slot, now = f"{LetterKind.EMAIL_CHANGE_ASKED} {work.id}", context.clock()
+            slot, now = f"{LetterKind.EMAIL_CHANGE_ASKED} {work.id}", services.clock()
             await jobs.enqueue_once(session, notifications.KIND, payload, slot=slot, user_id=user.id, now=now)
     if token is None:
         return
     if owner is None:
         link = f"/confirm-email#token={token}"
         await _send(
-            context,
+            services,
             work,
             LetterKind.CHANGE_EMAIL,
             to=address.text,
@@ -92,18 +93,18 @@ async def change_email(context: Context, work: Work) -> None:
         )
     elif owner.is_active and owner.email:
         await _send(
-            context, work, LetterKind.ADDRESS_WANTED, to=owner.email, language=owner.language, about=owner.id
+            services, work, LetterKind.ADDRESS_WANTED, to=owner.email, language=owner.language, about=owner.id
         )
 
 
-async def notice(context: Context, work: Work) -> None:
+async def notice(services: Services, work: Work) -> None:
     """Tell somebody what happened to their account."""
-    async with context.database.transaction() as session:
+    async with services.database.transaction() as session:
         user = await _account(session, work)
     if user is not None and user.email is not None:
         to = work.payload.get("email", user.email)
         kind = LetterKind(work.payload["letter"])
-        await _send(context, work, kind, to=to, language=user.language, about=user.id)
+        await _send(services, work, kind, to=to, language=user.language, about=user.id)
 
 
 async def _account(session: AsyncSession, work: Work) -> User | None:
@@ -119,7 +120,7 @@ async def _account(session: AsyncSession, work: Work) -> User | None:
 
 async def _issue(
     session: AsyncSession,
-    context: Context,
+    services: Services,
     work: Work,
     user: User,
     address: addresses.Address,
@@ -130,13 +131,13 @@ async def _issue(
         Purpose(work.kind),
         address,
         job_id=work.id,
-        key=subkey(context.settings.secret, TOKENS),
-        now=context.clock(),
+        key=services.keys.one_time_tokens,
+        now=services.clock(),
     )
 
 
 async def _send(
-    context: Context,
+    services: Services,
     work: Work,
     kind: LetterKind,
     *,
@@ -147,15 +148,23 @@ async def _send(
 ) -> None:
     # The token stands in the link's fragment, which browsers send to nobody: no log and no scanner of links
     # gets to see it. The link begins with the setting, never with what a request calls this host.
-    settings = context.settings
+    settings = services.settings
     letter = messages.write(
         kind,
         to=to,
         job_id=work.id,
         public_url=settings.public_url,
-        now=context.clock(),
+        now=services.clock(),
         language=language,
         sender=settings.mail_from,
         contents=Contents(link=settings.public_url + link if link else None),
     )
     await delivery.deliver(letter, settings, name=f"{kind}-{work.id}", about=[about])
+
+
+HANDLERS: Mapping[str, Handler] = {
+    Purpose.VERIFY_EMAIL: verify_email,
+    Purpose.RESET_PASSWORD: reset_password,
+    Purpose.CHANGE_EMAIL: change_email,
+    notifications.KIND: notice,
+}

@@ -20,9 +20,10 @@ from goodword.crypto import mac, subkey
 from goodword.db.database import SETTINGS
 from goodword.jobs import service as jobs
 from goodword.jobs.service import LEASE, Work
-from goodword.jobs.worker import Context
+from goodword.jobs.worker import Handler
 from goodword.mail import delivery
 from goodword.mail.messages import LetterKind
+from goodword.services import Services
 from goodword.users import addresses
 from goodword.users.models import User
 
@@ -46,19 +47,19 @@ async def follow_up(session: AsyncSession, user: User, *, now: datetime) -> None
         jobs.enqueue(session, FORGET, payload, now=now, run_at=run_at)
 
 
-async def forget(context: Context, work: Work) -> None:
+async def forget(services: Services, work: Work) -> None:
     """Remove kept letters to the person or naming them, and clear the addresses they came from."""
-    user_id, settings = uuid.UUID(work.payload["user_id"]), context.settings
+    user_id, settings = uuid.UUID(work.payload["user_id"]), services.settings
     removed = await asyncio.to_thread(_remove_letters, settings, work.payload)
     if removed:
         log.info("letters removed", files=removed)
     # An address goes only after its row is sealed: the seal covers a digest of it.
-    await hash_chain.seal(context.database, subkey(settings.secret, hash_chain.PURPOSE))
+    await hash_chain.seal(services.database, services.keys.audit)
     cleared = BATCH
     while cleared == BATCH:
-        async with context.database.transaction() as session:
+        async with services.database.transaction() as session:
             cleared = await audited.forget(session, user_id, limit=BATCH)
-    await context.database.empty_log()
+    await services.database.empty_log()
 
 
 def _remove_letters(settings: Settings, sought: Mapping[str, str]) -> int:
@@ -91,3 +92,6 @@ def _mailbox(settings: Settings, address: str) -> str:
     except ValueError:
         key = address
     return mac(subkey(settings.secret, PURPOSE), key.encode()).hex()
+
+
+HANDLERS: Mapping[str, Handler] = {FORGET: forget}

@@ -16,6 +16,7 @@ from goodword.invitations import service as invitations
 from goodword.invitations.schemas import InvitationCreate
 from goodword.languages import LANGUAGES, to_translate
 from goodword.oauth import scopes, service as oauth
+from goodword.services import services_of
 from goodword.sessions import service as sessions
 from goodword.sessions.cookies import Visitor
 from goodword.sessions.page_access import looking, sending
@@ -75,7 +76,7 @@ async def change_language(request: Request, session: Session) -> Response:
         return see_other(link(request, HERE))
     await service.change(session, visitor.user_id, {"language": language})
     response = done(request, "language")
-    request.app.state.cookies.write_language(response, language)
+    services_of(request).page_cookies.write_language(response, language)
     return response
 
 
@@ -85,7 +86,7 @@ async def invite(request: Request, session: Session, clock: Clock) -> Response:
     visitor = await sending(request, HERE)
     if isinstance(visitor, Response):
         return visitor
-    state, given = request.app.state, {"email": (await read_form(request)).get("email", "").strip()}
+    services, given = services_of(request), {"email": (await read_form(request)).get("email", "").strip()}
     try:
         body = InvitationCreate(**{name: text for name, text in given.items() if text})
         sender = await users.lock(session, visitor.user_id)
@@ -94,8 +95,8 @@ async def invite(request: Request, session: Session, clock: Clock) -> Response:
                 session,
                 sender,
                 body.email,
-                limits=state.letter_limits,
-                mailing=state.settings.smtp_url is not None,
+                limits=services.invitation_limits,
+                mailing=services.settings.smtp_url is not None,
                 language=sender.language,
                 now=clock(),
             )
@@ -110,14 +111,14 @@ async def change_password(request: Request, session: Session, clock: Clock) -> R
     visitor = await sending(request, HERE)
     if isinstance(visitor, Response):
         return visitor
-    form, state = await read_form(request), request.app.state
+    form, services = await read_form(request), services_of(request)
     try:
         body = PasswordChange(**{name: form[name] for name in PASSWORDS if name in form})
         # Before the first statement of the transaction: hashing takes its time.
         known, new = await credentials.prepare_change(
-            state.database,
-            state.passwords,
-            state.failures,
+            services.database,
+            services.passwords,
+            services.login_throttle,
             visitor.user_id,
             current=body.current_password,
             new=body.new_password,
@@ -145,8 +146,8 @@ async def download_data(request: Request, session: Session, clock: Clock) -> Res
     if isinstance(visitor, Response):
         return visitor
     await export.begin(session, visitor.user_id)
-    state = request.app.state
-    document = export.document(state.database, state.settings, visitor.user_id, now=clock())
+    services = services_of(request)
+    document = export.document(services.database, services.settings, visitor.user_id, now=clock())
     return StreamingResponse(document, media_type="application/json", headers=export.FILE)
 
 
@@ -156,7 +157,7 @@ async def delete_account(request: Request, session: Session, clock: Clock) -> Re
     visitor = await sending(request, HERE)
     if isinstance(visitor, Response):
         return visitor
-    form, state = await read_form(request), request.app.state
+    form, services = await read_form(request), services_of(request)
     try:
         body = AccountDelete(**{name: form[name] for name in ("password",) if name in form})
         if body.password is None:
@@ -165,9 +166,9 @@ async def delete_account(request: Request, session: Session, clock: Clock) -> Re
             )
         else:
             known = await service.confirm_password(
-                state.database,
-                state.passwords,
-                state.failures,
+                services.database,
+                services.passwords,
+                services.login_throttle,
                 visitor.user_id,
                 body.password,
                 network=ip_address.network(request),
@@ -178,7 +179,7 @@ async def delete_account(request: Request, session: Session, clock: Clock) -> Re
         return await show(request, session, visitor, clock, fields=("password",), error=error)
     await erasure.erase(session, user, now=clock())
     response = see_other(link(request, "/"))
-    state.cookies.clear(response)
+    services.page_cookies.clear(response)
     return response
 
 
@@ -207,6 +208,7 @@ async def show(
         "email": "",
         **(given or {}),
     }
+    services = services_of(request)
     return page(
         request,
         "account.html",
@@ -219,6 +221,6 @@ async def show(
         current=visitor.session_id,
         apps=[(app, [say(request, words) for words in scopes.in_words(app.scope.split())]) for app in apps],
         app_names={app.client_id: app.name for app in apps},
-        least=request.app.state.settings.password_min_length,
-        form_token=request.app.state.cookies.form_token(visitor),
+        least=services.settings.password_min_length,
+        form_token=services.page_cookies.form_token(visitor),
     )

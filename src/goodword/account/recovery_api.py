@@ -5,6 +5,7 @@ from fastapi import APIRouter, Request
 from goodword.account import credentials
 from goodword.account.schemas import Accepted, Confirmation, LetterRequest, PasswordReset
 from goodword.rate_limits.dependencies import count_letter, limited
+from goodword.services import services_of
 from goodword.users import addresses, passwords
 from goodword.users.models import Purpose
 from goodword.users.verifications import VerificationInvalid
@@ -43,11 +44,12 @@ async def request_email_verification(
 )
 async def verify_email(body: Confirmation, request: Request, session: Session, clock: Clock) -> None:
     """Show with the token of the letter that the address is yours. If a friend brought you, it counts now."""
+    services = services_of(request)
     await credentials.verify_address(
         session,
         body.token,
-        key=request.app.state.token_secret,
-        settings=request.app.state.settings,
+        key=services.keys.one_time_tokens,
+        settings=services.settings,
         now=clock(),
     )
 
@@ -90,20 +92,20 @@ async def reset_password(body: PasswordReset, request: Request, session: Session
 
     A password that is refused does not use the token up. A change of address that was asked for is dropped.
     """
-    state = request.app.state
+    services = services_of(request)
     password_hash = await credentials.prepare_reset(
-        state.database,
-        state.passwords,
+        services.database,
+        services.passwords,
         token=body.token,
         password=body.password,
-        key=state.token_secret,
+        key=services.keys.one_time_tokens,
         now=clock(),
     )
     await credentials.reset_password(
         session,
         body.token,
         password_hash=password_hash,
-        key=state.token_secret,
-        settings=request.app.state.settings,
+        key=services.keys.one_time_tokens,
+        settings=services.settings,
         now=clock(),
     )

@@ -17,6 +17,7 @@ from goodword.account import credentials
 from goodword.account.schemas import Confirmation, LetterRequest, PasswordReset
 from goodword.errors import AppError
 from goodword.rate_limits.dependencies import count_letter, limited
+from goodword.services import services_of
 from goodword.sessions import cookies
 from goodword.sessions.page_access import is_own_form
 from goodword.users import addresses, service as users
@@ -59,14 +60,14 @@ async def send_again(request: Request, session: Session, clock: Clock) -> Respon
 def _check_mail_page(
     request: Request, visitor: cookies.Visitor, email: str | None, *, again: bool
 ) -> Response:
-    state = request.app.state
+    services = services_of(request)
     return page(
         request,
         "check_mail.html",
         email=email,
         again=again,
-        is_sent=state.settings.mail_server is not None,
-        form_token=state.cookies.form_token(visitor),
+        is_sent=services.settings.mail_server is not None,
+        form_token=services.page_cookies.form_token(visitor),
     )
 
 
@@ -100,16 +101,16 @@ async def show_reset_password(request: Request) -> Response:
 @router.post("/reset-password", dependencies=[limited("letter-token")])
 async def reset_password(request: Request, session: Session, clock: Clock) -> Response:
     """A new password; whoever was signed in to the account is no more."""
-    state = request.app.state
+    services = services_of(request)
 
     async def effect(form: Form) -> None:
         body = PasswordReset(token=_token(form), password=form.get("password", ""))
         password_hash = await credentials.prepare_reset(
-            state.database,
-            state.passwords,
+            services.database,
+            services.passwords,
             token=body.token,
             password=body.password,
-            key=state.token_secret,
+            key=services.keys.one_time_tokens,
             now=clock(),
         )
         async with session.begin_nested():
@@ -117,8 +118,8 @@ async def reset_password(request: Request, session: Session, clock: Clock) -> Re
                 session,
                 body.token,
                 password_hash=password_hash,
-                key=state.token_secret,
-                settings=request.app.state.settings,
+                key=services.keys.one_time_tokens,
+                settings=services.settings,
                 now=clock(),
             )
 
@@ -150,12 +151,14 @@ async def _use_token(
     use: Callable[..., Awaitable[None]],
 ) -> Response:
     """What a letter's token alone is enough for: `use` is a rule of `credentials`."""
-    state = request.app.state
+    services = services_of(request)
 
     async def effect(form: Form) -> None:
         token = Confirmation(token=_token(form)).token
         async with session.begin_nested():
-            await use(session, token, key=state.token_secret, settings=state.settings, now=clock())
+            await use(
+                session, token, key=services.keys.one_time_tokens, settings=services.settings, now=clock()
+            )
 
     return await _answer(request, template, effect)
 
@@ -187,7 +190,7 @@ def _page(
     error: ValidationError | AppError | None = None,
     done: bool = False,
 ) -> Response:
-    settings = request.app.state.settings
+    settings = services_of(request).settings
     return page(
         request,
         template,

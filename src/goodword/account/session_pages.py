@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from goodword.account.pages import HERE, done
 from goodword.oauth import service as oauth
+from goodword.services import services_of
 from goodword.sessions import service
 from goodword.sessions.page_access import sending
 from goodword.web.dependencies import Clock, Session
@@ -36,7 +37,7 @@ async def end_all_sessions(request: Request, session: Session, clock: Clock) -> 
         return visitor
     await service.end_all(session, visitor.user_id, why="signed_out_everywhere", now=clock())
     response = see_other(link(request, "/"))
-    request.app.state.cookies.clear(response)
+    services_of(request).page_cookies.clear(response)
     return response
 
 

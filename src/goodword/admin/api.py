@@ -28,6 +28,7 @@ from goodword.errors import Forbidden, NotFound, Unauthorized
 from goodword.providers import email_checks
 from goodword.rate_limits.dependencies import count_write
 from goodword.referrals import service as referrals
+from goodword.services import services_of
 from goodword.sessions import service as sessions
 from goodword.sessions.auth import Caller, authenticate, bearer, is_administrator
 from goodword.users import homoglyphs
@@ -114,7 +115,7 @@ async def find_users(
     For a part or a state the next 20,000 accounts are looked through at once. So there can be fewer items than
     `limit`, or none, although there are more: `next_cursor` goes on, and is null when all were looked at.
     """
-    cursors, name = request.app.state.cursors, f"users {status} {email!r} {q!r}"
+    cursors, name = services_of(request).cursors, f"users {status} {email!r} {q!r}"
     after = cursors.read(cursor, of=name)
     found = await search.accounts(session, email=email, part=q, status=status, after=after, limit=limit)
     service.note_search(session, found=len(found.rows))
@@ -128,7 +129,9 @@ async def read_user(user_id: UserId, request: Request, session: Session, clock: 
     user, now = await service.get(session, user_id), clock()
     service.note_look(session, user_id)
     known = (
-        await email_checks.known_of(session, request.app.state.settings, user.email) if user.email else None
+        await email_checks.known_of(session, services_of(request).settings, user.email)
+        if user.email
+        else None
     )
     theirs = await codes.page(session, user_id, status=None, after=None, limit=100, now=now, erased=True)
     return AdminUserDetail(
@@ -189,7 +192,7 @@ async def read_referral_tree(
 
     The latest 50 of each person are shown, and 1,000 people in all; `referrals` counts the others too.
     """
-    rows = await referral_tree.of(request.app.state.database, user_id, depth=depth)
+    rows = await referral_tree.of(services_of(request).database, user_id, depth=depth)
     if not rows:
         raise referrals.UserNotFound
     service.note_look(session, user_id)
@@ -238,7 +241,7 @@ async def list_audit_events(
     """Who did what to what, and from where, the latest first. Nothing of it is ever changed or removed, but the
     addresses, after 90 days; `goodword audit verify` shows that.
     """
-    cursors, name = request.app.state.cursors, f"audit {user_id} {action} {since} {until}"
+    cursors, name = services_of(request).cursors, f"audit {user_id} {action} {since} {until}"
     position = cursors.read(cursor, of=name)
     found = await audit.page(
         reader,

@@ -174,11 +174,10 @@ def _operate_on(who: str, work: Callable[["AsyncSession", uuid.UUID, datetime], 
 
 
 async def _in_transaction(settings: "Settings", work: Work[T], *, migrate: bool) -> T:
-    from goodword.clock import utc_now
-    from goodword.startup import opened
+    from goodword.composition import opened
 
-    async with opened(settings, migrate=migrate) as database, database.transaction() as session:
-        return await work(session, utc_now())
+    async with opened(settings, migrate=migrate) as services, services.database.transaction() as session:
+        return await work(session, services.clock())
 
 
 async def _create(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from goodword.audit.hash_chain import Head
     from goodword.audit.models import AuditEvent
     from goodword.config.settings import Settings
-    from goodword.db.database import Database
+    from goodword.services import Services
 
 T = TypeVar("T")
 
@@ -35,14 +35,12 @@ def verify(
     Keep the head that it prints somewhere else: with --head it shows later that no rows were cut off.
     """
     from goodword.audit import hash_chain
-    from goodword.clock import utc_now
-    from goodword.crypto import subkey
 
     kept = _head(head) if head is not None else None
 
-    async def work(database: "Database", settings: "Settings") -> "tuple[Head, int]":
-        found = await hash_chain.verify(database, subkey(settings.secret, hash_chain.PURPOSE), head=kept)
-        return found, await hash_chain.overdue(database, now=utc_now())
+    async def work(services: "Services") -> "tuple[Head, int]":
+        found = await hash_chain.verify(services.database, services.keys.audit, head=kept)
+        return found, await hash_chain.overdue(services.database, now=services.clock())
 
     try:
         found, waiting = _run(work)
@@ -70,8 +68,8 @@ def show(
     """Show events, the latest last."""
     from goodword.audit import service
 
-    async def work(database: "Database", _settings: "Settings") -> "list[AuditEvent]":
-        async with database.readers() as session:
+    async def work(services: "Services") -> "list[AuditEvent]":
+        async with services.database.readers() as session:
             found = await service.page(
                 session,
                 user_id=user,
@@ -124,32 +122,25 @@ def _head(text: str) -> "Head":
     return Head(int(given[1]), bytes.fromhex(given[2]))
 
 
-def _run(work: "Callable[[Database, Settings], Awaitable[T]]") -> T:
+def _run(work: "Callable[[Services], Awaitable[T]]") -> T:
     from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 
     from goodword.config.loading import load, with_own_secret
     from goodword.config.settings import SettingsError
 
     try:
-        return asyncio.run(_on_database(work, with_own_secret(load())))
+        return asyncio.run(_with_services(work, with_own_secret(load())))
     except (SettingsError, OSError, DBAPIError, PoolTimeout) as error:
         _refuse(f"goodword cannot do this:\n{error}", code=2)
 
 
-async def _on_database(work: "Callable[[Database, Settings], Awaitable[T]]", settings: "Settings") -> T:
-    from goodword import migrations
-    from goodword.config.settings import SettingsError
-    from goodword.db.database import Database
-    from goodword.startup import open_keys
+async def _with_services(work: "Callable[[Services], Awaitable[T]]", settings: "Settings") -> T:
+    from goodword.composition import opened
 
-    database = Database.of(settings)
-    try:
-        if not await migrations.is_current(database):
-            raise SettingsError(migrations.NOT_CURRENT)
-        await open_keys(database, settings.secret)  # with another secret every row would look bad
-        return await work(database, settings)
-    finally:
-        await database.close()
+    async with opened(
+        settings
+    ) as services:  # it refuses a wrong secret key, with which every row would look bad
+        return await work(services)
 
 
 def _refuse(message: str, code: int = 1) -> NoReturn:

@@ -110,10 +110,10 @@ def _operate(work: Callable[["AsyncSession"], Awaitable[T]]) -> T:
 
 
 async def _in_transaction(work: Callable[["AsyncSession"], Awaitable[T]]) -> T:
+    from goodword.composition import opened
     from goodword.config.loading import load, with_own_secret
-    from goodword.startup import opened
 
-    async with opened(with_own_secret(load())) as database, database.transaction() as session:
+    async with opened(with_own_secret(load())) as services, services.database.transaction() as session:
         return await work(session)
 
 

@@ -103,22 +103,12 @@ def _board(workers: int) -> Iterator[None]:
 
 async def _prepare(settings: Settings, *, migrate: bool) -> None:
     """What would stop the service is found here, once, and not by each of its processes."""
-    from goodword import migrations
-    from goodword.db.database import Database
-    from goodword.startup import open_keys
+    from goodword.composition import opened
 
-    secret = settings.secret
     if settings.embedded:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = Database.of(settings)
-    try:
-        if not await migrations.is_current(database):
-            if not migrate:
-                raise SettingsError(migrations.NOT_CURRENT)
-            await migrations.upgrade(settings.database)
-        await open_keys(database, secret)
-    finally:
-        await database.close()
+    async with opened(settings, migrate=migrate):
+        pass
 
 
 @app.command()
@@ -128,14 +118,14 @@ def worker(
     ] = 4,
 ) -> None:
     """Send letters and do whatever else waits to be done, until it is told to end. Several may run."""
-    from goodword.app import work
+    from goodword.composition import run_worker
     from goodword.logs import set_up_logs
 
     settings = _load()
     try:
         asyncio.run(_prepare(settings, migrate=settings.embedded))
         set_up_logs(settings.log_format)
-        asyncio.run(work(settings, concurrency=concurrency))
+        asyncio.run(run_worker(settings, concurrency=concurrency))
     except (SettingsError, OSError, DBAPIError) as error:
         raise _refusal(error) from None
 
@@ -197,16 +187,8 @@ def rotate_keys(
 
 
 async def _rotate(settings: Settings, *, at_once: bool) -> None:
-    from goodword.clock import utc_now
-    from goodword.crypto import subkey
-    from goodword.db.database import Database
+    from goodword.composition import opened
     from goodword.sessions.keys import rotate
-    from goodword.startup import SIGNING_KEYS, open_keys
 
-    database = Database.of(settings)
-    try:
-        await open_keys(database, settings.secret)  # refuses a secret that could not open the new key
-        async with database.transaction() as session:
-            await rotate(session, subkey(settings.secret, SIGNING_KEYS), at_once=at_once, now=utc_now())
-    finally:
-        await database.close()
+    async with opened(settings) as services, services.database.transaction() as session:
+        await rotate(session, services.keys.signing_keys, at_once=at_once, now=services.clock())

@@ -117,13 +117,12 @@ def _run(work: Work[T]) -> T:
 
 
 async def _in_transaction(work: Work[T]) -> T:
-    from goodword.crypto import subkey
-    from goodword.oauth.clients import PURPOSE
-    from goodword.startup import opened
+    from goodword.composition import opened
 
     settings = with_own_secret(load())
-    async with opened(settings) as database, database.transaction() as session:
-        return await work(session, subkey(settings.secret, PURPOSE))
+    # It refuses a wrong secret key, with which a client's secret would never work.
+    async with opened(settings) as services, services.database.transaction() as session:
+        return await work(session, services.keys.oauth)
 
 
 def _refusal(text: str) -> typer.Exit:

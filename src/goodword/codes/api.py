@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from starlette.types import Receive, Scope, Send
 
-from goodword.cache.lookup_cache import Cache
 from goodword.cache.memory import Found
 from goodword.codes import code_format, lookup, service
 from goodword.codes.models import CodeStatus, ReferralCode
@@ -23,6 +22,7 @@ from goodword.codes.schemas import (
 )
 from goodword.errors import TokenInvalid, Unauthorized
 from goodword.rate_limits.dependencies import after_look_up, before_look_up
+from goodword.services import services_of
 from goodword.sessions.auth import CodesReader, CodesWriter, authenticate
 from goodword.users import addresses, service as users
 from goodword.users.addresses import Email
@@ -40,9 +40,9 @@ class LookUp(JsonRoute):
     """
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        state, target = scope["app"].state, (scope["path"], scope["query_string"])
+        services, target = services_of(scope), (scope["path"], scope["query_string"])
         before_look_up(scope)
-        answer = state.cache.peek(target) if scope["method"] == "GET" else None
+        answer = services.cache.peek(target) if scope["method"] == "GET" else None
         if answer is None:
             await super().handle(scope, receive, send)
             return
@@ -107,7 +107,7 @@ async def create_code(
             active=body.active,
             max_uses=body.max_uses,
             discoverable=body.discoverable,
-            key=request.app.state.code_secret,
+            key=services_of(request).keys.referral_codes,
             now=now,
         )
         answer = _read(request, code, now)
@@ -128,7 +128,7 @@ async def list_codes(
 ) -> CodeList:
     """All your codes but those that you deleted, newest first."""
     now = clock()
-    cursors, name = request.app.state.cursors, f"codes {caller.user_id} {status}"
+    cursors, name = services_of(request).cursors, f"codes {caller.user_id} {status}"
     found = await service.page(
         reader,
         caller.user_id,
@@ -207,10 +207,10 @@ async def find_code_by_email(
     There is one answer for all who have none: unknown address, no code, expired, deleted, used up, hidden.
     """
     await _check_access(request)
-    key = addresses.parse(email).key
+    services, key = services_of(request), addresses.parse(email).key
 
     async def look_up() -> Found[bytes]:
-        found = await lookup.look_up_by_email(request.app.state.database, key, now=clock())
+        found = await lookup.look_up_by_email(services.database, key, now=clock())
         if found is None:
             return Found(lookup.NOTHING, math.inf)
         shown = CodeFoundByEmail(
@@ -222,7 +222,7 @@ async def find_code_by_email(
         return lookup.kept(shown)
 
     _note(request, lookup.by_email(key))
-    found = await request.app.state.cache.get(lookup.by_email(key), look_up)
+    found = await services.cache.get(lookup.by_email(key), look_up)
     return await _answer(request.scope, found)
 
 
@@ -234,13 +234,14 @@ async def find_code(code: Code, request: Request, clock: Clock) -> Response:
     key = code_format.fold(code)
     if key is None:
         return await _answer(request.scope, lookup.NOTHING)
-    state = request.app.state
+    services = services_of(request)
     _note(request, lookup.by_string(key))
-    return await _answer(request.scope, await lookup.shown(state.cache, state.database, key, now=clock()))
+    found = await lookup.shown(services.cache, services.database, key, now=clock())
+    return await _answer(request.scope, found)
 
 
 async def _check_access(request: Request) -> None:
-    access = request.app.state.settings.code_lookup
+    access = services_of(request).settings.code_lookup
     if access == "off":
         await _answer(request.scope, lookup.NOTHING)
     if access == "authenticated":
@@ -248,7 +249,7 @@ async def _check_access(request: Request) -> None:
 
 
 def _note(request: Request, name: str) -> None:
-    cache: Cache = request.app.state.cache
+    cache = services_of(request).cache
     cache.note((request.scope["path"], request.scope["query_string"]), name)
 
 
@@ -265,7 +266,7 @@ def _json(content: bytes) -> Response:
 
 def link(request: Request, code: str | None) -> str:
     """Where a friend is sent with it."""
-    return f"{request.app.state.settings.public_url}/r/{code}"
+    return f"{services_of(request).settings.public_url}/r/{code}"
 
 
 def _read(request: Request, code: ReferralCode, now: datetime) -> CodeRead:

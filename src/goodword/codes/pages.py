@@ -17,6 +17,7 @@ from goodword.codes.schemas import CodeCreate
 from goodword.codes.service import usable_code
 from goodword.errors import AppError
 from goodword.languages import to_translate
+from goodword.services import services_of
 from goodword.sessions import cookies
 from goodword.sessions.cookies import Visitor
 from goodword.sessions.page_access import looking, sending
@@ -70,7 +71,7 @@ async def make_code(request: Request, session: Session, clock: Clock) -> Respons
                 active="later" not in form,
                 max_uses=body.max_uses,
                 discoverable=True,
-                key=request.app.state.code_secret,
+                key=services_of(request).keys.referral_codes,
                 now=now,
             )
     except (ValidationError, AppError) as error:
@@ -157,7 +158,7 @@ async def _page(
         prepared=prepared[:PREPARED_AT_MOST],
         given={"lifetime": MONTH, "code": "", "max_uses": ""} | dict(given or {}),
         latest=await _latest(session, visitor, now=now),
-        form_token=request.app.state.cookies.form_token(visitor),
+        form_token=services_of(request).page_cookies.form_token(visitor),
     )
 
 
@@ -168,7 +169,7 @@ async def _latest(session: AsyncSession, visitor: Visitor, *, now: datetime) -> 
 
 
 def _link(request: Request, code: str | None) -> str:
-    return f"{request.app.state.settings.public_url}/r/{code}"
+    return f"{services_of(request).settings.public_url}/r/{code}"
 
 
 def _value(name: str, text: str) -> Any:

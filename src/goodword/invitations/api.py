@@ -8,6 +8,7 @@ from goodword.invitations import service
 from goodword.invitations.schemas import CodeLetterRequest, InvitationCreate, LetterAsked, Refusal
 from goodword.mail import unsubscribe
 from goodword.rate_limits.dependencies import limited
+from goodword.services import services_of
 from goodword.sessions.auth import Account, authenticate
 from goodword.users import service as users
 from goodword.web.dependencies import Clock, Session
@@ -40,14 +41,16 @@ async def invite(
     have verified your own address, 3.
     """
 
+    services = services_of(request)
+
     async def effect(_: None) -> Answer:
         sender = await users.lock(session, caller.user_id)
         await service.invite(
             session,
             sender,
             body.email,
-            limits=request.app.state.letter_limits,
-            mailing=request.app.state.settings.smtp_url is not None,
+            limits=services.invitation_limits,
+            mailing=services.settings.smtp_url is not None,
             language=sender.language,
             now=clock(),
         )
@@ -71,18 +74,18 @@ async def send_code_letter(
 
     The answer is the same whether or not they have one. An address gets one such letter a day.
     """
-    state = request.app.state
-    if state.settings.code_lookup == "authenticated":
+    services = services_of(request)
+    if services.settings.code_lookup == "authenticated":
         await authenticate(request)  # else it would be a way around the look-up
 
     async def effect(_: None) -> Answer:
-        if state.settings.code_lookup != "off":
+        if services.settings.code_lookup != "off":
             await service.ask_for_code(
                 session,
                 referrer_email=body.referrer_email,
                 email=body.email,
                 network=ip_address.network(request),
-                limits=state.letter_limits,
+                limits=services.invitation_limits,
                 language=languages.preferred(request.headers.get("accept-language")),
                 now=clock(),
             )
@@ -104,7 +107,7 @@ async def refuse_letters(body: Refusal, request: Request, session: Session, cloc
     For whoever got such a letter, with the token of the link at its end; it takes no account. Letters about
     your own account still come.
     """
-    await unsubscribe.refuse(session, request.app.state.refusals_key, body.token, now=clock())
+    await unsubscribe.refuse(session, services_of(request).keys.unsubscribe, body.token, now=clock())
 
 
 async def _nothing() -> None:

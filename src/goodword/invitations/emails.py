@@ -16,14 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.codes import lookup
 from goodword.codes.models import ReferralCode
 from goodword.codes.service import usable_code
-from goodword.crypto import subkey
 from goodword.invitations.service import CODE_LETTER, DAY, INVITATION
 from goodword.jobs import service as jobs
 from goodword.jobs.service import Work
-from goodword.jobs.worker import Context
-from goodword.mail import delivery, messages, quotas, unsubscribe
+from goodword.jobs.worker import Handler
+from goodword.mail import delivery, messages, notifications, quotas, unsubscribe
 from goodword.mail.messages import Contents, LetterKind
 from goodword.mail.quotas import QuotaUsedUp
+from goodword.services import Services
 from goodword.users import addresses, service as users
 from goodword.users.addresses import Address
 from goodword.users.models import User, UserStatus
@@ -45,14 +45,14 @@ IN_ALL = Quota(("in all",), 2_000)
 """Letters to strangers: the most that somebody with a thousand accounts gets out of this server in a day."""
 
 
-async def decide_invitation(context: Context, work: Work) -> None:
+async def decide_invitation(services: Services, work: Work) -> None:
     """Whether somebody who was invited gets the letter. Nobody learns the answer."""
     address = addresses.parse(work.payload["email"])
-    async with context.database.readers() as session:
+    async with services.database.readers() as session:
         if await users.has_address(session, address):
             return  # they are here already
     await _decide(
-        context,
+        services,
         work,
         LetterKind.INVITATION,
         address,
@@ -65,18 +65,18 @@ async def decide_invitation(context: Context, work: Work) -> None:
     )
 
 
-async def decide_code_letter(context: Context, work: Work) -> None:
+async def decide_code_letter(services: Services, work: Work) -> None:
     """Whether somebody who asked for a friend's code gets it: if the friend has one that can be looked up."""
     address = addresses.parse(work.payload["email"])
     referrer_key = work.payload["referrer_key"]
-    if await lookup.look_up_by_email(context.database, referrer_key, now=context.clock()) is None:
+    if await lookup.look_up_by_email(services.database, referrer_key, now=services.clock()) is None:
         return
-    async with context.database.readers() as session:
+    async with services.database.readers() as session:
         owner = await session.scalar(select(User).where(User.email_key == referrer_key))
     if owner is None:
         return
     await _decide(
-        context,
+        services,
         work,
         LetterKind.CODE_ASKED_FOR,
         address,
@@ -86,14 +86,14 @@ async def decide_code_letter(context: Context, work: Work) -> None:
     )
 
 
-async def decide_friend_joined(context: Context, work: Work) -> None:
+async def decide_friend_joined(services: Services, work: Work) -> None:
     """Whether a referrer is told of a friend: not of each, when there are many."""
-    async with context.database.readers() as session:
+    async with services.database.readers() as session:
         referrer = await _active(session, work.user_id)
     if referrer is None or referrer.email is None:
         return
     await _decide(
-        context,
+        services,
         work,
         LetterKind.FRIEND_JOINED,
         addresses.parse(referrer.email),
@@ -103,13 +103,15 @@ async def decide_friend_joined(context: Context, work: Work) -> None:
     )
 
 
-async def send(context: Context, work: Work) -> None:
+async def send(services: Services, work: Work) -> None:
     """The letter itself, if it is still true: a code that ended meanwhile, or a friend who left, is none."""
     address, kind = addresses.parse(work.payload["email"]), LetterKind(work.payload["letter"])
-    language, now = work.payload["language"], context.clock()
-    async with context.database.transaction() as session:
+    language, now = work.payload["language"], services.clock()
+    async with services.database.transaction() as session:
         owner = await _active(session, work.user_id)
-        if owner is None or await unsubscribe.are_refused(session, _refusals_key(context), address.canonical):
+        if owner is None or await unsubscribe.are_refused(
+            session, services.keys.unsubscribe, address.canonical
+        ):
             return
         if kind == LetterKind.FRIEND_JOINED:
             about, code = await _active(session, uuid.UUID(work.payload["referee_id"])), None
@@ -121,22 +123,22 @@ async def send(context: Context, work: Work) -> None:
         return
     if kind == LetterKind.CODE_ASKED_FOR and not (code and code.discoverable):
         return
-    contents = _contents(context, address, about, code, language)
+    contents = _contents(services, address, about, code, language)
     letter = messages.write(
         kind,
         to=address.text,
         job_id=work.id,
-        public_url=context.settings.public_url,
+        public_url=services.settings.public_url,
         now=now,
         language=language,
-        sender=context.settings.mail_from,
+        sender=services.settings.mail_from,
         contents=contents,
     )
-    await delivery.deliver(letter, context.settings, name=f"{kind}-{work.id}", about=[owner.id, about.id])
+    await delivery.deliver(letter, services.settings, name=f"{kind}-{work.id}", about=[owner.id, about.id])
 
 
 async def _decide(
-    context: Context,
+    services: Services,
     work: Work,
     letter: LetterKind,
     address: Address,
@@ -146,11 +148,11 @@ async def _decide(
     user_id: uuid.UUID | None = None,
     payload: Mapping[str, str] | None = None,
 ) -> None:
-    key, now = subkey(context.settings.secret, quotas.KEY), context.clock()
+    key, now = services.keys.mail_quotas, services.clock()
     given = {"letter": letter, "email": address.text, "email_key": address.key, "language": language}
     try:
-        async with context.database.transaction() as session:
-            if await unsubscribe.are_refused(session, _refusals_key(context), address.canonical):
+        async with services.database.transaction() as session:
+            if await unsubscribe.are_refused(session, services.keys.unsubscribe, address.canonical):
                 return
             slot = f"{SEND} {work.id}"
             if not await jobs.enqueue_once(
@@ -169,10 +171,10 @@ async def _decide(
 
 
 def _contents(
-    context: Context, address: Address, about: User, code: ReferralCode | None, language: str
+    services: Services, address: Address, about: User, code: ReferralCode | None, language: str
 ) -> Contents:
-    site, string = context.settings.public_url, code.code if code else None
-    token = unsubscribe.token(_refusals_key(context), address.canonical)
+    site, string = services.settings.public_url, code.code if code else None
+    token = unsubscribe.token(services.keys.unsubscribe, address.canonical)
     return Contents(
         link=f"{site}/r/{string}" if string else None,
         code=string,
@@ -185,5 +187,9 @@ async def _active(session: AsyncSession, user_id: uuid.UUID | None) -> User | No
     return await session.scalar(select(User).where(User.id == user_id, User.status == UserStatus.ACTIVE))
 
 
-def _refusals_key(context: Context) -> bytes:
-    return subkey(context.settings.secret, unsubscribe.KEY)
+HANDLERS: Mapping[str, Handler] = {
+    notifications.FRIEND_JOINED: decide_friend_joined,
+    INVITATION: decide_invitation,
+    CODE_LETTER: decide_code_letter,
+    SEND: send,
+}

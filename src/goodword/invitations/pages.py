@@ -5,6 +5,7 @@ from fastapi import APIRouter, Request, Response
 from goodword.languages import to_translate
 from goodword.mail import unsubscribe
 from goodword.rate_limits.dependencies import limited
+from goodword.services import services_of
 from goodword.web.dependencies import Clock, Session
 from goodword.web.html.rendering import page, refusal
 
@@ -25,7 +26,7 @@ async def refuse(request: Request, session: Session, clock: Clock) -> Response:
     """Nobody's cookies are asked, and no body is needed: the token, which only the letter has, says it all."""
     token = request.query_params.get("token", "")
     try:
-        await unsubscribe.refuse(session, request.app.state.refusals_key, token, now=clock())
+        await unsubscribe.refuse(session, services_of(request).keys.unsubscribe, token, now=clock())
     except unsubscribe.RefusalInvalid as error:
         return refusal(request, error.status, DEAD_LINK, NOT_WHOLE)
     return page(request, "unsubscribe.html", token=token, done=True)

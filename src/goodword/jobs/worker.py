@@ -5,7 +5,6 @@ import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -14,11 +13,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from goodword.actor import Actor, Origin, current
-from goodword.config.settings import Settings
-from goodword.db.database import Database
-from goodword.http_client import Outside
 from goodword.jobs import listen, service
 from goodword.jobs.service import Failed, Hopeless, Work
+from goodword.services import Services
 
 POLL_SECONDS = 1.0
 CONCURRENCY = 4
@@ -30,19 +27,9 @@ GRACE_SECONDS = 8.0
 log = structlog.get_logger("goodword.jobs")
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What handlers work with. Each opens transactions of its own, and does what is slow outside of them."""
-
-    database: Database
-    settings: Settings
-    clock: Callable[[], datetime]
-    outside: Outside = field(default_factory=Outside)
-    """How other services are asked; connected to none before that."""
-
-
-Handler = Callable[[Context, Work], Awaitable[None]]
-Chore = Callable[[Context], Awaitable[None]]
+Handler = Callable[[Services, Work], Awaitable[None]]
+"""Does a job. It opens transactions of its own, and does what is slow outside of them."""
+Chore = Callable[[Services], Awaitable[None]]
 
 
 class Worker:
@@ -54,7 +41,7 @@ class Worker:
 
     def __init__(
         self,
-        context: Context,
+        services: Services,
         handlers: Mapping[str, Handler],
         *,
         recurring: Mapping[str, timedelta] | None = None,
@@ -62,7 +49,7 @@ class Worker:
         lanes: Mapping[str, str] | None = None,
         chores: Mapping[Chore, float] | None = None,
     ) -> None:
-        self._context, self._handlers = context, handlers
+        self._services, self._handlers = services, handlers
         self._chores = chores or {}
         self._recurring, self._planned = recurring or {}, dict[str, str]()
         self._concurrency, self._lanes = concurrency, lanes or {}
@@ -71,11 +58,11 @@ class Worker:
         self._stopping = False
         self._running: dict[asyncio.Task[None], str] = {}
         # Whoever enqueues in this process wakes it, after the commit.
-        context.database.info[service.WAKE] = self._woken.set
+        services.database.info[service.WAKE] = self._woken.set
 
     async def run(self) -> None:
         """Work until `stop`: when woken, and else every second, should the wake-up not come through."""
-        async with self._doing_chores(), listen.listening(self._context.database, self._woken.set):
+        async with self._doing_chores(), listen.listening(self._services.database, self._woken.set):
             while not self._stopping:
                 self._woken.clear()  # before looking: what comes while we look wakes us again
                 try:
@@ -103,10 +90,10 @@ class Worker:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _repeat(self, chore: Chore, every: float) -> None:
-        current.set(Origin(Actor.SYSTEM, clock=self._context.clock))
+        current.set(Origin(Actor.SYSTEM, clock=self._services.clock))
         while True:
             try:
-                await chore(self._context)
+                await chore(self._services)
             except (SQLAlchemyError, OSError) as error:
                 log.warning("a chore is left for later", error=type(error).__name__)
             except Exception:
@@ -161,9 +148,9 @@ class Worker:
         # One lane never takes all the room: a mail server that hangs must not hold back everything else.
         most = max(1, self._concurrency - 1)
         kinds = [kind for kind in self._handlers if busy[self._lanes.get(kind, kind)] < most]
-        async with self._context.database.transaction() as session:
+        async with self._services.database.transaction() as session:
             await session.connection()  # wait for the database first: the lease counts from after it
-            return await service.claim(session, kinds, holder=self._holder, now=self._context.clock())
+            return await service.claim(session, kinds, holder=self._holder, now=self._services.clock())
 
     async def _do_alone(self, work: Work) -> None:
         try:
@@ -173,18 +160,18 @@ class Worker:
 
     async def _do(self, work: Work) -> None:
         error, hopeless = await self._attempt(work)
-        async with self._context.database.transaction() as session:
+        async with self._services.database.transaction() as session:
             if error is None:
-                await service.finish(session, work, now=self._context.clock())
+                await service.finish(session, work, now=self._services.clock())
             else:
-                await service.fail(session, work, error=error, hopeless=hopeless, now=self._context.clock())
+                await service.fail(session, work, error=error, hopeless=hopeless, now=self._services.clock())
 
     async def _attempt(self, work: Work) -> tuple[str | None, bool]:
         """Run the handler: what went wrong, and whether that is the end of it."""
-        asked = current.set(Origin(Actor.SYSTEM, clock=self._context.clock))
+        asked = current.set(Origin(Actor.SYSTEM, clock=self._services.clock))
         try:
             async with asyncio.timeout(TIME_LIMIT_SECONDS):
-                await self._handlers[work.kind](self._context, work)
+                await self._handlers[work.kind](self._services, work)
         except Exception as error:  # noqa: BLE001  whatever it is, it must not end the worker
             what = _describe(error)
             log.warning("job failed", kind=work.kind, id=str(work.id), attempt=work.attempt, error=what)
@@ -195,20 +182,20 @@ class Worker:
 
     async def _plan(self) -> None:
         """See that there is a job for the present span of each recurring kind. Asks the database once a span."""
-        now = self._context.clock()
+        now = self._services.clock()
         for kind, every in self._recurring.items():
             began = datetime.fromtimestamp(
                 now.timestamp() // every.total_seconds() * every.total_seconds(), UTC
             )
             slot = f"{kind} {began:%Y-%m-%dT%H:%M}"
             if self._planned.get(kind) != slot:
-                async with self._context.database.transaction() as session:
+                async with self._services.database.transaction() as session:
                     await service.enqueue_once(session, kind, {}, slot=slot, now=now)
                 self._planned[kind] = slot
 
     async def _give_back(self) -> None:
         try:
-            async with self._context.database.transaction() as session:
+            async with self._services.database.transaction() as session:
                 await service.release(session, self._holder)
         except (SQLAlchemyError, OSError) as error:
             log.warning("leases are left to run out", error=type(error).__name__)

@@ -11,6 +11,7 @@ from goodword.oauth.clients import Client
 from goodword.oauth.errors import InvalidClient, InvalidGrant, OAuthError, documented
 from goodword.oauth.schemas import Introspection, TokenAnswer, UserInfo
 from goodword.rate_limits.dependencies import count_app, limited
+from goodword.services import services_of
 from goodword.sessions import client_info, service as sessions
 from goodword.sessions.auth import OpenId
 from goodword.sessions.models import SignIn
@@ -67,10 +68,10 @@ async def parameters(request: Request) -> Mapping[str, str]:
 
 
 async def identify(request: Request, form: Mapping[str, str]) -> Client:
-    state = request.app.state
+    services = services_of(request)
     # Never from the query: addresses are logged and kept (RFC 6749 §2.3.1).
-    found: Client = await state.oauth_clients.identify(
-        state.database, request.headers.get("authorization"), form
+    found: Client = await services.oauth_clients.identify(
+        services.database, request.headers.get("authorization"), form
     )
     if not found.is_public:
         await count_app(request, found.client_id)
@@ -122,10 +123,10 @@ def _is_app(request: Request, form: Mapping[str, str]) -> bool:
 async def _refresh_own(
     request: Request, session: Session, clock: Clock, form: Mapping[str, str]
 ) -> TokenAnswer:
-    state = request.app.state
+    services = services_of(request)
     try:
         sign_in = await sessions.refresh(
-            session, state.refresh_tokens, needed(form, "refresh_token"), now=clock()
+            session, services.refresh_tokens, needed(form, "refresh_token"), now=clock()
         )
     except sessions.RefreshRefused:
         raise InvalidGrant("The refresh token is not good, or no longer.") from None
@@ -135,23 +136,23 @@ async def _refresh_own(
 async def _exchange(
     request: Request, session: Session, clock: Clock, form: Mapping[str, str], client: Client
 ) -> TokenAnswer:
-    state = request.app.state
+    services = services_of(request)
     traded = await service.exchange(
         session,
-        state.oauth_key,
+        services.keys.oauth,
         client,
         code=needed(form, "code"),
         redirect_uri=needed(form, "redirect_uri"),
         verifier=needed(form, "code_verifier"),
         whence=client_info.of(request),
-        access_lifetime=state.access_tokens.lifetime,
+        access_lifetime=services.access_tokens.lifetime,
         now=clock(),
     )
     scope = traded.sign_in.scope
     found = _answer(request, traded.sign_in, scope, clock, refreshable=service.may_refresh(client, scope))
     if "openid" not in scope.split():
         return found
-    id_token = state.server_tokens.id_token(
+    id_token = services.server_tokens.id_token(
         subject=str(traded.sign_in.user_id),
         client_id=client.client_id,
         access_token=found.access_token,
@@ -167,7 +168,7 @@ async def _refresh(
 ) -> TokenAnswer:
     sign_in, scope = await service.refresh(
         session,
-        request.app.state.refresh_tokens,
+        services_of(request).refresh_tokens,
         client,
         token=needed(form, "refresh_token"),
         scope=form.get("scope"),
@@ -179,10 +180,10 @@ async def _refresh(
 async def _credentials(
     request: Request, _session: Session, clock: Clock, form: Mapping[str, str], client: Client
 ) -> TokenAnswer:
-    state = request.app.state
+    services = services_of(request)
     scope = service.client_scope(client, form.get("scope"))
-    access = state.server_tokens.for_client(client.client_id, scope, now=clock())
-    return TokenAnswer(access_token=access, expires_in=state.access_tokens.lifetime, scope=scope)
+    access = services.server_tokens.for_client(client.client_id, scope, now=clock())
+    return TokenAnswer(access_token=access, expires_in=services.access_tokens.lifetime, scope=scope)
 
 
 GRANTS = {
@@ -193,15 +194,15 @@ GRANTS = {
 
 
 def _answer(request: Request, sign_in: SignIn, scope: str, clock: Clock, *, refreshable: bool) -> TokenAnswer:
-    state = request.app.state
-    access = state.access_tokens.sign(
+    services = services_of(request)
+    access = services.access_tokens.sign(
         user_id=sign_in.user_id, session_id=sign_in.id, client=sign_in.client, scope=scope, now=clock()
     )
     return TokenAnswer(
         access_token=access,
-        expires_in=state.access_tokens.lifetime,
+        expires_in=services.access_tokens.lifetime,
         scope=scope,
-        refresh_token=state.refresh_tokens.write(sign_in.id, sign_in.counter) if refreshable else None,
+        refresh_token=services.refresh_tokens.write(sign_in.id, sign_in.counter) if refreshable else None,
     )
 
 
@@ -231,11 +232,11 @@ async def revoke(request: Request, session: Session, clock: Clock) -> Response:
     form = await parameters(request)
     client = await identify(request, form)
     shown = needed(form, "token")
-    state, now = request.app.state, clock()
-    if state.server_tokens.read_client(shown, now=now) is not None:
+    services, now = services_of(request), clock()
+    if services.server_tokens.read_client(shown, now=now) is not None:
         raise OAuthError("unsupported_token_type", "An app's own token cannot be revoked: it just expires.")
     found = await introspection.find(
-        state.database, state.access_tokens, state.refresh_tokens, client, shown, now=now
+        services.database, services.access_tokens, services.refresh_tokens, client, shown, now=now
     )
     if found is not None:
         await sessions.end_one(session, found.session_id, why="revoked_by_app", now=now)
@@ -256,22 +257,22 @@ async def introspect(request: Request, clock: Clock) -> Introspection:
     client = await identify(request, form)
     if client.is_public:
         raise InvalidClient("Anybody can call themselves a public app.")
-    state, now = request.app.state, clock()
+    services, now = services_of(request), clock()
     shown = needed(form, "token")
-    own = state.server_tokens.read_client(shown, now=now)
+    own = services.server_tokens.read_client(shown, now=now)
     if own is not None and own.client_id == client.client_id:
         return Introspection(
             active=True,
             scope=own.scope,
             client_id=client.client_id,
             sub=client.client_id,
-            iss=state.server_tokens.issuer,
+            iss=services.server_tokens.issuer,
             token_type="Bearer",  # noqa: S106
             iat=own.issued_at,
             exp=own.expires_at,
         )
     found = await introspection.find(
-        state.database, state.access_tokens, state.refresh_tokens, client, shown, now=now
+        services.database, services.access_tokens, services.refresh_tokens, client, shown, now=now
     )
     if found is None or not found.is_good:
         return Introspection(active=False)
@@ -280,7 +281,7 @@ async def introspect(request: Request, clock: Clock) -> Introspection:
         scope=scopes.text(found.scopes),
         client_id=client.client_id,
         sub=str(found.user_id),
-        iss=state.server_tokens.issuer,
+        iss=services.server_tokens.issuer,
         token_type=found.kind,
         iat=found.issued_at,
         exp=found.expires_at,

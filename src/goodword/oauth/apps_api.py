@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Request
 
 from goodword.oauth import service
 from goodword.oauth.schemas import AppList, AppRead
+from goodword.services import services_of
 from goodword.sessions.auth import Account
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.json_body import JsonRoute
@@ -20,7 +21,7 @@ async def list_apps(
     request: Request, caller: Account, reader: Reader, limit: Limit = 50, cursor: Cursor = None
 ) -> AppList:
     """Each with what it may do, the latest first."""
-    cursors, name = request.app.state.cursors, f"apps {caller.user_id}"
+    cursors, name = services_of(request).cursors, f"apps {caller.user_id}"
     found = await service.apps(reader, caller.user_id, after=cursors.read(cursor, of=name), limit=limit)
     rows, following = cursors.cut(found, limit, of=name)
     return AppList(items=[AppRead.model_validate(row) for row in rows], next_cursor=following)

@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 
 from goodword.oauth import scopes
 from goodword.oauth.clients import GRANT_TYPES
+from goodword.services import services_of
 from goodword.sessions.keys import ALGORITHM
 
 router = APIRouter(prefix="/.well-known", tags=["OAuth 2.0"])
@@ -68,7 +69,7 @@ JWKS_DOCS = _shown(
 )
 async def read_metadata(request: Request) -> Response:
     """Endpoints and abilities, as clients of OAuth 2.0 look for them (RFC 8414)."""
-    return JSONResponse(metadata(request.app.state.settings.public_url), headers=CACHED)
+    return JSONResponse(metadata(services_of(request).settings.public_url), headers=CACHED)
 
 
 @router.get(
@@ -79,7 +80,7 @@ async def read_metadata(request: Request) -> Response:
 )
 async def read_openid_configuration(request: Request) -> Response:
     """The same document, where clients of OpenID Connect look for it (Discovery §4)."""
-    return JSONResponse(metadata(request.app.state.settings.public_url), headers=CACHED)
+    return JSONResponse(metadata(services_of(request).settings.public_url), headers=CACHED)
 
 
 @router.get(
@@ -87,4 +88,4 @@ async def read_openid_configuration(request: Request) -> Response:
 )
 async def read_jwks(request: Request) -> Response:
     """The public halves of the keys (RFC 7517), retired ones too while tokens of theirs may be in use."""
-    return JSONResponse({"keys": request.app.state.keys.public()}, headers=CACHED)
+    return JSONResponse({"keys": services_of(request).signing_keys.public()}, headers=CACHED)

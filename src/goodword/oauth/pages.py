@@ -13,6 +13,7 @@ from goodword.oauth import authorization_request, consents, scopes
 from goodword.oauth.authorization_request import AuthorizationRequest, NoRedirect, SentBack
 from goodword.oauth.consents import Consent, ConsentRequired
 from goodword.rate_limits.dependencies import limited
+from goodword.services import services_of
 from goodword.sessions import cookies as browser
 from goodword.sessions.cookies import Visitor
 from goodword.web.dependencies import Clock, Session
@@ -63,7 +64,7 @@ async def answer_consent(request: Request, session: Session, clock: Clock) -> Re
 
 
 async def _show(request: Request, session: AsyncSession, now: datetime) -> Response:
-    state = request.app.state
+    services = services_of(request)
     asked = await _read(request, request.scope["query_string"])
     visitor = await browser.visitor(request)
     if visitor is None or not asked.is_recent(visitor.signed_in_at, now=now):
@@ -74,7 +75,7 @@ async def _show(request: Request, session: AsyncSession, now: datetime) -> Respo
         if "none" in asked.prompt or asked.since is not None:
             raise asked.send_back("login_required", "Another person than that of id_token_hint is signed in.")
         return _to_sign_in(request, asked, now)
-    question = await consents.question(state.database, asked, visitor.user_id)
+    question = await consents.question(services.database, asked, visitor.user_id)
     if not question.scopes:
         raise asked.send_back("access_denied", "The person cannot give any of this.")
     once = f"{int(now.timestamp())}.{secrets.token_urlsafe(16)}"
@@ -99,21 +100,23 @@ async def _show(request: Request, session: AsyncSession, now: datetime) -> Respo
         asked=asked.query,
         scope=shown,
         once=once,
-        form_token=state.cookies.form_token(visitor, once, asked.query, shown),
+        form_token=services.page_cookies.form_token(visitor, once, asked.query, shown),
         sign_in=_sign_in_link(request, asked, now),
     )
 
 
 async def _read(request: Request, query: bytes) -> AuthorizationRequest:
-    state = request.app.state
-    return await authorization_request.read(state.database, state.oauth_clients, state.server_tokens, query)
+    services = services_of(request)
+    return await authorization_request.read(
+        services.database, services.oauth_clients, services.server_tokens, query
+    )
 
 
 def _is_own(request: Request, visitor: Visitor, form: dict[str, str]) -> bool:
     """Whether the form is the one that we showed this visitor, about this very request."""
     if not {"form_token", "once", "request", "scope"} <= form.keys():
         return False
-    cookies = request.app.state.cookies
+    cookies = services_of(request).page_cookies
     about = form["once"], form["request"], form["scope"]
     return bool(cookies.is_form_token(visitor, form["form_token"], *about))
 
@@ -133,7 +136,7 @@ async def _go_on(
         visitor.user_id, visitor.session_id, visitor.signed_in_at, shown, once, is_remembered=is_remembered
     )
     try:
-        code = await consents.issue(session, request.app.state.oauth_key, asked, consent, now=now)
+        code = await consents.issue(session, services_of(request).keys.oauth, asked, consent, now=now)
     except TokenInvalid:  # the account or the browser session ended, or lost a right, a moment ago
         error = "login_required" if "none" in asked.prompt else "access_denied"
         raise asked.send_back(error, "The person cannot be asked any more.") from None
@@ -161,7 +164,7 @@ def _send_back(request: Request, error: SentBack) -> Response:
 
 def _redirect(request: Request, redirect_uri: str, parameters: dict[str, str | None]) -> Response:
     """To the app, with `iss` (RFC 9207), by which it notices an answer of another server."""
-    parameters = {**parameters, "iss": request.app.state.settings.public_url}
+    parameters = {**parameters, "iss": services_of(request).settings.public_url}
     query = urlencode({name: value for name, value in parameters.items() if value is not None})
     return see_other(f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{query}")
 

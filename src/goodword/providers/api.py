@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from goodword.jobs.worker import Context
 from goodword.providers import email_checks, quotas
 from goodword.providers.schemas import EmailCheckRead
+from goodword.services import services_of
 from goodword.sessions.auth import Account
 from goodword.users import addresses
 from goodword.users.addresses import Email
@@ -25,11 +25,11 @@ async def check_email(
     A provider that is out, slow or not set up makes the verdict `unknown`, never an error. You may ask
     20 times a day.
     """
-    context: Context = request.app.state.context
-    if context.settings.rate_limits == "on":
-        async with context.database.transaction() as session:
-            await quotas.use(session, caller.user_id, now=context.clock())
-    known = await email_checks.look(context, addresses.parse(email), patient=True)
+    services = services_of(request)
+    if services.settings.rate_limits == "on":
+        async with services.database.transaction() as session:
+            await quotas.use(session, caller.user_id, now=services.clock())
+    known = await email_checks.look(services, addresses.parse(email), patient=True)
     return EmailCheckRead(
         email=email, verdict=known.verdict, provider=known.provider, checked_at=known.checked_at
     )

@@ -13,10 +13,10 @@ from goodword.config.settings import Settings
 from goodword.crypto import mac, subkey
 from goodword.db.statements import insert_if_absent
 from goodword.errors import Unprocessable
-from goodword.jobs.worker import Context
 from goodword.providers import circuit_breaker, disposable, hunter
 from goodword.providers.models import KEPT, VERDICTS, EmailCheck, EmailCheckQuota, Profile, Status, Verdict
 from goodword.providers.responses import Finding, Said
+from goodword.services import Services
 from goodword.users import addresses
 from goodword.users.addresses import Address
 from goodword.users.models import User
@@ -57,9 +57,9 @@ class Turn:
     again_at: datetime | None = None
 
 
-async def admit(context: Context, email: str) -> None:
+async def admit(services: Services, email: str) -> None:
     """Raises `EmailUndeliverable` for an address that surely is, as far as the settings want to know."""
-    settings, address = context.settings, addresses.parse(email)
+    settings, address = services.settings, addresses.parse(email)
     refused = {Status.INVALID}
     if settings.email_disposable == "refuse":
         refused.add(Status.DISPOSABLE)
@@ -67,57 +67,57 @@ async def admit(context: Context, email: str) -> None:
             raise EmailUndeliverable
     if settings.address_check != "blocking":
         return
-    known = await look(context, address, budget=BLOCKING_BUDGET)
+    known = await look(services, address, budget=BLOCKING_BUDGET)
     if known.status in refused:
         raise EmailUndeliverable
 
 
 async def look(
-    context: Context, address: Address, *, budget: float = LOOK_BUDGET, patient: bool = False
+    services: Services, address: Address, *, budget: float = LOOK_BUDGET, patient: bool = False
 ) -> Known:
     """What is known of an address; where nothing is, within `budget` seconds, what Hunter says of it.
 
     The `patient` wait for their turn when others ask a lot. Sign-ups do not: hundreds of them at once would
     keep asking the database whether it is theirs.
     """
-    now = context.clock()
+    now = services.clock()
     if disposable.is_disposable(address.key):
         return Known(Status.DISPOSABLE, disposable.NAME, now)
-    if context.settings.address_check == "off":
+    if services.settings.address_check == "off":
         return Known()
     time = asyncio.get_running_loop().time
     deadline = time() + budget
     # The whole budget is for them, not for our database: cutting off a statement helps nobody.
-    async with context.database.transaction() as session:
-        turn = await take_turn(session, context, address)
+    async with services.database.transaction() as session:
+        turn = await take_turn(session, services, address)
     while patient and turn.again_at is not None and turn.check.asked_until is None:
-        free_in = max((turn.again_at - context.clock()).total_seconds(), PAUSE)
+        free_in = max((turn.again_at - services.clock()).total_seconds(), PAUSE)
         if time() + free_in > deadline:
             break
         await asyncio.sleep(free_in)
-        async with context.database.transaction() as session:
-            turn = await take_turn(session, context, address)
+        async with services.database.transaction() as session:
+            turn = await take_turn(session, services, address)
     if turn.known:
         return turn.known
     if turn.again_at is not None:
         # A twin is asking, most likely. If all are told to wait, its row says so, and there is no answer.
         while turn.check.asked_until and time() < deadline:
             await asyncio.sleep(PAUSE)
-            async with context.database.readers() as reader:
+            async with services.database.readers() as reader:
                 check = await reader.get(EmailCheck, turn.check.id)
             if check is None or check.asked_until is None:
                 return Known() if check is None else _known(check)
         return Known(provider=hunter.NAME)
     finding = await hunter.verify(
-        context.outside, context.settings, address.key, budget=max(deadline - time(), 0.05)
+        services.http_client, services.settings, address.key, budget=max(deadline - time(), 0.05)
     )
-    async with context.database.transaction() as session:
-        return await record(session, context, turn.check, address, finding)
+    async with services.database.transaction() as session:
+        return await record(session, services, turn.check, address, finding)
 
 
-async def take_turn(session: AsyncSession, context: Context, address: Address) -> Turn:
+async def take_turn(session: AsyncSession, services: Services, address: Address) -> Turn:
     """What is known, or that it is for us to ask, or when to come back. The turn counts after the commit."""
-    now, address_mac = context.clock(), _mac(context.settings, address.key)
+    now, address_mac = services.clock(), _mac(services.settings, address.key)
     # The account before what belongs to it, as everywhere: so an erasure comes before this, or sees it.
     owner = await session.scalar(
         select(User.id).where(User.email_key == address.key).with_for_update(key_share=True)
@@ -148,7 +148,7 @@ async def take_turn(session: AsyncSession, context: Context, address: Address) -
 
 async def record(
     session: AsyncSession,
-    context: Context,
+    services: Services,
     check: EmailCheck,
     address: Address,
     finding: Finding,
@@ -156,14 +156,14 @@ async def record(
     last: bool = False,
 ) -> Known:
     """Keep the answer, unless the address was erased meanwhile. `last`: if it is none, nobody asks again soon."""
-    now = context.clock()
+    now = services.clock()
     status: Status | None = None
     if finding.said is Said.ANSWER:
         status = finding.what
     elif finding.said is Said.NOTHING or last:
         status = Status.UNKNOWN
     if finding.said is Said.RESTRICTED:
-        await restrict(session, context, address)
+        await restrict(session, services, address)
     else:
         values = {"status": status, "checked_at": now, "provider": hunter.NAME} if status else {}
         await session.execute(
@@ -175,9 +175,9 @@ async def record(
     return Known(status or Status.UNKNOWN, hunter.NAME, now if status else None)
 
 
-async def restrict(session: AsyncSession, context: Context, address: Address) -> None:
+async def restrict(session: AsyncSession, services: Services, address: Address) -> None:
     """Never process this address again: remembered for good, as a keyed hash, even after an erasure."""
-    now, address_mac = context.clock(), _mac(context.settings, address.key)
+    now, address_mac = services.clock(), _mac(services.settings, address.key)
     found = {"status": Status.RESTRICTED, "checked_at": now, "provider": hunter.NAME}
     await insert_if_absent(session, EmailCheck, address_mac=address_mac, created_at=now, **found)
     await session.execute(

@@ -1,6 +1,7 @@
 """The jobs that ask others about somebody new. Each may run again: what is known already is not asked for."""
 
 import random
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,10 +14,11 @@ from goodword.audit.service import record
 from goodword.db.statements import insert_if_absent
 from goodword.jobs import service as jobs
 from goodword.jobs.service import Work
-from goodword.jobs.worker import Context
+from goodword.jobs.worker import Handler
 from goodword.providers import circuit_breaker, disposable, email_checks, enrichment, hunter
 from goodword.providers.models import Profile
 from goodword.providers.responses import Said
+from goodword.services import Services
 from goodword.users import addresses
 from goodword.users.models import User, UserStatus
 
@@ -30,63 +32,63 @@ LATER = frozenset({Said.PENDING, Said.FAILED, Said.THROTTLED, Said.KEY_REFUSED, 
 log = structlog.get_logger("goodword.providers")
 
 
-async def check_email(context: Context, work: Work) -> None:
+async def check_email(services: Services, work: Work) -> None:
     """Find out whether mail to a new account's address arrives. The verdict confirms and refuses nobody."""
-    async with context.database.transaction() as session:
+    async with services.database.transaction() as session:
         user = await _account(session, work)
-        if user is None or user.email is None or context.settings.address_check == "off":
+        if user is None or user.email is None or services.settings.address_check == "off":
             return
         address = addresses.parse(user.email)
         if disposable.is_disposable(address.key):
             return
-        turn = await email_checks.take_turn(session, context, address)
+        turn = await email_checks.take_turn(session, services, address)
         if turn.again_at is not None:
-            _wait(session, context, work, turn.again_at)
+            _wait(session, services, work, turn.again_at)
         if turn.again_at is not None or turn.known is not None:
             return
-    finding = await hunter.verify(context.outside, context.settings, address.key, budget=BUDGET)
+    finding = await hunter.verify(services.http_client, services.settings, address.key, budget=BUDGET)
     last = _asked(work) >= MOST_QUESTIONS
-    async with context.database.transaction() as session:
+    async with services.database.transaction() as session:
         user = await _account(session, work)
-        await email_checks.record(session, context, turn.check, address, finding, last=last)
+        await email_checks.record(session, services, turn.check, address, finding, last=last)
         if user is not None and finding.said in LATER and not last:
-            _ask_again(session, context, work)
+            _ask_again(session, services, work)
 
 
-async def enrich_profile(context: Context, work: Work) -> None:
+async def enrich_profile(services: Services, work: Work) -> None:
     """Find out who somebody new is, for their own eyes, unless they have forbidden it."""
-    source = enrichment.configured(context.settings)
+    source = enrichment.configured(services.settings)
     if source is None:
         return
-    async with context.database.transaction() as session:
+    async with services.database.transaction() as session:
         user = await _account(session, work)
         # Who has not shown that the address is theirs would be shown a stranger's life.
         if user is None or user.email is None or user.verified_at is None:
             return
         address = addresses.parse(user.email)
-        if await email_checks.is_restricted(session, context.settings, address):
+        if await email_checks.is_restricted(session, services.settings, address):
             return
         if await session.scalar(select(Profile.id).where(Profile.user_id == user.id)) is not None:
             return
         try:
-            await circuit_breaker.enter(session, source.gate, now=context.clock())
+            await circuit_breaker.enter(session, source.gate, now=services.clock())
         except circuit_breaker.NotNow as refused:
-            _wait(session, context, work, refused.until)
+            _wait(session, services, work, refused.until)
             return
-    finding = await source.find(context.outside, address.key, budget=BUDGET)
-    now = context.clock()
-    async with context.database.transaction() as session:
+    finding = await source.find(services.http_client, address.key, budget=BUDGET)
+    now = services.clock()
+    async with services.database.transaction() as session:
         # Locked again, and asked again whether all is as it was: they may have been erased meanwhile.
         user = await _account(session, work)
         if finding.said is Said.RESTRICTED:
-            await email_checks.restrict(session, context, address)
+            await email_checks.restrict(session, services, address)
         if user is not None and user.email_key == address.key:
             if finding.said is Said.ANSWER:
                 found = {"provider": source.name, "created_at": now, **finding.what}
                 if await insert_if_absent(session, Profile, user_id=user.id, **found):
                     record(session, Action.PROFILE_STORED, Subject.USER, user.id)
             elif finding.said in LATER and _asked(work) < MOST_QUESTIONS:
-                _ask_again(session, context, work)
+                _ask_again(session, services, work)
         await circuit_breaker.note(session, source.gate, finding.said, now=now)
 
 
@@ -104,23 +106,29 @@ def _asked(work: Work) -> int:
     return int(work.payload.get("asked", 0)) + 1
 
 
-def _ask_again(session: AsyncSession, context: Context, work: Work) -> None:
+def _ask_again(session: AsyncSession, services: Services, work: Work) -> None:
     asked = _asked(work)
-    run_at = context.clock() + jobs.delay(asked)
-    _enqueue(session, context, work, {"asked": asked}, run_at)
+    run_at = services.clock() + jobs.delay(asked)
+    _enqueue(session, services, work, {"asked": asked}, run_at)
 
 
-def _wait(session: AsyncSession, context: Context, work: Work, until: datetime) -> None:
+def _wait(session: AsyncSession, services: Services, work: Work, until: datetime) -> None:
     # It was not asked at all. Many may be waiting, so each comes back at a time of its own, and ever later.
     waits = int(work.payload.get("waits", 0)) + 1
     if waits > MOST_WAITS:
         log.warning("gave up waiting for a provider", kind=work.kind)
         return
     spread = timedelta(seconds=random.uniform(0, min(2.0**waits, 300)))  # noqa: S311
-    _enqueue(session, context, work, {**work.payload, "waits": waits}, until + spread)
+    _enqueue(session, services, work, {**work.payload, "waits": waits}, until + spread)
 
 
 def _enqueue(
-    session: AsyncSession, context: Context, work: Work, payload: dict[str, Any], run_at: datetime
+    session: AsyncSession, services: Services, work: Work, payload: dict[str, Any], run_at: datetime
 ) -> None:
-    jobs.enqueue(session, work.kind, payload, user_id=work.user_id, now=context.clock(), run_at=run_at)
+    jobs.enqueue(session, work.kind, payload, user_id=work.user_id, now=services.clock(), run_at=run_at)
+
+
+HANDLERS: Mapping[str, Handler] = {
+    email_checks.CHECK: check_email,
+    email_checks.ENRICH: enrich_profile,
+}

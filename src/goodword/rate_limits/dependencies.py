@@ -6,6 +6,7 @@ from fastapi import Depends, Request
 from starlette.types import Scope
 
 from goodword.rate_limits.limiter import Limiter
+from goodword.services import services_of
 
 
 def limited(name: str) -> Any:
@@ -50,5 +51,4 @@ async def after_look_up(scope: Scope, *, found: bool) -> None:
 
 
 def _of(scope: Scope) -> Limiter:
-    limiter: Limiter = scope["app"].state.limiter
-    return limiter
+    return services_of(scope).rate_limiter

@@ -17,6 +17,7 @@ from goodword.referrals.schemas import (
     ReferralStats,
     StatusCounts,
 )
+from goodword.services import services_of
 from goodword.sessions.auth import Caller, ReferralsReader, is_administrator
 from goodword.users import service as users
 from goodword.users.models import display_name, masked
@@ -37,7 +38,7 @@ async def _check_sight(request: Request, user_id: uuid.UUID, caller: Caller) -> 
         return
     if not await is_administrator(request, caller):
         raise service.UserNotFound
-    if not await users.exists(request.app.state.database, user_id):
+    if not await users.exists(services_of(request).database, user_id):
         raise service.UserNotFound
 
 
@@ -61,16 +62,16 @@ async def list_referrals(
     Only you see them, and administrators: the id of somebody else is answered like one that does not exist.
     """
     await _check_sight(request, user_id, caller)
-    cursors, name = request.app.state.cursors, f"referrals {user_id} {status} {order}"
+    services, name = services_of(request), f"referrals {user_id} {status} {order}"
     found = await service.page(
-        request.app.state.database,
+        services.database,
         user_id,
         status=status,
         order=order,
-        after=cursors.read(cursor, of=name),
+        after=services.cursors.read(cursor, of=name),
         limit=limit,
     )
-    rows, following = cursors.cut(found, limit, of=name)
+    rows, following = services.cursors.cut(found, limit, of=name)
     # Written straight to JSON: a model for each row would take longer than the database does.
     items = [
         {
@@ -110,7 +111,7 @@ async def read_referral_stats(
     await _check_sight(request, user_id, caller)
     start, end = service.span(start, end, interval, now=clock())
     found = await service.figures(
-        request.app.state.database, user_id, start=start, end=end, interval=interval
+        services_of(request).database, user_id, start=start, end=end, interval=interval
     )
     return ReferralStats(
         from_=start,

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from goodword.referrals import service
 from goodword.referrals.schemas import Interval, Order
+from goodword.services import services_of
 from goodword.sessions.page_access import looking
 from goodword.users import service as users
 from goodword.users.models import display_name, masked
@@ -34,20 +35,20 @@ async def show_people(request: Request, reader: Reader, clock: Clock) -> Respons
     visitor = await looking(request, "/people")
     if isinstance(visitor, Response):
         return visitor
-    state, cursor, now = request.app.state, request.query_params.get("cursor"), clock()
+    services, cursor, now = services_of(request), request.query_params.get("cursor"), clock()
     name = f"referrals {visitor.user_id} {None} {Order.NEWEST}"
     found = await service.page(
-        state.database,
+        services.database,
         visitor.user_id,
         status=None,
         order=Order.NEWEST,
-        after=state.cursors.read(cursor, of=name),
+        after=services.cursors.read(cursor, of=name),
         limit=AT_ONCE,
     )
-    rows, following = state.cursors.cut(found, AT_ONCE, of=name)
+    rows, following = services.cursors.cut(found, AT_ONCE, of=name)
     since = datetime.combine(now.date() - timedelta(days=DAYS - 1), time(), now.tzinfo)
     figures = await service.figures(
-        state.database, visitor.user_id, start=since, end=now, interval=Interval.DAY
+        services.database, visitor.user_id, start=since, end=now, interval=Interval.DAY
     )
     counts = [count for _, count in figures.series]
     return page(
@@ -62,7 +63,7 @@ async def show_people(request: Request, reader: Reader, clock: Clock) -> Respons
         since=since,
         now=now,
         size=(WIDTH, HEIGHT),
-        form_token=state.cookies.form_token(visitor),
+        form_token=services.page_cookies.form_token(visitor),
     )
 
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 
 from goodword.db.actor_check import ACTOR
 from goodword.rate_limits.dependencies import limited
+from goodword.services import services_of
 from goodword.sessions import client_info, service
 from goodword.sessions.auth import Account
 from goodword.sessions.responses import prove, token_answer
@@ -48,7 +49,7 @@ async def list_sessions(
     cursor: Cursor = None,
 ) -> SessionList:
     """Where you are signed in, the latest used first."""
-    cursors, name = request.app.state.cursors, f"sessions {caller.user_id}"
+    cursors, name = services_of(request).cursors, f"sessions {caller.user_id}"
     after = cursors.read(cursor, of=name)
     found = await service.list_live(reader, caller.user_id, now=clock(), after=after, limit=limit)
     rows, following = cursors.cut(found, limit, of=name, place=lambda one: Position(one.rotated_at, one.id))

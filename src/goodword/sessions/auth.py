@@ -9,13 +9,14 @@ from fastapi.security import HTTPBearer, SecurityScopes
 from sqlalchemy import Row
 
 from goodword import actor
-from goodword.cache.memory import Found, Memory
+from goodword.cache.memory import Found
 from goodword.db.actor_check import ACTOR
 from goodword.errors import InsufficientScope, TokenInvalid, Unauthorized
 from goodword.rate_limits.dependencies import count_write
+from goodword.services import Services, services_of
 from goodword.sessions import service
 from goodword.sessions.actor_lock import Acting
-from goodword.sessions.tokens import AccessTokens, Claims, UnknownKey
+from goodword.sessions.tokens import Claims, UnknownKey
 from goodword.users import service as users
 from goodword.web.request_context import READS
 
@@ -47,41 +48,37 @@ async def authenticate(request: Request, needed: frozenset[str] = frozenset()) -
     scheme, _, token = given.decode("latin-1").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthorized(headers={"WWW-Authenticate": "Bearer"})
-    now = request.app.state.clock()
-    tokens: AccessTokens = request.app.state.access_tokens
+    services = services_of(request)
+    now, tokens = services.clock(), services.access_tokens
     try:
         claims = tokens.verify(token.strip(), now=now)
     except UnknownKey:
-        if not await request.app.state.keys.look_again():
+        if not await services.signing_keys.look_again():
             raise
         claims = tokens.verify(token.strip(), now=now)
-    remembered: Memory[Live] = request.app.state.live_sessions
-    if remembered.peek(claims.session) is None and await _live(request, claims) is None:
+    if services.live_sessions.peek(claims.session) is None and await _live(services, claims) is None:
         raise TokenInvalid
     if missing := needed - claims.scopes:
         challenge = f'Bearer error="insufficient_scope", scope="{" ".join(sorted(missing))}"'
         raise InsufficientScope(headers={"WWW-Authenticate": challenge})
     actor.proven(claims.user_id, claims.client)
     if request.method not in READS:
-        state = request.app.state
-        request.scope["state"][ACTOR] = Acting(claims.user_id, claims.session_id, state.clock)
+        request.scope["state"][ACTOR] = Acting(claims.user_id, claims.session_id, services.clock)
     return Caller(claims.user_id, claims.session_id, claims.scopes)
 
 
-async def _live(request: Request, claims: Claims) -> Live:
+async def _live(services: Services, claims: Claims) -> Live:
     """The session, remembered for a moment: nobody signs out more than a few times, and most requests come often.
 
     Whoever ends a session outdates it at once in this node, and `REMEMBERED` seconds later everywhere.
     """
-    state = request.app.state
 
     async def look() -> Found[Live]:
-        found = await service.live(state.database, claims.session_id, now=state.clock())
+        found = await service.live(services.database, claims.session_id, now=services.clock())
         return Found(found, min(found.expires_at, found.idle_expires_at).timestamp() if found else 0.0)
 
     name = service.name_of_any(claims.user_id)
-    remembered: Memory[Live] = state.live_sessions
-    return await remembered.get(claims.session, look, outdated_by=name)
+    return await services.live_sessions.get(claims.session, look, outdated_by=name)
 
 
 async def get_caller(
@@ -95,9 +92,8 @@ async def get_caller(
 
 async def is_administrator(request: Request, caller: Caller) -> bool:
     """Whether the token may administer, and its account still does: that right can be taken away at any time."""
-    return "admin" in caller.scopes and await users.is_administrator(
-        request.app.state.database, caller.user_id
-    )
+    database = services_of(request).database
+    return "admin" in caller.scopes and await users.is_administrator(database, caller.user_id)
 
 
 # The callers of endpoints: each names the scope that its token must hold.

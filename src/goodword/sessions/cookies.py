@@ -12,7 +12,7 @@ from fastapi import Request, Response
 from goodword import actor, languages
 from goodword.crypto import mac
 from goodword.db.actor_check import ACTOR
-from goodword.db.database import Database
+from goodword.services import services_of
 from goodword.sessions import service
 from goodword.sessions.actor_lock import Acting
 from goodword.sessions.models import SignIn
@@ -103,16 +103,14 @@ class Cookies:
 
 async def visitor(request: Request) -> Visitor | None:
     """Who is signed in on this browser, if anybody still is."""
-    state = request.app.state
-    cookies: Cookies = state.cookies
-    session_id = cookies.read(request)
+    services = services_of(request)
+    session_id = services.page_cookies.read(request)
     if session_id is None:
         return None
-    database: Database = state.database
-    row = await service.live(database, session_id, now=state.clock())
+    row = await service.live(services.database, session_id, now=services.clock())
     if row is None or row.client != CLIENT:
         return None
     actor.proven(row.user_id, CLIENT)
     if request.method not in READS:
-        request.scope["state"][ACTOR] = Acting(row.user_id, session_id, state.clock)
+        request.scope["state"][ACTOR] = Acting(row.user_id, session_id, services.clock)
     return Visitor(row.user_id, session_id, row.created_at)

@@ -1,6 +1,7 @@
 """The job behind a lock of the sign-in: whoever has the account is told, and the audit."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -8,26 +9,27 @@ from sqlalchemy import select
 from goodword.actor import Actor, Origin, current
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.crypto import subkey
 from goodword.jobs import service as jobs
 from goodword.jobs.service import Work
-from goodword.jobs.worker import Context
+from goodword.jobs.worker import Handler
 from goodword.mail import notifications, quotas
 from goodword.mail.messages import LetterKind
+from goodword.services import Services
+from goodword.sessions import throttle
 from goodword.users.models import User, UserStatus
 
 LETTERS_EVERY = timedelta(days=1)
 """One letter a day: an attack goes on for longer than that, and its victim should not be buried in letters."""
 
 
-async def tell(context: Context, work: Work) -> None:
+async def tell(services: Services, work: Work) -> None:
     """Note a lock, and send a letter, if the address is anybody's here. Nobody learns the answer."""
-    told, now = work.payload, context.clock()
+    told, now = work.payload, services.clock()
     # The row tells of the request that failed, not of this job.
     address, request_id = told["address"], told["request_id"]
-    asked = current.set(Origin(Actor.ANONYMOUS, request_id=request_id, peer=address, clock=context.clock))
+    asked = current.set(Origin(Actor.ANONYMOUS, request_id=request_id, peer=address, clock=services.clock))
     try:
-        async with context.database.transaction() as session:
+        async with services.database.transaction() as session:
             named = (
                 User.id == uuid.UUID(told["user_id"])
                 if "user_id" in told
@@ -47,7 +49,7 @@ async def tell(context: Context, work: Work) -> None:
                 where=told["where"],
             )
             key, scope = (
-                subkey(context.settings.secret, quotas.KEY),
+                services.keys.mail_quotas,
                 (LetterKind.SIGN_IN_LOCKED, str(user.id)),
             )
             try:
@@ -57,3 +59,6 @@ async def tell(context: Context, work: Work) -> None:
             notifications.tell(session, user.id, LetterKind.SIGN_IN_LOCKED, now=now)
     finally:
         current.reset(asked)
+
+
+HANDLERS: Mapping[str, Handler] = {throttle.LOCKED: tell}

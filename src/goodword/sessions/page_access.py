@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from fastapi import Request, Response
 
 from goodword.rate_limits.dependencies import count_write
+from goodword.services import services_of
 from goodword.sessions import cookies
 from goodword.sessions.cookies import Visitor
 from goodword.web.forms import FormInvalid, is_from_here, read_form
@@ -35,7 +36,7 @@ async def is_own_form(request: Request, visitor: Visitor) -> bool:
         form = await read_form(request)
     except FormInvalid:
         return False
-    cookies = request.app.state.cookies
+    cookies = services_of(request).page_cookies
     return is_from_here(request) and cookies.is_form_token(visitor, form.get("form_token", ""))
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.db.actor_check import ACTOR
 from goodword.errors import AppError
 from goodword.rate_limits.dependencies import limited
+from goodword.services import services_of
 from goodword.sessions import client_info, cookies as browser, service
 from goodword.sessions.models import SignIn
 from goodword.sessions.page_access import is_own_form, leads_to_an_app
@@ -52,14 +53,14 @@ async def sign_in(request: Request, session: Session, clock: Clock) -> Response:
     if before is not None:  # one browser, one session: who was signed in here is no more
         await service.end_one(session, before.session_id, why="signed_in_anew", now=clock())
     response = see_other(next_path)
-    request.app.state.cookies.write(response, signed_in)
+    services_of(request).page_cookies.write(response, signed_in)
     return response
 
 
 @router.post("/sign-out")
 async def sign_out(request: Request, session: Session, clock: Clock) -> Response:
     """End the browser session. Apps that were let in stay in."""
-    cookies = request.app.state.cookies
+    cookies = services_of(request).page_cookies
     visitor = await browser.visitor(request)
     if visitor is not None:
         if not await is_own_form(request, visitor):
@@ -98,5 +99,5 @@ def _form(request: Request, *, next_path: str, email: str, error: AppError | Non
         next_path=next_path,
         email=email,
         error=say(request, messages.text_of(error)) if error else None,
-        providers=request.app.state.social.labels,
+        providers=services_of(request).social_clients.labels,
     )

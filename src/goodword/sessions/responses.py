@@ -4,6 +4,7 @@ from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword import ip_address
+from goodword.services import services_of
 from goodword.sessions import service
 from goodword.sessions.models import SignIn
 from goodword.sessions.schemas import SessionCreate, TokenRead
@@ -12,32 +13,32 @@ from goodword.sessions.service import Proven
 
 async def prove(request: Request, session: AsyncSession, body: SessionCreate) -> Proven:
     """Who shows this address and password. Raises what `service.authenticate` raises."""
-    state = request.app.state
+    services = services_of(request)
     return await service.authenticate(
         session,
-        state.database,
-        state.passwords,
-        state.failures,
+        services.database,
+        services.passwords,
+        services.login_throttle,
         email=body.email,
         password=body.password,
         network=ip_address.network(request),
-        clock=state.clock,
+        clock=services.clock,
     )
 
 
 def token_answer(request: Request, signed_in: SignIn) -> TokenRead:
     """The tokens of a session, as they stand now."""
-    state = request.app.state
-    access = state.access_tokens.sign(
+    services = services_of(request)
+    access = services.access_tokens.sign(
         user_id=signed_in.user_id,
         session_id=signed_in.id,
         client=signed_in.client,
         scope=signed_in.scope,
-        now=state.clock(),
+        now=services.clock(),
     )
     return TokenRead(
         access_token=access,
-        expires_in=state.access_tokens.lifetime,
-        refresh_token=state.refresh_tokens.write(signed_in.id, signed_in.counter),
+        expires_in=services.access_tokens.lifetime,
+        refresh_token=services.refresh_tokens.write(signed_in.id, signed_in.counter),
         scope=signed_in.scope,
     )

@@ -5,6 +5,7 @@ from fastapi import APIRouter, Request, Response
 from goodword import languages
 from goodword.providers.email_checks import EmailUndeliverable
 from goodword.rate_limits.dependencies import limited
+from goodword.services import services_of
 from goodword.signup import service
 from goodword.signup.schemas import UserCreate
 from goodword.users import passwords
@@ -46,10 +47,10 @@ async def register(
     The code may be written in any case, with blanks or hyphens, and with O for 0 or I and L for 1. A code
     that cannot be used is refused and **no account is made**: register again with another, or without.
     """
-    state = request.app.state
+    services = services_of(request)
 
     async def prepare() -> str:
-        return await service.prepare(state.context, state.passwords, body)
+        return await service.prepare(services, body)
 
     async def effect(password_hash: str) -> Answer:
         await session.connection()  # wait for the database first: what counts is the time after it
@@ -57,7 +58,7 @@ async def register(
             session,
             body,
             password_hash=password_hash,
-            settings=state.settings,
+            settings=services.settings,
             language=languages.preferred(request.headers.get("accept-language")),
             clock=clock,
         )

@@ -1,18 +1,18 @@
 """The page that a friend's link leads to."""
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
-from starlette.datastructures import State
 from starlette.types import Receive, Scope, Send
 
 from goodword.codes import code_format, lookup
 from goodword.codes.schemas import CodeFound
+from goodword.config.settings import Settings
 from goodword.rate_limits.dependencies import after_look_up, before_look_up
+from goodword.services import services_of
 from goodword.signup.pages import FIELDS
 from goodword.web.dependencies import Clock
 from goodword.web.html import assets
@@ -28,7 +28,7 @@ class Landing(APIRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         before_look_up(scope)
-        content = scope["app"].state.cache.peek((scope["path"], b""))
+        content = services_of(scope).cache.peek((scope["path"], b""))
         if content is None or scope["method"] not in READS:
             await super().handle(scope, receive, send)
         else:
@@ -39,8 +39,8 @@ class Landing(APIRoute):
 class Renderings:
     """Pages as they were rendered. Each is a function of what it shows, so none is ever out of date."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self.page = lru_cache(KEPT_AT_MOST)(self._page)
 
     def _page(self, content: bytes, language: str, here: str, providers: tuple[tuple[str, str], ...]) -> str:
@@ -48,14 +48,14 @@ class Renderings:
             "script": True,
             "next_path": "/",
             "providers": dict(providers),
-            "least": self._state.settings.password_min_length,
+            "least": self._settings.password_min_length,
         }
         if content == lookup.NOTHING:
-            return render(self._state, language, "dead_code.html", here=here, **values)
+            return render(self._settings, language, "dead_code.html", here=here, **values)
         code = CodeFound.model_validate_json(content)
         given = dict.fromkeys(FIELDS, "") | {"referral_code": code.code}
         values |= {"code": code, "given": given, "errors": {}, "picture": assets.path("card.png")}
-        return render(self._state, language, "landing.html", here=here, **values)
+        return render(self._settings, language, "landing.html", here=here, **values)
 
 
 router = APIRouter(include_in_schema=False, route_class=Landing)
@@ -67,16 +67,18 @@ async def show_landing(code: str, request: Request, clock: Clock) -> Response:
     key = code_format.fold(code)
     if key is None:
         return await _answer(request, lookup.NOTHING)
-    state = request.app.state
-    state.cache.note((request.scope["path"], b""), lookup.by_string(key))
-    return await _answer(request, await lookup.shown(state.cache, state.database, key, now=clock()))
+    services = services_of(request)
+    services.cache.note((request.scope["path"], b""), lookup.by_string(key))
+    return await _answer(request, await lookup.shown(services.cache, services.database, key, now=clock()))
 
 
 async def _answer(request: Request, content: bytes) -> Response:
     await after_look_up(request.scope, found=content != lookup.NOTHING)
-    state = request.app.state
-    labels: Mapping[str, str] = state.social.labels
+    services = services_of(request)
+    labels = services.social_clients.labels
     path = quote(request.scope["path"])
     here = link(request, path if len(path) <= LONGEST_PATH else "/")  # it is kept, a thousand times over
-    text = state.renderings.page(content, state.cookies.language(request), here, tuple(labels.items()))
+    text = services.landing_pages.page(
+        content, services.page_cookies.language(request), here, tuple(labels.items())
+    )
     return dressed(text, status=404 if content == lookup.NOTHING else 200)

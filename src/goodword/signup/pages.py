@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from goodword.errors import AppError
 from goodword.rate_limits.dependencies import limited
+from goodword.services import services_of
 from goodword.sessions import client_info, cookies, service as sessions
 from goodword.sessions.page_access import leads_to_an_app
 from goodword.signup import service
@@ -39,20 +40,20 @@ async def sign_up(request: Request, session: Session, clock: Clock) -> Response:
         form = await read_form(request)
     except FormInvalid as error:
         return refusal(request, error.status, messages.TITLE, messages.UNREADABLE)
-    state, next_path = request.app.state, local_path(form.get("next"))
+    services, next_path = services_of(request), local_path(form.get("next"))
     given = {
         name: form[name] if name == "password" else form[name].strip() for name in FIELDS if name in form
     }
     try:
         body = UserCreate(**{name: text for name, text in given.items() if text})
-        password_hash = await service.prepare(state.context, state.passwords, body)
+        password_hash = await service.prepare(services, body)
         async with session.begin_nested():  # what a refused sign-up did, such as using the code, goes
             user, _ = await service.sign_up(
                 session,
                 body,
                 password_hash=password_hash,
-                settings=state.settings,
-                language=state.cookies.language(request),
+                settings=services.settings,
+                language=services.page_cookies.language(request),
                 clock=clock,
             )
     except (ValidationError, AppError) as error:
@@ -66,7 +67,7 @@ async def sign_up(request: Request, session: Session, clock: Clock) -> Response:
         session, user, client=cookies.CLIENT, scope=cookies.SCOPE, whence=client_info.of(request), now=now
     )
     response = see_other(link(request, "/check-mail") if next_path == "/" else next_path)
-    state.cookies.write(response, begun)
+    services.page_cookies.write(response, begun)
     return response
 
 
@@ -86,6 +87,6 @@ def _form(
         here=f"{link(request, '/sign-up')}?{urlencode(query)}",
         next_path=next_path,
         given=dict.fromkeys(FIELDS, "") | {name: text for name, text in given.items() if name != "password"},
-        providers=request.app.state.social.labels,
-        least=request.app.state.settings.password_min_length,
+        providers=services_of(request).social_clients.labels,
+        least=services_of(request).settings.password_min_length,
     )

@@ -14,13 +14,12 @@ from goodword.codes import code_format, lookup, service as codes
 from goodword.config.settings import Settings
 from goodword.errors import Unprocessable
 from goodword.jobs import service as jobs
-from goodword.jobs.worker import Context
 from goodword.providers import email_checks
 from goodword.referrals import service as referrals
+from goodword.services import Services
 from goodword.signup.schemas import UserCreate
 from goodword.users import addresses, service as users
 from goodword.users.models import Purpose, User
-from goodword.users.passwords import Passwords
 
 
 class CodeNotUsable(Unprocessable):
@@ -35,13 +34,13 @@ class Joined(NamedTuple):
     referred_by: str | None
 
 
-async def prepare(context: Context, passwords: Passwords, body: UserCreate) -> str:
+async def prepare(services: Services, body: UserCreate) -> str:
     """The password's hash, once nothing speaks against the sign-up: a refusal should not cost a hash.
 
     Runs before the transaction, whose constraints decide again. Raises what `sign_up` raises, and
     the reasons against the password and the address.
     """
-    database, now = context.database, context.clock()
+    database, passwords, now = services.database, services.passwords, services.clock()
     about = users.known_of(body.email, body.first_name, body.last_name)
     await passwords.check(body.password, about=about)
     if await database.row(_BY_EMAIL, email_key=addresses.parse(body.email).key):
@@ -50,7 +49,7 @@ async def prepare(context: Context, passwords: Passwords, body: UserCreate) -> s
         key = code_format.fold(body.referral_code)
         if key is None or await lookup.look_up(database, key, now=now) is None:
             raise CodeNotUsable
-    await email_checks.admit(context, body.email)
+    await email_checks.admit(services, body.email)
     return await passwords.hash(body.password)
 
 

@@ -8,10 +8,10 @@ from pydantic import AfterValidator
 
 from goodword.errors import AppError, Conflict
 from goodword.rate_limits.dependencies import limited
+from goodword.services import services_of
 from goodword.sessions import client_info, service as sessions
 from goodword.sessions.cookies import CLIENT, SCOPE
 from goodword.social import errors, flow as flows, service
-from goodword.social.clients import Clients
 from goodword.web.dependencies import Clock, Session
 from goodword.web.json_body import JsonRoute
 from goodword.web.openapi import problems
@@ -53,7 +53,7 @@ async def begin_outside_sign_in(
 
     A cookie remembers the sign-in for ten minutes, and only the browser that has it can finish it.
     """
-    clients: Clients = request.app.state.social
+    clients = services_of(request).social_clients
     now = clock()
     flow = flows.begin(provider, referral_code=referral_code or None, next_page=next_page, now=now)
     response = RedirectResponse(await clients.authorization_url(flow, now=now), 303)
@@ -95,7 +95,8 @@ async def finish_outside_sign_in(
     refused, and no account is made. An account here that has the same address is signed in to if the
     address is verified on both sides; one whose address nobody has verified goes to whoever has.
     """
-    clients: Clients = request.app.state.social
+    services = services_of(request)
+    clients = services.social_clients
     clients.find(provider)
     flow = clients.cookie.read(request, provider=provider, state=state, now=clock())
     response = RedirectResponse(flow.next, 303)
@@ -110,8 +111,8 @@ async def finish_outside_sign_in(
             session,
             person,
             referral_code=flow.referral_code,
-            settings=request.app.state.settings,
-            language=request.app.state.cookies.language(request),
+            settings=services.settings,
+            language=services.page_cookies.language(request),
             now=now,
         )
     except errors.ProviderUnavailable:
@@ -122,5 +123,5 @@ async def finish_outside_sign_in(
     begun = await sessions.begin(
         session, user, client=CLIENT, scope=SCOPE, whence=client_info.of(request), now=now
     )
-    request.app.state.cookies.write(response, begun)
+    services.page_cookies.write(response, begun)
     return response

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.db.database import Database
+from goodword.services import services_of
 
 
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
@@ -15,7 +15,7 @@ async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
 
     Nothing is begun before the first statement, so what is slow can come before it.
     """
-    database: Database = request.app.state.database
+    database = services_of(request).database
     async with database.transaction(request.scope["state"]) as session:
         yield session
 
@@ -26,7 +26,7 @@ Session = Annotated[AsyncSession, Depends(get_session, scope="function")]
 
 async def get_reader(request: Request) -> AsyncIterator[AsyncSession]:
     """A session for looking only: every statement on its own, no transaction, no lock."""
-    database: Database = request.app.state.database
+    database = services_of(request).database
     async with database.readers() as session:
         yield session
 
@@ -36,7 +36,7 @@ Reader = Annotated[AsyncSession, Depends(get_reader, scope="function")]
 
 # Asynchronous, though it waits for nothing: FastAPI would call a plain function in a thread.
 async def get_clock(request: Request) -> Callable[[], datetime]:
-    return request.app.state.clock  # type: ignore[no-any-return]
+    return services_of(request).clock
 
 
 # A function, not the time itself: who waits for a lock or a hash asks for the time after it.

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 from fastapi import Request
 
 from goodword.errors import BadRequest
+from goodword.services import services_of
 
 FORM = "application/x-www-form-urlencoded"
 MAX_FIELDS = 32
@@ -62,7 +63,7 @@ def is_from_here(request: Request) -> bool:
     of this decade, and carries nobody's cookies.
     """
     origin = request.headers.get("origin")
-    public = urlsplit(request.app.state.settings.public_url).netloc
+    public = urlsplit(services_of(request).settings.public_url).netloc
     return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none") and (
         origin is None or origin.partition("://")[2] in (request.headers.get("host"), public)
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 from urllib.parse import urlsplit
 
 import idna
@@ -81,6 +81,14 @@ class TookTooLong(Unavailable):
 
 class Overloaded(Unavailable):
     code, detail = "overloaded", "Too many requests at this moment. Try again shortly."
+
+
+class RequestLimits(TypedDict, total=False):
+    """Limits of `Guard` that are given; the others have their defaults."""
+
+    body_seconds: float
+    deadline: float
+    room: int
 
 
 class Guard:

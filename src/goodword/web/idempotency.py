@@ -9,7 +9,7 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Header, Request, Response
@@ -21,9 +21,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from goodword.crypto import mac
 from goodword.db.base import Base
-from goodword.db.database import Database
 from goodword.db.statements import insert_if_absent, is_lock_timeout
 from goodword.errors import AppError, Conflict, Unprocessable, ValidationFailed
+from goodword.services import services_of
 
 KEPT = timedelta(hours=24)
 ANONYMOUS = "anonymous"
@@ -79,9 +79,9 @@ class Once:
     """Runs a write once for each key of a caller. Without a key it simply runs it."""
 
     def __init__(self, request: Request, key: str | None) -> None:
-        self._database: Database = request.app.state.database
-        self._secret: bytes = request.app.state.idempotency_secret
-        self._clock: Callable[[], datetime] = request.app.state.clock
+        services = services_of(request)
+        self._database, self._clock = services.database, services.clock
+        self._secret = services.keys.idempotency
         self._route = f"{request.method} {request.scope['route'].path}"
         self._key = key
 

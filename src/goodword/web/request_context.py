@@ -10,6 +10,7 @@ from uuid_utils import uuid7
 from goodword.actor import Actor, Origin, current as current_origin
 from goodword.logs import current_request
 from goodword.rate_limits import limiter
+from goodword.services import services_of
 
 SLOW = 1.0
 """Seconds after which a request is worth a line, whatever it was."""
@@ -76,7 +77,7 @@ class Edge:
 
 def _origin(scope: Scope, request_id: str) -> Origin:
     peer = scope.get("client")
-    clock = scope["app"].state.clock
+    clock = services_of(scope).clock
     return Origin(Actor.ANONYMOUS, request_id=request_id, peer=peer[0] if peer else None, clock=clock)
 
 

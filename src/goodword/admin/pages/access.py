@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.db.actor_check import ACTOR
 from goodword.errors import AppError, NotFound
 from goodword.rate_limits.dependencies import count_write
+from goodword.services import services_of
 from goodword.sessions import cookies
 from goodword.sessions.cookies import Visitor
 from goodword.sessions.page_access import is_own_form
@@ -50,7 +51,7 @@ class AdminPage(APIRoute):
 
 async def _admit(request: Request) -> Visitor:
     visitor = await cookies.visitor(request)
-    if visitor is None or not await users.is_administrator(request.app.state.database, visitor.user_id):
+    if visitor is None or not await users.is_administrator(services_of(request).database, visitor.user_id):
         raise NotFound
     return visitor
 
@@ -92,7 +93,7 @@ async def admin_page(
         error=say(request, messages.text_of(error)) if error else None,
         done=say(request, said) if said else None,
         user=await users.get(session, visitor.user_id),
-        form_token=request.app.state.cookies.form_token(visitor),
+        form_token=services_of(request).page_cookies.form_token(visitor),
         **values,
     )
 

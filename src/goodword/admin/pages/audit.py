@@ -17,6 +17,7 @@ from goodword.audit import hash_chain, service as audit
 from goodword.audit.actions import Action
 from goodword.audit.models import AuditEvent
 from goodword.languages import to_translate
+from goodword.services import services_of
 from goodword.users.models import User
 from goodword.web.dependencies import Clock, Reader
 from goodword.web.html.rendering import say
@@ -42,8 +43,8 @@ class Row(NamedTuple):
 async def show_audit(request: Request, visitor: Administrator, reader: Reader, clock: Clock) -> Response:
     """Events, the latest first, of a kind and of a person: what they did, and what was done to them."""
     # First what takes a connection for a moment: who waited for it with one in hand could wait for ever.
-    seals = await hash_chain.state(request.app.state.database)
-    (text, wrong), cursors = searched(request), request.app.state.cursors
+    seals = await hash_chain.state(services_of(request).database)
+    (text, wrong), cursors = searched(request), services_of(request).cursors
     asked, cursor = request.query_params.get("action", ""), request.query_params.get("cursor")
     action = Action(asked) if asked in set(Action) else None
     user_id = await _whose(reader, text) if text and not wrong else None

@@ -10,6 +10,7 @@ from goodword.admin.pages.access import Administrator, admin_page, router as adm
 from goodword.admin.pages.users import AT_ONCE, DONE
 from goodword.codes.models import CodeStatus
 from goodword.codes.service import CodeNotFound
+from goodword.services import services_of
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.forms import local_path, read_form
 from goodword.web.html.rendering import link, see_other
@@ -23,7 +24,7 @@ ENDING = "ending"
 @router.get("/codes")
 async def show_codes(request: Request, visitor: Administrator, reader: Reader, clock: Clock) -> Response:
     """Codes, newest first, by string and state; or those that end soon, the next to end first."""
-    (text, wrong), cursors, now = searched(request), request.app.state.cursors, clock()
+    (text, wrong), cursors, now = searched(request), services_of(request).cursors, clock()
     asked, cursor = request.query_params.get("status", ""), request.query_params.get("cursor")
     status = CodeStatus(asked) if asked in set(CodeStatus) else None
     name = f"pages of codes {asked if asked == ENDING else status} {text!r}"

@@ -10,6 +10,7 @@ from goodword.admin.pages.access import Administrator, admin_page, router as adm
 from goodword.admin.pages.users import AT_ONCE
 from goodword.jobs import admin
 from goodword.languages import to_translate
+from goodword.services import services_of
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.forms import read_form
 from goodword.web.html.rendering import link, see_other
@@ -28,16 +29,16 @@ DONE = {
 @router.get("/jobs")
 async def show_jobs(request: Request, visitor: Administrator, reader: Reader, clock: Clock) -> Response:
     """How many there are of each kind, and the dead, the latest first. What they hold is never shown."""
-    state, cursor, now = request.app.state, request.query_params.get("cursor"), clock()
-    after = state.cursors.read(cursor, of=LIST)
+    services, cursor, now = services_of(request), request.query_params.get("cursor"), clock()
+    after = services.cursors.read(cursor, of=LIST)
     # First what takes a connection for a moment: who waited for it with one in hand could wait for ever.
-    counts = await statistics.open_jobs(state.database, now=now)
-    longest_due = await admin.longest_due(state.database, now=now)
+    counts = await statistics.open_jobs(services.database, now=now)
+    longest_due = await admin.longest_due(services.database, now=now)
     found = await admin.dead(reader, limit=AT_ONCE + 1, after=after)
     following = None
     if len(found) > AT_ONCE:
         last = found[AT_ONCE - 1]
-        following = state.cursors.write(Position(last.finished_at or now, last.id), of=LIST)
+        following = services.cursors.write(Position(last.finished_at or now, last.id), of=LIST)
     return await admin_page(
         request,
         reader,

@@ -13,6 +13,7 @@ from goodword.admin import referral_tree, service
 from goodword.admin.pages.access import Administrator, admin_page, router as admin_router
 from goodword.admin.pages.users import ONE
 from goodword.referrals.service import UserNotFound
+from goodword.services import services_of
 from goodword.web.dependencies import Session
 from goodword.web.html.rendering import link
 
@@ -69,7 +70,7 @@ async def show_tree(
     asked = request.query_params.get("depth", "")
     depths = range(1, referral_tree.MAX_DEPTH + 1)
     depth = next((one for one in depths if str(one) == asked), DEPTH)
-    rows = await referral_tree.of(request.app.state.database, user_id, depth=depth)
+    rows = await referral_tree.of(services_of(request).database, user_id, depth=depth)
     if not rows:
         raise UserNotFound
     service.note_look(session, user_id)

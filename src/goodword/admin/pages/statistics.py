@@ -9,6 +9,7 @@ from goodword.admin import statistics
 from goodword.admin.pages.access import Administrator, admin_page, router as admin_router
 from goodword.jobs import admin as jobs
 from goodword.jobs.admin import LOOKED_AT
+from goodword.services import services_of
 from goodword.web.dependencies import Clock, Reader
 
 router = admin_router()
@@ -28,7 +29,7 @@ class Bar(NamedTuple):
 @router.get("")
 async def show_figures(request: Request, visitor: Administrator, reader: Reader, clock: Clock) -> Response:
     """Who joins, who brings them, which codes end soon, whether jobs are done and letters go out."""
-    database, now = request.app.state.database, clock()
+    database, now = services_of(request).database, clock()
     days = await statistics.days(database, now=now)
     open_jobs = await statistics.open_jobs(database, now=now)
     joined = sum(day.joined for day in days)

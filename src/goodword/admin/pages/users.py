@@ -16,6 +16,7 @@ from goodword.errors import AppError
 from goodword.languages import to_translate
 from goodword.providers import email_checks
 from goodword.referrals.service import UserNotFound
+from goodword.services import services_of
 from goodword.sessions import service as sessions
 from goodword.sessions.cookies import Visitor
 from goodword.users import addresses, homoglyphs
@@ -43,7 +44,7 @@ DONE = {
 @router.get("/users")
 async def show_users(request: Request, visitor: Administrator, session: Session) -> Response:
     """Accounts, newest first; by address, by id, by a part of an address or a name, by state. The audit notes it."""
-    (text, wrong), cursors = searched(request), request.app.state.cursors
+    (text, wrong), cursors = searched(request), services_of(request).cursors
     asked, cursor = request.query_params.get("status", ""), request.query_params.get("cursor")
     status = UserStatus(asked) if asked in set(UserStatus) else None
     name = f"pages of users {status} {text!r}"
@@ -119,7 +120,7 @@ async def erase(
     """Forget somebody for ever, once their address is typed. Sent again, there is nothing left to forget."""
     typed = (await read_form(request)).get("email", "").strip()
     # Not by `session`, which would not read it anew when it is locked; and this connection is given back.
-    async with request.app.state.database.readers() as reader:
+    async with services_of(request).database.readers() as reader:
         person = await service.get(reader, user_id)
     if person.status == UserStatus.ERASED:
         return _done(request, user_id, "erased")
@@ -141,7 +142,7 @@ async def reject(
     """Let it count no longer that somebody brought them. Sent again, it counts no longer already."""
     given = (await read_form(request)).get("reason", "")
     # As above: `session` reads it when it is locked.
-    async with request.app.state.database.readers() as reader:
+    async with services_of(request).database.readers() as reader:
         referral = await service.referral_of(reader, user_id)
     if referral is None:
         raise service.ReferralNotFound
@@ -169,10 +170,11 @@ async def _look(
     given: str = "",
 ) -> Response:
     # First what takes a connection for a moment: who waited for it with one in hand could wait for ever.
-    around, now = await referral_tree.of(request.app.state.database, user_id, depth=0), clock()
+    services = services_of(request)
+    around, now = await referral_tree.of(services.database, user_id, depth=0), clock()
     person, referral = await service.get(session, user_id), await service.referral_of(session, user_id)
     service.note_look(session, user_id)
-    email, settings = person.email, request.app.state.settings
+    email, settings = person.email, services.settings
     alike = await homoglyphs.resembled(session, email) if email else None
     theirs = await codes.page(session, user_id, status=None, after=None, limit=SHOWN, now=now, erased=True)
     return await admin_page(

@@ -6,6 +6,7 @@ from fastapi import Request
 from pydantic import ValidationError
 
 from goodword.errors import AppError
+from goodword.services import services_of
 from goodword.web.html import messages
 from goodword.web.html.rendering import say
 
@@ -16,7 +17,7 @@ def refused(
     """What the page of a form needs to say of an error: beside the fields, or else above them."""
     if error is None:
         return {"errors": {}, "error": None}
-    least = request.app.state.settings.password_min_length
+    least = services_of(request).settings.password_min_length
     wrong = messages.wrong_fields(error, fields)
     said = {"errors": {name: say(request, text, least=least) for name, text in wrong.items()}}
     if isinstance(error, ValidationError):

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from goodword.languages import LANGUAGES
+from goodword.services import services_of
 from goodword.web.forms import FormInvalid, is_from_here, local_path, read_form
 from goodword.web.html import messages
 from goodword.web.html.rendering import foreign, refusal, see_other
@@ -21,5 +22,5 @@ async def choose_language(request: Request) -> Response:
         return refusal(request, error.status, messages.TITLE, messages.UNREADABLE)
     response = see_other(local_path(form.get("next")))
     if form.get("language") in LANGUAGES:
-        request.app.state.cookies.write_language(response, form["language"])
+        services_of(request).page_cookies.write_language(response, form["language"])
     return response

@@ -10,10 +10,11 @@ from urllib.parse import quote, urlsplit
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from starlette.datastructures import State
 
+from goodword.config.settings import Settings
 from goodword.errors import AppError
 from goodword.languages import DEFAULT, LANGUAGES, NAMES, to_translate
+from goodword.services import services_of
 from goodword.web.forms import local_path
 from goodword.web.html import assets, messages
 
@@ -59,26 +60,26 @@ def translate(language: str, text: str, **values: object) -> str:
 
 def say(request: Request, text: str, **values: object) -> str:
     """The same, in the language of whoever asked."""
-    return translate(request.app.state.cookies.language(request), text, **values)
+    return translate(services_of(request).page_cookies.language(request), text, **values)
 
 
 def link(request: Request, path: str) -> str:
     """A path as the browser sees it: behind a proxy the service may stand below another path."""
-    return _link(request.app.state, path)
+    return _link(services_of(request).settings, path)
 
 
-def render(state: State, language: str, template: str, *, here: str, **values: Any) -> str:
+def render(settings: Settings, language: str, template: str, *, here: str, **values: Any) -> str:
     """A page as text. `here` is where it comes back to when another language is chosen."""
     return (
         _ENVIRONMENTS[language]
         .get_template(template)
         .render(
-            link=partial(_link, state),
-            file=lambda name: _link(state, assets.path(name)),
+            link=partial(_link, settings),
+            file=lambda name: _link(settings, assets.path(name)),
             language=language,
             languages=NAMES,
             here=here,
-            public_url=state.settings.public_url,
+            public_url=settings.public_url,
             **values,
         )
     )
@@ -99,10 +100,10 @@ def page(
     Chromium holds every redirect after a form against `form-action`, those that the app adds too. Nobody
     knows them, so such a page goes without; all that it shows is escaped, and it runs no script.
     """
-    state = request.app.state
+    services = services_of(request)
     text = render(
-        state,
-        state.cookies.language(request),
+        services.settings,
+        services.page_cookies.language(request),
         template,
         here=here or _here(request),
         script=not leads_elsewhere,
@@ -167,9 +168,8 @@ def see_other(url: str) -> Response:
     return RedirectResponse(url, 303)
 
 
-def _link(state: State, path: str) -> str:
-    below: str = urlsplit(state.settings.public_url).path
-    return below + path
+def _link(settings: Settings, path: str) -> str:
+    return urlsplit(settings.public_url).path + path
 
 
 def _here(request: Request) -> str:

@@ -1,0 +1,222 @@
+"""The composition root: which parts there are, how they are made, opened and closed, and what the worker does."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from datetime import datetime
+from pathlib import Path
+
+from goodword import migrations, retention
+from goodword.account import emails as account_emails, erasure, erasure_cleanup
+from goodword.audit import hash_chain
+from goodword.cache.lookup_cache import Cache
+from goodword.cache.memory import Board, Memory
+from goodword.clock import utc_now
+from goodword.config import rate_limits
+from goodword.config.settings import Settings, SettingsError
+from goodword.crypto import WrongSecret, subkey
+from goodword.db.database import Database
+from goodword.http_client import Outside
+from goodword.invitations import emails as invitation_emails, service as invitations
+from goodword.jobs.worker import CONCURRENCY, Handler, Worker
+from goodword.mail import quotas, unsubscribe
+from goodword.oauth import clients as oauth_clients
+from goodword.oauth.tokens import ServerTokens
+from goodword.providers import jobs as provider_jobs
+from goodword.rate_limits.counters import Counts
+from goodword.rate_limits.limiter import Limiter
+from goodword.services import DerivedKeys, Services
+from goodword.sessions import lockout_notice, throttle
+from goodword.sessions.auth import REMEMBERED
+from goodword.sessions.cookies import Cookies
+from goodword.sessions.keys import SigningKeys
+from goodword.sessions.tokens import AccessTokens, RefreshTokens
+from goodword.signup.landing_page import Renderings
+from goodword.social import clients as social_clients
+from goodword.social.providers import Provider, configured
+from goodword.users.passwords import Passwords
+from goodword.web.paging import Cursors
+
+HANDLERS: Mapping[str, Handler] = {
+    **account_emails.HANDLERS,
+    **erasure_cleanup.HANDLERS,
+    **provider_jobs.HANDLERS,
+    **lockout_notice.HANDLERS,
+    **invitation_emails.HANDLERS,
+    **retention.HANDLERS,
+}
+"""The handler for the jobs of each kind."""
+
+LANES: Mapping[str, str] = dict.fromkeys((*account_emails.HANDLERS, invitation_emails.SEND), "mail")
+"""Kinds that wait for the same server share one lane."""
+
+
+def build_services(
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    providers: Sequence[Provider] | None = None,
+    board: Path | None = None,
+    processes: int = 1,
+) -> Services:
+    """Make the parts of one process. None of them connects to anything before it is used.
+
+    People sign in with the `providers` of the settings unless others are given. The `processes` of one node
+    share the file `board`. Raises `SettingsError` if there is no secret key.
+    """
+    secret, is_limited = settings.secret, settings.rate_limits == "on"
+    keys = derive_keys(secret)
+    https, invalidations = settings.public_url.startswith("https://"), Board(board)
+    database = Database.of(settings)
+    signing_keys = SigningKeys(database, keys.signing_keys, clock)
+    issuer, lifetime = settings.public_url, settings.access_token_lifetime
+    docs_client = oauth_clients.documentation(settings.public_url) if settings.docs_shown else None
+    return Services(
+        settings=settings,
+        clock=clock,
+        keys=keys,
+        database=database,
+        cache=_build_cache(settings, database, invalidations, clock),
+        http_client=Outside(),
+        rate_limiter=_build_rate_limiter(settings, Counts(board), clock),
+        signing_keys=signing_keys,
+        access_tokens=AccessTokens(signing_keys, issuer=issuer, lifetime=lifetime),
+        refresh_tokens=RefreshTokens(subkey(secret, "refresh tokens")),
+        server_tokens=ServerTokens(signing_keys, issuer=issuer, lifetime=lifetime),
+        live_sessions=Memory(invalidations, clock, seconds=REMEMBERED),
+        passwords=Passwords(
+            cost=settings.password_hash, min_length=settings.password_min_length, processes=processes
+        ),
+        login_throttle=throttle.Failures(subkey(secret, throttle.KEY), counted=is_limited),
+        page_cookies=Cookies(subkey(secret, "page cookies"), https=https),
+        cursors=Cursors(subkey(secret, "cursors")),
+        landing_pages=Renderings(settings),
+        oauth_clients=oauth_clients.Clients(keys.oauth, built_in=docs_client),
+        social_clients=social_clients.Clients(
+            configured(settings) if providers is None else providers,
+            key=subkey(secret, "sign-ins under way"),
+            public_url=settings.public_url,
+        ),
+        invitation_limits=invitations.Limits(keys.mail_quotas, on=is_limited),
+    )
+
+
+def _build_cache(
+    settings: Settings, database: Database, board: Board, clock: Callable[[], datetime]
+) -> Cache:
+    return Cache(
+        database,
+        board,
+        clock=clock,
+        key=subkey(settings.secret, "cache"),
+        redis_url=_redis_url(settings),
+        enabled=settings.cache == "on",
+    )
+
+
+def _build_rate_limiter(settings: Settings, counts: Counts, clock: Callable[[], datetime]) -> Limiter:
+    return Limiter(
+        rate_limits.parse(settings.limits),
+        key=subkey(settings.secret, "rate limits"),
+        clock=clock,
+        counts=counts,
+        redis_url=_redis_url(settings),
+        on=settings.rate_limits == "on",
+    )
+
+
+def _redis_url(settings: Settings) -> str | None:
+    return settings.redis_url.get_secret_value() if settings.redis_url else None
+
+
+def derive_keys(secret: bytes) -> DerivedKeys:
+    return DerivedKeys(
+        audit=subkey(secret, hash_chain.PURPOSE),
+        idempotency=subkey(secret, "idempotency fingerprints"),
+        mail_quotas=subkey(secret, quotas.KEY),
+        oauth=subkey(secret, oauth_clients.PURPOSE),
+        one_time_tokens=subkey(secret, account_emails.TOKENS),
+        referral_codes=subkey(secret, "referral code strings"),
+        signing_keys=subkey(secret, "signing keys"),
+        unsubscribe=subkey(secret, unsubscribe.KEY),
+    )
+
+
+async def open_services(services: Services, *, migrate: bool = False) -> None:
+    """Check the schema and the secret, then erase again the people whom a restored backup brought back.
+
+    The service, the worker and every command that writes or sends begin with this. With `migrate` an outdated schema
+    is brought up to date first. Raises `SettingsError` if the schema is not current, or if the database was made with another secret.
+    """
+    if not await migrations.is_current(services.database):
+        if not migrate:
+            raise SettingsError(migrations.NOT_CURRENT)
+        await migrations.upgrade(services.settings.database)
+    try:
+        await services.signing_keys.load()
+    except WrongSecret:
+        raise SettingsError(
+            "GOODWORD_SECRET_KEY is not the secret that this database was made with."
+        ) from None
+    # After the keys: with another secret no tombstone matches, and all would be marked as dealt with.
+    await erasure.erase_again(services.database, services.settings, services.clock)
+
+
+async def close_services(services: Services) -> None:
+    """Close every connection. Each part that opens some is closed before the database that it may use."""
+    services.passwords.close()
+    await services.http_client.close()
+    await services.rate_limiter.close()
+    await services.cache.close()
+    await services.database.close()
+
+
+@asynccontextmanager
+async def opened(settings: Settings, *, migrate: bool = False) -> AsyncIterator[Services]:
+    """The services of a command, open as long as the block runs. Raises what `open_services` raises."""
+    services = build_services(settings)
+    try:
+        await open_services(services, migrate=migrate)
+        yield services
+    finally:
+        await close_services(services)
+
+
+@asynccontextmanager
+async def serving(services: Services, *, work: bool) -> AsyncIterator[None]:
+    """Hold the services of an app open as long as the block runs; with `work`, do jobs beside it."""
+    try:
+        await open_services(services)
+        watching = asyncio.create_task(services.signing_keys.watch())
+        try:
+            async with (
+                services.cache.following(),
+                build_worker(services).running() if work else nullcontext(),
+            ):
+                yield
+        finally:
+            watching.cancel()
+    finally:
+        await close_services(services)
+
+
+def build_worker(services: Services, *, concurrency: int = CONCURRENCY) -> Worker:
+    return Worker(
+        services,
+        HANDLERS,
+        recurring=retention.RECURRING,
+        lanes=LANES,
+        chores=retention.CHORES,
+        concurrency=concurrency,
+    )
+
+
+async def run_worker(settings: Settings, *, concurrency: int = CONCURRENCY) -> None:
+    """Do jobs until the process gets SIGTERM or SIGINT, then finish those that are running."""
+    stopped = asyncio.Event()
+    async with opened(settings) as services:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        async with build_worker(services, concurrency=concurrency).running():
+            await stopped.wait()
