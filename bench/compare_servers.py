@@ -21,8 +21,8 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
+from raw_http import HOST, Heard, connect, connections, family, hear, memory_of, request, say
 from serving import GOODWORD, environment, free_port, goodword, wait_for_port
-from wire import HOST, Heard, connect, connections, family, hear, memory_of, request, say
 
 BIN = Path(sys.executable).parent
 UVICORN = f"{BIN}/uvicorn goodword.app:from_environment --factory --port {{port}} --no-access-log --no-server-header"

@@ -22,12 +22,12 @@ from redis.asyncio import Redis
 from sqlalchemy import Executable, Table, literal, select, text, union_all
 
 from asgi import client_of, forget_limits, running, settings_for
-from audited import unguarded
+from audit_table import unguarded
 from goodword import migrations
 from goodword.admin import service as administration
 from goodword.app import create_app
+from mailboxes import Post
 from people import Person, join
-from post import Post
 from servers import Valkey, postgres, valkey
 
 INTERNET = (socket.AF_INET, socket.AF_INET6)

@@ -12,8 +12,8 @@ from urllib.request import Request, urlopen
 
 from playwright.sync_api import Page, sync_playwright
 
-from history import give_past
 from people import PASSWORD
+from seed_data import give_past
 from serving import Served, goodword, serving
 from third_party import VERIFIER, challenge_of
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from asgi import client_of, run_due_jobs, running, settings_for
-from audited import seal, verify
+from audit_table import seal, verify
 from goodword.app import create_app
 from goodword.tables import Base
 from people import PASSWORD, bring, join, make_code, referrals_of, register, sign_in

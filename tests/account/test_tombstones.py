@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from asgi import client_of, run_due_jobs, running, settings_for
-from audited import unguarded
+from audit_table import unguarded
 from goodword import migrations
 from goodword.account import erasure
 from goodword.app import create_app

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from audited import seal
+from audit_table import seal
 from people import join, make_code
 
 PATH = "/api/v1/admin/audit"

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from audited import is_whole, key_of, meddle, seal, verify
+from audit_table import is_whole, key_of, meddle, seal, verify
 from goodword import retention
 from goodword.audit import hash_chain
 from goodword.audit.actions import Action, Subject

@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from audited import seal, verify
+from audit_table import seal, verify
 from goodword.audit import ip_retention
 from goodword.audit.service import first_id
 from goodword.retention import CLEAR_ADDRESSES, HANDLERS, RECURRING

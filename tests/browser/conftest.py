@@ -15,8 +15,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from mailboxes import Letter, read
 from people import PASSWORD
-from post import Letter, read
 from serving import Served, serving
 
 # Nothing but this machine has a name, and the browser's own services stay quiet.

@@ -4,8 +4,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from browser.conftest import DESKTOP, PHONE, look_over
-from history import give_past
 from people import PASSWORD
+from seed_data import give_past
 from serving import goodword
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from crowds import at_once
+from concurrency import at_once
 from people import join, make_code, register
 
 PATH = "/api/v1/me/referral-codes"

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from crowds import at_once
+from concurrency import at_once
 from people import PASSWORD, join, make_code
 
 PATH = "/api/v1/me/referral-codes"

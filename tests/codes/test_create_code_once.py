@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from crowds import at_once
+from concurrency import at_once
 from people import PASSWORD
 
 PATH = "/api/v1/me/referral-codes"

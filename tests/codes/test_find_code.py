@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from crowds import at_once
+from concurrency import at_once
 from people import PASSWORD, join, make_code
 from second_service import StoppedClock, second_service
 

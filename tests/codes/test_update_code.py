@@ -2,7 +2,7 @@
 
 import pytest
 
-from crowds import at_once
+from concurrency import at_once
 from people import make_code
 
 PATH = "/api/v1/me/referral-codes"

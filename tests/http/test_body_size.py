@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from asgi import forget_limits
-from bodies import JSON, json_operations, make_admin
+from operations import JSON, json_operations, make_admin
 from sweeps import Sweep
 
 pytestmark = pytest.mark.one_database

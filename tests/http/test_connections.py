@@ -6,8 +6,8 @@ from contextlib import suppress
 
 import pytest
 
+from raw_http import HOST, connect, connections, hear, memory_of, request, say
 from serving import serving
-from wire import HOST, connect, connections, hear, memory_of, request, say
 
 REGISTER = "/api/v1/users"
 TYPED = "Content-Type: application/json"

@@ -3,7 +3,7 @@
 import pytest
 
 from asgi import forget_limits
-from bodies import json_operations, make_admin
+from operations import json_operations, make_admin
 from sweeps import Sweep
 
 pytestmark = pytest.mark.one_database

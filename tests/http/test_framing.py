@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from people import PASSWORD
+from raw_http import HOST, connect, connections, hear, memory_of, request, say
 from serving import serving
-from wire import HOST, connect, connections, hear, memory_of, request, say
 
 KIBIBYTE = 1024
 H2C = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA")

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from asgi import forget_limits
-from bodies import SOME_ID, make_admin, operations
+from operations import SOME_ID, make_admin, operations
 from people import make_code
 from sweeps import Sweep
 

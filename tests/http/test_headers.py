@@ -6,9 +6,9 @@ import pytest
 from pydantic import SecretStr
 
 from asgi import client_of, forget_limits
-from bodies import SOME_ID, operations
 from goodword.app import create_app
 from goodword.config.settings import Settings
+from operations import SOME_ID, operations
 from people import register
 from sweeps import Sweep
 

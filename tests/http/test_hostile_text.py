@@ -6,7 +6,7 @@ from secrets import token_bytes
 import pytest
 
 from asgi import forget_limits
-from bodies import json_operations, make_admin, wrong_fields
+from operations import json_operations, make_admin, wrong_fields
 from sweeps import Sweep
 
 pytestmark = pytest.mark.one_database

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from asgi import forget_limits
-from bodies import json_operations, make_admin, wrong_fields
+from operations import json_operations, make_admin, wrong_fields
 from people import PASSWORD
 from sweeps import Sweep
 

@@ -9,11 +9,11 @@ from pydantic_core._pydantic_core import list_all_errors
 from sqlalchemy import insert
 
 from asgi import client_of, forget_limits, running, settings_for
-from bodies import json_operations, make_admin
 from goodword.app import create_app
 from goodword.users.models import User
 from goodword.web.dependencies import Session
 from goodword.web.problems import OF_RULES, message_of
+from operations import json_operations, make_admin
 from people import PASSWORD, register, sign_in
 from sweeps import Sweep
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from asgi import forget_limits
-from bodies import make_admin, operations, wrong_fields
+from operations import make_admin, operations, wrong_fields
 from sweeps import Sweep
 
 QUERIES = [one for one in operations() if one.parameters and one.path.startswith("/api/")]

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from asgi import forget_limits
-from bodies import SOME_ID, operations
+from operations import SOME_ID, operations
 from sweeps import Sweep
 
 pytestmark = pytest.mark.one_database

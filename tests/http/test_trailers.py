@@ -6,8 +6,8 @@ from itertools import product
 import pytest
 
 from people import PASSWORD
+from raw_http import HOST, connect, hear, memory_of, request, say
 from serving import serving
-from wire import HOST, connect, hear, memory_of, request, say
 
 MEBIBYTE = 1024 * 1024
 FORGED = "198.51.100.7"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from asgi import client_of
-from crowds import at_once
+from concurrency import at_once
 from people import join, make_code, register, sign_in
 from second_service import second_service
 

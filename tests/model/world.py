@@ -14,15 +14,15 @@ from fastapi import FastAPI
 from httpx2 import AsyncClient
 
 from asgi import client_of, running, settings_for
-from audited import unguarded
+from audit_table import unguarded
 from goodword.admin import service as administration
 from goodword.app import create_app
 from goodword.db.database import Database
 from goodword.tables import Base
+from mailboxes import Post
 from model.facts import broken_rules, difference, read
 from model.state import CODES_ELSEWHERE, Letter, Model, Wrong, expect
 from people import Person, join
-from post import Post
 
 NODES = 2
 BEGINNING = datetime(2030, 1, 1, 12, tzinfo=UTC)

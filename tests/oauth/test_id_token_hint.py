@@ -3,7 +3,7 @@
 import pytest
 
 from asgi import client_of
-from forging import encode, parts_of, signed_anew
+from forged_tokens import encode, parts_of, signed_anew
 from goodword.sessions.keys import rotate
 from third_party import Browser, answer_of
 

@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from audited import meddle, seal
+from audit_table import meddle, seal
 from goodword.actor import Actor
 from goodword.admin.pages import audit_messages as words
 from goodword.audit import service as audit

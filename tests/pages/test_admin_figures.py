@@ -5,8 +5,8 @@ from datetime import date
 
 from goodword.admin.pages.statistics import HEIGHT, bars
 from goodword.admin.statistics import Day
+from mailboxes import Post
 from people import bring, make_code, register
-from post import Post
 
 
 def figure(page, name):

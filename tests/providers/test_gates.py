@@ -7,7 +7,7 @@ from bisect import bisect_left
 import pytest
 
 from asgi import run_due_jobs
-from crowds import at_once
+from concurrency import at_once
 from people import join, register
 from providers.conftest import work
 from providers.outside import status

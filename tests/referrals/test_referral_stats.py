@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from crowds import at_once
+from concurrency import at_once
 from people import PASSWORD, join, make_code, register
 from second_service import StoppedClock, second_service
 

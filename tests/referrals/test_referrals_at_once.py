@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 
-from crowds import at_once
+from concurrency import at_once
 from people import make_code, referrals_of, register
 
 MINE = "/api/v1/me/referral-codes"

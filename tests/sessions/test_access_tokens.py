@@ -5,7 +5,7 @@ import json
 import pytest
 from sqlalchemy import text
 
-from forging import BARE, INVALID, challenge, encode, parts_of, signed_anew
+from forged_tokens import BARE, INVALID, challenge, encode, parts_of, signed_anew
 
 pytestmark = pytest.mark.one_database
 

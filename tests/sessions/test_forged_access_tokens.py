@@ -8,7 +8,7 @@ import uuid
 import pytest
 from joserfc.jwk import ECKey
 
-from forging import INVALID, challenge, encode, parts_of, signed_anew, signed_by
+from forged_tokens import INVALID, challenge, encode, parts_of, signed_anew, signed_by
 
 pytestmark = pytest.mark.one_database
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from asgi import client_of, running, settings_for
-from crowds import at_once
+from concurrency import at_once
 from goodword.app import create_app
 from goodword.clock import utc_now
 from goodword.users.passwords import Passwords
