@@ -161,3 +161,8 @@ def test_a37_a_client_that_does_not_read_is_disconnected(service, close):
         ended = select.poll()
         ended.register(client, select.POLLHUP)
         assert ended.poll(20_000)
+
+
+def test_nothing_of_it_was_a_fault(service):
+    log = service.log.read_text()
+    assert "Traceback" not in log, log[log.index("Traceback") - 300 :][:6000]

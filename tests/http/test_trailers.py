@@ -137,12 +137,23 @@ def test_a33_a_whole_request_with_large_trailers_is_refused(service):
 
 
 def test_a33_small_chunks_are_no_head(service):
-    """A client may send a body byte by byte: what it must add to each is not counted."""
-    body = json.dumps({**ALICE, "password": "x" * 20_000})
-    chunks = "".join(f"1\r\n{character}\r\n" for character in body)
+    """The largest body may come in chunks of 64 bytes."""
+    body = json.dumps({**ALICE, "password": "x" * 65_000})
+    chunks = "".join(
+        f"{len(body[at : at + 64]):x}\r\n{body[at : at + 64]}\r\n" for at in range(0, len(body), 64)
+    )
 
     heard = say(
         service.url, request(*CHUNKED, method="POST", target="/api/v1/sessions") + chunks + "0\r\n\r\n"
     )
 
     assert heard.statuses == [422], heard.text[:300]
+
+
+def test_a33_tiny_chunks_have_an_end(service):
+    """Each costs as much time as a large one."""
+    chunks = "1\r\n \r\n" * 4_000
+
+    heard = say(service.url, request(*CHUNKED, method="POST", target="/api/v1/users") + chunks + "0\r\n\r\n")
+
+    assert heard.statuses == [431], heard.text[:300]

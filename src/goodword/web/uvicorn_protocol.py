@@ -5,6 +5,7 @@ import json
 import socket
 import struct
 import sys
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -26,8 +27,8 @@ WRITE_SECONDS = 10.0
 MAX_HEAD = 32 * 1024
 """Bytes of a message that are not its body: head, trailers, and what is around chunks. What is complete is for `Guard`
 to judge, which has a smaller limit."""
-LEAST_FRAMING = 5
-"""Bytes around the smallest chunk. They are not counted, so a client may send a body byte by byte."""
+CHUNK_COST = 16
+"""What a chunk counts besides its framing: the shortest one takes as much time as a long one."""
 PIECE = 4 * 1024
 """Bytes that are parsed before limits are checked. A packet may hold 256 KiB."""
 MAX_PIPELINED = 8
@@ -62,7 +63,7 @@ class Connection(HttpToolsProtocol):
         self._ignored = 0
         """Bytes of this message that were read only to be dropped."""
         self._parting = False
-        self._running: RequestResponseCycle
+        self._running: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -75,6 +76,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop()
         self._stop_writing()
+        self._unset_keepalive_if_required()  # uvicorn leaves it after a reset
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -146,7 +148,7 @@ class Connection(HttpToolsProtocol):
         self._stop()
 
     def on_chunk_header(self) -> None:
-        self._overhead -= LEAST_FRAMING
+        self._overhead += CHUNK_COST
 
     def on_body(self, body: bytes) -> None:
         self._overhead -= len(body)
@@ -195,7 +197,10 @@ class Connection(HttpToolsProtocol):
 
     def _reset(self) -> None:
         """End the connection, and free what was not sent: the kernel would keep it for minutes."""
-        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+        if self._running is not None:
+            self._running.disconnected = True  # the application may be about to write
+        with suppress(OSError, ValueError):  # it may be closed already
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         self.transport.abort()
 
     def _stop_writing(self) -> None:
@@ -259,27 +264,18 @@ class Connection(HttpToolsProtocol):
     def _close_after_last(self) -> None:
         """What came before is answered, and this is not."""
         last = self.pipeline[0][0] if self.pipeline else self._running
+        assert last is not None, "it follows another request"
         last.keep_alive = False
 
 
 def _problem(status: int, code: str, detail: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
     request_id = str(uuid7())
-    document = {
-        "type": f"urn:goodword:problem:{code}",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "code": code,
-        "request_id": request_id,
-    }
+    title, kind = HTTPStatus(status).phrase, f"urn:goodword:problem:{code}"
+    document = {"type": kind, "title": title, "status": status, "detail": detail, "code": code}
+    document["request_id"] = request_id
     body = json.dumps(document).encode()
-    headers = {
-        "content-type": "application/problem+json",
-        "content-length": str(len(body)),
-        "connection": "close",
-        "x-request-id": request_id,
-        **HEADERS,
-    }
+    headers = {"content-type": "application/problem+json", "content-length": str(len(body))}
+    headers |= {"connection": "close", "x-request-id": request_id, **HEADERS}
     return [(name.encode(), value.encode()) for name, value in headers.items()], body
 
 
