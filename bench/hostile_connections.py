@@ -22,10 +22,11 @@ from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
+from wire import HOST, request, say
+
 import machine
 import table
 from serving import serving
-from wire import HOST, request, say
 
 MOST_SENT = 512 * 1024
 PIECE = 16 * 1024
