@@ -7,7 +7,7 @@ from typing import Any
 import uvloop
 from starlette.responses import Response
 
-from goodword.web.guard import Guard
+from goodword.web.guard import RequestGuard
 
 HEADERS = [(f"x-field-{number}".encode(), b"x" * 40) for number in range(14)]
 HEADERS += [(b"host", b"127.0.0.1:8000"), (b"authorization", b"Bearer " + b"x" * 600)]
@@ -38,7 +38,7 @@ async def cost(app: Any) -> float:
 
 
 async def main() -> None:
-    guarded = Guard(bare, respond=lambda _request, _error: Response(), hosts=frozenset({b"127.0.0.1"}))
+    guarded = RequestGuard(bare, respond=lambda _request, _error: Response(), hosts=frozenset({b"127.0.0.1"}))
     differences = [await cost(guarded) - await cost(bare) for _ in range(ROUNDS)]
     print(f"The guard takes {statistics.median(differences):.1f} µs a request.")
 

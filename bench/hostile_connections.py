@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from wire import HOST, request, say
+from raw_http import HOST, request, say
 
 import machine
 import table

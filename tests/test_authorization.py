@@ -21,8 +21,8 @@ from goodword.oauth.models import OAuthClient, OAuthGrant
 from goodword.referrals import service as referrals
 from goodword.referrals.models import Referral
 from goodword.sessions import service as sessions
-from goodword.sessions.models import SignIn
-from goodword.sessions.service import OWN_SCOPE, Whence
+from goodword.sessions.models import UserSession
+from goodword.sessions.service import OWN_SCOPE, ClientInfo
 from goodword.sessions.tokens import CLIENT
 from goodword.users import service as users
 from goodword.users.models import User
@@ -157,7 +157,7 @@ class World:
     owner: User
     code: ReferralCode
     referral: Referral
-    elsewhere: SignIn
+    elsewhere: UserSession
     let_in: OAuthClient
 
     def path_of(self, template: str) -> str:
@@ -175,7 +175,9 @@ class World:
         services = self.app.state.services
         now = services.clock()
         async with services.database.transaction() as session:
-            begun = await sessions.begin(session, user, client=client, scope=scope, whence=Whence(), now=now)
+            begun = await sessions.create(
+                session, user, client=client, scope=scope, client_info=ClientInfo(), now=now
+            )
         return services.access_tokens.sign(
             user_id=user.id, session_id=begun.id, client=client, scope=scope, now=now
         )
@@ -205,7 +207,7 @@ async def make_world(app):
         code = await codes.issue(
             session,
             owner,
-            expires_at=codes.expiry(None, 3600, now=now),
+            expires_at=codes.expires_at_from(None, 3600, now=now),
             wanted=None,
             active=True,
             max_uses=None,
@@ -215,8 +217,8 @@ async def make_world(app):
         )
         redeemed = Redeemed(code.id, owner.id, "Alice L.")
         referral = await referrals.record(session, redeemed, friend, confirmed=True, now=now)
-        elsewhere = await sessions.begin(
-            session, owner, client=CLIENT, scope=OWN_SCOPE, whence=Whence(), now=now
+        elsewhere = await sessions.create(
+            session, owner, client=CLIENT, scope=OWN_SCOPE, client_info=ClientInfo(), now=now
         )
         let_in = OAuthClient(
             client_id=str(owner.id),

@@ -137,7 +137,7 @@ async def register_app(app: FastAPI, api: AsyncClient, *redirect_uris: str, **fi
         **fields,
     }
     async with app.state.services.database.transaction() as session:
-        made, secret = await clients.make(
+        made, secret = await clients.register(
             session, app.state.services.keys.oauth, redirect_uris=redirect_uris, now=utc_now(), **fields
         )
         return App(api, made.client_id, secret, redirect_uris[0] if redirect_uris else "")

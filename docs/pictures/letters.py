@@ -8,26 +8,26 @@ from pathlib import Path
 
 from goodword.languages import LANGUAGES
 from goodword.mail import messages
-from goodword.mail.messages import Contents, LetterKind
+from goodword.mail.messages import MessageContents, MessageKind
 
 HERE = Path(__file__).parent
 SITE = "https://refer.example.com"
 TOKENS = {
-    LetterKind.VERIFY_EMAIL: "/verify-email#token=gwv_3kX0…",
-    LetterKind.RESET_PASSWORD: "/reset-password#token=gwv_3kX0…",
-    LetterKind.CHANGE_EMAIL: "/confirm-email#token=gwv_3kX0…",
+    MessageKind.VERIFY_EMAIL: "/verify-email#token=gwv_3kX0…",
+    MessageKind.RESET_PASSWORD: "/reset-password#token=gwv_3kX0…",
+    MessageKind.CHANGE_EMAIL: "/confirm-email#token=gwv_3kX0…",
 }
-OTHERS = {LetterKind.FRIEND_JOINED, LetterKind.CODE_ASKED_FOR, LetterKind.INVITATION}
+OTHERS = {MessageKind.FRIEND_JOINED, MessageKind.CODE_ASKED_FOR, MessageKind.INVITATION}
 
 
-def html(kind: LetterKind, language: str) -> bytes:
-    contents = Contents(
+def html(kind: MessageKind, language: str) -> bytes:
+    contents = MessageContents(
         link=SITE + TOKENS.get(kind, "/r/7KQ2M9XWPA"),
         name="Alice L.",
         code="7KQ2M9XWPA",
-        refuse_link=f"{SITE}/letters/refuse?token=gwr_8fYw…" if kind in OTHERS else None,
+        unsubscribe_link=f"{SITE}/letters/refuse?token=gwr_8fYw…" if kind in OTHERS else None,
     )
-    letter = messages.write(
+    letter = messages.build_message(
         kind,
         to="bob@example.com",
         job_id=uuid.UUID(int=0),
@@ -42,7 +42,7 @@ def html(kind: LetterKind, language: str) -> bytes:
 
 
 with tempfile.TemporaryDirectory() as folder:
-    for kind in LetterKind:
+    for kind in MessageKind:
         for language in LANGUAGES:
             page = Path(folder, "letter.html")
             page.write_bytes(html(kind, language))

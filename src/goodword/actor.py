@@ -28,7 +28,7 @@ def _now() -> datetime:
 
 
 @dataclass(slots=True)
-class Origin:
+class ActorContext:
     actor: Actor
     actor_id: uuid.UUID | None = None
     client: str | None = None
@@ -45,17 +45,17 @@ class Origin:
         return None if found is None else str(found)
 
 
-current: ContextVar[Origin] = ContextVar("origin")
+actor_context: ContextVar[ActorContext] = ContextVar("origin")
 
 
-def origin() -> Origin:
+def current_context() -> ActorContext:
     """Of what is done now. What nobody asked for is the program's own doing."""
-    return current.get(None) or Origin(Actor.SYSTEM)
+    return actor_context.get(None) or ActorContext(Actor.SYSTEM)
 
 
-def proven(user_id: uuid.UUID, client: str | None = None) -> None:
+def mark_authenticated(user_id: uuid.UUID, client: str | None = None) -> None:
     """The request has shown who sends it. An operator, and a job, stay what they are."""
-    now = origin()
+    now = current_context()
     if now.actor is Actor.ANONYMOUS:
         now.actor, now.actor_id = Actor.USER, user_id
         now.client = client or now.client

@@ -13,17 +13,17 @@ from goodword.clock import utc_now
 from goodword.composition import build_services, serving
 from goodword.config.loading import load, with_own_secret
 from goodword.config.settings import Settings
-from goodword.logs import set_up_logs
+from goodword.logs import configure_logging
 from goodword.oauth import errors as oauth_errors, scopes
-from goodword.rate_limits.middleware import CountAll
+from goodword.rate_limits.middleware import RateLimitMiddleware
 from goodword.services import Services
 from goodword.social.providers import Provider
 from goodword.web import api_docs, openapi, problems
-from goodword.web.cors import Cors
-from goodword.web.guard import Guard, RequestLimits, hosts_of
+from goodword.web.cors import CorsMiddleware
+from goodword.web.guard import RequestGuard, RequestLimits, hosts_of
 from goodword.web.html import rendering
-from goodword.web.proxies import Proxies
-from goodword.web.request_context import Edge
+from goodword.web.proxies import TrustedProxiesMiddleware
+from goodword.web.request_context import RequestContextMiddleware
 
 NODE = "_GOODWORD_NODE"
 """The variable that tells each process of `goodword serve` how many they are, and where their common board is."""
@@ -74,25 +74,27 @@ def create_app(
 
 def _add_middleware(app: FastAPI, services: Services, limits: RequestLimits) -> None:
     settings = services.settings
-    respond = problems.install(app, oauth_errors.form, rendering.as_page)
+    respond = problems.install(app, oauth_errors.form, rendering.render_error)
     app.add_exception_handler(oauth_errors.OAuthError, oauth_errors.answer)
     # From the inside out: refusals need the headers of CORS, and all answers those of the edge.
-    app.add_middleware(CountAll, limiter=services.rate_limiter, refuse=respond)
-    app.add_middleware(Guard, respond=respond, hosts=hosts_of(settings), **limits)
+    app.add_middleware(RateLimitMiddleware, limiter=services.rate_limiter, refuse=respond)
+    app.add_middleware(RequestGuard, respond=respond, hosts=hosts_of(settings), **limits)
     if settings.cors_origins:
-        app.add_middleware(Cors, origins=settings.cors_origins)
+        app.add_middleware(CorsMiddleware, origins=settings.cors_origins)
     app.add_middleware(
-        Edge, https=settings.public_url.startswith("https://"), log_reads=settings.reads_logged
+        RequestContextMiddleware,
+        https=settings.public_url.startswith("https://"),
+        log_reads=settings.reads_logged,
     )
     if settings.trusted_proxies:
         # Outermost: all that counts by address must see the client's. Without trust, these headers are noise.
-        app.add_middleware(Proxies, trusted=settings.trusted_proxies)
+        app.add_middleware(TrustedProxiesMiddleware, trusted=settings.trusted_proxies)
 
 
 def from_environment() -> FastAPI:
     """Make the application as `goodword serve` starts it, in each of its processes."""
     settings = with_own_secret(load())
-    set_up_logs(settings.log_format)
+    configure_logging(settings.log_format)
     number, _, board = os.environ.get(NODE, "1").partition(" ")
     return create_app(
         settings, work=settings.embedded, board=Path(board) if board else None, processes=int(number)

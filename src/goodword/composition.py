@@ -10,14 +10,14 @@ from pathlib import Path
 from goodword import migrations, retention
 from goodword.account import emails as account_emails, erasure, erasure_cleanup
 from goodword.audit import hash_chain
-from goodword.cache.lookup_cache import Cache
-from goodword.cache.memory import Board, Memory
+from goodword.cache.lookup_cache import LookupCache
+from goodword.cache.memory import InvalidationTable, LocalCache
 from goodword.clock import utc_now
 from goodword.config import rate_limits
 from goodword.config.settings import Settings, SettingsError
-from goodword.crypto import WrongSecret, subkey
+from goodword.crypto import WrongSecret, derive_key
 from goodword.db.database import Database
-from goodword.http_client import Outside
+from goodword.http_client import OutboundClient
 from goodword.invitations import emails as invitation_emails, service as invitations
 from goodword.jobs.worker import CONCURRENCY, Handler, Worker
 from goodword.mail import quotas, unsubscribe
@@ -32,7 +32,7 @@ from goodword.sessions.auth import REMEMBERED
 from goodword.sessions.cookies import Cookies
 from goodword.sessions.keys import SigningKeys
 from goodword.sessions.tokens import AccessTokens, RefreshTokens
-from goodword.signup.landing_page import Renderings
+from goodword.signup.landing_page import LandingPages
 from goodword.social import clients as social_clients
 from goodword.social.providers import Provider, configured
 from goodword.users.passwords import Passwords
@@ -67,7 +67,7 @@ def build_services(
     """
     secret, is_limited = settings.secret, settings.rate_limits == "on"
     keys = derive_keys(secret)
-    https, invalidations = settings.public_url.startswith("https://"), Board(board)
+    https, invalidations = settings.public_url.startswith("https://"), InvalidationTable(board)
     database = Database.of(settings)
     signing_keys = SigningKeys(database, keys.signing_keys, clock)
     issuer, lifetime = settings.public_url, settings.access_token_lifetime
@@ -78,38 +78,38 @@ def build_services(
         keys=keys,
         database=database,
         cache=_build_cache(settings, database, invalidations, clock),
-        http_client=Outside(),
+        http_client=OutboundClient(),
         rate_limiter=_build_rate_limiter(settings, Counts(board), clock),
         signing_keys=signing_keys,
         access_tokens=AccessTokens(signing_keys, issuer=issuer, lifetime=lifetime),
-        refresh_tokens=RefreshTokens(subkey(secret, "refresh tokens")),
+        refresh_tokens=RefreshTokens(derive_key(secret, "refresh tokens")),
         server_tokens=ServerTokens(signing_keys, issuer=issuer, lifetime=lifetime),
-        live_sessions=Memory(invalidations, clock, seconds=REMEMBERED),
+        live_sessions=LocalCache(invalidations, clock, seconds=REMEMBERED),
         passwords=Passwords(
             cost=settings.password_hash, min_length=settings.password_min_length, processes=processes
         ),
-        login_throttle=throttle.Failures(subkey(secret, throttle.KEY), counted=is_limited),
-        page_cookies=Cookies(subkey(secret, "page cookies"), https=https),
-        cursors=Cursors(subkey(secret, "cursors")),
-        landing_pages=Renderings(settings),
-        oauth_clients=oauth_clients.Clients(keys.oauth, built_in=docs_client),
-        social_clients=social_clients.Clients(
+        login_throttle=throttle.LoginThrottle(derive_key(secret, throttle.KEY), counted=is_limited),
+        page_cookies=Cookies(derive_key(secret, "page cookies"), https=https),
+        cursors=Cursors(derive_key(secret, "cursors")),
+        landing_pages=LandingPages(settings),
+        oauth_clients=oauth_clients.ClientRegistry(keys.oauth, built_in=docs_client),
+        social_clients=social_clients.ProviderClients(
             configured(settings) if providers is None else providers,
-            key=subkey(secret, "sign-ins under way"),
+            key=derive_key(secret, "sign-ins under way"),
             public_url=settings.public_url,
         ),
-        invitation_limits=invitations.Limits(keys.mail_quotas, on=is_limited),
+        invitation_limits=invitations.EmailQuotas(keys.mail_quotas, on=is_limited),
     )
 
 
 def _build_cache(
-    settings: Settings, database: Database, board: Board, clock: Callable[[], datetime]
-) -> Cache:
-    return Cache(
+    settings: Settings, database: Database, board: InvalidationTable, clock: Callable[[], datetime]
+) -> LookupCache:
+    return LookupCache(
         database,
         board,
         clock=clock,
-        key=subkey(settings.secret, "cache"),
+        key=derive_key(settings.secret, "cache"),
         redis_url=_redis_url(settings),
         enabled=settings.cache == "on",
     )
@@ -118,7 +118,7 @@ def _build_cache(
 def _build_rate_limiter(settings: Settings, counts: Counts, clock: Callable[[], datetime]) -> Limiter:
     return Limiter(
         rate_limits.parse(settings.limits),
-        key=subkey(settings.secret, "rate limits"),
+        key=derive_key(settings.secret, "rate limits"),
         clock=clock,
         counts=counts,
         redis_url=_redis_url(settings),
@@ -132,14 +132,14 @@ def _redis_url(settings: Settings) -> str | None:
 
 def derive_keys(secret: bytes) -> DerivedKeys:
     return DerivedKeys(
-        audit=subkey(secret, hash_chain.PURPOSE),
-        idempotency=subkey(secret, "idempotency fingerprints"),
-        mail_quotas=subkey(secret, quotas.KEY),
-        oauth=subkey(secret, oauth_clients.PURPOSE),
-        one_time_tokens=subkey(secret, account_emails.TOKENS),
-        referral_codes=subkey(secret, "referral code strings"),
-        signing_keys=subkey(secret, "signing keys"),
-        unsubscribe=subkey(secret, unsubscribe.KEY),
+        audit=derive_key(secret, hash_chain.PURPOSE),
+        idempotency=derive_key(secret, "idempotency fingerprints"),
+        mail_quotas=derive_key(secret, quotas.KEY),
+        oauth=derive_key(secret, oauth_clients.PURPOSE),
+        one_time_tokens=derive_key(secret, account_emails.TOKENS),
+        referral_codes=derive_key(secret, "referral code strings"),
+        signing_keys=derive_key(secret, "signing keys"),
+        unsubscribe=derive_key(secret, unsubscribe.KEY),
     )
 
 
@@ -205,9 +205,9 @@ def build_worker(services: Services, *, concurrency: int = CONCURRENCY) -> Worke
     return Worker(
         services,
         HANDLERS,
-        recurring=retention.RECURRING,
-        lanes=LANES,
-        chores=retention.CHORES,
+        recurring=retention.PERIODIC_TASKS,
+        concurrency_groups=LANES,
+        node_tasks=retention.NODE_TASKS,
         concurrency=concurrency,
     )
 

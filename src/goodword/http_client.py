@@ -24,7 +24,7 @@ class Reply(NamedTuple):
     """What the JSON says; None where there was none."""
 
 
-class Outside:
+class OutboundClient:
     """The client of this process, opened at first use: most installations never ask anybody."""
 
     def __init__(self) -> None:

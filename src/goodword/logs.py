@@ -14,7 +14,7 @@ from typing import Literal
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-current_request: ContextVar[str] = ContextVar("current_request")
+request_id_var: ContextVar[str] = ContextVar("current_request")
 """The id of the request that is being answered."""
 
 FIELDS = frozenset(
@@ -35,7 +35,7 @@ their source: the text without what it is filled with, and without further lines
 
 
 def _add_request_id(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
-    if request_id := current_request.get(None):
+    if request_id := request_id_var.get(None):
         event["request_id"] = request_id
     return event
 
@@ -81,7 +81,7 @@ def _keep_fields(_logger: WrappedLogger, _name: str, event: EventDict) -> EventD
     return event
 
 
-def set_up_logs(style: Literal["console", "json"]) -> None:
+def configure_logging(style: Literal["console", "json"]) -> None:
     """Send our lines and those of libraries to standard error, in one form."""
     shared: list[Processor] = [
         _add_request_id,

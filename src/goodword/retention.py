@@ -16,14 +16,14 @@ from goodword.account import tombstones
 from goodword.audit import hash_chain, ip_retention
 from goodword.db.base import Base
 from goodword.jobs.models import Job
-from goodword.jobs.service import Work
+from goodword.jobs.service import ClaimedJob
 from goodword.jobs.worker import Chore, Handler
-from goodword.mail.models import LetterQuota
+from goodword.mail.models import EmailQuota
 from goodword.oauth.models import OAuthCode
 from goodword.providers import email_checks
 from goodword.providers.models import EmailCheck
 from goodword.services import Services
-from goodword.sessions.models import SignIn, SignInFailures
+from goodword.sessions.models import LoginFailures, UserSession
 from goodword.users.models import Verification
 from goodword.web.idempotency import KEPT, IdempotencyKey
 
@@ -46,9 +46,9 @@ class Rule(NamedTuple):
 def _ended_session(now: datetime) -> ColumnElement[bool]:
     # Kept for a month after its end, for its owner to ask what it was. A code that led to it goes before it.
     over = now - 30 * DAY
-    named = or_(OAuthCode.session_id == SignIn.id, OAuthCode.browser_session_id == SignIn.id)
+    named = or_(OAuthCode.session_id == UserSession.id, OAuthCode.browser_session_id == UserSession.id)
     return and_(
-        or_(SignIn.expires_at < over, SignIn.idle_expires_at < over, SignIn.revoked_at < over),
+        or_(UserSession.expires_at < over, UserSession.idle_expires_at < over, UserSession.revoked_at < over),
         ~select(OAuthCode.id).where(named).exists(),
     )
 
@@ -56,13 +56,13 @@ def _ended_session(now: datetime) -> ColumnElement[bool]:
 RULES: Mapping[str, Rule] = {
     # A replay of a code that was used ends its session (RFC 6749 §4.1.2): for a day it is known for that.
     "purge_oauth_codes": Rule(OAuthCode, lambda now: OAuthCode.expires_at < now - DAY),
-    "purge_sessions": Rule(SignIn, _ended_session, every=DAY),
+    "purge_sessions": Rule(UserSession, _ended_session, every=DAY),
     # Used or not, they count against the letters of an hour.
     "purge_verifications": Rule(Verification, lambda now: Verification.expires_at < now - DAY),
     "purge_idempotency_keys": Rule(IdempotencyKey, lambda now: IdempotencyKey.created_at < now - KEPT),
-    "purge_sign_in_failures": Rule(SignInFailures, lambda now: SignInFailures.last_at < now - DAY),
+    "purge_login_failures": Rule(LoginFailures, lambda now: LoginFailures.last_at < now - DAY),
     "purge_email_checks": Rule(EmailCheck, email_checks.is_stale, every=DAY),
-    "purge_letter_quotas": Rule(LetterQuota, lambda now: LetterQuota.ends_at < now - DAY),
+    "purge_email_quotas": Rule(EmailQuota, lambda now: EmailQuota.ends_at < now - DAY),
     "purge_finished_jobs": Rule(
         Job, lambda now: and_(Job.finished_at < now - 7 * DAY, Job.outcome == "done")
     ),
@@ -71,10 +71,10 @@ RULES: Mapping[str, Rule] = {
 }
 
 CLEAR_ADDRESSES = "clear_audit_addresses"
-RECURRING = {kind: rule.every for kind, rule in RULES.items()} | {CLEAR_ADDRESSES: DAY}
+PERIODIC_TASKS = {kind: rule.every for kind, rule in RULES.items()} | {CLEAR_ADDRESSES: DAY}
 
 
-async def purge(services: Services, work: Work) -> None:
+async def purge(services: Services, work: ClaimedJob) -> None:
     """Remove what is stale, each batch in a transaction of its own, so that nobody waits for it long."""
     model, is_stale, _ = RULES[work.kind]
     batch = select(model.id).where(is_stale(services.clock())).limit(BATCH).with_for_update(skip_locked=True)
@@ -91,7 +91,7 @@ async def purge(services: Services, work: Work) -> None:
         log.info("removed", kind=work.kind, rows=removed)
 
 
-async def clear_addresses(services: Services, work: Work) -> None:
+async def clear_addresses(services: Services, work: ClaimedJob) -> None:
     """Rows of the audit stay; the addresses in them do not."""
     cleared, began, rows = 0, time.monotonic(), BATCH
     while rows == BATCH and time.monotonic() - began < SECONDS:
@@ -107,9 +107,9 @@ async def seal_audit(services: Services) -> None:
 
 
 async def mirror_tombstones(services: Services) -> None:
-    await tombstones.mirror(services.database, services.settings)
+    await tombstones.sync_file(services.database, services.settings)
 
 
 HANDLERS: Mapping[str, Handler] = {**dict.fromkeys(RULES, purge), CLEAR_ADDRESSES: clear_addresses}
-CHORES: Mapping[Chore, float] = {seal_audit: 3.0, mirror_tombstones: HOUR.total_seconds()}
+NODE_TASKS: Mapping[Chore, float] = {seal_audit: 3.0, mirror_tombstones: HOUR.total_seconds()}
 """What every worker does every so many seconds."""

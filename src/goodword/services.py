@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from goodword.cache.lookup_cache import Cache
-    from goodword.cache.memory import Memory
+    from goodword.cache.lookup_cache import LookupCache
+    from goodword.cache.memory import LocalCache
     from goodword.config.settings import Settings
     from goodword.db.database import Database
-    from goodword.http_client import Outside
-    from goodword.invitations.service import Limits
-    from goodword.oauth.clients import Clients as OAuthClients
+    from goodword.http_client import OutboundClient
+    from goodword.invitations.service import EmailQuotas
+    from goodword.oauth.clients import ClientRegistry as OAuthClients
     from goodword.oauth.tokens import ServerTokens
     from goodword.rate_limits.limiter import Limiter
     from goodword.sessions.auth import Live
     from goodword.sessions.cookies import Cookies
     from goodword.sessions.keys import SigningKeys
-    from goodword.sessions.throttle import Failures
+    from goodword.sessions.throttle import LoginThrottle
     from goodword.sessions.tokens import AccessTokens, RefreshTokens
-    from goodword.signup.landing_page import Renderings
-    from goodword.social.clients import Clients as SocialClients
+    from goodword.signup.landing_page import LandingPages
+    from goodword.social.clients import ProviderClients as SocialClients
     from goodword.users.passwords import Passwords
     from goodword.web.paging import Cursors
 
@@ -60,8 +60,8 @@ class Services:
     keys: DerivedKeys
 
     database: Database
-    cache: Cache
-    http_client: Outside
+    cache: LookupCache
+    http_client: OutboundClient
     """For requests to providers of data. It opens no connection before the first one."""
     rate_limiter: Limiter
 
@@ -70,16 +70,16 @@ class Services:
     access_tokens: AccessTokens
     refresh_tokens: RefreshTokens
     server_tokens: ServerTokens
-    live_sessions: Memory[Live]
+    live_sessions: LocalCache[Live]
     passwords: Passwords
-    login_throttle: Failures
+    login_throttle: LoginThrottle
 
     page_cookies: Cookies
     cursors: Cursors
-    landing_pages: Renderings
+    landing_pages: LandingPages
     oauth_clients: OAuthClients
     social_clients: SocialClients
-    invitation_limits: Limits
+    invitation_limits: EmailQuotas
 
 
 def services_of(request: Mapping[str, Any]) -> Services:

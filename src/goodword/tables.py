@@ -6,11 +6,11 @@ from goodword.cache.lookup_cache import Epoch
 from goodword.codes.models import ReferralCode
 from goodword.db.base import Base
 from goodword.jobs.models import Job
-from goodword.mail.models import LetterQuota, LetterRefusal
+from goodword.mail.models import EmailQuota, Unsubscribe
 from goodword.oauth.models import OAuthClient, OAuthCode, OAuthGrant
 from goodword.providers.models import EmailCheck, EmailCheckQuota, Profile, ProviderState
 from goodword.referrals.models import Referral
-from goodword.sessions.models import SignIn, SignInFailures, SigningKey
+from goodword.sessions.models import LoginFailures, SigningKey, UserSession
 from goodword.social.models import Identity
 from goodword.users.models import User, Verification
 from goodword.web.idempotency import IdempotencyKey
@@ -20,12 +20,12 @@ __all__ = [
     "Base",
     "EmailCheck",
     "EmailCheckQuota",
+    "EmailQuota",
     "Epoch",
     "IdempotencyKey",
     "Identity",
     "Job",
-    "LetterQuota",
-    "LetterRefusal",
+    "LoginFailures",
     "OAuthClient",
     "OAuthCode",
     "OAuthGrant",
@@ -33,10 +33,10 @@ __all__ = [
     "ProviderState",
     "Referral",
     "ReferralCode",
-    "SignIn",
-    "SignInFailures",
     "SigningKey",
     "Tombstone",
+    "Unsubscribe",
     "User",
+    "UserSession",
     "Verification",
 ]

@@ -17,7 +17,7 @@ EXPORT = "/api/v1/me/export"
 HELD = {
     "users": "account",
     "sessions": "sessions",
-    "sign_in_failures": "wrong_passwords",
+    "login_failures": "wrong_passwords",
     "identities": "identities",
     "referral_codes": "codes",
     "referrals": "referrals",
@@ -29,8 +29,8 @@ HELD = {
     "email_check_quotas": "email_checks_asked",
     "jobs": "jobs",
     "idempotency_keys": "stored_answers",
-    "letter_quotas": "letter_quotas",
-    "letter_refusals": "letters_refused",
+    "email_quotas": "email_quotas",
+    "unsubscribes": "letters_refused",
     "audit_events": "audit",
 }
 """Where the export has what is in a table."""

@@ -155,10 +155,10 @@ async def test_a_change_of_address_ends_it(api, alice, post):
 
 
 @pytest.mark.parametrize("asked_for", ["before", "and waiting"])
-async def test_it_drops_a_change_of_address(api, alice, post, asked_for):
+async def test_it_drops_a_change_of_address(api, alice, post, requested):
     letter = await reset_letter(api, post, alice)
     await alice.post("/api/v1/me/email-changes", {"email": "eve@example.com", "password": PASSWORD})
-    change = (await post(to="eve@example.com"))[0] if asked_for == "before" else None
+    change = (await post(to="eve@example.com"))[0] if requested == "before" else None
 
     assert (await confirm(api, letter.token)).status_code == 204
 

@@ -262,7 +262,7 @@ async def test_pages_of_the_check_join(app, api, monkeypatch):
 async def test_the_worker_seals(app, api, rows):
     await join(api, "alice")
     # A worker of its own: that of the service has stopped for good once it ran.
-    worker = Worker(app.state.services, {}, chores=retention.CHORES)
+    worker = Worker(app.state.services, {}, node_tasks=retention.NODE_TASKS)
     async with worker.running(), asyncio.timeout(10):
         while await rows("SELECT 1 FROM audit_events WHERE sequence IS NULL"):  # noqa: ASYNC110
             await asyncio.sleep(0.05)

@@ -13,7 +13,7 @@ import pytest
 from audit_table import seal, verify
 from goodword.audit import ip_retention
 from goodword.audit.service import first_id
-from goodword.retention import CLEAR_ADDRESSES, HANDLERS, RECURRING
+from goodword.retention import CLEAR_ADDRESSES, HANDLERS, PERIODIC_TASKS
 from people import join, sign_in
 from serving import goodword, serving
 
@@ -106,7 +106,7 @@ def test_the_command_tells_of_rows_that_nobody_seals(tmp_path):
 async def test_addresses_are_cleared_after_ninety_days_and_the_chain_stays_good(app, api, rows, clock):
     await join(api, "alice")
     await seal(app)
-    assert RECURRING[CLEAR_ADDRESSES].days == 1
+    assert PERIODIC_TASKS[CLEAR_ADDRESSES].days == 1
 
     async def clear():
         async with app.state.services.database.transaction() as session:

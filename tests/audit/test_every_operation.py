@@ -96,7 +96,7 @@ class Story:
 
     async def send_code_letter(self):
         body = {"referrer_email": self.alice.email, "email": "dave@example.org"}
-        return await self.api.post("/api/v1/referral-codes/by-email/letters", json=body)
+        return await self.api.post("/api/v1/referral-code-emails", json=body)
 
     async def refuse_letters(self):
         await self.invite()
@@ -188,17 +188,17 @@ STORIES = {
     "update_code": ({"code.changed"}, ALICE),
     "delete_code": ({"code.retired"}, ALICE),
     "activate_code": ({"code.activated", "code.retired"}, ALICE),
-    "invite": ({"letter.asked"}, ALICE),
-    "send_code_letter": ({"letter.asked"}, NOBODY),
-    "refuse_letters": ({"letters.refused"}, NOBODY),
+    "invite": ({"email.requested"}, ALICE),
+    "send_code_letter": ({"email.requested"}, NOBODY),
+    "refuse_letters": ({"emails.unsubscribed"}, NOBODY),
     "update_me": ({"user.changed"}, ALICE),
     "delete_me": ({"user.erased", "sessions.ended"}, ALICE),
     "change_password": ({"password.changed", "sessions.ended"}, ALICE),
     "request_email_change": ({"email.change_asked"}, ALICE),
     "confirm_email_change": ({"email.changed"}, ALICE),
-    "request_email_verification": ({"letter.asked"}, NOBODY),
+    "request_email_verification": ({"email.requested"}, NOBODY),
     "verify_email": ({"email.verified"}, ALICE),
-    "request_password_reset": ({"letter.asked"}, NOBODY),
+    "request_password_reset": ({"email.requested"}, NOBODY),
     "reset_password": ({"password.reset", "sessions.ended"}, ALICE),
     "check_email": ({"email.checked"}, ALICE),
     "export_me": ({"user.exported"}, ALICE),

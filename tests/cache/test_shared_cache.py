@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 
 from asgi import settings_for
-from goodword.cache.memory import Found
+from goodword.cache.memory import CacheEntry
 from goodword.composition import build_services, close_services
-from goodword.db.transaction_hooks import outdate
+from goodword.db.transaction_hooks import invalidate
 from people import make_code
 from second_service import second_service
 
@@ -39,7 +39,7 @@ def answering(value, *, until=math.inf):
     """A look-up that finds this."""
 
     async def look_up():
-        return Found(value, until)
+        return CacheEntry(value, until)
 
     return look_up
 
@@ -63,12 +63,12 @@ async def test_a_reader_from_before_a_change_cannot_put_the_old_answer_back(node
     async def slowly():
         reading.set()
         await changed.wait()
-        return Found(b"old", math.inf)
+        return CacheEntry(b"old", math.inf)
 
     slow = asyncio.create_task(there.get("code:A", slowly))
     await reading.wait()
     async with database.transaction() as session:
-        outdate(session, "code:A")
+        invalidate(session, "code:A")
     changed.set()
     await slow
 
@@ -95,7 +95,7 @@ async def test_a_change_that_was_rolled_back_changes_nothing(nodes):
 
     async def fail():
         async with database.transaction() as session:
-            outdate(session, "code:A")
+            invalidate(session, "code:A")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -112,7 +112,7 @@ async def test_many_who_ask_for_one_cause_one_look_up(nodes):
     async def look_up():
         looked_up.append(1)
         await asyncio.sleep(0.05)
-        return Found(b"found", math.inf)
+        return CacheEntry(b"found", math.inf)
 
     answers = await asyncio.gather(*(cache.get("code:A", look_up) for _ in range(200)))
 
@@ -127,7 +127,7 @@ async def test_one_who_goes_away_takes_nothing_from_those_who_wait(nodes):
     async def look_up():
         looking.set()
         await go_on.wait()
-        return Found(b"found", math.inf)
+        return CacheEntry(b"found", math.inf)
 
     first = asyncio.create_task(cache.get("code:A", look_up))
     await looking.wait()
@@ -158,12 +158,12 @@ async def test_whoever_asks_after_a_change_does_not_wait_for_a_look_up_from_befo
     async def slowly():
         looking.set()
         await go_on.wait()
-        return Found(b"old", math.inf)
+        return CacheEntry(b"old", math.inf)
 
     slow = asyncio.create_task(cache.get("code:A", slowly))
     await looking.wait()
     async with database.transaction() as session:
-        outdate(session, "code:A")
+        invalidate(session, "code:A")
 
     assert await cache.get("code:A", answering(b"new")) == b"new"
     go_on.set()
@@ -297,7 +297,7 @@ async def test_an_answer_is_good_until_there_is_news_of_it(nodes):
     assert await there.get("code:A", never) == b"old"
 
     async with database.transaction() as session:
-        outdate(session, "code:A")
+        invalidate(session, "code:A")
     await asyncio.sleep(0.6)
 
     assert await there.get("code:A", answering(b"new")) == b"new"
@@ -324,7 +324,7 @@ async def test_after_news_that_were_lost_nothing_is_taken_for_unchanged(nodes, r
     await spoil(redis)
 
     async with database.transaction() as session:
-        outdate(session, "code:A")
+        invalidate(session, "code:A")
     await spoil(redis)
     await asyncio.sleep(0.9)
 

@@ -22,7 +22,7 @@ async def status(owner, code):
 IN_FORCE = "SELECT count(*) FROM referral_codes WHERE activated_at IS NOT NULL AND retired_at IS NULL"
 
 
-async def test_it_puts_a_prepared_code_in_force(api, alice):
+async def test_it_puts_a_prepared_active_code_exists(api, alice):
     code = await make_code(alice, active=False)
 
     answer = await activate(alice, code)
@@ -48,7 +48,7 @@ async def test_it_does_not_push_another_out(alice, body):
 
     answer = await activate(alice, code, **body)
 
-    assert (answer.status_code, answer.json()["code"]) == (409, "code_in_force")
+    assert (answer.status_code, answer.json()["code"]) == (409, "active_code_exists")
     assert (await status(alice, current), await status(alice, code)) == ("active", "prepared")
 
 
@@ -173,7 +173,9 @@ async def test_one_of_many_at_once_is_in_force(alice, rows):
     answers = await at_once(lambda code: activate(alice, code), codes)
 
     assert Counter(answer.status_code for answer in answers) == {200: 1, 409: 19}
-    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"code_in_force"}
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {
+        "active_code_exists"
+    }
     assert await rows(IN_FORCE) == [(1,)]
 
 

@@ -68,7 +68,7 @@ async def test_it_refuses_a_second_active_one(alice):
 
     answer = await alice.post(PATH, {"lifetime": 3600})
 
-    assert (answer.status_code, answer.json()["code"]) == (409, "code_in_force")
+    assert (answer.status_code, answer.json()["code"]) == (409, "active_code_exists")
     assert (await alice.get(PATH)).json()["items"] == [first]
 
 
@@ -84,7 +84,9 @@ async def test_fifty_at_once_make_one(alice, rows):
         answers = await at_once(lambda _: alice.post(PATH, {"lifetime": 3600}), range(50))
 
         assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 49}
-        assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"code_in_force"}
+        assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {
+            "active_code_exists"
+        }
         assert await rows("SELECT count(*) FROM referral_codes") == [(turn + 1,)]
         (made,) = (await alice.get(PATH)).json()["items"]
         await alice.delete(f"{PATH}/{made['code']}")

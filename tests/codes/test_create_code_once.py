@@ -74,7 +74,7 @@ async def test_a_failed_attempt_does_not_burn_the_key(alice):
 
     answer = await create(alice)
 
-    assert (refused.status_code, refused.json()["code"]) == (409, "code_in_force")
+    assert (refused.status_code, refused.json()["code"]) == (409, "active_code_exists")
     assert answer.status_code == 201
     assert "idempotency-replayed" not in answer.headers
 
@@ -100,7 +100,7 @@ async def test_the_same_key_of_somebody_else_is_another(alice, mallory):
 async def test_another_key_is_another_request(alice):
     await create(alice)
 
-    assert (await create(alice, key="second-try")).json()["code"] == "code_in_force"
+    assert (await create(alice, key="second-try")).json()["code"] == "active_code_exists"
 
 
 async def test_keys_differ_by_case(alice):

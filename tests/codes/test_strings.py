@@ -22,7 +22,7 @@ def test_drawn_codes_use_every_letter_alike():
 
 def test_drawn_codes_look_like_no_other_letters():
     assert set("ILOU").isdisjoint(code_format.ALPHABET)
-    assert code_format.fold(code_format.ALPHABET) == code_format.ALPHABET
+    assert code_format.normalise(code_format.ALPHABET) == code_format.ALPHABET
 
 
 def test_codes_are_the_same_when_people_may_mix_them_up():
@@ -59,5 +59,5 @@ def test_codes_are_the_same_when_people_may_mix_them_up():
             ("AB\N{NON-BREAKING HYPHEN}CD", None),
         ]:
             with sweep.case(f"{text!a} {folded!a}"):
-                assert code_format.fold(text) == folded
-                assert folded is None or code_format.fold(folded) == folded
+                assert code_format.normalise(text) == folded
+                assert folded is None or code_format.normalise(folded) == folded

@@ -9,9 +9,11 @@ SOURCE = [ast.parse(path.read_text()) for path in (ROOT / "src" / "goodword").rg
 
 
 def purposes():
-    """What stands in calls of `subkey`: texts, and names of constants, wherever they are set."""
+    """What stands in calls of `derive_key`: texts, and names of constants, wherever they are set."""
     calls = [node for tree in SOURCE for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    told = [call.args[1] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "subkey"]
+    told = [
+        call.args[1] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "derive_key"
+    ]
     named = {getattr(one, "attr", getattr(one, "id", None)) for one in told}
     constants = [
         node.value

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from asgi import client_of, running, settings_for
 from goodword.app import create_app
 from goodword.db.statements import insert
-from goodword.mail.models import LetterRefusal
+from goodword.mail.models import Unsubscribe
 from goodword.web.dependencies import Reader, Session
 from people import PASSWORD, join, register
 
@@ -86,7 +86,7 @@ SLOW_READ = {
 
 
 async def write(session):
-    await insert(session, LetterRefusal, address_mac=secrets.token_bytes(32), created_at=datetime.now(UTC))
+    await insert(session, Unsubscribe, address_mac=secrets.token_bytes(32), created_at=datetime.now(UTC))
 
 
 @pytest.mark.parametrize("path", ["waiting", "reading", "driver", "writing", "nothing"])
@@ -108,7 +108,7 @@ async def test_what_takes_too_long_is_given_up_and_leaves_nothing(hurried, path)
         for _ in range(12):
             assert (await api.get("/readyz")).status_code == 200
         assert (await register(api, f"next-{path}")).status_code == 201
-        assert await hurried.state.services.database.rows(text("SELECT id FROM letter_refusals")) == []
+        assert await hurried.state.services.database.rows(text("SELECT id FROM unsubscribes")) == []
 
 
 # Whoever writes on SQLite has waited before.

@@ -1,4 +1,4 @@
-"""POST /api/v1/referral-codes/by-email/letters: a friend's code by letter, for whoever asks with their address."""
+"""POST /api/v1/referral-code-emails: a friend's code by letter, for whoever asks with their address."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from asgi import client_of
 from people import make_code
 from second_service import second_service
 
-PATH = "/api/v1/referral-codes/by-email/letters"
+PATH = "/api/v1/referral-code-emails"
 ACCEPTED = {"detail": "If there is something to send, a letter is on its way."}
 
 
@@ -99,7 +99,7 @@ async def test_one_network_asks_five_times_an_hour(app, api, code, post, clock):
         other = await ask(elsewhere, email="friend6@example.org")
 
     assert [answer.status_code for answer in answers] == [202] * 5 + [429]
-    assert answers[-1].json()["code"] == "too_many_letters"
+    assert answers[-1].json()["code"] == "too_many_emails"
     assert 3500 < int(answers[-1].headers["Retry-After"]) <= 3600
     assert other.status_code == 202
     assert len(await post()) == 6
@@ -130,7 +130,7 @@ async def test_it_is_no_way_around_the_setting_of_the_look_up(
 ):
     async with second_service(database_url, code_lookup=lookup, data_dir=tmp_path) as other:
         assert (await ask(other)).status_code == status
-    assert await rows("SELECT count(*) FROM jobs WHERE kind = 'code_letter'") == [(0,)]
+    assert await rows("SELECT count(*) FROM jobs WHERE kind = 'code_email'") == [(0,)]
 
 
 async def test_whoever_asked_and_was_erased_leaves_nothing(app, api, code, bob, post):

@@ -54,7 +54,7 @@ async def test_a_friend_gets_a_letter_with_the_code_and_a_way_to_refuse(carol, p
 
 async def test_without_a_code_that_works_there_is_nothing_to_invite_with(api, alice, bob, clock, post):
     answer = await invite(alice, "dave@example.org")
-    assert (answer.status_code, answer.json()["code"]) == (409, "no_code_in_force")
+    assert (answer.status_code, answer.json()["code"]) == (409, "no_active_code")
 
     code = await make_code(alice, max_uses=1)
     await register(api, "erin", referral_code=code["code"])
@@ -135,7 +135,7 @@ async def test_twenty_a_day_and_then_the_caller_is_told_to_wait(carol, post, clo
     answers = [await invite(carol, f"friend{n}@example.org") for n in range(21)]
 
     assert [answer.status_code for answer in answers] == [202] * 20 + [429]
-    assert answers[-1].json()["code"] == "too_many_letters"
+    assert answers[-1].json()["code"] == "too_many_emails"
     assert 86_000 < int(answers[-1].headers["Retry-After"]) <= 86_400
     assert len(await post()) == 20
 
@@ -278,7 +278,7 @@ async def test_a_decision_that_is_made_again_changes_nothing(app, carol, post, c
     clock.forward(seconds=61)
 
     assert len(await post()) == 1
-    assert await rows("SELECT max(used) FROM letter_quotas") == [(1,)]
+    assert await rows("SELECT max(used) FROM email_quotas") == [(1,)]
 
 
 async def test_the_address_is_checked_like_any_other(carol):

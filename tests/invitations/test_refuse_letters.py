@@ -31,7 +31,7 @@ async def send_all(api, alice, *, email="dave@example.org"):
     await make_code(carol)
     await carol.post("/api/v1/me/invitations", {"email": email})
     body = {"referrer_email": alice.email, "email": email}
-    await api.post("/api/v1/referral-codes/by-email/letters", json=body)
+    await api.post("/api/v1/referral-code-emails", json=body)
 
 
 async def to_dave(post):
@@ -83,7 +83,7 @@ async def test_the_link_shows_a_page_and_changes_nothing(api, alice, token, post
     assert page.status_code == 200
     assert f'action="/letters/refuse?token={token}"' in page.text
     assert "form-action 'self'" in page.headers["Content-Security-Policy"]
-    assert await rows("SELECT count(*) FROM letter_refusals") == [(0,)]
+    assert await rows("SELECT count(*) FROM unsubscribes") == [(0,)]
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ async def test_the_button_of_the_page_and_of_mail_programs_refuses(api, token, r
 
     assert answer.status_code == 200
     assert "No more letters" in answer.text
-    assert await rows("SELECT count(*) FROM letter_refusals") == [(1,)]
+    assert await rows("SELECT count(*) FROM unsubscribes") == [(1,)]
 
 
 async def test_a_token_that_is_not_whole_refuses_nothing(api, token, rows):
@@ -117,14 +117,14 @@ async def test_a_token_that_is_not_whole_refuses_nothing(api, token, rows):
         page = await api.post("/letters/refuse", params={"token": wrong})
         assert page.status_code == 400
         assert (await api.get("/letters/refuse", params={"token": wrong})).status_code == 200
-    assert await rows("SELECT count(*) FROM letter_refusals") == [(0,)]
+    assert await rows("SELECT count(*) FROM unsubscribes") == [(0,)]
 
 
 async def test_what_is_remembered_is_no_address_and_no_token(api, token, rows):
     import base64
 
     await api.post(REFUSALS, json={"token": token})
-    ((kept,),) = await rows("SELECT address_mac FROM letter_refusals")
+    ((kept,),) = await rows("SELECT address_mac FROM unsubscribes")
 
     assert b"dave" not in bytes(kept)
     answer = await api.post(REFUSALS, json={"token": "gwr_" + base64.urlsafe_b64encode(bytes(kept)).decode()})

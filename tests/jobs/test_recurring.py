@@ -9,7 +9,7 @@ import pytest
 from goodword.db.database import Database
 from goodword.jobs import service
 from goodword.jobs.worker import Worker
-from goodword.retention import HANDLERS, RECURRING
+from goodword.retention import HANDLERS, PERIODIC_TASKS
 from people import PASSWORD, join, sign_in
 
 HOUR = timedelta(hours=1)
@@ -59,7 +59,7 @@ async def test_one_slot_is_one_job_for_those_who_ask_at_the_same_moment(services
 
 async def purge(services, clock, *kinds):
     async with services.database.transaction() as session:
-        for kind in kinds or RECURRING:
+        for kind in kinds or PERIODIC_TASKS:
             service.enqueue(session, kind, {}, now=clock())
     worker = Worker(services, HANDLERS)
     await worker.run_due()
@@ -72,7 +72,7 @@ async def test_what_nobody_can_need_is_removed_and_all_else_stays(api, alice, po
     await alice.post("/api/v1/me/referral-codes", code, headers={"Idempotency-Key": "k"})
     await alice.post("/api/v1/me/invitations", {"email": "dave@example.org"})
     await post()
-    tables = ("sessions", "verifications", "idempotency_keys", "sign_in_failures", "letter_quotas")
+    tables = ("sessions", "verifications", "idempotency_keys", "login_failures", "email_quotas")
 
     async def left():
         return {table: (await rows(f"SELECT count(*) FROM {table}"))[0][0] for table in tables}
@@ -87,8 +87,8 @@ async def test_what_nobody_can_need_is_removed_and_all_else_stays(api, alice, po
     assert await left() == before | {
         "verifications": 0,
         "idempotency_keys": 0,
-        "sign_in_failures": 0,
-        "letter_quotas": 1,  # that the two know each other is remembered for a year
+        "login_failures": 0,
+        "email_quotas": 1,  # that the two know each other is remembered for a year
     }
 
     clock.forward(days=400)

@@ -2,7 +2,7 @@
 
 import random
 
-from goodword.cache.memory import Board
+from goodword.cache.memory import InvalidationTable
 from goodword.rate_limits.counters import Counts
 
 MINUTE = 60_000
@@ -41,11 +41,11 @@ def test_a_clock_that_is_set_back_shuts_nobody_out():
 
 def test_those_who_have_the_file_see_the_same(tmp_path):
     file = tmp_path / "node"
-    Board.create(file)
+    InvalidationTable.create(file)
     Counts.create(file)
-    one, other, board = Counts(file), Counts(file), Board(file)
+    one, other, board = Counts(file), Counts(file), InvalidationTable(file)
 
     one.numbers[one.place(7, 0, MINUTE)] = 5
 
     assert other.numbers[other.place(7, 1, MINUTE)] == 5
-    assert all(board.number(slot) == 0 for slot in range(Board.SLOTS))
+    assert all(board.number(slot) == 0 for slot in range(InvalidationTable.SLOTS))

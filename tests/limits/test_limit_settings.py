@@ -7,7 +7,7 @@ from fastapi.routing import APIRoute
 
 from asgi import operations, settings_for
 from goodword.app import create_app
-from goodword.codes.api import LookUp
+from goodword.codes.api import LookupRoute
 from goodword.config.loading import load
 from goodword.config.rate_limits import DEFAULTS, parse
 from goodword.config.settings import SettingsError
@@ -93,7 +93,7 @@ def test_every_operation_has_a_limit_of_its_own():
     for method, _, operation in operations():
         [route] = known[operation["operationId"]]
         needs_token = bool(operation.get("security"))  # what it writes counts for the account
-        if not limits_of(route) and not needs_token and not isinstance(route, LookUp):
+        if not limits_of(route) and not needs_token and not isinstance(route, LookupRoute):
             without.add(operation["operationId"])
         assert method == "GET" or limits_of(route) or needs_token
         assert limits_of(route) <= set(DEFAULTS)

@@ -9,7 +9,7 @@ import pytest
 
 from goodword.languages import LANGUAGES
 from goodword.mail import delivery, messages
-from goodword.mail.messages import Contents, LetterKind
+from goodword.mail.messages import MessageContents, MessageKind
 from goodword.users import addresses
 
 pytestmark = pytest.mark.one_database
@@ -23,10 +23,14 @@ SITE = "https://refer.example.com"
 
 
 def write(
-    kind=LetterKind.VERIFY_EMAIL, *, to="alice@example.com", site=SITE, link=LINK, name="Bob", **options
+    kind=MessageKind.VERIFY_EMAIL, *, to="alice@example.com", site=SITE, link=LINK, name="Bob", **options
 ):
-    contents = Contents(link=link, name=name, code="7KQ2M9XWPA", refuse_link=options.pop("refuse_link", None))
-    return messages.write(kind, to=to, job_id=JOB, public_url=site, now=NOW, contents=contents, **options)
+    contents = MessageContents(
+        link=link, name=name, code="7KQ2M9XWPA", unsubscribe_link=options.pop("unsubscribe_link", None)
+    )
+    return messages.build_message(
+        kind, to=to, job_id=JOB, public_url=site, now=NOW, contents=contents, **options
+    )
 
 
 def read(message):
@@ -34,7 +38,7 @@ def read(message):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("kind", LetterKind)
+@pytest.mark.parametrize("kind", MessageKind)
 def test_each_has_a_subject_a_text_and_the_same_as_html(kind, language):
     found = read(write(kind, language=language))
     text, html = (found.get_body((form,)).get_content() for form in ("plain", "html"))
@@ -126,6 +130,6 @@ async def test_a_folder_that_cannot_be_written_is_an_error_and_leaves_nothing(tm
 def test_a_letter_goes_to_the_domain_that_the_account_has(domain):
     """Python's own codec would send those of faß.de to fass.de, who could then choose the password."""
     address = addresses.parse(f"bob@{domain}")
-    letter = write(LetterKind.RESET_PASSWORD, to=address.text)
+    letter = write(MessageKind.RESET_PASSWORD, to=address.text)
 
     assert letter["To"].addresses[0].addr_spec.lower() == address.key

@@ -29,7 +29,7 @@ async def test_a_crowd_gets_no_more_than_one_after_the_other(take, rows):
     assert await take()
 
     assert sum(await asyncio.gather(*map(take, range(20)))) == 4
-    assert await rows("SELECT used FROM letter_quotas") == [(5,)]
+    assert await rows("SELECT used FROM email_quotas") == [(5,)]
 
 
 async def test_a_crowd_that_is_first_gets_no_more_either(take):

@@ -198,7 +198,7 @@ async def test_nobody_else_gets_a_letter_by_an_address_with_line_breaks(service,
         async with service(f"smtp://127.0.0.1:{server.port}?tls=off") as (api, worker):
             assert (await register(api, "alice", email=address)).status_code == 422
             body = {"referrer_email": "alice@example.com", "email": address}
-            answer = await api.post("/api/v1/referral-codes/by-email/letters", json=body)
+            answer = await api.post("/api/v1/referral-code-emails", json=body)
             assert answer.status_code == 422
             await worker.run_due()
 

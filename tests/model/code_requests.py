@@ -49,7 +49,7 @@ class MakeCode(SignedIn):
                         )
                     )
                     expect(as_seen(answer.body) == as_it_is(model.codes[-1], model.now), "not as asked for")
-                case 409, "code_in_force":
+                case 409, "active_code_exists":
                     expect(refused, "none works")
                 case 409, "code_taken":
                     expect(taken, "nobody had this string")
@@ -127,7 +127,9 @@ class Activate(OnCode):
                     return
                 case "prepared":
                     if not model.free_the_place(account.id, replace=self.replace):
-                        expect((answer.status, answer.code) == (409, "code_in_force"), "another one works")
+                        expect(
+                            (answer.status, answer.code) == (409, "active_code_exists"), "another one works"
+                        )
                         return
                     code.activated = True
             expect(answer.status == 200, "not activated")

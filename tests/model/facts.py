@@ -9,19 +9,19 @@ from goodword.codes.models import ReferralCode
 from goodword.db.database import Database
 from goodword.jobs.models import Job
 from goodword.referrals.models import Referral
-from goodword.sessions.models import SignIn
+from goodword.sessions.models import UserSession
 from goodword.users.models import User
 
 PROMISES = ("verify_email", "notice", "friend_joined")
 
 USERS = select(User.id, User.status, User.email_key, User.first_name, User.verified_at)
 SESSIONS = select(
-    SignIn.id,
-    SignIn.user_id,
-    SignIn.counter,
-    SignIn.revoked_reason,
-    SignIn.idle_expires_at,
-    SignIn.expires_at,
+    UserSession.id,
+    UserSession.user_id,
+    UserSession.counter,
+    UserSession.revoked_reason,
+    UserSession.idle_expires_at,
+    UserSession.expires_at,
 )
 CODES = select(
     ReferralCode.code,

@@ -91,7 +91,9 @@ async def test_a_consent_page_is_worth_nothing_once_its_browser_session_has_ende
         await users.lock(session, UUID(alice.id))
         sending = asyncio.create_task(alices.send(page, decision="allow"))
         await asyncio.sleep(0.2)
-        await sessions.end_all(session, UUID(alice.id), why="password_reset", now=app.state.services.clock())
+        await sessions.revoke_all(
+            session, UUID(alice.id), why="password_reset", now=app.state.services.clock()
+        )
     answer = await sending
 
     assert answer.status_code in (303, 403)

@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 
 from asgi import client_of, replaced
-from goodword.social.clients import Clients
+from goodword.social.clients import ProviderClients
 from goodword.social.providers import GitHubProvider, OpenIDProvider
 from people import make_code, register
 from second_service import second_service
@@ -173,7 +173,7 @@ async def test_the_providers_that_are_set_up_are_offered(app, browser, alice):
         OpenIDProvider(slug="oidc", label="<Acme> & Co", issuer="https://id.example", **ours),
     ]
     public_url = app.state.services.settings.public_url
-    with replaced(app, social_clients=Clients(providers, key=b"k" * 32, public_url=public_url)):
+    with replaced(app, social_clients=ProviderClients(providers, key=b"k" * 32, public_url=public_url)):
         page = await browser.get("/r/ALICE-2026")
         assert "&lt;Acme&gt; &amp; Co" in page.text
         for slug in ("github", "oidc"):

@@ -5,7 +5,7 @@ import uuid
 import pytest
 from fastapi import Response
 
-from goodword.sessions.models import SignIn
+from goodword.sessions.models import UserSession
 from people import PASSWORD
 from second_service import second_service
 from third_party import Form
@@ -61,7 +61,7 @@ async def test_the_session_of_a_token_opens_no_page(app, browser, alice, rows):
     """Not even with the cookie that we would write for it."""
     ((session_id,),) = await rows("SELECT id FROM sessions")
     answer = Response()
-    app.state.services.page_cookies.write(answer, SignIn(id=uuid.UUID(str(session_id))))
+    app.state.services.page_cookies.write(answer, UserSession(id=uuid.UUID(str(session_id))))
     cookie = answer.headers["set-cookie"].partition(";")[0].partition("=")[2]
 
     browser.client.cookies.set("goodword", cookie.strip('"'), domain="127.0.0.1")

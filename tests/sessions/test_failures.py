@@ -100,9 +100,7 @@ async def test_neighbours_in_one_network_count_together_and_forwarding_headers_d
 async def test_no_address_stands_in_the_counts(api, rows):
     await fail(api, "nobody@example.com", 1)
 
-    assert all(
-        b"nobody" not in bytes(mac) for (mac,) in await rows("SELECT address_mac FROM sign_in_failures")
-    )
+    assert all(b"nobody" not in bytes(mac) for (mac,) in await rows("SELECT address_mac FROM login_failures"))
 
 
 async def test_limits_off_switches_it_off(app, api, alice, database_url):

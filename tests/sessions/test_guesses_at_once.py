@@ -79,7 +79,7 @@ async def test_many_devices_with_the_right_password_all_sign_in(alice, database_
         found = await statuses(lambda number: sign_in(apis[number % count], alice.email), range(30))
 
     assert found == {201: 30}
-    assert await rows("SELECT network, failures FROM sign_in_failures") == []
+    assert await rows("SELECT network, failures FROM login_failures") == []
 
 
 async def test_right_ones_among_wrong_ones_are_not_counted(alice, database_url, rows):
@@ -92,7 +92,7 @@ async def test_right_ones_among_wrong_ones_are_not_counted(alice, database_url, 
         found = await statuses(lambda one: sign_in(one[0], alice.email, one[1]), tries)
 
     assert found == {201: 10, 401: 4}
-    counts = await rows("SELECT network, failures FROM sign_in_failures ORDER BY network")
+    counts = await rows("SELECT network, failures FROM login_failures ORDER BY network")
     assert counts == [("", 4), ("203.0.113.0/24", 4)]
 
 
@@ -128,7 +128,7 @@ async def test_the_right_password_within_a_session_is_not_counted(alice, databas
         found = await statuses(ask, range(12))
 
     assert found == {202: 12}
-    assert await rows("SELECT network, failures FROM sign_in_failures") == []
+    assert await rows("SELECT network, failures FROM login_failures") == []
 
 
 async def test_a_full_hashing_queue_counts_nothing_and_forgives_nothing(alice, database_url):

@@ -135,7 +135,7 @@ class World:
             user_id, now = await administration.id_of(session, person.email), self.app.state.services.clock()
             match how:
                 case "signed out":
-                    await sessions.end_all(session, user_id, why="signed_out_everywhere", now=now)
+                    await sessions.revoke_all(session, user_id, why="signed_out_everywhere", now=now)
                 case "disabled":
                     await administration.disable(session, user_id, by=None, now=now)
                 case "demoted":

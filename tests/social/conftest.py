@@ -8,7 +8,7 @@ from httpx2 import AsyncClient
 
 from asgi import client_of, replaced
 from goodword.social import http_client
-from goodword.social.clients import Clients
+from goodword.social.clients import ProviderClients
 from goodword.social.providers import GitHubProvider, OpenIDProvider
 from social.provider import CLIENT_ID, CLIENT_SECRET, Provider, serving
 
@@ -49,7 +49,7 @@ def providers(provider: Provider) -> list[object]:
 def service(app: FastAPI, providers) -> Iterator[FastAPI]:
     """The service, which has heard nothing of its providers yet."""
     public_url = app.state.services.settings.public_url
-    with replaced(app, social_clients=Clients(providers, key=b"k" * 32, public_url=public_url)):
+    with replaced(app, social_clients=ProviderClients(providers, key=b"k" * 32, public_url=public_url)):
         yield app
 
 

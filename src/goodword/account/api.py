@@ -82,7 +82,7 @@ async def export_me(caller: Account, request: Request, session: Session, clock: 
 async def update_me(body: ProfileUpdate, caller: Account, session: Session) -> AccountRead:
     """Change your first or last name. A field that you leave out stays as it is; null takes it away."""
     given = {field: getattr(body, field) for field in body.model_fields_set}
-    user = await service.change(session, caller.user_id, given)
+    user = await service.update_profile(session, caller.user_id, given)
     return await read(session, user, caller)
 
 
@@ -107,8 +107,8 @@ async def delete_me(
     """
     services = services_of(request)
     if body.password is None or not await service.has_password(services.database, caller.user_id):
-        began = await sessions.began_at(services.database, caller.session_id)
-        user = await service.locked_without_password(session, caller.user_id, signed_in_at=began, now=clock())
+        began = await sessions.started_at(services.database, caller.session_id)
+        user = await service.lock_recently_signed_in(session, caller.user_id, signed_in_at=began, now=clock())
         await erasure.erase(session, user, now=clock())
         return
     known = await service.confirm_password(
@@ -120,5 +120,5 @@ async def delete_me(
         network=ip_address.network(request),
         clock=clock,
     )
-    user = await service.locked(session, caller.user_id, password_hash=known)
+    user = await service.lock_with_password(session, caller.user_id, password_hash=known)
     await erasure.erase(session, user, now=clock())

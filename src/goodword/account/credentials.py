@@ -17,12 +17,12 @@ from goodword.db.database import Database
 from goodword.errors import Unprocessable
 from goodword.jobs import service as jobs
 from goodword.mail import notifications
-from goodword.mail.messages import LetterKind
+from goodword.mail.messages import MessageKind
 from goodword.oauth import service as oauth
 from goodword.providers import email_checks
 from goodword.referrals import service as referrals
 from goodword.sessions import service as sessions
-from goodword.sessions.throttle import Failures
+from goodword.sessions.throttle import LoginThrottle
 from goodword.social import service as social
 from goodword.users import addresses, service as users, verifications
 from goodword.users.models import Purpose, User
@@ -30,20 +30,20 @@ from goodword.users.passwords import Passwords
 from goodword.users.verifications import VerificationInvalid
 
 
-def ask(session: AsyncSession, purpose: Purpose, email: str, *, now: datetime) -> None:
+def request_email(session: AsyncSession, purpose: Purpose, email: str, *, now: datetime) -> None:
     """Note that a letter was asked for. Whether there is an account for it, the job finds out.
 
     So a request takes the same work and the same time for every address.
     """
     jobs.enqueue(session, purpose, {"email_key": addresses.parse(email).key}, now=now)
-    record(session, Action.LETTER_ASKED, Subject.NOBODY, letter=purpose.value)
+    record(session, Action.EMAIL_REQUESTED, Subject.NOBODY, letter=purpose.value)
 
 
-async def ask_for_change(
+async def request_email_change(
     session: AsyncSession, user_id: uuid.UUID, email: str, *, password_hash: str, now: datetime
 ) -> None:
     """The same for another address of somebody whose password was just confirmed. Raises `WrongPassword`."""
-    user = await service.locked(session, user_id, password_hash=password_hash)
+    user = await service.lock_with_password(session, user_id, password_hash=password_hash)
     payload = {"email": email, "email_key": addresses.parse(email).key}
     jobs.enqueue(session, Purpose.CHANGE_EMAIL, payload, user_id=user.id, now=now)
     record(session, Action.EMAIL_CHANGE_ASKED, Subject.USER, user.id)
@@ -55,7 +55,7 @@ async def verify_address(
     """The address is theirs. Raises `VerificationInvalid`."""
     user, _ = await verifications.consume(session, Purpose.VERIFY_EMAIL, token, key=key, now=now)
     record(session, Action.EMAIL_VERIFIED, Subject.USER, user.id)
-    await _prove(session, user, settings=settings, now=now)
+    await _mark_verified(session, user, settings=settings, now=now)
 
 
 async def prepare_reset(
@@ -65,8 +65,8 @@ async def prepare_reset(
 
     Runs before the transaction. Raises the reason against the password, then `VerificationInvalid`.
     """
-    person = await verifications.look(database, Purpose.RESET_PASSWORD, token, key=key, now=now)
-    about = users.known_of(person.email, person.first_name, person.last_name) if person else ()
+    person = await verifications.find(database, Purpose.RESET_PASSWORD, token, key=key, now=now)
+    about = users.personal_words(person.email, person.first_name, person.last_name) if person else ()
     await passwords.check(password, about=about)
     if person is None:
         raise VerificationInvalid
@@ -80,20 +80,20 @@ async def reset_password(
     user, _ = await verifications.consume(session, Purpose.RESET_PASSWORD, token, key=key, now=now)
     await _set_password(session, user, password_hash, now=now)
     record(session, Action.PASSWORD_RESET, Subject.USER, user.id)
-    await sessions.end_all(session, user.id, why="password_reset", now=now)
+    await sessions.revoke_all(session, user.id, why="password_reset", now=now)
     if user.verified_at is None:
         # The person who registered never proved the address: their ways in, and those of their apps, go
         # ("Pre-hijacked accounts", USENIX Security 2022). Names and referrals stay: they give no access.
         await social.forget(session, user.id)
         await oauth.forget(session, user.id)
         await verifications.revoke(session, user.id, Purpose.VERIFY_EMAIL, now=now)
-    await _prove(session, user, settings=settings, now=now)
+    await _mark_verified(session, user, settings=settings, now=now)
 
 
 async def prepare_change(
     database: Database,
     passwords: Passwords,
-    failures: Failures,
+    failures: LoginThrottle,
     user_id: uuid.UUID,
     *,
     current: str,
@@ -109,7 +109,7 @@ async def prepare_change(
         database, passwords, failures, user_id, current, network=network, clock=clock
     )
     person = await database.row(_PERSON, user_id=user_id)
-    about = users.known_of(person.email, person.first_name, person.last_name) if person else ()
+    about = users.personal_words(person.email, person.first_name, person.last_name) if person else ()
     try:
         await passwords.check(new, about=about)
     except Unprocessable as refused:
@@ -128,10 +128,10 @@ async def change_password(
     now: datetime,
 ) -> None:
     """A new password: all sessions but this one end. Raises `WrongPassword` if it was changed meanwhile."""
-    user = await service.locked(session, user_id, password_hash=known_hash)
+    user = await service.lock_with_password(session, user_id, password_hash=known_hash)
     await _set_password(session, user, new_hash, now=now)
     record(session, Action.PASSWORD_CHANGED, Subject.USER, user.id)
-    await sessions.end_all(session, user.id, why="password_changed", but=session_id, now=now)
+    await sessions.revoke_all(session, user.id, why="password_changed", but=session_id, now=now)
 
 
 async def change_address(
@@ -143,7 +143,7 @@ async def change_address(
     """
     user, email = await verifications.consume(session, Purpose.CHANGE_EMAIL, token, key=key, now=now)
     assert user.email is not None, "an active account has an address"
-    notifications.tell(session, user.id, LetterKind.EMAIL_CHANGED, email=user.email, now=now)
+    notifications.notify(session, user.id, MessageKind.EMAIL_CHANGED, email=user.email, now=now)
     address, former = addresses.parse(email), user.email_key
     user.email, user.email_key, user.email_canonical = address
     try:
@@ -153,7 +153,7 @@ async def change_address(
     await codes.owner_changed(session, user, email_key=former)
     record(session, Action.EMAIL_CHANGED, Subject.USER, user.id)
     await verifications.revoke(session, user.id, Purpose.RESET_PASSWORD, Purpose.VERIFY_EMAIL, now=now)
-    await _prove(session, user, settings=settings, now=now)
+    await _mark_verified(session, user, settings=settings, now=now)
 
 
 async def _set_password(session: AsyncSession, user: User, password_hash: str, *, now: datetime) -> None:
@@ -161,10 +161,10 @@ async def _set_password(session: AsyncSession, user: User, password_hash: str, *
     user.password_hash = password_hash
     await jobs.withdraw(session, user.id, Purpose.CHANGE_EMAIL)
     await verifications.revoke(session, user.id, Purpose.RESET_PASSWORD, Purpose.CHANGE_EMAIL, now=now)
-    notifications.tell(session, user.id, LetterKind.PASSWORD_CHANGED, now=now)
+    notifications.notify(session, user.id, MessageKind.PASSWORD_CHANGED, now=now)
 
 
-async def _prove(session: AsyncSession, user: User, *, settings: Settings, now: datetime) -> None:
+async def _mark_verified(session: AsyncSession, user: User, *, settings: Settings, now: datetime) -> None:
     user.verified_at = now
     await session.flush()
     await referrals.confirm(session, user.id, now=now)

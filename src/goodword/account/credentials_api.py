@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request
 from goodword import ip_address
 from goodword.account import credentials, service
 from goodword.account.schemas import Accepted, Confirmation, EmailChange, PasswordChange
-from goodword.rate_limits.dependencies import count_letter, limited
+from goodword.rate_limits.dependencies import count_email, limited
 from goodword.services import services_of
 from goodword.sessions.auth import Account
 from goodword.sessions.throttle import TooManyAttempts
@@ -85,8 +85,10 @@ async def request_email_change(
         network=ip_address.network(request),
         clock=clock,
     )
-    await count_letter(request, Purpose.CHANGE_EMAIL, addresses.parse(body.email).key)
-    await credentials.ask_for_change(session, caller.user_id, body.email, password_hash=known, now=clock())
+    await count_email(request, Purpose.CHANGE_EMAIL, addresses.parse(body.email).key)
+    await credentials.request_email_change(
+        session, caller.user_id, body.email, password_hash=known, now=clock()
+    )
     return Accepted()
 
 
@@ -95,7 +97,7 @@ async def request_email_change(
     summary="Change your address",
     status_code=204,
     responses=problems(VerificationInvalid),
-    dependencies=[limited("letter-token")],
+    dependencies=[limited("email-token")],
 )
 async def confirm_email_change(body: Confirmation, request: Request, session: Session, clock: Clock) -> None:
     """Confirm the new address with the token of the letter; nobody has to be signed in. The old one is told."""

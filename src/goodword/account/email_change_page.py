@@ -8,10 +8,10 @@ from goodword import ip_address
 from goodword.account import credentials, service
 from goodword.account.schemas import EmailChange
 from goodword.errors import AppError
-from goodword.rate_limits.dependencies import count_letter
+from goodword.rate_limits.dependencies import count_email
 from goodword.services import services_of
 from goodword.sessions.cookies import Visitor
-from goodword.sessions.page_access import looking, sending
+from goodword.sessions.page_access import require_form, require_visitor
 from goodword.users import addresses, service as users
 from goodword.users.models import Purpose
 from goodword.web.dependencies import Clock, Reader, Session
@@ -26,17 +26,17 @@ FIELDS = ("email", "password")
 
 
 @router.get(HERE)
-async def show_change_of_address(request: Request, reader: Reader) -> Response:
-    visitor = await looking(request, HERE)
+async def show_email_change(request: Request, reader: Reader) -> Response:
+    visitor = await require_visitor(request, HERE)
     if isinstance(visitor, Response):
         return visitor
     return await _page(request, reader, visitor)
 
 
 @router.post(HERE)
-async def ask_for_change_of_address(request: Request, session: Session, clock: Clock) -> Response:
+async def request_email_change(request: Request, session: Session, clock: Clock) -> Response:
     """A letter to the new address. What is said of it is the same whether somebody has the address or not."""
-    visitor = await sending(request, HERE)
+    visitor = await require_form(request, HERE)
     if isinstance(visitor, Response):
         return visitor
     form, services = await read_form(request), services_of(request)
@@ -53,8 +53,8 @@ async def ask_for_change_of_address(request: Request, session: Session, clock: C
             network=ip_address.network(request),
             clock=clock,
         )
-        await count_letter(request, Purpose.CHANGE_EMAIL, addresses.parse(body.email).key)
-        await credentials.ask_for_change(
+        await count_email(request, Purpose.CHANGE_EMAIL, addresses.parse(body.email).key)
+        await credentials.request_email_change(
             session, visitor.user_id, body.email, password_hash=known, now=clock()
         )
     except (ValidationError, AppError) as error:

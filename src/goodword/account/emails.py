@@ -7,10 +7,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.jobs import service as jobs
-from goodword.jobs.service import Work
+from goodword.jobs.service import ClaimedJob
 from goodword.jobs.worker import Handler
 from goodword.mail import delivery, messages, notifications
-from goodword.mail.messages import Contents, LetterKind
+from goodword.mail.messages import MessageContents, MessageKind
 from goodword.services import Services
 from goodword.users import addresses, verifications
 from goodword.users.models import Purpose, User, UserStatus
@@ -19,7 +19,7 @@ TOKENS = "one-time tokens"
 """The name of the key that their hashes are made with."""
 
 
-async def verify_email(services: Services, work: Work) -> None:
+async def verify_email(services: Services, work: ClaimedJob) -> None:
     """Ask somebody to show that their address is theirs, unless they did."""
     async with services.database.transaction() as session:
         user = await _account(session, work)
@@ -31,7 +31,7 @@ async def verify_email(services: Services, work: Work) -> None:
         await _send(
             services,
             work,
-            LetterKind.VERIFY_EMAIL,
+            MessageKind.VERIFY_EMAIL,
             to=user.email,
             language=user.language,
             about=user.id,
@@ -39,7 +39,7 @@ async def verify_email(services: Services, work: Work) -> None:
         )
 
 
-async def reset_password(services: Services, work: Work) -> None:
+async def reset_password(services: Services, work: ClaimedJob) -> None:
     """Let whoever reads the address of an account choose a new password."""
     async with services.database.transaction() as session:
         user = await _account(session, work)
@@ -51,7 +51,7 @@ async def reset_password(services: Services, work: Work) -> None:
         await _send(
             services,
             work,
-            LetterKind.RESET_PASSWORD,
+            MessageKind.RESET_PASSWORD,
             to=user.email,
             language=user.language,
             about=user.id,
@@ -59,7 +59,7 @@ async def reset_password(services: Services, work: Work) -> None:
         )
 
 
-async def change_email(services: Services, work: Work) -> None:
+async def change_email(services: Services, work: ClaimedJob) -> None:
     """Ask the new address, and tell the old one; or tell whoever has the new one already.
 
     All else is alike in both cases, for whoever asked must not find out: the old address gets its letter, an
@@ -75,8 +75,8 @@ async def change_email(services: Services, work: Work) -> None:
         token = await _issue(session, services, work, user, address)
         if token is not None:
             # A job of its own: a new address that takes no letters must not keep the old one in the dark.
-            payload = {"letter": LetterKind.EMAIL_CHANGE_ASKED}
-            slot, now = f"{LetterKind.EMAIL_CHANGE_ASKED} {work.id}", services.clock()
+            payload = {"letter": MessageKind.EMAIL_CHANGE_ASKED}
+            slot, now = f"{MessageKind.EMAIL_CHANGE_ASKED} {work.id}", services.clock()
             await jobs.enqueue_once(session, notifications.KIND, payload, slot=slot, user_id=user.id, now=now)
     if token is None:
         return
@@ -85,7 +85,7 @@ async def change_email(services: Services, work: Work) -> None:
         await _send(
             services,
             work,
-            LetterKind.CHANGE_EMAIL,
+            MessageKind.CHANGE_EMAIL,
             to=address.text,
             language=user.language,
             about=user.id,
@@ -93,21 +93,26 @@ async def change_email(services: Services, work: Work) -> None:
         )
     elif owner.is_active and owner.email:
         await _send(
-            services, work, LetterKind.ADDRESS_WANTED, to=owner.email, language=owner.language, about=owner.id
+            services,
+            work,
+            MessageKind.ADDRESS_WANTED,
+            to=owner.email,
+            language=owner.language,
+            about=owner.id,
         )
 
 
-async def notice(services: Services, work: Work) -> None:
+async def notice(services: Services, work: ClaimedJob) -> None:
     """Tell somebody what happened to their account."""
     async with services.database.transaction() as session:
         user = await _account(session, work)
     if user is not None and user.email is not None:
         to = work.payload.get("email", user.email)
-        kind = LetterKind(work.payload["letter"])
+        kind = MessageKind(work.payload["letter"])
         await _send(services, work, kind, to=to, language=user.language, about=user.id)
 
 
-async def _account(session: AsyncSession, work: Work) -> User | None:
+async def _account(session: AsyncSession, work: ClaimedJob) -> User | None:
     """The account that a job is about, by its id or its address, locked; None if there is nothing to do."""
     query = select(User).where(User.status == UserStatus.ACTIVE).with_for_update(key_share=True)
     if work.user_id is not None:
@@ -121,7 +126,7 @@ async def _account(session: AsyncSession, work: Work) -> User | None:
 async def _issue(
     session: AsyncSession,
     services: Services,
-    work: Work,
+    work: ClaimedJob,
     user: User,
     address: addresses.Address,
 ) -> str | None:
@@ -138,8 +143,8 @@ async def _issue(
 
 async def _send(
     services: Services,
-    work: Work,
-    kind: LetterKind,
+    work: ClaimedJob,
+    kind: MessageKind,
     *,
     to: str,
     language: str,
@@ -149,7 +154,7 @@ async def _send(
     # The token stands in the link's fragment, which browsers send to nobody: no log and no scanner of links
     # gets to see it. The link begins with the setting, never with what a request calls this host.
     settings = services.settings
-    letter = messages.write(
+    letter = messages.build_message(
         kind,
         to=to,
         job_id=work.id,
@@ -157,7 +162,7 @@ async def _send(
         now=services.clock(),
         language=language,
         sender=settings.mail_from,
-        contents=Contents(link=settings.public_url + link if link else None),
+        contents=MessageContents(link=settings.public_url + link if link else None),
     )
     await delivery.deliver(letter, settings, name=f"{kind}-{work.id}", about=[about])
 

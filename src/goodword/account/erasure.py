@@ -9,7 +9,7 @@ from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.account import erasure_cleanup, tombstones
-from goodword.actor import Actor, Origin, current
+from goodword.actor import Actor, ActorContext, actor_context
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import service as codes
@@ -35,7 +35,7 @@ async def erase(session: AsyncSession, user: User, *, now: datetime) -> None:
     Referrals stay as a count without a name. What is not in the database, and what others are writing at this
     moment, `traces` follows up.
     """
-    await sessions.end_all(session, user.id, why="erased", now=now)
+    await sessions.revoke_all(session, user.id, why="erased", now=now)
     await oauth.forget(session, user.id)
     await social.forget(session, user.id)
     await email_checks.forget(session, user.id)
@@ -51,8 +51,8 @@ async def erase(session: AsyncSession, user: User, *, now: datetime) -> None:
     await session.execute(update(Referral).where(theirs, Referral.reason.is_not(None)).values(reason=None))
     await verifications.forget(session, user)
     await jobs.forget(session, user.id, email_key=user.email_key)
-    await erasure_cleanup.follow_up(session, user, now=now)
-    await tombstones.bury(session, user.id, now=now)
+    await erasure_cleanup.schedule(session, user, now=now)
+    await tombstones.record_tombstone(session, user.id, now=now)
     record(session, Action.USER_ERASED, Subject.USER, user.id)
     user.email = user.email_key = user.email_canonical = user.password_hash = None
     user.first_name = user.last_name = user.verified_at = None
@@ -66,14 +66,14 @@ log = structlog.get_logger("goodword.tombstones")
 
 async def erase_again(database: Database, settings: Settings, clock: Callable[[], datetime]) -> None:
     """Bring the tombstones of the file and of the database together, and erase whom the database still has."""
-    asked = current.set(Origin(Actor.SYSTEM, clock=clock))
+    asked = actor_context.set(ActorContext(Actor.SYSTEM, clock=clock))
     try:
-        people = await tombstones.returned(database, settings)
+        people = await tombstones.find_restored(database, settings)
         for user_id in people:
             await _erase(database, user_id, clock)
-        await tombstones.mirror(database, settings)
+        await tombstones.sync_file(database, settings)
     finally:
-        current.reset(asked)
+        actor_context.reset(asked)
     if people:
         log.warning("people came back with a backup and were erased again", people=len(people))
 

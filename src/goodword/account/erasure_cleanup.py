@@ -16,21 +16,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit import hash_chain, ip_retention as audited
 from goodword.config.settings import Settings
-from goodword.crypto import mac, subkey
+from goodword.crypto import derive_key, hmac_of
 from goodword.db.database import SETTINGS
 from goodword.jobs import service as jobs
-from goodword.jobs.service import LEASE, Work
+from goodword.jobs.service import LEASE, ClaimedJob
 from goodword.jobs.worker import Handler
 from goodword.mail import delivery
-from goodword.mail.messages import LetterKind
+from goodword.mail.messages import MessageKind
 from goodword.services import Services
 from goodword.users import addresses
 from goodword.users.models import User
 
-FORGET = "forget_traces"
+CLEAN_UP = "forget_traces"
 PURPOSE = "mailboxes of the erased"
 """Of the key: the job must not name the address that it makes forgotten."""
-AT_ANOTHERS_WISH = (LetterKind.INVITATION, LetterKind.CODE_ASKED_FOR, LetterKind.CHANGE_EMAIL)
+AT_ANOTHERS_WISH = (MessageKind.INVITATION, MessageKind.CODE_ASKED_FOR, MessageKind.CHANGE_EMAIL)
 """Letters that come to a mailbox though they are about somebody else. Their files' names begin so."""
 AGAIN = 2 * LEASE
 BATCH = 1_000
@@ -38,16 +38,16 @@ BATCH = 1_000
 log = structlog.get_logger("goodword.account")
 
 
-async def follow_up(session: AsyncSession, user: User, *, now: datetime) -> None:
+async def schedule(session: AsyncSession, user: User, *, now: datetime) -> None:
     """Have the rest forgotten of `user`, who is being erased and still has an address."""
     settings: Settings = session.info[SETTINGS]
     payload = {"user_id": str(user.id), "mailbox": _mailbox(settings, user.email or "")}
     payload["until"] = str((now + LEASE).timestamp())
     for run_at in (now, now + AGAIN):
-        jobs.enqueue(session, FORGET, payload, now=now, run_at=run_at)
+        jobs.enqueue(session, CLEAN_UP, payload, now=now, run_at=run_at)
 
 
-async def forget(services: Services, work: Work) -> None:
+async def clean_up(services: Services, work: ClaimedJob) -> None:
     """Remove kept letters to the person or naming them, and clear the addresses they came from."""
     user_id, settings = uuid.UUID(work.payload["user_id"]), services.settings
     removed = await asyncio.to_thread(_remove_letters, settings, work.payload)
@@ -91,7 +91,7 @@ def _mailbox(settings: Settings, address: str) -> str:
         key = addresses.parse(address).key
     except ValueError:
         key = address
-    return mac(subkey(settings.secret, PURPOSE), key.encode()).hex()
+    return hmac_of(derive_key(settings.secret, PURPOSE), key.encode()).hex()
 
 
-HANDLERS: Mapping[str, Handler] = {FORGET: forget}
+HANDLERS: Mapping[str, Handler] = {CLEAN_UP: clean_up}

@@ -20,13 +20,13 @@ from goodword.audit.models import AuditEvent
 from goodword.audit.service import record
 from goodword.codes.models import ReferralCode
 from goodword.config.settings import Settings
-from goodword.crypto import subkey
+from goodword.crypto import derive_key
 from goodword.db.base import Base
 from goodword.db.database import Database
 from goodword.invitations.service import INVITATION
 from goodword.jobs.models import Job
 from goodword.mail import quotas, unsubscribe
-from goodword.mail.messages import LetterKind
+from goodword.mail.messages import MessageKind
 from goodword.oauth.models import OAuthClient, OAuthCode, OAuthGrant
 from goodword.providers import email_checks
 from goodword.providers.models import EmailCheckQuota
@@ -35,7 +35,7 @@ from goodword.providers.schemas import ProfileRead
 from goodword.referrals import service as referrals
 from goodword.referrals.schemas import Order
 from goodword.sessions import throttle
-from goodword.sessions.models import SignIn
+from goodword.sessions.models import UserSession
 from goodword.social.models import Identity
 from goodword.users import addresses, service as users
 from goodword.users.models import User, Verification, display_name, masked
@@ -83,8 +83,8 @@ async def _account(database: Database, settings: Settings, user_id: uuid.UUID) -
         known = await email_checks.known_of(session, settings, user.email)
         profile = await profile_of(session, user_id)
         asked = await session.scalar(select(EmailCheckQuota).where(EmailCheckQuota.user_id == user_id))
-        refused = await unsubscribe.are_refused(
-            session, subkey(settings.secret, unsubscribe.KEY), address.canonical
+        refused = await unsubscribe.is_unsubscribed(
+            session, derive_key(settings.secret, unsubscribe.KEY), address.canonical
         )
         return {
             "account": {
@@ -110,7 +110,7 @@ async def _account(database: Database, settings: Settings, user_id: uuid.UUID) -
             },
             "email_checks_asked": {"day": asked.day, "asked": asked.asked} if asked else None,
             "letters_refused": refused,
-            "letter_quotas": await _quotas(session, settings, user_id),
+            "email_quotas": await _quotas(session, settings, user_id),
             "wrong_passwords": await _wrong_passwords(session, settings, user),
         }
 
@@ -118,11 +118,11 @@ async def _account(database: Database, settings: Settings, user_id: uuid.UUID) -
 async def _quotas(
     session: AsyncSession, settings: Settings, user_id: uuid.UUID
 ) -> Sequence[Mapping[str, Any]]:
-    key, named = subkey(settings.secret, quotas.KEY), str(user_id)
+    key, named = derive_key(settings.secret, quotas.KEY), str(user_id)
     scopes = {
         "invitations": (INVITATION, "from", named),
-        "news of friends": (LetterKind.FRIEND_JOINED, "to", named),
-        "locked sign-ins": (LetterKind.SIGN_IN_LOCKED, named),
+        "news of friends": (MessageKind.FRIEND_JOINED, "to", named),
+        "locked sign-ins": (MessageKind.SIGN_IN_LOCKED, named),
     }
     found = [(what, await quotas.used(session, key, *scope)) for what, scope in scopes.items()]
     return [{"letters": what, "used": row.used, "ends_at": row.ends_at} for what, row in found if row]
@@ -132,7 +132,7 @@ async def _wrong_passwords(
     session: AsyncSession, settings: Settings, user: User
 ) -> Sequence[Mapping[str, Any]]:
     # Where they were tried from is of whoever tried.
-    counts = throttle.Failures(subkey(settings.secret, throttle.KEY), counted=True)
+    counts = throttle.LoginThrottle(derive_key(settings.secret, throttle.KEY), counted=True)
     return [
         {"failures": row.failures, "last_at": row.last_at}
         for attempt in (counts.attempt(user.email or "", None), counts.attempt_of(user.id, None))
@@ -189,7 +189,7 @@ def _fields(names: str) -> Item:
 async def _friends(database: Database, user_id: uuid.UUID) -> AsyncIterator[bytes]:
     after, rows, comma = None, PAGE, b""
     while rows == PAGE:
-        found = await referrals.page(
+        found = await referrals.list_referrals(
             database, user_id, status=None, order=Order.OLDEST, after=after, limit=PAGE - 1
         )
         for row in found:
@@ -235,7 +235,7 @@ def _event(user_id: uuid.UUID, row: Row[Any]) -> Mapping[str, Any]:
 _LISTS: Sequence[tuple[str, Select[Any], Item]] = [
     (
         "sessions",
-        _own(SignIn),
+        _own(UserSession),
         _fields(
             "id client scope device place created_at rotated_at idle_expires_at expires_at revoked_at "
             "revoked_reason"

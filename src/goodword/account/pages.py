@@ -19,12 +19,12 @@ from goodword.oauth import scopes, service as oauth
 from goodword.services import services_of
 from goodword.sessions import service as sessions
 from goodword.sessions.cookies import Visitor
-from goodword.sessions.page_access import looking, sending
+from goodword.sessions.page_access import require_form, require_visitor
 from goodword.users import service as users
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.forms import read_form
 from goodword.web.html.form_errors import refused
-from goodword.web.html.rendering import link, page, say, see_other
+from goodword.web.html.rendering import link, page, see_other, translate_for
 
 router = APIRouter(prefix="/account", include_in_schema=False)
 
@@ -43,7 +43,7 @@ DONE = {
 
 @router.get("")
 async def show_account(request: Request, reader: Reader, clock: Clock) -> Response:
-    visitor = await looking(request, HERE)
+    visitor = await require_visitor(request, HERE)
     if isinstance(visitor, Response):
         return visitor
     return await show(request, reader, visitor, clock)
@@ -52,7 +52,7 @@ async def show_account(request: Request, reader: Reader, clock: Clock) -> Respon
 @router.post("/name")
 async def change_name(request: Request, session: Session, clock: Clock) -> Response:
     """A field that is left empty takes that name away."""
-    visitor = await sending(request, HERE)
+    visitor = await require_form(request, HERE)
     if isinstance(visitor, Response):
         return visitor
     form = await read_form(request)
@@ -61,20 +61,20 @@ async def change_name(request: Request, session: Session, clock: Clock) -> Respo
         body = ProfileUpdate(**{name: text or None for name, text in given.items()})
     except ValidationError as error:
         return await show(request, session, visitor, clock, fields=NAME, given=given, error=error)
-    await service.change(session, visitor.user_id, {name: getattr(body, name) for name in NAME})
+    await service.update_profile(session, visitor.user_id, {name: getattr(body, name) for name in NAME})
     return done(request, "name")
 
 
 @router.post("/language")
 async def change_language(request: Request, session: Session) -> Response:
     """For letters too, not only for the pages on this browser."""
-    visitor = await sending(request, HERE)
+    visitor = await require_form(request, HERE)
     if isinstance(visitor, Response):
         return visitor
     language = (await read_form(request)).get("language", "")
     if language not in LANGUAGES:
         return see_other(link(request, HERE))
-    await service.change(session, visitor.user_id, {"language": language})
+    await service.update_profile(session, visitor.user_id, {"language": language})
     response = done(request, "language")
     services_of(request).page_cookies.write_language(response, language)
     return response
@@ -83,7 +83,7 @@ async def change_language(request: Request, session: Session) -> Response:
 @router.post("/invitation")
 async def invite(request: Request, session: Session, clock: Clock) -> Response:
     """A letter to a friend, as the API sends it. What is said of it is the same whoever it is for."""
-    visitor = await sending(request, HERE)
+    visitor = await require_form(request, HERE)
     if isinstance(visitor, Response):
         return visitor
     services, given = services_of(request), {"email": (await read_form(request)).get("email", "").strip()}
@@ -108,7 +108,7 @@ async def invite(request: Request, session: Session, clock: Clock) -> Response:
 @router.post("/password")
 async def change_password(request: Request, session: Session, clock: Clock) -> Response:
     """Signed in stays who changes it here, and nobody else."""
-    visitor = await sending(request, HERE)
+    visitor = await require_form(request, HERE)
     if isinstance(visitor, Response):
         return visitor
     form, services = await read_form(request), services_of(request)
@@ -142,7 +142,7 @@ async def change_password(request: Request, session: Session, clock: Clock) -> R
 @router.post("/export")
 async def download_data(request: Request, session: Session, clock: Clock) -> Response:
     """All that is held about them, as a file. A form, since a foreign link must not begin it."""
-    visitor = await sending(request, HERE)
+    visitor = await require_form(request, HERE)
     if isinstance(visitor, Response):
         return visitor
     await export.begin(session, visitor.user_id)
@@ -154,14 +154,14 @@ async def download_data(request: Request, session: Session, clock: Clock) -> Res
 @router.post("/deletion")
 async def delete_account(request: Request, session: Session, clock: Clock) -> Response:
     """Erase the account, after its password; where there is none, soon after a sign-in."""
-    visitor = await sending(request, HERE)
+    visitor = await require_form(request, HERE)
     if isinstance(visitor, Response):
         return visitor
     form, services = await read_form(request), services_of(request)
     try:
         body = AccountDelete(**{name: form[name] for name in ("password",) if name in form})
         if body.password is None:
-            user = await service.locked_without_password(
+            user = await service.lock_recently_signed_in(
                 session, visitor.user_id, signed_in_at=visitor.signed_in_at, now=clock()
             )
         else:
@@ -174,7 +174,7 @@ async def delete_account(request: Request, session: Session, clock: Clock) -> Re
                 network=ip_address.network(request),
                 clock=clock,
             )
-            user = await service.locked(session, visitor.user_id, password_hash=known)
+            user = await service.lock_with_password(session, visitor.user_id, password_hash=known)
     except (ValidationError, AppError) as error:
         return await show(request, session, visitor, clock, fields=("password",), error=error)
     await erasure.erase(session, user, now=clock())
@@ -200,7 +200,7 @@ async def show(
 ) -> Response:
     """The whole page; `fields` are those of the form that was refused."""
     user = await users.get(session, visitor.user_id)
-    apps = await oauth.apps(session, visitor.user_id)
+    apps = await oauth.list_apps(session, visitor.user_id)
     said = DONE.get(request.query_params.get("done", "")) if error is None else None
     values: dict[str, Any] = {
         "first_name": user.first_name or "",
@@ -216,10 +216,13 @@ async def show(
         here=link(request, HERE),
         user=user,
         given=values,
-        done=say(request, said) if said else None,
-        sessions=await sessions.list_live(session, visitor.user_id, now=clock()),
+        done=translate_for(request, said) if said else None,
+        sessions=await sessions.list_active(session, visitor.user_id, now=clock()),
         current=visitor.session_id,
-        apps=[(app, [say(request, words) for words in scopes.in_words(app.scope.split())]) for app in apps],
+        apps=[
+            (app, [translate_for(request, words) for words in scopes.in_words(app.scope.split())])
+            for app in apps
+        ],
         app_names={app.client_id: app.name for app in apps},
         least=services.settings.password_min_length,
         form_token=services.page_cookies.form_token(visitor),

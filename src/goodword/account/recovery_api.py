@@ -3,8 +3,8 @@
 from fastapi import APIRouter, Request
 
 from goodword.account import credentials
-from goodword.account.schemas import Accepted, Confirmation, LetterRequest, PasswordReset
-from goodword.rate_limits.dependencies import count_letter, limited
+from goodword.account.schemas import Accepted, Confirmation, EmailRequest, PasswordReset
+from goodword.rate_limits.dependencies import count_email, limited
 from goodword.services import services_of
 from goodword.users import addresses, passwords
 from goodword.users.models import Purpose
@@ -23,15 +23,15 @@ router = APIRouter(prefix="/api/v1", tags=["Address and password"], route_class=
     dependencies=[limited("letter")],
 )
 async def request_email_verification(
-    body: LetterRequest, request: Request, session: Session, clock: Clock
+    body: EmailRequest, request: Request, session: Session, clock: Clock
 ) -> Accepted:
     """Send another letter like the one of the registration. Its link is good for 24 hours, once.
 
     The answer is the same whether or not there is an account. An address gets five of them an hour at most,
     and the latest is the one that counts; whoever asks for more is told so (429).
     """
-    await count_letter(request, Purpose.VERIFY_EMAIL, addresses.parse(body.email).key)
-    credentials.ask(session, Purpose.VERIFY_EMAIL, body.email, now=clock())
+    await count_email(request, Purpose.VERIFY_EMAIL, addresses.parse(body.email).key)
+    credentials.request_email(session, Purpose.VERIFY_EMAIL, body.email, now=clock())
     return Accepted()
 
 
@@ -40,7 +40,7 @@ async def request_email_verification(
     summary="Verify an address",
     status_code=204,
     responses=problems(VerificationInvalid),
-    dependencies=[limited("letter-token")],
+    dependencies=[limited("email-token")],
 )
 async def verify_email(body: Confirmation, request: Request, session: Session, clock: Clock) -> None:
     """Show with the token of the letter that the address is yours. If a friend brought you, it counts now."""
@@ -61,15 +61,15 @@ async def verify_email(body: Confirmation, request: Request, session: Session, c
     dependencies=[limited("letter")],
 )
 async def request_password_reset(
-    body: LetterRequest, request: Request, session: Session, clock: Clock
+    body: EmailRequest, request: Request, session: Session, clock: Clock
 ) -> Accepted:
     """Send a link that lets you choose a new password. It is good for 30 minutes, once.
 
     The answer is the same whether or not there is an account. An address gets five of them an hour at most,
     and the latest is the one that counts; whoever asks for more is told so (429).
     """
-    await count_letter(request, Purpose.RESET_PASSWORD, addresses.parse(body.email).key)
-    credentials.ask(session, Purpose.RESET_PASSWORD, body.email, now=clock())
+    await count_email(request, Purpose.RESET_PASSWORD, addresses.parse(body.email).key)
+    credentials.request_email(session, Purpose.RESET_PASSWORD, body.email, now=clock())
     return Accepted()
 
 
@@ -85,7 +85,7 @@ async def request_password_reset(
         passwords.PasswordTooPersonal,
         passwords.HashingBusy,
     ),
-    dependencies=[limited("letter-token")],
+    dependencies=[limited("email-token")],
 )
 async def reset_password(body: PasswordReset, request: Request, session: Session, clock: Clock) -> None:
     """Choose a new password with the token of the letter. You are signed out everywhere, here too.

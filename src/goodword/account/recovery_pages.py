@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.account import credentials
-from goodword.account.schemas import Confirmation, LetterRequest, PasswordReset
+from goodword.account.schemas import Confirmation, EmailRequest, PasswordReset
 from goodword.errors import AppError
-from goodword.rate_limits.dependencies import count_letter, limited
+from goodword.rate_limits.dependencies import count_email, limited
 from goodword.services import services_of
 from goodword.sessions import cookies
 from goodword.sessions.page_access import is_own_form
@@ -26,7 +26,7 @@ from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.forms import FormInvalid, is_from_here, read_form
 from goodword.web.html import messages
 from goodword.web.html.form_errors import refused
-from goodword.web.html.rendering import foreign, link, page, refusal, see_other
+from goodword.web.html.rendering import foreign_form, link, message_page, page, see_other
 
 router = APIRouter(include_in_schema=False)
 
@@ -49,11 +49,11 @@ async def show_check_mail_page(request: Request, reader: Reader) -> Response:
 async def send_again(request: Request, session: Session, clock: Clock) -> Response:
     visitor = await cookies.visitor(request)
     if visitor is None or not await is_own_form(request, visitor):
-        return foreign(request)
+        return foreign_form(request)
     user = await users.get(session, visitor.user_id)
     assert user.email is not None, "an active account has an address"
-    await count_letter(request, Purpose.VERIFY_EMAIL, addresses.parse(user.email).key)
-    credentials.ask(session, Purpose.VERIFY_EMAIL, user.email, now=clock())
+    await count_email(request, Purpose.VERIFY_EMAIL, addresses.parse(user.email).key)
+    credentials.request_email(session, Purpose.VERIFY_EMAIL, user.email, now=clock())
     return _check_mail_page(request, visitor, user.email, again=True)
 
 
@@ -76,7 +76,7 @@ async def show_verify_email(request: Request) -> Response:
     return _page(request, "verify_email.html")
 
 
-@router.post("/verify-email", dependencies=[limited("letter-token")])
+@router.post("/verify-email", dependencies=[limited("email-token")])
 async def verify_email(request: Request, session: Session, clock: Clock) -> Response:
     """The address is theirs; a friend's referral counts from now on."""
     return await _use_token(request, session, clock, "verify_email.html", credentials.verify_address)
@@ -87,7 +87,7 @@ async def show_confirm_email(request: Request) -> Response:
     return _page(request, "confirm_email.html")
 
 
-@router.post("/confirm-email", dependencies=[limited("letter-token")])
+@router.post("/confirm-email", dependencies=[limited("email-token")])
 async def confirm_email(request: Request, session: Session, clock: Clock) -> Response:
     """The new address takes the place of the old one."""
     return await _use_token(request, session, clock, "confirm_email.html", credentials.change_address)
@@ -98,7 +98,7 @@ async def show_reset_password(request: Request) -> Response:
     return _page(request, "reset_password.html")
 
 
-@router.post("/reset-password", dependencies=[limited("letter-token")])
+@router.post("/reset-password", dependencies=[limited("email-token")])
 async def reset_password(request: Request, session: Session, clock: Clock) -> Response:
     """A new password; whoever was signed in to the account is no more."""
     services = services_of(request)
@@ -136,9 +136,9 @@ async def forgot_password(request: Request, session: Session, clock: Clock) -> R
     """Ask for a letter. The answer is the same whether or not there is an account."""
 
     async def effect(form: Form) -> None:
-        email = LetterRequest(email=form.get("email", "").strip()).email
-        await count_letter(request, Purpose.RESET_PASSWORD, addresses.parse(email).key)
-        credentials.ask(session, Purpose.RESET_PASSWORD, email, now=clock())
+        email = EmailRequest(email=form.get("email", "").strip()).email
+        await count_email(request, Purpose.RESET_PASSWORD, addresses.parse(email).key)
+        credentials.request_email(session, Purpose.RESET_PASSWORD, email, now=clock())
 
     return await _answer(request, "forgot_password.html", effect)
 
@@ -170,11 +170,11 @@ def _token(form: Form) -> str:
 
 async def _answer(request: Request, template: str, effect: Callable[[Form], Awaitable[None]]) -> Response:
     if not is_from_here(request):
-        return foreign(request)
+        return foreign_form(request)
     try:
         form = await read_form(request)
     except FormInvalid as error:
-        return refusal(request, error.status, messages.TITLE, messages.UNREADABLE)
+        return message_page(request, error.status, messages.TITLE, messages.UNREADABLE)
     try:
         await effect(form)
     except (ValidationError, AppError) as error:

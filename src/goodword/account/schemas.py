@@ -64,7 +64,7 @@ class EmailChange(Input):
     password: Password = Field(max_length=1024)
 
 
-class LetterRequest(Input):
+class EmailRequest(Input):
     model_config = ConfigDict(json_schema_extra={"examples": [{"email": "alice@example.com"}]})
 
     email: Email

@@ -12,7 +12,7 @@ from goodword.audit.service import record
 from goodword.codes import service as codes
 from goodword.db.database import Database
 from goodword.errors import Forbidden, Unprocessable
-from goodword.sessions.throttle import Failures
+from goodword.sessions.throttle import LoginThrottle
 from goodword.users import service as users
 from goodword.users.models import User
 from goodword.users.passwords import Passwords, same_password
@@ -38,7 +38,7 @@ class ReauthenticationRequired(Forbidden):
 async def confirm_password(
     database: Database,
     passwords: Passwords,
-    failures: Failures,
+    failures: LoginThrottle,
     user_id: uuid.UUID,
     password: str,
     *,
@@ -64,7 +64,7 @@ async def confirm_password(
     return stored
 
 
-async def change(session: AsyncSession, user_id: uuid.UUID, values: Mapping[str, str | None]) -> User:
+async def update_profile(session: AsyncSession, user_id: uuid.UUID, values: Mapping[str, str | None]) -> User:
     """Change names or the language of somebody, whose account is returned, locked."""
     user = await users.lock(session, user_id)
     for field, value in values.items():
@@ -75,7 +75,7 @@ async def change(session: AsyncSession, user_id: uuid.UUID, values: Mapping[str,
     return user
 
 
-async def locked(session: AsyncSession, user_id: uuid.UUID, *, password_hash: str) -> User:
+async def lock_with_password(session: AsyncSession, user_id: uuid.UUID, *, password_hash: str) -> User:
     """The account, locked, if its password is still the one that was confirmed. Raises `WrongPassword`."""
     user = await users.lock(session, user_id)
     if not same_password(user.password_hash, password_hash):
@@ -83,7 +83,7 @@ async def locked(session: AsyncSession, user_id: uuid.UUID, *, password_hash: st
     return user
 
 
-async def locked_without_password(
+async def lock_recently_signed_in(
     session: AsyncSession, user_id: uuid.UUID, *, signed_in_at: datetime, now: datetime
 ) -> User:
     """The account, locked, of somebody who has no password but signed in just now.

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.account.models import Tombstone
 from goodword.config.settings import PREFIX, Settings, SettingsError
-from goodword.crypto import mac, subkey
+from goodword.crypto import derive_key, hmac_of
 from goodword.db import transaction_hooks
 from goodword.db.database import SETTINGS, Database
 from goodword.db.statements import insert_if_absent
@@ -37,15 +37,15 @@ log = structlog.get_logger("goodword.tombstones")
 Erase = Callable[[uuid.UUID], object]
 
 
-async def bury(session: AsyncSession, user_id: uuid.UUID, *, now: datetime) -> None:
+async def record_tombstone(session: AsyncSession, user_id: uuid.UUID, *, now: datetime) -> None:
     """Note an erasure with the erasure, and in the file once that is committed."""
     settings: Settings = session.info[SETTINGS]
-    user_mac = _mac(subkey(settings.secret, PURPOSE), user_id)
+    user_mac = _mac(derive_key(settings.secret, PURPOSE), user_id)
     await insert_if_absent(session, Tombstone, user_mac=user_mac, created_at=now)
-    transaction_hooks.follow(session, partial(_append, settings.data_dir, [(user_mac, now)]))
+    transaction_hooks.run_after_commit(session, partial(_append, settings.data_dir, [(user_mac, now)]))
 
 
-async def mirror(database: Database, settings: Settings) -> None:
+async def sync_file(database: Database, settings: Settings) -> None:
     """Write into the file what only the database knows: of other nodes, or when the file could not be written."""
     known = await asyncio.to_thread(_read, settings.data_dir)
     missing = [(row.user_mac, row.created_at) async for row in _all(database) if row.user_mac not in known]
@@ -53,7 +53,7 @@ async def mirror(database: Database, settings: Settings) -> None:
         await _append(settings.data_dir, missing)
 
 
-async def returned(database: Database, settings: Settings) -> list[uuid.UUID]:
+async def find_restored(database: Database, settings: Settings) -> list[uuid.UUID]:
     """The people of the file that the database holds as if they had never been erased.
 
     Everybody is looked at only when the file knows of an erasure that the database does not: after a restore.
@@ -62,7 +62,7 @@ async def returned(database: Database, settings: Settings) -> list[uuid.UUID]:
     missing = known.keys() - {row.user_mac async for row in _all(database)}
     if not missing:
         return []
-    key = subkey(settings.secret, PURPOSE)
+    key = derive_key(settings.secret, PURPOSE)
     found = {user_id: mac_ async for user_id in _living(database) if (mac_ := _mac(key, user_id)) in missing}
     async with database.transaction() as session:
         # Those whom the backup does not know at all: so the next start need not look for them.
@@ -139,7 +139,7 @@ async def _living(database: Database) -> AsyncIterator[uuid.UUID]:
 
 
 def _mac(key: bytes, user_id: uuid.UUID) -> bytes:
-    return mac(key, user_id.bytes)
+    return hmac_of(key, user_id.bytes)
 
 
 _TOMBSTONES = (

@@ -37,9 +37,9 @@ from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.json_body import JsonRoute
 from goodword.web.openapi import problems
 from goodword.web.paging import Cursor, CursorInvalid, Limit
-from goodword.web.problems import below
+from goodword.web.problems import hide_subtree
 from goodword.web.request_context import READS
-from goodword.web.schemas import Decimal, Instant, Text
+from goodword.web.schemas import Instant, QueryInt, Text
 
 PREFIX = "/api/v1/admin"
 
@@ -93,7 +93,7 @@ router = APIRouter(
 def install(app: FastAPI) -> None:
     """The endpoints, and below them nothing."""
     app.include_router(router)
-    below(app, PREFIX)
+    hide_subtree(app, PREFIX)
 
 
 @router.get("/users", summary="Find people", responses=problems(CursorInvalid))
@@ -133,13 +133,15 @@ async def read_user(user_id: UserId, request: Request, session: Session, clock: 
         if user.email
         else None
     )
-    theirs = await codes.page(session, user_id, status=None, after=None, limit=100, now=now, erased=True)
+    theirs = await codes.list_codes(
+        session, user_id, status=None, after=None, limit=100, now=now, erased=True
+    )
     return AdminUserDetail(
         **_user(user).model_dump(),
         referred_by=await referrals.referred_by(session, user_id),
         email_check=known.verdict if known else None,
-        looks_like=await homoglyphs.resembled(session, user.email) if user.email else None,
-        sessions=len(await sessions.list_live(session, user_id, now=now)),
+        looks_like=await homoglyphs.find_confusable(session, user.email) if user.email else None,
+        sessions=len(await sessions.list_active(session, user_id, now=now)),
         codes=[_code(code, now) for code in theirs[:100]],
     )
 
@@ -185,14 +187,14 @@ async def read_referral_tree(
     request: Request,
     session: Session,
     depth: Annotated[
-        Decimal, Query(ge=1, le=referral_tree.MAX_DEPTH, description="How many levels down.")
+        QueryInt, Query(ge=1, le=referral_tree.MAX_DEPTH, description="How many levels down.")
     ] = 3,
 ) -> ReferralTree:
     """Who brought this person, and whom they brought, level by level, the latest first.
 
     The latest 50 of each person are shown, and 1,000 people in all; `referrals` counts the others too.
     """
-    rows = await referral_tree.of(services_of(request).database, user_id, depth=depth)
+    rows = await referral_tree.load(services_of(request).database, user_id, depth=depth)
     if not rows:
         raise referrals.UserNotFound
     service.note_look(session, user_id)

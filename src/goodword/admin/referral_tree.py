@@ -17,7 +17,7 @@ NODES = 1000
 """At most so many people of each are shown, the latest first, and so many in all: a tree can be huge."""
 
 
-async def of(database: Database, user_id: uuid.UUID, *, depth: int) -> Sequence[Row[Any]]:
+async def load(database: Database, user_id: uuid.UUID, *, depth: int) -> Sequence[Row[Any]]:
     """Whoever brought this person (level -1), the person (0), and whom they brought, level by level.
 
     Nothing for an unknown id. `referrals` counts all that a person brought, also those not shown.

@@ -81,10 +81,10 @@ async def all_codes(
     query = _CODES.order_by(ReferralCode.id.desc())
     if part:
         if after is None:
-            exact = query.where(ReferralCode.key == (code_format.fold(part) or ""))
+            exact = query.where(ReferralCode.key == (code_format.normalise(part) or ""))
             if found := (await session.execute(exact)).all():
                 return Page(found)
-        query = query.where(ReferralCode.key.contains(code_format.fold_part(part), autoescape=True))
+        query = query.where(ReferralCode.key.contains(code_format.normalise_part(part), autoescape=True))
     if status is not None:
         query = query.where(codes.has_status(status, now))
     if after is not None:

@@ -157,7 +157,7 @@ async def disable(session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | 
     user.status = UserStatus.DISABLED
     record(session, Action.USER_DISABLED, Subject.USER, user.id)
     await codes.owner_changed(session, user)
-    await sessions.end_all(session, user.id, why="disabled", now=now)
+    await sessions.revoke_all(session, user.id, why="disabled", now=now)
     await session.flush()
     return user
 
@@ -181,7 +181,7 @@ async def erase(session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | No
 
 async def revoke_code(session: AsyncSession, code: str, *, now: datetime) -> None:
     """Take anybody's code out of force for good. Raises `CodeNotFound`, so also for one that is retired."""
-    key = code_format.fold(code)
+    key = code_format.normalise(code)
     # The owner is locked before the code, as everywhere, so that nobody waits in a circle.
     owner = await session.scalar(
         select(User)
@@ -198,7 +198,7 @@ async def revoke_code(session: AsyncSession, code: str, *, now: datetime) -> Non
     await session.flush()
     why = Retirement.REVOKED.value
     record(session, Action.CODE_RETIRED, Subject.CODE, found.id, person=owner.id, why=why)
-    lookup.outdate(session, owner, found)
+    lookup.invalidate(session, owner, found)
 
 
 async def reject_referral(session: AsyncSession, referral_id: uuid.UUID, *, reason: str) -> Referral:

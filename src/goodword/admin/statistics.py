@@ -20,15 +20,15 @@ from goodword.invitations.emails import SEND
 from goodword.jobs import admin as jobs
 from goodword.jobs.admin import LOOKED_AT
 from goodword.mail import notifications
-from goodword.mail.models import LetterRefusal
+from goodword.mail.models import Unsubscribe
 from goodword.referrals.models import Referral, ReferralStatus
 from goodword.users.models import Purpose, User
 
 DAYS = 30
 SOON = timedelta(days=7)
-LETTERS_OF = timedelta(days=7)
+EMAIL_DAYS = timedelta(days=7)
 TOP = 10
-LETTERS = frozenset({*Purpose, notifications.KIND, SEND})
+EMAILS = frozenset({*Purpose, notifications.KIND, SEND})
 """The kinds of jobs each of which is one letter."""
 
 
@@ -42,7 +42,7 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
-class Letters:
+class Emails:
     """Letters of the last seven days; `refusing` are the mailboxes that want none which others cause."""
 
     sent: int
@@ -83,15 +83,15 @@ async def open_jobs(database: Database, *, now: datetime) -> Mapping[str, Counte
     return found
 
 
-async def letters(database: Database, waiting: Mapping[str, Counter[str]], *, now: datetime) -> Letters:
+async def emails(database: Database, waiting: Mapping[str, Counter[str]], *, now: datetime) -> Emails:
     """Letters sent and given up lately, and those of the open jobs in `waiting`."""
-    rows = await jobs.finished_counts(database, since=now - LETTERS_OF)
+    rows = await jobs.finished_counts(database, since=now - EMAIL_DAYS)
     finished: Counter[str] = Counter()
     for row in rows:
-        if row.kind in LETTERS:
+        if row.kind in EMAILS:
             finished[row.outcome] += row.jobs
-    still = sum(counts["waiting"] + counts["running"] for kind, counts in waiting.items() if kind in LETTERS)
-    return Letters(
+    still = sum(counts["waiting"] + counts["running"] for kind, counts in waiting.items() if kind in EMAILS)
+    return Emails(
         sent=finished["done"],
         waiting=still,
         dead=finished["dead"],
@@ -162,4 +162,4 @@ _ENDING = _counted(
         ReferralCode.expires_at <= bindparam("end", type_=ReferralCode.expires_at.type),
     )
 )
-_REFUSING = _counted(select(LetterRefusal.id))
+_REFUSING = _counted(select(Unsubscribe.id))

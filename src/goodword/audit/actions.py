@@ -43,8 +43,8 @@ class Action(StrEnum):
     EMAIL_CHANGED = "email.changed"
     EMAIL_VERIFIED = "email.verified"
     EMAIL_CHECKED = "email.checked"
-    LETTER_ASKED = "letter.asked"
-    LETTERS_REFUSED = "letters.refused"
+    EMAIL_REQUESTED = "email.requested"
+    EMAILS_UNSUBSCRIBED = "emails.unsubscribed"
     TOKEN_SENT = "token.sent"  # noqa: S105  a name
     CODE_ISSUED = "code.issued"
     CODE_ACTIVATED = "code.activated"
@@ -76,7 +76,7 @@ DETAILS: Mapping[Action, frozenset[str]] = {
         Action.SESSION_ENDED: "why",
         Action.SESSIONS_ENDED: "why client",
         Action.SIGN_IN_LOCKED: "failures where",
-        Action.LETTER_ASKED: "letter",
+        Action.EMAIL_REQUESTED: "letter",
         Action.TOKEN_SENT: "purpose",
         Action.CODE_ISSUED: "kind active",
         Action.CODE_CHANGED: "discoverable",

@@ -15,7 +15,7 @@ from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.models import AuditEvent
-from goodword.crypto import mac
+from goodword.crypto import hmac_of
 from goodword.db.database import Database
 
 PURPOSE = "audit chain"
@@ -128,7 +128,7 @@ async def _seal_batch(session: AsyncSession, key: bytes) -> int:
 
 
 def address_digest(key: bytes, address: str | None) -> bytes | None:
-    return mac(key, b"address", address.encode()) if address is not None else None
+    return hmac_of(key, b"address", address.encode()) if address is not None else None
 
 
 def hash_of(key: bytes, before: bytes, sequence: int, row: Row[Any], digest: bytes | None) -> bytes:
@@ -147,7 +147,7 @@ def hash_of(key: bytes, before: bytes, sequence: int, row: Row[Any], digest: byt
         row.details,
         digest.hex() if digest else None,
     ]
-    return mac(key, b"row", before, sequence.to_bytes(8), json.dumps(form).encode())
+    return hmac_of(key, b"row", before, sequence.to_bytes(8), json.dumps(form).encode())
 
 
 async def verify(database: Database, key: bytes, *, head: Head | None = None) -> Head:

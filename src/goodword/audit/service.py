@@ -35,9 +35,9 @@ def record(
     unknown = details.keys() - DETAILS.get(action, frozenset())
     if unknown:
         raise ValueError(f"{action} has no {unknown}")
-    by = actor.origin()
+    by = actor.current_context()
     now = by.clock()
-    transaction_hooks.insert_at_end(
+    transaction_hooks.insert_before_commit(
         session,
         _TABLE,
         {

@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from goodword.cache.memory import KEPT_AT_MOST, Board, Found, Memory
-from goodword.cache.redis_cache import MARKED, Answer, Shared
+from goodword.cache.memory import MAX_ENTRIES, CacheEntry, InvalidationTable, LocalCache
+from goodword.cache.redis_cache import MARKED, CachedValue, RedisCache
 from goodword.db.base import Base
 from goodword.db.database import Database
 
@@ -47,7 +47,7 @@ class Epoch(Base):
     __tablename__ = "cache_epoch"
 
 
-class Cache:
+class LookupCache:
     """Answers of look-ups, each a text of bytes; none is an empty one.
 
     Before a transaction that outdates some is committed, a mark takes their place in the shared cache, over
@@ -58,7 +58,7 @@ class Cache:
     def __init__(
         self,
         database: Database,
-        board: Board,
+        board: InvalidationTable,
         *,
         clock: Callable[[], datetime],
         key: bytes,
@@ -66,12 +66,12 @@ class Cache:
         enabled: bool = True,
     ) -> None:
         self._database, self._board, self._clock, self._enabled = database, board, clock, enabled
-        self._memory: Memory[bytes] = Memory(board, clock, seconds=NEAR)
+        self._memory: LocalCache[bytes] = LocalCache(board, clock, seconds=NEAR)
         self._names: dict[Target, str] = {}
         self._epoch = ""
         # Also where no answers are wanted: the other nodes may want to hear what is outdated by this one.
-        self._shared = Shared(redis_url, key) if redis_url else None
-        database.watched_by(self)
+        self._shared = RedisCache(redis_url, key) if redis_url else None
+        database.attach_cache(self)
 
     def peek(self, target: Target) -> bytes | None:
         """The answer to a request in these very words, if it is known at this moment without asking anybody."""
@@ -82,18 +82,20 @@ class Cache:
         """Requests in these words ask for what has that name."""
         if self._enabled and len(target[0]) + len(target[1]) <= LONGEST_TARGET:
             self._names[target] = name
-            if len(self._names) > KEPT_AT_MOST:
+            if len(self._names) > MAX_ENTRIES:
                 del self._names[next(iter(self._names))]
 
-    async def get(self, name: str, load: Callable[[], Awaitable[Found[bytes]]]) -> bytes:
+    async def get(self, name: str, load: Callable[[], Awaitable[CacheEntry[bytes]]]) -> bytes:
         """The answer under that name: from memory, from the shared cache, or from `load`."""
         if not self._enabled:
             return (await load()).value
-        return await self._memory.get(name, lambda: self._look_up(name, load), outdated_by=name)
+        return await self._memory.get(name, lambda: self._look_up(name, load), invalidated_by=name)
 
-    async def _look_up(self, name: str, load: Callable[[], Awaitable[Found[bytes]]]) -> Found[bytes]:
+    async def _look_up(
+        self, name: str, load: Callable[[], Awaitable[CacheEntry[bytes]]]
+    ) -> CacheEntry[bytes]:
         began, now = time.monotonic(), self._clock().timestamp()
-        if self._shared is None or not self._shared.is_open() or began >= self._memory.followed_until:
+        if self._shared is None or not self._shared.is_open() or began >= self._memory.invalidations_until:
             return await load()
         epoch = self._epoch
         there = await self._shared.read(name)
@@ -101,16 +103,16 @@ class Cache:
             return await load()
         known = self._shared.opened(name, epoch, there)
         if known is not None and known.until > now:
-            return Found(*known, told=True)
+            return CacheEntry(*known, told=True)
         found = await load()
-        lasts = min(found.until - now, FAR)
+        window_ms = min(found.until - now, FAR)
         # An answer that stands shorter than a reader takes could replace a mark, and be gone before a slower
         # reader comes with what it read before the mark.
-        if lasts <= READER or time.monotonic() - began >= READER or there.startswith(MARKED):
+        if window_ms <= READER or time.monotonic() - began >= READER or there.startswith(MARKED):
             return found
-        answer = Answer(found.value, now + lasts)
-        told = await self._shared.fill(name, epoch, there, answer, lasts=lasts)
-        return Found(*answer, told=told)
+        answer = CachedValue(found.value, now + window_ms)
+        told = await self._shared.fill(name, epoch, there, answer, window_ms=window_ms)
+        return CacheEntry(*answer, told=told)
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
@@ -127,7 +129,7 @@ class Cache:
             stop.set()  # not cancelled: it may be in the middle of a question to the database
             await task
 
-    async def _keep_following(self, shared: Shared, stop: asyncio.Event) -> None:
+    async def _keep_following(self, shared: RedisCache, stop: asyncio.Event) -> None:
         while not stop.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), FOLLOW)
@@ -137,7 +139,7 @@ class Cache:
                 log.exception("the news of the cache could not be followed")
                 self._memory.clear()
 
-    async def _follow(self, shared: Shared) -> None:
+    async def _follow(self, shared: RedisCache) -> None:
         began = time.monotonic()
         news = await shared.news()
         if news is None:
@@ -156,7 +158,7 @@ class Cache:
             self._epoch = epoch
         for slot in news.slots:
             self._board.turn(slot)
-        self._memory.followed_until = began + FRESH
+        self._memory.invalidations_until = began + FRESH
 
     async def before_commit(self, session: AsyncSession, names: Iterable[str]) -> None:
         slots = {name: self._board.slot(name) for name in names if not name.startswith(HERE)}

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 from zlib import crc32
 
-KEPT_AT_MOST = 10_000
+MAX_ENTRIES = 10_000
 
 T = TypeVar("T")
 
 
-class Board:
+class InvalidationTable:
     """A number for each slot of names, which changes when what is kept under one of them is outdated.
 
     Given a file, all processes of a node look at the same board.
@@ -47,7 +47,7 @@ class Board:
         self._numbers[slot % self.SLOTS] = secrets.randbits(64)
 
 
-class Found(NamedTuple, Generic[T]):
+class CacheEntry(NamedTuple, Generic[T]):
     """What a look-up found, and the instant (seconds since 1970) until which it can be true."""
 
     value: T
@@ -57,26 +57,26 @@ class Found(NamedTuple, Generic[T]):
 
 
 @dataclass(slots=True, eq=False)
-class _Kept(Generic[T]):
+class _Slot(Generic[T]):
     """A look-up, under way or done; `number` is the board's from before it began."""
 
     slot: int
     number: int
     good_until: float
-    task: asyncio.Task[Found[T]] | None = None
-    found: Found[T] | None = None
+    task: asyncio.Task[CacheEntry[T]] | None = None
+    found: CacheEntry[T] | None = None
 
 
-class Memory(Generic[T]):
+class LocalCache(Generic[T]):
     """Remembers values for a moment; many who ask for one at the same time cause one look-up.
 
     Each has a name of its own, and another one, perhaps the same, under which it is outdated.
     """
 
-    def __init__(self, board: Board, clock: Callable[[], datetime], *, seconds: float) -> None:
+    def __init__(self, board: InvalidationTable, clock: Callable[[], datetime], *, seconds: float) -> None:
         self._board, self._clock, self._seconds = board, clock, seconds
-        self._kept: dict[str, _Kept[T]] = {}
-        self.followed_until = 0.0
+        self._kept: dict[str, _Slot[T]] = {}
+        self.invalidations_until = 0.0
         """Until when all that there will be news of is known to be unchanged."""
 
     def peek(self, name: str) -> T | None:
@@ -86,24 +86,28 @@ class Memory(Generic[T]):
             return None
         return kept.found.value if self._clock().timestamp() < kept.found.until else None
 
-    async def get(self, name: str, look_up: Callable[[], Awaitable[Found[T]]], *, outdated_by: str) -> T:
+    async def get(
+        self, name: str, look_up: Callable[[], Awaitable[CacheEntry[T]]], *, invalidated_by: str
+    ) -> T:
         """The value from memory, or else from `look_up`, whose error all get who wait for it."""
         known = self.peek(name)
         if known is not None:
             return known
         kept = self._kept.get(name)
         if kept is None or kept.task is None or not self._is_good(kept):
-            kept = self._begin(name, look_up, outdated_by)
+            kept = self._begin(name, look_up, invalidated_by)
         assert kept.task is not None
         # Shielded: one of those who wait may go away without the look-up ending for the others.
         return (await asyncio.shield(kept.task)).value
 
-    def _begin(self, name: str, look_up: Callable[[], Awaitable[Found[T]]], outdated_by: str) -> _Kept[T]:
-        slot = self._board.slot(outdated_by)
+    def _begin(
+        self, name: str, look_up: Callable[[], Awaitable[CacheEntry[T]]], invalidated_by: str
+    ) -> _Slot[T]:
+        slot = self._board.slot(invalidated_by)
         # Both from before the look-up: what changes while it runs outdates it, and its time is not added.
-        kept = _Kept[T](slot, self._board.number(slot), time.monotonic() + self._seconds)
+        kept = _Slot[T](slot, self._board.number(slot), time.monotonic() + self._seconds)
 
-        def landed(task: asyncio.Task[Found[T]]) -> None:
+        def landed(task: asyncio.Task[CacheEntry[T]]) -> None:
             kept.task = None
             if not task.cancelled() and not task.exception():
                 kept.found = task.result()
@@ -114,7 +118,7 @@ class Memory(Generic[T]):
         kept.task.add_done_callback(landed)
         self._kept.pop(name, None)  # now it stands last: what was looked up longest ago is first to go
         self._kept[name] = kept
-        if len(self._kept) > KEPT_AT_MOST:
+        if len(self._kept) > MAX_ENTRIES:
             del self._kept[next(iter(self._kept))]
         return kept
 
@@ -122,12 +126,12 @@ class Memory(Generic[T]):
         """Forget everything, also what is being looked up."""
         self._kept.clear()
 
-    def _is_good(self, kept: _Kept[T]) -> bool:
+    def _is_good(self, kept: _Slot[T]) -> bool:
         if self._board.number(kept.slot) != kept.number:
             return False
         now = time.monotonic()
         return now < kept.good_until or (
-            now < self.followed_until and kept.found is not None and kept.found.told
+            now < self.invalidations_until and kept.found is not None and kept.found.told
         )
 
 

@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from goodword import __version__
-from goodword.cache.redis_client import RedisServer
-from goodword.crypto import mac
+from goodword.cache.redis_client import RedisClient
+from goodword.crypto import hmac_of
 
 MARK = 30
 """Seconds for which a mark stands: longer than a commit (10 s) and a reader of the old row together take."""
@@ -18,14 +18,14 @@ MARKED, SEAL = b"mark:", 16
 NEWS, NEWS_KEPT = "goodword:news", 1_000
 
 
-class Answer(NamedTuple):
+class CachedValue(NamedTuple):
     """What stands in the cache, and the instant (seconds since 1970) until which it can be true."""
 
     value: bytes
     until: float
 
 
-class News(NamedTuple):
+class Invalidations(NamedTuple):
     """What changed since the last time, unless some of it was missed."""
 
     slots: list[int]
@@ -34,7 +34,7 @@ class News(NamedTuple):
     """Which run of which server says so: another one when it was started anew, or another took its place."""
 
 
-class Shared:
+class RedisCache:
     """Redis or Valkey, asked once and shortly, and left alone for a moment when it fails.
 
     It is not trusted either: what stands there is sealed by name, epoch and release, and anything else is as
@@ -42,7 +42,7 @@ class Shared:
     """
 
     def __init__(self, url: str, key: bytes) -> None:
-        self._server = RedisServer(url, "the cache")
+        self._server = RedisClient(url, "the cache")
         self._redis = self._server.client
         self._fill = self._redis.register_script(_FILL)
         self._key = key
@@ -62,18 +62,20 @@ class Shared:
             raise ResponseError("not a text")
         return found or b""
 
-    async def fill(self, name: str, epoch: str, there: bytes, answer: Answer, *, lasts: float) -> bool:
+    async def fill(
+        self, name: str, epoch: str, there: bytes, answer: CachedValue, *, window_ms: float
+    ) -> bool:
         """Put an answer there for so many seconds, unless something else than `there` stands by now."""
         body = round(answer.until * 1000).to_bytes(8) + answer.value
-        values: list[bytes | int] = [there, self._seal(name, epoch, body) + body, round(lasts * 1000)]
+        values: list[bytes | int] = [there, self._seal(name, epoch, body) + body, round(window_ms * 1000)]
         return await self._server.ask(self._fill(keys=[self._place(name)], args=values)) == 1
 
-    def opened(self, name: str, epoch: str, there: bytes) -> Answer | None:
+    def opened(self, name: str, epoch: str, there: bytes) -> CachedValue | None:
         """The answer in what stands there, if we put it for that name in this epoch, and in this shape."""
         seal, body = there[:SEAL], there[SEAL:]
         if len(body) <= 8 or not hmac.compare_digest(seal, self._seal(name, epoch, body)):
             return None
-        return Answer(body[8:], int.from_bytes(body[:8]) / 1000)
+        return CachedValue(body[8:], int.from_bytes(body[:8]) / 1000)
 
     async def mark(self, slots: Mapping[str, int]) -> bool:
         """Let nobody put there what was read before this moment, and tell all nodes. Whether that is sure.
@@ -88,13 +90,13 @@ class Shared:
         self._tell(pipeline, slots.values())
         return await self._server.ask(pipeline.execute()) is not None
 
-    async def news(self) -> News | None:
+    async def news(self) -> Invalidations | None:
         """What was told since it was last asked; None if the server does not say."""
         if not self.is_open():
             return None
         return await self._server.ask(self._read_news())
 
-    async def _read_news(self) -> News:
+    async def _read_news(self) -> Invalidations:
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.info("server")
         pipeline.xrange(NEWS, min=self._last_news or "-", count=NEWS_KEPT)
@@ -110,15 +112,15 @@ class Shared:
             self._last_news = found[-1][0]
             told = b" ".join(fields.get(b"slots", b"") for _, fields in found[1:])
             try:
-                return News([int(slot) for slot in told.split()], len(found) == NEWS_KEPT, server)
+                return Invalidations([int(slot) for slot in told.split()], len(found) == NEWS_KEPT, server)
             except ValueError:  # not written by us
-                return News([], True, server)
+                return Invalidations([], True, server)
         try:
             self._last_news = await self._tell(self._redis, [])
         except ResponseError:
             await self._redis.delete(NEWS)  # something else stands in its place
             raise
-        return News([], True, server)
+        return Invalidations([], True, server)
 
     def _tell(self, redis: Redis, slots: Iterable[int]) -> Any:
         fields: Any = {"slots": " ".join(map(str, slots))}
@@ -131,11 +133,11 @@ class Shared:
         await self._server.close()
 
     def _place(self, name: str) -> str:
-        return "goodword:answer:" + mac(self._key, b"place", name.encode()).hex()[:32]
+        return "goodword:answer:" + hmac_of(self._key, b"place", name.encode()).hex()[:32]
 
     def _seal(self, name: str, epoch: str, body: bytes) -> bytes:
         release = __version__.encode()
-        return mac(self._key, b"seal", release, epoch.encode(), name.encode(), body)[:SEAL]
+        return hmac_of(self._key, b"seal", release, epoch.encode(), name.encode(), body)[:SEAL]
 
 
 # In one step on the server. What is of another kind than text counts as nothing and is replaced.

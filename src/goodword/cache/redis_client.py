@@ -22,7 +22,7 @@ log = structlog.get_logger("goodword.redis")
 T = TypeVar("T")
 
 
-class RedisServer:
+class RedisClient:
     """One use of the server, with connections of its own. `name` is what the log calls it."""
 
     def __init__(self, url: str, name: str) -> None:

@@ -190,7 +190,7 @@ async def _create(
     email, password = body
     passwords = Passwords(cost=settings.password_hash, min_length=settings.password_min_length)
     try:
-        await passwords.check(password, about=accounts.known_of(email, None, None))
+        await passwords.check(password, about=accounts.personal_words(email, None, None))
         hashed = await passwords.hash(password)  # before the first statement, so no transaction waits for it
     finally:
         passwords.close()

@@ -13,7 +13,7 @@ import typer
 from pydantic import SecretStr
 from sqlalchemy.exc import DBAPIError
 
-from goodword.actor import Actor, Origin, current
+from goodword.actor import Actor, ActorContext, actor_context
 from goodword.cli import admin as administration, audit, jobs, oauth_clients as oauth
 from goodword.config.loading import NOT_BUILT, load, with_own_secret
 from goodword.config.settings import PREFIX, Settings, SettingsError
@@ -29,7 +29,7 @@ def begin() -> None:
     import structlog
 
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    current.set(Origin(Actor.OPERATOR))
+    actor_context.set(ActorContext(Actor.OPERATOR))
 
 
 def _load() -> Settings:
@@ -87,7 +87,7 @@ def _board(workers: int) -> Iterator[None]:
         yield
         return
     from goodword.app import NODE
-    from goodword.cache.memory import Board
+    from goodword.cache.memory import InvalidationTable
     from goodword.rate_limits.counters import Counts
 
     if sys.platform == "linux":  # memory with no name: nobody can tidy it away, and no folder is needed
@@ -95,7 +95,7 @@ def _board(workers: int) -> Iterator[None]:
         file = Path(f"/proc/{os.getpid()}/fd/{memory}")
     else:
         file = Path(NamedTemporaryFile(prefix="goodword-", delete=False).name)  # noqa: SIM115
-    Board.create(file)
+    InvalidationTable.create(file)
     Counts.create(file)
     os.environ[NODE] = f"{workers} {file}"  # the only way to reach processes that uvicorn starts
     yield
@@ -119,12 +119,12 @@ def worker(
 ) -> None:
     """Send letters and do whatever else waits to be done, until it is told to end. Several may run."""
     from goodword.composition import run_worker
-    from goodword.logs import set_up_logs
+    from goodword.logs import configure_logging
 
     settings = _load()
     try:
         asyncio.run(_prepare(settings, migrate=settings.embedded))
-        set_up_logs(settings.log_format)
+        configure_logging(settings.log_format)
         asyncio.run(run_worker(settings, concurrency=concurrency))
     except (SettingsError, OSError, DBAPIError) as error:
         raise _refusal(error) from None

@@ -41,7 +41,7 @@ def create(
     grants = [part for text in grant or ["authorization_code", *refreshing] for part in text.split()]
 
     async def work(session: AsyncSession, key: bytes) -> tuple[str, str | None]:
-        made, secret = await clients.make(
+        made, secret = await clients.register(
             session,
             key,
             name=name,
@@ -71,7 +71,7 @@ def list_clients() -> None:
             f"{', disabled' if one.disabled_at else ''}  {one.name}\n"
             f"    {one.scope}  ({one.grant_types})\n"
             f"    {' '.join(one.redirect_uris.split())}"
-            for one in await clients.everyone(session)
+            for one in await clients.list_clients(session)
         ]
 
     for line in _run(work):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from starlette.types import Receive, Scope, Send
 
-from goodword.cache.memory import Found
+from goodword.cache.memory import CacheEntry
 from goodword.codes import code_format, lookup, service
 from goodword.codes.models import CodeStatus, ReferralCode
 from goodword.codes.schemas import (
@@ -21,19 +21,19 @@ from goodword.codes.schemas import (
     Referrer,
 )
 from goodword.errors import TokenInvalid, Unauthorized
-from goodword.rate_limits.dependencies import after_look_up, before_look_up
+from goodword.rate_limits.dependencies import after_lookup, before_lookup
 from goodword.services import services_of
 from goodword.sessions.auth import CodesReader, CodesWriter, authenticate
 from goodword.users import addresses, service as users
 from goodword.users.addresses import Email
 from goodword.web.dependencies import Clock, Reader, Session
-from goodword.web.idempotency import Answer, IdempotentWrite, KeyInUse, KeyReused
+from goodword.web.idempotency import Answer, IdempotentWriteDependency, KeyInUse, KeyReused
 from goodword.web.json_body import JsonRoute
 from goodword.web.openapi import problems
 from goodword.web.paging import Cursor, CursorInvalid, Limit
 
 
-class LookUp(JsonRoute):
+class LookupRoute(JsonRoute):
     """Asked again in the same words, it answers from memory, before the framework parses anything.
 
     Codes are looked up far more often than all else is done, and this is where that is cheap.
@@ -41,7 +41,7 @@ class LookUp(JsonRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         services, target = services_of(scope), (scope["path"], scope["query_string"])
-        before_look_up(scope)
+        before_lookup(scope)
         answer = services.cache.peek(target) if scope["method"] == "GET" else None
         if answer is None:
             await super().handle(scope, receive, send)
@@ -53,20 +53,24 @@ class LookUp(JsonRoute):
         await _json(answer)(scope, receive, send)
 
 
-mine = APIRouter(prefix="/api/v1/me/referral-codes", tags=["Your referral codes"], route_class=JsonRoute)
-anyones = APIRouter(prefix="/api/v1/referral-codes", tags=["Looking up a code"], route_class=LookUp)
-BY_EMAIL = f"{anyones.prefix}/by-email"
+owner_router = APIRouter(
+    prefix="/api/v1/me/referral-codes", tags=["Your referral codes"], route_class=JsonRoute
+)
+public_router = APIRouter(
+    prefix="/api/v1/referral-codes", tags=["Looking up a code"], route_class=LookupRoute
+)
+BY_EMAIL = f"{public_router.prefix}/by-email"
 
 Code = Annotated[str, Path(description="Case, blanks, hyphens and look-alikes (0/O, 1/I/L) do not matter.")]
 
 
-@mine.post(
+@owner_router.post(
     "",
     summary="Create a code",
     status_code=201,
     response_model=CodeRead,
     responses=problems(
-        service.CodeInForce,
+        service.ActiveCodeExists,
         service.CodeTaken,
         service.TermMissing,
         service.TermAmbiguous,
@@ -85,7 +89,7 @@ async def create_code(
     caller: CodesWriter,
     session: Session,
     clock: Clock,
-    once: IdempotentWrite,
+    once: IdempotentWriteDependency,
 ) -> Response:
     """Make a code for your friends, with a term of validity. One of your codes can be active at a time.
 
@@ -102,7 +106,7 @@ async def create_code(
         code = await service.issue(
             session,
             owner,
-            expires_at=service.expiry(body.expires_at, body.lifetime, now=now),
+            expires_at=service.expires_at_from(body.expires_at, body.lifetime, now=now),
             wanted=body.code,
             active=body.active,
             max_uses=body.max_uses,
@@ -111,12 +115,12 @@ async def create_code(
             now=now,
         )
         answer = _read(request, code, now)
-        return Answer(answer, location=f"{mine.prefix}/{code.code}", user_id=owner.id)
+        return Answer(answer, location=f"{owner_router.prefix}/{code.code}", user_id=owner.id)
 
     return await once.run(session, body, caller=str(caller.user_id), prepare=prepare, effect=effect)
 
 
-@mine.get("", summary="List your codes", responses=problems(CursorInvalid))
+@owner_router.get("", summary="List your codes", responses=problems(CursorInvalid))
 async def list_codes(
     request: Request,
     caller: CodesReader,
@@ -129,7 +133,7 @@ async def list_codes(
     """All your codes but those that you deleted, newest first."""
     now = clock()
     cursors, name = services_of(request).cursors, f"codes {caller.user_id} {status}"
-    found = await service.page(
+    found = await service.list_codes(
         reader,
         caller.user_id,
         status=status,
@@ -141,7 +145,7 @@ async def list_codes(
     return CodeList(items=[_read(request, code, now) for code in rows], next_cursor=following)
 
 
-@mine.get("/{code}", summary="Look at a code of yours", responses=problems(service.CodeNotFound))
+@owner_router.get("/{code}", summary="Look at a code of yours", responses=problems(service.CodeNotFound))
 async def read_code(
     code: Code, request: Request, caller: CodesReader, reader: Reader, clock: Clock
 ) -> CodeRead:
@@ -149,10 +153,12 @@ async def read_code(
     return _read(request, await service.get(reader, caller.user_id, code), clock())
 
 
-@mine.post(
+@owner_router.post(
     "/{code}/activate",
     summary="Activate a code",
-    responses=problems(service.CodeNotFound, service.CodeInForce, service.CodeExpired, service.CodeRetired),
+    responses=problems(
+        service.CodeNotFound, service.ActiveCodeExists, service.CodeExpired, service.CodeRetired
+    ),
 )
 async def activate_code(
     code: Code,
@@ -171,17 +177,19 @@ async def activate_code(
     return _read(request, await service.activate(session, owner, code, replace=body.replace, now=now), now)
 
 
-@mine.patch("/{code}", summary="Hide or show a code", responses=problems(service.CodeNotFound))
+@owner_router.patch("/{code}", summary="Hide or show a code", responses=problems(service.CodeNotFound))
 async def update_code(
     code: Code, body: CodeUpdate, request: Request, caller: CodesWriter, session: Session, clock: Clock
 ) -> CodeRead:
     """Choose whether the code is found by your e-mail address. Whoever has its string can use it either way."""
     owner = await users.lock(session, caller.user_id)
-    found = await service.show(session, owner, code, discoverable=body.discoverable)
+    found = await service.set_discoverable(session, owner, code, discoverable=body.discoverable)
     return _read(request, found, clock())
 
 
-@mine.delete("/{code}", summary="Delete a code", status_code=204, responses=problems(service.CodeNotFound))
+@owner_router.delete(
+    "/{code}", summary="Delete a code", status_code=204, responses=problems(service.CodeNotFound)
+)
 async def delete_code(code: Code, caller: CodesWriter, session: Session, clock: Clock) -> None:
     """Take a code out of force at once and for ever. Referrals made with it stay.
 
@@ -191,7 +199,7 @@ async def delete_code(code: Code, caller: CodesWriter, session: Session, clock: 
     await service.delete(session, owner, code, now=clock())
 
 
-@anyones.get(
+@public_router.get(
     "/by-email",
     summary="Find a code by the referrer's address",
     response_model=CodeFoundByEmail,
@@ -209,10 +217,10 @@ async def find_code_by_email(
     await _check_access(request)
     services, key = services_of(request), addresses.parse(email).key
 
-    async def look_up() -> Found[bytes]:
+    async def look_up() -> CacheEntry[bytes]:
         found = await lookup.look_up_by_email(services.database, key, now=clock())
         if found is None:
-            return Found(lookup.NOTHING, math.inf)
+            return CacheEntry(lookup.NOTHING, math.inf)
         shown = CodeFoundByEmail(
             code=found.code,
             link=link(request, found.code),
@@ -226,12 +234,12 @@ async def find_code_by_email(
     return await _answer(request.scope, found)
 
 
-@anyones.get(
+@public_router.get(
     "/{code}", summary="Look up a code", response_model=CodeFound, responses=problems(service.CodeNotFound)
 )
 async def find_code(code: Code, request: Request, clock: Clock) -> Response:
     """Whether a code can be used now, until when, and who invites with it."""
-    key = code_format.fold(code)
+    key = code_format.normalise(code)
     if key is None:
         return await _answer(request.scope, lookup.NOTHING)
     services = services_of(request)
@@ -254,7 +262,7 @@ def _note(request: Request, name: str) -> None:
 
 
 async def _answer(scope: Scope, content: bytes) -> Response:
-    await after_look_up(scope, found=content != lookup.NOTHING)
+    await after_lookup(scope, found=content != lookup.NOTHING)
     if content == lookup.NOTHING:
         raise service.CodeNotFound
     return _json(content)

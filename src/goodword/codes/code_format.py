@@ -9,7 +9,7 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O, which look like digits, and no U, which makes accidental words."""
 
 GENERATED_LENGTH = 10
-MIN_FOLDED = 4
+MIN_NORMALISED = 4
 CHOSEN = re.compile(r"[A-Za-z0-9-]{4,32}", re.ASCII)
 LOOK_ALIKES = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
 
@@ -29,7 +29,7 @@ def generate() -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(GENERATED_LENGTH))
 
 
-def fold(code: str) -> str | None:
+def normalise(code: str) -> str | None:
     """The form in which codes are compared; None for a text that cannot be one.
 
     Case, blanks, hyphens and look-alikes (0/O, 1/I/L) do not matter. Full-width letters and those of
@@ -37,11 +37,11 @@ def fold(code: str) -> str | None:
     """
     if not code.isascii():
         return None
-    folded = fold_part(code)
-    return folded if folded.isalnum() and MIN_FOLDED <= len(folded) <= 32 else None
+    folded = normalise_part(code)
+    return folded if folded.isalnum() and MIN_NORMALISED <= len(folded) <= 32 else None
 
 
-def fold_part(text: str) -> str:
+def normalise_part(text: str) -> str:
     """The same of a part of a code, whatever it is."""
     return text.upper().translate(LOOK_ALIKES)
 
@@ -50,7 +50,7 @@ RESERVED = frozenset(
     filter(
         None,
         map(
-            fold,
+            normalise,
             ("by-email", "letters", "activate", "admin", "api", "docs", "redoc", "oauth", "static", "assets",
              "current", "none", "null", "undefined", "true", "false", "qr-svg", "qr-png", "goodword"),
         ),
@@ -58,9 +58,9 @@ RESERVED = frozenset(
 )  # fmt: skip
 
 
-def choose(wanted: str) -> str:
+def validate_chosen(wanted: str) -> str:
     """The code somebody wishes for, as shown. Raises `CodeInvalid` or `CodeReserved`."""
-    folded = fold(wanted)
+    folded = normalise(wanted)
     if not CHOSEN.fullmatch(wanted) or folded is None:
         raise CodeInvalid
     if folded in RESERVED:

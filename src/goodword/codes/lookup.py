@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.cache.lookup_cache import Cache
-from goodword.cache.memory import Found
+from goodword.cache.lookup_cache import LookupCache
+from goodword.cache.memory import CacheEntry
 from goodword.codes.models import ReferralCode, usable
 from goodword.codes.schemas import CodeFound, CodeFoundByEmail, Referrer
 from goodword.db import transaction_hooks
@@ -30,7 +30,7 @@ class Code(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class UsableCode:
+class PublicCode:
     """A code that works now, as it is shown to those who look it up."""
 
     code: str
@@ -38,30 +38,30 @@ class UsableCode:
     referrer: str
 
 
-async def look_up(database: Database, key: str, *, now: datetime) -> UsableCode | None:
+async def look_up(database: Database, key: str, *, now: datetime) -> PublicCode | None:
     """The code of this folded string, if a friend can use it now."""
     return _found(await database.row(_BY_KEY, key=key, now=now))
 
 
-async def shown(cache: Cache, database: Database, key: str, *, now: datetime) -> bytes:
+async def shown(cache: LookupCache, database: Database, key: str, *, now: datetime) -> bytes:
     """What anyone is shown of the code of this folded string, as JSON; `NOTHING`, if it cannot be used."""
 
-    async def find() -> Found[bytes]:
+    async def find() -> CacheEntry[bytes]:
         found = await look_up(database, key, now=now)
         if found is None:
-            return Found(NOTHING, math.inf)
+            return CacheEntry(NOTHING, math.inf)
         referrer = Referrer(display_name=found.referrer)
         return kept(CodeFound(code=found.code, expires_at=found.expires_at, referrer=referrer))
 
     return await cache.get(by_string(key), find)
 
 
-def kept(code: CodeFound | CodeFoundByEmail) -> Found[bytes]:
+def kept(code: CodeFound | CodeFoundByEmail) -> CacheEntry[bytes]:
     """An answer as the cache keeps it, until the code's last instant."""
-    return Found(code.model_dump_json().encode(), code.expires_at.timestamp())
+    return CacheEntry(code.model_dump_json().encode(), code.expires_at.timestamp())
 
 
-async def look_up_by_email(database: Database, email_key: str, *, now: datetime) -> UsableCode | None:
+async def look_up_by_email(database: Database, email_key: str, *, now: datetime) -> PublicCode | None:
     """The active code of the person with this address, unless hidden."""
     return _found(await database.row(_BY_EMAIL, email_key=email_key, now=now))
 
@@ -75,22 +75,22 @@ def by_email(email_key: str) -> str:
     return f"email:{email_key}"
 
 
-def outdate(session: AsyncSession, owner: Owner, code: Code) -> None:
+def invalidate(session: AsyncSession, owner: Owner, code: Code) -> None:
     """What was found of this code of `owner` is no longer true once the transaction is committed."""
     if code.key:
-        transaction_hooks.outdate(session, by_string(code.key))
+        transaction_hooks.invalidate(session, by_string(code.key))
     if owner.email_key:
-        outdate_address(session, owner.email_key)
+        invalidate_email(session, owner.email_key)
 
 
-def outdate_address(session: AsyncSession, email_key: str) -> None:
-    transaction_hooks.outdate(session, by_email(email_key))
+def invalidate_email(session: AsyncSession, email_key: str) -> None:
+    transaction_hooks.invalidate(session, by_email(email_key))
 
 
-def _found(row: Row[Any] | None) -> UsableCode | None:
+def _found(row: Row[Any] | None) -> PublicCode | None:
     if row is None:
         return None
-    return UsableCode(row.code, row.expires_at, display_name(row.first_name, row.last_name))
+    return PublicCode(row.code, row.expires_at, display_name(row.first_name, row.last_name))
 
 
 _LOOK_UP = (

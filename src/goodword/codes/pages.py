@@ -20,12 +20,12 @@ from goodword.languages import to_translate
 from goodword.services import services_of
 from goodword.sessions import cookies
 from goodword.sessions.cookies import Visitor
-from goodword.sessions.page_access import looking, sending
+from goodword.sessions.page_access import require_form, require_visitor
 from goodword.users import service as users
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.forms import read_form
 from goodword.web.html.form_errors import refused
-from goodword.web.html.rendering import link, page, say, see_other
+from goodword.web.html.rendering import link, page, see_other, translate_for
 
 router = APIRouter(include_in_schema=False)
 
@@ -51,7 +51,7 @@ async def show_home(request: Request, reader: Reader, clock: Clock) -> Response:
 @router.post("/")
 async def make_code(request: Request, session: Session, clock: Clock) -> Response:
     """Make a code: in force, or prepared while another one is. The same form sent again makes no second."""
-    visitor = await sending(request, "/")
+    visitor = await require_form(request, "/")
     if isinstance(visitor, Response):
         return visitor
     form = await read_form(request)
@@ -66,7 +66,7 @@ async def make_code(request: Request, session: Session, clock: Clock) -> Respons
             await service.issue(
                 session,
                 owner,
-                expires_at=service.expiry(None, body.lifetime, now=now),
+                expires_at=service.expires_at_from(None, body.lifetime, now=now),
                 wanted=body.code,
                 active="later" not in form,
                 max_uses=body.max_uses,
@@ -82,7 +82,7 @@ async def make_code(request: Request, session: Session, clock: Clock) -> Respons
 @router.post("/code/activate")
 async def activate_code(request: Request, session: Session, clock: Clock) -> Response:
     """Put a prepared code in force. The page asks for `replace` only where it says what that does."""
-    visitor = await sending(request, "/")
+    visitor = await require_form(request, "/")
     if isinstance(visitor, Response):
         return visitor
     form = await read_form(request)
@@ -99,7 +99,7 @@ async def activate_code(request: Request, session: Session, clock: Clock) -> Res
 @router.post("/code/delete")
 async def delete_code(request: Request, session: Session, clock: Clock) -> Response:
     """Take a code out of force for good. Sent again, there is nothing left to do."""
-    visitor = await sending(request, "/")
+    visitor = await require_form(request, "/")
     if isinstance(visitor, Response):
         return visitor
     form = await read_form(request)
@@ -112,7 +112,7 @@ async def delete_code(request: Request, session: Session, clock: Clock) -> Respo
 @router.get("/code/qr.{kind}")
 async def draw_code(kind: str, request: Request, reader: Reader, clock: Clock) -> Response:
     """The link of one's code as a picture; with `?download`, to be kept as a file."""
-    visitor = await looking(request, "/")
+    visitor = await require_visitor(request, "/")
     if isinstance(visitor, Response):
         return visitor
     code = await usable_code(reader, visitor.user_id, now=clock())
@@ -137,7 +137,7 @@ async def _page(
 ) -> Response:
     user = await users.get(session, visitor.user_id)
     code = await usable_code(session, visitor.user_id, now=now)
-    prepared = await service.page(
+    prepared = await service.list_codes(
         session,
         visitor.user_id,
         status=CodeStatus.PREPARED,
@@ -164,7 +164,7 @@ async def _page(
 
 async def _latest(session: AsyncSession, visitor: Visitor, *, now: datetime) -> str:
     """The id of the newest code, by which a form knows whether one was made since. Ids grow (RFC 9562 §5.7)."""
-    found = await service.page(session, visitor.user_id, status=None, after=None, limit=1, now=now)
+    found = await service.list_codes(session, visitor.user_id, status=None, after=None, limit=1, now=now)
     return str(found[0].id) if found else ""
 
 
@@ -187,7 +187,7 @@ def _left(time: timedelta) -> tuple[str, int]:
 
 def _shares(request: Request, url: str) -> Mapping[str, str]:
     """Where a link can be passed on with one press. Plain addresses: nothing of theirs is loaded here."""
-    text, target = quote(say(request, INVITES), safe=""), quote(url, safe="")
+    text, target = quote(translate_for(request, INVITES), safe=""), quote(url, safe="")
     return {
         "E-mail": f"mailto:?subject={text}&body={target}",
         "WhatsApp": f"https://wa.me/?text={text}%20{target}",

@@ -2,6 +2,6 @@
 
 from goodword.codes import api, pages, qr_api
 
-MOST_REQUESTED = (api.anyones,)
-API = (api.mine, qr_api.router)
+MOST_REQUESTED = (api.public_router,)
+API = (api.owner_router, qr_api.router)
 PAGES = (pages.router,)

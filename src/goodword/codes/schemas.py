@@ -5,10 +5,10 @@ from typing import Annotated
 from pydantic import AfterValidator, ConfigDict, Field
 
 from goodword.codes.models import CodeStatus
-from goodword.web.schemas import Input, Instant, Output, harmless
+from goodword.web.schemas import Input, Instant, Output, reject_control_characters
 
 # Not in NFC, unlike other texts: it would make a K of the Kelvin sign, and other scripts are not folded.
-Wanted = Annotated[str, Field(max_length=64), AfterValidator(harmless)]
+Wanted = Annotated[str, Field(max_length=64), AfterValidator(reject_control_characters)]
 Uses = Annotated[int, Field(ge=1, le=1_000_000)]
 
 

@@ -14,7 +14,7 @@ from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import code_format, lookup
 from goodword.codes.models import CodeStatus, ReferralCode, Retirement, usable
-from goodword.crypto import mac
+from goodword.crypto import hmac_of
 from goodword.db.statements import insert_if_absent
 from goodword.errors import Conflict, NotFound, Unprocessable
 from goodword.users.models import User, UserStatus, display_name
@@ -24,8 +24,8 @@ MAX_TERM = timedelta(days=366)
 DRAWS = 8
 
 
-class CodeInForce(Conflict):
-    code = "code_in_force"
+class ActiveCodeExists(Conflict):
+    code = "active_code_exists"
     detail = "You have an active code already. Delete it, or activate another one with `replace`."
 
 
@@ -74,7 +74,7 @@ class Redeemed:
     referrer: str
 
 
-def expiry(expires_at: datetime | None, lifetime: int | None, *, now: datetime) -> datetime:
+def expires_at_from(expires_at: datetime | None, lifetime: int | None, *, now: datetime) -> datetime:
     """When a code given this term at `now` expires. Raises one of the `Term…` errors.
 
     The term is counted in whole seconds, rounded up: 60 seconds that took a moment to get here are 60.
@@ -109,19 +109,19 @@ async def issue(
     Raises `CodeInForce` if it shall be active while another one works, and `CodeTaken`.
     """
     if wanted is not None:
-        code_format.choose(wanted)
+        code_format.validate_chosen(wanted)
     if active:
         await _free_the_slot(session, owner, now)
     for _ in range(DRAWS):
         shown = wanted or code_format.generate()
-        folded = code_format.fold(shown) or ""
+        folded = code_format.normalise(shown) or ""
         code = await insert_if_absent(
             session,
             ReferralCode,
             owner_id=owner.id,
             code=shown,
             key=folded,
-            key_mac=mac(key, folded.encode()),
+            key_mac=hmac_of(key, folded.encode()),
             kind="chosen" if wanted else "generated",
             created_at=now,
             expires_at=expires_at,
@@ -130,7 +130,7 @@ async def issue(
             discoverable=discoverable,
         )
         if code is not None:
-            lookup.outdate(session, owner, code)
+            lookup.invalidate(session, owner, code)
             _record(session, Action.CODE_ISSUED, code, kind=code.kind, active=active)
             return code
         if wanted is not None:
@@ -155,7 +155,7 @@ async def activate(
         await _free_the_slot(session, owner, now, replace=replace)
         found.activated_at = now
         await session.flush()
-        lookup.outdate(session, owner, found)
+        lookup.invalidate(session, owner, found)
         _record(session, Action.CODE_ACTIVATED, found)
     return found
 
@@ -165,23 +165,25 @@ async def delete(session: AsyncSession, owner: User, code: str, *, now: datetime
     found = await get(session, owner.id, code, lock=True)
     found.retired_at, found.retired_reason = found.retired_at or now, Retirement.DELETED
     await session.flush()
-    lookup.outdate(session, owner, found)
+    lookup.invalidate(session, owner, found)
     _record(session, Action.CODE_RETIRED, found, why=Retirement.DELETED.value)
 
 
-async def show(session: AsyncSession, owner: User, code: str, *, discoverable: bool) -> ReferralCode:
+async def set_discoverable(
+    session: AsyncSession, owner: User, code: str, *, discoverable: bool
+) -> ReferralCode:
     """Let a code be found by the address of `owner`, who is locked, or hide it. Raises `CodeNotFound`."""
     found = await get(session, owner.id, code, lock=True)
     found.discoverable = discoverable
     await session.flush()
-    lookup.outdate(session, owner, found)
+    lookup.invalidate(session, owner, found)
     _record(session, Action.CODE_CHANGED, found, discoverable=discoverable)
     return found
 
 
 async def get(session: AsyncSession, owner_id: uuid.UUID, code: str, *, lock: bool = False) -> ReferralCode:
     """A code by its owner and string. Raises `CodeNotFound`; another's code is not found either."""
-    key = code_format.fold(code)
+    key = code_format.normalise(code)
     if key is None:
         raise CodeNotFound
     query = select(ReferralCode).where(
@@ -193,7 +195,7 @@ async def get(session: AsyncSession, owner_id: uuid.UUID, code: str, *, lock: bo
     return found
 
 
-async def page(
+async def list_codes(
     session: AsyncSession,
     owner_id: uuid.UUID,
     *,
@@ -226,7 +228,7 @@ async def redeem(session: AsyncSession, code: str, *, clock: Callable[[], dateti
     locked for sharing: while friends kept coming, the owner would never get it, not even to delete the code.
     What time it is counts after that wait.
     """
-    key = code_format.fold(code)
+    key = code_format.normalise(code)
     if key is None:
         return None
     owner = (await session.execute(_LOCK_OWNER, {"of_key": key})).one_or_none()
@@ -236,17 +238,17 @@ async def redeem(session: AsyncSession, code: str, *, clock: Callable[[], dateti
     if used is None:
         return None
     if used.uses == used.max_uses:
-        lookup.outdate(session, owner, used)
+        lookup.invalidate(session, owner, used)
     return Redeemed(used.id, owner.id, display_name(owner.first_name, owner.last_name))
 
 
 async def owner_changed(session: AsyncSession, owner: User, *, email_key: str | None = None) -> None:
     """`owner`'s name, status or address (from `email_key`) changes: what was found of their code is outdated."""
     if email_key is not None:
-        lookup.outdate_address(session, email_key)
-    current = await session.scalar(_in_force(owner))
+        lookup.invalidate_email(session, email_key)
+    current = await session.scalar(_active(owner))
     if current is not None:
-        lookup.outdate(session, owner, current)
+        lookup.invalidate(session, owner, current)
 
 
 async def retire_all(session: AsyncSession, owner: User, *, now: datetime) -> None:
@@ -255,7 +257,7 @@ async def retire_all(session: AsyncSession, owner: User, *, now: datetime) -> No
         select(ReferralCode).where(ReferralCode.owner_id == owner.id).with_for_update()
     )
     for code in codes:
-        lookup.outdate(session, owner, code)
+        lookup.invalidate(session, owner, code)
         if code.retired_at is None:
             code.retire(Retirement.ERASED, now)
             _record(session, Action.CODE_RETIRED, code, why=Retirement.ERASED.value)
@@ -264,7 +266,7 @@ async def retire_all(session: AsyncSession, owner: User, *, now: datetime) -> No
 
 
 async def _free_the_slot(session: AsyncSession, owner: User, now: datetime, *, replace: bool = False) -> None:
-    current = await session.scalar(_in_force(owner).with_for_update())
+    current = await session.scalar(_active(owner).with_for_update())
     if current is None:
         return
     if not current.is_usable(now):
@@ -273,9 +275,9 @@ async def _free_the_slot(session: AsyncSession, owner: User, now: datetime, *, r
     elif replace:
         current.retire(Retirement.REPLACED, now)
     else:
-        raise CodeInForce
+        raise ActiveCodeExists
     await session.flush()  # the unique index must see the slot free before the next code takes it
-    lookup.outdate(session, owner, current)
+    lookup.invalidate(session, owner, current)
     _record(session, Action.CODE_RETIRED, current, why=current.retired_reason or "")
 
 
@@ -284,7 +286,7 @@ def _record(session: AsyncSession, action: Action, code: ReferralCode, **details
     record(session, action, Subject.CODE, code.id, person=code.owner_id, **details)
 
 
-def _in_force(owner: User) -> Select[ReferralCode]:
+def _active(owner: User) -> Select[ReferralCode]:
     return select(ReferralCode).where(
         ReferralCode.owner_id == owner.id,
         ReferralCode.activated_at.is_not(None),
@@ -331,5 +333,5 @@ _USE = (
 
 async def usable_code(session: AsyncSession, owner_id: uuid.UUID, *, now: datetime) -> ReferralCode | None:
     """The code that friends of this person can join with now."""
-    found = await page(session, owner_id, status=CodeStatus.ACTIVE, after=None, limit=1, now=now)
+    found = await list_codes(session, owner_id, status=CodeStatus.ACTIVE, after=None, limit=1, now=now)
     return next((code for code in found if code.is_usable(now)), None)

@@ -21,7 +21,7 @@ from sqlalchemy.orm import (
 from goodword.config.settings import Settings
 from goodword.db import actor_check, engines, transaction_hooks
 from goodword.db.base import Model
-from goodword.db.transaction_hooks import _CACHES, Caches, _end
+from goodword.db.transaction_hooks import _CACHES, CacheInvalidation, _end
 
 SETTINGS = "settings"
 """Where a session's `info` holds them: for what an erasure leaves, which has a key and a folder."""
@@ -61,7 +61,7 @@ class Database:
         database.info[SETTINGS] = settings
         return database
 
-    def watched_by(self, caches: Caches) -> None:
+    def attach_cache(self, caches: CacheInvalidation) -> None:
         """Let `caches` know of every transaction that outdates a copy of theirs."""
         self.info[_CACHES] = caches
 
@@ -79,7 +79,7 @@ class Database:
             await _end(session)  # which may wait for others: so the last look is after it
             if asked is not None and GIVEN_UP in asked:
                 raise TimeoutError("the client was told that this took too long")
-        await transaction_hooks.following(session)
+        await transaction_hooks.run_after_commit_hooks(session)
 
     async def rows(self, statement: Executable, **values: object) -> Sequence[Row[Any]]:
         """Rows of a single read, with no transaction around it: for statements built once, with `bindparam`.

@@ -19,7 +19,7 @@ _Row = tuple[SessionTransaction | None, Table, dict[str, Any]]
 _Work = tuple[SessionTransaction | None, Callable[[], Awaitable[None]]]
 
 
-def insert_at_end(session: AsyncSession, table: Table, row: dict[str, Any]) -> None:
+def insert_before_commit(session: AsyncSession, table: Table, row: dict[str, Any]) -> None:
     """Insert a row just before the commit, together with the others of its table: one statement for all.
 
     With a savepoint that is rolled back its rows go as well.
@@ -28,7 +28,7 @@ def insert_at_end(session: AsyncSession, table: Table, row: dict[str, Any]) -> N
     waiting.append((session.sync_session.get_nested_transaction(), table, row))
 
 
-def follow(session: AsyncSession, work: Callable[[], Awaitable[None]]) -> None:
+def run_after_commit(session: AsyncSession, work: Callable[[], Awaitable[None]]) -> None:
     """Do something once this transaction is committed, and only then. It sees to its own failures.
 
     With a savepoint that is rolled back it is forgotten.
@@ -47,7 +47,7 @@ def at_end(session: AsyncSession, work: Callable[[], None]) -> None:
     event.listen(session.sync_session, "after_transaction_end", after_end)
 
 
-async def write(session: AsyncSession) -> None:
+async def run_before_commit_hooks(session: AsyncSession) -> None:
     """Insert what waits: just before the commit."""
     waiting: list[_Row] | None = session.info.get(_ROWS)
     if not waiting:
@@ -61,7 +61,7 @@ async def write(session: AsyncSession) -> None:
         await connection.execute(_insert(table), together)
 
 
-async def following(session: AsyncSession) -> None:
+async def run_after_commit_hooks(session: AsyncSession) -> None:
     """Do what follows: just after the commit."""
     for _, work in session.info.pop(_FOLLOWING, ()):
         await work()
@@ -93,7 +93,7 @@ def _is_within(savepoint: SessionTransaction | None, ended: SessionTransaction) 
     return not ended.nested
 
 
-class Caches(Protocol):
+class CacheInvalidation(Protocol):
     """What keeps copies of rows, and wants to know which of them are outdated by a transaction."""
 
     async def before_commit(self, session: AsyncSession, names: Iterable[str]) -> None: ...
@@ -104,9 +104,9 @@ class Caches(Protocol):
 _CACHES, _OUTDATED = "caches", "outdated"
 
 
-def outdate(session: AsyncSession, *names: str) -> None:
+def invalidate(session: AsyncSession, *names: str) -> None:
     """Say that copies under these names are no longer true once this transaction is committed."""
-    caches: Caches | None = session.info.get(_CACHES)
+    caches: CacheInvalidation | None = session.info.get(_CACHES)
     if caches is None:
         return
     if _OUTDATED not in session.info:
@@ -121,7 +121,7 @@ def outdate(session: AsyncSession, *names: str) -> None:
 
 async def _end(session: AsyncSession) -> None:
     actor_check.raise_refusal(session)
-    await write(session)
+    await run_before_commit_hooks(session)
     await _tell_caches(session)
 
 

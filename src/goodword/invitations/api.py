@@ -5,14 +5,14 @@ from fastapi import APIRouter, Request, Response
 from goodword import ip_address, languages
 from goodword.errors import TokenInvalid, Unauthorized
 from goodword.invitations import service
-from goodword.invitations.schemas import CodeLetterRequest, InvitationCreate, LetterAsked, Refusal
+from goodword.invitations.schemas import CodeEmailRequest, EmailAccepted, InvitationCreate, UnsubscribeRequest
 from goodword.mail import unsubscribe
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
 from goodword.sessions.auth import Account, authenticate
 from goodword.users import service as users
 from goodword.web.dependencies import Clock, Session
-from goodword.web.idempotency import ANONYMOUS, Answer, IdempotentWrite, KeyInUse, KeyReused
+from goodword.web.idempotency import ANONYMOUS, Answer, IdempotentWriteDependency, KeyInUse, KeyReused
 from goodword.web.json_body import JsonRoute
 from goodword.web.openapi import problems
 
@@ -23,8 +23,8 @@ router = APIRouter(prefix="/api/v1", tags=["Invitations"], route_class=JsonRoute
     "/me/invitations",
     summary="Invite a friend by letter",
     status_code=202,
-    response_model=LetterAsked,
-    responses=problems(service.NoCodeInForce, service.TooManyLetters, KeyReused, KeyInUse),
+    response_model=EmailAccepted,
+    responses=problems(service.NoActiveCode, service.TooManyEmails, KeyReused, KeyInUse),
 )
 async def invite(
     body: InvitationCreate,
@@ -32,7 +32,7 @@ async def invite(
     caller: Account,
     session: Session,
     clock: Clock,
-    once: IdempotentWrite,
+    once: IdempotentWriteDependency,
 ) -> Response:
     """Send somebody a letter in your name, with the link of your active code.
 
@@ -54,21 +54,21 @@ async def invite(
             language=sender.language,
             now=clock(),
         )
-        return Answer(LetterAsked(), user_id=sender.id, status=202)
+        return Answer(EmailAccepted(), user_id=sender.id, status=202)
 
     return await once.run(session, body, caller=str(caller.user_id), prepare=_nothing, effect=effect)
 
 
 @router.post(
-    "/referral-codes/by-email/letters",
+    "/referral-code-emails",
     summary="Have a friend's code sent to you",
     status_code=202,
-    response_model=LetterAsked,
-    responses=problems(service.TooManyLetters, KeyReused, KeyInUse, Unauthorized, TokenInvalid),
+    response_model=EmailAccepted,
+    responses=problems(service.TooManyEmails, KeyReused, KeyInUse, Unauthorized, TokenInvalid),
     dependencies=[limited("letter")],
 )
-async def send_code_letter(
-    body: CodeLetterRequest, request: Request, session: Session, clock: Clock, once: IdempotentWrite
+async def request_code_email(
+    body: CodeEmailRequest, request: Request, session: Session, clock: Clock, once: IdempotentWriteDependency
 ) -> Response:
     """Get the code of a person whose e-mail address you know as a letter, with the link to join.
 
@@ -80,7 +80,7 @@ async def send_code_letter(
 
     async def effect(_: None) -> Answer:
         if services.settings.code_lookup != "off":
-            await service.ask_for_code(
+            await service.request_code_email(
                 session,
                 referrer_email=body.referrer_email,
                 email=body.email,
@@ -89,7 +89,7 @@ async def send_code_letter(
                 language=languages.preferred(request.headers.get("accept-language")),
                 now=clock(),
             )
-        return Answer(LetterAsked(), status=202)
+        return Answer(EmailAccepted(), status=202)
 
     return await once.run(session, body, caller=ANONYMOUS, prepare=_nothing, effect=effect)
 
@@ -98,16 +98,18 @@ async def send_code_letter(
     "/letters/refusals",
     summary="Refuse letters",
     status_code=204,
-    responses=problems(unsubscribe.RefusalInvalid),
-    dependencies=[limited("letter-token")],
+    responses=problems(unsubscribe.UnsubscribeTokenInvalid),
+    dependencies=[limited("email-token")],
 )
-async def refuse_letters(body: Refusal, request: Request, session: Session, clock: Clock) -> None:
+async def unsubscribe_by_token(
+    body: UnsubscribeRequest, request: Request, session: Session, clock: Clock
+) -> None:
     """Get no more letters that others cause: invitations, codes that were asked for, news of friends.
 
     For whoever got such a letter, with the token of the link at its end; it takes no account. Letters about
     your own account still come.
     """
-    await unsubscribe.refuse(session, services_of(request).keys.unsubscribe, body.token, now=clock())
+    await unsubscribe.unsubscribe(session, services_of(request).keys.unsubscribe, body.token, now=clock())
 
 
 async def _nothing() -> None:

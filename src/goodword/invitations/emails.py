@@ -16,12 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.codes import lookup
 from goodword.codes.models import ReferralCode
 from goodword.codes.service import usable_code
-from goodword.invitations.service import CODE_LETTER, DAY, INVITATION
+from goodword.invitations.service import CODE_EMAIL, DAY, INVITATION
 from goodword.jobs import service as jobs
-from goodword.jobs.service import Work
+from goodword.jobs.service import ClaimedJob
 from goodword.jobs.worker import Handler
 from goodword.mail import delivery, messages, notifications, quotas, unsubscribe
-from goodword.mail.messages import Contents, LetterKind
+from goodword.mail.messages import MessageContents, MessageKind
 from goodword.mail.quotas import QuotaUsedUp
 from goodword.services import Services
 from goodword.users import addresses, service as users
@@ -45,7 +45,7 @@ IN_ALL = Quota(("in all",), 2_000)
 """Letters to strangers: the most that somebody with a thousand accounts gets out of this server in a day."""
 
 
-async def decide_invitation(services: Services, work: Work) -> None:
+async def decide_invitation(services: Services, work: ClaimedJob) -> None:
     """Whether somebody who was invited gets the letter. Nobody learns the answer."""
     address = addresses.parse(work.payload["email"])
     async with services.database.readers() as session:
@@ -54,7 +54,7 @@ async def decide_invitation(services: Services, work: Work) -> None:
     await _decide(
         services,
         work,
-        LetterKind.INVITATION,
+        MessageKind.INVITATION,
         address,
         language=work.payload["language"],
         quotas_=(
@@ -65,7 +65,7 @@ async def decide_invitation(services: Services, work: Work) -> None:
     )
 
 
-async def decide_code_letter(services: Services, work: Work) -> None:
+async def decide_code_letter(services: Services, work: ClaimedJob) -> None:
     """Whether somebody who asked for a friend's code gets it: if the friend has one that can be looked up."""
     address = addresses.parse(work.payload["email"])
     referrer_key = work.payload["referrer_key"]
@@ -78,15 +78,15 @@ async def decide_code_letter(services: Services, work: Work) -> None:
     await _decide(
         services,
         work,
-        LetterKind.CODE_ASKED_FOR,
+        MessageKind.CODE_ASKED_FOR,
         address,
         language=work.payload["language"],
         user_id=owner.id,
-        quotas_=(Quota((CODE_LETTER, "to", address.canonical), 1), IN_ALL),
+        quotas_=(Quota((CODE_EMAIL, "to", address.canonical), 1), IN_ALL),
     )
 
 
-async def decide_friend_joined(services: Services, work: Work) -> None:
+async def decide_friend_joined(services: Services, work: ClaimedJob) -> None:
     """Whether a referrer is told of a friend: not of each, when there are many."""
     async with services.database.readers() as session:
         referrer = await _active(session, work.user_id)
@@ -95,36 +95,36 @@ async def decide_friend_joined(services: Services, work: Work) -> None:
     await _decide(
         services,
         work,
-        LetterKind.FRIEND_JOINED,
+        MessageKind.FRIEND_JOINED,
         addresses.parse(referrer.email),
         language=referrer.language,
         payload={"referee_id": work.payload["referee_id"]},
-        quotas_=(Quota((LetterKind.FRIEND_JOINED, "to", str(referrer.id)), 10),),
+        quotas_=(Quota((MessageKind.FRIEND_JOINED, "to", str(referrer.id)), 10),),
     )
 
 
-async def send(services: Services, work: Work) -> None:
+async def send(services: Services, work: ClaimedJob) -> None:
     """The letter itself, if it is still true: a code that ended meanwhile, or a friend who left, is none."""
-    address, kind = addresses.parse(work.payload["email"]), LetterKind(work.payload["letter"])
+    address, kind = addresses.parse(work.payload["email"]), MessageKind(work.payload["letter"])
     language, now = work.payload["language"], services.clock()
     async with services.database.transaction() as session:
         owner = await _active(session, work.user_id)
-        if owner is None or await unsubscribe.are_refused(
+        if owner is None or await unsubscribe.is_unsubscribed(
             session, services.keys.unsubscribe, address.canonical
         ):
             return
-        if kind == LetterKind.FRIEND_JOINED:
+        if kind == MessageKind.FRIEND_JOINED:
             about, code = await _active(session, uuid.UUID(work.payload["referee_id"])), None
         else:
             about, code = owner, await usable_code(session, owner.id, now=now)
         if not await jobs.is_wanted(session, work):
             return
-    if about is None or (code is None and kind != LetterKind.FRIEND_JOINED):
+    if about is None or (code is None and kind != MessageKind.FRIEND_JOINED):
         return
-    if kind == LetterKind.CODE_ASKED_FOR and not (code and code.discoverable):
+    if kind == MessageKind.CODE_ASKED_FOR and not (code and code.discoverable):
         return
     contents = _contents(services, address, about, code, language)
-    letter = messages.write(
+    letter = messages.build_message(
         kind,
         to=address.text,
         job_id=work.id,
@@ -139,8 +139,8 @@ async def send(services: Services, work: Work) -> None:
 
 async def _decide(
     services: Services,
-    work: Work,
-    letter: LetterKind,
+    work: ClaimedJob,
+    letter: MessageKind,
     address: Address,
     *,
     language: str,
@@ -152,7 +152,7 @@ async def _decide(
     given = {"letter": letter, "email": address.text, "email_key": address.key, "language": language}
     try:
         async with services.database.transaction() as session:
-            if await unsubscribe.are_refused(session, services.keys.unsubscribe, address.canonical):
+            if await unsubscribe.is_unsubscribed(session, services.keys.unsubscribe, address.canonical):
                 return
             slot = f"{SEND} {work.id}"
             if not await jobs.enqueue_once(
@@ -172,14 +172,14 @@ async def _decide(
 
 def _contents(
     services: Services, address: Address, about: User, code: ReferralCode | None, language: str
-) -> Contents:
+) -> MessageContents:
     site, string = services.settings.public_url, code.code if code else None
     token = unsubscribe.token(services.keys.unsubscribe, address.canonical)
-    return Contents(
+    return MessageContents(
         link=f"{site}/r/{string}" if string else None,
         code=string,
         name=messages.shown_name(about.display_name if about.first_name or about.last_name else "", language),
-        refuse_link=f"{site}/letters/refuse?token={token}",
+        unsubscribe_link=f"{site}/letters/refuse?token={token}",
     )
 
 
@@ -190,6 +190,6 @@ async def _active(session: AsyncSession, user_id: uuid.UUID | None) -> User | No
 HANDLERS: Mapping[str, Handler] = {
     notifications.FRIEND_JOINED: decide_friend_joined,
     INVITATION: decide_invitation,
-    CODE_LETTER: decide_code_letter,
+    CODE_EMAIL: decide_code_letter,
     SEND: send,
 }

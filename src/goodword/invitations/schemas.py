@@ -12,7 +12,7 @@ class InvitationCreate(Input):
     email: Email = Field(description="Whom to invite.")
 
 
-class CodeLetterRequest(Input):
+class CodeEmailRequest(Input):
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"referrer_email": "alice@example.com", "email": "bob@example.com"}]}
     )
@@ -21,11 +21,11 @@ class CodeLetterRequest(Input):
     email: Email = Field(description="Where to send it: your own address.")
 
 
-class Refusal(Input):
+class UnsubscribeRequest(Input):
     model_config = ConfigDict(json_schema_extra={"examples": [{"token": "gwr_" + "x" * 64}]})
 
     token: Text = Field(max_length=255, description="Of the link at the end of the letter.")
 
 
-class LetterAsked(Output):
+class EmailAccepted(Output):
     detail: str = "If there is something to send, a letter is on its way."

@@ -20,24 +20,24 @@ from goodword.users import addresses
 from goodword.users.models import User
 
 INVITATION = "invitation"
-CODE_LETTER = "code_letter"
+CODE_EMAIL = "code_email"
 DAY = timedelta(days=1)
-INVITATIONS_A_DAY = 20
+INVITATIONS_PER_DAY = 20
 INVITATIONS_UNVERIFIED = 3
-CODE_LETTERS_AN_HOUR = 5
+CODE_EMAILS_PER_HOUR = 5
 
 
-class NoCodeInForce(Conflict):
-    code, detail = "no_code_in_force", "You have no code that works now. Create or activate one first."
+class NoActiveCode(Conflict):
+    code, detail = "no_active_code", "You have no code that works now. Create or activate one first."
 
 
-class TooManyLetters(TooManyRequests):
-    code = "too_many_letters"
+class TooManyEmails(TooManyRequests):
+    code = "too_many_emails"
     detail = "As many letters went out as you may ask for. Try again later."
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class EmailQuotas:
     """How often one may ask. `on` is the setting RATE_LIMITS; what guards the recipients is always on."""
 
     key: bytes
@@ -52,7 +52,7 @@ class Limits:
             await quotas.take(session, self.key, *scope, limit=limit, period=period, now=now)
         except QuotaUsedUp as used_up:
             wait = math.ceil((used_up.ends_at - now).total_seconds())
-            raise TooManyLetters(headers={"Retry-After": str(wait)}) from None
+            raise TooManyEmails(headers={"Retry-After": str(wait)}) from None
 
 
 async def invite(
@@ -60,7 +60,7 @@ async def invite(
     sender: User,
     email: str,
     *,
-    limits: Limits,
+    limits: EmailQuotas,
     mailing: bool,
     language: str,
     now: datetime,
@@ -70,32 +70,32 @@ async def invite(
     Who has not shown that their own address is theirs may send a few a day: an account costs nothing.
     """
     if await usable_code(session, sender.id, now=now) is None:
-        raise NoCodeInForce
-    limit = INVITATIONS_A_DAY if sender.verified_at or not mailing else INVITATIONS_UNVERIFIED
+        raise NoActiveCode
+    limit = INVITATIONS_PER_DAY if sender.verified_at or not mailing else INVITATIONS_UNVERIFIED
     await limits.take(session, INVITATION, "from", str(sender.id), limit=limit, period=DAY, now=now)
     address = addresses.parse(email)
     payload = {"email": address.text, "email_key": address.key, "language": language}
     jobs.enqueue(session, INVITATION, payload, user_id=sender.id, now=now)
-    record(session, Action.LETTER_ASKED, Subject.USER, sender.id, letter=INVITATION)
+    record(session, Action.EMAIL_REQUESTED, Subject.USER, sender.id, letter=INVITATION)
 
 
-async def ask_for_code(
+async def request_code_email(
     session: AsyncSession,
     *,
     referrer_email: str,
     email: str,
     network: str | None,
-    limits: Limits,
+    limits: EmailQuotas,
     language: str,
     now: datetime,
 ) -> None:
     """Have the code of the person with an address sent to one's own. Raises `TooManyLetters`."""
     network = network or "unknown"
     await limits.take(
-        session, CODE_LETTER, "from", network, limit=CODE_LETTERS_AN_HOUR, period=timedelta(hours=1), now=now
+        session, CODE_EMAIL, "from", network, limit=CODE_EMAILS_PER_HOUR, period=timedelta(hours=1), now=now
     )
     address = addresses.parse(email)
     payload = {"email": address.text, "email_key": address.key, "language": language}
     payload["referrer_key"] = addresses.parse(referrer_email).key
-    jobs.enqueue(session, CODE_LETTER, payload, now=now)
-    record(session, Action.LETTER_ASKED, Subject.NOBODY, letter=CODE_LETTER)
+    jobs.enqueue(session, CODE_EMAIL, payload, now=now)
+    record(session, Action.EMAIL_REQUESTED, Subject.NOBODY, letter=CODE_EMAIL)

@@ -23,16 +23,16 @@ WAKE = "wake_worker"
 """Where a session's `info` holds what wakes the worker of this process, if it has one."""
 
 
-class Failed(Exception):
+class JobFailed(Exception):
     """Raised by a handler that knows what went wrong and can say so without naming anybody."""
 
 
-class Hopeless(Failed):
+class PermanentFailure(JobFailed):
     """The same when no further attempt can help: the job is dead at once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class ClaimedJob:
     """A claimed job, as its handler gets it. `id` is the same at every attempt."""
 
     id: uuid.UUID
@@ -86,7 +86,9 @@ def _wake_after_commit(session: AsyncSession) -> None:
         event.listen(session.sync_session, "after_commit", after_commit)
 
 
-async def claim(session: AsyncSession, kinds: Collection[str], *, holder: str, now: datetime) -> Work | None:
+async def claim(
+    session: AsyncSession, kinds: Collection[str], *, holder: str, now: datetime
+) -> ClaimedJob | None:
     """The job that is due for longest, leased to `holder`; or None. The attempt counts from here.
 
     A job that took its workers down with it as often as a job may be tried is dead.
@@ -113,20 +115,20 @@ async def claim(session: AsyncSession, kinds: Collection[str], *, holder: str, n
         .execution_options(synchronize_session=False)
     )
     while row := (await session.execute(taken)).one_or_none():
-        work = Work(row.id, row.kind, json.loads(row.payload), row.user_id, holder, row.attempts)
+        work = ClaimedJob(row.id, row.kind, json.loads(row.payload), row.user_id, holder, row.attempts)
         if work.attempt <= MAX_ATTEMPTS:
             return work
         await _settle(session, work, **_dead("its worker died", now=now))
     return None
 
 
-async def finish(session: AsyncSession, work: Work, *, now: datetime) -> bool:
+async def finish(session: AsyncSession, work: ClaimedJob, *, now: datetime) -> bool:
     """It is done, unless the lease was lost to another worker: then that one has the say, and False."""
     return await _settle(session, work, finished_at=now, outcome="done", payload="{}", error=None)
 
 
 async def fail(
-    session: AsyncSession, work: Work, *, error: str, now: datetime, hopeless: bool = False
+    session: AsyncSession, work: ClaimedJob, *, error: str, now: datetime, hopeless: bool = False
 ) -> bool:
     """It failed: try again later and later, or never more. Only the holder of the lease may say so."""
     if hopeless or work.attempt >= MAX_ATTEMPTS:
@@ -148,7 +150,7 @@ async def release(session: AsyncSession, holder: str) -> None:
     )
 
 
-async def is_wanted(session: AsyncSession, work: Work) -> bool:
+async def is_wanted(session: AsyncSession, work: ClaimedJob) -> bool:
     """Whether nobody has withdrawn it while it waited, or while its handler waited for a lock."""
     return await session.scalar(select(Job.id).where(_is_held(work))) is not None
 
@@ -169,7 +171,7 @@ async def forget(session: AsyncSession, user_id: uuid.UUID, *, email_key: str) -
     await session.execute(delete(Job).where(IS_DEAD, named))
 
 
-def _is_held(work: Work) -> ColumnElement[bool]:
+def _is_held(work: ClaimedJob) -> ColumnElement[bool]:
     return and_(
         Job.id == work.id,
         Job.leased_by == work.holder,
@@ -178,7 +180,7 @@ def _is_held(work: Work) -> ColumnElement[bool]:
     )
 
 
-async def _settle(session: AsyncSession, work: Work, **values: object) -> bool:
+async def _settle(session: AsyncSession, work: ClaimedJob, **values: object) -> bool:
     settled = await session.scalar(
         update(Job)
         .where(_is_held(work))

@@ -12,9 +12,9 @@ from uuid import uuid4
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from goodword.actor import Actor, Origin, current
+from goodword.actor import Actor, ActorContext, actor_context
 from goodword.jobs import listen, service
-from goodword.jobs.service import Failed, Hopeless, Work
+from goodword.jobs.service import ClaimedJob, JobFailed, PermanentFailure
 from goodword.services import Services
 
 POLL_SECONDS = 1.0
@@ -27,7 +27,7 @@ GRACE_SECONDS = 8.0
 log = structlog.get_logger("goodword.jobs")
 
 
-Handler = Callable[[Services, Work], Awaitable[None]]
+Handler = Callable[[Services, ClaimedJob], Awaitable[None]]
 """Does a job. It opens transactions of its own, and does what is slow outside of them."""
 Chore = Callable[[Services], Awaitable[None]]
 
@@ -46,13 +46,13 @@ class Worker:
         *,
         recurring: Mapping[str, timedelta] | None = None,
         concurrency: int = CONCURRENCY,
-        lanes: Mapping[str, str] | None = None,
-        chores: Mapping[Chore, float] | None = None,
+        concurrency_groups: Mapping[str, str] | None = None,
+        node_tasks: Mapping[Chore, float] | None = None,
     ) -> None:
         self._services, self._handlers = services, handlers
-        self._chores = chores or {}
+        self._chores = node_tasks or {}
         self._recurring, self._planned = recurring or {}, dict[str, str]()
-        self._concurrency, self._lanes = concurrency, lanes or {}
+        self._concurrency, self._lanes = concurrency, concurrency_groups or {}
         self._holder = str(uuid4())
         self._woken = asyncio.Event()
         self._stopping = False
@@ -90,7 +90,7 @@ class Worker:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _repeat(self, chore: Chore, every: float) -> None:
-        current.set(Origin(Actor.SYSTEM, clock=self._services.clock))
+        actor_context.set(ActorContext(Actor.SYSTEM, clock=self._services.clock))
         while True:
             try:
                 await chore(self._services)
@@ -143,7 +143,7 @@ class Worker:
         del self._running[task]
         self._woken.set()  # there is room for another
 
-    async def _claim(self) -> Work | None:
+    async def _claim(self) -> ClaimedJob | None:
         busy = Counter(self._running.values())
         # One lane never takes all the room: a mail server that hangs must not hold back everything else.
         most = max(1, self._concurrency - 1)
@@ -152,13 +152,13 @@ class Worker:
             await session.connection()  # wait for the database first: the lease counts from after it
             return await service.claim(session, kinds, holder=self._holder, now=self._services.clock())
 
-    async def _do_alone(self, work: Work) -> None:
+    async def _do_alone(self, work: ClaimedJob) -> None:
         try:
             await self._do(work)
         except (SQLAlchemyError, OSError) as error:  # its outcome is not written: the lease will run out
             log.warning("the database does not answer the worker", error=type(error).__name__)
 
-    async def _do(self, work: Work) -> None:
+    async def _do(self, work: ClaimedJob) -> None:
         error, hopeless = await self._attempt(work)
         async with self._services.database.transaction() as session:
             if error is None:
@@ -166,18 +166,18 @@ class Worker:
             else:
                 await service.fail(session, work, error=error, hopeless=hopeless, now=self._services.clock())
 
-    async def _attempt(self, work: Work) -> tuple[str | None, bool]:
+    async def _attempt(self, work: ClaimedJob) -> tuple[str | None, bool]:
         """Run the handler: what went wrong, and whether that is the end of it."""
-        asked = current.set(Origin(Actor.SYSTEM, clock=self._services.clock))
+        asked = actor_context.set(ActorContext(Actor.SYSTEM, clock=self._services.clock))
         try:
             async with asyncio.timeout(TIME_LIMIT_SECONDS):
                 await self._handlers[work.kind](self._services, work)
         except Exception as error:  # noqa: BLE001  whatever it is, it must not end the worker
             what = _describe(error)
             log.warning("job failed", kind=work.kind, id=str(work.id), attempt=work.attempt, error=what)
-            return what, isinstance(error, Hopeless)
+            return what, isinstance(error, PermanentFailure)
         finally:
-            current.reset(asked)
+            actor_context.reset(asked)
         return None, False
 
     async def _plan(self) -> None:
@@ -203,7 +203,7 @@ class Worker:
 
 def _describe(error: Exception) -> str:
     """What went wrong, by kind and place: messages may hold addresses."""
-    if isinstance(error, Failed):
+    if isinstance(error, JobFailed):
         return str(error)
     place = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}"

@@ -21,7 +21,7 @@ from aiosmtplib import (
 
 from goodword.config.settings import Settings
 from goodword.config.smtp_url import MailServer
-from goodword.jobs.service import Failed, Hopeless
+from goodword.jobs.service import JobFailed, PermanentFailure
 from goodword.mail.messages import mail_host
 
 SECONDS = 30.0
@@ -32,7 +32,7 @@ ABOUT = "X-Goodword-About"
 log = structlog.get_logger("goodword.mail")
 
 
-class NotDelivered(Failed):
+class NotDelivered(JobFailed):
     """The mail server did not take it, this time. The server's own words stay out: they name addresses."""
 
 
@@ -60,7 +60,7 @@ async def deliver(
         raise NotDelivered(_how(refused)) from None
     except SMTPNotSupported as lacking:
         if "SMTPUTF8" in str(lacking):
-            raise Hopeless("the mail server takes no such address (SMTPUTF8)") from None
+            raise PermanentFailure("the mail server takes no such address (SMTPUTF8)") from None
         raise NotDelivered(_how(lacking)) from None
     except (SMTPException, OSError, ValueError) as error:
         # Whatever else it is, the operator can mend it: a wrong password, a certificate, no STARTTLS.
@@ -105,7 +105,7 @@ async def _hand_in(message: EmailMessage, server: MailServer, *, greeting: str) 
 
 def _give_up_if_final(*codes: int) -> None:
     if all(500 <= code <= 599 for code in codes):
-        raise Hopeless(f"the mail server refused it for good ({codes[0]})") from None
+        raise PermanentFailure(f"the mail server refused it for good ({codes[0]})") from None
 
 
 def _how(error: Exception) -> str:

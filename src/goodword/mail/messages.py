@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from goodword.languages import DEFAULT
 
 
-class LetterKind(StrEnum):
+class MessageKind(StrEnum):
     """Each has a template of its name, whose first line is the subject."""
 
     VERIFY_EMAIL = "verify_email"
@@ -35,7 +35,7 @@ class LetterKind(StrEnum):
     INVITATION = "invitation"
 
 
-REFUSE = {
+UNSUBSCRIBE = {
     "en": "No more letters like this one, whoever asks for them:",
     "ru": "Больше не получать таких писем, кто бы о них ни просил:",
 }
@@ -46,22 +46,22 @@ _NAME = re.compile(r"(?:[^\W\d_]|[\u0300-\u036f '’-]|\.(?!\S))+")
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class MessageContents:
     """What stands in a letter besides its template."""
 
     link: str | None = None
     name: str | None = None
     """Of the person whose doing the letter is, as `shown_name` lets it through."""
     code: str | None = None
-    refuse_link: str | None = None
+    unsubscribe_link: str | None = None
     """For letters that others cause: it refuses all further ones."""
 
 
-NOTHING = Contents()
+NOTHING = MessageContents()
 
 
-def write(
-    kind: LetterKind,
+def build_message(
+    kind: MessageKind,
     *,
     to: str,
     job_id: uuid.UUID,
@@ -69,20 +69,25 @@ def write(
     now: datetime,
     language: str = DEFAULT,
     sender: str | None = None,
-    contents: Contents = NOTHING,
+    contents: MessageContents = NOTHING,
 ) -> EmailMessage:
     """A letter. Its Message-ID comes from its job, so that one sent twice can be told for one.
 
     Of what people write about themselves nothing is in it but the name of whom the reader hears of, and that
     only as `shown_name` lets it through: anyone could send strangers an advertisement in place of a name.
     """
-    values = {"site": public_url, "language": language, "refuse_text": REFUSE[language], **asdict(contents)}
+    values = {
+        "site": public_url,
+        "language": language,
+        "refuse_text": UNSUBSCRIBE[language],
+        **asdict(contents),
+    }
     text = _templates().get_template(f"{language}/{kind}.txt").render(values)
     subject, _, body = text.partition("\n\n")
     paragraphs = [paragraph.replace("\n", " ") for paragraph in body.strip().split("\n\n")]
     html = _templates().get_template("letter.html").render(values, subject=subject, paragraphs=paragraphs)
-    if contents.refuse_link:
-        body = f"{body.strip()}\n\n-- \n{REFUSE[language]}\n{contents.refuse_link}"
+    if contents.unsubscribe_link:
+        body = f"{body.strip()}\n\n-- \n{UNSUBSCRIBE[language]}\n{contents.unsubscribe_link}"
     host = mail_host(public_url)
     local_part, _, domain = to.rpartition("@")
     if local_part.isascii():  # then the whole address can be, and any mail server takes it
@@ -96,9 +101,9 @@ def write(
     message["Date"] = now
     message["Message-ID"] = f"<{kind}.{job_id}@{host}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
-    if contents.refuse_link:
-        message["List-Unsubscribe"] = f"<{contents.refuse_link}>"
-        if contents.refuse_link.startswith("https://"):  # RFC 8058 §3.1 asks for it
+    if contents.unsubscribe_link:
+        message["List-Unsubscribe"] = f"<{contents.unsubscribe_link}>"
+        if contents.unsubscribe_link.startswith("https://"):  # RFC 8058 §3.1 asks for it
             message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(f"{body.strip()}\n")
     message.add_alternative(html, subtype="html")

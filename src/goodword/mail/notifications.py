@@ -6,16 +6,16 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.jobs import service as jobs
-from goodword.mail.messages import LetterKind
+from goodword.mail.messages import MessageKind
 
 KIND = "notice"
 FRIEND_JOINED = "friend_joined"
 
 
-def tell(
+def notify(
     session: AsyncSession,
     user_id: uuid.UUID,
-    letter: LetterKind,
+    letter: MessageKind,
     *,
     now: datetime,
     email: str | None = None,

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.crypto import mac
+from goodword.crypto import hmac_of
 from goodword.db.statements import insert_if_absent
-from goodword.mail.models import LetterQuota
+from goodword.mail.models import EmailQuota
 
 KEY = "letters at the wish of others"
 
@@ -20,10 +20,10 @@ class QuotaUsedUp(Exception):
         self.ends_at = ends_at
 
 
-async def used(session: AsyncSession, key: bytes, *scope: str) -> LetterQuota | None:
+async def used(session: AsyncSession, key: bytes, *scope: str) -> EmailQuota | None:
     """What was counted on the account named by `scope`."""
-    scope_mac = mac(key, *(part.encode() for part in scope))
-    return await session.scalar(select(LetterQuota).where(LetterQuota.scope_mac == scope_mac))
+    scope_mac = hmac_of(key, *(part.encode() for part in scope))
+    return await session.scalar(select(EmailQuota).where(EmailQuota.scope_mac == scope_mac))
 
 
 async def take(
@@ -34,12 +34,12 @@ async def take(
     The period begins with its first letter. The row stays locked until the commit: those who ask at the same
     moment take turns, and no more of them get through than may.
     """
-    scope_mac = mac(key, *(part.encode() for part in scope))
-    query = select(LetterQuota).where(LetterQuota.scope_mac == scope_mac).with_for_update()
+    scope_mac = hmac_of(key, *(part.encode() for part in scope))
+    query = select(EmailQuota).where(EmailQuota.scope_mac == scope_mac).with_for_update()
     quota = None
     while quota is None:  # again if the purge took it in between
         await insert_if_absent(
-            session, LetterQuota, scope_mac=scope_mac, used=0, ends_at=now + period, created_at=now
+            session, EmailQuota, scope_mac=scope_mac, used=0, ends_at=now + period, created_at=now
         )
         quota = await session.scalar(query)
     if quota.ends_at <= now:

@@ -10,17 +10,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.crypto import mac
+from goodword.crypto import hmac_of
 from goodword.db.statements import insert_if_absent
 from goodword.errors import BadRequest
-from goodword.mail.models import LetterRefusal
+from goodword.mail.models import Unsubscribe
 
 KEY = "refusals of letters"
 PREFIX = "gwr_"
 SEAL = 16
 
 
-class RefusalInvalid(BadRequest):
+class UnsubscribeTokenInvalid(BadRequest):
     code, detail = "token_invalid", "This link is not whole. Take it from the letter once more."
 
 
@@ -33,21 +33,21 @@ def token(key: bytes, mailbox: str) -> str:
     return PREFIX + base64.urlsafe_b64encode(address_mac + _seal(key, address_mac)).decode()
 
 
-async def refuse(session: AsyncSession, key: bytes, token: str, *, now: datetime) -> None:
+async def unsubscribe(session: AsyncSession, key: bytes, token: str, *, now: datetime) -> None:
     """No more letters that others cause go to the mailbox of this token. Raises `RefusalInvalid`."""
     address_mac = _read(key, token)
     if address_mac is None:
-        raise RefusalInvalid
-    if await insert_if_absent(session, LetterRefusal, address_mac=address_mac, created_at=now):
-        record(session, Action.LETTERS_REFUSED, Subject.NOBODY)
+        raise UnsubscribeTokenInvalid
+    if await insert_if_absent(session, Unsubscribe, address_mac=address_mac, created_at=now):
+        record(session, Action.EMAILS_UNSUBSCRIBED, Subject.NOBODY)
 
 
-async def are_refused(session: AsyncSession, key: bytes, mailbox: str) -> bool:
+async def is_unsubscribed(session: AsyncSession, key: bytes, mailbox: str) -> bool:
     """Whether whoever reads this mailbox wants none. `mailbox` is an address in its canonical form.
 
     So it holds for every way to write the address: whoever pesters somebody would only add another plus-tag.
     """
-    query = select(LetterRefusal.id).where(LetterRefusal.address_mac == _address_mac(key, mailbox))
+    query = select(Unsubscribe.id).where(Unsubscribe.address_mac == _address_mac(key, mailbox))
     return await session.scalar(query) is not None
 
 
@@ -62,9 +62,9 @@ def _read(key: bytes, token: str) -> bytes | None:
 
 
 def _address_mac(key: bytes, mailbox: str) -> bytes:
-    return mac(key, b"mailbox", mailbox.encode())
+    return hmac_of(key, b"mailbox", mailbox.encode())
 
 
 def _seal(key: bytes, address_mac: bytes) -> bytes:
     # Of its own, so that the hashes in the database are no tokens.
-    return mac(key, b"token", address_mac)[:SEAL]
+    return hmac_of(key, b"token", address_mac)[:SEAL]

@@ -14,7 +14,7 @@ from goodword.rate_limits.dependencies import count_app, limited
 from goodword.services import services_of
 from goodword.sessions import client_info, service as sessions
 from goodword.sessions.auth import OpenId
-from goodword.sessions.models import SignIn
+from goodword.sessions.models import UserSession
 from goodword.users import service as users
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.forms import FORM, FormInvalid, read_form
@@ -75,7 +75,7 @@ async def identify(request: Request, form: Mapping[str, str]) -> Client:
     )
     if not found.is_public:
         await count_app(request, found.client_id)
-    actor.origin().client = found.client_id
+    actor.current_context().client = found.client_id
     return found
 
 
@@ -144,7 +144,7 @@ async def _exchange(
         code=needed(form, "code"),
         redirect_uri=needed(form, "redirect_uri"),
         verifier=needed(form, "code_verifier"),
-        whence=client_info.of(request),
+        client_info=client_info.client_info_of(request),
         access_lifetime=services.access_tokens.lifetime,
         now=clock(),
     )
@@ -193,7 +193,9 @@ GRANTS = {
 }
 
 
-def _answer(request: Request, sign_in: SignIn, scope: str, clock: Clock, *, refreshable: bool) -> TokenAnswer:
+def _answer(
+    request: Request, sign_in: UserSession, scope: str, clock: Clock, *, refreshable: bool
+) -> TokenAnswer:
     services = services_of(request)
     access = services.access_tokens.sign(
         user_id=sign_in.user_id, session_id=sign_in.id, client=sign_in.client, scope=scope, now=clock()
@@ -239,7 +241,7 @@ async def revoke(request: Request, session: Session, clock: Clock) -> Response:
         services.database, services.access_tokens, services.refresh_tokens, client, shown, now=now
     )
     if found is not None:
-        await sessions.end_one(session, found.session_id, why="revoked_by_app", now=now)
+        await sessions.revoke_one(session, found.session_id, why="revoked_by_app", now=now)
     return Response()
 
 

@@ -22,7 +22,7 @@ async def list_apps(
 ) -> AppList:
     """Each with what it may do, the latest first."""
     cursors, name = services_of(request).cursors, f"apps {caller.user_id}"
-    found = await service.apps(reader, caller.user_id, after=cursors.read(cursor, of=name), limit=limit)
+    found = await service.list_apps(reader, caller.user_id, after=cursors.read(cursor, of=name), limit=limit)
     rows, following = cursors.cut(found, limit, of=name)
     return AppList(items=[AppRead.model_validate(row) for row in rows], next_cursor=following)
 
@@ -33,11 +33,11 @@ async def list_apps(
     status_code=204,
     responses=problems(service.AppNotFound),
 )
-async def shut_app_out(
+async def revoke_app_access(
     client_id: Annotated[str, Path(description="`client_id` of the app.")],
     caller: Account,
     session: Session,
     clock: Clock,
 ) -> None:
     """Take back all that you let an app do. Its tokens stop working at once; it may ask you again."""
-    await service.shut_out(session, caller.user_id, client_id, now=clock())
+    await service.revoke_access(session, caller.user_id, client_id, now=clock())

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from goodword.db.database import Database
 from goodword.languages import to_translate
-from goodword.oauth.clients import Client, Clients
+from goodword.oauth.clients import Client, ClientRegistry
 from goodword.oauth.tokens import ServerTokens
 from goodword.web import forms
 
@@ -26,7 +26,7 @@ _MILLISECONDS = re.compile(r"[0-9]{1,15}")
 _PLAIN = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
 
 
-class NoRedirect(Exception):
+class UnredirectableError(Exception):
     """Nobody knows that the app is who it says, so nothing is sent to where it says (RFC 6749 §4.1.2.1)."""
 
     def __init__(self, reason: str) -> None:
@@ -34,7 +34,7 @@ class NoRedirect(Exception):
         self.reason = reason
 
 
-class SentBack(Exception):
+class RedirectableError(Exception):
     """An error that the app is told, by a redirect."""
 
     def __init__(self, redirect_uri: str, state: str | None, error: str, description: str) -> None:
@@ -86,30 +86,32 @@ class AuthorizationRequest:
         """Return whether this is the person of the `id_token_hint`, or there is none."""
         return self.expected_user in (None, str(user_id))
 
-    def send_back(self, error: str, description: str) -> SentBack:
-        return SentBack(self.redirect_uri, self.state, error, description)
+    def send_back(self, error: str, description: str) -> RedirectableError:
+        return RedirectableError(self.redirect_uri, self.state, error, description)
 
 
 async def read(
-    database: Database, clients: Clients, tokens: ServerTokens, query: bytes
+    database: Database, clients: ClientRegistry, tokens: ServerTokens, query: bytes
 ) -> AuthorizationRequest:
     """Return the request in a query string. Raises `NoRedirect` and `SentBack`."""
     if len(query) > LONGEST:
-        raise NoRedirect(to_translate("The request is too long."))
+        raise UnredirectableError(to_translate("The request is too long."))
     repeated = False
     try:
         parameters = forms.parse(query)
     except forms.ParameterRepeated as error:
         parameters, repeated = error.parameters, True
     except forms.FormInvalid:
-        raise NoRedirect(to_translate("The request cannot be read.")) from None
+        raise UnredirectableError(to_translate("The request cannot be read.")) from None
 
     client = await clients.find(database, parameters.get("client_id", ""))
     if client is None:
-        raise NoRedirect(to_translate("It does not say which app it is from, or we do not know that app."))
+        raise UnredirectableError(
+            to_translate("It does not say which app it is from, or we do not know that app.")
+        )
     redirect_uri = parameters.get("redirect_uri", "")
     if not client.allows(redirect_uri):
-        raise NoRedirect(
+        raise UnredirectableError(
             to_translate("The address that the app wants to be answered at is not one that it registered.")
         )
     try:
@@ -118,7 +120,7 @@ async def read(
         return _checked(client, redirect_uri, parameters, await _expected_user(tokens, client, parameters))
     except _Wrong as wrong:
         state = parameters.get("state")
-        raise SentBack(redirect_uri, state, wrong.error, wrong.description) from None
+        raise RedirectableError(redirect_uri, state, wrong.error, wrong.description) from None
 
 
 class _Wrong(Exception):

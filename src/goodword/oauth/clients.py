@@ -17,13 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.crypto import mac
+from goodword.crypto import hmac_of
 from goodword.db.database import Database
 from goodword.db.statements import insert_if_absent
 from goodword.oauth import scopes
 from goodword.oauth.errors import InvalidClient, OAuthError
 from goodword.oauth.models import OAuthClient
-from goodword.sessions.models import SignIn
+from goodword.sessions.models import UserSession
 
 PURPOSE = "oauth clients and codes"
 """Of the key under which secrets and codes are stored as keyed hashes."""
@@ -105,7 +105,7 @@ def documentation(public_url: str) -> Client:
     )
 
 
-class Clients:
+class ClientRegistry:
     """Finds apps, and holds them to their secrets."""
 
     def __init__(self, key: bytes, *, built_in: Client | None) -> None:
@@ -160,7 +160,7 @@ async def keep_row(session: AsyncSession, client: Client, *, now: datetime) -> N
         )
 
 
-async def make(
+async def register(
     session: AsyncSession,
     key: bytes,
     *,
@@ -229,7 +229,7 @@ def check_redirect_uri(uri: str, *, public: bool) -> None:
         )
 
 
-async def everyone(session: AsyncSession) -> Sequence[OAuthClient]:
+async def list_clients(session: AsyncSession) -> Sequence[OAuthClient]:
     return (await session.scalars(select(OAuthClient).order_by(OAuthClient.id))).all()
 
 
@@ -263,7 +263,9 @@ async def disable(session: AsyncSession, client_id: str, *, now: datetime) -> bo
         record(session, Action.CLIENT_DISABLED, Subject.CLIENT, changed, client=client_id)
         ended = {"revoked_at": now, "revoked_reason": "app_disabled"}
         await session.execute(
-            update(SignIn).where(SignIn.client == client_id, SignIn.revoked_at.is_(None)).values(ended)
+            update(UserSession)
+            .where(UserSession.client == client_id, UserSession.revoked_at.is_(None))
+            .values(ended)
         )
     return changed is not None
 
@@ -274,7 +276,7 @@ def new_secret() -> str:
 
 def secret_mac(key: bytes, client_id: str, secret: str) -> bytes:
     """As it is stored. A plain keyed hash is enough: the secret is 256 random bits, and nobody's choice."""
-    return mac(key, b"client secret", client_id.encode(), secret.encode())
+    return hmac_of(key, b"client secret", client_id.encode(), secret.encode())
 
 
 def _basic(authorization: str) -> tuple[str, str | None]:

@@ -10,14 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.crypto import mac
+from goodword.crypto import hmac_of
 from goodword.db.database import Database
 from goodword.db.statements import insert_if_absent
 from goodword.errors import TokenInvalid
 from goodword.oauth import clients, scopes
 from goodword.oauth.authorization_request import AuthorizationRequest
 from goodword.oauth.models import OAuthCode, OAuthGrant
-from goodword.sessions.models import SignIn
+from goodword.sessions.models import UserSession
 from goodword.users import service as users
 from goodword.users.models import User
 
@@ -84,7 +84,7 @@ async def issue(
     user = await users.lock(session, consent.user_id)
     client = request.client
     granted = _givable(request.scopes & consent.scopes, is_admin=user.is_admin)
-    begun_in = await session.get(SignIn, consent.browser_session_id)
+    begun_in = await session.get(UserSession, consent.browser_session_id)
     if not granted or begun_in is None or not begun_in.is_live(now):
         raise TokenInvalid
     place = {"user_id": user.id, "client_id": client.id}
@@ -122,7 +122,7 @@ async def _new_code(
     *,
     now: datetime,
 ) -> str | None:
-    once = mac(key, b"consent", consent.browser_session_id.bytes, consent.once.encode())
+    once = hmac_of(key, b"consent", consent.browser_session_id.bytes, consent.once.encode())
     code = "gwa_" + base64.urlsafe_b64encode(once).decode().rstrip("=")
     await session.execute(
         delete(OAuthCode).where(OAuthCode.user_id == consent.user_id, OAuthCode.expires_at < now - CODES_KEPT)
@@ -147,7 +147,7 @@ async def _new_code(
 
 def code_mac(key: bytes, code: str) -> bytes:
     """Return the keyed hash under which a code is stored."""
-    return mac(key, b"code", code.encode())
+    return hmac_of(key, b"code", code.encode())
 
 
 def _givable(wanted: frozenset[str], *, is_admin: bool) -> frozenset[str]:

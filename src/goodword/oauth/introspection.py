@@ -9,13 +9,13 @@ from sqlalchemy import bindparam, select
 from goodword.db.database import Database
 from goodword.errors import TokenInvalid
 from goodword.oauth.clients import Client
-from goodword.sessions.models import SignIn
+from goodword.sessions.models import UserSession
 from goodword.sessions.tokens import AccessTokens, RefreshTokens
 from goodword.users.models import User, UserStatus
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class TokenOwner:
     """A token of one app, and the session that it belongs to."""
 
     session_id: uuid.UUID
@@ -35,7 +35,7 @@ async def find(
     token: str,
     *,
     now: datetime,
-) -> Found | None:
+) -> TokenOwner | None:
     """The token, if it is one of this app's, good or spent; a token of others is not told from none."""
     refresh = refresh_tokens.read(token)
     claims = None
@@ -51,7 +51,7 @@ async def find(
     until = min(row.expires_at, row.idle_expires_at)
     is_on = row.revoked_at is None and row.status == UserStatus.ACTIVE and now < until
     if claims:
-        return Found(
+        return TokenOwner(
             row.id,
             row.user_id,
             "Bearer",
@@ -61,7 +61,7 @@ async def find(
             is_on,
         )
     is_current = refresh is not None and refresh.counter == row.counter
-    return Found(
+    return TokenOwner(
         row.id,
         row.user_id,
         None,
@@ -74,16 +74,16 @@ async def find(
 
 _SESSION = (
     select(
-        SignIn.id,
-        SignIn.user_id,
-        SignIn.client,
-        SignIn.counter,
-        SignIn.scope,
-        SignIn.expires_at,
-        SignIn.idle_expires_at,
-        SignIn.revoked_at,
+        UserSession.id,
+        UserSession.user_id,
+        UserSession.client,
+        UserSession.counter,
+        UserSession.scope,
+        UserSession.expires_at,
+        UserSession.idle_expires_at,
+        UserSession.revoked_at,
         User.status,
     )
-    .join(User, User.id == SignIn.user_id)
-    .where(SignIn.id == bindparam("session_id"))
+    .join(User, User.id == UserSession.user_id)
+    .where(UserSession.id == bindparam("session_id"))
 )

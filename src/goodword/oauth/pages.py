@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.errors import TokenInvalid
 from goodword.languages import to_translate
 from goodword.oauth import authorization_request, consents, scopes
-from goodword.oauth.authorization_request import AuthorizationRequest, NoRedirect, SentBack
+from goodword.oauth.authorization_request import AuthorizationRequest, RedirectableError, UnredirectableError
 from goodword.oauth.consents import Consent, ConsentRequired
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
@@ -18,7 +18,7 @@ from goodword.sessions import cookies as browser
 from goodword.sessions.cookies import Visitor
 from goodword.web.dependencies import Clock, Session
 from goodword.web.forms import FormInvalid, is_from_here, read_form
-from goodword.web.html.rendering import foreign, link, page, refusal, say, see_other
+from goodword.web.html.rendering import foreign_form, link, message_page, page, see_other, translate_for
 
 router = APIRouter(prefix="/oauth", include_in_schema=False)
 
@@ -32,9 +32,9 @@ async def show_consent(request: Request, session: Session, clock: Clock) -> Resp
     """Ask the person, or go on at once when they were asked before."""
     try:
         return await _show(request, session, clock())
-    except NoRedirect as error:
+    except UnredirectableError as error:
         return _no_redirect(request, error)
-    except SentBack as error:
+    except RedirectableError as error:
         return _send_back(request, error)
 
 
@@ -47,19 +47,19 @@ async def answer_consent(request: Request, session: Session, clock: Clock) -> Re
     except FormInvalid:
         form = {}
     if visitor is None or not is_from_here(request) or not _is_own(request, visitor, form):
-        return foreign(request)
+        return foreign_form(request)
     now = clock()
     if now.timestamp() - int(form["once"].partition(".")[0]) > PAGE_LIFETIME.total_seconds():
-        return refusal(request, 403, to_translate("Too late"), STALE)
+        return message_page(request, 403, to_translate("Too late"), STALE)
     try:
         asked = await _read(request, form["request"].encode())
         if form.get("decision") != "allow":
             raise asked.send_back("access_denied", "The person said no.")
         shown = frozenset(form["scope"].split())
         return await _go_on(request, session, asked, visitor, shown, form["once"], now)
-    except NoRedirect as error:
+    except UnredirectableError as error:
         return _no_redirect(request, error)
-    except SentBack as error:
+    except RedirectableError as error:
         return _send_back(request, error)
 
 
@@ -95,7 +95,7 @@ async def _show(request: Request, session: AsyncSession, now: datetime) -> Respo
         leads_elsewhere=True,
         app=asked.client.name,
         email=question.email,
-        scopes=[say(request, words) for words in scopes.in_words(question.scopes)],
+        scopes=[translate_for(request, words) for words in scopes.in_words(question.scopes)],
         redirect_uri=asked.redirect_uri,
         asked=asked.query,
         scope=shown,
@@ -141,7 +141,7 @@ async def _go_on(
         error = "login_required" if "none" in asked.prompt else "access_denied"
         raise asked.send_back(error, "The person cannot be asked any more.") from None
     if code is None:
-        return refusal(request, 403, to_translate("Answered already"), STALE)
+        return message_page(request, 403, to_translate("Answered already"), STALE)
     return _redirect(request, asked.redirect_uri, {"code": code, "state": asked.state})
 
 
@@ -157,7 +157,7 @@ def _to_sign_in(request: Request, asked: AuthorizationRequest, now: datetime) ->
     return see_other(_sign_in_link(request, asked, now))
 
 
-def _send_back(request: Request, error: SentBack) -> Response:
+def _send_back(request: Request, error: RedirectableError) -> Response:
     parameters = {"error": error.error, "error_description": error.description, "state": error.state}
     return _redirect(request, error.redirect_uri, parameters)
 
@@ -169,6 +169,6 @@ def _redirect(request: Request, redirect_uri: str, parameters: dict[str, str | N
     return see_other(f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{query}")
 
 
-def _no_redirect(request: Request, error: NoRedirect) -> Response:
+def _no_redirect(request: Request, error: UnredirectableError) -> Response:
     title = to_translate("This request cannot be trusted")
-    return refusal(request, 400, title, NOT_TRUSTED, reason=say(request, error.reason))
+    return message_page(request, 400, title, NOT_TRUSTED, reason=translate_for(request, error.reason))

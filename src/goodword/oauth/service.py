@@ -22,8 +22,8 @@ from goodword.oauth.consents import code_mac
 from goodword.oauth.errors import InvalidGrant, OAuthError
 from goodword.oauth.models import OAuthClient, OAuthCode, OAuthGrant
 from goodword.sessions import service as sessions
-from goodword.sessions.models import SignIn
-from goodword.sessions.service import Whence
+from goodword.sessions.models import UserSession
+from goodword.sessions.service import ClientInfo
 from goodword.sessions.tokens import RefreshTokens
 from goodword.users import service as users
 
@@ -40,7 +40,7 @@ class AppNotFound(NotFound):
 class Exchanged:
     """A session for an app, and what its ID token says of the sign-in behind it."""
 
-    sign_in: SignIn
+    sign_in: UserSession
     nonce: str | None
     signed_in_at: datetime
 
@@ -53,7 +53,7 @@ async def exchange(
     code: str,
     redirect_uri: str,
     verifier: str,
-    whence: Whence,
+    client_info: ClientInfo,
     access_lifetime: int,
     now: datetime,
 ) -> Exchanged:
@@ -83,10 +83,10 @@ async def exchange(
         raise refusal
     if found.used_at is not None:
         if found.session_id is not None:
-            await sessions.end_one(session, found.session_id, why="code_replayed", now=now)
+            await sessions.revoke_one(session, found.session_id, why="code_replayed", now=now)
             await commit_before_error(session)
         raise refusal
-    begun_in = await session.get(SignIn, found.browser_session_id)
+    begun_in = await session.get(UserSession, found.browser_session_id)
     if (
         now >= found.expires_at
         or not hmac.compare_digest(found.redirect_uri.encode(), redirect_uri.encode())
@@ -95,8 +95,8 @@ async def exchange(
         or not begun_in.is_live(now)
     ):
         raise refusal
-    sign_in = await sessions.begin(
-        session, user, client=client.client_id, scope=found.scope, whence=whence, now=now
+    sign_in = await sessions.create(
+        session, user, client=client.client_id, scope=found.scope, client_info=client_info, now=now
     )
     if not may_refresh(client, found.scope):  # it ends with its only access token
         sign_in.expires_at = sign_in.idle_expires_at = now + timedelta(seconds=access_lifetime)
@@ -117,7 +117,7 @@ async def refresh(
     token: str,
     scope: str | None,
     now: datetime,
-) -> tuple[SignIn, str]:
+) -> tuple[UserSession, str]:
     """The session turned by one, and the scope of the access token: the same or less (RFC 6749 §6).
 
     No grace here: an app that refreshes twice with one token loses its session (RFC 9700 §4.14.2).
@@ -143,7 +143,7 @@ def client_scope(client: Client, asked: str | None) -> str:
     return scopes.text(chosen)
 
 
-async def apps(
+async def list_apps(
     session: AsyncSession,
     user_id: uuid.UUID,
     *,
@@ -164,7 +164,7 @@ async def apps(
     return (await session.execute(query.order_by(*(c.desc() for c in position)).limit(limit + 1))).all()
 
 
-async def shut_out(session: AsyncSession, user_id: uuid.UUID, client_id: str, *, now: datetime) -> None:
+async def revoke_access(session: AsyncSession, user_id: uuid.UUID, client_id: str, *, now: datetime) -> None:
     """Take back what an app was let do: its tokens and codes are dead at once. Raises `AppNotFound`."""
     if not clients.is_id(client_id):
         raise AppNotFound
@@ -176,7 +176,7 @@ async def shut_out(session: AsyncSession, user_id: uuid.UUID, client_id: str, *,
         raise AppNotFound
     await session.execute(delete(OAuthCode).filter_by(**place))
     record(session, Action.GRANT_REVOKED, Subject.CLIENT, row_id, person=user_id, client=client_id)
-    await sessions.end_client(session, user_id, client_id, why="app_shut_out", now=now)
+    await sessions.revoke_client(session, user_id, client_id, why="app_shut_out", now=now)
 
 
 async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.db.statements import insert_if_absent
 from goodword.providers.models import ProviderState
-from goodword.providers.responses import Said
+from goodword.providers.responses import Outcome
 
 FAILURES = 5
 """In a row, until nobody is asked for a while."""
@@ -23,7 +23,7 @@ log = structlog.get_logger("goodword.providers")
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class BreakerKey:
     """A leaky bucket (the GCRA of ATM): one passes each `interval`, and up to `burst` at once after a rest.
 
     So no stretch of time t has more than burst + t / interval of them, wherever it begins.
@@ -34,7 +34,7 @@ class Gate:
     burst: int
 
 
-class NotNow(Exception):
+class CircuitOpen(Exception):
     """Do not ask before `until`."""
 
     def __init__(self, until: datetime) -> None:
@@ -42,45 +42,45 @@ class NotNow(Exception):
         self.until = until
 
 
-async def enter(session: AsyncSession, gate: Gate, *, now: datetime) -> None:
+async def enter(session: AsyncSession, gate: BreakerKey, *, now: datetime) -> None:
     """Take a place, to be used as soon as this transaction is committed. Raises `NotNow`."""
     state = await _locked(session, gate, now=now)
     if state.open_until is not None and now < state.open_until:
-        raise NotNow(state.open_until)
+        raise CircuitOpen(state.open_until)
     begins = state.free_at - (gate.burst - 1) * gate.interval
     if now < begins:
-        raise NotNow(begins)
+        raise CircuitOpen(begins)
     state.free_at = max(state.free_at, now) + gate.interval
     if state.open_until is not None:
         state.open_until = now + PROBE
     await session.flush()
 
 
-async def note(session: AsyncSession, gate: Gate, said: Said, *, now: datetime) -> None:
+async def note(session: AsyncSession, gate: BreakerKey, said: Outcome, *, now: datetime) -> None:
     """How it went. What the service says of one address is no fault of the service."""
     state = await _locked(session, gate, now=now)
-    if said not in (Said.THROTTLED, Said.KEY_REFUSED, Said.BROKEN):
+    if said not in (Outcome.THROTTLED, Outcome.KEY_REFUSED, Outcome.BROKEN):
         state.failures, state.open_until = 0, None
     else:
         state.failures += 1
         pause = _pause(said, state.failures)
         if pause:
             state.open_until = now + pause
-            level = log.error if said is Said.KEY_REFUSED else log.warning
+            level = log.error if said is Outcome.KEY_REFUSED else log.warning
             level("provider paused", provider=gate.name, why=said.value, seconds=int(pause.total_seconds()))
     await session.flush()
 
 
-def _pause(said: Said, failures: int) -> timedelta:
-    if said is Said.KEY_REFUSED:
+def _pause(said: Outcome, failures: int) -> timedelta:
+    if said is Outcome.KEY_REFUSED:
         return LONGEST_PAUSE  # until somebody sees to the key
-    if said is Said.THROTTLED:
+    if said is Outcome.THROTTLED:
         return min(timedelta(minutes=1) * 2.0 ** min(failures - 1, 10), LONGEST_PAUSE)
     over = failures - FAILURES
     return min(timedelta(seconds=30) * 2.0 ** min(over, 10), LONGEST_OUTAGE) if over >= 0 else timedelta(0)
 
 
-async def _locked(session: AsyncSession, gate: Gate, *, now: datetime) -> ProviderState:
+async def _locked(session: AsyncSession, gate: BreakerKey, *, now: datetime) -> ProviderState:
     await insert_if_absent(
         session, ProviderState, name=gate.name, free_at=now, failures=0, open_until=None, created_at=now
     )

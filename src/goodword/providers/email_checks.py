@@ -10,12 +10,12 @@ from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.config.settings import Settings
-from goodword.crypto import mac, subkey
+from goodword.crypto import derive_key, hmac_of
 from goodword.db.statements import insert_if_absent
 from goodword.errors import Unprocessable
 from goodword.providers import circuit_breaker, disposable, hunter
 from goodword.providers.models import KEPT, VERDICTS, EmailCheck, EmailCheckQuota, Profile, Status, Verdict
-from goodword.providers.responses import Finding, Said
+from goodword.providers.responses import Answer, Outcome
 from goodword.services import Services
 from goodword.users import addresses
 from goodword.users.addresses import Address
@@ -36,7 +36,7 @@ class EmailUndeliverable(Unprocessable):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownVerdict:
     """What is known of an address, from whom and since when."""
 
     status: Status = Status.UNKNOWN
@@ -49,11 +49,11 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Claim:
     """Whether it is for us to ask: only if there is neither an answer yet nor a moment to wait for."""
 
     check: EmailCheck
-    known: Known | None = None
+    known: KnownVerdict | None = None
     again_at: datetime | None = None
 
 
@@ -74,7 +74,7 @@ async def admit(services: Services, email: str) -> None:
 
 async def look(
     services: Services, address: Address, *, budget: float = LOOK_BUDGET, patient: bool = False
-) -> Known:
+) -> KnownVerdict:
     """What is known of an address; where nothing is, within `budget` seconds, what Hunter says of it.
 
     The `patient` wait for their turn when others ask a lot. Sign-ups do not: hundreds of them at once would
@@ -82,9 +82,9 @@ async def look(
     """
     now = services.clock()
     if disposable.is_disposable(address.key):
-        return Known(Status.DISPOSABLE, disposable.NAME, now)
+        return KnownVerdict(Status.DISPOSABLE, disposable.NAME, now)
     if services.settings.address_check == "off":
-        return Known()
+        return KnownVerdict()
     time = asyncio.get_running_loop().time
     deadline = time() + budget
     # The whole budget is for them, not for our database: cutting off a statement helps nobody.
@@ -106,8 +106,8 @@ async def look(
             async with services.database.readers() as reader:
                 check = await reader.get(EmailCheck, turn.check.id)
             if check is None or check.asked_until is None:
-                return Known() if check is None else _known(check)
-        return Known(provider=hunter.NAME)
+                return KnownVerdict() if check is None else _known(check)
+        return KnownVerdict(provider=hunter.NAME)
     finding = await hunter.verify(
         services.http_client, services.settings, address.key, budget=max(deadline - time(), 0.05)
     )
@@ -115,7 +115,7 @@ async def look(
         return await record(session, services, turn.check, address, finding)
 
 
-async def take_turn(session: AsyncSession, services: Services, address: Address) -> Turn:
+async def take_turn(session: AsyncSession, services: Services, address: Address) -> Claim:
     """What is known, or that it is for us to ask, or when to come back. The turn counts after the commit."""
     now, address_mac = services.clock(), _mac(services.settings, address.key)
     # The account before what belongs to it, as everywhere: so an erasure comes before this, or sees it.
@@ -134,16 +134,16 @@ async def take_turn(session: AsyncSession, services: Services, address: Address)
     assert check is not None, "it was just made, or there before"
     check.user_id = owner or check.user_id
     if check.is_fresh(now):
-        return Turn(check, known=_known(check))
+        return Claim(check, known=_known(check))
     if check.asked_until is not None and now < check.asked_until:
-        return Turn(check, again_at=check.asked_until)
+        return Claim(check, again_at=check.asked_until)
     check.asked_until = None
     try:
         await circuit_breaker.enter(session, hunter.VERIFIER, now=now)
-    except circuit_breaker.NotNow as refused:
-        return Turn(check, again_at=refused.until)
+    except circuit_breaker.CircuitOpen as refused:
+        return Claim(check, again_at=refused.until)
     check.asked_until = now + LEASE
-    return Turn(check)
+    return Claim(check)
 
 
 async def record(
@@ -151,18 +151,18 @@ async def record(
     services: Services,
     check: EmailCheck,
     address: Address,
-    finding: Finding,
+    finding: Answer,
     *,
     last: bool = False,
-) -> Known:
+) -> KnownVerdict:
     """Keep the answer, unless the address was erased meanwhile. `last`: if it is none, nobody asks again soon."""
     now = services.clock()
     status: Status | None = None
-    if finding.said is Said.ANSWER:
+    if finding.said is Outcome.ANSWER:
         status = finding.what
-    elif finding.said is Said.NOTHING or last:
+    elif finding.said is Outcome.NOTHING or last:
         status = Status.UNKNOWN
-    if finding.said is Said.RESTRICTED:
+    if finding.said is Outcome.RESTRICTED:
         await restrict(session, services, address)
     else:
         values = {"status": status, "checked_at": now, "provider": hunter.NAME} if status else {}
@@ -172,7 +172,7 @@ async def record(
             .values(asked_until=None, **values)
         )
     await circuit_breaker.note(session, hunter.VERIFIER, finding.said, now=now)
-    return Known(status or Status.UNKNOWN, hunter.NAME, now if status else None)
+    return KnownVerdict(status or Status.UNKNOWN, hunter.NAME, now if status else None)
 
 
 async def restrict(session: AsyncSession, services: Services, address: Address) -> None:
@@ -192,14 +192,14 @@ async def is_restricted(session: AsyncSession, settings: Settings, address: Addr
     return await session.scalar(query) is not None
 
 
-async def known_of(session: AsyncSession, settings: Settings, email: str) -> Known:
+async def known_of(session: AsyncSession, settings: Settings, email: str) -> KnownVerdict:
     """What is known of an address already. Nobody is asked."""
     address = addresses.parse(email)
     query = select(EmailCheck).where(EmailCheck.address_mac == _mac(settings, address.key))
     check = await session.scalar(query)
     if check is None and disposable.is_disposable(address.key):
-        return Known(Status.DISPOSABLE, disposable.NAME)
-    return _known(check) if check else Known()
+        return KnownVerdict(Status.DISPOSABLE, disposable.NAME)
+    return _known(check) if check else KnownVerdict()
 
 
 async def link(session: AsyncSession, settings: Settings, user: User) -> None:
@@ -240,10 +240,10 @@ CHECK = "check_email"
 ENRICH = "enrich_profile"
 
 
-def _known(check: EmailCheck) -> Known:
+def _known(check: EmailCheck) -> KnownVerdict:
     status = Status(check.status) if check.status else Status.UNKNOWN
-    return Known(status, check.provider, check.checked_at)
+    return KnownVerdict(status, check.provider, check.checked_at)
 
 
 def _mac(settings: Settings, email_key: str) -> bytes:
-    return mac(subkey(settings.secret, "checked addresses"), email_key.encode())
+    return hmac_of(derive_key(settings.secret, "checked addresses"), email_key.encode())

@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 from goodword.config.settings import Settings
-from goodword.http_client import Outside
+from goodword.http_client import OutboundClient
 from goodword.providers import hunter
-from goodword.providers.circuit_breaker import Gate
+from goodword.providers.circuit_breaker import BreakerKey
 from goodword.providers.models import Profile
-from goodword.providers.responses import Finding, Said, ask
+from goodword.providers.responses import Answer, Outcome, ask
 from goodword.web.schemas import BIDI_CONTROLS
 
 PATH = "/v2/combined/find"
@@ -34,14 +34,14 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 class Hunter:
     settings: Settings
     name = hunter.NAME
-    gate = Gate("hunter enrichment", interval=timedelta(milliseconds=125), burst=7)
+    gate = BreakerKey("hunter enrichment", interval=timedelta(milliseconds=125), burst=7)
     """At most 15 a second and 500 a minute."""
 
-    async def find(self, outside: Outside, email: str, *, budget: float) -> Finding:
+    async def find(self, outside: OutboundClient, email: str, *, budget: float) -> Answer:
         """The columns of a `Profile`, if anything is known."""
         url, headers = f"{self.settings.hunter_url}{PATH}", hunter.headers(self.settings)
         finding = await ask(outside, url, params={"email": email}, headers=headers, budget=budget)
-        if finding.said is not Said.ANSWER:
+        if finding.said is not Outcome.ANSWER:
             return finding
         return _columns(finding.what, within="data")
 
@@ -50,16 +50,16 @@ class Hunter:
 class Clearbit:
     settings: Settings
     name = "clearbit"
-    gate = Gate("clearbit", interval=timedelta(milliseconds=110), burst=5)
+    gate = BreakerKey("clearbit", interval=timedelta(milliseconds=110), burst=5)
     """At most 600 a minute."""
 
-    async def find(self, outside: Outside, email: str, *, budget: float) -> Finding:
+    async def find(self, outside: OutboundClient, email: str, *, budget: float) -> Answer:
         """The columns of a `Profile`, if anything is known."""
         key = self.settings.clearbit_api_key
         assert key is not None, "the settings were checked"
         url, user = f"{self.settings.clearbit_url}{PATH}", key.get_secret_value()
         finding = await ask(outside, url, params={"email": email}, user=user, budget=budget)
-        return _columns(finding.what) if finding.said is Said.ANSWER else finding
+        return _columns(finding.what) if finding.said is Outcome.ANSWER else finding
 
 
 def configured(settings: Settings) -> Hunter | Clearbit | None:
@@ -69,13 +69,13 @@ def configured(settings: Settings) -> Hunter | Clearbit | None:
     return Clearbit(settings) if settings.enrichment == "clearbit" else None
 
 
-def _columns(document: Any, *, within: str | None = None) -> Finding:
+def _columns(document: Any, *, within: str | None = None) -> Answer:
     # Text of our columns' length, without controls. The rest is left out.
     if not isinstance(document, dict):
-        return Finding(Said.BROKEN)
+        return Answer(Outcome.BROKEN)
     prefix = (within,) if within else ()
     found = {name: _text(document, prefix + path, _limit(name)) for name, path in FIELDS.items()}
-    return Finding(Said.ANSWER, found) if any(found.values()) else Finding(Said.NOTHING)
+    return Answer(Outcome.ANSWER, found) if any(found.values()) else Answer(Outcome.NOTHING)
 
 
 def _text(document: Any, path: tuple[str, ...], limit: int) -> str | None:

@@ -5,13 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 from goodword.config.settings import Settings
-from goodword.http_client import Outside
-from goodword.providers.circuit_breaker import Gate
+from goodword.http_client import OutboundClient
+from goodword.providers.circuit_breaker import BreakerKey
 from goodword.providers.models import Status
-from goodword.providers.responses import Finding, Said, ask
+from goodword.providers.responses import Answer, Outcome, ask
 
 NAME = "hunter"
-VERIFIER = Gate("hunter verifier", interval=timedelta(milliseconds=250), burst=5)
+VERIFIER = BreakerKey("hunter verifier", interval=timedelta(milliseconds=250), burst=5)
 """At most 10 a second and 300 a minute: with a burst of 5, any second has 9 at most, any minute 245, and one that is late on its way does no harm."""
 
 WORDS = frozenset(Status) - {Status.RESTRICTED}
@@ -24,7 +24,7 @@ def headers(settings: Settings) -> Mapping[str, str]:
     return {"X-API-KEY": settings.hunter_api_key.get_secret_value()}
 
 
-async def verify(outside: Outside, settings: Settings, email: str, *, budget: float) -> Finding:
+async def verify(outside: OutboundClient, settings: Settings, email: str, *, budget: float) -> Answer:
     """What Hunter knows of an address: a `Status`, if it answers."""
     finding = await ask(
         outside,
@@ -33,13 +33,13 @@ async def verify(outside: Outside, settings: Settings, email: str, *, budget: fl
         headers=headers(settings),
         budget=budget,
     )
-    return _status(finding.what) if finding.said is Said.ANSWER else finding
+    return _status(finding.what) if finding.said is Outcome.ANSWER else finding
 
 
-def _status(body: Any) -> Finding:
+def _status(body: Any) -> Answer:
     # Its `result` is deprecated, and coarser.
     data = body.get("data") if isinstance(body, dict) else None
     word = data.get("status") if isinstance(data, dict) else None
     if not isinstance(word, str):
-        return Finding(Said.BROKEN)
-    return Finding(Said.ANSWER, Status(word) if word in WORDS else Status.UNKNOWN)
+        return Answer(Outcome.BROKEN)
+    return Answer(Outcome.ANSWER, Status(word) if word in WORDS else Status.UNKNOWN)

@@ -13,11 +13,11 @@ from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.db.statements import insert_if_absent
 from goodword.jobs import service as jobs
-from goodword.jobs.service import Work
+from goodword.jobs.service import ClaimedJob
 from goodword.jobs.worker import Handler
 from goodword.providers import circuit_breaker, disposable, email_checks, enrichment, hunter
 from goodword.providers.models import Profile
-from goodword.providers.responses import Said
+from goodword.providers.responses import Outcome
 from goodword.services import Services
 from goodword.users import addresses
 from goodword.users.models import User, UserStatus
@@ -26,13 +26,13 @@ BUDGET = 5.0
 MOST_QUESTIONS = 10
 """With the waits between them, an hour and a half: a service may take its time (202), but not for ever."""
 MOST_WAITS = 60
-LATER = frozenset({Said.PENDING, Said.FAILED, Said.THROTTLED, Said.KEY_REFUSED, Said.BROKEN})
+LATER = frozenset({Outcome.PENDING, Outcome.FAILED, Outcome.THROTTLED, Outcome.KEY_REFUSED, Outcome.BROKEN})
 """Worth another question, at another time."""
 
 log = structlog.get_logger("goodword.providers")
 
 
-async def check_email(services: Services, work: Work) -> None:
+async def check_email(services: Services, work: ClaimedJob) -> None:
     """Find out whether mail to a new account's address arrives. The verdict confirms and refuses nobody."""
     async with services.database.transaction() as session:
         user = await _account(session, work)
@@ -55,7 +55,7 @@ async def check_email(services: Services, work: Work) -> None:
             _ask_again(session, services, work)
 
 
-async def enrich_profile(services: Services, work: Work) -> None:
+async def enrich_profile(services: Services, work: ClaimedJob) -> None:
     """Find out who somebody new is, for their own eyes, unless they have forbidden it."""
     source = enrichment.configured(services.settings)
     if source is None:
@@ -72,7 +72,7 @@ async def enrich_profile(services: Services, work: Work) -> None:
             return
         try:
             await circuit_breaker.enter(session, source.gate, now=services.clock())
-        except circuit_breaker.NotNow as refused:
+        except circuit_breaker.CircuitOpen as refused:
             _wait(session, services, work, refused.until)
             return
     finding = await source.find(services.http_client, address.key, budget=BUDGET)
@@ -80,10 +80,10 @@ async def enrich_profile(services: Services, work: Work) -> None:
     async with services.database.transaction() as session:
         # Locked again, and asked again whether all is as it was: they may have been erased meanwhile.
         user = await _account(session, work)
-        if finding.said is Said.RESTRICTED:
+        if finding.said is Outcome.RESTRICTED:
             await email_checks.restrict(session, services, address)
         if user is not None and user.email_key == address.key:
-            if finding.said is Said.ANSWER:
+            if finding.said is Outcome.ANSWER:
                 found = {"provider": source.name, "created_at": now, **finding.what}
                 if await insert_if_absent(session, Profile, user_id=user.id, **found):
                     record(session, Action.PROFILE_STORED, Subject.USER, user.id)
@@ -92,7 +92,7 @@ async def enrich_profile(services: Services, work: Work) -> None:
         await circuit_breaker.note(session, source.gate, finding.said, now=now)
 
 
-async def _account(session: AsyncSession, work: Work) -> User | None:
+async def _account(session: AsyncSession, work: ClaimedJob) -> User | None:
     """The account that the job is about, locked; None if it is no longer there, or the job no longer wanted."""
     user = await session.scalar(
         select(User)
@@ -102,17 +102,17 @@ async def _account(session: AsyncSession, work: Work) -> User | None:
     return user if user is not None and await jobs.is_wanted(session, work) else None
 
 
-def _asked(work: Work) -> int:
+def _asked(work: ClaimedJob) -> int:
     return int(work.payload.get("asked", 0)) + 1
 
 
-def _ask_again(session: AsyncSession, services: Services, work: Work) -> None:
+def _ask_again(session: AsyncSession, services: Services, work: ClaimedJob) -> None:
     asked = _asked(work)
     run_at = services.clock() + jobs.delay(asked)
     _enqueue(session, services, work, {"asked": asked}, run_at)
 
 
-def _wait(session: AsyncSession, services: Services, work: Work, until: datetime) -> None:
+def _wait(session: AsyncSession, services: Services, work: ClaimedJob, until: datetime) -> None:
     # It was not asked at all. Many may be waiting, so each comes back at a time of its own, and ever later.
     waits = int(work.payload.get("waits", 0)) + 1
     if waits > MOST_WAITS:
@@ -123,7 +123,7 @@ def _wait(session: AsyncSession, services: Services, work: Work, until: datetime
 
 
 def _enqueue(
-    session: AsyncSession, services: Services, work: Work, payload: dict[str, Any], run_at: datetime
+    session: AsyncSession, services: Services, work: ClaimedJob, payload: dict[str, Any], run_at: datetime
 ) -> None:
     jobs.enqueue(session, work.kind, payload, user_id=work.user_id, now=services.clock(), run_at=run_at)
 

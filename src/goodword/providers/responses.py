@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from goodword.http_client import Outside, Reply, Unreachable
+from goodword.http_client import OutboundClient, Reply, Unreachable
 
 log = structlog.get_logger("goodword.providers")
 
 
-class Said(StrEnum):
+class Outcome(StrEnum):
     ANSWER = "answer"
     PENDING = "pending"
     """It is still finding out: ask again (202)."""
@@ -28,34 +28,34 @@ class Said(StrEnum):
 
 
 STATUSES = {
-    200: Said.ANSWER,
-    202: Said.PENDING,
-    222: Said.FAILED,
-    401: Said.KEY_REFUSED,
-    402: Said.THROTTLED,
-    403: Said.THROTTLED,
-    408: Said.BROKEN,
-    429: Said.THROTTLED,
-    451: Said.RESTRICTED,
+    200: Outcome.ANSWER,
+    202: Outcome.PENDING,
+    222: Outcome.FAILED,
+    401: Outcome.KEY_REFUSED,
+    402: Outcome.THROTTLED,
+    403: Outcome.THROTTLED,
+    408: Outcome.BROKEN,
+    429: Outcome.THROTTLED,
+    451: Outcome.RESTRICTED,
 }
 
 
-class Finding(NamedTuple):
+class Answer(NamedTuple):
     """How a question went, and what came of it: `what` only with an answer."""
 
-    said: Said
+    said: Outcome
     what: Any = None
 
 
-async def ask(outside: Outside, url: str, **options: Any) -> Finding:
+async def ask(outside: OutboundClient, url: str, **options: Any) -> Answer:
     """The JSON at an address, and what its status means. Never raises: every fault is one of theirs."""
     try:
         reply: Reply = await outside.get(url, **options)
     except Unreachable as error:
         log.warning("provider failed", host=urlsplit(url).hostname, why=str(error))
-        return Finding(Said.BROKEN)
-    other = Said.NOTHING if 400 <= reply.status < 500 else Said.BROKEN
+        return Answer(Outcome.BROKEN)
+    other = Outcome.NOTHING if 400 <= reply.status < 500 else Outcome.BROKEN
     said = STATUSES.get(reply.status, other)
-    if said is not Said.ANSWER and said is not Said.PENDING:
+    if said is not Outcome.ANSWER and said is not Outcome.PENDING:
         log.info("provider did not answer", host=urlsplit(url).hostname, status=reply.status)
-    return Finding(said, reply.body) if said is Said.ANSWER else Finding(said)
+    return Answer(said, reply.body) if said is Outcome.ANSWER else Answer(said)

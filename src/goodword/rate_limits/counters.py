@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from redis.exceptions import ResponseError
 
-from goodword.cache.memory import Board
-from goodword.cache.redis_client import PATIENCE, PING, RedisServer
+from goodword.cache.memory import InvalidationTable
+from goodword.cache.redis_client import PATIENCE, PING, RedisClient
 
 
 class Counts:
@@ -22,7 +22,7 @@ class Counts:
     WAYS = 8
     COLUMNS = 4
     SIZE = PLACES * COLUMNS * 8
-    OFFSET = Board.SLOTS * 8
+    OFFSET = InvalidationTable.SLOTS * 8
     """Where it begins in the file, which the board begins: a multiple of any page."""
 
     def __init__(self, file: Path | None = None) -> None:
@@ -36,7 +36,7 @@ class Counts:
         self.ends = words[places : 2 * places]
         """The last millisecond of the window."""
         self.numbers = words[2 * places : 3 * places]
-        self.untold = words[3 * places :]
+        self.unsynced = words[3 * places :]
         """How many of them Redis has not heard of."""
 
     @classmethod
@@ -50,15 +50,17 @@ class Counts:
         keys = self._keys[begin : begin + self.WAYS].tolist()
         return begin + keys.index(key) if key in keys else None
 
-    def place(self, key: int, now: int, lasts: int) -> int:
+    def place(self, key: int, now: int, window_ms: int) -> int:
         """Where `key` is counted in the window of now, which is begun if there is none."""
         at = self.find(key)
         if at is None:
             at = self._give_way(key, now)
-        elif now < self.ends[at] <= now + 2 * lasts:  # one that ends later is of a clock that was set back
+        elif (
+            now < self.ends[at] <= now + 2 * window_ms
+        ):  # one that ends later is of a clock that was set back
             return at
-        self.numbers[at] = self.untold[at] = 0
-        self.ends[at] = now + lasts
+        self.numbers[at] = self.unsynced[at] = 0
+        self.ends[at] = now + window_ms
         self._keys[at] = key
         return at
 
@@ -81,19 +83,19 @@ class SharedCounts:
     """The counts of all nodes, in Redis or Valkey. No address can be read from their names."""
 
     def __init__(self, url: str) -> None:
-        self._server = RedisServer(url, "what the rate limits share")
+        self._server = RedisClient(url, "what the rate limits share")
         self._add = self._server.client.register_script(_ADD)
 
     def is_open(self) -> bool:
         return self._server.is_open()
 
-    async def add(self, key: int, number: int, lasts: int, *, waited_for: bool) -> Total | None:
+    async def add(self, key: int, number: int, window_ms: int, *, waited_for: bool) -> Total | None:
         """Count so many more; None if the server does not say."""
         patience = PATIENCE if waited_for else PING
-        return await self._server.ask(self._added(key, number, lasts), patience=patience)
+        return await self._server.ask(self._added(key, number, window_ms), patience=patience)
 
-    async def _added(self, key: int, number: int, lasts: int) -> Total:
-        match await self._add(keys=[f"goodword:limit:{key:016x}"], args=[number, lasts]):
+    async def _added(self, key: int, number: int, window_ms: int) -> Total:
+        match await self._add(keys=[f"goodword:limit:{key:016x}"], args=[number, window_ms]):
             case [int(count), int(left)]:
                 return Total(count, left)
         raise ResponseError("not two numbers")

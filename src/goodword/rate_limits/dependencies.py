@@ -19,9 +19,9 @@ def limited(name: str) -> Any:
     return Depends(count)
 
 
-async def count_letter(request: Request, kind: str, address_key: str) -> None:
+async def count_email(request: Request, kind: str, address_key: str) -> None:
     """Somebody asks for a letter to an address. Counted alike whether or not there is an account for it."""
-    await _of(request.scope).hit(request.scope, "letter-to", f"{kind} {address_key}")
+    await _of(request.scope).hit(request.scope, "email-to", f"{kind} {address_key}")
 
 
 async def count_write(request: Request, user_id: object) -> None:
@@ -34,14 +34,14 @@ async def count_app(request: Request, client_id: str) -> None:
     await _of(request.scope).hit(request.scope, "app", f"app {client_id}")
 
 
-def before_look_up(scope: Scope) -> None:
+def before_lookup(scope: Scope) -> None:
     """Count a look-up of a code. Whoever found nothing too often is refused before anything is looked at."""
     limiter = _of(scope)
     limiter.check(scope, "look-up-missing")
     limiter.count(scope, "look-up")
 
 
-async def after_look_up(scope: Scope, *, found: bool) -> None:
+async def after_lookup(scope: Scope, *, found: bool) -> None:
     """Count what found nothing. Of many at once, what finds something is told as long as what does not."""
     limiter = _of(scope)
     if found:

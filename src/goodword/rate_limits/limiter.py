@@ -30,17 +30,17 @@ class RateLimited(TooManyRequests):
 class Rule:
     """A policy as it is used, thousands of times a second."""
 
-    __slots__ = ("amount", "lasts", "policy_header", "salt", "shown")
+    __slots__ = ("amount", "policy_header", "salt", "shown", "window_ms")
 
     def __init__(self, policy: Policy) -> None:
-        self.amount, self.lasts = policy.amount, policy.seconds * 1000
-        self.salt = number(b"", f"limit {policy.name}".encode())
+        self.amount, self.window_ms = policy.amount, policy.seconds * 1000
+        self.salt = hash_subject(b"", f"limit {policy.name}".encode())
         self.shown = f'"{policy.name}";r=%d;t=%d'.encode()
         value = f'"{policy.name}";q={policy.amount};w={policy.seconds}'
         self.policy_header = (b"ratelimit-policy", value.encode())
 
 
-class Asked:
+class Usage:
     """Who asks and when, and of the limits that were counted for it the one that is nearest to its end."""
 
     __slots__ = ("ends", "left", "network", "now", "rule")
@@ -84,11 +84,11 @@ class Limiter:
             return
         rule, asked, counts = self._rules[name], self._asked(scope), self._counts
         key = asked.network ^ rule.salt
-        at = counts.place(key, asked.now, rule.lasts)
+        at = counts.place(key, asked.now, rule.window_ms)
         counts.numbers[at] += 1
         if self._shared is not None:
-            counts.untold[at] += 1
-            if counts.untold[at] * STEPS >= rule.amount and self._shared.is_open():
+            counts.unsynced[at] += 1
+            if counts.unsynced[at] * STEPS >= rule.amount and self._shared.is_open():
                 task = asyncio.create_task(self._tell(self._shared, rule, key, waited_for=False))
                 self._telling.add(task)
                 task.add_done_callback(self._telling.discard)
@@ -99,18 +99,18 @@ class Limiter:
         if not self.on:
             return
         rule, asked, counts = self._rules[name], self._asked(scope), self._counts
-        who = asked.network if subject is None else number(self.key, subject.encode())
+        who = asked.network if subject is None else hash_subject(self.key, subject.encode())
         key = who ^ rule.salt
         asked.now = self._now()
-        at = counts.place(key, asked.now, rule.lasts)
+        at = counts.place(key, asked.now, rule.window_ms)
         counts.numbers[at] += 1
         count = counts.numbers[at]  # its own: those who come while it waits must not be held against it
         if self._shared is not None:
-            counts.untold[at] += 1
+            counts.unsynced[at] += 1
             if self._shared.is_open():
                 total = await self._tell(self._shared, rule, key, waited_for=True)
                 count = max(count, total.number if total else 0)
-                at = counts.place(key, asked.now, rule.lasts)  # it may have had to give way meanwhile
+                at = counts.place(key, asked.now, rule.window_ms)  # it may have had to give way meanwhile
         _judge(asked, rule, count, counts.ends[at])
 
     def check(self, scope: Scope, name: str) -> None:
@@ -121,7 +121,7 @@ class Limiter:
         at = self._counts.find(asked.network ^ rule.salt)
         if at is not None:
             ends = self._counts.ends[at]
-            if self._counts.numbers[at] >= rule.amount and asked.now < ends <= asked.now + 2 * rule.lasts:
+            if self._counts.numbers[at] >= rule.amount and asked.now < ends <= asked.now + 2 * rule.window_ms:
                 _refuse(asked, rule, ends)
 
     async def close(self) -> None:
@@ -132,32 +132,32 @@ class Limiter:
 
     async def _tell(self, shared: SharedCounts, rule: Rule, key: int, *, waited_for: bool) -> Total | None:
         counts = self._counts
-        at = counts.place(key, self._now(), rule.lasts)
-        untold, counts.untold[at] = counts.untold[at], 0
-        total = await shared.add(key, untold, rule.lasts, waited_for=waited_for)
+        at = counts.place(key, self._now(), rule.window_ms)
+        unsynced, counts.unsynced[at] = counts.unsynced[at], 0
+        total = await shared.add(key, unsynced, rule.window_ms, waited_for=waited_for)
         now = self._now()
-        at = counts.place(key, now, rule.lasts)
+        at = counts.place(key, now, rule.window_ms)
         if total is None:
             # For when it is back. What it got just before it stalled counts twice then, which is the safe side.
-            counts.untold[at] += untold
+            counts.unsynced[at] += unsynced
             return None
         # The greater of the two: a server that was emptied lets nobody begin anew.
-        counts.numbers[at] = max(counts.numbers[at], total.number + counts.untold[at])
+        counts.numbers[at] = max(counts.numbers[at], total.number + counts.unsynced[at])
         counts.ends[at] = min(counts.ends[at], now + total.left)
         return total
 
-    def _asked(self, scope: Scope) -> Asked:
+    def _asked(self, scope: Scope) -> Usage:
         state = scope["state"]
-        asked: Asked | None = state.get(ASKED)
+        asked: Usage | None = state.get(ASKED)
         if asked is None:
-            asked = state[ASKED] = Asked(number(self.key, network(scope)), self._now())
+            asked = state[ASKED] = Usage(hash_subject(self.key, network_prefix(scope)), self._now())
         return asked
 
     def _now(self) -> int:
         return int(self._clock().timestamp() * 1000)
 
 
-def _judge(asked: Asked, rule: Rule, count: int, ends: int) -> None:
+def _judge(asked: Usage, rule: Rule, count: int, ends: int) -> None:
     left = rule.amount - count
     if left < 0:
         _refuse(asked, rule, ends)
@@ -166,7 +166,7 @@ def _judge(asked: Asked, rule: Rule, count: int, ends: int) -> None:
         asked.rule, asked.left, asked.ends = rule, left, ends
 
 
-def _refuse(asked: Asked, rule: Rule, ends: int) -> None:
+def _refuse(asked: Usage, rule: Rule, ends: int) -> None:
     asked.rule, asked.left, asked.ends = rule, 0, ends
     raise RateLimited(headers={"Retry-After": str(asked.seconds())})
 
@@ -176,14 +176,14 @@ def headers(scope: Scope, status: int) -> tuple[tuple[bytes, bytes], ...]:
 
     Not with errors of other kinds: those that shall tell nothing are alike to the last header.
     """
-    asked: Asked | None = scope["state"].get(ASKED)
+    asked: Usage | None = scope["state"].get(ASKED)
     if asked is None or asked.rule is None or (status >= 400 and status != RateLimited.status):
         return ()
     rule = asked.rule
     return rule.policy_header, (b"ratelimit", rule.shown % (asked.left, asked.seconds()))
 
 
-def network(scope: Scope) -> bytes:
+def network_prefix(scope: Scope) -> bytes:
     """Whose requests count together: one address of IPv4; of IPv6 the /64 that a household or a server has.
 
     The address is the peer's, unless a trusted proxy told another one: see `app.py`.
@@ -201,6 +201,6 @@ def network(scope: Scope) -> bytes:
 _MAPPED = bytes(10) + b"\xff\xff"
 
 
-def number(key: bytes, text: bytes) -> int:
+def hash_subject(key: bytes, text: bytes) -> int:
     """A number of 64 bits by which a subject is counted, and from which nobody can tell who it is."""
     return int.from_bytes(hashlib.blake2b(text, digest_size=8, key=key).digest())

@@ -13,7 +13,7 @@ PROBES = {"/livez", "/readyz"}
 LOOK_UPS = ("/api/v1/referral-codes/", "/r/")
 
 
-class CountAll:
+class RateLimitMiddleware:
     """Middleware: all else that a network asks counts together. `refuse` makes the answer."""
 
     def __init__(

@@ -63,7 +63,7 @@ async def list_referrals(
     """
     await _check_sight(request, user_id, caller)
     services, name = services_of(request), f"referrals {user_id} {status} {order}"
-    found = await service.page(
+    found = await service.list_referrals(
         services.database,
         user_id,
         status=status,
@@ -110,7 +110,7 @@ async def read_referral_stats(
     """How many friends joined with your codes: by state, by code, and over time."""
     await _check_sight(request, user_id, caller)
     start, end = service.span(start, end, interval, now=clock())
-    found = await service.figures(
+    found = await service.statistics(
         services_of(request).database, user_id, start=start, end=end, interval=interval
     )
     return ReferralStats(

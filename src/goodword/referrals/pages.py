@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from goodword.referrals import service
 from goodword.referrals.schemas import Interval, Order
 from goodword.services import services_of
-from goodword.sessions.page_access import looking
+from goodword.sessions.page_access import require_visitor
 from goodword.users import service as users
 from goodword.users.models import display_name, masked
 from goodword.web.dependencies import Clock, Reader
@@ -30,14 +30,14 @@ class Bar(NamedTuple):
 
 
 @router.get("/people")
-async def show_people(request: Request, reader: Reader, clock: Clock) -> Response:
+async def show_referrals(request: Request, reader: Reader, clock: Clock) -> Response:
     """One's referrals, newest first, and a picture of the last thirty days."""
-    visitor = await looking(request, "/people")
+    visitor = await require_visitor(request, "/people")
     if isinstance(visitor, Response):
         return visitor
     services, cursor, now = services_of(request), request.query_params.get("cursor"), clock()
     name = f"referrals {visitor.user_id} {None} {Order.NEWEST}"
-    found = await service.page(
+    found = await service.list_referrals(
         services.database,
         visitor.user_id,
         status=None,
@@ -47,7 +47,7 @@ async def show_people(request: Request, reader: Reader, clock: Clock) -> Respons
     )
     rows, following = services.cursors.cut(found, AT_ONCE, of=name)
     since = datetime.combine(now.date() - timedelta(days=DAYS - 1), time(), now.tzinfo)
-    figures = await service.figures(
+    figures = await service.statistics(
         services.database, visitor.user_id, start=since, end=now, interval=Interval.DAY
     )
     counts = [count for _, count in figures.series]

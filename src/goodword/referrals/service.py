@@ -43,7 +43,7 @@ class RangeInvalid(Unprocessable):
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class Statistics:
     by_status: Mapping[str, int]
     by_code: Sequence[tuple[str | None, int]]
     series: Sequence[tuple[datetime, int]]
@@ -101,7 +101,7 @@ def _tell(session: AsyncSession, referral: Referral, *, now: datetime) -> None:
     jobs.enqueue(session, notifications.FRIEND_JOINED, payload, user_id=referral.referrer_id, now=now)
 
 
-async def page(
+async def list_referrals(
     database: Database,
     referrer_id: uuid.UUID,
     *,
@@ -141,9 +141,9 @@ def span(
     return start, end
 
 
-async def figures(
+async def statistics(
     database: Database, referrer_id: uuid.UUID, *, start: datetime, end: datetime, interval: Interval
-) -> Figures:
+) -> Statistics:
     """Totals by status and by code, and a series without gaps, of the referrals in [start, end).
 
     All of them from one statement: friends join meanwhile, and figures of different moments disagree.
@@ -157,7 +157,7 @@ async def figures(
         by_code[row.code] += row.referrals
         day = row.day if isinstance(row.day, date) else date.fromisoformat(row.day)
         series[_bucket(day, interval)] += row.referrals
-    return Figures(
+    return Statistics(
         by_status,
         by_code.most_common(MAX_CODES),
         [(datetime.combine(day, time(), UTC), count) for day, count in series.items()],

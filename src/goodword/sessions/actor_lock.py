@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from goodword.db.actor_check import HELD
 from goodword.errors import NotFound, TokenInvalid
-from goodword.sessions.models import SignIn
+from goodword.sessions.models import UserSession
 from goodword.users.models import User, UserStatus
 
 LOCK = 0x60_0D_AD
@@ -49,8 +49,8 @@ class Acting:
 
 _LOCK = select(func.pg_advisory_xact_lock(LOCK))
 _USERS: Any = User.__table__
-_SESSIONS: Any = SignIn.__table__
-_NOW = bindparam("now", type_=SignIn.expires_at.type)
+_SESSIONS: Any = UserSession.__table__
+_NOW = bindparam("now", type_=UserSession.expires_at.type)
 _HELD = (
     select(_USERS)
     .join(_SESSIONS, _SESSIONS.c.user_id == _USERS.c.id)

@@ -9,7 +9,7 @@ from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
 from goodword.sessions import client_info, service
 from goodword.sessions.auth import Account
-from goodword.sessions.responses import prove, token_answer
+from goodword.sessions.responses import check_password, token_answer
 from goodword.sessions.schemas import SessionCreate, SessionList, SessionRead, TokenRead
 from goodword.sessions.throttle import TooManyAttempts
 from goodword.users.passwords import HashingBusy
@@ -34,8 +34,10 @@ async def sign_in(body: SessionCreate, request: Request, session: Session, clock
     An unknown address and a wrong password are answered alike. Send the access token as
     `Authorization: Bearer …`; before it expires, get a new pair at `POST /oauth/token`.
     """
-    proven = await prove(request, session, body)
-    signed_in = await service.start(session, proven, whence=client_info.of(request), now=clock())
+    proven = await check_password(request, session, body)
+    signed_in = await service.create_authenticated(
+        session, proven, client_info=client_info.client_info_of(request), now=clock()
+    )
     return token_answer(request, signed_in)
 
 
@@ -51,7 +53,7 @@ async def list_sessions(
     """Where you are signed in, the latest used first."""
     cursors, name = services_of(request).cursors, f"sessions {caller.user_id}"
     after = cursors.read(cursor, of=name)
-    found = await service.list_live(reader, caller.user_id, now=clock(), after=after, limit=limit)
+    found = await service.list_active(reader, caller.user_id, now=clock(), after=after, limit=limit)
     rows, following = cursors.cut(found, limit, of=name, place=lambda one: Position(one.rotated_at, one.id))
     items = [
         SessionRead(
@@ -74,7 +76,7 @@ async def sign_out(caller: Account, request: Request, session: Session, clock: C
     """End the session of this access token. Both of its tokens stop working at once."""
     # It may have ended since the token was checked: two tabs sign out together, and both are right.
     del request.scope["state"][ACTOR]
-    await service.end_one(session, caller.session_id, why="signed_out", now=clock())
+    await service.revoke_one(session, caller.session_id, why="signed_out", now=clock())
 
 
 @router.delete(
@@ -85,10 +87,10 @@ async def sign_out(caller: Account, request: Request, session: Session, clock: C
 )
 async def end_session(session_id: uuid.UUID, caller: Account, session: Session, clock: Clock) -> None:
     """End one of your sessions, on a device that you lost or lent."""
-    await service.end(session, caller.user_id, session_id, now=clock())
+    await service.revoke(session, caller.user_id, session_id, now=clock())
 
 
 @router.delete("/me/sessions", summary="Sign out everywhere", status_code=204)
 async def end_all_sessions(caller: Account, session: Session, clock: Clock) -> None:
     """End all of your sessions, this one too."""
-    await service.end_all(session, caller.user_id, why="signed_out_everywhere", now=clock())
+    await service.revoke_all(session, caller.user_id, why="signed_out_everywhere", now=clock())

@@ -9,7 +9,7 @@ from fastapi.security import HTTPBearer, SecurityScopes
 from sqlalchemy import Row
 
 from goodword import actor
-from goodword.cache.memory import Found
+from goodword.cache.memory import CacheEntry
 from goodword.db.actor_check import ACTOR
 from goodword.errors import InsufficientScope, TokenInvalid, Unauthorized
 from goodword.rate_limits.dependencies import count_write
@@ -61,7 +61,7 @@ async def authenticate(request: Request, needed: frozenset[str] = frozenset()) -
     if missing := needed - claims.scopes:
         challenge = f'Bearer error="insufficient_scope", scope="{" ".join(sorted(missing))}"'
         raise InsufficientScope(headers={"WWW-Authenticate": challenge})
-    actor.proven(claims.user_id, claims.client)
+    actor.mark_authenticated(claims.user_id, claims.client)
     if request.method not in READS:
         request.scope["state"][ACTOR] = Acting(claims.user_id, claims.session_id, services.clock)
     return Caller(claims.user_id, claims.session_id, claims.scopes)
@@ -73,12 +73,12 @@ async def _live(services: Services, claims: Claims) -> Live:
     Whoever ends a session outdates it at once in this node, and `REMEMBERED` seconds later everywhere.
     """
 
-    async def look() -> Found[Live]:
-        found = await service.live(services.database, claims.session_id, now=services.clock())
-        return Found(found, min(found.expires_at, found.idle_expires_at).timestamp() if found else 0.0)
+    async def look() -> CacheEntry[Live]:
+        found = await service.find_active(services.database, claims.session_id, now=services.clock())
+        return CacheEntry(found, min(found.expires_at, found.idle_expires_at).timestamp() if found else 0.0)
 
-    name = service.name_of_any(claims.user_id)
-    return await services.live_sessions.get(claims.session, look, outdated_by=name)
+    name = service.cache_key(claims.user_id)
+    return await services.live_sessions.get(claims.session, look, invalidated_by=name)
 
 
 async def get_caller(

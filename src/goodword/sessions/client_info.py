@@ -3,7 +3,7 @@
 from fastapi import Request
 
 from goodword.ip_address import network
-from goodword.sessions.service import Whence
+from goodword.sessions.service import ClientInfo
 
 BROWSERS = (
     ("Edg", "Edge"),
@@ -22,8 +22,8 @@ SYSTEMS = (
 )
 
 
-def of(request: Request) -> Whence:
-    return Whence(device(request.headers.get("user-agent")), network(request))
+def client_info_of(request: Request) -> ClientInfo:
+    return ClientInfo(device(request.headers.get("user-agent")), network(request))
 
 
 def device(user_agent: str | None) -> str | None:

@@ -10,12 +10,12 @@ from datetime import datetime, timedelta
 from fastapi import Request, Response
 
 from goodword import actor, languages
-from goodword.crypto import mac
+from goodword.crypto import hmac_of
 from goodword.db.actor_check import ACTOR
 from goodword.services import services_of
 from goodword.sessions import service
 from goodword.sessions.actor_lock import Acting
-from goodword.sessions.models import SignIn
+from goodword.sessions.models import UserSession
 from goodword.sessions.tokens import ABSOLUTE
 from goodword.web.request_context import READS
 
@@ -44,8 +44,10 @@ class Cookies:
         self.name = "__Host-goodword" if https else "goodword"
         self.language_name = f"{self.name}-language"
 
-    def write(self, response: Response, signed_in: SignIn) -> None:
-        value = base64.urlsafe_b64encode(signed_in.id.bytes + mac(self._key, b"cookie", signed_in.id.bytes))
+    def write(self, response: Response, signed_in: UserSession) -> None:
+        value = base64.urlsafe_b64encode(
+            signed_in.id.bytes + hmac_of(self._key, b"cookie", signed_in.id.bytes)
+        )
         response.set_cookie(
             self.name,
             value.decode(),
@@ -65,7 +67,7 @@ class Cookies:
             raw = base64.b64decode(request.cookies.get(self.name, ""), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             return None
-        if not hmac.compare_digest(raw[16:], mac(self._key, b"cookie", raw[:16])):
+        if not hmac.compare_digest(raw[16:], hmac_of(self._key, b"cookie", raw[:16])):
             return None
         return uuid.UUID(bytes=raw[:16])
 
@@ -95,7 +97,7 @@ class Cookies:
         `about` are other fields of the form, which then cannot be changed.
         """
         fields = (field.encode() for field in about)
-        return mac(self._key, b"form", visitor.session_id.bytes, *fields).hex()
+        return hmac_of(self._key, b"form", visitor.session_id.bytes, *fields).hex()
 
     def is_form_token(self, visitor: Visitor, token: str, *about: str) -> bool:
         return hmac.compare_digest(self.form_token(visitor, *about).encode(), token.encode())
@@ -107,10 +109,10 @@ async def visitor(request: Request) -> Visitor | None:
     session_id = services.page_cookies.read(request)
     if session_id is None:
         return None
-    row = await service.live(services.database, session_id, now=services.clock())
+    row = await service.find_active(services.database, session_id, now=services.clock())
     if row is None or row.client != CLIENT:
         return None
-    actor.proven(row.user_id, CLIENT)
+    actor.mark_authenticated(row.user_id, CLIENT)
     if request.method not in READS:
         request.scope["state"][ACTOR] = Acting(row.user_id, session_id, services.clock)
     return Visitor(row.user_id, session_id, row.created_at)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.crypto import seal, unseal
+from goodword.crypto import decrypt, encrypt
 from goodword.db.database import Database
 from goodword.db.statements import insert_if_absent
 from goodword.sessions.models import SigningKey
@@ -90,7 +90,7 @@ class SigningKeys:
                 log.warning("the signing keys could not be read", error=type(error).__name__)
 
     def _open(self, row: Row[Any]) -> ECKey:
-        pem = unseal(self._sealing_key, row.private_key, about=row.algorithm.encode())
+        pem = decrypt(self._sealing_key, row.private_key, about=row.algorithm.encode())
         return ECKey.import_key(pem, {"kid": str(row.id), "alg": row.algorithm, "use": "sig"})
 
 
@@ -107,7 +107,7 @@ async def rotate(session: AsyncSession, sealing_key: bytes, *, at_once: bool, no
 
 async def _insert(session: AsyncSession, sealing_key: bytes, *, now: datetime) -> None:
     pem = ECKey.generate_key("P-256").as_pem(private=True)
-    sealed = seal(sealing_key, pem, about=ALGORITHM.encode())
+    sealed = encrypt(sealing_key, pem, about=ALGORITHM.encode())
     await insert_if_absent(session, SigningKey, algorithm=ALGORITHM, private_key=sealed, created_at=now)
 
 

@@ -6,14 +6,14 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from goodword.actor import Actor, Origin, current
+from goodword.actor import Actor, ActorContext, actor_context
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.jobs import service as jobs
-from goodword.jobs.service import Work
+from goodword.jobs.service import ClaimedJob
 from goodword.jobs.worker import Handler
 from goodword.mail import notifications, quotas
-from goodword.mail.messages import LetterKind
+from goodword.mail.messages import MessageKind
 from goodword.services import Services
 from goodword.sessions import throttle
 from goodword.users.models import User, UserStatus
@@ -22,12 +22,14 @@ LETTERS_EVERY = timedelta(days=1)
 """One letter a day: an attack goes on for longer than that, and its victim should not be buried in letters."""
 
 
-async def tell(services: Services, work: Work) -> None:
+async def tell(services: Services, work: ClaimedJob) -> None:
     """Note a lock, and send a letter, if the address is anybody's here. Nobody learns the answer."""
     told, now = work.payload, services.clock()
     # The row tells of the request that failed, not of this job.
     address, request_id = told["address"], told["request_id"]
-    asked = current.set(Origin(Actor.ANONYMOUS, request_id=request_id, peer=address, clock=services.clock))
+    asked = actor_context.set(
+        ActorContext(Actor.ANONYMOUS, request_id=request_id, peer=address, clock=services.clock)
+    )
     try:
         async with services.database.transaction() as session:
             named = (
@@ -50,15 +52,15 @@ async def tell(services: Services, work: Work) -> None:
             )
             key, scope = (
                 services.keys.mail_quotas,
-                (LetterKind.SIGN_IN_LOCKED, str(user.id)),
+                (MessageKind.SIGN_IN_LOCKED, str(user.id)),
             )
             try:
                 await quotas.take(session, key, *scope, limit=1, period=LETTERS_EVERY, now=now)
             except quotas.QuotaUsedUp:
                 return
-            notifications.tell(session, user.id, LetterKind.SIGN_IN_LOCKED, now=now)
+            notifications.notify(session, user.id, MessageKind.SIGN_IN_LOCKED, now=now)
     finally:
-        current.reset(asked)
+        actor_context.reset(asked)
 
 
 HANDLERS: Mapping[str, Handler] = {throttle.LOCKED: tell}

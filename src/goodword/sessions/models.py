@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from goodword.db.base import Base
 
 
-class SignIn(Base):
+class UserSession(Base):
     """One sign-in: a row for its whole life. Its refresh tokens are counted, not stored."""
 
     __tablename__ = "sessions"
@@ -59,10 +59,10 @@ class SigningKey(Base):
     """Since when nothing that it ever signed is good."""
 
 
-class SignInFailures(Base):
+class LoginFailures(Base):
     """Wrong passwords for an address, known or not, from one network or (`network` empty) from anywhere."""
 
-    __tablename__ = "sign_in_failures"
+    __tablename__ = "login_failures"
     __table_args__ = (
         Index("uq_sign_in_failures_address_mac_network", "address_mac", "network", unique=True),
         Index("ix_sign_in_failures_last_at", "last_at"),

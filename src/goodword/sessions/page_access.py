@@ -9,21 +9,21 @@ from goodword.services import services_of
 from goodword.sessions import cookies
 from goodword.sessions.cookies import Visitor
 from goodword.web.forms import FormInvalid, is_from_here, read_form
-from goodword.web.html.rendering import foreign, link, see_other
+from goodword.web.html.rendering import foreign_form, link, see_other
 
 
-async def looking(request: Request, path: str) -> Visitor | Response:
+async def require_visitor(request: Request, path: str) -> Visitor | Response:
     """Who looks at the page at `path`, or the way to the sign-in that leads back there."""
     return await cookies.visitor(request) or to_sign_in(request, path)
 
 
-async def sending(request: Request, path: str) -> Visitor | Response:
+async def require_form(request: Request, path: str) -> Visitor | Response:
     """Who sends a form of the page at `path`. A form that is not theirs is refused (decision 13)."""
     visitor = await cookies.visitor(request)
     if visitor is None:
         return to_sign_in(request, path)
     await count_write(request, visitor.user_id)
-    return visitor if await is_own_form(request, visitor) else foreign(request)
+    return visitor if await is_own_form(request, visitor) else foreign_form(request)
 
 
 def to_sign_in(request: Request, path: str) -> Response:

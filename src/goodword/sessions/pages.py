@@ -11,16 +11,16 @@ from goodword.errors import AppError
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
 from goodword.sessions import client_info, cookies as browser, service
-from goodword.sessions.models import SignIn
+from goodword.sessions.models import UserSession
 from goodword.sessions.page_access import is_own_form, leads_to_an_app
-from goodword.sessions.responses import prove
+from goodword.sessions.responses import check_password
 from goodword.sessions.schemas import SessionCreate
 from goodword.sessions.throttle import TooManyAttempts
 from goodword.users.passwords import HashingBusy
 from goodword.web.dependencies import Clock, Session
 from goodword.web.forms import FormInvalid, is_from_here, local_path, read_form
 from goodword.web.html import messages
-from goodword.web.html.rendering import foreign, link, page, refusal, say, see_other
+from goodword.web.html.rendering import foreign_form, link, message_page, page, see_other, translate_for
 
 router = APIRouter(include_in_schema=False)
 
@@ -38,11 +38,11 @@ async def sign_in(request: Request, session: Session, clock: Clock) -> Response:
     Without that another site could sign its visitor in as somebody else, and read what they then enter.
     """
     if not is_from_here(request):
-        return foreign(request)
+        return foreign_form(request)
     try:
         form = await read_form(request)
     except FormInvalid as error:
-        return refusal(request, error.status, messages.TITLE, messages.UNREADABLE)
+        return message_page(request, error.status, messages.TITLE, messages.UNREADABLE)
     next_path, email = local_path(form.get("next")), form.get("email", "")
     try:
         signed_in = await _sign_in(request, session, clock, form)
@@ -51,7 +51,7 @@ async def sign_in(request: Request, session: Session, clock: Clock) -> Response:
     # Asked for now, not before: what was done so far, the newcomer did.
     before = await browser.visitor(request)
     if before is not None:  # one browser, one session: who was signed in here is no more
-        await service.end_one(session, before.session_id, why="signed_in_anew", now=clock())
+        await service.revoke_one(session, before.session_id, why="signed_in_anew", now=clock())
     response = see_other(next_path)
     services_of(request).page_cookies.write(response, signed_in)
     return response
@@ -64,26 +64,28 @@ async def sign_out(request: Request, session: Session, clock: Clock) -> Response
     visitor = await browser.visitor(request)
     if visitor is not None:
         if not await is_own_form(request, visitor):
-            return foreign(request)
+            return foreign_form(request)
         del request.scope["state"][ACTOR]  # two tabs sign out together, and both are right
-        await service.end_one(session, visitor.session_id, why="signed_out", now=clock())
+        await service.revoke_one(session, visitor.session_id, why="signed_out", now=clock())
     response = see_other(link(request, "/"))
     cookies.clear(response)
     return response
 
 
-async def _sign_in(request: Request, session: AsyncSession, clock: Clock, form: dict[str, str]) -> SignIn:
+async def _sign_in(
+    request: Request, session: AsyncSession, clock: Clock, form: dict[str, str]
+) -> UserSession:
     try:
         body = SessionCreate(email=form.get("email", ""), password=form.get("password", ""))
     except ValidationError:  # what the API would refuse is nobody's address or password
         raise service.InvalidCredentials(headers={"WWW-Authenticate": "Bearer"}) from None
-    proven = await prove(request, session, body)
-    return await service.start(
+    proven = await check_password(request, session, body)
+    return await service.create_authenticated(
         session,
         proven,
         client=browser.CLIENT,
         scope=browser.SCOPE,
-        whence=client_info.of(request),
+        client_info=client_info.client_info_of(request),
         now=clock(),
     )
 
@@ -98,6 +100,6 @@ def _form(request: Request, *, next_path: str, email: str, error: AppError | Non
         here=f"{link(request, '/sign-in')}?{urlencode({'next': next_path})}",
         next_path=next_path,
         email=email,
-        error=say(request, messages.text_of(error)) if error else None,
+        error=translate_for(request, messages.text_of(error)) if error else None,
         providers=services_of(request).social_clients.labels,
     )

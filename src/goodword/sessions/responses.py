@@ -6,12 +6,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword import ip_address
 from goodword.services import services_of
 from goodword.sessions import service
-from goodword.sessions.models import SignIn
+from goodword.sessions.models import UserSession
 from goodword.sessions.schemas import SessionCreate, TokenRead
-from goodword.sessions.service import Proven
+from goodword.sessions.service import Authenticated
 
 
-async def prove(request: Request, session: AsyncSession, body: SessionCreate) -> Proven:
+async def check_password(request: Request, session: AsyncSession, body: SessionCreate) -> Authenticated:
     """Who shows this address and password. Raises what `service.authenticate` raises."""
     services = services_of(request)
     return await service.authenticate(
@@ -26,7 +26,7 @@ async def prove(request: Request, session: AsyncSession, body: SessionCreate) ->
     )
 
 
-def token_answer(request: Request, signed_in: SignIn) -> TokenRead:
+def token_answer(request: Request, signed_in: UserSession) -> TokenRead:
     """The tokens of a session, as they stand now."""
     services = services_of(request)
     access = services.access_tokens.sign(

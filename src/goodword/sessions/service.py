@@ -15,12 +15,12 @@ from goodword.audit.service import record
 from goodword.cache.lookup_cache import HERE
 from goodword.db.database import Database
 from goodword.db.statements import insert
-from goodword.db.transaction_hooks import commit_before_error, outdate
+from goodword.db.transaction_hooks import commit_before_error, invalidate
 from goodword.errors import NotFound, TokenInvalid, Unauthorized
 from goodword.mail import notifications
-from goodword.mail.messages import LetterKind
-from goodword.sessions.models import SignIn
-from goodword.sessions.throttle import Failures
+from goodword.mail.messages import MessageKind
+from goodword.sessions.models import UserSession
+from goodword.sessions.throttle import LoginThrottle
 from goodword.sessions.tokens import ABSOLUTE, CLIENT, GRACE, IDLE, RefreshTokens
 from goodword.users import addresses, service as users
 from goodword.users.models import User, UserStatus
@@ -43,7 +43,7 @@ class RefreshRefused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Whence:
+class ClientInfo:
     """What a session remembers of where it was begun: coarse, for its owner to recognise."""
 
     device: str | None = None
@@ -51,7 +51,7 @@ class Whence:
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class Authenticated:
     """Somebody who has just shown their password; `better_hash` is to be stored if there is one."""
 
     user_id: uuid.UUID
@@ -63,13 +63,13 @@ async def authenticate(
     session: AsyncSession,
     database: Database,
     passwords: Passwords,
-    failures: Failures,
+    failures: LoginThrottle,
     *,
     email: str,
     password: str,
     network: str | None,
     clock: Callable[[], datetime],
-) -> Proven:
+) -> Authenticated:
     """Check a password with no connection held. Raises `InvalidCredentials` and `TooManyAttempts`.
 
     An unknown address, a disabled account and a wrong password take the same time and get the same answer.
@@ -84,34 +84,36 @@ async def authenticate(
             await commit_before_error(session)
             raise InvalidCredentials(headers={"WWW-Authenticate": "Bearer"})
         await failures.take_back(session, claim)
-    return Proven(row.id, stored, better)
+    return Authenticated(row.id, stored, better)
 
 
-async def start(
+async def create_authenticated(
     session: AsyncSession,
-    proven: Proven,
+    proven: Authenticated,
     *,
-    whence: Whence,
+    client_info: ClientInfo,
     now: datetime,
     client: str = CLIENT,
     scope: str | None = None,
-) -> SignIn:
+) -> UserSession:
     """A new session for somebody proven, unless the account changed since. Raises `InvalidCredentials`."""
     user = await session.scalar(users.LOCKED, {"user_id": proven.user_id})
     if user is None or not user.is_active or not same_password(user.password_hash, proven.password_hash):
         raise InvalidCredentials(headers={"WWW-Authenticate": "Bearer"})
     if proven.better_hash:
         user.password_hash = proven.better_hash
-    return await begin(session, user, client=client, scope=scope or own_scope(user), whence=whence, now=now)
+    return await create(
+        session, user, client=client, scope=scope or own_scope(user), client_info=client_info, now=now
+    )
 
 
-async def begin(
-    session: AsyncSession, user: User, *, client: str, scope: str, whence: Whence, now: datetime
-) -> SignIn:
+async def create(
+    session: AsyncSession, user: User, *, client: str, scope: str, client_info: ClientInfo, now: datetime
+) -> UserSession:
     """A new session of `user`, who is locked and active, for one client with one scope."""
     signed_in = await insert(
         session,
-        SignIn,
+        UserSession,
         user_id=user.id,
         created_at=now,
         rotated_at=now,
@@ -119,11 +121,11 @@ async def begin(
         expires_at=now + ABSOLUTE,
         scope=scope,
         client=client,
-        device=whence.device,
-        place=whence.place,
+        device=client_info.device,
+        place=client_info.place,
         counter=0,
     )
-    actor.proven(user.id, client)
+    actor.mark_authenticated(user.id, client)
     record(session, Action.SESSION_STARTED, Subject.SESSION, signed_in.id, person=user.id, client=client)
     return signed_in
 
@@ -141,7 +143,7 @@ async def refresh(
     now: datetime,
     client: str = CLIENT,
     grace: timedelta = GRACE,
-) -> SignIn:
+) -> UserSession:
     """The session with its refresh token turned by one. Raises `RefreshRefused`, also for another client's.
 
     The token just before the current one answers with the current one for ten seconds: its answer was lost,
@@ -149,15 +151,15 @@ async def refresh(
     """
     shown = tokens.read(token)
     found = await session.execute(
-        select(SignIn, User.status)
-        .join(User, User.id == SignIn.user_id)
-        .where(SignIn.id == (shown.session_id if shown else None))
-        .with_for_update(of=SignIn)
+        select(UserSession, User.status)
+        .join(User, User.id == UserSession.user_id)
+        .where(UserSession.id == (shown.session_id if shown else None))
+        .with_for_update(of=UserSession)
     )
     row = found.one_or_none()
     if shown is None or row is None or not row.SignIn.is_live(now) or row.status != UserStatus.ACTIVE:
         raise RefreshRefused
-    sign_in: SignIn = row.SignIn
+    sign_in: UserSession = row.SignIn
     if sign_in.client != client:
         raise RefreshRefused
     if shown.counter == sign_in.counter:
@@ -168,20 +170,20 @@ async def refresh(
     # Without grace the times are not compared: who waited for the lock comes with a time from before it.
     elif not grace or shown.counter != sign_in.counter - 1 or now >= sign_in.rotated_at + grace:
         sign_in.revoked_at, sign_in.revoked_reason = now, "refresh_token_replayed"
-        outdate(session, name_of_any(sign_in.user_id))
+        invalidate(session, cache_key(sign_in.user_id))
         record(session, Action.SESSION_REPLAYED, Subject.SESSION, sign_in.id, person=sign_in.user_id)
-        notifications.tell(session, sign_in.user_id, LetterKind.SESSION_REPLAYED, now=now)
+        notifications.notify(session, sign_in.user_id, MessageKind.SESSION_REPLAYED, now=now)
         await commit_before_error(session)
         raise RefreshRefused
     return sign_in
 
 
-async def live(database: Database, session_id: uuid.UUID, *, now: datetime) -> Row[Any] | None:
+async def find_active(database: Database, session_id: uuid.UUID, *, now: datetime) -> Row[Any] | None:
     """The session if it is on and its account active, else None: asked for every request with a token."""
     return await database.row(_LIVE, session_id=session_id, now=now)
 
 
-async def began_at(database: Database, session_id: uuid.UUID) -> datetime:
+async def started_at(database: Database, session_id: uuid.UUID) -> datetime:
     """When somebody signed in. Raises `TokenInvalid` if the session is no more."""
     row = await database.row(_BEGAN, session_id=session_id)
     if row is None:
@@ -190,101 +192,109 @@ async def began_at(database: Database, session_id: uuid.UUID) -> datetime:
     return began
 
 
-def name_of_any(user_id: uuid.UUID) -> str:
+def cache_key(user_id: uuid.UUID) -> str:
     """The name under which processes remember that any session of somebody is on."""
     return f"{HERE}sessions:{user_id}"
 
 
-async def list_live(
+async def list_active(
     session: AsyncSession,
     user_id: uuid.UUID,
     *,
     now: datetime,
     after: tuple[datetime, uuid.UUID] | None = None,
     limit: int = 100,
-) -> Sequence[SignIn]:
+) -> Sequence[UserSession]:
     """The sessions that somebody is signed in with, the latest used first; one more than `limit` if there are."""
-    position = (SignIn.rotated_at, SignIn.id)
-    query = select(SignIn).where(
-        SignIn.user_id == user_id,
-        SignIn.revoked_at.is_(None),
-        SignIn.expires_at > now,
-        SignIn.idle_expires_at > now,
+    position = (UserSession.rotated_at, UserSession.id)
+    query = select(UserSession).where(
+        UserSession.user_id == user_id,
+        UserSession.revoked_at.is_(None),
+        UserSession.expires_at > now,
+        UserSession.idle_expires_at > now,
     )
     if after is not None:
         query = query.where(tuple_(*position) < after)
     return (await session.scalars(query.order_by(*(c.desc() for c in position)).limit(limit + 1))).all()
 
 
-async def end(session: AsyncSession, user_id: uuid.UUID, session_id: uuid.UUID, *, now: datetime) -> None:
+async def revoke(session: AsyncSession, user_id: uuid.UUID, session_id: uuid.UUID, *, now: datetime) -> None:
     """Sign out of one session. Raises `SessionNotFound`, also for a session of somebody else."""
     ended = await session.scalar(
-        update(SignIn)
-        .where(SignIn.id == session_id, SignIn.user_id == user_id, SignIn.revoked_at.is_(None))
+        update(UserSession)
+        .where(UserSession.id == session_id, UserSession.user_id == user_id, UserSession.revoked_at.is_(None))
         .values(revoked_at=now, revoked_reason="signed_out")
-        .returning(SignIn.id)
+        .returning(UserSession.id)
     )
     if ended is None:
         raise SessionNotFound
-    outdate(session, name_of_any(user_id))
+    invalidate(session, cache_key(user_id))
     record(session, Action.SESSION_ENDED, Subject.SESSION, session_id, person=user_id, why="signed_out")
 
 
-async def end_all(
+async def revoke_all(
     session: AsyncSession, user_id: uuid.UUID, *, why: str, now: datetime, but: uuid.UUID | None = None
 ) -> None:
     """Sign out everywhere, or everywhere but in one session."""
-    others = SignIn.id != but if but else true()
+    others = UserSession.id != but if but else true()
     await session.execute(
-        update(SignIn)
-        .where(SignIn.user_id == user_id, SignIn.revoked_at.is_(None), others)
+        update(UserSession)
+        .where(UserSession.user_id == user_id, UserSession.revoked_at.is_(None), others)
         .values(revoked_at=now, revoked_reason=why)
     )
-    outdate(session, name_of_any(user_id))
+    invalidate(session, cache_key(user_id))
     record(session, Action.SESSIONS_ENDED, Subject.USER, user_id, why=why)
 
 
 async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
     """Take away what the sessions of somebody tell of them. The rows stay, for the tokens that name them."""
-    await session.execute(update(SignIn).where(SignIn.user_id == user_id).values(device=None, place=None))
+    await session.execute(
+        update(UserSession).where(UserSession.user_id == user_id).values(device=None, place=None)
+    )
 
 
-async def end_one(session: AsyncSession, session_id: uuid.UUID, *, why: str, now: datetime) -> None:
+async def revoke_one(session: AsyncSession, session_id: uuid.UUID, *, why: str, now: datetime) -> None:
     """End a session, whosever it is; one that has ended stays as it is."""
     user_id = await session.scalar(
-        update(SignIn)
-        .where(SignIn.id == session_id, SignIn.revoked_at.is_(None))
+        update(UserSession)
+        .where(UserSession.id == session_id, UserSession.revoked_at.is_(None))
         .values(revoked_at=now, revoked_reason=why)
-        .returning(SignIn.user_id)
+        .returning(UserSession.user_id)
     )
     if user_id is not None:
-        outdate(session, name_of_any(user_id))
+        invalidate(session, cache_key(user_id))
         record(session, Action.SESSION_ENDED, Subject.SESSION, session_id, person=user_id, why=why)
 
 
-async def end_client(
+async def revoke_client(
     session: AsyncSession, user_id: uuid.UUID, client: str, *, why: str, now: datetime
 ) -> None:
     """Sign somebody out of one app."""
     await session.execute(
-        update(SignIn)
-        .where(SignIn.user_id == user_id, SignIn.client == client, SignIn.revoked_at.is_(None))
+        update(UserSession)
+        .where(UserSession.user_id == user_id, UserSession.client == client, UserSession.revoked_at.is_(None))
         .values(revoked_at=now, revoked_reason=why)
     )
-    outdate(session, name_of_any(user_id))
+    invalidate(session, cache_key(user_id))
     record(session, Action.SESSIONS_ENDED, Subject.USER, user_id, why=why, client=client)
 
 
 _BY_EMAIL = select(User.id, User.password_hash, User.status).where(User.email_key == bindparam("email_key"))
-_BEGAN = select(SignIn.created_at).where(SignIn.id == bindparam("session_id"))
+_BEGAN = select(UserSession.created_at).where(UserSession.id == bindparam("session_id"))
 _LIVE = (
-    select(SignIn.user_id, SignIn.client, SignIn.created_at, SignIn.expires_at, SignIn.idle_expires_at)
-    .join(User, User.id == SignIn.user_id)
+    select(
+        UserSession.user_id,
+        UserSession.client,
+        UserSession.created_at,
+        UserSession.expires_at,
+        UserSession.idle_expires_at,
+    )
+    .join(User, User.id == UserSession.user_id)
     .where(
-        SignIn.id == bindparam("session_id"),
+        UserSession.id == bindparam("session_id"),
         User.status == UserStatus.ACTIVE,
-        SignIn.revoked_at.is_(None),
-        SignIn.expires_at > bindparam("now", type_=SignIn.expires_at.type),
-        SignIn.idle_expires_at > bindparam("now", type_=SignIn.expires_at.type),
+        UserSession.revoked_at.is_(None),
+        UserSession.expires_at > bindparam("now", type_=UserSession.expires_at.type),
+        UserSession.idle_expires_at > bindparam("now", type_=UserSession.expires_at.type),
     )
 )

@@ -19,13 +19,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from goodword.actor import origin
-from goodword.crypto import mac
+from goodword.actor import current_context
+from goodword.crypto import hmac_of
 from goodword.db import transaction_hooks
 from goodword.db.database import Database
 from goodword.errors import TooManyRequests
 from goodword.jobs import service as jobs
-from goodword.sessions.models import SignInFailures
+from goodword.sessions.models import LoginFailures
 from goodword.sessions.turns import Turn, Turns
 from goodword.users import addresses
 from goodword.users.passwords import HashingBusy
@@ -81,7 +81,7 @@ class Claim:
     at: datetime
 
 
-class Failures:
+class LoginThrottle:
     """The counts, in the database so that all nodes share them, under a keyed hash of the address.
 
     After 5 failures from one network, or 20 from anywhere, each further one doubles the wait: 1 s to 15 min.
@@ -94,7 +94,7 @@ class Failures:
 
     def attempt(self, email: str, network: str | None) -> Attempt:
         key = addresses.key_of(email)
-        address_mac = mac(self._key, (key or email.casefold()).encode(errors="replace"))
+        address_mac = hmac_of(self._key, (key or email.casefold()).encode(errors="replace"))
         return Attempt(address_mac, network or "unknown", {"email_key": key or ""})
 
     def attempt_of(self, user_id: uuid.UUID, network: str | None) -> Attempt:
@@ -102,7 +102,7 @@ class Failures:
 
         Counted apart from the sign-ins: a stranger who fails there must not keep the user from changing it.
         """
-        counted = mac(self._key, b"signed in", user_id.bytes)
+        counted = hmac_of(self._key, b"signed in", user_id.bytes)
         return Attempt(counted, network or "unknown", {"user_id": str(user_id)})
 
     @asynccontextmanager
@@ -129,10 +129,10 @@ class Failures:
                         await self._subtract(session, claim, network)
                 raise
 
-    async def of(self, session: AsyncSession, attempt: Attempt) -> Sequence[SignInFailures]:
+    async def of(self, session: AsyncSession, attempt: Attempt) -> Sequence[LoginFailures]:
         """Return all counts, from any network."""
-        query = select(SignInFailures).where(
-            SignInFailures.address_mac == attempt.address_mac, SignInFailures.failures > 0
+        query = select(LoginFailures).where(
+            LoginFailures.address_mac == attempt.address_mac, LoginFailures.failures > 0
         )
         return (await session.scalars(query)).all()
 
@@ -203,7 +203,7 @@ class Failures:
     def _tell(self, session: AsyncSession, attempt: Attempt, network: str, *, now: datetime) -> None:
         # Once for each lock, and alike for addresses without an account: the time it takes must not tell a
         # client whether there is a person to inform.
-        asked = origin()
+        asked = current_context()
         payload = {
             **attempt.whose,
             "failures": _free(network),
@@ -231,37 +231,37 @@ def _next(seen: Any, *, now: datetime) -> int:
     return failures + 1
 
 
-_TIME = SignInFailures.last_at.type
-_COUNTS = select(SignInFailures.network, SignInFailures.failures, SignInFailures.last_at).where(
-    SignInFailures.address_mac == bindparam("address_mac"),
-    or_(SignInFailures.network == bindparam("network"), SignInFailures.network == ANYWHERE),
+_TIME = LoginFailures.last_at.type
+_COUNTS = select(LoginFailures.network, LoginFailures.failures, LoginFailures.last_at).where(
+    LoginFailures.address_mac == bindparam("address_mac"),
+    or_(LoginFailures.network == bindparam("network"), LoginFailures.network == ANYWHERE),
 )
 _SUBTRACT = (
-    update(SignInFailures)
+    update(LoginFailures)
     .where(
-        SignInFailures.address_mac == bindparam("of_mac"),
-        SignInFailures.network == bindparam("of_network"),
-        SignInFailures.failures > 0,
+        LoginFailures.address_mac == bindparam("of_mac"),
+        LoginFailures.network == bindparam("of_network"),
+        LoginFailures.failures > 0,
     )
     .values(
-        failures=SignInFailures.failures - 1,
+        failures=LoginFailures.failures - 1,
         last_at=case(
             (
-                SignInFailures.last_at == bindparam("claimed_at", type_=_TIME),
+                LoginFailures.last_at == bindparam("claimed_at", type_=_TIME),
                 bindparam("before", type_=_TIME),
             ),
-            else_=SignInFailures.last_at,
+            else_=LoginFailures.last_at,
         ),
     )
     .execution_options(synchronize_session=False)
 )
 _FORGET = (
-    delete(SignInFailures)
+    delete(LoginFailures)
     .where(
-        SignInFailures.address_mac == bindparam("address_mac"),
+        LoginFailures.address_mac == bindparam("address_mac"),
         or_(
-            SignInFailures.network == bindparam("network"),
-            (SignInFailures.network == ANYWHERE) & (SignInFailures.failures <= 0),
+            LoginFailures.network == bindparam("network"),
+            (LoginFailures.network == ANYWHERE) & (LoginFailures.failures <= 0),
         ),
     )
     .execution_options(synchronize_session=False)
@@ -271,7 +271,7 @@ _FORGET = (
 @cache
 def _count(is_sqlite: bool) -> Executable:
     """Return the statement that counts one more failure, if the count is still as it was read."""
-    table: Any = SignInFailures.__table__
+    table: Any = LoginFailures.__table__
     statement: Any = (sqlite if is_sqlite else postgresql).insert(table)
     counted: Executable = statement.on_conflict_do_update(
         index_elements=[table.c.address_mac, table.c.network],

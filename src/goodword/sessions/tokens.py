@@ -14,7 +14,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from uuid_utils.compat import uuid7
 
-from goodword.crypto import mac
+from goodword.crypto import hmac_of
 from goodword.errors import TokenInvalid
 from goodword.sessions.keys import ALGORITHM, SigningKeys
 
@@ -123,7 +123,7 @@ class AccessTokens:
         return key
 
 
-class RefreshToken(NamedTuple):
+class RefreshTokenParts(NamedTuple):
     session_id: uuid.UUID
     counter: int
 
@@ -136,9 +136,11 @@ class RefreshTokens:
 
     def write(self, session_id: uuid.UUID, counter: int) -> str:
         body = session_id.bytes + counter.to_bytes(8)
-        return "gwr_" + base64.urlsafe_b64encode(body + mac(self._key, body)[:MAC_BYTES]).decode().rstrip("=")
+        return "gwr_" + base64.urlsafe_b64encode(body + hmac_of(self._key, body)[:MAC_BYTES]).decode().rstrip(
+            "="
+        )
 
-    def read(self, token: str) -> RefreshToken | None:
+    def read(self, token: str) -> RefreshTokenParts | None:
         """What it says, if it is one that we wrote."""
         text = token.removeprefix("gwr_")
         try:
@@ -147,7 +149,7 @@ class RefreshTokens:
             return None
         if len(raw) != 24 + MAC_BYTES:
             return None
-        shown = RefreshToken(uuid.UUID(bytes=raw[:16]), int.from_bytes(raw[16:24]))
+        shown = RefreshTokenParts(uuid.UUID(bytes=raw[:16]), int.from_bytes(raw[16:24]))
         # The text is compared, not its bytes: several texts of Base64 stand for the same bytes.
         return shown if token.isascii() and hmac.compare_digest(token, self.write(*shown)) else None
 

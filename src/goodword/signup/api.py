@@ -12,7 +12,7 @@ from goodword.users import passwords
 from goodword.users.schemas import UserRead
 from goodword.users.service import EmailTaken
 from goodword.web.dependencies import Clock, Session
-from goodword.web.idempotency import ANONYMOUS, Answer, IdempotentWrite, KeyInUse, KeyReused
+from goodword.web.idempotency import ANONYMOUS, Answer, IdempotentWriteDependency, KeyInUse, KeyReused
 from goodword.web.json_body import JsonRoute
 from goodword.web.openapi import problems
 
@@ -40,7 +40,7 @@ router = APIRouter(prefix="/api/v1/users", tags=["Registration"], route_class=Js
     dependencies=[limited("sign-up")],
 )
 async def register(
-    body: UserCreate, request: Request, session: Session, clock: Clock, once: IdempotentWrite
+    body: UserCreate, request: Request, session: Session, clock: Clock, once: IdempotentWriteDependency
 ) -> Response:
     """Make an account. With a `referral_code` the new person becomes a referral of the code's owner.
 

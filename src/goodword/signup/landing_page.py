@@ -11,12 +11,12 @@ from starlette.types import Receive, Scope, Send
 from goodword.codes import code_format, lookup
 from goodword.codes.schemas import CodeFound
 from goodword.config.settings import Settings
-from goodword.rate_limits.dependencies import after_look_up, before_look_up
+from goodword.rate_limits.dependencies import after_lookup, before_lookup
 from goodword.services import services_of
 from goodword.signup.pages import FIELDS
 from goodword.web.dependencies import Clock
 from goodword.web.html import assets
-from goodword.web.html.rendering import dressed, link, render
+from goodword.web.html.rendering import html_response, link, render
 from goodword.web.request_context import READS
 
 KEPT_AT_MOST = 1000
@@ -27,7 +27,7 @@ class Landing(APIRoute):
     """Asked again, it answers from memory, before the framework parses anything: links are passed around."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        before_look_up(scope)
+        before_lookup(scope)
         content = services_of(scope).cache.peek((scope["path"], b""))
         if content is None or scope["method"] not in READS:
             await super().handle(scope, receive, send)
@@ -36,7 +36,7 @@ class Landing(APIRoute):
             await response(scope, receive, send)
 
 
-class Renderings:
+class LandingPages:
     """Pages as they were rendered. Each is a function of what it shows, so none is ever out of date."""
 
     def __init__(self, settings: Settings) -> None:
@@ -64,7 +64,7 @@ router = APIRouter(include_in_schema=False, route_class=Landing)
 @router.api_route("/r/{code}", methods=["GET", "HEAD"])
 async def show_landing(code: str, request: Request, clock: Clock) -> Response:
     """Who invites, until when, and the form to join; for a code that cannot be used, a way without it."""
-    key = code_format.fold(code)
+    key = code_format.normalise(code)
     if key is None:
         return await _answer(request, lookup.NOTHING)
     services = services_of(request)
@@ -73,7 +73,7 @@ async def show_landing(code: str, request: Request, clock: Clock) -> Response:
 
 
 async def _answer(request: Request, content: bytes) -> Response:
-    await after_look_up(request.scope, found=content != lookup.NOTHING)
+    await after_lookup(request.scope, found=content != lookup.NOTHING)
     services = services_of(request)
     labels = services.social_clients.labels
     path = quote(request.scope["path"])
@@ -81,4 +81,4 @@ async def _answer(request: Request, content: bytes) -> Response:
     text = services.landing_pages.page(
         content, services.page_cookies.language(request), here, tuple(labels.items())
     )
-    return dressed(text, status=404 if content == lookup.NOTHING else 200)
+    return html_response(text, status=404 if content == lookup.NOTHING else 200)

@@ -17,7 +17,7 @@ from goodword.web.dependencies import Clock, Session
 from goodword.web.forms import FormInvalid, is_from_here, local_path, read_form
 from goodword.web.html import messages
 from goodword.web.html.form_errors import refused
-from goodword.web.html.rendering import foreign, link, page, refusal, see_other
+from goodword.web.html.rendering import foreign_form, link, message_page, page, see_other
 
 router = APIRouter(include_in_schema=False)
 
@@ -35,11 +35,11 @@ async def show_sign_up(request: Request) -> Response:
 async def sign_up(request: Request, session: Session, clock: Clock) -> Response:
     """Make an account as the API does, and sign its owner in on this browser."""
     if not is_from_here(request):
-        return foreign(request)
+        return foreign_form(request)
     try:
         form = await read_form(request)
     except FormInvalid as error:
-        return refusal(request, error.status, messages.TITLE, messages.UNREADABLE)
+        return message_page(request, error.status, messages.TITLE, messages.UNREADABLE)
     services, next_path = services_of(request), local_path(form.get("next"))
     given = {
         name: form[name] if name == "password" else form[name].strip() for name in FIELDS if name in form
@@ -62,9 +62,14 @@ async def sign_up(request: Request, session: Session, clock: Clock) -> Response:
     # Asked for now, not before: what was done so far, the newcomer did.
     before = await cookies.visitor(request)
     if before is not None:  # one browser, one session
-        await sessions.end_one(session, before.session_id, why="signed_in_anew", now=now)
-    begun = await sessions.begin(
-        session, user, client=cookies.CLIENT, scope=cookies.SCOPE, whence=client_info.of(request), now=now
+        await sessions.revoke_one(session, before.session_id, why="signed_in_anew", now=now)
+    begun = await sessions.create(
+        session,
+        user,
+        client=cookies.CLIENT,
+        scope=cookies.SCOPE,
+        client_info=client_info.client_info_of(request),
+        now=now,
     )
     response = see_other(link(request, "/check-mail") if next_path == "/" else next_path)
     services.page_cookies.write(response, begun)

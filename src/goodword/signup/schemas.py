@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, ConfigDict, Field
 
 from goodword.users.addresses import Email
-from goodword.web.schemas import Input, Name, Password, harmless
+from goodword.web.schemas import Input, Name, Password, reject_control_characters
 
 
 class UserCreate(Input):
@@ -28,6 +28,6 @@ class UserCreate(Input):
     first_name: Name | None = None
     last_name: Name | None = None
     # Not in NFC, unlike names: it would make a K of the Kelvin sign, and other scripts are not folded.
-    referral_code: Annotated[str, Field(max_length=255), AfterValidator(harmless)] | None = Field(
-        None, description="The code of whoever invited them."
+    referral_code: Annotated[str, Field(max_length=255), AfterValidator(reject_control_characters)] | None = (
+        Field(None, description="The code of whoever invited them.")
     )

@@ -41,12 +41,12 @@ async def prepare(services: Services, body: UserCreate) -> str:
     the reasons against the password and the address.
     """
     database, passwords, now = services.database, services.passwords, services.clock()
-    about = users.known_of(body.email, body.first_name, body.last_name)
+    about = users.personal_words(body.email, body.first_name, body.last_name)
     await passwords.check(body.password, about=about)
     if await database.row(_BY_EMAIL, email_key=addresses.parse(body.email).key):
         raise users.EmailTaken
     if body.referral_code is not None:
-        key = code_format.fold(body.referral_code)
+        key = code_format.normalise(body.referral_code)
         if key is None or await lookup.look_up(database, key, now=now) is None:
             raise CodeNotUsable
     await email_checks.admit(services, body.email)
@@ -84,7 +84,7 @@ async def sign_up(
         language=language,
         now=now,
     )
-    actor.proven(user.id)
+    actor.mark_authenticated(user.id)
     record(session, Action.USER_REGISTERED, Subject.USER, user.id, by="password")
     if redeemed is not None:
         await referrals.record(session, redeemed, user, confirmed=settings.smtp_url is None, now=now)

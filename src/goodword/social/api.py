@@ -15,7 +15,7 @@ from goodword.social import errors, flow as flows, service
 from goodword.web.dependencies import Clock, Session
 from goodword.web.json_body import JsonRoute
 from goodword.web.openapi import problems
-from goodword.web.schemas import harmless
+from goodword.web.schemas import reject_control_characters
 
 router = APIRouter(prefix="/oauth", tags=["Sessions"], route_class=JsonRoute)
 
@@ -41,7 +41,7 @@ async def begin_outside_sign_in(
     request: Request,
     clock: Clock,
     referral_code: Annotated[
-        Annotated[str, AfterValidator(harmless)] | None,
+        Annotated[str, AfterValidator(reject_control_characters)] | None,
         Query(max_length=255, description="Whose referral to become, for those who have no account yet."),
     ] = None,
     next_page: Annotated[
@@ -120,8 +120,8 @@ async def finish_outside_sign_in(
     except AppError as refused:
         refused.headers["Set-Cookie"] = response.headers["Set-Cookie"]
         raise
-    begun = await sessions.begin(
-        session, user, client=CLIENT, scope=SCOPE, whence=client_info.of(request), now=now
+    begun = await sessions.create(
+        session, user, client=CLIENT, scope=SCOPE, client_info=client_info.client_info_of(request), now=now
     )
     services.page_cookies.write(response, begun)
     return response

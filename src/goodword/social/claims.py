@@ -15,7 +15,7 @@ LONGEST_SUBJECT = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class ProviderIdentity:
     """An account at a provider. `realm` and `subject` are who it is; all else may change hands."""
 
     realm: str
@@ -30,7 +30,7 @@ class Person:
         return addresses.key_of(self.email) if self.email else None
 
 
-def from_claims(realm: str, claims: Mapping[str, Any]) -> Person:
+def from_claims(realm: str, claims: Mapping[str, Any]) -> ProviderIdentity:
     """A person by the standard claims (OIDC Core §5.1). Raises `SignInFailed` without a subject."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT:
@@ -43,7 +43,7 @@ def from_claims(realm: str, claims: Mapping[str, Any]) -> Person:
         first, last = _halves(claims.get("name"))
     # Only true is true: some providers write "false", which is a text and would pass for yes.
     verified = email is not None and claims.get("email_verified") is True
-    return Person(realm, subject, email, verified, first, last)
+    return ProviderIdentity(realm, subject, email, verified, first, last)
 
 
 def _halves(name: object) -> tuple[str | None, str | None]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from goodword.social.claims import Person
+from goodword.social.claims import ProviderIdentity
 from goodword.social.errors import ProviderNotFound, ProviderUnavailable, SignInFailed
 from goodword.social.flow import Flow, FlowCookie
 from goodword.social.github import GitHub
@@ -14,7 +14,7 @@ from goodword.social.providers import GitHubProvider, OpenIDProvider, Provider
 PROVIDER_TROUBLE = frozenset({"server_error", "temporarily_unavailable"})
 
 
-class Clients:
+class ProviderClients:
     """One client for each provider, and the cookie that all of them remember a sign-in with."""
 
     def __init__(self, providers: Sequence[Provider], *, key: bytes, public_url: str) -> None:
@@ -35,7 +35,7 @@ class Clients:
 
     async def identify(
         self, flow: Flow, *, code: str | None, error: str | None, issuer: str | None, now: datetime
-    ) -> Person:
+    ) -> ProviderIdentity:
         """Whom the provider's answer is about. Raises `SignInFailed` and `ProviderUnavailable`."""
         if error in PROVIDER_TROUBLE:
             raise ProviderUnavailable

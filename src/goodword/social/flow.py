@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from fastapi import Request, Response
 
-from goodword.crypto import WrongSecret, seal, unseal
+from goodword.crypto import WrongSecret, decrypt, encrypt
 from goodword.social.errors import StateInvalid
 
 LIFETIME = timedelta(minutes=10)
@@ -70,7 +70,7 @@ class FlowCookie:
         self.name = "__Host-goodword-flow" if https else "goodword-flow"
 
     def write(self, response: Response, flow: Flow) -> None:
-        sealed = seal(self._key, json.dumps(asdict(flow), ensure_ascii=False).encode(), about=ABOUT)
+        sealed = encrypt(self._key, json.dumps(asdict(flow), ensure_ascii=False).encode(), about=ABOUT)
         self._set(response, base64.urlsafe_b64encode(sealed).decode(), int(LIFETIME.total_seconds()))
 
     def clear(self, response: Response) -> None:
@@ -85,7 +85,7 @@ class FlowCookie:
         """The flow that this browser began with this provider and `state`. Raises `StateInvalid`."""
         try:
             sealed = base64.b64decode(request.cookies.get(self.name, ""), altchars=b"-_", validate=True)
-            flow = Flow(**json.loads(unseal(self._key, sealed, about=ABOUT)))
+            flow = Flow(**json.loads(decrypt(self._key, sealed, about=ABOUT)))
         except (binascii.Error, ValueError, TypeError, WrongSecret):
             raise StateInvalid from None
         known = hmac.compare_digest(flow.state.encode(), state.encode())

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from goodword.social import claims as people
-from goodword.social.claims import Person
+from goodword.social.claims import ProviderIdentity
 from goodword.social.flow import Flow
 from goodword.social.http_client import Conversation, Nonsense
 from goodword.social.providers import GitHubProvider
@@ -33,7 +33,7 @@ class GitHub:
         issuer: str | None,
         redirect_uri: str,
         now: datetime,
-    ) -> Person:
+    ) -> ProviderIdentity:
         """Whoever the code stands for, by their number: names are given up, and taken by others.
 
         Raises `SignInFailed`.

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ValidationError
 
 from goodword.http_client import NONSENSE
 from goodword.social import claims as people
-from goodword.social.claims import Person
+from goodword.social.claims import ProviderIdentity
 from goodword.social.errors import SignInFailed
 from goodword.social.flow import Flow
 from goodword.social.http_client import Conversation, Nonsense
@@ -87,7 +87,7 @@ class OpenID:
         issuer: str | None,
         redirect_uri: str,
         now: datetime,
-    ) -> Person:
+    ) -> ProviderIdentity:
         """Whoever the code stands for. Raises `SignInFailed`.
 
         `issuer` is what the answer names itself with (RFC 9207): another one is a mix-up of providers.

@@ -18,7 +18,7 @@ from goodword.oauth import service as oauth
 from goodword.providers import email_checks
 from goodword.referrals import service as referrals
 from goodword.sessions import service as sessions
-from goodword.social.claims import Person
+from goodword.social.claims import ProviderIdentity
 from goodword.social.errors import CodeNotUsable, EmailMissing, LinkRequired, SignInFailed
 from goodword.social.models import Identity
 from goodword.users import service as users, verifications
@@ -33,7 +33,7 @@ class OvertakenError(Exception):
 
 async def sign_in(
     session: AsyncSession,
-    person: Person,
+    person: ProviderIdentity,
     *,
     referral_code: str | None,
     settings: Settings,
@@ -71,7 +71,7 @@ async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
         record(session, Action.IDENTITIES_UNLINKED, Subject.USER, user_id)
 
 
-async def _known(session: AsyncSession, person: Person, *, now: datetime) -> User | None:
+async def _known(session: AsyncSession, person: ProviderIdentity, *, now: datetime) -> User | None:
     user_id = await _owner(session, person)
     if user_id is None:
         return None
@@ -86,7 +86,7 @@ async def _known(session: AsyncSession, person: Person, *, now: datetime) -> Use
     return user
 
 
-async def _link(session: AsyncSession, person: Person, *, now: datetime) -> User | None:
+async def _link(session: AsyncSession, person: ProviderIdentity, *, now: datetime) -> User | None:
     """The account that has the address, if both sides have verified it; then the identity is tied to it.
 
     Where the account has not, whoever made it never showed that the address is theirs. So it goes to the one
@@ -109,16 +109,16 @@ async def _link(session: AsyncSession, person: Person, *, now: datetime) -> User
     return user
 
 
-async def _take_over(session: AsyncSession, user: User, person: Person, *, now: datetime) -> None:
+async def _take_over(session: AsyncSession, user: User, person: ProviderIdentity, *, now: datetime) -> None:
     if user.is_admin:
         raise LinkRequired  # an operator made it and typed the address: not for a provider to give away
-    actor.proven(user.id)
+    actor.mark_authenticated(user.id)
     record(session, Action.USER_TAKEN_OVER, Subject.USER, user.id)
     user.password_hash = None
     if person.first_name or person.last_name:
         user.first_name, user.last_name = person.first_name, person.last_name
         await codes.owner_changed(session, user)
-    await sessions.end_all(session, user.id, why="taken_over", now=now)
+    await sessions.revoke_all(session, user.id, why="taken_over", now=now)
     await forget(session, user.id)
     await oauth.forget(session, user.id)
     await verifications.forget(session, user)
@@ -129,7 +129,7 @@ async def _take_over(session: AsyncSession, user: User, person: Person, *, now: 
 
 async def _join(
     session: AsyncSession,
-    person: Person,
+    person: ProviderIdentity,
     *,
     referral_code: str | None,
     settings: Settings,
@@ -153,7 +153,7 @@ async def _join(
         language=language,
         now=now,
     )
-    actor.proven(user.id)
+    actor.mark_authenticated(user.id)
     record(session, Action.USER_REGISTERED, Subject.USER, user.id, by="identity")
     if person.email_verified:
         user.verified_at = now
@@ -172,25 +172,25 @@ async def _join(
     return user
 
 
-async def _attach(session: AsyncSession, user: User, person: Person, *, now: datetime) -> None:
+async def _attach(session: AsyncSession, user: User, person: ProviderIdentity, *, now: datetime) -> None:
     identity = await insert_if_absent(
         session, Identity, user_id=user.id, provider=person.realm, subject=person.subject, created_at=now
     )
     if identity is None:
         raise OvertakenError
-    actor.proven(user.id)
+    actor.mark_authenticated(user.id)
     record(session, Action.IDENTITY_LINKED, Subject.USER, user.id)
 
 
 async def _verify(session: AsyncSession, user: User, *, now: datetime) -> None:
     user.verified_at = now
     await session.flush()
-    actor.proven(user.id)
+    actor.mark_authenticated(user.id)
     record(session, Action.EMAIL_VERIFIED, Subject.USER, user.id)
     await referrals.confirm(session, user.id, now=now)
 
 
-async def _owner(session: AsyncSession, person: Person) -> uuid.UUID | None:
+async def _owner(session: AsyncSession, person: ProviderIdentity) -> uuid.UUID | None:
     return await session.scalar(
         select(Identity.user_id).where(Identity.provider == person.realm, Identity.subject == person.subject)
     )

@@ -9,7 +9,7 @@ from goodword.users import addresses
 from goodword.users.models import User
 
 
-async def resembled(session: AsyncSession, email: str) -> uuid.UUID | None:
+async def find_confusable(session: AsyncSession, email: str) -> uuid.UUID | None:
     """The account in plain letters whose address this one looks like; None for most, and for all in plain letters."""
     key = in_plain_letters(email)
     if key is None:

@@ -49,7 +49,9 @@ async def create(
     return user
 
 
-def known_of(email: str | None, first_name: str | None, last_name: str | None) -> tuple[str | None, ...]:
+def personal_words(
+    email: str | None, first_name: str | None, last_name: str | None
+) -> tuple[str | None, ...]:
     """What anyone may know of a person, and nobody may take for a password."""
     local_part, _, _ = (email or "").rpartition("@")
     return (email, local_part, first_name, last_name, f"{first_name} {last_name}")

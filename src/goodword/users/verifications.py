@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword import actor
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.crypto import mac
+from goodword.crypto import hmac_of
 from goodword.db.database import Database
 from goodword.errors import BadRequest
 from goodword.users.addresses import Address
@@ -23,7 +23,7 @@ LIFETIME = {
     Purpose.RESET_PASSWORD: timedelta(minutes=30),
     Purpose.CHANGE_EMAIL: timedelta(hours=24),
 }
-LETTERS_AN_HOUR = 5
+EMAILS_PER_HOUR = 5
 
 
 class VerificationInvalid(BadRequest):
@@ -52,7 +52,7 @@ async def issue(
         Verification.created_at > now - timedelta(hours=1),
         or_(Verification.user_id == user.id, Verification.email_key == address.key),
     )
-    if (await session.scalar(recent) or 0) >= LETTERS_AN_HOUR:
+    if (await session.scalar(recent) or 0) >= EMAILS_PER_HOUR:
         return None
     await revoke(session, user.id, purpose, now=now)
     token = PREFIX + secrets.token_urlsafe(32)
@@ -72,7 +72,7 @@ async def issue(
     return token
 
 
-async def look(
+async def find(
     database: Database, purpose: Purpose, token: str, *, key: bytes, now: datetime
 ) -> Row[Any] | None:
     """Whose token it is (address and names), if it is good now. Nothing is used up."""
@@ -102,7 +102,7 @@ async def consume(
     email = await session.scalar(used.values(used_at=now).returning(Verification.email))
     if email is None:
         raise VerificationInvalid
-    actor.proven(user.id)
+    actor.mark_authenticated(user.id)
     return user, email
 
 
@@ -130,7 +130,7 @@ async def forget(session: AsyncSession, user: User) -> None:
 
 def _mac(key: bytes, purpose: Purpose, token: str) -> bytes:
     # The purpose is part of what is hashed, so that a token for another one is simply unknown.
-    return mac(key, purpose.encode(), token.encode(errors="surrogatepass"))
+    return hmac_of(key, purpose.encode(), token.encode(errors="surrogatepass"))
 
 
 _GOOD = (

@@ -12,7 +12,7 @@ ACCEPTED = "Accept-Language, Authorization, Content-Type, Idempotency-Key"
 REMEMBERED = "600"
 
 
-class Cors:
+class CorsMiddleware:
     """The headers of the Fetch standard for named origins; others are answered as if there were none.
 
     Never with credentials: other sites call with a token, and cookies are for our own pages. A preflight is

@@ -22,7 +22,7 @@ from goodword.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from goodword.web.problems import Respond, answer
+from goodword.web.problems import ErrorResponder, answer
 from goodword.web.request_context import route_of
 
 MAX_FIELDS = 64
@@ -35,12 +35,12 @@ DEADLINE = 25.0
 """Seconds for one request: longer than all its waits together (for the body 8, for a hash behind a full queue 6,
 for a provider 2.5, for a connection and for a lock 5 each), shorter than 30, when PostgreSQL ends an idle
 transaction by itself and most proxies give up."""
-ROOM = 1000
+MAX_CONCURRENT = 1000
 """Requests at once in a process: whoever comes then would wait for a database connection until the deadline."""
-PARTING = 1.0
+DRAIN_SECONDS = 1.0
 """Seconds, and with `PARTING_BYTES` how much, is still read from a client that sends too much: closed upon while
 it sends, it would never see the answer."""
-PARTING_BYTES = 1024 * 1024
+DRAIN_BYTES = 1024 * 1024
 
 ONCE = frozenset({b"host", b"authorization", b"content-type", b"content-encoding", b"content-length"})
 ANY_HOST = frozenset({"/livez", "/readyz"})
@@ -91,7 +91,7 @@ class RequestLimits(TypedDict, total=False):
     room: int
 
 
-class Guard:
+class RequestGuard:
     """Stands before the whole service: what it refuses costs next to nothing.
 
     `respond` gives an error the form that fits who asks. HEAD is GET without the body.
@@ -101,11 +101,11 @@ class Guard:
         self,
         app: ASGIApp,
         *,
-        respond: Respond,
+        respond: ErrorResponder,
         hosts: frozenset[bytes],
         body_seconds: float = BODY_SECONDS,
         deadline: float = DEADLINE,
-        room: int = ROOM,
+        room: int = MAX_CONCURRENT,
     ) -> None:
         self.app = app
         self.respond = respond
@@ -119,7 +119,7 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request = _Watched(scope, receive, send, self.body_seconds)
+        request = _GuardedRequest(scope, receive, send, self.body_seconds)
         refused = self._refuses(scope) or request.refused
         if refused:
             await self._answer(request, refused)
@@ -129,7 +129,7 @@ class Guard:
         try:
             await self.app(request.scope, request.receive, request.send)
         except ClientDisconnect:
-            if request.regrets is None:
+            if request.timeout_reply is None:
                 raise
         except asyncio.CancelledError:
             if not request.abandoned:
@@ -142,10 +142,10 @@ class Guard:
             self.inside -= 1
             if "route" in request.scope:
                 scope["route"] = request.scope["route"]
-        if request.regrets is not None:
-            await request.regrets
+        if request.timeout_reply is not None:
+            await request.timeout_reply
 
-    def _give_up(self, request: "_Watched") -> None:
+    def _give_up(self, request: "_GuardedRequest") -> None:
         """Answer in place of the application, which is not cancelled: that would leave connections behind.
 
         All that it waits for has an end of its own, and `db.get_session` commits nothing that was given up.
@@ -161,7 +161,7 @@ class Guard:
         else:
             request.scope["state"][GIVEN_UP] = True
             request.given_up = True
-            request.regrets = asyncio.create_task(self._answer(request, TookTooLong()))
+            request.timeout_reply = asyncio.create_task(self._answer(request, TookTooLong()))
 
     def _refuses(self, scope: Scope) -> AppError | None:
         headers = scope["headers"]
@@ -196,7 +196,7 @@ class Guard:
             name = host.lower()
         return name in self.hosts or (EVERY_HOST.encode() in self.hosts and bool(name))
 
-    async def _answer(self, request: "_Watched", error: AppError) -> None:
+    async def _answer(self, request: "_GuardedRequest", error: AppError) -> None:
         asked = Request(request.scope)
         try:
             response = self.respond(asked, error)
@@ -205,7 +205,7 @@ class Guard:
             response = answer(error, asked.state.request_id)
         await response(request.scope, request.receive, request.pass_on)
 
-    async def _fault(self, request: "_Watched", error: Exception) -> None:
+    async def _fault(self, request: "_GuardedRequest", error: Exception) -> None:
         if isinstance(error, DBAPIError):
             # Without its text, which would quote the row that failed.
             sqlstate = getattr(error.orig, "sqlstate", None)
@@ -220,7 +220,7 @@ class Guard:
         await self._answer(request, InternalError())
 
 
-class _Watched:
+class _GuardedRequest:
     """One request and its answer: the body is counted and timed, and HEAD gets none."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, body_seconds: float) -> None:
@@ -231,7 +231,7 @@ class _Watched:
         self.scope = {**scope, "method": "GET"} if self.is_head else scope
         self.answered = self.given_up = self.abandoned = self.moved = False
         self.timer: asyncio.TimerHandle
-        self.regrets: asyncio.Task[None] | None = None
+        self.timeout_reply: asyncio.Task[None] | None = None
         self.task = cast("asyncio.Task[Any]", asyncio.current_task())
         self.refused: AppError | None = None
         length = _declared_length(scope)
@@ -274,9 +274,9 @@ class _Watched:
 
     async def _part(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(PARTING):
+            async with asyncio.timeout(DRAIN_SECONDS):
                 more, read = True, 0
-                while more and read < PARTING_BYTES:
+                while more and read < DRAIN_BYTES:
                     message = await self._receive()
                     more = message.get("more_body", False)
                     read += len(message.get("body", b""))

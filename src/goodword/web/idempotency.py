@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from goodword.crypto import mac
+from goodword.crypto import hmac_of
 from goodword.db.base import Base
 from goodword.db.statements import insert_if_absent, is_lock_timeout
 from goodword.errors import AppError, Conflict, Unprocessable, ValidationFailed
@@ -75,7 +75,7 @@ class Answer:
     status: int = 201
 
 
-class Once:
+class IdempotentWrite:
     """Runs a write once for each key of a caller. Without a key it simply runs it."""
 
     def __init__(self, request: Request, key: str | None) -> None:
@@ -101,7 +101,7 @@ class Once:
         if self._key is None:
             return _response(await effect(await prepare()))
         slot = {"caller": caller, "route": self._route, "key": self._key}
-        fingerprint = mac(self._secret, body.model_dump_json().encode())
+        fingerprint = hmac_of(self._secret, body.model_dump_json().encode())
         if kept := await self._kept(slot, fingerprint):
             return kept
         try:
@@ -167,17 +167,17 @@ async def get_once(
             "done once, and answered alike for 24 hours (`Idempotency-Replayed: true`).",
         ),
     ] = None,
-) -> Once:
+) -> IdempotentWrite:
     given = request.headers.getlist("idempotency-key")
     if len(given) > 1 or not all(re.fullmatch(r"[\x21-\x7e]{1,255}", key) for key in given):
         message = "Give one key, of 1 to 255 visible ASCII characters."
         raise ValidationFailed(
             [{"field": "header.Idempotency-Key", "code": "key_invalid", "message": message}]
         )
-    return Once(request, idempotency_key)
+    return IdempotentWrite(request, idempotency_key)
 
 
-IdempotentWrite = Annotated[Once, Depends(get_once)]
+IdempotentWriteDependency = Annotated[IdempotentWrite, Depends(get_once)]
 
 _KEPT = select(
     IdempotencyKey.fingerprint, IdempotencyKey.status, IdempotencyKey.location, IdempotencyKey.body

@@ -10,9 +10,9 @@ from typing import Annotated, NamedTuple, Protocol, TypeVar
 
 from fastapi import Query
 
-from goodword.crypto import mac
+from goodword.crypto import hmac_of
 from goodword.errors import BadRequest
-from goodword.web.schemas import Decimal
+from goodword.web.schemas import QueryInt
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 POSITION_BYTES = 24
@@ -28,7 +28,7 @@ class Placed(Protocol):
 
 Row = TypeVar("Row", bound=Placed)
 
-Limit = Annotated[Decimal, Query(ge=1, le=100, description="How many items to answer at most.")]
+Limit = Annotated[QueryInt, Query(ge=1, le=100, description="How many items to answer at most.")]
 Cursor = Annotated[
     str | None, Query(description="`next_cursor` of the page before; none for the first page.")
 ]
@@ -86,5 +86,5 @@ class Cursors:
         return rows[:limit], self.write(place(rows[limit - 1]), of=of)
 
     def _sealed(self, body: bytes, of: str) -> str:
-        tag = mac(self._key, body, of.encode())[:MAC_BYTES]
+        tag = hmac_of(self._key, body, of.encode())[:MAC_BYTES]
         return base64.urlsafe_b64encode(body + tag).decode().rstrip("=")

@@ -47,11 +47,11 @@ def answer(error: AppError, request_id: str, **members: Any) -> JSONResponse:
     return JSONResponse(document, error.status, error.headers, media_type="application/problem+json")
 
 
-Respond = Callable[[Request, AppError], Response]
-Form = Callable[[Request, AppError], Response | None]
+ErrorResponder = Callable[[Request, AppError], Response]
+ErrorRenderer = Callable[[Request, AppError], Response | None]
 
 
-def install(app: FastAPI, *forms: Form) -> Respond:
+def install(app: FastAPI, *forms: ErrorRenderer) -> ErrorResponder:
     """The one mapping of errors to answers, and what gives them their form. What is not mapped here is a bug.
 
     Each of the `forms` is asked whether it has another one than the problem document for this request: a page
@@ -133,12 +133,12 @@ def _methods(app: FastAPI, path: str) -> set[str]:
     return methods | {"HEAD"} if "GET" in methods else methods
 
 
-def below(app: FastAPI, prefix: str) -> None:
+def hide_subtree(app: FastAPI, prefix: str) -> None:
     """A net: a wrong method (405) or a slash too many (307) would tell that something is there."""
-    app.router.routes.append(Route(prefix + "{rest:path}", _Nothing(), include_in_schema=False))
+    app.router.routes.append(Route(prefix + "{rest:path}", _NotFound(), include_in_schema=False))
 
 
-class _Nothing:
+class _NotFound:
     """An application, not a function: it takes every method."""
 
     async def __call__(self, _scope: Scope, _receive: Receive, _send: Send) -> None:

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from goodword.ip_address import Address, read_address
 
 
-class Proxies:
+class TrustedProxiesMiddleware:
     """Puts the client's address in the place of the proxy's, from `X-Forwarded-For`.
 
     Every proxy appends whom it talked to. So the list is read from its end, as long as it was a trusted one who

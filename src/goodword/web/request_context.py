@@ -7,8 +7,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
-from goodword.actor import Actor, Origin, current as current_origin
-from goodword.logs import current_request
+from goodword.actor import Actor, ActorContext, actor_context as current_origin
+from goodword.logs import request_id_var
 from goodword.rate_limits import limiter
 from goodword.services import services_of
 
@@ -31,7 +31,7 @@ HEADERS = {
 HSTS = {"strict-transport-security": "max-age=63072000; includeSubDomains"}
 
 
-class Edge:
+class RequestContextMiddleware:
     """Request id, log line and standard headers, on whatever the service answers."""
 
     def __init__(self, app: ASGIApp, *, https: bool, log_reads: bool) -> None:
@@ -47,7 +47,7 @@ class Edge:
         began = time.perf_counter()
         request_id = str(uuid7())
         scope.setdefault("state", {})["request_id"] = request_id
-        current_request.set(request_id)
+        request_id_var.set(request_id)
         asked = current_origin.set(_origin(scope, request_id))
         status = 0
 
@@ -75,10 +75,10 @@ class Edge:
                 log.info("request", method=method, route=route, status=status, ms=round(took * 1000, 1))
 
 
-def _origin(scope: Scope, request_id: str) -> Origin:
+def _origin(scope: Scope, request_id: str) -> ActorContext:
     peer = scope.get("client")
     clock = services_of(scope).clock
-    return Origin(Actor.ANONYMOUS, request_id=request_id, peer=peer[0] if peer else None, clock=clock)
+    return ActorContext(Actor.ANONYMOUS, request_id=request_id, peer=peer[0] if peer else None, clock=clock)
 
 
 def route_of(scope: Scope) -> str:

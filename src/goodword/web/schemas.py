@@ -20,7 +20,7 @@ LONGEST = 1024
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
-def harmless(text: str) -> str:
+def reject_control_characters(text: str) -> str:
     """The text as it is. Refuses what nobody needs and what hides or reorders other text."""
     for character in text:
         if unicodedata.category(character) in FORBIDDEN_CATEGORIES or character in BIDI_CONTROLS:
@@ -32,7 +32,7 @@ def clean(text: str) -> str:
     """The text in NFC, without what `harmless` refuses."""
     if len(text) > LONGEST:  # NFC takes time that grows with the square of a hostile text
         raise PydanticKnownError("string_too_long", {"max_length": LONGEST})
-    return unicodedata.normalize("NFC", harmless(text))
+    return unicodedata.normalize("NFC", reject_control_characters(text))
 
 
 def _name(text: str) -> str:
@@ -65,14 +65,14 @@ def _decimal(value: Any) -> Any:
 
 
 Text = Annotated[str, AfterValidator(clean)]
-Password = Annotated[str, AfterValidator(harmless)]
+Password = Annotated[str, AfterValidator(reject_control_characters)]
 """In the form that was typed: `users.passwords` sees to its length and its form."""
 Instant = Annotated[
     datetime,
     BeforeValidator(_instant),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2030-01-31T12:00:00Z"]}),
 ]
-Decimal = Annotated[int, BeforeValidator(_decimal)]
+QueryInt = Annotated[int, BeforeValidator(_decimal)]
 """A whole number in a query string, in plain digits: neither `1.0` nor `1_000`."""
 
 Name = Annotated[

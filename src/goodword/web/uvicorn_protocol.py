@@ -46,7 +46,7 @@ class _TooLarge(Exception):
     """A head with too many fields, or one too many requests. The parser stops and passes it on."""
 
 
-class Connection(HttpToolsProtocol):
+class HttpProtocol(HttpToolsProtocol):
     """One connection of a client."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:

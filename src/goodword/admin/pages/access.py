@@ -18,7 +18,7 @@ from goodword.sessions.page_access import is_own_form
 from goodword.users import service as users
 from goodword.web import problems
 from goodword.web.html import messages
-from goodword.web.html.rendering import foreign, page, say
+from goodword.web.html.rendering import foreign_form, page, translate_for
 from goodword.web.schemas import Text
 
 PREFIX = "/admin"
@@ -42,7 +42,7 @@ class AdminPage(APIRoute):
                 request.scope["state"][ACTOR].administers = True
                 await count_write(request, visitor.user_id)
                 if not await is_own_form(request, visitor):
-                    return foreign(request)
+                    return foreign_form(request)
             request.state.administrator = visitor
             return await handle(request)
 
@@ -71,7 +71,7 @@ def router() -> APIRouter:
 
 def install(app: FastAPI) -> None:
     """To be called below the pages: nothing else is there, also for administrators."""
-    problems.below(app, PREFIX)
+    problems.hide_subtree(app, PREFIX)
 
 
 async def admin_page(
@@ -90,8 +90,8 @@ async def admin_page(
         request,
         template,
         status=error.status if error else 200,
-        error=say(request, messages.text_of(error)) if error else None,
-        done=say(request, said) if said else None,
+        error=translate_for(request, messages.text_of(error)) if error else None,
+        done=translate_for(request, said) if said else None,
         user=await users.get(session, visitor.user_id),
         form_token=services_of(request).page_cookies.form_token(visitor),
         **values,
@@ -102,8 +102,8 @@ def searched(request: Request) -> tuple[str, str | None]:
     """The text that is searched for, and what is wrong with it, if anything."""
     given = request.query_params.get("q", "").strip()
     if len(given) > LONGEST_SEARCH:
-        return given[:LONGEST_SEARCH], say(request, messages.TEXTS["string_too_long"])
+        return given[:LONGEST_SEARCH], translate_for(request, messages.TEXTS["string_too_long"])
     try:
         return _TEXT.validate_python(given), None
     except ValidationError:
-        return "", say(request, messages.TEXTS["text_forbidden_character"])
+        return "", translate_for(request, messages.TEXTS["text_forbidden_character"])

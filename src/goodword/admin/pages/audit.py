@@ -20,7 +20,7 @@ from goodword.languages import to_translate
 from goodword.services import services_of
 from goodword.users.models import User
 from goodword.web.dependencies import Clock, Reader
-from goodword.web.html.rendering import say
+from goodword.web.html.rendering import translate_for
 
 router = admin_router()
 
@@ -49,7 +49,7 @@ async def show_audit(request: Request, visitor: Administrator, reader: Reader, c
     action = Action(asked) if asked in set(Action) else None
     user_id = await _whose(reader, text) if text and not wrong else None
     if text and not wrong and user_id is None:
-        wrong = say(request, NOBODY)
+        wrong = translate_for(request, NOBODY)
     name = f"pages of audit {action} {user_id}"
     rows: list[Row] = []
     people: Mapping[uuid.UUID, User] = {}
@@ -73,7 +73,7 @@ async def show_audit(request: Request, visitor: Administrator, reader: Reader, c
         is_first=cursor is None,
         text=text,
         wrong={"q": wrong} if wrong else {},
-        actions={name: say(request, said) for name, said in words.ACTIONS.items()},
+        actions={name: translate_for(request, said) for name, said in words.ACTIONS.items()},
         chosen=action or "",
         seals=seals,
         is_overdue=_is_overdue(seals, clock()),
@@ -93,9 +93,9 @@ def _row(request: Request, event: AuditEvent, people: Mapping[uuid.UUID, User]) 
     # What a newer release has added, on another node, has no words here yet.
     return Row(
         event,
-        what=say(request, words.ACTIONS.get(event.action, event.action)),
-        by=say(request, words.ACTORS.get(event.actor, event.actor)),
-        about=say(request, words.SUBJECTS.get(event.subject, event.subject)),
+        what=translate_for(request, words.ACTIONS.get(event.action, event.action)),
+        by=translate_for(request, words.ACTORS.get(event.actor, event.actor)),
+        about=translate_for(request, words.SUBJECTS.get(event.subject, event.subject)),
         details=" ".join(f"{name}={value}" for name, value in json.loads(event.details).items()),
         actor=people.get(event.actor_id) if event.actor_id else None,
         person=people.get(event.person_id) if event.person_id else None,

@@ -48,7 +48,7 @@ async def show_jobs(request: Request, visitor: Administrator, reader: Reader, cl
         counts=counts,
         longest_due=longest_due,
         dead=found[:AT_ONCE],
-        letters=statistics.LETTERS,
+        letters=statistics.EMAILS,
         following=following,
         is_first=cursor is None,
         looked_at=admin.LOOKED_AT,

@@ -70,7 +70,7 @@ async def show_tree(
     asked = request.query_params.get("depth", "")
     depths = range(1, referral_tree.MAX_DEPTH + 1)
     depth = next((one for one in depths if str(one) == asked), DEPTH)
-    rows = await referral_tree.of(services_of(request).database, user_id, depth=depth)
+    rows = await referral_tree.load(services_of(request).database, user_id, depth=depth)
     if not rows:
         raise UserNotFound
     service.note_look(session, user_id)

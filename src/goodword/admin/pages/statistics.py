@@ -27,7 +27,7 @@ class Bar(NamedTuple):
 
 
 @router.get("")
-async def show_figures(request: Request, visitor: Administrator, reader: Reader, clock: Clock) -> Response:
+async def show_statistics(request: Request, visitor: Administrator, reader: Reader, clock: Clock) -> Response:
     """Who joins, who brings them, which codes end soon, whether jobs are done and letters go out."""
     database, now = services_of(request).database, clock()
     days = await statistics.days(database, now=now)
@@ -49,7 +49,7 @@ async def show_figures(request: Request, visitor: Administrator, reader: Reader,
         top=await statistics.top_referrers(database, now=now),
         ending=await statistics.codes_ending(database, now=now),
         jobs={state: sum(counts[state] for counts in open_jobs.values()) for state in jobs.STATES},
-        letters=await statistics.letters(database, open_jobs, now=now),
+        letters=await statistics.emails(database, open_jobs, now=now),
         looked_at=LOOKED_AT,
     )
 

@@ -24,7 +24,7 @@ from goodword.users.models import User, UserStatus
 from goodword.web.dependencies import Clock, Session
 from goodword.web.forms import read_form
 from goodword.web.html import messages
-from goodword.web.html.rendering import link, say, see_other
+from goodword.web.html.rendering import link, see_other, translate_for
 
 router = admin_router()
 
@@ -150,7 +150,7 @@ async def reject(
         body = ReferralReject(**({"reason": given} if given else {}))
     except ValidationError as error:
         texts = messages.wrong_fields(error, ("reason",)).items()
-        wrong = {name: say(request, text) for name, text in texts}
+        wrong = {name: translate_for(request, text) for name, text in texts}
         return await _look(request, session, visitor, clock, user_id, wrong=wrong, given=given)
     with suppress(service.ReferralRejected):
         async with session.begin_nested():
@@ -171,12 +171,14 @@ async def _look(
 ) -> Response:
     # First what takes a connection for a moment: who waited for it with one in hand could wait for ever.
     services = services_of(request)
-    around, now = await referral_tree.of(services.database, user_id, depth=0), clock()
+    around, now = await referral_tree.load(services.database, user_id, depth=0), clock()
     person, referral = await service.get(session, user_id), await service.referral_of(session, user_id)
     service.note_look(session, user_id)
     email, settings = person.email, services.settings
-    alike = await homoglyphs.resembled(session, email) if email else None
-    theirs = await codes.page(session, user_id, status=None, after=None, limit=SHOWN, now=now, erased=True)
+    alike = await homoglyphs.find_confusable(session, email) if email else None
+    theirs = await codes.list_codes(
+        session, user_id, status=None, after=None, limit=SHOWN, now=now, erased=True
+    )
     return await admin_page(
         request,
         session,
@@ -192,7 +194,7 @@ async def _look(
         given=given,
         referrer=next((row for row in around if row.level < 0), None),
         brought=next((row.referrals for row in around if row.level == 0), 0),
-        sessions=await sessions.list_live(session, user_id, now=now),
+        sessions=await sessions.list_active(session, user_id, now=now),
         codes=[(code, code.status(now)) for code in theirs[:SHOWN]],
         itself=visitor.user_id == user_id,
         here=link(request, f"/admin/users/{user_id}"),
@@ -219,7 +221,7 @@ async def _ask(
         "admin_erase.html",
         error=error,
         person=person,
-        wrong={"email": say(request, wrong)} if wrong else {},
+        wrong={"email": translate_for(request, wrong)} if wrong else {},
         here=link(request, f"/admin/users/{user_id}/erase"),
     )
 

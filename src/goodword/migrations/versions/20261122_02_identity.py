@@ -60,18 +60,18 @@ def upgrade() -> None:
     op.create_index("uq_oauth_clients_client_id", "oauth_clients", ["client_id"], unique=True)
 
     op.create_table(
-        "sign_in_failures",
+        "login_failures",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", moment, nullable=False),
         sa.Column("address_mac", sa.LargeBinary(length=32), nullable=False),
         sa.Column("network", sa.String(length=64), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("last_at", moment, nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_sign_in_failures")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_login_failures")),
     )
-    op.create_index("ix_sign_in_failures_last_at", "sign_in_failures", ["last_at"])
+    op.create_index("ix_sign_in_failures_last_at", "login_failures", ["last_at"])
     op.create_index(
-        "uq_sign_in_failures_address_mac_network", "sign_in_failures", ["address_mac", "network"], unique=True
+        "uq_sign_in_failures_address_mac_network", "login_failures", ["address_mac", "network"], unique=True
     )
 
     op.create_table(
@@ -181,6 +181,6 @@ def downgrade() -> None:
     op.drop_table("verifications")
     op.drop_table("oauth_grants")
     op.drop_table("identities")
-    op.drop_table("sign_in_failures")
+    op.drop_table("login_failures")
     op.drop_table("oauth_clients")
     op.drop_table("jobs")

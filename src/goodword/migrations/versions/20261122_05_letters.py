@@ -41,24 +41,24 @@ def upgrade() -> None:
     op.add_column("users", sa.Column("language", sa.String(length=8), server_default="en", nullable=False))
 
     op.create_table(
-        "letter_quotas",
+        "email_quotas",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", moment, nullable=False),
         sa.Column("scope_mac", sa.LargeBinary(length=32), nullable=False),
         sa.Column("used", sa.Integer(), nullable=False),
         sa.Column("ends_at", moment, nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_letter_quotas")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_email_quotas")),
     )
-    op.create_index("uq_letter_quotas_scope_mac", "letter_quotas", ["scope_mac"], unique=True)
-    op.create_index("ix_letter_quotas_ends_at", "letter_quotas", ["ends_at"])
+    op.create_index("uq_email_quotas_scope_mac", "email_quotas", ["scope_mac"], unique=True)
+    op.create_index("ix_email_quotas_ends_at", "email_quotas", ["ends_at"])
     op.create_table(
-        "letter_refusals",
+        "unsubscribes",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("created_at", moment, nullable=False),
         sa.Column("address_mac", sa.LargeBinary(length=32), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_letter_refusals")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_unsubscribes")),
     )
-    op.create_index("uq_letter_refusals_address_mac", "letter_refusals", ["address_mac"], unique=True)
+    op.create_index("uq_unsubscribes_address_mac", "unsubscribes", ["address_mac"], unique=True)
 
     if postgresql:
         # In the transaction that adds a job, so that workers are woken by its commit and by nothing else.
@@ -76,8 +76,8 @@ def downgrade() -> None:
         op.execute("SET LOCAL lock_timeout = '4s'")
         op.execute("DROP TRIGGER jobs_notify ON jobs")
         op.execute("DROP FUNCTION jobs_notify()")
-    op.drop_table("letter_refusals")
-    op.drop_table("letter_quotas")
+    op.drop_table("unsubscribes")
+    op.drop_table("email_quotas")
     op.drop_column("users", "language")
     op.drop_index("ix_jobs_finished_at", "jobs")
     op.create_index("ix_jobs_finished_at", "jobs", ["finished_at"])

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from goodword.errors import AppError
 from goodword.services import services_of
 from goodword.web.html import messages
-from goodword.web.html.rendering import say
+from goodword.web.html.rendering import translate_for
 
 
 def refused(
@@ -19,12 +19,12 @@ def refused(
         return {"errors": {}, "error": None}
     least = services_of(request).settings.password_min_length
     wrong = messages.wrong_fields(error, fields)
-    said = {"errors": {name: say(request, text, least=least) for name, text in wrong.items()}}
+    said = {"errors": {name: translate_for(request, text, least=least) for name, text in wrong.items()}}
     if isinstance(error, ValidationError):
         return {
             **said,
             "status": 422,
-            "error": say(request, messages.LOOK_AGAIN if wrong else messages.NOT_SO),
+            "error": translate_for(request, messages.LOOK_AGAIN if wrong else messages.NOT_SO),
         }
     text = messages.LOOK_AGAIN if wrong else messages.text_of(error)
-    return {**said, "status": error.status, "headers": error.headers, "error": say(request, text)}
+    return {**said, "status": error.status, "headers": error.headers, "error": translate_for(request, text)}

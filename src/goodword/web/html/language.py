@@ -6,7 +6,7 @@ from goodword.languages import LANGUAGES
 from goodword.services import services_of
 from goodword.web.forms import FormInvalid, is_from_here, local_path, read_form
 from goodword.web.html import messages
-from goodword.web.html.rendering import foreign, refusal, see_other
+from goodword.web.html.rendering import foreign_form, message_page, see_other
 
 router = APIRouter(include_in_schema=False)
 
@@ -15,11 +15,11 @@ router = APIRouter(include_in_schema=False)
 async def choose_language(request: Request) -> Response:
     """Keep the choice in a cookie, and go back to the page where it was made."""
     if not is_from_here(request):
-        return foreign(request)
+        return foreign_form(request)
     try:
         form = await read_form(request)
     except FormInvalid as error:
-        return refusal(request, error.status, messages.TITLE, messages.UNREADABLE)
+        return message_page(request, error.status, messages.TITLE, messages.UNREADABLE)
     response = see_other(local_path(form.get("next")))
     if form.get("language") in LANGUAGES:
         services_of(request).page_cookies.write_language(response, form["language"])

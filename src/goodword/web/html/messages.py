@@ -52,10 +52,10 @@ TEXTS = {
     "reauthentication_required": to_translate(
         "For this, sign out and in again: it takes a sign-in of the last five minutes."
     ),
-    "no_code_in_force": to_translate("You have no code that works now. Make one first."),
-    "too_many_letters": to_translate("As many letters went out as you may ask for. Try again later."),
+    "no_active_code": to_translate("You have no code that works now. Make one first."),
+    "too_many_emails": to_translate("As many letters went out as you may ask for. Try again later."),
     # Codes
-    "code_in_force": to_translate("You have a code that works already. Look at it first."),
+    "active_code_exists": to_translate("You have a code that works already. Look at it first."),
     "code_taken": to_translate("This code was given out before. Choose another."),
     "code_invalid": to_translate(
         "A code has 4 to 32 Latin letters, digits and hyphens, at least four of them not hyphens."

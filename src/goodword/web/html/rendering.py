@@ -58,7 +58,7 @@ def translate(language: str, text: str, **values: object) -> str:
     return said % values if values else said
 
 
-def say(request: Request, text: str, **values: object) -> str:
+def translate_for(request: Request, text: str, **values: object) -> str:
     """The same, in the language of whoever asked."""
     return translate(services_of(request).page_cookies.language(request), text, **values)
 
@@ -109,10 +109,10 @@ def page(
         script=not leads_elsewhere,
         **values,
     )
-    return dressed(text, status=status, headers=headers, leads_elsewhere=leads_elsewhere)
+    return html_response(text, status=status, headers=headers, leads_elsewhere=leads_elsewhere)
 
 
-def dressed(
+def html_response(
     text: str,
     *,
     status: int = 200,
@@ -126,21 +126,21 @@ def dressed(
     return HTMLResponse(text, status, {**(headers or {}), **own})
 
 
-def refusal(request: Request, status: int, title: str, text: str, **values: object) -> Response:
+def message_page(request: Request, status: int, title: str, text: str, **values: object) -> Response:
     """A page that says what went wrong, to a person. `title` and `text` are marked by `to_translate`."""
     return page(
         request,
         "error.html",
         status=status,
         here=_path(request),
-        title=say(request, title),
-        text=say(request, text, **values),
+        title=translate_for(request, title),
+        text=translate_for(request, text, **values),
         request_id=request.state.request_id,
         signs_in=False,
     )
 
 
-def as_page(request: Request, error: AppError) -> Response | None:
+def render_error(request: Request, error: AppError) -> Response | None:
     """An error as a page, where a browser shows it to a person. The API answers in JSON, whoever asks."""
     path: str = request.scope["path"]
     if "text/html" not in request.headers.get("accept", "") or path.startswith("/api/"):
@@ -151,16 +151,16 @@ def as_page(request: Request, error: AppError) -> Response | None:
         status=error.status,
         headers=error.headers,
         here=_path(request),
-        title=say(request, messages.title_of(error)),
-        text=say(request, messages.text_of(error)),
+        title=translate_for(request, messages.title_of(error)),
+        text=translate_for(request, messages.text_of(error)),
         request_id=request.state.request_id,
         signs_in=path.startswith("/oauth/"),
     )
 
 
-def foreign(request: Request) -> Response:
+def foreign_form(request: Request) -> Response:
     """The refusal of a form that another site sent, or that was made for somebody else."""
-    return refusal(request, 403, to_translate("Not from here"), messages.FOREIGN)
+    return message_page(request, 403, to_translate("Not from here"), messages.FOREIGN)
 
 
 def see_other(url: str) -> Response:
