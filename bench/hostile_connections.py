@@ -22,10 +22,9 @@ from urllib.parse import urlsplit
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from raw_http import HOST, request, say
-
 import machine
 import table
+from raw_http import HOST, request, say
 from serving import serving
 
 MOST_SENT = 512 * 1024

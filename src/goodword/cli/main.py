@@ -72,7 +72,7 @@ def serve(
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            http="goodword.web.uvicorn_protocol:Connection",
+            http="goodword.web.uvicorn_protocol:HttpProtocol",
             ws="none",
             limit_concurrency=room_for_connections(),
             timeout_graceful_shutdown=20,
