@@ -154,7 +154,7 @@ async def test_a_change_of_address_ends_it(api, alice, post):
     assert (await confirm(api, letter.token)).status_code == 400
 
 
-@pytest.mark.parametrize("asked_for", ["before", "and waiting"])
+@pytest.mark.parametrize("requested", ["before", "and waiting"])
 async def test_it_drops_a_change_of_address(api, alice, post, requested):
     letter = await reset_letter(api, post, alice)
     await alice.post("/api/v1/me/email-changes", {"email": "eve@example.com", "password": PASSWORD})
