@@ -4,7 +4,8 @@
 
 Starts `goodword serve` on SQLite for each kind and attacks it over loopback from another process. Each connection
 sends at most `MOST_SENT` bytes and is closed after `--seconds`. Prints a table: the highest resident memory above
-the memory before, for each connection, and the response times of another client meanwhile.
+the memory before, for each connection, and the response times of another client meanwhile. "no attack" shows
+what the machine does by itself: on one that is shared with other work, compare the response times with it.
 """
 
 import argparse
@@ -44,7 +45,9 @@ DECLARED = request(POST[0], f"Content-Length: {FULL + 1}", method="POST", target
 UPGRADE = request("Connection: upgrade", "Upgrade: h2c", close=False).encode()
 CHUNK = b"3f00\r\n" + b" " * 0x3F00 + b"\r\n"
 
+NONE = "no attack"
 KINDS: dict[str, tuple[bytes, bytes]] = {
+    NONE: (b"", b""),
     "silent": (b"", b""),
     "silent after an answer": (request(close=False).encode(), b""),
     "half a head, then silent": (HEAD + b"X: " + b"x" * 30_000, b""),
@@ -70,6 +73,9 @@ READS_NOTHING = {"does not read"}
 
 async def _attack(url: str, kind: str, seconds: float) -> None:
     """Open one connection, send what this kind sends, and hold it."""
+    if kind == NONE:
+        await asyncio.sleep(seconds)
+        return
     begin, piece = KINDS[kind]
     place = urlsplit(url)
     reader, writer = await asyncio.open_connection(place.hostname, place.port, limit=4096)
@@ -141,9 +147,8 @@ def main() -> int:
         p50, p99 = (statistics.quantiles(waits, n=100)[at] * 1000 for at in (49, 98))
         reached = [MEMORY.reached(memory), P99.reached(p99)]
         failed = failed or "no" in reached or refused > 0
-        rows.append(
-            [kind, f"{memory:.1f}", reached[0], f"{p50:.1f}", f"{p99:.1f}", reached[1], str(len(waits))]
-        )
+        figures = [f"{memory:.1f}", reached[0], f"{p50:.1f}", f"{p99:.1f}", reached[1]]
+        rows.append([kind, *figures, str(len(waits)), str(refused)])
         print(*rows[-1], flush=True)
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     print(f"\n{given.connections} connections of each kind; ulimit -n {files}; {machine.described()}\n")

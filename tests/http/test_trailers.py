@@ -136,6 +136,13 @@ def test_a33_a_whole_request_with_large_trailers_is_refused(service):
     assert say(service.url, whole).problem["code"] == "headers_too_large"
 
 
+def test_a33_many_short_trailers_are_too_large(service):
+    """Their bytes alone are within the limit."""
+    whole = with_body("/api/v1/sessions", json.dumps(ALICE), *["a: b"] * 2000)
+
+    assert say(service.url, whole).problem["code"] == "headers_too_large"
+
+
 def test_a33_small_chunks_are_no_head(service):
     """The largest body may come in chunks of 64 bytes."""
     body = json.dumps({**ALICE, "password": "x" * 65_000})

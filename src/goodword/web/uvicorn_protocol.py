@@ -27,8 +27,8 @@ WRITE_SECONDS = 10.0
 MAX_HEAD = 32 * 1024
 """Bytes of a message that are not its body: head, trailers, and what is around chunks. What is complete is for `Guard`
 to judge, which has a smaller limit."""
-CHUNK_COST = 16
-"""What a chunk counts besides its framing: the shortest one takes as much time as a long one."""
+CHUNK_COST, TRAILER_COST = 16, MAX_HEAD // MAX_FIELDS
+"""Counted besides their bytes: the shortest take as much time as long ones."""
 PIECE = 4 * 1024
 """Bytes that are parsed before limits are checked. A packet may hold 256 KiB."""
 MAX_PIPELINED = 8
@@ -90,7 +90,7 @@ class HttpProtocol(HttpToolsProtocol):
             if self.pipeline:
                 self._ahead += len(piece)
             self._parse(piece)
-            if self._overhead > MAX_HEAD or self._ahead > MAX_AHEAD:
+            if not self._parting and (self._overhead > MAX_HEAD or self._ahead > MAX_AHEAD):
                 self._refuse_head()
         self._ignore(len(rest))
 
@@ -133,6 +133,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._in_head:
+            self._overhead += TRAILER_COST
             return  # a trailer: never a header field (RFC 9110 section 6.5.1)
         if len(self.headers) == MAX_FIELDS:
             raise _TooLarge
@@ -227,8 +228,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(408, "request_timeout", "The header fields did not arrive in time.")
 
     def _refuse_head(self) -> None:
-        if not self._parting:
-            self._refuse(431, "headers_too_large", TOO_LARGE)
+        self._refuse(431, "headers_too_large", TOO_LARGE)
 
     def _refuse(self, status: int, code: str, detail: str) -> None:
         """Answer in place of the application, and close; never in between of another answer."""
