@@ -157,9 +157,9 @@ async def refresh(
         .with_for_update(of=UserSession)
     )
     row = found.one_or_none()
-    if shown is None or row is None or not row.SignIn.is_live(now) or row.status != UserStatus.ACTIVE:
+    if shown is None or row is None or not row.UserSession.is_live(now) or row.status != UserStatus.ACTIVE:
         raise RefreshRefused
-    sign_in: UserSession = row.SignIn
+    sign_in: UserSession = row.UserSession
     if sign_in.client != client:
         raise RefreshRefused
     if shown.counter == sign_in.counter:
