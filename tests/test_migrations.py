@@ -1,4 +1,4 @@
-"""The schema comes from the migrations alone, on both databases."""
+"""Migrations on SQLite and PostgreSQL, and the constraints that they create."""
 
 import asyncio
 import uuid
@@ -21,7 +21,7 @@ LATER = NOW + timedelta(days=1)
 
 @pytest.fixture
 async def fresh_url(database_kind, request, tmp_path):
-    """A database with nothing in it."""
+    """Yield the URL of an empty database."""
     if database_kind == "sqlite":
         yield f"sqlite+aiosqlite:///{tmp_path / 'fresh.sqlite3'}"
         return
@@ -44,7 +44,7 @@ async def fresh(fresh_url):
 
 
 async def fill(database):
-    """Two people, a session, a code and a referral, written as the tables take them."""
+    """Insert two users, a session, a code and a referral."""
     alice, bob, code = (uuid.uuid4() for _ in range(3))
     tables = Base.metadata.tables
     async with database.transaction() as session:
@@ -67,7 +67,7 @@ async def fill(database):
     return alice, bob, code
 
 
-async def test_models_and_migrations_do_not_differ(fresh):
+async def test_models_match_migrations(fresh):
     async with fresh.reading.connect() as connection:
         differences = await connection.run_sync(
             lambda sync: compare_metadata(MigrationContext.configure(sync), Base.metadata)
@@ -75,13 +75,13 @@ async def test_models_and_migrations_do_not_differ(fresh):
     assert differences == []
 
 
-def test_the_newest_file_is_the_head():
+def test_head_is_the_newest_file():
     scripts = ScriptDirectory.from_config(migrations.make_config())
 
     assert scripts.get_heads() == [migrations.head()]
 
 
-async def test_up_down_and_up_again_with_rows_in_place(fresh_url):
+async def test_downgrade_and_upgrade_with_rows(fresh_url):
     scripts = ScriptDirectory.from_config(migrations.make_config())
     revisions = [script.revision for script in scripts.walk_revisions()][::-1]
     await migrations.upgrade(fresh_url)
@@ -100,7 +100,18 @@ async def test_up_down_and_up_again_with_rows_in_place(fresh_url):
     await database.close()
 
 
-async def test_several_at_once_take_turns(fresh_url):
+async def test_upgrade_refuses_an_unknown_revision(fresh_url):
+    await migrations.upgrade(fresh_url)
+    database = Database(fresh_url)
+    async with database.transaction() as session:
+        await session.execute(text("UPDATE alembic_version SET version_num = '20261122_07'"))
+    await database.close()
+
+    with pytest.raises(migrations.UnknownRevision, match="20261122_07"):
+        await migrations.upgrade(fresh_url)
+
+
+async def test_concurrent_upgrades_wait_for_each_other(fresh_url):
     await asyncio.gather(*(migrations.upgrade(fresh_url) for _ in range(5)))
 
     database = Database(fresh_url)
@@ -109,30 +120,30 @@ async def test_several_at_once_take_turns(fresh_url):
 
 
 REFUSED = {
-    "a second code in force": "INSERT INTO referral_codes (id, created_at, owner_id, kind, expires_at, key_mac, "
+    "a second active code": "INSERT INTO referral_codes (id, created_at, owner_id, kind, expires_at, key_mac, "
     "activated_at, uses, discoverable) SELECT :id, created_at, owner_id, kind, expires_at, :mac, activated_at, "
     "0, discoverable FROM referral_codes",
-    "a string given out twice": "INSERT INTO referral_codes (id, created_at, owner_id, kind, expires_at, key_mac, "
+    "a code string that is taken": "INSERT INTO referral_codes (id, created_at, owner_id, kind, expires_at, key_mac, "
     "uses, discoverable) SELECT :id, created_at, owner_id, kind, expires_at, key_mac, 0, discoverable "
     "FROM referral_codes WHERE :mac IS NOT NULL",
     "a second referral of one referee": "INSERT INTO referrals (id, created_at, referrer_id, referee_id, code_id, "
     "status) SELECT :id, created_at, referrer_id, referee_id, code_id, status FROM referrals",
-    "a referral of oneself": "UPDATE referrals SET referee_id = referrer_id",
-    "a code without a term": "UPDATE referral_codes SET expires_at = NULL",
-    "a code that ends before it begins": "UPDATE referral_codes SET expires_at = created_at",
+    "a self-referral": "UPDATE referrals SET referee_id = referrer_id",
+    "a code without an expiry": "UPDATE referral_codes SET expires_at = NULL",
+    "a code that expires before its creation": "UPDATE referral_codes SET expires_at = created_at",
     "more uses than allowed": "UPDATE referral_codes SET max_uses = 1, uses = 2",
-    "a counter that goes back": "UPDATE sessions SET counter = counter - 1",
-    "two accounts of one address": "UPDATE users SET email_key = 'alice@example.com'",
-    "a person without an address": "UPDATE users SET email = NULL, email_key = NULL",
-    "an identity of two accounts": "INSERT INTO identities (id, created_at, user_id, provider, subject) "
+    "a lower session counter": "UPDATE sessions SET counter = counter - 1",
+    "two users with one e-mail address": "UPDATE users SET email_key = 'alice@example.com'",
+    "a user without an e-mail address": "UPDATE users SET email = NULL, email_key = NULL",
+    "an identity linked to two users": "INSERT INTO identities (id, created_at, user_id, provider, subject) "
     "SELECT id, created_at, id, 'github', '4711' FROM users",
-    "a state that there is not": "UPDATE users SET status = 'president'",
-    "a code of nobody": "UPDATE referral_codes SET owner_id = :id",
+    "an unknown status": "UPDATE users SET status = 'president'",
+    "a code without an owner": "UPDATE referral_codes SET owner_id = :id",
 }
 
 
 @pytest.mark.parametrize("sql", REFUSED.values(), ids=REFUSED)
-async def test_the_database_itself_refuses(fresh, sql):
+async def test_constraints_refuse_invalid_rows(fresh, sql):
     await fill(fresh)
     values = {"id": str(uuid.uuid4()) if not fresh.is_sqlite else uuid.uuid4().hex, "mac": b"2" * 32}
     values = {name: value for name, value in values.items() if f":{name}" in sql}

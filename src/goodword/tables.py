@@ -1,4 +1,4 @@
-"""The whole schema in one place, for Alembic: importing this imports every model."""
+"""All models: importing this module completes the metadata of the schema for Alembic."""
 
 from goodword.account.models import Tombstone
 from goodword.audit.models import AuditEvent

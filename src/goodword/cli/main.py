@@ -138,7 +138,7 @@ def migrate() -> None:
     settings = _load()
     try:
         asyncio.run(migrations.upgrade(settings.database))
-    except (OSError, DBAPIError) as error:
+    except (SettingsError, OSError, DBAPIError) as error:
         raise _refusal(error) from None
     typer.echo(f"The schema is at {migrations.head()}.")
 

@@ -1,4 +1,4 @@
-"""The schema and its history: bring a database up to date, and tell whether it is."""
+"""Migrate the database schema, and check that it is current."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,6 +7,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from goodword.config.settings import SettingsError
 from goodword.db.database import Database
 from goodword.db.engines import begin_immediate
 
@@ -15,20 +16,26 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 LOCK = 0x600D_0D
-"""Advisory lock of PostgreSQL under which one process migrates while others wait."""
+"""Key of the PostgreSQL advisory lock that lets one process at a time migrate."""
 
-NOT_CURRENT = (
-    "The database is out of reach or its schema is not current. Run `goodword migrate`, or `serve --migrate`."
+NOT_CURRENT = "The database cannot be reached or its schema is not current. Run `goodword migrate`, or `serve --migrate`."
+UNKNOWN_REVISION = (
+    "This version of Goodword does not know the schema revision of the database ({revision}). A newer version, or one "
+    "from before the first release, created it. Run that version, or use an empty database."
 )
 
 
+class UnknownRevision(SettingsError):
+    """The schema revision of the database is not one of this version."""
+
+
 def head() -> str:
-    """The revision that this version of the program needs: the files are named in order."""
+    """Return the revision that this version needs. File names sort in the order of revisions."""
     return max(path.stem[:11] for path in (HERE / "versions").glob("2*.py"))
 
 
 async def is_current(database: Database) -> bool:
-    """Whether the database can be asked and has the schema of this version."""
+    """Return whether the database can be reached and has the schema of this version."""
     try:
         row = await database.row(text("SELECT version_num FROM alembic_version"))
     except (DBAPIError, PoolTimeout, OSError):
@@ -37,11 +44,15 @@ async def is_current(database: Database) -> bool:
 
 
 async def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the schema up to `revision`, in one transaction. Several at once wait for one another."""
+    """Migrate the schema up to `revision` in one transaction. Concurrent calls wait for each other.
+
+    Raises `UnknownRevision` if the database has a revision that this version does not have.
+    """
     await _run(url, "upgrade", revision)
 
 
 async def downgrade(url: str, revision: str) -> None:
+    """Migrate the schema down to `revision`. For tests: releases only go forward."""
     await _run(url, "downgrade", revision)
 
 
@@ -60,14 +71,22 @@ async def _run(url: str, command: str, revision: str) -> None:
 
 
 def _alembic(connection: Connection, command: str, revision: str) -> None:
-    from alembic import command as commands  # a quarter of a second that a start without migrations saves
+    # Importing Alembic takes a quarter of a second, so it is imported only when there is something to migrate.
+    from alembic import command as commands
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
 
     config = make_config()
+    current = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if current is not None and current not in known:
+        raise UnknownRevision(UNKNOWN_REVISION.format(revision=current))
     config.attributes["connection"] = connection
     getattr(commands, command)(config, revision)
 
 
 def make_config() -> "Config":
+    """Return the configuration of Alembic."""
     from alembic.config import Config
 
     config = Config()
@@ -81,5 +100,5 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA busy_timeout = 60000")
-    # Foreign keys stay off here: a table that SQLite cannot alter is copied and dropped.
+    # Foreign keys stay off: Alembic alters a table of SQLite by copying and dropping it.
     cursor.close()

@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: through the connection that `goodword.migrations` hands it."""
+"""Alembic environment: runs the migrations on the connection that `goodword.migrations` passes."""
 
 from alembic import context
 

@@ -64,8 +64,8 @@ class LoginFailures(Base):
 
     __tablename__ = "login_failures"
     __table_args__ = (
-        Index("uq_sign_in_failures_address_mac_network", "address_mac", "network", unique=True),
-        Index("ix_sign_in_failures_last_at", "last_at"),
+        Index("uq_login_failures_address_mac_network", "address_mac", "network", unique=True),
+        Index("ix_login_failures_last_at", "last_at"),
     )
 
     address_mac: Mapped[bytes] = mapped_column(LargeBinary(32))
