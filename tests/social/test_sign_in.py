@@ -62,6 +62,25 @@ async def test_a_friends_code_makes_a_referral(api, provider, bob, slug):
     assert referrals[0]["status"] == "confirmed"
 
 
+async def test_both_ways_to_register_have_the_same_consequences(api, provider, rows, bob):
+    code = (await make_code(bob))["code"]
+
+    async def consequences_of(email):
+        (user,) = await rows(f"SELECT id FROM users WHERE email = '{email}'")
+        jobs = await rows("SELECT kind, user_id FROM jobs")
+        (referral,) = await rows("SELECT referee_id, status FROM referrals ORDER BY created_at DESC LIMIT 1")
+        assert referral[0] == user[0]
+        return sorted(kind for kind, user_id in jobs if user_id == user[0]), referral[1]
+
+    await register(api, "carol", referral_code=code)
+    by_password = await consequences_of("carol@example.com")
+    provider.person["email_verified"] = False
+    assert (await sign_in(api, provider, "oidc", referral_code=code)).status_code == 303
+
+    assert await consequences_of("alice@example.com") == by_password
+    assert by_password[0]
+
+
 @each_provider
 async def test_a_code_that_cannot_be_used_makes_no_account(api, provider, rows, slug):
     answer = await sign_in(api, provider, slug, referral_code="NOSUCHCODE")

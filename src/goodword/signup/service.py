@@ -27,8 +27,8 @@ class CodeNotUsable(Unprocessable):
     detail = "This referral code cannot be used. Ask your friend for another, or join without one."
 
 
-class Joined(NamedTuple):
-    """Somebody new, and the display name of whoever brought them."""
+class Registered(NamedTuple):
+    """A new user, and the display name of the referrer."""
 
     user: User
     referred_by: str | None
@@ -61,38 +61,72 @@ async def sign_up(
     settings: Settings,
     language: str,
     clock: Callable[[], datetime],
-) -> Joined:
-    """A new account and, with a code, its referral: both or neither; and a letter to verify the address.
-
-    Where letters are sent the referral waits for that; else nobody could answer one.
-    Raises `EmailTaken`, and `CodeNotUsable` for a code that is unknown, expired, retired or used up.
-    """
-    redeemed = None
-    if body.referral_code is not None:
-        redeemed = await codes.redeem(session, body.referral_code, clock=clock)
-        if redeemed is None:
-            raise CodeNotUsable
-    # Now that the code's owner is locked: the referrals of one owner are made in the order of their times,
-    # and who reads them page by page, the oldest first, misses nobody.
-    now = clock()
-    user = await users.create(
+) -> Registered:
+    """Register a user with a password. Raises `EmailTaken` and `CodeNotUsable`."""
+    return await register(
         session,
         email=body.email,
         password_hash=password_hash,
         first_name=body.first_name,
         last_name=body.last_name,
         language=language,
+        referral_code=body.referral_code,
+        settings=settings,
+        clock=clock,
+    )
+
+
+async def register(
+    session: AsyncSession,
+    *,
+    email: str,
+    password_hash: str | None,
+    first_name: str | None,
+    last_name: str | None,
+    language: str,
+    referral_code: str | None,
+    settings: Settings,
+    clock: Callable[[], datetime],
+    email_verified: bool = False,
+) -> Registered:
+    """Create an account and, with a code, its referral: both or neither.
+
+    An address that a provider has not verified gets an e-mail that verifies it, and a check where one is configured.
+    The referral is confirmed once the address is verified, or at once if no e-mails are sent.
+    Raises `EmailTaken`, and `CodeNotUsable` for a code that is unknown, expired, retired or used up.
+    """
+    redeemed = None
+    if referral_code is not None:
+        redeemed = await codes.redeem(session, referral_code, clock=clock)
+        if redeemed is None:
+            raise CodeNotUsable
+    # The code's owner is locked now, so the referrals of one owner are created in the order of their times and a
+    # client that pages through them, the oldest first, misses none.
+    now = clock()
+    user = await users.create(
+        session,
+        email=email,
+        password_hash=password_hash,
+        first_name=first_name,
+        last_name=last_name,
+        language=language,
         now=now,
     )
     actor.mark_authenticated(user.id)
-    record(session, Action.USER_REGISTERED, Subject.USER, user.id, by="password")
+    record(
+        session, Action.USER_REGISTERED, Subject.USER, user.id, by="password" if password_hash else "identity"
+    )
     if redeemed is not None:
-        await referrals.record(session, redeemed, user, confirmed=settings.smtp_url is None, now=now)
-    jobs.enqueue(session, Purpose.VERIFY_EMAIL, {}, user_id=user.id, now=now)
+        confirmed = email_verified or settings.smtp_url is None
+        await referrals.record(session, redeemed, user, confirmed=confirmed, now=now)
     await email_checks.link(session, settings, user)
-    for kind in email_checks.asked_about(settings):
+    kinds = [Purpose.VERIFY_EMAIL, *email_checks.asked_about(settings)]
+    if email_verified:
+        user.verified_at = now
+        kinds = [email_checks.ENRICH] if settings.enrichment != "none" else []
+    for kind in kinds:
         jobs.enqueue(session, kind, {}, user_id=user.id, now=now)
-    return Joined(user, redeemed.referrer if redeemed else None)
+    return Registered(user, redeemed.referrer if redeemed else None)
 
 
 _BY_EMAIL = select(User.id).where(User.email_key == bindparam("email_key"))

@@ -106,14 +106,13 @@ async def finish_outside_sign_in(
     try:
         person = await clients.identify(flow, code=code, error=error, issuer=iss, now=clock())
         await session.connection()  # wait for the database first: what counts is the time after it
-        now = clock()
         user = await service.sign_in(
             session,
             person,
             referral_code=flow.referral_code,
             settings=services.settings,
             language=services.page_cookies.language(request),
-            now=now,
+            clock=clock,
         )
     except errors.ProviderUnavailable:
         raise  # the flow stays, for another try
@@ -121,7 +120,12 @@ async def finish_outside_sign_in(
         refused.headers["Set-Cookie"] = response.headers["Set-Cookie"]
         raise
     begun = await sessions.create(
-        session, user, client=CLIENT, scope=SCOPE, client_info=client_info.client_info_of(request), now=now
+        session,
+        user,
+        client=CLIENT,
+        scope=SCOPE,
+        client_info=client_info.client_info_of(request),
+        now=clock(),
     )
     services.page_cookies.write(response, begun)
     return response

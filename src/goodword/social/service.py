@@ -1,6 +1,7 @@
 """Whose account an outside identity is: known by provider and subject, joined by an address twice verified."""
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, select
@@ -15,9 +16,9 @@ from goodword.db.statements import insert_if_absent
 from goodword.errors import Conflict
 from goodword.jobs import service as jobs
 from goodword.oauth import service as oauth
-from goodword.providers import email_checks
 from goodword.referrals import service as referrals
 from goodword.sessions import service as sessions
+from goodword.signup import service as signup
 from goodword.social.claims import ProviderIdentity
 from goodword.social.errors import CodeNotUsable, EmailMissing, LinkRequired, SignInFailed
 from goodword.social.models import Identity
@@ -38,9 +39,9 @@ async def sign_in(
     referral_code: str | None,
     settings: Settings,
     language: str,
-    now: datetime,
+    clock: Callable[[], datetime],
 ) -> User:
-    """The account of `person`, locked and active; a new one, with the code's referral, if there is none.
+    """Return the account of `person`, locked and active. Register one, with the code's referral, if there is none.
 
     Raises `SignInFailed`, `LinkRequired`, and for a new account `EmailMissing` and `CodeNotUsable`.
     """
@@ -48,15 +49,15 @@ async def sign_in(
         try:
             async with session.begin_nested():  # what an overtaken attempt did, such as using the code, goes
                 return (
-                    await _known(session, person, now=now)
-                    or await _link(session, person, now=now)
+                    await _known(session, person, now=clock())
+                    or await _link(session, person, now=clock())
                     or await _join(
                         session,
                         person,
                         referral_code=referral_code,
                         settings=settings,
                         language=language,
-                        now=now,
+                        clock=clock,
                     )
                 )
         except (OvertakenError, users.EmailTaken):
@@ -134,41 +135,26 @@ async def _join(
     referral_code: str | None,
     settings: Settings,
     language: str,
-    now: datetime,
+    clock: Callable[[], datetime],
 ) -> User:
     if person.email is None:
         raise EmailMissing
-    redeemed = None
-    if referral_code is not None:
-        # Before the account is made, as in every registration: so nobody waits in a circle.
-        redeemed = await codes.redeem(session, referral_code, clock=lambda: now)
-        if redeemed is None:
-            raise CodeNotUsable if await _owner(session, person) is None else OvertakenError
-    user = await users.create(
-        session,
-        email=person.email,
-        password_hash=None,
-        first_name=person.first_name,
-        last_name=person.last_name,
-        language=language,
-        now=now,
-    )
-    actor.mark_authenticated(user.id)
-    record(session, Action.USER_REGISTERED, Subject.USER, user.id, by="identity")
-    if person.email_verified:
-        user.verified_at = now
-        if settings.enrichment != "none":
-            jobs.enqueue(session, email_checks.ENRICH, {}, user_id=user.id, now=now)
-    else:
-        jobs.enqueue(session, Purpose.VERIFY_EMAIL, {}, user_id=user.id, now=now)
-    if redeemed is not None:
-        confirmed = person.email_verified or settings.smtp_url is None
-        await referrals.record(session, redeemed, user, confirmed=confirmed, now=now)
-    await email_checks.link(session, settings, user)
-    for kind in email_checks.asked_about(settings):
-        if kind != email_checks.CHECK or not person.email_verified:  # a provider's word settles it
-            jobs.enqueue(session, kind, {}, user_id=user.id, now=now)
-    await _attach(session, user, person, now=now)
+    try:
+        user, _ = await signup.register(
+            session,
+            email=person.email,
+            password_hash=None,
+            first_name=person.first_name,
+            last_name=person.last_name,
+            language=language,
+            referral_code=referral_code,
+            email_verified=person.email_verified,
+            settings=settings,
+            clock=clock,
+        )
+    except signup.CodeNotUsable:
+        raise CodeNotUsable if await _owner(session, person) is None else OvertakenError from None
+    await _attach(session, user, person, now=clock())
     return user
 
 
