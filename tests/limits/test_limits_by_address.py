@@ -92,7 +92,7 @@ async def test_letters_to_many_addresses_are_too_many_from_one_network(api):
     answers = [await api.post(RESETS, json={"email": f"no{n}@example.com"}) for n in range(61)]
 
     assert Counter(answer.status_code for answer in answers) == {202: 60, 429: 1}
-    assert answers[-1].headers["ratelimit-policy"] == '"letter";q=60;w=60'
+    assert answers[-1].headers["ratelimit-policy"] == '"email";q=60;w=60'
 
 
 async def test_tokens_of_letters_cannot_be_tried_for_ever(api):

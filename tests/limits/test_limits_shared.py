@@ -43,7 +43,7 @@ async def tries(node, number):
 
 
 async def test_nodes_with_redis_count_together(database_url, api, server):
-    settings = {"redis_url": server.url, "limits": "letter-token=5/minute look-up-missing=3/minute"}
+    settings = {"redis_url": server.url, "limits": "email-token=5/minute look-up-missing=3/minute"}
     async with (
         second_service(database_url, **settings) as here,
         second_service(database_url, **settings) as there,
@@ -58,7 +58,7 @@ async def test_nodes_with_redis_count_together(database_url, api, server):
 
 
 async def test_a_crowd_at_once_does_not_refuse_itself(database_url, api, server):
-    settings = {"redis_url": server.url, "limits": "letter-token=20/minute"}
+    settings = {"redis_url": server.url, "limits": "email-token=20/minute"}
     async with second_service(database_url, **settings) as node:
         for attempt in range(PATIENT):
             app: Any = node._transport
@@ -173,7 +173,7 @@ async def test_a_redis_that_hangs_costs_little(database_url, api, alice, server)
 
 
 async def test_what_was_counted_without_it_is_told_when_it_is_back(database_url, api, server):
-    settings = {"redis_url": server.url, "limits": "letter-token=50/minute"}
+    settings = {"redis_url": server.url, "limits": "email-token=50/minute"}
     async with (
         second_service(database_url, **settings) as here,
         second_service(database_url, **settings) as there,

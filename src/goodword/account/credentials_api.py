@@ -66,7 +66,7 @@ async def change_password(
     summary="Ask for another address",
     status_code=202,
     responses=problems(service.WrongPassword, TooManyAttempts, passwords.HashingBusy),
-    dependencies=[limited("letter")],
+    dependencies=[limited("email")],
 )
 async def request_email_change(
     body: EmailChange, request: Request, caller: Account, session: Session, clock: Clock

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api/v1", tags=["Address and password"], route_class=
     "/email-verifications",
     summary="Ask for a letter to verify an address",
     status_code=202,
-    dependencies=[limited("letter")],
+    dependencies=[limited("email")],
 )
 async def request_email_verification(
     body: EmailRequest, request: Request, session: Session, clock: Clock
@@ -58,7 +58,7 @@ async def verify_email(body: Confirmation, request: Request, session: Session, c
     "/password-resets",
     summary="Ask for a letter to reset a password",
     status_code=202,
-    dependencies=[limited("letter")],
+    dependencies=[limited("email")],
 )
 async def request_password_reset(
     body: EmailRequest, request: Request, session: Session, clock: Clock

@@ -45,7 +45,7 @@ async def show_check_mail_page(request: Request, reader: Reader) -> Response:
     return _check_mail_page(request, visitor, user.email, again=False)
 
 
-@router.post("/check-mail", dependencies=[limited("letter")])
+@router.post("/check-mail", dependencies=[limited("email")])
 async def send_again(request: Request, session: Session, clock: Clock) -> Response:
     visitor = await cookies.visitor(request)
     if visitor is None or not await is_own_form(request, visitor):
@@ -131,7 +131,7 @@ async def show_forgot_password(request: Request) -> Response:
     return _page(request, "forgot_password.html", given={"email": request.query_params.get("email", "")})
 
 
-@router.post("/forgot-password", dependencies=[limited("letter")])
+@router.post("/forgot-password", dependencies=[limited("email")])
 async def forgot_password(request: Request, session: Session, clock: Clock) -> Response:
     """Ask for a letter. The answer is the same whether or not there is an account."""
 

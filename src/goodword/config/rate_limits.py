@@ -36,7 +36,7 @@ DEFAULTS: Mapping[str, Policy] = {
         Policy("authorize", 300, "minute", PREFIX, "the page on which people let an app in"),
         Policy("token", 600, "minute", PREFIX, "getting, returning and asking about tokens"),
         Policy("app", 3000, "minute", APP, "the same, by an app that has shown its secret"),
-        Policy("letter", 60, "minute", PREFIX, "asking for a letter"),
+        Policy("email", 60, "minute", PREFIX, "asking for an e-mail"),
         Policy("email-to", 5, "hour", ADDRESS, "asking for a letter of one kind to one address"),
         Policy("email-token", 60, "minute", PREFIX, "showing the token of a letter"),
         Policy("write", 300, "minute", ACCOUNT, "whatever changes something"),

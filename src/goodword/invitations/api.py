@@ -65,7 +65,7 @@ async def invite(
     status_code=202,
     response_model=EmailAccepted,
     responses=problems(service.TooManyEmails, KeyReused, KeyInUse, Unauthorized, TokenInvalid),
-    dependencies=[limited("letter")],
+    dependencies=[limited("email")],
 )
 async def request_code_email(
     body: CodeEmailRequest, request: Request, session: Session, clock: Clock, once: IdempotentWriteDependency
