@@ -73,7 +73,7 @@ POLICY = {
     "read_openid_configuration": PUBLIC,
     "read_jwks": PUBLIC,
     "list_apps": needs("account"),
-    "shut_app_out": own("account"),
+    "revoke_app_access": own("account"),
     # Codes
     "create_code": needs("codes:write"),
     "list_codes": needs("codes:read"),
@@ -90,8 +90,8 @@ POLICY = {
     "read_referral_stats": own("referrals:read", for_admins_too=True),
     # Letters to friends
     "invite": needs("account"),
-    "send_code_letter": PUBLIC,
-    "refuse_letters": PUBLIC,
+    "request_code_email": PUBLIC,
+    "unsubscribe_by_token": PUBLIC,
     # The account
     "read_me": needs("profile"),
     "update_me": needs("account"),

@@ -133,7 +133,7 @@ def test_a_blank_value_stops_the_start(tmp_path, name, where):
 @pytest.mark.parametrize("value", ["", "  ", f"{SECRET}\n{SECRET}", f"{SECRET}\ufeff", f"{SECRET}\udcff"])
 def test_no_secret_is_empty_or_several_lines_however_it_comes(name, value):
     with pytest.raises(ValidationError) as refused:
-        Settings(**{name: SecretStr(value)})
+        Settings.model_validate({name: SecretStr(value)})
 
     assert refused.value.errors()[0]["loc"] == (name,)
 

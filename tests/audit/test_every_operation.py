@@ -69,7 +69,7 @@ class Story:
         tokens = await garden.let_in(browser)
         return await garden.post("/oauth/revoke", token=tokens["access_token"])
 
-    async def shut_app_out(self):
+    async def revoke_app_access(self):
         garden, browser = await self.garden()
         await garden.let_in(browser)
         return await self.alice.delete(f"/api/v1/me/apps/{garden.client_id}")
@@ -94,11 +94,11 @@ class Story:
         await make_code(self.alice)
         return await self.alice.post("/api/v1/me/invitations", {"email": "dave@example.org"})
 
-    async def send_code_letter(self):
+    async def request_code_email(self):
         body = {"referrer_email": self.alice.email, "email": "dave@example.org"}
         return await self.api.post("/api/v1/referral-code-emails", json=body)
 
-    async def refuse_letters(self):
+    async def unsubscribe_by_token(self):
         await self.invite()
         letter = (await self.post(to="dave@example.org"))[0]
         token = letter.text.partition("token=")[2].split()[0]
@@ -183,14 +183,14 @@ STORIES = {
     "end_session": ({"session.ended"}, ALICE),
     "token": ({"session.started"}, ALICE),
     "revoke": ({"session.ended"}, NOBODY),
-    "shut_app_out": ({"grant.revoked", "sessions.ended"}, ALICE),
+    "revoke_app_access": ({"grant.revoked", "sessions.ended"}, ALICE),
     "create_code": ({"code.issued"}, ALICE),
     "update_code": ({"code.changed"}, ALICE),
     "delete_code": ({"code.retired"}, ALICE),
     "activate_code": ({"code.activated", "code.retired"}, ALICE),
     "invite": ({"email.requested"}, ALICE),
-    "send_code_letter": ({"email.requested"}, NOBODY),
-    "refuse_letters": ({"emails.unsubscribed"}, NOBODY),
+    "request_code_email": ({"email.requested"}, NOBODY),
+    "unsubscribe_by_token": ({"emails.unsubscribed"}, NOBODY),
     "update_me": ({"user.changed"}, ALICE),
     "delete_me": ({"user.erased", "sessions.ended"}, ALICE),
     "change_password": ({"password.changed", "sessions.ended"}, ALICE),

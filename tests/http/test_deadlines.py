@@ -16,6 +16,7 @@ from goodword.app import create_app
 from goodword.db.statements import insert
 from goodword.mail.models import Unsubscribe
 from goodword.web.dependencies import Reader, Session
+from goodword.web.guard import RequestLimits
 from people import PASSWORD, join, register
 
 REGISTER = "/api/v1/users"
@@ -39,7 +40,7 @@ async def idle(app):
 @pytest.fixture
 async def hurried(database_url, app):
     """A service with little time: for a body, for a request; and little room. `app` empties the database."""
-    limits = {"body_seconds": 0.3, "deadline": 0.6, "room": 30}
+    limits: RequestLimits = {"body_seconds": 0.3, "deadline": 0.6, "room": 30}
     service = create_app(settings_for(database_url), limits=limits)
 
     @service.get("/slow/waiting", include_in_schema=False)

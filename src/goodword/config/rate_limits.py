@@ -37,8 +37,8 @@ DEFAULTS: Mapping[str, Policy] = {
         Policy("token", 600, "minute", PREFIX, "getting, returning and asking about tokens"),
         Policy("app", 3000, "minute", APP, "the same, by an app that has shown its secret"),
         Policy("email", 60, "minute", PREFIX, "asking for an e-mail"),
-        Policy("email-to", 5, "hour", ADDRESS, "asking for a letter of one kind to one address"),
-        Policy("email-token", 60, "minute", PREFIX, "showing the token of a letter"),
+        Policy("email-to", 5, "hour", ADDRESS, "asking for an e-mail of one kind to one address"),
+        Policy("email-token", 60, "minute", PREFIX, "showing the token of an e-mail"),
         Policy("write", 300, "minute", ACCOUNT, "whatever changes something"),
     )
 }
