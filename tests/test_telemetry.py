@@ -16,11 +16,11 @@ LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
 PROGRAM = """
 import logging, sys
 import structlog
-from goodword.logs import current_request, set_up_logs
+from goodword.logs import request_id_var, configure_logging
 
 style, canary = sys.argv[1:]
-set_up_logs(style)
-current_request.set("the-request")
+configure_logging(style)
+request_id_var.set("the-request")
 log = structlog.get_logger("goodword.test")
 
 def fails(password):
