@@ -182,7 +182,10 @@ def test_it_says_when_there_is_nobody(tmp_path, act):
     [
         ({}, "goodword migrate"),
         ({"NONSENSE": "1"}, "GOODWORD_NONSENSE is not a setting"),
-        ({"DATABASE_URL": "postgresql+asyncpg://127.0.0.1:9/x", "SECRET_KEY": PASSWORD * 2}, "cannot be reached"),
+        (
+            {"DATABASE_URL": "postgresql+asyncpg://127.0.0.1:9/x", "SECRET_KEY": PASSWORD * 2},
+            "cannot be reached",
+        ),
     ],
 )
 def test_it_says_when_there_is_no_database(tmp_path, settings, says):
