@@ -16,7 +16,7 @@ from asgi import client_of, document
 from goodword.admin import service as admin
 from goodword.codes import service as codes
 from goodword.codes.models import ReferralCode
-from goodword.codes.service import Redeemed
+from goodword.codes.service import Redemption
 from goodword.oauth.models import OAuthClient, OAuthGrant
 from goodword.referrals import service as referrals
 from goodword.referrals.models import Referral
@@ -204,18 +204,18 @@ async def make_world(app):
     now = app.state.services.clock()
     async with app.state.services.database.transaction() as session:
         owner, friend = await make_user(session, now), await make_user(session, now)
-        code = await codes.issue(
+        code = await codes.create(
             session,
             owner,
             expires_at=codes.expires_at_from(None, 3600, now=now),
-            wanted=None,
+            chosen=None,
             active=True,
             max_uses=None,
             discoverable=True,
             key=app.state.services.keys.referral_codes,
             now=now,
         )
-        redeemed = Redeemed(code.id, owner.id, "Alice L.")
+        redeemed = Redemption(code.id, owner.id, "Alice L.")
         referral = await referrals.record(session, redeemed, friend, confirmed=True, now=now)
         elsewhere = await sessions.create(
             session, owner, client=CLIENT, scope=OWN_SCOPE, client_info=ClientInfo(), now=now

@@ -48,7 +48,7 @@ HANDLERS: Mapping[str, Handler] = {
 }
 """The handler for the jobs of each kind."""
 
-LANES: Mapping[str, str] = dict.fromkeys((*account_emails.HANDLERS, invitation_emails.SEND), "mail")
+LANES: Mapping[str, str] = dict.fromkeys((*account_emails.HANDLERS, invitation_emails.SEND_EMAIL), "mail")
 """Kinds that wait for the same server share one lane."""
 
 
@@ -98,7 +98,7 @@ def build_services(
             key=derive_key(secret, "sign-ins under way"),
             public_url=settings.public_url,
         ),
-        invitation_limits=invitations.EmailQuotas(keys.mail_quotas, on=is_limited),
+        invitation_limits=invitations.EmailQuotas(keys.mail_quotas, enabled=is_limited),
     )
 
 

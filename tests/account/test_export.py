@@ -107,7 +107,7 @@ async def test_f07_it_is_complete(full_life, bob):
     assert {"email": "alice@example.net", "purpose": "change_email"}.items() <= found["verifications"][
         -1
     ].items()
-    assert {"letter_to_another", "verify_email"} <= {one["kind"] for one in found["jobs"]}
+    assert {"send_email", "verify_email"} <= {one["kind"] for one in found["jobs"]}
     assert {"user.registered", "session.started", "user.viewed"} <= {one["action"] for one in found["audit"]}
     assert sum(one["failures"] for one in found["wrong_passwords"]) == 2
     assert found["stored_answers"][0]["key"] == "key-of-alice"

@@ -165,7 +165,7 @@ async def test_where_letters_are_sent_an_unverified_sender_has_three(app, carol,
 
 
 async def test_all_senders_together_are_bounded_too(carol, post, monkeypatch):
-    monkeypatch.setattr(emails, "IN_ALL", emails.Quota(("in all",), 2))
+    monkeypatch.setattr(emails, "GLOBAL_QUOTA", emails.Quota(("global",), 2))
     for n in range(4):
         assert (await invite(carol, f"friend{n}@example.org")).status_code == 202
 

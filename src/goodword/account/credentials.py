@@ -150,7 +150,7 @@ async def change_address(
         await session.flush()
     except IntegrityError:
         raise VerificationInvalid from None
-    await codes.owner_changed(session, user, email_key=former)
+    await codes.invalidate_lookups(session, user, email_key=former)
     record(session, Action.EMAIL_CHANGED, Subject.USER, user.id)
     await verifications.revoke(session, user.id, Purpose.RESET_PASSWORD, Purpose.VERIFY_EMAIL, now=now)
     await _mark_verified(session, user, settings=settings, now=now)

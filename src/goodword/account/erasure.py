@@ -40,7 +40,7 @@ async def erase(session: AsyncSession, user: User, *, now: datetime) -> None:
     await social.forget(session, user.id)
     await email_checks.forget(session, user.id)
     await sessions.forget(session, user.id)
-    await codes.retire_all(session, user, now=now)
+    await codes.erase_all(session, user, now=now)
     # The answer to the sign-up of a friend says who brought them.
     friends = select(Referral.referee_id).where(Referral.referrer_id == user.id)
     names_them = and_(IdempotencyKey.caller == ANONYMOUS, IdempotencyKey.user_id.in_(friends))

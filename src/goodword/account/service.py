@@ -70,7 +70,7 @@ async def update_profile(session: AsyncSession, user_id: uuid.UUID, values: Mapp
     for field, value in values.items():
         setattr(user, field, value)
     await session.flush()
-    await codes.owner_changed(session, user)
+    await codes.invalidate_lookups(session, user)
     record(session, Action.USER_CHANGED, Subject.USER, user.id, fields=" ".join(sorted(values)))
     return user
 

@@ -14,8 +14,8 @@ from sqlalchemy import Row, Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.admin import service, statistics
-from goodword.codes import code_format, service as codes
-from goodword.codes.models import CodeStatus, ReferralCode
+from goodword.codes import code_format
+from goodword.codes.models import CodeStatus, ReferralCode, has_status
 from goodword.db.base import Base
 from goodword.users.models import User, UserStatus
 from goodword.web.paging import EPOCH, Position
@@ -86,7 +86,7 @@ async def all_codes(
                 return Page(found)
         query = query.where(ReferralCode.key.contains(code_format.normalise_part(part), autoescape=True))
     if status is not None:
-        query = query.where(codes.has_status(status, now))
+        query = query.where(has_status(status, now))
     if after is not None:
         query = query.where(ReferralCode.id < after.id)
     last = await _end_of_stretch(session, ReferralCode, after) if part or status else None
@@ -101,9 +101,7 @@ async def codes_ending(
 ) -> Page[Owned]:
     """Codes in force that end within seven days, the next to end first."""
     place = (ReferralCode.expires_at, ReferralCode.id)
-    query = _CODES.where(
-        codes.has_status(CodeStatus.ACTIVE, now), ReferralCode.expires_at <= now + statistics.SOON
-    )
+    query = _CODES.where(has_status(CodeStatus.ACTIVE, now), ReferralCode.expires_at <= now + statistics.SOON)
     if after is not None:
         query = query.where(tuple_(*place) > after)
     rows = (await session.execute(query.order_by(*place).limit(limit + 1))).all()

@@ -156,7 +156,7 @@ async def disable(session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | 
     user = await _lock(session, user_id, by=by)
     user.status = UserStatus.DISABLED
     record(session, Action.USER_DISABLED, Subject.USER, user.id)
-    await codes.owner_changed(session, user)
+    await codes.invalidate_lookups(session, user)
     await sessions.revoke_all(session, user.id, why="disabled", now=now)
     await session.flush()
     return user
@@ -167,7 +167,7 @@ async def enable(session: AsyncSession, user_id: uuid.UUID) -> User:
     user = await _lock(session, user_id)
     user.status = UserStatus.ACTIVE
     record(session, Action.USER_ENABLED, Subject.USER, user.id)
-    await codes.owner_changed(session, user)
+    await codes.invalidate_lookups(session, user)
     await session.flush()
     return user
 

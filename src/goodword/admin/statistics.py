@@ -16,7 +16,7 @@ from sqlalchemy import Row, bindparam, func, select
 from goodword.codes.models import ReferralCode
 from goodword.db.base import Base
 from goodword.db.database import Database
-from goodword.invitations.emails import SEND
+from goodword.invitations.emails import SEND_EMAIL
 from goodword.jobs import admin as jobs
 from goodword.jobs.admin import LOOKED_AT
 from goodword.mail import notifications
@@ -28,7 +28,7 @@ DAYS = 30
 SOON = timedelta(days=7)
 EMAIL_DAYS = timedelta(days=7)
 TOP = 10
-EMAILS = frozenset({*Purpose, notifications.KIND, SEND})
+EMAILS = frozenset({*Purpose, notifications.KIND, SEND_EMAIL})
 """The kinds of jobs each of which is one letter."""
 
 

@@ -1,13 +1,11 @@
-"""One's own referral codes, and looking up those of others."""
+"""API of referral codes: the endpoints of the owner and the public look-ups."""
 
-import math
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 from starlette.types import Receive, Scope, Send
 
-from goodword.cache.memory import CacheEntry
 from goodword.codes import code_format, lookup, service
 from goodword.codes.models import CodeStatus, ReferralCode
 from goodword.codes.schemas import (
@@ -18,7 +16,6 @@ from goodword.codes.schemas import (
     CodeList,
     CodeRead,
     CodeUpdate,
-    Referrer,
 )
 from goodword.errors import TokenInvalid, Unauthorized
 from goodword.rate_limits.dependencies import after_lookup, before_lookup
@@ -34,9 +31,9 @@ from goodword.web.paging import Cursor, CursorInvalid, Limit
 
 
 class LookupRoute(JsonRoute):
-    """Asked again in the same words, it answers from memory, before the framework parses anything.
+    """A route that answers a repeated request from memory before FastAPI parses it.
 
-    Codes are looked up far more often than all else is done, and this is where that is cheap.
+    Look-ups are by far the most frequent requests.
     """
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,7 +45,7 @@ class LookupRoute(JsonRoute):
             return
         if target[0] == BY_EMAIL:
             await _check_access(Request(scope))
-        if answer == lookup.NOTHING:
+        if answer == lookup.NOT_FOUND:
             await _answer(scope, answer)
         await _json(answer)(scope, receive, send)
 
@@ -61,7 +58,7 @@ public_router = APIRouter(
 )
 BY_EMAIL = f"{public_router.prefix}/by-email"
 
-Code = Annotated[str, Path(description="Case, blanks, hyphens and look-alikes (0/O, 1/I/L) do not matter.")]
+Code = Annotated[str, Path(description="Case, spaces, hyphens and look-alikes (0/O, 1/I/L) are ignored.")]
 
 
 @owner_router.post(
@@ -91,10 +88,10 @@ async def create_code(
     clock: Clock,
     once: IdempotentWriteDependency,
 ) -> Response:
-    """Make a code for your friends, with a term of validity. One of your codes can be active at a time.
+    """Create a code with a limited term. Only one of your codes can be active at a time.
 
-    Give either `lifetime` or `expires_at`. With `active: false` it is prepared for later. Without `code`
-    we draw a random one.
+    Give either `lifetime` or `expires_at`. With `active: false` the code is prepared: you can activate it later.
+    Without `code` a random one is generated.
     """
 
     async def prepare() -> None:
@@ -103,11 +100,11 @@ async def create_code(
     async def effect(_: None) -> Answer:
         owner = await users.lock(session, caller.user_id)
         now = clock()
-        code = await service.issue(
+        code = await service.create(
             session,
             owner,
             expires_at=service.expires_at_from(body.expires_at, body.lifetime, now=now),
-            wanted=body.code,
+            chosen=body.code,
             active=body.active,
             max_uses=body.max_uses,
             discoverable=body.discoverable,
@@ -130,26 +127,21 @@ async def list_codes(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> CodeList:
-    """All your codes but those that you deleted, newest first."""
+    """Return your codes, newest first. Deleted codes are left out."""
     now = clock()
     cursors, name = services_of(request).cursors, f"codes {caller.user_id} {status}"
     found = await service.list_codes(
-        reader,
-        caller.user_id,
-        status=status,
-        after=cursors.read(cursor, of=name),
-        limit=limit,
-        now=now,
+        reader, caller.user_id, status=status, after=cursors.read(cursor, of=name), limit=limit, now=now
     )
     rows, following = cursors.cut(found, limit, of=name)
     return CodeList(items=[_read(request, code, now) for code in rows], next_cursor=following)
 
 
-@owner_router.get("/{code}", summary="Look at a code of yours", responses=problems(service.CodeNotFound))
+@owner_router.get("/{code}", summary="Get a code", responses=problems(service.CodeNotFound))
 async def read_code(
     code: Code, request: Request, caller: CodesReader, reader: Reader, clock: Clock
 ) -> CodeRead:
-    """One of your codes, whatever its state."""
+    """Return one of your codes, in any state."""
     return _read(request, await service.get(reader, caller.user_id, code), clock())
 
 
@@ -168,9 +160,9 @@ async def activate_code(
     clock: Clock,
     body: Annotated[CodeActivate, Body(default_factory=CodeActivate)],
 ) -> CodeRead:
-    """Put a prepared code in force. A code that is active already stays so.
+    """Activate a prepared code. An active code stays active.
 
-    With `replace: true` the code that is active now is retired for good in the same step.
+    With `replace: true` the code that is active now is retired in the same step. A retired code stays retired.
     """
     owner = await users.lock(session, caller.user_id)
     now = clock()
@@ -181,7 +173,7 @@ async def activate_code(
 async def update_code(
     code: Code, body: CodeUpdate, request: Request, caller: CodesWriter, session: Session, clock: Clock
 ) -> CodeRead:
-    """Choose whether the code is found by your e-mail address. Whoever has its string can use it either way."""
+    """Set whether the code can be found by your e-mail address. Friends who know the code can use it in any case."""
     owner = await users.lock(session, caller.user_id)
     found = await service.set_discoverable(session, owner, code, discoverable=body.discoverable)
     return _read(request, found, clock())
@@ -191,10 +183,7 @@ async def update_code(
     "/{code}", summary="Delete a code", status_code=204, responses=problems(service.CodeNotFound)
 )
 async def delete_code(code: Code, caller: CodesWriter, session: Session, clock: Clock) -> None:
-    """Take a code out of force at once and for ever. Referrals made with it stay.
-
-    Its string is never given out again, to nobody.
-    """
+    """Delete a code. It stops working at once and is never issued again. Its referrals stay."""
     owner = await users.lock(session, caller.user_id)
     await service.delete(session, owner, code, now=clock())
 
@@ -210,27 +199,14 @@ async def find_code_by_email(
     clock: Clock,
     email: Annotated[Email, Query(description="The referrer's e-mail address.")],
 ) -> Response:
-    """The code of a person whose e-mail address you know, if they have one that works and do not hide it.
+    """Return the usable code of the user with this e-mail address, unless it is hidden.
 
-    There is one answer for all who have none: unknown address, no code, expired, deleted, used up, hidden.
+    The answer is the same for an unknown address, no code, and an expired, deleted, used-up or hidden code.
     """
     await _check_access(request)
-    services, key = services_of(request), addresses.parse(email).key
-
-    async def look_up() -> CacheEntry[bytes]:
-        found = await lookup.look_up_by_email(services.database, key, now=clock())
-        if found is None:
-            return CacheEntry(lookup.NOTHING, math.inf)
-        shown = CodeFoundByEmail(
-            code=found.code,
-            link=link(request, found.code),
-            expires_at=found.expires_at,
-            referrer=Referrer(display_name=found.referrer),
-        )
-        return lookup.kept(shown)
-
-    _note(request, lookup.by_email(key))
-    found = await services.cache.get(lookup.by_email(key), look_up)
+    key = addresses.parse(email).key
+    _note(request, lookup.email_cache_key(key))
+    found = await lookup.get_json_by_email(services_of(request), key, now=clock())
     return await _answer(request.scope, found)
 
 
@@ -238,20 +214,18 @@ async def find_code_by_email(
     "/{code}", summary="Look up a code", response_model=CodeFound, responses=problems(service.CodeNotFound)
 )
 async def find_code(code: Code, request: Request, clock: Clock) -> Response:
-    """Whether a code can be used now, until when, and who invites with it."""
+    """Return a usable code, when it expires, and the name of the referrer."""
     key = code_format.normalise(code)
     if key is None:
-        return await _answer(request.scope, lookup.NOTHING)
-    services = services_of(request)
-    _note(request, lookup.by_string(key))
-    found = await lookup.shown(services.cache, services.database, key, now=clock())
-    return await _answer(request.scope, found)
+        return await _answer(request.scope, lookup.NOT_FOUND)
+    _note(request, lookup.cache_key(key))
+    return await _answer(request.scope, await lookup.get_json(services_of(request), key, now=clock()))
 
 
 async def _check_access(request: Request) -> None:
     access = services_of(request).settings.code_lookup
     if access == "off":
-        await _answer(request.scope, lookup.NOTHING)
+        await _answer(request.scope, lookup.NOT_FOUND)
     if access == "authenticated":
         await authenticate(request)
 
@@ -262,8 +236,8 @@ def _note(request: Request, name: str) -> None:
 
 
 async def _answer(scope: Scope, content: bytes) -> Response:
-    await after_lookup(scope, found=content != lookup.NOTHING)
-    if content == lookup.NOTHING:
+    await after_lookup(scope, found=content != lookup.NOT_FOUND)
+    if content == lookup.NOT_FOUND:
         raise service.CodeNotFound
     return _json(content)
 
@@ -272,17 +246,12 @@ def _json(content: bytes) -> Response:
     return Response(content, media_type="application/json")
 
 
-def link(request: Request, code: str | None) -> str:
-    """Where a friend is sent with it."""
-    return f"{services_of(request).settings.public_url}/r/{code}"
-
-
 def _read(request: Request, code: ReferralCode, now: datetime) -> CodeRead:
-    shown: Any = code.code  # never None here: see `service.page`
+    assert code.code is not None  # only a code of an erased owner has no text
     return CodeRead(
-        code=shown,
+        code=code.code,
         status=code.status(now),
-        link=link(request, shown),
+        link=code_format.link(services_of(request).settings.public_url, code.code),
         expires_at=code.expires_at,
         created_at=code.created_at,
         activated_at=code.activated_at,

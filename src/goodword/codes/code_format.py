@@ -1,4 +1,4 @@
-"""The text of a code: how one is made, which may be chosen, and when two of them are the same."""
+"""The format of referral codes: generation, normalisation, validation, and the link of a code."""
 
 import re
 import secrets
@@ -6,7 +6,7 @@ import secrets
 from goodword.errors import Unprocessable
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Crockford's base 32: no I, L, O, which look like digits, and no U, which makes accidental words."""
+"""Crockford's base 32, without the look-alikes I, L and O, and without U, which forms accidental words."""
 
 GENERATED_LENGTH = 10
 MIN_NORMALISED = 4
@@ -16,53 +16,70 @@ LOOK_ALIKES = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None}
 
 class CodeInvalid(Unprocessable):
     code, field = "code_invalid", "body.code"
-    detail = "A code has 4 to 32 Latin letters, digits and hyphens, at least four of them not hyphens."
+    detail = "A code has 4 to 32 Latin letters, digits and hyphens; at least four are not hyphens."
 
 
 class CodeReserved(Unprocessable):
     code, field = "code_reserved", "body.code"
-    detail = "This word is part of our addresses. Choose another."
+    detail = "This word is reserved. Choose another code."
 
 
 def generate() -> str:
-    """A new random code: 50 bits from the operating system's generator."""
+    """Return a random code of 50 bits."""
     return "".join(secrets.choice(ALPHABET) for _ in range(GENERATED_LENGTH))
 
 
 def normalise(code: str) -> str | None:
-    """The form in which codes are compared; None for a text that cannot be one.
+    """Return the form in which codes are compared, or None if `code` is not a valid code.
 
-    Case, blanks, hyphens and look-alikes (0/O, 1/I/L) do not matter. Full-width letters and those of
-    other scripts are not folded: a person does not mistype those.
+    Ignores case, spaces, hyphens and look-alikes (0/O, 1/I/L). Other scripts and full-width characters are
+    invalid.
     """
     if not code.isascii():
         return None
-    folded = normalise_part(code)
-    return folded if folded.isalnum() and MIN_NORMALISED <= len(folded) <= 32 else None
+    key = normalise_part(code)
+    return key if key.isalnum() and MIN_NORMALISED <= len(key) <= 32 else None
 
 
 def normalise_part(text: str) -> str:
-    """The same of a part of a code, whatever it is."""
+    """Return the normalised form of a part of a code, without validating it."""
     return text.upper().translate(LOOK_ALIKES)
 
 
 RESERVED = frozenset(
-    filter(
-        None,
-        map(
-            normalise,
-            ("by-email", "letters", "activate", "admin", "api", "docs", "redoc", "oauth", "static", "assets",
-             "current", "none", "null", "undefined", "true", "false", "qr-svg", "qr-png", "goodword"),
-        ),
-    )
-)  # fmt: skip
+    normalise(word)
+    for word in [
+        "by-email",
+        "letters",
+        "activate",
+        "admin",
+        "docs",
+        "redoc",
+        "oauth",
+        "static",
+        "assets",
+        "current",
+        "none",
+        "null",
+        "undefined",
+        "true",
+        "false",
+        "qr-svg",
+        "qr-png",
+        "goodword",
+    ]
+)
 
 
-def validate_chosen(wanted: str) -> str:
-    """The code somebody wishes for, as shown. Raises `CodeInvalid` or `CodeReserved`."""
-    folded = normalise(wanted)
-    if not CHOSEN.fullmatch(wanted) or folded is None:
+def validate_chosen(chosen: str) -> None:
+    """Raise `CodeInvalid` or `CodeReserved` if a user may not choose this code."""
+    key = normalise(chosen)
+    if not CHOSEN.fullmatch(chosen) or key is None:
         raise CodeInvalid
-    if folded in RESERVED:
+    if key in RESERVED:
         raise CodeReserved
-    return wanted
+
+
+def link(public_url: str, code: str) -> str:
+    """Return the address of the landing page of a code."""
+    return f"{public_url}/r/{code}"

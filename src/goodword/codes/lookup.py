@@ -1,102 +1,96 @@
-"""Finding somebody's code by its string or by their address: what friends do, more often than all else."""
+"""Look-ups of usable codes by code or by the owner's e-mail address, and their cache."""
 
 import math
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.cache.lookup_cache import LookupCache
 from goodword.cache.memory import CacheEntry
+from goodword.codes import code_format
 from goodword.codes.models import ReferralCode, usable
 from goodword.codes.schemas import CodeFound, CodeFoundByEmail, Referrer
 from goodword.db import transaction_hooks
 from goodword.db.database import Database
+from goodword.services import Services
 from goodword.users.models import User, UserStatus, display_name
 
-NOTHING = b"null"
+NOT_FOUND = b"null"
+"""The answer of a look-up that finds no usable code."""
 
 
-class Owner(Protocol):
-    @property
-    def email_key(self) -> str | None: ...
-
-
-class Code(Protocol):
-    @property
-    def key(self) -> str | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class PublicCode:
-    """A code that works now, as it is shown to those who look it up."""
-
-    code: str
-    expires_at: datetime
-    referrer: str
-
-
-async def look_up(database: Database, key: str, *, now: datetime) -> PublicCode | None:
-    """The code of this folded string, if a friend can use it now."""
+async def find(database: Database, key: str, *, now: datetime) -> CodeFound | None:
+    """Return the usable code with this normalised key."""
     return _found(await database.row(_BY_KEY, key=key, now=now))
 
 
-async def shown(cache: LookupCache, database: Database, key: str, *, now: datetime) -> bytes:
-    """What anyone is shown of the code of this folded string, as JSON; `NOTHING`, if it cannot be used."""
-
-    async def find() -> CacheEntry[bytes]:
-        found = await look_up(database, key, now=now)
-        if found is None:
-            return CacheEntry(NOTHING, math.inf)
-        referrer = Referrer(display_name=found.referrer)
-        return kept(CodeFound(code=found.code, expires_at=found.expires_at, referrer=referrer))
-
-    return await cache.get(by_string(key), find)
-
-
-def kept(code: CodeFound | CodeFoundByEmail) -> CacheEntry[bytes]:
-    """An answer as the cache keeps it, until the code's last instant."""
-    return CacheEntry(code.model_dump_json().encode(), code.expires_at.timestamp())
-
-
-async def look_up_by_email(database: Database, email_key: str, *, now: datetime) -> PublicCode | None:
-    """The active code of the person with this address, unless hidden."""
+async def find_by_email(database: Database, email_key: str, *, now: datetime) -> CodeFound | None:
+    """Return the usable and discoverable code of the user with this address."""
     return _found(await database.row(_BY_EMAIL, email_key=email_key, now=now))
 
 
-def by_string(key: str) -> str:
-    """The name under which the cache keeps what was found for this folded string."""
+async def get_json(services: Services, key: str, *, now: datetime) -> bytes:
+    """Return the code with this normalised key as JSON, or `NOT_FOUND`, from the cache if possible."""
+
+    async def load() -> CacheEntry[bytes]:
+        return _entry(await find(services.database, key, now=now))
+
+    return await services.cache.get(cache_key(key), load)
+
+
+async def get_json_by_email(services: Services, email_key: str, *, now: datetime) -> bytes:
+    """Return the code of the user with this address as JSON, or `NOT_FOUND`, from the cache if possible."""
+
+    async def load() -> CacheEntry[bytes]:
+        found = await find_by_email(services.database, email_key, now=now)
+        if found is None:
+            return _entry(None)
+        link = code_format.link(services.settings.public_url, found.code)
+        return _entry(
+            CodeFoundByEmail(code=found.code, link=link, expires_at=found.expires_at, referrer=found.referrer)
+        )
+
+    return await services.cache.get(email_cache_key(email_key), load)
+
+
+def cache_key(key: str) -> str:
     return f"code:{key}"
 
 
-def by_email(email_key: str) -> str:
+def email_cache_key(email_key: str) -> str:
     return f"email:{email_key}"
 
 
-def invalidate(session: AsyncSession, owner: Owner, code: Code) -> None:
-    """What was found of this code of `owner` is no longer true once the transaction is committed."""
+def invalidate(session: AsyncSession, owner: User | Row[Any], code: ReferralCode | Row[Any]) -> None:
+    """Invalidate the cached look-ups of a code when the transaction commits."""
     if code.key:
-        transaction_hooks.invalidate(session, by_string(code.key))
+        transaction_hooks.invalidate(session, cache_key(code.key))
     if owner.email_key:
         invalidate_email(session, owner.email_key)
 
 
 def invalidate_email(session: AsyncSession, email_key: str) -> None:
-    transaction_hooks.invalidate(session, by_email(email_key))
+    transaction_hooks.invalidate(session, email_cache_key(email_key))
 
 
-def _found(row: Row[Any] | None) -> PublicCode | None:
+def _found(row: Row[Any] | None) -> CodeFound | None:
     if row is None:
         return None
-    return PublicCode(row.code, row.expires_at, display_name(row.first_name, row.last_name))
+    referrer = Referrer(display_name=display_name(row.first_name, row.last_name))
+    return CodeFound(code=row.code, expires_at=row.expires_at, referrer=referrer)
 
 
-_LOOK_UP = (
+def _entry(code: CodeFound | CodeFoundByEmail | None) -> CacheEntry[bytes]:
+    if code is None:
+        return CacheEntry(NOT_FOUND, math.inf)
+    return CacheEntry(code.model_dump_json().encode(), code.expires_at.timestamp())
+
+
+_PUBLIC_CODES = (
     select(ReferralCode.code, ReferralCode.expires_at, User.first_name, User.last_name)
     .join(User, User.id == ReferralCode.owner_id)
     .where(User.status == UserStatus.ACTIVE, usable(bindparam("now", type_=ReferralCode.expires_at.type)))
 )
-_BY_KEY = _LOOK_UP.where(ReferralCode.key == bindparam("key"))
-_BY_EMAIL = _LOOK_UP.where(User.email_key == bindparam("email_key"), ReferralCode.discoverable.is_(True))
+_BY_KEY = _PUBLIC_CODES.where(ReferralCode.key == bindparam("key"))
+_BY_EMAIL = _PUBLIC_CODES.where(User.email_key == bindparam("email_key"), ReferralCode.discoverable.is_(True))

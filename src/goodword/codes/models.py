@@ -1,4 +1,4 @@
-"""The referral code and what the database itself guarantees about it."""
+"""The table of referral codes, with its constraints."""
 
 import uuid
 from datetime import datetime
@@ -19,7 +19,7 @@ class CodeStatus(StrEnum):
 
 
 class Retirement(StrEnum):
-    """Why a code was taken out of force."""
+    """Why a code was retired."""
 
     DELETED = "deleted"
     REPLACED = "replaced"
@@ -29,34 +29,23 @@ class Retirement(StrEnum):
     REVOKED = "revoked"
 
 
-IN_FORCE = "activated_at IS NOT NULL AND retired_at IS NULL"
+ACTIVE = text("activated_at IS NOT NULL AND retired_at IS NULL")
+WHERE_ACTIVE: dict[str, Any] = {"postgresql_where": ACTIVE, "sqlite_where": ACTIVE}
 
 
 class ReferralCode(Base):
-    """A code that its owner hands out. It works while it is active, in its term, and not used up."""
+    """A code that its owner shares. It can be used while it is active, not expired and not used up."""
 
     __tablename__ = "referral_codes"
     __table_args__ = (
-        # An index cannot ask the clock: "in force" here means activated and not retired, and whoever
-        # issues or activates a code first retires one that is past its term or used up.
-        Index(
-            "uq_referral_codes_owner_in_force",
-            "owner_id",
-            unique=True,
-            postgresql_where=text(IN_FORCE),
-            sqlite_where=text(IN_FORCE),
-        ),
+        # An index cannot compare with the current time, so an expired or used-up code also counts as active
+        # here. The service retires it before it activates another one.
+        Index("uq_referral_codes_owner_active", "owner_id", unique=True, **WHERE_ACTIVE),
         Index("uq_referral_codes_key", "key", unique=True),
         Index("uq_referral_codes_key_mac", "key_mac", unique=True),
         Index("ix_referral_codes_owner_id_created_at", "owner_id", "created_at"),
-        # For administrators: which of all codes end soon.
-        Index(
-            "ix_referral_codes_expires_at_in_force",
-            "expires_at",
-            "id",
-            postgresql_where=text(IN_FORCE),
-            sqlite_where=text(IN_FORCE),
-        ),
+        # For the administrators' list of codes that expire soon.
+        Index("ix_referral_codes_expires_at_active", "expires_at", "id", **WHERE_ACTIVE),
         CheckConstraint("expires_at > created_at", name="term"),
         CheckConstraint("uses >= 0 AND (max_uses IS NULL OR uses <= max_uses)", name="uses"),
         CheckConstraint("kind IN ('generated', 'chosen')", name="kind"),
@@ -65,11 +54,11 @@ class ReferralCode(Base):
 
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     code: Mapped[str | None] = mapped_column(String(32))
-    """As shown to people. Gone, with `key`, when the owner is erased: a chosen code can be a name."""
+    """The code as displayed. Erasing the owner sets it and `key` to null: a chosen code can be a name."""
     key: Mapped[str | None] = mapped_column(String(32))
-    """Folded, for comparison: see `strings.fold`."""
+    """The normalised code, for comparison: see `code_format.normalise`."""
     key_mac: Mapped[bytes] = mapped_column(LargeBinary(32))
-    """Keyed hash of `key`; stays for ever, so that no string is issued twice, not even an erased person's."""
+    """Keyed hash of `key`. It is kept after an erasure, so that no code is issued twice."""
     kind: Mapped[str] = mapped_column(String(16))
     expires_at: Mapped[datetime]
     activated_at: Mapped[datetime | None]
@@ -90,18 +79,30 @@ class ReferralCode(Base):
         return self.max_uses is not None and self.uses >= self.max_uses
 
     def is_usable(self, now: datetime) -> bool:
-        """Whether a friend can join with it now, as far as the code itself goes."""
+        """Return whether the code can be used now. The state of its owner is not considered."""
         return self.status(now) == CodeStatus.ACTIVE and not self.is_used_up()
 
-    def retire(self, why: Retirement, now: datetime) -> None:
-        self.retired_at, self.retired_reason = now, why
+    def retire(self, reason: Retirement, now: datetime) -> None:
+        self.retired_at, self.retired_reason = now, reason
 
 
 def usable(now: Any) -> ColumnElement[bool]:
-    """The same as `is_usable`, for a query; `now` may be a bind parameter."""
+    """Return `ReferralCode.is_usable` as an SQL condition; `now` may be a bind parameter."""
     return and_(
         ReferralCode.activated_at.is_not(None),
         ReferralCode.retired_at.is_(None),
         ReferralCode.expires_at > now,
         or_(ReferralCode.max_uses.is_(None), ReferralCode.uses < ReferralCode.max_uses),
     )
+
+
+def has_status(status: CodeStatus, now: datetime) -> ColumnElement[bool]:
+    """Return whether `ReferralCode.status` is `status`, as an SQL condition."""
+    if status == CodeStatus.RETIRED:
+        return ReferralCode.retired_at.is_not(None)
+    not_retired = ReferralCode.retired_at.is_(None)
+    if status == CodeStatus.EXPIRED:
+        return and_(not_retired, ReferralCode.expires_at <= now)
+    activated = ReferralCode.activated_at
+    started = activated.is_not(None) if status == CodeStatus.ACTIVE else activated.is_(None)
+    return and_(not_retired, ReferralCode.expires_at > now, started)

@@ -1,4 +1,4 @@
-"""The first page: the code that one hands out, with all it takes to do so, and those kept for later."""
+"""Pages of referral codes: the dashboard with the active and the prepared codes, and QR codes."""
 
 import re
 from collections.abc import Mapping
@@ -11,8 +11,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.codes import qr, service
-from goodword.codes.models import CodeStatus
+from goodword.codes import code_format, qr, service
+from goodword.codes.models import CodeStatus, ReferralCode
 from goodword.codes.schemas import CodeCreate
 from goodword.codes.service import usable_code
 from goodword.errors import AppError
@@ -31,17 +31,17 @@ router = APIRouter(include_in_schema=False)
 
 FIELDS = ("lifetime", "code", "max_uses")
 MONTH = "2592000"
-PREPARED_AT_MOST = 20
-PICTURES: Mapping[str, tuple[qr.Kind, str]] = {
+MAX_PREPARED = 20
+IMAGE_TYPES: Mapping[str, tuple[qr.Kind, str]] = {
     "svg": ("svg", "image/svg+xml; charset=utf-8"),
     "png": ("png", "image/png"),
 }
-INVITES = to_translate("Join with my link:")
+SHARE_TEXT = to_translate("Join with my link:")
 
 
 @router.get("/")
 async def show_home(request: Request, reader: Reader, clock: Clock) -> Response:
-    """One's own code; or, for somebody who is not signed in, the way in."""
+    """Show the dashboard, or the welcome page if the visitor is not signed in."""
     visitor = await cookies.visitor(request)
     if visitor is None:
         return page(request, "welcome.html")
@@ -49,8 +49,8 @@ async def show_home(request: Request, reader: Reader, clock: Clock) -> Response:
 
 
 @router.post("/")
-async def make_code(request: Request, session: Session, clock: Clock) -> Response:
-    """Make a code: in force, or prepared while another one is. The same form sent again makes no second."""
+async def create_code(request: Request, session: Session, clock: Clock) -> Response:
+    """Create an active or a prepared code. A form that is sent twice creates one code."""
     visitor = await require_form(request, "/")
     if isinstance(visitor, Response):
         return visitor
@@ -63,11 +63,11 @@ async def make_code(request: Request, session: Session, clock: Clock) -> Respons
         body = CodeCreate(**{name: _value(name, text) for name, text in given.items() if text})
         async with session.begin_nested():
             now = clock()
-            await service.issue(
+            await service.create(
                 session,
                 owner,
                 expires_at=service.expires_at_from(None, body.lifetime, now=now),
-                wanted=body.code,
+                chosen=body.code,
                 active="later" not in form,
                 max_uses=body.max_uses,
                 discoverable=True,
@@ -81,7 +81,6 @@ async def make_code(request: Request, session: Session, clock: Clock) -> Respons
 
 @router.post("/code/activate")
 async def activate_code(request: Request, session: Session, clock: Clock) -> Response:
-    """Put a prepared code in force. The page asks for `replace` only where it says what that does."""
     visitor = await require_form(request, "/")
     if isinstance(visitor, Response):
         return visitor
@@ -98,7 +97,7 @@ async def activate_code(request: Request, session: Session, clock: Clock) -> Res
 
 @router.post("/code/delete")
 async def delete_code(request: Request, session: Session, clock: Clock) -> Response:
-    """Take a code out of force for good. Sent again, there is nothing left to do."""
+    """Delete a code. A form that is sent twice is not an error."""
     visitor = await require_form(request, "/")
     if isinstance(visitor, Response):
         return visitor
@@ -111,19 +110,19 @@ async def delete_code(request: Request, session: Session, clock: Clock) -> Respo
 
 @router.get("/code/qr.{kind}")
 async def draw_code(kind: str, request: Request, reader: Reader, clock: Clock) -> Response:
-    """The link of one's code as a picture; with `?download`, to be kept as a file."""
+    """Return a QR code of the link of the visitor's code, as a download if `?download` is given."""
     visitor = await require_visitor(request, "/")
     if isinstance(visitor, Response):
         return visitor
     code = await usable_code(reader, visitor.user_id, now=clock())
-    if code is None or kind not in PICTURES:
+    if code is None or kind not in IMAGE_TYPES:
         raise service.CodeNotFound
-    drawn, media_type = PICTURES[kind]
-    picture = await qr.draw(_link(request, code.code), drawn)
+    image_kind, media_type = IMAGE_TYPES[kind]
+    image = await qr.draw(_link(request, code), image_kind)
     headers = {}
     if "download" in request.query_params:
         headers["Content-Disposition"] = f'attachment; filename="{code.code}.{kind}"'
-    return Response(picture, media_type=media_type, headers=headers)
+    return Response(image, media_type=media_type, headers=headers)
 
 
 async def _page(
@@ -138,14 +137,9 @@ async def _page(
     user = await users.get(session, visitor.user_id)
     code = await usable_code(session, visitor.user_id, now=now)
     prepared = await service.list_codes(
-        session,
-        visitor.user_id,
-        status=CodeStatus.PREPARED,
-        after=None,
-        limit=PREPARED_AT_MOST,
-        now=now,
+        session, visitor.user_id, status=CodeStatus.PREPARED, after=None, limit=MAX_PREPARED, now=now
     )
-    url = _link(request, code.code) if code else ""
+    url = _link(request, code) if code else ""
     return page(
         request,
         "dashboard.html",
@@ -153,9 +147,9 @@ async def _page(
         user=user,
         code=code,
         url=url,
-        left=_left(code.expires_at - now) if code else None,
-        shares=_shares(request, url),
-        prepared=prepared[:PREPARED_AT_MOST],
+        left=_remaining(code.expires_at - now) if code else None,
+        shares=_share_links(request, url),
+        prepared=prepared[:MAX_PREPARED],
         given={"lifetime": MONTH, "code": "", "max_uses": ""} | dict(given or {}),
         latest=await _latest(session, visitor, now=now),
         form_token=services_of(request).page_cookies.form_token(visitor),
@@ -163,31 +157,31 @@ async def _page(
 
 
 async def _latest(session: AsyncSession, visitor: Visitor, *, now: datetime) -> str:
-    """The id of the newest code, by which a form knows whether one was made since. Ids grow (RFC 9562 §5.7)."""
+    """Return the id of the newest code. A form with an older one was sent twice: ids increase (RFC 9562 §5.7)."""
     found = await service.list_codes(session, visitor.user_id, status=None, after=None, limit=1, now=now)
     return str(found[0].id) if found else ""
 
 
-def _link(request: Request, code: str | None) -> str:
-    return f"{services_of(request).settings.public_url}/r/{code}"
+def _link(request: Request, code: ReferralCode) -> str:
+    return code_format.link(services_of(request).settings.public_url, code.code or "")
 
 
 def _value(name: str, text: str) -> Any:
-    # What is no number is left as it is: the schema says what is wrong with it.
+    # Other text is left as it is: the schema reports what is wrong with it.
     return int(text) if name != "code" and re.fullmatch(r"[0-9]{1,18}", text) else text
 
 
-def _left(time: timedelta) -> tuple[str, int]:
-    """What is left of a term, in the largest unit of which there are two or more."""
+def _remaining(time: timedelta) -> tuple[str, int]:
+    """Return a duration in the largest unit of which it has at least two."""
     minutes = int(time.total_seconds()) // 60
     if minutes >= 2 * 24 * 60:
         return "days", minutes // (24 * 60)
     return ("hours", minutes // 60) if minutes >= 120 else ("minutes", minutes)
 
 
-def _shares(request: Request, url: str) -> Mapping[str, str]:
-    """Where a link can be passed on with one press. Plain addresses: nothing of theirs is loaded here."""
-    text, target = quote(translate_for(request, INVITES), safe=""), quote(url, safe="")
+def _share_links(request: Request, url: str) -> Mapping[str, str]:
+    """Return links that share `url` by e-mail and on social networks, without loading scripts of these."""
+    text, target = quote(translate_for(request, SHARE_TEXT), safe=""), quote(url, safe="")
     return {
         "E-mail": f"mailto:?subject={text}&body={target}",
         "WhatsApp": f"https://wa.me/?text={text}%20{target}",

@@ -1,4 +1,4 @@
-"""Pictures of links: QR codes (ISO/IEC 18004)."""
+"""QR codes (ISO/IEC 18004)."""
 
 import asyncio
 import io
@@ -12,9 +12,9 @@ SCALE = 8
 
 
 async def draw(content: str, kind: Kind) -> bytes:
-    """Dark on white whatever is behind it, with the margin that readers need.
+    """Return a QR code of `content`, dark on white with the margin that readers need.
 
-    In a thread: it takes some milliseconds, in which nobody else would be answered.
+    Runs in a thread: drawing takes some milliseconds, which would block the event loop.
     """
     return await asyncio.to_thread(_draw, content, kind)
 

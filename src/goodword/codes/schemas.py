@@ -1,4 +1,4 @@
-"""Referral codes as the API takes and shows them."""
+"""Schemas of referral codes in the API."""
 
 from typing import Annotated
 
@@ -7,13 +7,13 @@ from pydantic import AfterValidator, ConfigDict, Field
 from goodword.codes.models import CodeStatus
 from goodword.web.schemas import Input, Instant, Output, reject_control_characters
 
-# Not in NFC, unlike other texts: it would make a K of the Kelvin sign, and other scripts are not folded.
-Wanted = Annotated[str, Field(max_length=64), AfterValidator(reject_control_characters)]
+# Not normalised to NFC, unlike other texts: that would turn the Kelvin sign into a K.
+Chosen = Annotated[str, Field(max_length=64), AfterValidator(reject_control_characters)]
 Uses = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class CodeCreate(Input):
-    """Exactly one of `expires_at` and `lifetime`: there is no code without a term."""
+    """A new code. Exactly one of `expires_at` and `lifetime` is required."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -24,12 +24,14 @@ class CodeCreate(Input):
         }
     )
 
-    expires_at: Instant | None = Field(None, description="The instant from which it no longer works.")
-    lifetime: int | None = Field(None, description="Or for how long it works, in seconds: 60 to 31,622,400.")
-    code: Wanted | None = Field(None, description="A string of your own: 4–32 letters, digits, hyphens.")
-    active: bool = Field(True, description="False prepares the code for later: see `activate`.")
-    max_uses: Uses | None = Field(None, description="How many friends can join with it; without, any number.")
-    discoverable: bool = Field(True, description="Whether it is found by your e-mail address.")
+    expires_at: Instant | None = Field(None, description="The time at which the code expires.")
+    lifetime: int | None = Field(None, description="The term in seconds, 60 to 31,622,400.")
+    code: Chosen | None = Field(None, description="A code of your choice: 4–32 letters, digits and hyphens.")
+    active: bool = Field(True, description="False creates a prepared code, which you can activate later.")
+    max_uses: Uses | None = Field(
+        None, description="How many friends can join with it. Unlimited by default."
+    )
+    discoverable: bool = Field(True, description="Whether it can be found by your e-mail address.")
 
 
 class CodeUpdate(Input):
@@ -41,11 +43,11 @@ class CodeUpdate(Input):
 class CodeActivate(Input):
     model_config = ConfigDict(json_schema_extra={"examples": [{"replace": True}]})
 
-    replace: bool = Field(False, description="Retire the code that is active now, in the same step.")
+    replace: bool = Field(False, description="Retire the code that is active now in the same step.")
 
 
 class CodeRead(Output):
-    """A code as its owner sees it."""
+    """A code, for its owner."""
 
     code: str = Field(examples=["7KQ2M9XWPA"])
     status: CodeStatus
@@ -69,7 +71,7 @@ class Referrer(Output):
 
 
 class CodeFound(Output):
-    """A usable code as anyone sees it who has the string."""
+    """A usable code, for everyone who knows the code."""
 
     code: str = Field(examples=["7KQ2M9XWPA"])
     expires_at: Instant
@@ -77,7 +79,7 @@ class CodeFound(Output):
 
 
 class CodeFoundByEmail(Output):
-    """A usable code as anyone sees it who knows the referrer's address."""
+    """A usable code, for everyone who knows the e-mail address of its owner."""
 
     code: str = Field(examples=["7KQ2M9XWPA"])
     link: str = Field(examples=["http://127.0.0.1:8000/r/7KQ2M9XWPA"])

@@ -1,19 +1,18 @@
-"""Rules about referral codes: one in force for each owner, none without a term, no string twice."""
+"""Rules of referral codes: one active code for each owner, a limited term, no code issued twice."""
 
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, func, select, tuple_, update
+from sqlalchemy import Select, bindparam, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import code_format, lookup
-from goodword.codes.models import CodeStatus, ReferralCode, Retirement, usable
+from goodword.codes.models import CodeStatus, ReferralCode, Retirement, has_status, usable
 from goodword.crypto import hmac_of
 from goodword.db.statements import insert_if_absent
 from goodword.errors import Conflict, NotFound, Unprocessable
@@ -21,32 +20,32 @@ from goodword.users.models import User, UserStatus, display_name
 
 MIN_TERM = timedelta(seconds=60)
 MAX_TERM = timedelta(days=366)
-DRAWS = 8
+MAX_ATTEMPTS = 8
 
 
 class ActiveCodeExists(Conflict):
     code = "active_code_exists"
-    detail = "You have an active code already. Delete it, or activate another one with `replace`."
+    detail = "You already have an active code. Delete it, or activate another one with `replace`."
 
 
 class CodeTaken(Conflict):
-    code, detail = "code_taken", "This string was given out before. Choose another."
+    code, detail = "code_taken", "This code was issued before. Choose another."
 
 
 class CodeExpired(Conflict):
-    code, detail = "code_expired", "This code is past its term and cannot be activated."
+    code, detail = "code_expired", "This code has expired and cannot be activated."
 
 
 class CodeRetired(Conflict):
-    code, detail = "code_retired", "This code was taken out of force for good."
+    code, detail = "code_retired", "This code is retired and cannot be activated."
 
 
 class CodeNotFound(NotFound):
-    code, detail = "code_not_found", "There is no such code that can be used now."
+    code, detail = "code_not_found", "No usable code was found."
 
 
 class TermMissing(Unprocessable):
-    code, detail = "term_missing", "Give a term of validity: either `expires_at` or `lifetime`."
+    code, detail = "term_missing", "The term is missing. Give either `expires_at` or `lifetime`."
 
 
 class TermAmbiguous(Unprocessable):
@@ -54,7 +53,7 @@ class TermAmbiguous(Unprocessable):
 
 
 class TermTooShort(Unprocessable):
-    code, detail = "term_too_short", "A code is valid for 60 seconds at least."
+    code, detail = "term_too_short", "The term of a code must be at least 60 seconds."
 
     def __init__(self, field: str) -> None:
         super().__init__()
@@ -62,12 +61,12 @@ class TermTooShort(Unprocessable):
 
 
 class TermTooLong(TermTooShort):
-    code, detail = "term_too_long", "A code is valid for 366 days at most."
+    code, detail = "term_too_long", "The term of a code must be at most 366 days."
 
 
 @dataclass(frozen=True, slots=True)
-class Redeemed:
-    """A code that was just used, its owner, and how they are shown."""
+class Redemption:
+    """One use of a code; `referrer` is the display name of its owner."""
 
     code_id: uuid.UUID
     referrer_id: uuid.UUID
@@ -75,16 +74,18 @@ class Redeemed:
 
 
 def expires_at_from(expires_at: datetime | None, lifetime: int | None, *, now: datetime) -> datetime:
-    """When a code given this term at `now` expires. Raises one of the `Term…` errors.
+    """Return when a code created at `now` expires. Raises one of the `Term…` errors.
 
-    The term is counted in whole seconds, rounded up: 60 seconds that took a moment to get here are 60.
+    The term is rounded up to whole seconds: one of 60 seconds may have become shorter while the request was sent.
     """
-    if expires_at is None and lifetime is None:
-        raise TermMissing
     if expires_at is not None and lifetime is not None:
         raise TermAmbiguous
-    field = "body.lifetime" if expires_at is None else "body.expires_at"
-    seconds = lifetime if lifetime is not None else ceil((_given(expires_at) - now).total_seconds())
+    if expires_at is not None:
+        field, seconds = "body.expires_at", ceil((expires_at - now).total_seconds())
+    elif lifetime is not None:
+        field, seconds = "body.lifetime", lifetime
+    else:
+        raise TermMissing
     if seconds < MIN_TERM.total_seconds():
         raise TermTooShort(field)
     if seconds > MAX_TERM.total_seconds():
@@ -92,37 +93,37 @@ def expires_at_from(expires_at: datetime | None, lifetime: int | None, *, now: d
     return expires_at or now + timedelta(seconds=seconds)
 
 
-async def issue(
+async def create(
     session: AsyncSession,
     owner: User,
     *,
     expires_at: datetime,
-    wanted: str | None,
+    chosen: str | None,
     active: bool,
     max_uses: int | None,
     discoverable: bool,
     key: bytes,
     now: datetime,
 ) -> ReferralCode:
-    """Give `owner`, who is locked, a new code; `key` is for the keyed hash of its string.
+    """Create a code for `owner`, whose row is locked. `key` is the key of the keyed hash of the code.
 
-    Raises `CodeInForce` if it shall be active while another one works, and `CodeTaken`.
+    Raises `ActiveCodeExists`, `CodeTaken`, `CodeInvalid` and `CodeReserved`.
     """
-    if wanted is not None:
-        code_format.validate_chosen(wanted)
+    if chosen is not None:
+        code_format.validate_chosen(chosen)
     if active:
-        await _free_the_slot(session, owner, now)
-    for _ in range(DRAWS):
-        shown = wanted or code_format.generate()
-        folded = code_format.normalise(shown) or ""
+        await _retire_active(session, owner, now)
+    for _ in range(MAX_ATTEMPTS):
+        text = chosen or code_format.generate()
+        normalised = code_format.normalise(text) or ""
         code = await insert_if_absent(
             session,
             ReferralCode,
             owner_id=owner.id,
-            code=shown,
-            key=folded,
-            key_mac=hmac_of(key, folded.encode()),
-            kind="chosen" if wanted else "generated",
+            code=text,
+            key=normalised,
+            key_mac=hmac_of(key, normalised.encode()),
+            kind="chosen" if chosen else "generated",
             created_at=now,
             expires_at=expires_at,
             activated_at=now if active else None,
@@ -130,20 +131,19 @@ async def issue(
             discoverable=discoverable,
         )
         if code is not None:
-            lookup.invalidate(session, owner, code)
-            _record(session, Action.CODE_ISSUED, code, kind=code.kind, active=active)
+            await _save(session, owner, code, Action.CODE_ISSUED, kind=code.kind, active=active)
             return code
-        if wanted is not None:
+        if chosen is not None:
             raise CodeTaken
-    raise Conflict  # out of 2^50 strings, several in a row were given out before
+    raise Conflict  # several of 2^50 random codes in a row were issued before
 
 
 async def activate(
     session: AsyncSession, owner: User, code: str, *, replace: bool, now: datetime
 ) -> ReferralCode:
-    """Put a prepared code of `owner`, who is locked, in force; one that is in force already stays so.
+    """Activate a prepared code of `owner`, whose row is locked. An active code stays active.
 
-    Raises `CodeNotFound`, `CodeRetired`, `CodeExpired`, and `CodeInForce` unless `replace`.
+    Raises `CodeNotFound`, `CodeRetired`, `CodeExpired` and, unless `replace` is true, `ActiveCodeExists`.
     """
     found = await get(session, owner.id, code, lock=True)
     status = found.status(now)
@@ -152,47 +152,45 @@ async def activate(
     if status == CodeStatus.EXPIRED:
         raise CodeExpired
     if status == CodeStatus.PREPARED:
-        await _free_the_slot(session, owner, now, replace=replace)
+        await _retire_active(session, owner, now, replace=replace)
         found.activated_at = now
-        await session.flush()
-        lookup.invalidate(session, owner, found)
-        _record(session, Action.CODE_ACTIVATED, found)
+        await _save(session, owner, found, Action.CODE_ACTIVATED)
     return found
 
 
 async def delete(session: AsyncSession, owner: User, code: str, *, now: datetime) -> None:
-    """Take a code out of force and out of the owner's sight. Raises `CodeNotFound`, so also the second time."""
+    """Retire a code and hide it from its owner. Raises `CodeNotFound`, also for a deleted code."""
     found = await get(session, owner.id, code, lock=True)
     found.retired_at, found.retired_reason = found.retired_at or now, Retirement.DELETED
-    await session.flush()
-    lookup.invalidate(session, owner, found)
-    _record(session, Action.CODE_RETIRED, found, why=Retirement.DELETED.value)
+    await _save(session, owner, found, Action.CODE_RETIRED, why=Retirement.DELETED.value)
 
 
 async def set_discoverable(
     session: AsyncSession, owner: User, code: str, *, discoverable: bool
 ) -> ReferralCode:
-    """Let a code be found by the address of `owner`, who is locked, or hide it. Raises `CodeNotFound`."""
+    """Set whether a code can be found by the e-mail address of its owner. Raises `CodeNotFound`."""
     found = await get(session, owner.id, code, lock=True)
     found.discoverable = discoverable
-    await session.flush()
-    lookup.invalidate(session, owner, found)
-    _record(session, Action.CODE_CHANGED, found, discoverable=discoverable)
+    await _save(session, owner, found, Action.CODE_CHANGED, discoverable=discoverable)
     return found
 
 
 async def get(session: AsyncSession, owner_id: uuid.UUID, code: str, *, lock: bool = False) -> ReferralCode:
-    """A code by its owner and string. Raises `CodeNotFound`; another's code is not found either."""
-    key = code_format.normalise(code)
-    if key is None:
-        raise CodeNotFound
+    """Return a code of this owner. Raises `CodeNotFound`, also for another owner's code."""
     query = select(ReferralCode).where(
-        ReferralCode.owner_id == owner_id, ReferralCode.key == key, _NOT_DELETED
+        ReferralCode.owner_id == owner_id,
+        ReferralCode.key == (code_format.normalise(code) or ""),
+        _NOT_DELETED,
     )
     found = await session.scalar(query.with_for_update() if lock else query)
     if found is None:
         raise CodeNotFound
     return found
+
+
+async def usable_code(session: AsyncSession, owner_id: uuid.UUID, *, now: datetime) -> ReferralCode | None:
+    """Return the code of this owner that can be used now."""
+    return await session.scalar(select(ReferralCode).where(ReferralCode.owner_id == owner_id, usable(now)))
 
 
 async def list_codes(
@@ -205,10 +203,10 @@ async def list_codes(
     now: datetime,
     erased: bool = False,
 ) -> Sequence[ReferralCode]:
-    """An owner's codes, newest first, those deleted left out; one row more than `limit` if there are more.
+    """Return an owner's codes without the deleted ones, newest first, and one more than `limit` if there are more.
 
-    Codes of an erased owner have no string, and nobody but an administrator (`erased`) gets to see them: not
-    even the owner's other tab, let in a moment before, or by a node that has not heard of it.
+    The codes of an erased owner are null. Only administrators list them, with `erased`; a session of the owner
+    can outlive the erasure for a moment.
     """
     position = (ReferralCode.created_at, ReferralCode.id)
     query = select(ReferralCode).where(ReferralCode.owner_id == owner_id, _NOT_DELETED)
@@ -221,12 +219,12 @@ async def list_codes(
     return (await session.scalars(query.order_by(*(c.desc() for c in position)).limit(limit + 1))).all()
 
 
-async def redeem(session: AsyncSession, code: str, *, clock: Callable[[], datetime]) -> Redeemed | None:
-    """Use a code once for somebody who joins; None if it does not work, whatever the reason.
+async def redeem(session: AsyncSession, code: str, *, clock: Callable[[], datetime]) -> Redemption | None:
+    """Use a code once and return the redemption, or None if the code is not usable.
 
-    The owner's row is locked before the code's, as everywhere, so that nobody waits in a circle. It is not
-    locked for sharing: while friends kept coming, the owner would never get it, not even to delete the code.
-    What time it is counts after that wait.
+    The owner's row is locked before the code's, as everywhere, to prevent deadlocks. The lock is exclusive: with
+    shared locks, a steady stream of sign-ups would keep the owner from changing the code. The clock is read after
+    the wait for the lock.
     """
     key = code_format.normalise(code)
     if key is None:
@@ -239,11 +237,11 @@ async def redeem(session: AsyncSession, code: str, *, clock: Callable[[], dateti
         return None
     if used.uses == used.max_uses:
         lookup.invalidate(session, owner, used)
-    return Redeemed(used.id, owner.id, display_name(owner.first_name, owner.last_name))
+    return Redemption(used.id, owner.id, display_name(owner.first_name, owner.last_name))
 
 
-async def owner_changed(session: AsyncSession, owner: User, *, email_key: str | None = None) -> None:
-    """`owner`'s name, status or address (from `email_key`) changes: what was found of their code is outdated."""
+async def invalidate_lookups(session: AsyncSession, owner: User, *, email_key: str | None = None) -> None:
+    """Invalidate the cached look-ups of an owner whose name, status or address (before: `email_key`) changed."""
     if email_key is not None:
         lookup.invalidate_email(session, email_key)
     current = await session.scalar(_active(owner))
@@ -251,38 +249,37 @@ async def owner_changed(session: AsyncSession, owner: User, *, email_key: str | 
         lookup.invalidate(session, owner, current)
 
 
-async def retire_all(session: AsyncSession, owner: User, *, now: datetime) -> None:
-    """On erasure of the owner: no code works any longer, and the strings, which can be names, are gone."""
-    codes = await session.scalars(
-        select(ReferralCode).where(ReferralCode.owner_id == owner.id).with_for_update()
-    )
-    for code in codes:
+async def erase_all(session: AsyncSession, owner: User, *, now: datetime) -> None:
+    """Retire all codes of an erased owner and delete their text, which can be a name."""
+    codes = select(ReferralCode).where(ReferralCode.owner_id == owner.id)
+    for code in await session.scalars(codes.with_for_update()):
         lookup.invalidate(session, owner, code)
         if code.retired_at is None:
             code.retire(Retirement.ERASED, now)
-            _record(session, Action.CODE_RETIRED, code, why=Retirement.ERASED.value)
+            await _save(session, owner, code, Action.CODE_RETIRED, why=Retirement.ERASED.value)
         code.code = code.key = None
     await session.flush()
 
 
-async def _free_the_slot(session: AsyncSession, owner: User, now: datetime, *, replace: bool = False) -> None:
+async def _retire_active(session: AsyncSession, owner: User, now: datetime, *, replace: bool = False) -> None:
     current = await session.scalar(_active(owner).with_for_update())
     if current is None:
         return
     if not current.is_usable(now):
-        why = Retirement.USED_UP if current.is_used_up() else Retirement.EXPIRED
-        current.retire(why, now)
+        current.retire(Retirement.USED_UP if current.is_used_up() else Retirement.EXPIRED, now)
     elif replace:
         current.retire(Retirement.REPLACED, now)
     else:
         raise ActiveCodeExists
-    await session.flush()  # the unique index must see the slot free before the next code takes it
-    lookup.invalidate(session, owner, current)
-    _record(session, Action.CODE_RETIRED, current, why=current.retired_reason or "")
+    await _save(session, owner, current, Action.CODE_RETIRED, why=current.retired_reason or "")
 
 
-def _record(session: AsyncSession, action: Action, code: ReferralCode, **details: str | int) -> None:
-    # By its id: a string can be a name.
+async def _save(
+    session: AsyncSession, owner: User, code: ReferralCode, action: Action, **details: str | int
+) -> None:
+    await session.flush()  # the unique index allows a new active code only after the previous one is retired
+    lookup.invalidate(session, owner, code)
+    # The audit log has the id, not the code: a chosen code can be a name.
     record(session, action, Subject.CODE, code.id, person=code.owner_id, **details)
 
 
@@ -292,23 +289,6 @@ def _active(owner: User) -> Select[ReferralCode]:
         ReferralCode.activated_at.is_not(None),
         ReferralCode.retired_at.is_(None),
     )
-
-
-def _given(value: datetime | None) -> datetime:
-    assert value is not None
-    return value
-
-
-def has_status(status: CodeStatus, now: datetime) -> Any:
-    """The same as `ReferralCode.status`, for a query."""
-    if status == CodeStatus.RETIRED:
-        return ReferralCode.retired_at.is_not(None)
-    alive = ReferralCode.retired_at.is_(None)
-    if status == CodeStatus.EXPIRED:
-        return and_(alive, ReferralCode.expires_at <= now)
-    activated = ReferralCode.activated_at
-    started = activated.is_not(None) if status == CodeStatus.ACTIVE else activated.is_(None)
-    return and_(alive, ReferralCode.expires_at > now, started)
 
 
 _NOT_DELETED = func.coalesce(ReferralCode.retired_reason, "") != Retirement.DELETED
@@ -322,16 +302,9 @@ _LOCK_OWNER = (
 _USE = (
     update(ReferralCode)
     .where(
-        ReferralCode.key == bindparam("of_key"),
-        usable(bindparam("now", type_=ReferralCode.expires_at.type)),
+        ReferralCode.key == bindparam("of_key"), usable(bindparam("now", type_=ReferralCode.expires_at.type))
     )
     .values(uses=ReferralCode.uses + 1)
     .returning(ReferralCode.id, ReferralCode.key, ReferralCode.uses, ReferralCode.max_uses)
     .execution_options(synchronize_session=False)
 )
-
-
-async def usable_code(session: AsyncSession, owner_id: uuid.UUID, *, now: datetime) -> ReferralCode | None:
-    """The code that friends of this person can join with now."""
-    found = await list_codes(session, owner_id, status=CodeStatus.ACTIVE, after=None, limit=1, now=now)
-    return next((code for code in found if code.is_usable(now)), None)

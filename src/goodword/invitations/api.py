@@ -1,4 +1,4 @@
-"""Letters to friends: invite one, ask for one's code, refuse all further ones."""
+"""API of invitations: invite a friend, request a friend's code by e-mail, unsubscribe."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/api/v1", tags=["Invitations"], route_class=JsonRoute
 
 @router.post(
     "/me/invitations",
-    summary="Invite a friend by letter",
+    summary="Invite a friend by e-mail",
     status_code=202,
     response_model=EmailAccepted,
     responses=problems(service.NoActiveCode, service.TooManyEmails, KeyReused, KeyInUse),
@@ -34,13 +34,12 @@ async def invite(
     clock: Clock,
     once: IdempotentWriteDependency,
 ) -> Response:
-    """Send somebody a letter in your name, with the link of your active code.
+    """Send an e-mail in your name with the link of your active code.
 
-    The answer is the same whoever it is for. Nothing is sent to people who have an account, who want no such
-    letters, or who got one from you before or several from others today. You may send 20 a day; before you
-    have verified your own address, 3.
+    The answer is the same for every address. No e-mail is sent to an address that has an account, has
+    unsubscribed, has been invited by you before, or has received three invitations today. You can send 20
+    invitations a day, or 3 before you verify your own address.
     """
-
     services = services_of(request)
 
     async def effect(_: None) -> Answer:
@@ -61,7 +60,7 @@ async def invite(
 
 @router.post(
     "/referral-code-emails",
-    summary="Have a friend's code sent to you",
+    summary="Request a friend's code by e-mail",
     status_code=202,
     response_model=EmailAccepted,
     responses=problems(service.TooManyEmails, KeyReused, KeyInUse, Unauthorized, TokenInvalid),
@@ -70,13 +69,13 @@ async def invite(
 async def request_code_email(
     body: CodeEmailRequest, request: Request, session: Session, clock: Clock, once: IdempotentWriteDependency
 ) -> Response:
-    """Get the code of a person whose e-mail address you know as a letter, with the link to join.
+    """Send yourself an e-mail with the code of the user with a given address, and the link to join.
 
-    The answer is the same whether or not they have one. An address gets one such letter a day.
+    The answer is the same whether or not that user has a code. An address receives one such e-mail a day.
     """
     services = services_of(request)
     if services.settings.code_lookup == "authenticated":
-        await authenticate(request)  # else it would be a way around the look-up
+        await authenticate(request)  # as for the look-up by e-mail address
 
     async def effect(_: None) -> Answer:
         if services.settings.code_lookup != "off":
@@ -96,7 +95,7 @@ async def request_code_email(
 
 @router.post(
     "/letters/refusals",
-    summary="Refuse letters",
+    summary="Unsubscribe",
     status_code=204,
     responses=problems(unsubscribe.UnsubscribeTokenInvalid),
     dependencies=[limited("email-token")],
@@ -104,10 +103,9 @@ async def request_code_email(
 async def unsubscribe_by_token(
     body: UnsubscribeRequest, request: Request, session: Session, clock: Clock
 ) -> None:
-    """Get no more letters that others cause: invitations, codes that were asked for, news of friends.
+    """Stop invitations, requested codes, and notifications about friends, with the token of an e-mail's link.
 
-    For whoever got such a letter, with the token of the link at its end; it takes no account. Letters about
-    your own account still come.
+    No account is needed. E-mails about your own account are still sent.
     """
     await unsubscribe.unsubscribe(session, services_of(request).keys.unsubscribe, body.token, now=clock())
 

@@ -1,7 +1,7 @@
-"""The jobs behind letters that one person causes another to get: first whether, then the letter itself.
+"""Jobs that send e-mails which one user causes another person to receive.
 
-The decision is one transaction, which takes from the quotas and leaves a job to send the letter, once: so an
-attempt that fails, at the mail server above all, neither counts twice nor decides anew.
+A first job decides whether to send the e-mail. In one transaction it counts against the quotas and enqueues a second
+job, once, which sends it. A retry after a failure therefore neither counts nor decides again.
 """
 
 import uuid
@@ -13,8 +13,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.codes import lookup
-from goodword.codes.models import ReferralCode
+from goodword.codes import code_format, lookup
 from goodword.codes.service import usable_code
 from goodword.invitations.service import CODE_EMAIL, DAY, INVITATION
 from goodword.jobs import service as jobs
@@ -28,158 +27,150 @@ from goodword.users import addresses, service as users
 from goodword.users.addresses import Address
 from goodword.users.models import User, UserStatus
 
-SEND = "letter_to_another"
+SEND_EMAIL = "send_email"
 
 log = structlog.get_logger("goodword.mail")
 
 
 class Quota(NamedTuple):
-    """How many letters may go out in a period, of those that share the scope."""
+    """The number of e-mails that may be sent in a period within one scope."""
 
     scope: tuple[str, ...]
     limit: int
     period: timedelta = DAY
 
 
-IN_ALL = Quota(("in all",), 2_000)
-"""Letters to strangers: the most that somebody with a thousand accounts gets out of this server in a day."""
+GLOBAL_QUOTA = Quota(("global",), 2_000)
+"""Limits what an attacker with many accounts can send to strangers from this server."""
 
 
-async def decide_invitation(services: Services, work: ClaimedJob) -> None:
-    """Whether somebody who was invited gets the letter. Nobody learns the answer."""
-    address = addresses.parse(work.payload["email"])
+async def handle_invitation(services: Services, job: ClaimedJob) -> None:
+    """Decide whether to send an invitation. The sender does not learn the result."""
+    address = addresses.parse(job.payload["email"])
     async with services.database.readers() as session:
         if await users.has_address(session, address):
-            return  # they are here already
-    await _decide(
-        services,
-        work,
-        MessageKind.INVITATION,
-        address,
-        language=work.payload["language"],
-        quotas_=(
-            Quota((INVITATION, "from", str(work.user_id), "to", address.canonical), 1, timedelta(days=365)),
-            Quota((INVITATION, "to", address.canonical), 3),
-            IN_ALL,
-        ),
+            return
+    limits = (
+        Quota((INVITATION, "from", str(job.user_id), "to", address.canonical), 1, timedelta(days=365)),
+        Quota((INVITATION, "to", address.canonical), 3),
+        GLOBAL_QUOTA,
     )
+    language = job.payload["language"]
+    await _enqueue(services, job, MessageKind.INVITATION, address, language, limits)
 
 
-async def decide_code_letter(services: Services, work: ClaimedJob) -> None:
-    """Whether somebody who asked for a friend's code gets it: if the friend has one that can be looked up."""
-    address = addresses.parse(work.payload["email"])
-    referrer_key = work.payload["referrer_key"]
-    if await lookup.look_up_by_email(services.database, referrer_key, now=services.clock()) is None:
+async def handle_code_request(services: Services, job: ClaimedJob) -> None:
+    """Decide whether to send a requested code: only if the referrer has one that can be looked up."""
+    address, referrer_key = addresses.parse(job.payload["email"]), job.payload["referrer_key"]
+    if await lookup.find_by_email(services.database, referrer_key, now=services.clock()) is None:
         return
     async with services.database.readers() as session:
         owner = await session.scalar(select(User).where(User.email_key == referrer_key))
     if owner is None:
         return
-    await _decide(
-        services,
-        work,
-        MessageKind.CODE_ASKED_FOR,
-        address,
-        language=work.payload["language"],
-        user_id=owner.id,
-        quotas_=(Quota((CODE_EMAIL, "to", address.canonical), 1), IN_ALL),
-    )
+    limits = (Quota((CODE_EMAIL, "to", address.canonical), 1), GLOBAL_QUOTA)
+    language = job.payload["language"]
+    await _enqueue(services, job, MessageKind.CODE_ASKED_FOR, address, language, limits, user_id=owner.id)
 
 
-async def decide_friend_joined(services: Services, work: ClaimedJob) -> None:
-    """Whether a referrer is told of a friend: not of each, when there are many."""
+async def handle_friend_joined(services: Services, job: ClaimedJob) -> None:
+    """Decide whether to notify a referrer of a referral: not of each, if there are many."""
     async with services.database.readers() as session:
-        referrer = await _active(session, work.user_id)
+        referrer = await _active(session, job.user_id)
     if referrer is None or referrer.email is None:
         return
-    await _decide(
-        services,
-        work,
-        MessageKind.FRIEND_JOINED,
+    address, limits = (
         addresses.parse(referrer.email),
-        language=referrer.language,
-        payload={"referee_id": work.payload["referee_id"]},
-        quotas_=(Quota((MessageKind.FRIEND_JOINED, "to", str(referrer.id)), 10),),
+        (Quota((MessageKind.FRIEND_JOINED, "to", str(referrer.id)), 10),),
+    )
+    await _enqueue(
+        services,
+        job,
+        MessageKind.FRIEND_JOINED,
+        address,
+        referrer.language,
+        limits,
+        payload={"referee_id": job.payload["referee_id"]},
     )
 
 
-async def send(services: Services, work: ClaimedJob) -> None:
-    """The letter itself, if it is still true: a code that ended meanwhile, or a friend who left, is none."""
-    address, kind = addresses.parse(work.payload["email"]), MessageKind(work.payload["letter"])
-    language, now = work.payload["language"], services.clock()
+async def send(services: Services, job: ClaimedJob) -> None:
+    """Send the e-mail, unless the code is no longer usable or the sender or the referee is no longer active."""
+    address, kind = addresses.parse(job.payload["email"]), MessageKind(job.payload["message"])
+    language, now = job.payload["language"], services.clock()
     async with services.database.transaction() as session:
-        owner = await _active(session, work.user_id)
+        owner = await _active(session, job.user_id)
         if owner is None or await unsubscribe.is_unsubscribed(
             session, services.keys.unsubscribe, address.canonical
         ):
             return
         if kind == MessageKind.FRIEND_JOINED:
-            about, code = await _active(session, uuid.UUID(work.payload["referee_id"])), None
+            subject, code = await _active(session, uuid.UUID(job.payload["referee_id"])), None
         else:
-            about, code = owner, await usable_code(session, owner.id, now=now)
-        if not await jobs.is_wanted(session, work):
+            subject, code = owner, await usable_code(session, owner.id, now=now)
+        if not await jobs.is_wanted(session, job):
             return
-    if about is None or (code is None and kind != MessageKind.FRIEND_JOINED):
+    if subject is None or (code is None and kind != MessageKind.FRIEND_JOINED):
         return
     if kind == MessageKind.CODE_ASKED_FOR and not (code and code.discoverable):
         return
-    contents = _contents(services, address, about, code, language)
-    letter = messages.build_message(
+    message = messages.build_message(
         kind,
         to=address.text,
-        job_id=work.id,
+        job_id=job.id,
         public_url=services.settings.public_url,
         now=now,
         language=language,
         sender=services.settings.mail_from,
-        contents=contents,
+        contents=_contents(services, address, subject, code.code if code else None, language),
     )
-    await delivery.deliver(letter, services.settings, name=f"{kind}-{work.id}", about=[owner.id, about.id])
+    await delivery.deliver(message, services.settings, name=f"{kind}-{job.id}", about=[owner.id, subject.id])
 
 
-async def _decide(
+async def _enqueue(
     services: Services,
-    work: ClaimedJob,
-    letter: MessageKind,
+    job: ClaimedJob,
+    kind: MessageKind,
     address: Address,
-    *,
     language: str,
-    quotas_: tuple[Quota, ...],
+    limits: tuple[Quota, ...],
+    *,
     user_id: uuid.UUID | None = None,
     payload: Mapping[str, str] | None = None,
 ) -> None:
     key, now = services.keys.mail_quotas, services.clock()
-    given = {"letter": letter, "email": address.text, "email_key": address.key, "language": language}
+    payload = {
+        "message": kind,
+        "email": address.text,
+        "email_key": address.key,
+        "language": language,
+        **(payload or {}),
+    }
+    slot, user_id = f"{SEND_EMAIL} {job.id}", user_id or job.user_id
     try:
         async with services.database.transaction() as session:
             if await unsubscribe.is_unsubscribed(session, services.keys.unsubscribe, address.canonical):
                 return
-            slot = f"{SEND} {work.id}"
-            if not await jobs.enqueue_once(
-                session,
-                SEND,
-                {**given, **(payload or {})},
-                slot=slot,
-                user_id=user_id or work.user_id,
-                now=now,
-            ):
-                return  # an earlier attempt got as far as this
-            for scope, limit, period in quotas_:
+            if not await jobs.enqueue_once(session, SEND_EMAIL, payload, slot=slot, user_id=user_id, now=now):
+                return  # an earlier attempt committed this transaction
+            for scope, limit, period in limits:
                 await quotas.take(session, key, *scope, limit=limit, period=period, now=now)
     except QuotaUsedUp:
-        log.warning("letter not sent: there were enough", letter=letter, id=str(work.id))
+        log.warning("e-mail not sent: quota used up", kind=kind, id=str(job.id))
 
 
 def _contents(
-    services: Services, address: Address, about: User, code: ReferralCode | None, language: str
+    services: Services, address: Address, subject: User, code: str | None, language: str
 ) -> MessageContents:
-    site, string = services.settings.public_url, code.code if code else None
+    public_url, name = services.settings.public_url, ""
+    if subject.first_name or subject.last_name:
+        name = subject.display_name
     token = unsubscribe.token(services.keys.unsubscribe, address.canonical)
     return MessageContents(
-        link=f"{site}/r/{string}" if string else None,
-        code=string,
-        name=messages.shown_name(about.display_name if about.first_name or about.last_name else "", language),
-        unsubscribe_link=f"{site}/letters/refuse?token={token}",
+        link=code_format.link(public_url, code) if code else None,
+        code=code,
+        name=messages.shown_name(name, language),
+        unsubscribe_link=f"{public_url}/letters/refuse?token={token}",
     )
 
 
@@ -188,8 +179,8 @@ async def _active(session: AsyncSession, user_id: uuid.UUID | None) -> User | No
 
 
 HANDLERS: Mapping[str, Handler] = {
-    notifications.FRIEND_JOINED: decide_friend_joined,
-    INVITATION: decide_invitation,
-    CODE_EMAIL: decide_code_letter,
-    SEND: send,
+    notifications.FRIEND_JOINED: handle_friend_joined,
+    INVITATION: handle_invitation,
+    CODE_EMAIL: handle_code_request,
+    SEND_EMAIL: send,
 }

@@ -1,4 +1,4 @@
-"""Refusing letters by the link at their end, and by the button that mail programs show (RFC 8058)."""
+"""The page that unsubscribes, also with one click in a mail client (RFC 8058)."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -17,13 +17,13 @@ NOT_WHOLE = to_translate("This link is not whole. Take it from the letter once m
 
 @router.get("/refuse")
 async def show_unsubscribe(request: Request) -> Response:
-    """A page with a button. It changes nothing: programs that look for viruses follow every link."""
+    """Show a page with a button. It changes nothing, because virus scanners follow every link."""
     return page(request, "unsubscribe.html", token=request.query_params.get("token", ""), done=False)
 
 
 @router.post("/refuse", dependencies=[limited("email-token")])
 async def unsubscribe_from_page(request: Request, session: Session, clock: Clock) -> Response:
-    """Nobody's cookies are asked, and no body is needed: the token, which only the letter has, says it all."""
+    """Stop e-mails to an address. The token is enough: mail clients send no cookies."""
     token = request.query_params.get("token", "")
     try:
         await unsubscribe.unsubscribe(session, services_of(request).keys.unsubscribe, token, now=clock())

@@ -1,4 +1,4 @@
-"""What it takes to have a letter sent to somebody."""
+"""Schemas of invitations."""
 
 from pydantic import ConfigDict, Field
 
@@ -9,7 +9,7 @@ from goodword.web.schemas import Input, Output, Text
 class InvitationCreate(Input):
     model_config = ConfigDict(json_schema_extra={"examples": [{"email": "bob@example.com"}]})
 
-    email: Email = Field(description="Whom to invite.")
+    email: Email = Field(description="The address to invite.")
 
 
 class CodeEmailRequest(Input):
@@ -17,15 +17,15 @@ class CodeEmailRequest(Input):
         json_schema_extra={"examples": [{"referrer_email": "alice@example.com", "email": "bob@example.com"}]}
     )
 
-    referrer_email: Email = Field(description="Whose code it is.")
-    email: Email = Field(description="Where to send it: your own address.")
+    referrer_email: Email = Field(description="The address of the referrer.")
+    email: Email = Field(description="Your own address, to which the code is sent.")
 
 
 class UnsubscribeRequest(Input):
     model_config = ConfigDict(json_schema_extra={"examples": [{"token": "gwr_" + "x" * 64}]})
 
-    token: Text = Field(max_length=255, description="Of the link at the end of the letter.")
+    token: Text = Field(max_length=255, description="The token of the link at the end of the e-mail.")
 
 
 class EmailAccepted(Output):
-    detail: str = "If there is something to send, a letter is on its way."
+    detail: str = "The request was accepted. An e-mail is sent if there is something to send."

@@ -1,6 +1,7 @@
-"""Asking for a letter to somebody: what may be asked, which tells nothing about whom it is for.
+"""Requests for e-mails to other addresses.
 
-Whether it is sent is decided by the job, in `letters`: here only what concerns the one who asks is looked at.
+A request checks only its sender, so that its result reveals nothing about the recipient. The job in `emails` checks
+the recipient.
 """
 
 import math
@@ -28,25 +29,26 @@ CODE_EMAILS_PER_HOUR = 5
 
 
 class NoActiveCode(Conflict):
-    code, detail = "no_active_code", "You have no code that works now. Create or activate one first."
+    code, detail = "no_active_code", "You have no usable code. Create or activate one first."
 
 
 class TooManyEmails(TooManyRequests):
     code = "too_many_emails"
-    detail = "As many letters went out as you may ask for. Try again later."
+    detail = "You have requested too many e-mails. Try again later."
 
 
 @dataclass(frozen=True, slots=True)
 class EmailQuotas:
-    """How often one may ask. `on` is the setting RATE_LIMITS; what guards the recipients is always on."""
+    """Quotas of senders. The setting RATE_LIMITS disables them, but not the quotas of recipients."""
 
     key: bytes
-    on: bool
+    enabled: bool
 
     async def take(
         self, session: AsyncSession, *scope: str, limit: int, period: timedelta, now: datetime
     ) -> None:
-        if not self.on:
+        """Count one e-mail. Raises `TooManyEmails`."""
+        if not self.enabled:
             return
         try:
             await quotas.take(session, self.key, *scope, limit=limit, period=period, now=now)
@@ -65,9 +67,9 @@ async def invite(
     language: str,
     now: datetime,
 ) -> None:
-    """Have `sender`, who is locked, invite somebody with their code. Raises `NoCodeInForce`, `TooManyLetters`.
+    """Enqueue an invitation by `sender`, whose row is locked. Raises `NoActiveCode` and `TooManyEmails`.
 
-    Who has not shown that their own address is theirs may send a few a day: an account costs nothing.
+    The limit is lower for a sender without a verified address, because everyone can create such accounts.
     """
     if await usable_code(session, sender.id, now=now) is None:
         raise NoActiveCode
@@ -89,11 +91,9 @@ async def request_code_email(
     language: str,
     now: datetime,
 ) -> None:
-    """Have the code of the person with an address sent to one's own. Raises `TooManyLetters`."""
-    network = network or "unknown"
-    await limits.take(
-        session, CODE_EMAIL, "from", network, limit=CODE_EMAILS_PER_HOUR, period=timedelta(hours=1), now=now
-    )
+    """Enqueue an e-mail to `email` with the code of the user with the other address. Raises `TooManyEmails`."""
+    scope, hour = (CODE_EMAIL, "from", network or "unknown"), timedelta(hours=1)
+    await limits.take(session, *scope, limit=CODE_EMAILS_PER_HOUR, period=hour, now=now)
     address = addresses.parse(email)
     payload = {"email": address.text, "email_key": address.key, "language": language}
     payload["referrer_key"] = addresses.parse(referrer_email).key

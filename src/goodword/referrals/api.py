@@ -1,4 +1,4 @@
-"""A referrer's referrals, and figures about them."""
+"""API of referrals: lists and statistics."""
 
 import uuid
 from typing import Annotated
@@ -32,14 +32,13 @@ router = APIRouter(prefix="/api/v1/users/{user_id}", tags=["Referrals"], route_c
 ReferrerId = Annotated[uuid.UUID, Path(description="The referrer's id: `id` of `GET /api/v1/me`.")]
 
 
-async def _check_sight(request: Request, user_id: uuid.UUID, caller: Caller) -> None:
-    # Another's referrals and those of nobody are answered alike, so that ids cannot be tried.
+async def _check_access(request: Request, user_id: uuid.UUID, caller: Caller) -> None:
+    # The same error for another user and for an unknown id, so that ids cannot be guessed.
     if user_id == caller.user_id:
         return
-    if not await is_administrator(request, caller):
-        raise service.UserNotFound
-    if not await users.exists(services_of(request).database, user_id):
-        raise service.UserNotFound
+    if await is_administrator(request, caller) and await users.exists(services_of(request).database, user_id):
+        return
+    raise service.UserNotFound
 
 
 @router.get(
@@ -53,15 +52,15 @@ async def list_referrals(
     request: Request,
     caller: ReferralsReader,
     status: Annotated[ReferralStatus | None, Query(description="Only referrals in this state.")] = None,
-    order: Annotated[Order, Query(description="By the time of joining.")] = Order.NEWEST,
+    order: Annotated[Order, Query(description="By the time of registration.")] = Order.NEWEST,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
-    """The friends who joined with your codes. Their addresses are masked.
+    """Return the friends who joined with your codes, with masked e-mail addresses.
 
-    Only you see them, and administrators: the id of somebody else is answered like one that does not exist.
+    Only you and administrators can list them. For other callers the user does not exist.
     """
-    await _check_sight(request, user_id, caller)
+    await _check_access(request, user_id, caller)
     services, name = services_of(request), f"referrals {user_id} {status} {order}"
     found = await service.list_referrals(
         services.database,
@@ -72,7 +71,7 @@ async def list_referrals(
         limit=limit,
     )
     rows, following = services.cursors.cut(found, limit, of=name)
-    # Written straight to JSON: a model for each row would take longer than the database does.
+    # Serialised without models: a model for each row would take longer than the query.
     items = [
         {
             "id": row.id,
@@ -102,13 +101,13 @@ async def read_referral_stats(
     clock: Clock,
     start: Annotated[
         Instant | None,
-        Query(alias="from", description="From when; without, some 30 days, 26 weeks or a year ago."),
+        Query(alias="from", description="Start; by default 30 days, 26 weeks or a year before the end."),
     ] = None,
-    end: Annotated[Instant | None, Query(alias="to", description="Until when; without, now.")] = None,
-    interval: Annotated[Interval, Query(description="The steps of the series, in UTC.")] = Interval.DAY,
+    end: Annotated[Instant | None, Query(alias="to", description="End; by default now.")] = None,
+    interval: Annotated[Interval, Query(description="The interval of the series, in UTC.")] = Interval.DAY,
 ) -> ReferralStats:
-    """How many friends joined with your codes: by state, by code, and over time."""
-    await _check_sight(request, user_id, caller)
+    """Count the friends who joined with your codes: by status, by code, and over time."""
+    await _check_access(request, user_id, caller)
     start, end = service.span(start, end, interval, now=clock())
     found = await service.statistics(
         services_of(request).database, user_id, start=start, end=end, interval=interval

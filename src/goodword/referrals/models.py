@@ -1,4 +1,4 @@
-"""Who brought whom."""
+"""The table of referrals."""
 
 import uuid
 from datetime import datetime
@@ -17,7 +17,7 @@ class ReferralStatus(StrEnum):
 
 
 class Referral(Base):
-    """A referee who joined with a referrer's code. It never moves to another referrer."""
+    """A registration of a referee with a referrer's code. Its referrer never changes."""
 
     __tablename__ = "referrals"
     __table_args__ = (

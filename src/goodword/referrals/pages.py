@@ -1,4 +1,4 @@
-"""The people whom somebody brought: who, when, and how many lately."""
+"""The page of a user's referrals."""
 
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
@@ -17,7 +17,7 @@ from goodword.web.html.rendering import page
 
 router = APIRouter(include_in_schema=False)
 
-AT_ONCE = 20
+PAGE_SIZE = 20
 DAYS = 30
 WIDTH, HEIGHT, GAP = 300, 80, 2
 
@@ -31,7 +31,7 @@ class Bar(NamedTuple):
 
 @router.get("/people")
 async def show_referrals(request: Request, reader: Reader, clock: Clock) -> Response:
-    """One's referrals, newest first, and a picture of the last thirty days."""
+    """Show the referrals, newest first, and a chart of the last 30 days."""
     visitor = await require_visitor(request, "/people")
     if isinstance(visitor, Response):
         return visitor
@@ -43,19 +43,19 @@ async def show_referrals(request: Request, reader: Reader, clock: Clock) -> Resp
         status=None,
         order=Order.NEWEST,
         after=services.cursors.read(cursor, of=name),
-        limit=AT_ONCE,
+        limit=PAGE_SIZE,
     )
-    rows, following = services.cursors.cut(found, AT_ONCE, of=name)
+    rows, following = services.cursors.cut(found, PAGE_SIZE, of=name)
     since = datetime.combine(now.date() - timedelta(days=DAYS - 1), time(), now.tzinfo)
-    figures = await service.statistics(
+    statistics = await service.statistics(
         services.database, visitor.user_id, start=since, end=now, interval=Interval.DAY
     )
-    counts = [count for _, count in figures.series]
+    counts = [count for _, count in statistics.series]
     return page(
         request,
         "referrals.html",
         user=await users.get(reader, visitor.user_id),
-        people=[(_name(row.first_name, row.last_name), masked(row.email), row) for row in rows],
+        referrals=[(_name(row.first_name, row.last_name), masked(row.email), row) for row in rows],
         following=following,
         is_first=cursor is None,
         counts=counts,
@@ -68,12 +68,12 @@ async def show_referrals(request: Request, reader: Reader, clock: Clock) -> Resp
 
 
 def bars(counts: Sequence[int]) -> Sequence[Bar]:
-    """One for each day, the highest as high as the picture; a day with nobody is a line at its foot."""
-    step, most = WIDTH // len(counts), max(*counts, 1)
-    heights = (max(round(count * HEIGHT / most), 1) for count in counts)
-    return [Bar(number * step, HEIGHT - height, step - GAP, height) for number, height in enumerate(heights)]
+    """Return a bar for each count. The highest bar is `HEIGHT` high; the bar of 0 is a line."""
+    step, highest = WIDTH // len(counts), max(*counts, 1)
+    heights = (max(round(count * HEIGHT / highest), 1) for count in counts)
+    return [Bar(index * step, HEIGHT - height, step - GAP, height) for index, height in enumerate(heights)]
 
 
 def _name(first_name: str | None, last_name: str | None) -> str | None:
-    """As others may see it; None for one without a first or last name, which the page has words for."""
+    """Return the display name, or None for a user without a name: the page translates the placeholder."""
     return display_name(first_name, last_name) if first_name or last_name else None

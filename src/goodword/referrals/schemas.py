@@ -1,4 +1,4 @@
-"""Referrals as the API shows them."""
+"""Schemas of referrals in the API."""
 
 import uuid
 from enum import StrEnum
@@ -21,7 +21,7 @@ class Interval(StrEnum):
 
 
 class Referee(Output):
-    """A friend who joined, as the referrer may see them."""
+    """The referred user, as shown to the referrer."""
 
     display_name: str = Field(examples=["Bob B."])
     email_masked: str | None = Field(examples=["b***@example.com"])
@@ -58,7 +58,7 @@ class Bucket(Output):
 
 
 class ReferralStats(Output):
-    """Figures about one referrer's referrals between `from` and `to`."""
+    """Counts of the referrals of one referrer between `from` and `to`."""
 
     from_: Instant = Field(serialization_alias="from")
     to: Instant

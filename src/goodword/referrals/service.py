@@ -1,4 +1,4 @@
-"""Rules about referrals: made once for a referee, seen by the referrer alone."""
+"""Rules of referrals: recording, confirmation, lists and statistics."""
 
 import uuid
 from collections import Counter
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.audit import service as audit
 from goodword.audit.actions import Action, Subject
 from goodword.codes.models import ReferralCode
-from goodword.codes.service import Redeemed
+from goodword.codes.service import Redemption
 from goodword.db.database import Database
 from goodword.db.statements import insert
 from goodword.errors import NotFound, Unprocessable
@@ -34,12 +34,12 @@ DEFAULT_SPAN = {
 
 
 class UserNotFound(NotFound):
-    code, detail = "user_not_found", "There is no such user, or you may not see them."
+    code, detail = "user_not_found", "The user does not exist, or you may not see it."
 
 
 class RangeInvalid(Unprocessable):
     code, field = "range_invalid", "query.from"
-    detail = "`from` comes before `to`, with 400 intervals between them at most."
+    detail = "`from` must be before `to`, and the range at most 400 intervals."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,39 +50,31 @@ class Statistics:
 
 
 async def record(
-    session: AsyncSession, redeemed: Redeemed, referee: User, *, confirmed: bool, now: datetime
+    session: AsyncSession, redemption: Redemption, referee: User, *, confirmed: bool, now: datetime
 ) -> Referral:
-    """Note that `referee`, who is new, joined with a code that was just redeemed for them.
+    """Record that the new user `referee` registered with a code.
 
-    Unless it is `confirmed` at once, it is pending until the referee's address is verified.
+    The referral is pending until the referee's e-mail address is verified, unless `confirmed` is true.
     """
     referral = await insert(
         session,
         Referral,
-        referrer_id=redeemed.referrer_id,
+        referrer_id=redemption.referrer_id,
         referee_id=referee.id,
-        code_id=redeemed.code_id,
+        code_id=redemption.code_id,
         status=ReferralStatus.CONFIRMED if confirmed else ReferralStatus.PENDING,
         created_at=now,
         confirmed_at=now if confirmed else None,
     )
-    code_id = str(redeemed.code_id)
-    audit.record(
-        session,
-        Action.REFERRAL_MADE,
-        Subject.REFERRAL,
-        referral.id,
-        person=redeemed.referrer_id,
-        code_id=code_id,
-        confirmed=confirmed,
-    )
+    details: dict[str, str | int] = {"code_id": str(redemption.code_id), "confirmed": confirmed}
+    _audit(session, Action.REFERRAL_MADE, referral, **details)
     if confirmed:
-        _tell(session, referral, now=now)
+        _notify_referrer(session, referral, now=now)
     return referral
 
 
 async def confirm(session: AsyncSession, referee_id: uuid.UUID, *, now: datetime) -> None:
-    """The referee has shown who they are: a pending referral of theirs counts from now on."""
+    """Confirm the pending referral of a referee whose e-mail address was verified."""
     referral = await session.scalar(
         update(Referral)
         .where(Referral.referee_id == referee_id, Referral.status == ReferralStatus.PENDING)
@@ -90,13 +82,16 @@ async def confirm(session: AsyncSession, referee_id: uuid.UUID, *, now: datetime
         .returning(Referral)
     )
     if referral is not None:
-        whose = referral.referrer_id
-        audit.record(session, Action.REFERRAL_CONFIRMED, Subject.REFERRAL, referral.id, person=whose)
-        _tell(session, referral, now=now)
+        _audit(session, Action.REFERRAL_CONFIRMED, referral)
+        _notify_referrer(session, referral, now=now)
 
 
-def _tell(session: AsyncSession, referral: Referral, *, now: datetime) -> None:
-    # Who it is stands nowhere in the job: the friend may be erased before the letter is written.
+def _audit(session: AsyncSession, action: Action, referral: Referral, **details: str | int) -> None:
+    audit.record(session, action, Subject.REFERRAL, referral.id, person=referral.referrer_id, **details)
+
+
+def _notify_referrer(session: AsyncSession, referral: Referral, *, now: datetime) -> None:
+    # The job has no name of the referee, who may be erased before the e-mail is sent.
     payload = {"referee_id": str(referral.referee_id)}
     jobs.enqueue(session, notifications.FRIEND_JOINED, payload, user_id=referral.referrer_id, now=now)
 
@@ -110,7 +105,7 @@ async def list_referrals(
     after: Position | None,
     limit: int,
 ) -> Sequence[Row[Any]]:
-    """A referrer's referrals with the names of the referees; one row more than `limit` if there are more."""
+    """Return a referrer's referrals with the names of the referees, and one more than `limit` if there are more."""
     statement = _PAGES[order, status is not None, after is not None]
     values: dict[str, object] = {"referrer_id": referrer_id, "rows": limit + 1}
     if status is not None:
@@ -121,7 +116,7 @@ async def list_referrals(
 
 
 async def referred_by(session: AsyncSession, referee_id: uuid.UUID) -> str | None:
-    """The display name of whoever brought this person."""
+    """Return the display name of the user's referrer."""
     row = (await session.execute(_REFERRER, {"referee_id": referee_id})).one_or_none()
     return display_name(row.first_name, row.last_name) if row else None
 
@@ -129,7 +124,7 @@ async def referred_by(session: AsyncSession, referee_id: uuid.UUID) -> str | Non
 def span(
     start: datetime | None, end: datetime | None, interval: Interval, *, now: datetime
 ) -> tuple[datetime, datetime]:
-    """The time that figures are asked for, with what was left open filled in. Raises `RangeInvalid`."""
+    """Return the range of statistics with defaults for `start` and `end`. Raises `RangeInvalid`."""
     end = end or now
     try:
         start = start or end - DEFAULT_SPAN[interval]
@@ -144,9 +139,9 @@ def span(
 async def statistics(
     database: Database, referrer_id: uuid.UUID, *, start: datetime, end: datetime, interval: Interval
 ) -> Statistics:
-    """Totals by status and by code, and a series without gaps, of the referrals in [start, end).
+    """Count the referrals in [start, end) by status, by code, and in a series without gaps.
 
-    All of them from one statement: friends join meanwhile, and figures of different moments disagree.
+    One statement reads all counts, so they agree with each other.
     """
     rows = await database.rows(_COUNTS, referrer_id=referrer_id, start=start, end=end)
     by_status: Counter[str] = Counter()
@@ -165,7 +160,7 @@ async def statistics(
 
 
 def _bucket(day: date, interval: Interval) -> date:
-    """The first day of the interval that a day is in; weeks begin on Monday (ISO 8601)."""
+    """Return the first day of the interval that contains `day`. Weeks begin on Monday (ISO 8601)."""
     if interval == Interval.WEEK:
         return day - timedelta(days=day.weekday())
     return day.replace(day=1) if interval == Interval.MONTH else day
@@ -221,7 +216,7 @@ _REFERRER = (
     .where(Referral.referee_id == bindparam("referee_id"))
 )
 
-# In UTC on both: SQLite stores times so, and PostgreSQL's sessions are set to it.
+# In UTC on both databases: SQLite stores UTC, and the time zone of PostgreSQL sessions is UTC.
 _DAY = func.date(Referral.created_at).label("day")
 _COUNTS = (
     select(Referral.status, ReferralCode.code, _DAY, func.count().label("referrals"))

@@ -1,4 +1,4 @@
-"""POST /users: register, alone or with a friend's code."""
+"""API of registration."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -42,10 +42,10 @@ router = APIRouter(prefix="/api/v1/users", tags=["Registration"], route_class=Js
 async def register(
     body: UserCreate, request: Request, session: Session, clock: Clock, once: IdempotentWriteDependency
 ) -> Response:
-    """Make an account. With a `referral_code` the new person becomes a referral of the code's owner.
+    """Create an account. With a `referral_code` the new user becomes a referral of the code's owner.
 
-    The code may be written in any case, with blanks or hyphens, and with O for 0 or I and L for 1. A code
-    that cannot be used is refused and **no account is made**: register again with another, or without.
+    Case, spaces, hyphens and look-alikes (0/O, 1/I/L) in the code are ignored. If the code cannot be used, the
+    request fails and **no account is created**. Register again with another code, or without one.
     """
     services = services_of(request)
 
@@ -53,7 +53,7 @@ async def register(
         return await service.prepare(services, body)
 
     async def effect(password_hash: str) -> Answer:
-        await session.connection()  # wait for the database first: what counts is the time after it
+        await session.connection()  # wait for a connection before the clock is read
         user, referred_by = await service.sign_up(
             session,
             body,

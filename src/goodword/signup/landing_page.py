@@ -1,4 +1,4 @@
-"""The page that a friend's link leads to."""
+"""The landing page of a referral link."""
 
 from functools import lru_cache
 from typing import Any
@@ -19,12 +19,12 @@ from goodword.web.html import assets
 from goodword.web.html.rendering import html_response, link, render
 from goodword.web.request_context import READS
 
-KEPT_AT_MOST = 1000
-LONGEST_PATH = 256
+MAX_PAGES = 1000
+MAX_PATH_LENGTH = 256
 
 
-class Landing(APIRoute):
-    """Asked again, it answers from memory, before the framework parses anything: links are passed around."""
+class LandingRoute(APIRoute):
+    """A route that answers a repeated request from memory before FastAPI parses it."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         before_lookup(scope)
@@ -37,11 +37,11 @@ class Landing(APIRoute):
 
 
 class LandingPages:
-    """Pages as they were rendered. Each is a function of what it shows, so none is ever out of date."""
+    """Cache of rendered pages. A page depends only on the arguments of `page`, so no entry is ever outdated."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self.page = lru_cache(KEPT_AT_MOST)(self._page)
+        self.page = lru_cache(MAX_PAGES)(self._page)
 
     def _page(self, content: bytes, language: str, here: str, providers: tuple[tuple[str, str], ...]) -> str:
         values: dict[str, Any] = {
@@ -50,35 +50,35 @@ class LandingPages:
             "providers": dict(providers),
             "least": self._settings.password_min_length,
         }
-        if content == lookup.NOTHING:
+        if content == lookup.NOT_FOUND:
             return render(self._settings, language, "dead_code.html", here=here, **values)
         code = CodeFound.model_validate_json(content)
         given = dict.fromkeys(FIELDS, "") | {"referral_code": code.code}
-        values |= {"code": code, "given": given, "errors": {}, "picture": assets.path("card.png")}
+        url = code_format.link(self._settings.public_url, code.code)
+        values |= {"code": code, "url": url, "given": given, "errors": {}, "picture": assets.path("card.png")}
         return render(self._settings, language, "landing.html", here=here, **values)
 
 
-router = APIRouter(include_in_schema=False, route_class=Landing)
+router = APIRouter(include_in_schema=False, route_class=LandingRoute)
 
 
 @router.api_route("/r/{code}", methods=["GET", "HEAD"])
 async def show_landing(code: str, request: Request, clock: Clock) -> Response:
-    """Who invites, until when, and the form to join; for a code that cannot be used, a way without it."""
+    """Show the referrer and the registration form, or a page without a code if the code is not usable."""
     key = code_format.normalise(code)
     if key is None:
-        return await _answer(request, lookup.NOTHING)
+        return await _answer(request, lookup.NOT_FOUND)
     services = services_of(request)
-    services.cache.note((request.scope["path"], b""), lookup.by_string(key))
-    return await _answer(request, await lookup.shown(services.cache, services.database, key, now=clock()))
+    services.cache.note((request.scope["path"], b""), lookup.cache_key(key))
+    return await _answer(request, await lookup.get_json(services, key, now=clock()))
 
 
 async def _answer(request: Request, content: bytes) -> Response:
-    await after_lookup(request.scope, found=content != lookup.NOTHING)
-    services = services_of(request)
-    labels = services.social_clients.labels
-    path = quote(request.scope["path"])
-    here = link(request, path if len(path) <= LONGEST_PATH else "/")  # it is kept, a thousand times over
-    text = services.landing_pages.page(
-        content, services.page_cookies.language(request), here, tuple(labels.items())
-    )
-    return html_response(text, status=404 if content == lookup.NOTHING else 200)
+    await after_lookup(request.scope, found=content != lookup.NOT_FOUND)
+    services, path = services_of(request), quote(request.scope["path"])
+    here = link(
+        request, path if len(path) <= MAX_PATH_LENGTH else "/"
+    )  # limits the memory of the cached pages
+    providers = tuple(services.social_clients.labels.items())
+    html = services.landing_pages.page(content, services.page_cookies.language(request), here, providers)
+    return html_response(html, status=404 if content == lookup.NOT_FOUND else 200)

@@ -1,4 +1,4 @@
-"""Joining on our own pages: the form, and what comes after it."""
+"""The registration page."""
 
 from collections.abc import Mapping
 from urllib.parse import urlencode
@@ -26,14 +26,14 @@ FIELDS = ("email", "password", "first_name", "last_name", "referral_code")
 
 @router.get("/sign-up")
 async def show_sign_up(request: Request) -> Response:
-    asked = request.query_params
-    given = {"referral_code": asked.get("referral_code", "")}
-    return _form(request, given, next_path=local_path(asked.get("next")))
+    query = request.query_params
+    given = {"referral_code": query.get("referral_code", "")}
+    return _form(request, given, next_path=local_path(query.get("next")))
 
 
 @router.post("/sign-up", dependencies=[limited("sign-up")])
 async def sign_up(request: Request, session: Session, clock: Clock) -> Response:
-    """Make an account as the API does, and sign its owner in on this browser."""
+    """Create an account and sign the user in."""
     if not is_from_here(request):
         return foreign_form(request)
     try:
@@ -47,7 +47,7 @@ async def sign_up(request: Request, session: Session, clock: Clock) -> Response:
     try:
         body = UserCreate(**{name: text for name, text in given.items() if text})
         password_hash = await service.prepare(services, body)
-        async with session.begin_nested():  # what a refused sign-up did, such as using the code, goes
+        async with session.begin_nested():  # an error also rolls back the use of the code
             user, _ = await service.sign_up(
                 session,
                 body,
@@ -59,11 +59,11 @@ async def sign_up(request: Request, session: Session, clock: Clock) -> Response:
     except (ValidationError, AppError) as error:
         return _form(request, given, next_path=next_path, error=error)
     now = clock()
-    # Asked for now, not before: what was done so far, the newcomer did.
-    before = await cookies.visitor(request)
-    if before is not None:  # one browser, one session
-        await sessions.revoke_one(session, before.session_id, why="signed_in_anew", now=now)
-    begun = await sessions.create(
+    # Read only now: until here, the audit log must not name the user who is signed in on this browser.
+    previous = await cookies.visitor(request)
+    if previous is not None:
+        await sessions.revoke_one(session, previous.session_id, why="signed_in_anew", now=now)
+    created = await sessions.create(
         session,
         user,
         client=cookies.CLIENT,
@@ -72,7 +72,7 @@ async def sign_up(request: Request, session: Session, clock: Clock) -> Response:
         now=now,
     )
     response = see_other(link(request, "/check-mail") if next_path == "/" else next_path)
-    services.page_cookies.write(response, begun)
+    services.page_cookies.write(response, created)
     return response
 
 

@@ -1,4 +1,4 @@
-"""What somebody gives to join."""
+"""Schemas of registration."""
 
 from typing import Annotated
 
@@ -24,10 +24,10 @@ class UserCreate(Input):
     )
 
     email: Email
-    password: Password = Field(description="8 to 256 characters, and not one that many people use.")
+    password: Password = Field(description="8 to 256 characters, not a common password.")
     first_name: Name | None = None
     last_name: Name | None = None
-    # Not in NFC, unlike names: it would make a K of the Kelvin sign, and other scripts are not folded.
+    # Not normalised to NFC, unlike names: that would turn the Kelvin sign into a K.
     referral_code: Annotated[str, Field(max_length=255), AfterValidator(reject_control_characters)] | None = (
-        Field(None, description="The code of whoever invited them.")
+        Field(None, description="The code of the referrer.")
     )

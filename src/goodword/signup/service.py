@@ -1,4 +1,4 @@
-"""Joining: the one place where a user, a code and a referral meet."""
+"""Registration of users, with or without a referral code."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -28,26 +28,26 @@ class CodeNotUsable(Unprocessable):
 
 
 class Registered(NamedTuple):
-    """A new user, and the display name of the referrer."""
-
     user: User
     referred_by: str | None
+    """The display name of the referrer."""
 
 
 async def prepare(services: Services, body: UserCreate) -> str:
-    """The password's hash, once nothing speaks against the sign-up: a refusal should not cost a hash.
+    """Validate a registration and return the hash of the password.
 
-    Runs before the transaction, whose constraints decide again. Raises what `sign_up` raises, and
-    the reasons against the password and the address.
+    Runs before the transaction, so that a refused registration costs no password hash. The transaction checks
+    the address and the code again. Raises what `sign_up` raises, and the errors of the password and the address.
     """
     database, passwords, now = services.database, services.passwords, services.clock()
-    about = users.personal_words(body.email, body.first_name, body.last_name)
-    await passwords.check(body.password, about=about)
+    await passwords.check(
+        body.password, about=users.personal_words(body.email, body.first_name, body.last_name)
+    )
     if await database.row(_BY_EMAIL, email_key=addresses.parse(body.email).key):
         raise users.EmailTaken
     if body.referral_code is not None:
         key = code_format.normalise(body.referral_code)
-        if key is None or await lookup.look_up(database, key, now=now) is None:
+        if key is None or await lookup.find(database, key, now=now) is None:
             raise CodeNotUsable
     await email_checks.admit(services, body.email)
     return await passwords.hash(body.password)
@@ -89,19 +89,19 @@ async def register(
     clock: Callable[[], datetime],
     email_verified: bool = False,
 ) -> Registered:
-    """Create an account and, with a code, its referral: both or neither.
+    """Create an account and, with a code, its referral.
 
-    An address that a provider has not verified gets an e-mail that verifies it, and a check where one is configured.
-    The referral is confirmed once the address is verified, or at once if no e-mails are sent.
-    Raises `EmailTaken`, and `CodeNotUsable` for a code that is unknown, expired, retired or used up.
+    Unless a provider has verified the address, a job sends a verification e-mail, and others check the address if
+    that is configured. The referral is confirmed when the address is verified, or at once if no mail server is
+    configured. Raises `EmailTaken`, and `CodeNotUsable` for a code that is unknown, expired, retired or used up.
     """
-    redeemed = None
+    redemption = None
     if referral_code is not None:
-        redeemed = await codes.redeem(session, referral_code, clock=clock)
-        if redeemed is None:
+        redemption = await codes.redeem(session, referral_code, clock=clock)
+        if redemption is None:
             raise CodeNotUsable
-    # The code's owner is locked now, so the referrals of one owner are created in the order of their times and a
-    # client that pages through them, the oldest first, misses none.
+    # The owner of the code is locked now. So referrals of one owner are created in the order of their times, and a
+    # client that lists them oldest first misses none.
     now = clock()
     user = await users.create(
         session,
@@ -116,9 +116,9 @@ async def register(
     record(
         session, Action.USER_REGISTERED, Subject.USER, user.id, by="password" if password_hash else "identity"
     )
-    if redeemed is not None:
+    if redemption is not None:
         confirmed = email_verified or settings.smtp_url is None
-        await referrals.record(session, redeemed, user, confirmed=confirmed, now=now)
+        await referrals.record(session, redemption, user, confirmed=confirmed, now=now)
     await email_checks.link(session, settings, user)
     kinds = [Purpose.VERIFY_EMAIL, *email_checks.asked_about(settings)]
     if email_verified:
@@ -126,7 +126,7 @@ async def register(
         kinds = [email_checks.ENRICH] if settings.enrichment != "none" else []
     for kind in kinds:
         jobs.enqueue(session, kind, {}, user_id=user.id, now=now)
-    return Registered(user, redeemed.referrer if redeemed else None)
+    return Registered(user, redemption.referrer if redemption else None)
 
 
 _BY_EMAIL = select(User.id).where(User.email_key == bindparam("email_key"))

@@ -118,7 +118,7 @@ async def _take_over(session: AsyncSession, user: User, person: ProviderIdentity
     user.password_hash = None
     if person.first_name or person.last_name:
         user.first_name, user.last_name = person.first_name, person.last_name
-        await codes.owner_changed(session, user)
+        await codes.invalidate_lookups(session, user)
     await sessions.revoke_all(session, user.id, why="taken_over", now=now)
     await forget(session, user.id)
     await oauth.forget(session, user.id)

@@ -244,14 +244,14 @@ def create_referrals() -> None:
     create_index("uq_referral_codes_key", "referral_codes", ["key"], unique=True)
     create_index("uq_referral_codes_key_mac", "referral_codes", ["key_mac"], unique=True)
     create_index(
-        "uq_referral_codes_owner_in_force",
+        "uq_referral_codes_owner_active",
         "referral_codes",
         ["owner_id"],
         unique=True,
         where="activated_at IS NOT NULL AND retired_at IS NULL",
     )
     create_index(
-        "ix_referral_codes_expires_at_in_force",
+        "ix_referral_codes_expires_at_active",
         "referral_codes",
         ["expires_at", "id"],
         where="activated_at IS NOT NULL AND retired_at IS NULL",

@@ -1,4 +1,4 @@
-"""The few files that pages are shown with, each under an address that changes with its contents."""
+"""Static files of the pages. Each has a version in its URL, which changes with its contents."""
 
 import hashlib
 from dataclasses import dataclass
@@ -43,8 +43,8 @@ async def send_file(name: str, request: Request) -> Response:
         raise HTTPException(404)
     tag = f'"{found.etag}"'
     headers = {"Cache-Control": "public, max-age=86400", "ETag": tag}
-    if found.media_type == "image/png":  # the picture that messengers show beside a link, on pages of theirs
+    if found.media_type == "image/png":  # other sites show it as the preview of a link
         headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    if tag in request.headers.get("if-none-match", ""):  # a proxy that compresses may have put W/ before it
+    if tag in request.headers.get("if-none-match", ""):  # a proxy that compresses may have added W/
         return Response(status_code=304, headers=headers)
     return Response(found.body, media_type=found.media_type, headers=headers)

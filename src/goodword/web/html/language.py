@@ -1,4 +1,4 @@
-"""Choosing the language of the pages."""
+"""The form that selects the language of the pages."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -13,7 +13,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.post("/language")
 async def choose_language(request: Request) -> Response:
-    """Keep the choice in a cookie, and go back to the page where it was made."""
+    """Store the language in a cookie and redirect to the previous page."""
     if not is_from_here(request):
         return foreign_form(request)
     try:

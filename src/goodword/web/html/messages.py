@@ -1,4 +1,4 @@
-"""What pages say of errors: in words for the person who reads them, where the API speaks to programs."""
+"""Titles and texts of errors on pages, by error code."""
 
 from collections.abc import Iterable, Mapping
 
@@ -17,7 +17,7 @@ FORMS = frozenset(
     {"/sign-in", "/sign-up", "/check-mail", "/forgot-password", "/reset-password", "/verify-email",
      "/confirm-email", "/account/address"}
 )  # fmt: skip
-"""Pages that can be opened anew at the address that their form is sent to."""
+"""Paths whose form is posted to the path of the page itself, so that a reload with GET works."""
 
 TITLES = {
     404: to_translate("Nothing here"),
@@ -100,13 +100,13 @@ TEXTS = {
     "conflict": to_translate("Somebody changed this at the same moment. Try again."),
     "body_too_large": to_translate("This is too long."),
 }
-PLACES = {
+FIELDS = {
     "email_taken": ("email",),
     "email_undeliverable": ("email",),
     "wrong_password": ("password", "current_password"),
     "code_taken": ("code",),
 }
-"""The fields that an error is about, where it does not say so itself: one of them is in the form."""
+"""The possible fields of errors that do not name a field."""
 
 OUR_FAULT = to_translate("The service cannot do this just now. Try again shortly.")
 NOT_SO = to_translate("It cannot be done this way. Go back and open the page again.")
@@ -121,12 +121,12 @@ def text_of(error: AppError) -> str:
 
 
 def wrong_fields(error: AppError | ValidationError, fields: Iterable[str]) -> Mapping[str, str]:
-    """What is wrong with which field of a form, in the order of `fields`; nothing, if it is none of them."""
+    """Return the texts of the errors of `fields`, in their order."""
     if isinstance(error, ValidationError):
-        found = [(str(one["loc"][0]), one["type"]) for one in error.errors(include_input=False)]
-    elif error.code in PLACES:
-        found = [(name, error.code) for name in PLACES[error.code]]
+        codes = [(str(one["loc"][0]), one["type"]) for one in error.errors(include_input=False)]
+    elif error.code in FIELDS:
+        codes = [(name, error.code) for name in FIELDS[error.code]]
     else:
-        found = [(one["field"].rpartition(".")[2], one["code"]) for one in error.errors]
-    texts = {name: TEXTS.get(code, NOT_SO) for name, code in reversed(found)}
+        codes = [(one["field"].rpartition(".")[2], one["code"]) for one in error.errors]
+    texts = {name: TEXTS.get(code, NOT_SO) for name, code in reversed(codes)}
     return {name: texts[name] for name in fields if name in texts}

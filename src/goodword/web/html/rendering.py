@@ -1,4 +1,4 @@
-"""How a page is made: templates in each language, and the policy that guards it."""
+"""Rendering of pages: templates in each language, and the content security policy."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -53,23 +53,26 @@ _ENVIRONMENTS = {language: _environment(catalogue) for language, catalogue in _C
 
 
 def translate(language: str, text: str, **values: object) -> str:
-    """A text that was marked by `to_translate`. Templates do not translate variables: that skips escaping."""
-    said = _CATALOGUES[language].gettext(text)
-    return said % values if values else said
+    """Return the translation of a text marked by `to_translate`.
+
+    Templates must not translate variables: `gettext` in a template marks its result as safe HTML.
+    """
+    translated = _CATALOGUES[language].gettext(text)
+    return translated % values if values else translated
 
 
 def translate_for(request: Request, text: str, **values: object) -> str:
-    """The same, in the language of whoever asked."""
+    """Translate a text to the language of the request."""
     return translate(services_of(request).page_cookies.language(request), text, **values)
 
 
 def link(request: Request, path: str) -> str:
-    """A path as the browser sees it: behind a proxy the service may stand below another path."""
+    """Return a path of this service for the browser, with the path of PUBLIC_URL in front."""
     return _link(services_of(request).settings, path)
 
 
 def render(settings: Settings, language: str, template: str, *, here: str, **values: Any) -> str:
-    """A page as text. `here` is where it comes back to when another language is chosen."""
+    """Return a page as HTML text. `here` is the path to return to after a change of language."""
     return (
         _ENVIRONMENTS[language]
         .get_template(template)
@@ -95,10 +98,10 @@ def page(
     here: str | None = None,
     **values: Any,
 ) -> Response:
-    """An HTML page. `leads_elsewhere`: its form ends, through redirects, at the address of an app.
+    """Return an HTML page. `leads_elsewhere` means that its form redirects to an OAuth client.
 
-    Chromium holds every redirect after a form against `form-action`, those that the app adds too. Nobody
-    knows them, so such a page goes without; all that it shows is escaped, and it runs no script.
+    Chromium applies `form-action` to every redirect after a form, also to those of the client, which are unknown.
+    Such a page therefore has no `form-action`, and no scripts.
     """
     services = services_of(request)
     text = render(
@@ -113,21 +116,17 @@ def page(
 
 
 def html_response(
-    text: str,
-    *,
-    status: int = 200,
-    headers: Mapping[str, str] | None = None,
-    leads_elsewhere: bool = False,
+    text: str, *, status: int = 200, headers: Mapping[str, str] | None = None, leads_elsewhere: bool = False
 ) -> Response:
-    """The answer that carries a page, under its policy."""
+    """Return a response with a page and its security headers."""
     policy = NO_SCRIPT if leads_elsewhere else f"{POLICY}; form-action 'self'"
-    # Under `no-referrer` browsers hide the origin of a form, which `forms.is_from_here` looks at.
-    own = {"Content-Security-Policy": policy, "Referrer-Policy": "same-origin"}
-    return HTMLResponse(text, status, {**(headers or {}), **own})
+    # With `no-referrer` browsers do not send the origin of a form, which `forms.is_from_here` checks.
+    security = {"Content-Security-Policy": policy, "Referrer-Policy": "same-origin"}
+    return HTMLResponse(text, status, {**(headers or {}), **security})
 
 
 def message_page(request: Request, status: int, title: str, text: str, **values: object) -> Response:
-    """A page that says what went wrong, to a person. `title` and `text` are marked by `to_translate`."""
+    """Return an error page. `title` and `text` are marked by `to_translate`."""
     return page(
         request,
         "error.html",
@@ -141,7 +140,7 @@ def message_page(request: Request, status: int, title: str, text: str, **values:
 
 
 def render_error(request: Request, error: AppError) -> Response | None:
-    """An error as a page, where a browser shows it to a person. The API answers in JSON, whoever asks."""
+    """Return an error page for a browser, or None for the API and other clients."""
     path: str = request.scope["path"]
     if "text/html" not in request.headers.get("accept", "") or path.startswith("/api/"):
         return None
@@ -159,12 +158,12 @@ def render_error(request: Request, error: AppError) -> Response | None:
 
 
 def foreign_form(request: Request) -> Response:
-    """The refusal of a form that another site sent, or that was made for somebody else."""
+    """Return the error page for a form of another site or of another session."""
     return message_page(request, 403, to_translate("Not from here"), messages.FOREIGN)
 
 
 def see_other(url: str) -> Response:
-    """On to the next page. 303, so that no browser sends a password along (RFC 9700 §4.12)."""
+    """Redirect with 303, so that the browser does not send a password again (RFC 9700 §4.12)."""
     return RedirectResponse(url, 303)
 
 
