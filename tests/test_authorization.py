@@ -16,7 +16,7 @@ from asgi import client_of, document
 from goodword.admin import service as admin
 from goodword.codes import service as codes
 from goodword.codes.models import ReferralCode
-from goodword.codes.service import Redemption
+from goodword.codes.redemption import Redemption
 from goodword.oauth.models import OAuthClient, OAuthGrant
 from goodword.referrals import service as referrals
 from goodword.referrals.models import Referral

@@ -90,7 +90,7 @@ def _entry(code: CodeFound | CodeFoundByEmail | None) -> CacheEntry[bytes]:
 _PUBLIC_CODES = (
     select(ReferralCode.code, ReferralCode.expires_at, User.first_name, User.last_name)
     .join(User, User.id == ReferralCode.owner_id)
-    .where(User.status == UserStatus.ACTIVE, usable(bindparam("now", type_=ReferralCode.expires_at.type)))
+    .where(User.status == UserStatus.ACTIVE, usable(bindparam("now")))
 )
 _BY_KEY = _PUBLIC_CODES.where(ReferralCode.key == bindparam("key"))
 _BY_EMAIL = _PUBLIC_CODES.where(User.email_key == bindparam("email_key"), ReferralCode.discoverable.is_(True))

@@ -1,22 +1,21 @@
 """Rules of referral codes: one active code for each owner, a limited term, no code issued twice."""
 
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from math import ceil
 
-from sqlalchemy import Select, bindparam, func, select, tuple_, update
+from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import code_format, lookup
-from goodword.codes.models import CodeStatus, ReferralCode, Retirement, has_status, usable
+from goodword.codes.models import ACTIVE, CodeStatus, ReferralCode, Retirement, has_status, usable
 from goodword.crypto import hmac_of
 from goodword.db.statements import insert_if_absent
 from goodword.errors import Conflict, NotFound, Unprocessable
-from goodword.users.models import User, UserStatus, display_name
+from goodword.users.models import User
 
 MIN_TERM = timedelta(seconds=60)
 MAX_TERM = timedelta(days=366)
@@ -62,15 +61,6 @@ class TermTooShort(Unprocessable):
 
 class TermTooLong(TermTooShort):
     code, detail = "term_too_long", "The term of a code must be at most 366 days."
-
-
-@dataclass(frozen=True, slots=True)
-class Redemption:
-    """One use of a code; `referrer` is the display name of its owner."""
-
-    code_id: uuid.UUID
-    referrer_id: uuid.UUID
-    referrer: str
 
 
 def expires_at_from(expires_at: datetime | None, lifetime: int | None, *, now: datetime) -> datetime:
@@ -219,27 +209,6 @@ async def list_codes(
     return (await session.scalars(query.order_by(*(c.desc() for c in position)).limit(limit + 1))).all()
 
 
-async def redeem(session: AsyncSession, code: str, *, clock: Callable[[], datetime]) -> Redemption | None:
-    """Use a code once and return the redemption, or None if the code is not usable.
-
-    The owner's row is locked before the code's, as everywhere, to prevent deadlocks. The lock is exclusive: with
-    shared locks, a steady stream of sign-ups would keep the owner from changing the code. The clock is read after
-    the wait for the lock.
-    """
-    key = code_format.normalise(code)
-    if key is None:
-        return None
-    owner = (await session.execute(_LOCK_OWNER, {"of_key": key})).one_or_none()
-    if owner is None:
-        return None
-    used = (await session.execute(_USE, {"of_key": key, "now": clock()})).one_or_none()
-    if used is None:
-        return None
-    if used.uses == used.max_uses:
-        lookup.invalidate(session, owner, used)
-    return Redemption(used.id, owner.id, display_name(owner.first_name, owner.last_name))
-
-
 async def invalidate_lookups(session: AsyncSession, owner: User, *, email_key: str | None = None) -> None:
     """Invalidate the cached look-ups of an owner whose name, status or address (before: `email_key`) changed."""
     if email_key is not None:
@@ -284,27 +253,7 @@ async def _save(
 
 
 def _active(owner: User) -> Select[ReferralCode]:
-    return select(ReferralCode).where(
-        ReferralCode.owner_id == owner.id,
-        ReferralCode.activated_at.is_not(None),
-        ReferralCode.retired_at.is_(None),
-    )
+    return select(ReferralCode).where(ReferralCode.owner_id == owner.id, ACTIVE)
 
 
 _NOT_DELETED = func.coalesce(ReferralCode.retired_reason, "") != Retirement.DELETED
-
-_LOCK_OWNER = (
-    select(User.id, User.email_key, User.first_name, User.last_name)
-    .join(ReferralCode, ReferralCode.owner_id == User.id)
-    .where(ReferralCode.key == bindparam("of_key"), User.status == UserStatus.ACTIVE)
-    .with_for_update(key_share=True, of=User)
-)
-_USE = (
-    update(ReferralCode)
-    .where(
-        ReferralCode.key == bindparam("of_key"), usable(bindparam("now", type_=ReferralCode.expires_at.type))
-    )
-    .values(uses=ReferralCode.uses + 1)
-    .returning(ReferralCode.id, ReferralCode.key, ReferralCode.uses, ReferralCode.max_uses)
-    .execution_options(synchronize_session=False)
-)

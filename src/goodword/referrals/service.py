@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.audit import service as audit
 from goodword.audit.actions import Action, Subject
 from goodword.codes.models import ReferralCode
-from goodword.codes.service import Redemption
+from goodword.codes.redemption import Redemption
 from goodword.db.database import Database
 from goodword.db.statements import insert
 from goodword.errors import NotFound, Unprocessable

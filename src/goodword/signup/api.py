@@ -11,7 +11,7 @@ from goodword.signup.schemas import UserCreate
 from goodword.users import passwords
 from goodword.users.schemas import UserRead
 from goodword.users.service import EmailTaken
-from goodword.web.dependencies import Clock, Session
+from goodword.web.dependencies import Session
 from goodword.web.idempotency import ANONYMOUS, Answer, IdempotentWriteDependency, KeyInUse, KeyReused
 from goodword.web.json_body import JsonRoute
 from goodword.web.openapi import problems
@@ -40,7 +40,7 @@ router = APIRouter(prefix="/api/v1/users", tags=["Registration"], route_class=Js
     dependencies=[limited("sign-up")],
 )
 async def register(
-    body: UserCreate, request: Request, session: Session, clock: Clock, once: IdempotentWriteDependency
+    body: UserCreate, request: Request, session: Session, once: IdempotentWriteDependency
 ) -> Response:
     """Create an account. With a `referral_code` the new user becomes a referral of the code's owner.
 
@@ -54,13 +54,9 @@ async def register(
 
     async def effect(password_hash: str) -> Answer:
         await session.connection()  # wait for a connection before the clock is read
+        language = languages.preferred(request.headers.get("accept-language"))
         user, referred_by = await service.sign_up(
-            session,
-            body,
-            password_hash=password_hash,
-            settings=services.settings,
-            language=languages.preferred(request.headers.get("accept-language")),
-            clock=clock,
+            session, services, body, password_hash=password_hash, language=language
         )
         answer = UserRead(
             id=user.id,

@@ -48,13 +48,9 @@ async def sign_up(request: Request, session: Session, clock: Clock) -> Response:
         body = UserCreate(**{name: text for name, text in given.items() if text})
         password_hash = await service.prepare(services, body)
         async with session.begin_nested():  # an error also rolls back the use of the code
+            language = services.page_cookies.language(request)
             user, _ = await service.sign_up(
-                session,
-                body,
-                password_hash=password_hash,
-                settings=services.settings,
-                language=services.page_cookies.language(request),
-                clock=clock,
+                session, services, body, password_hash=password_hash, language=language
             )
     except (ValidationError, AppError) as error:
         return _form(request, given, next_path=next_path, error=error)

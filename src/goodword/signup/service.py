@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword import actor
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.codes import code_format, lookup, service as codes
+from goodword.codes import code_format, lookup
+from goodword.codes.redemption import redeem
 from goodword.config.settings import Settings
 from goodword.errors import Unprocessable
 from goodword.jobs import service as jobs
@@ -54,13 +55,7 @@ async def prepare(services: Services, body: UserCreate) -> str:
 
 
 async def sign_up(
-    session: AsyncSession,
-    body: UserCreate,
-    *,
-    password_hash: str,
-    settings: Settings,
-    language: str,
-    clock: Callable[[], datetime],
+    session: AsyncSession, services: Services, body: UserCreate, *, password_hash: str, language: str
 ) -> Registered:
     """Register a user with a password. Raises `EmailTaken` and `CodeNotUsable`."""
     return await register(
@@ -71,8 +66,8 @@ async def sign_up(
         last_name=body.last_name,
         language=language,
         referral_code=body.referral_code,
-        settings=settings,
-        clock=clock,
+        settings=services.settings,
+        clock=services.clock,
     )
 
 
@@ -97,7 +92,7 @@ async def register(
     """
     redemption = None
     if referral_code is not None:
-        redemption = await codes.redeem(session, referral_code, clock=clock)
+        redemption = await redeem(session, referral_code, clock=clock)
         if redemption is None:
             raise CodeNotUsable
     # The owner of the code is locked now. So referrals of one owner are created in the order of their times, and a
