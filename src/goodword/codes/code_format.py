@@ -47,28 +47,9 @@ def normalise_part(text: str) -> str:
 
 
 RESERVED = frozenset(
-    normalise(word)
-    for word in [
-        "by-email",
-        "letters",
-        "activate",
-        "admin",
-        "docs",
-        "redoc",
-        "oauth",
-        "static",
-        "assets",
-        "current",
-        "none",
-        "null",
-        "undefined",
-        "true",
-        "false",
-        "qr-svg",
-        "qr-png",
-        "goodword",
-    ]
-)
+    map(normalise, ("by-email", "letters", "activate", "admin", "docs", "redoc", "oauth", "static", "assets", "current",
+                    "none", "null", "undefined", "true", "false", "qr-svg", "qr-png", "goodword"))
+)  # fmt: skip
 
 
 def validate_chosen(chosen: str) -> None:

@@ -79,23 +79,14 @@ async def handle_friend_joined(services: Services, job: ClaimedJob) -> None:
         referrer = await _active(session, job.user_id)
     if referrer is None or referrer.email is None:
         return
-    address, limits = (
-        addresses.parse(referrer.email),
-        (Quota((MessageKind.FRIEND_JOINED, "to", str(referrer.id)), 10),),
-    )
-    await _enqueue(
-        services,
-        job,
-        MessageKind.FRIEND_JOINED,
-        address,
-        referrer.language,
-        limits,
-        payload={"referee_id": job.payload["referee_id"]},
-    )
+    address, kind = addresses.parse(referrer.email), MessageKind.FRIEND_JOINED
+    limits = (Quota((kind, "to", str(referrer.id)), 10),)
+    payload = {"referee_id": job.payload["referee_id"]}
+    await _enqueue(services, job, kind, address, referrer.language, limits, payload=payload)
 
 
 async def send(services: Services, job: ClaimedJob) -> None:
-    """Send the e-mail, unless the code is no longer usable or the sender or the referee is no longer active."""
+    """Send the e-mail, unless one of the users is no longer active or the code is no longer usable."""
     address, kind = addresses.parse(job.payload["email"]), MessageKind(job.payload["message"])
     language, now = job.payload["language"], services.clock()
     async with services.database.transaction() as session:
@@ -105,12 +96,12 @@ async def send(services: Services, job: ClaimedJob) -> None:
         ):
             return
         if kind == MessageKind.FRIEND_JOINED:
-            subject, code = await _active(session, uuid.UUID(job.payload["referee_id"])), None
+            friend, code = await _active(session, uuid.UUID(job.payload["referee_id"])), None
         else:
-            subject, code = owner, await usable_code(session, owner.id, now=now)
+            friend, code = owner, await usable_code(session, owner.id, now=now)
         if not await jobs.is_wanted(session, job):
             return
-    if subject is None or (code is None and kind != MessageKind.FRIEND_JOINED):
+    if friend is None or (code is None and kind != MessageKind.FRIEND_JOINED):
         return
     if kind == MessageKind.CODE_ASKED_FOR and not (code and code.discoverable):
         return
@@ -122,9 +113,9 @@ async def send(services: Services, job: ClaimedJob) -> None:
         now=now,
         language=language,
         sender=services.settings.mail_from,
-        contents=_contents(services, address, subject, code.code if code else None, language),
+        contents=_contents(services, address, friend, code.code if code else None, language),
     )
-    await delivery.deliver(message, services.settings, name=f"{kind}-{job.id}", about=[owner.id, subject.id])
+    await delivery.deliver(message, services.settings, name=f"{kind}-{job.id}", about=[owner.id, friend.id])
 
 
 async def _enqueue(
@@ -139,13 +130,8 @@ async def _enqueue(
     payload: Mapping[str, str] | None = None,
 ) -> None:
     key, now = services.keys.mail_quotas, services.clock()
-    payload = {
-        "message": kind,
-        "email": address.text,
-        "email_key": address.key,
-        "language": language,
-        **(payload or {}),
-    }
+    common = {"message": kind, "email": address.text, "email_key": address.key, "language": language}
+    payload = {**common, **(payload or {})}
     slot, user_id = f"{SEND_EMAIL} {job.id}", user_id or job.user_id
     try:
         async with services.database.transaction() as session:
@@ -160,11 +146,11 @@ async def _enqueue(
 
 
 def _contents(
-    services: Services, address: Address, subject: User, code: str | None, language: str
+    services: Services, address: Address, friend: User, code: str | None, language: str
 ) -> MessageContents:
     public_url, name = services.settings.public_url, ""
-    if subject.first_name or subject.last_name:
-        name = subject.display_name
+    if friend.first_name or friend.last_name:
+        name = friend.display_name
     token = unsubscribe.token(services.keys.unsubscribe, address.canonical)
     return MessageContents(
         link=code_format.link(public_url, code) if code else None,
