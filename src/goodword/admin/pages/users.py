@@ -149,7 +149,7 @@ async def reject(
     try:
         body = ReferralReject(**({"reason": given} if given else {}))
     except ValidationError as error:
-        texts = messages.wrong_fields(error, ("reason",)).items()
+        texts = messages.field_errors(error, ("reason",)).items()
         wrong = {name: translate_for(request, text) for name, text in texts}
         return await _look(request, session, visitor, clock, user_id, wrong=wrong, given=given)
     with suppress(service.ReferralRejected):

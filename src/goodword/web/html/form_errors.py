@@ -18,13 +18,10 @@ def refused(
     if error is None:
         return {"errors": {}, "error": None}
     least = services_of(request).settings.password_min_length
-    wrong = messages.wrong_fields(error, fields)
-    values: dict[str, Any] = {
-        "errors": {name: translate_for(request, text, least=least) for name, text in wrong.items()}
-    }
-    if isinstance(error, ValidationError):
-        values["status"], text = 422, messages.LOOK_AGAIN if wrong else messages.NOT_SO
-    else:
-        values |= {"status": error.status, "headers": error.headers}
-        text = messages.LOOK_AGAIN if wrong else messages.text_of(error)
-    return values | {"error": translate_for(request, text)}
+    texts = messages.field_errors(error, fields)
+    values: dict[str, Any] = {"status": 422}
+    text = messages.NOT_POSSIBLE
+    if isinstance(error, AppError):
+        values, text = {"status": error.status, "headers": error.headers}, messages.text_of(error)
+    values["errors"] = {name: translate_for(request, one, least=least) for name, one in texts.items()}
+    return values | {"error": translate_for(request, messages.CHECK_FIELDS if texts else text)}

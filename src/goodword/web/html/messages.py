@@ -11,7 +11,7 @@ FOREIGN = to_translate(
     "This form did not come from a page of this service, or is not yours. Open the page again."
 )
 UNREADABLE = to_translate("What your browser sent cannot be read. Open the page again.")
-LOOK_AGAIN = to_translate("Please look at what is marked below.")
+CHECK_FIELDS = to_translate("Please look at what is marked below.")
 
 FORMS = frozenset(
     {"/sign-in", "/sign-up", "/check-mail", "/forgot-password", "/reset-password", "/verify-email",
@@ -108,8 +108,8 @@ FIELDS = {
 }
 """The possible fields of errors that do not name a field."""
 
-OUR_FAULT = to_translate("The service cannot do this just now. Try again shortly.")
-NOT_SO = to_translate("It cannot be done this way. Go back and open the page again.")
+SERVER_ERROR = to_translate("The service cannot do this just now. Try again shortly.")
+NOT_POSSIBLE = to_translate("It cannot be done this way. Go back and open the page again.")
 
 
 def title_of(error: AppError) -> str:
@@ -117,10 +117,10 @@ def title_of(error: AppError) -> str:
 
 
 def text_of(error: AppError) -> str:
-    return TEXTS.get(error.code) or (OUR_FAULT if error.status >= 500 else NOT_SO)
+    return TEXTS.get(error.code) or (SERVER_ERROR if error.status >= 500 else NOT_POSSIBLE)
 
 
-def wrong_fields(error: AppError | ValidationError, fields: Iterable[str]) -> Mapping[str, str]:
+def field_errors(error: AppError | ValidationError, fields: Iterable[str]) -> Mapping[str, str]:
     """Return the texts of the errors of `fields`, in their order."""
     if isinstance(error, ValidationError):
         codes = [(str(one["loc"][0]), one["type"]) for one in error.errors(include_input=False)]
@@ -128,5 +128,5 @@ def wrong_fields(error: AppError | ValidationError, fields: Iterable[str]) -> Ma
         codes = [(name, error.code) for name in FIELDS[error.code]]
     else:
         codes = [(one["field"].rpartition(".")[2], one["code"]) for one in error.errors]
-    texts = {name: TEXTS.get(code, NOT_SO) for name, code in reversed(codes)}
+    texts = {name: TEXTS.get(code, NOT_POSSIBLE) for name, code in reversed(codes)}
     return {name: texts[name] for name in fields if name in texts}
