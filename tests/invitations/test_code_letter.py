@@ -9,7 +9,7 @@ from people import make_code
 from second_service import second_service
 
 PATH = "/api/v1/referral-code-emails"
-ACCEPTED = {"detail": "If there is something to send, a letter is on its way."}
+ACCEPTED = {"detail": "The request was accepted. An e-mail is sent if there is something to send."}
 
 
 async def ask(api, referrer="alice@example.com", email="bob@example.org", **options):

@@ -18,7 +18,7 @@ from people import Person, join, make_code, register
 from second_service import second_service
 
 PATH = "/api/v1/me/invitations"
-ACCEPTED = {"detail": "If there is something to send, a letter is on its way."}
+ACCEPTED = {"detail": "The request was accepted. An e-mail is sent if there is something to send."}
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ class CodeRetired(Conflict):
 
 
 class CodeNotFound(NotFound):
-    code, detail = "code_not_found", "No usable code was found."
+    code, detail = "code_not_found", "There is no such code, or it cannot be used now."
 
 
 class TermMissing(Unprocessable):

@@ -34,7 +34,7 @@ DEFAULT_SPAN = {
 
 
 class UserNotFound(NotFound):
-    code, detail = "user_not_found", "The user does not exist, or you may not see it."
+    code, detail = "user_not_found", "There is no such user, or you may not see it."
 
 
 class RangeInvalid(Unprocessable):
