@@ -198,7 +198,7 @@ async def revoke_code(session: AsyncSession, code: str, *, now: datetime) -> Non
     await session.flush()
     why = Retirement.REVOKED.value
     record(session, Action.CODE_RETIRED, Subject.CODE, found.id, person=owner.id, why=why)
-    lookup.invalidate(session, owner, found)
+    lookup.invalidate(session, key, owner.email_key)
 
 
 async def reject_referral(session: AsyncSession, referral_id: uuid.UUID, *, reason: str) -> Referral:

@@ -62,16 +62,12 @@ def email_cache_key(email_key: str) -> str:
     return f"email:{email_key}"
 
 
-def invalidate(session: AsyncSession, owner: User | Row[Any], code: ReferralCode | Row[Any]) -> None:
-    """Invalidate the cached look-ups of a code when the transaction commits."""
-    if code.key:
-        transaction_hooks.invalidate(session, cache_key(code.key))
-    if owner.email_key:
-        invalidate_email(session, owner.email_key)
-
-
-def invalidate_email(session: AsyncSession, email_key: str) -> None:
-    transaction_hooks.invalidate(session, email_cache_key(email_key))
+def invalidate(session: AsyncSession, key: str | None, email_key: str | None) -> None:
+    """Invalidate the cached look-ups by this code and by its owner's address when the transaction commits."""
+    if key:
+        transaction_hooks.invalidate(session, cache_key(key))
+    if email_key:
+        transaction_hooks.invalidate(session, email_cache_key(email_key))
 
 
 def _found(row: Row[Any] | None) -> CodeFound | None:

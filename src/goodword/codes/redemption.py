@@ -35,7 +35,7 @@ async def redeem(session: AsyncSession, code: str, *, clock: Callable[[], dateti
     if used is None:
         return None
     if used.uses == used.max_uses:
-        lookup.invalidate(session, owner, used)
+        lookup.invalidate(session, key, owner.email_key)
     return Redemption(used.id, owner.id, display_name(owner.first_name, owner.last_name))
 
 
@@ -49,6 +49,6 @@ _USE = (
     update(ReferralCode)
     .where(ReferralCode.key == bindparam("code_key"), usable(bindparam("now")))
     .values(uses=ReferralCode.uses + 1)
-    .returning(ReferralCode.id, ReferralCode.key, ReferralCode.uses, ReferralCode.max_uses)
+    .returning(ReferralCode.id, ReferralCode.uses, ReferralCode.max_uses)
     .execution_options(synchronize_session=False)
 )

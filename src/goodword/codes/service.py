@@ -211,18 +211,17 @@ async def list_codes(
 
 async def invalidate_lookups(session: AsyncSession, owner: User, *, email_key: str | None = None) -> None:
     """Invalidate the cached look-ups of an owner whose name, status or address (before: `email_key`) changed."""
-    if email_key is not None:
-        lookup.invalidate_email(session, email_key)
+    lookup.invalidate(session, None, email_key)
     current = await session.scalar(_active(owner))
     if current is not None:
-        lookup.invalidate(session, owner, current)
+        lookup.invalidate(session, current.key, owner.email_key)
 
 
 async def erase_all(session: AsyncSession, owner: User, *, now: datetime) -> None:
     """Retire all codes of an erased owner and delete their text, which can be a name."""
     codes = select(ReferralCode).where(ReferralCode.owner_id == owner.id)
     for code in await session.scalars(codes.with_for_update()):
-        lookup.invalidate(session, owner, code)
+        lookup.invalidate(session, code.key, owner.email_key)
         if code.retired_at is None:
             code.retire(Retirement.ERASED, now)
             await _save(session, owner, code, Action.CODE_RETIRED, why=Retirement.ERASED.value)
@@ -247,7 +246,7 @@ async def _save(
     session: AsyncSession, owner: User, code: ReferralCode, action: Action, **details: str | int
 ) -> None:
     await session.flush()  # the unique index allows a new active code only after the previous one is retired
-    lookup.invalidate(session, owner, code)
+    lookup.invalidate(session, code.key, owner.email_key)
     # The audit log has the id, not the code: a chosen code can be a name.
     record(session, action, Subject.CODE, code.id, person=code.owner_id, **details)
 
