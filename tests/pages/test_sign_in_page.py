@@ -140,6 +140,7 @@ async def test_after_too_many_wrong_ones_it_says_so(browser, alice):
         "https://evil.example",
         "//evil.example",
         "///evil.example",
+        "/..//evil.example",
         "/\\evil.example",
         "\\\\evil.example",
         "/\t/evil.example",

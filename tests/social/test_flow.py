@@ -7,7 +7,8 @@ import pytest
 
 from asgi import client_of, settings_for
 from goodword.app import create_app
-from goodword.social.flow import FlowCookie, begin as begin_flow, local_path
+from goodword.social.flow import FlowCookie, begin as begin_flow
+from goodword.web.forms import local_path
 from social.browser import COOKIE, assert_refused, begin, leave, sign_in
 
 pytestmark = pytest.mark.one_database

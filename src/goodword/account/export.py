@@ -23,6 +23,7 @@ from goodword.config.settings import Settings
 from goodword.crypto import derive_key
 from goodword.db.base import Base
 from goodword.db.database import Database
+from goodword.db.keyset import Position
 from goodword.invitations.service import INVITATION
 from goodword.jobs.models import Job
 from goodword.mail import quotas, unsubscribe
@@ -40,7 +41,6 @@ from goodword.social.models import Identity
 from goodword.users import addresses, service as users
 from goodword.users.models import User, Verification, display_name, masked
 from goodword.web.idempotency import IdempotencyKey
-from goodword.web.paging import Position
 
 PAGE = 500
 FILE = {"Content-Disposition": 'attachment; filename="goodword-export.json"'}

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Row, Select, select, tuple_
+from sqlalchemy import Row, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.admin import service, statistics
 from goodword.codes import code_format
 from goodword.codes.models import CodeStatus, ReferralCode, has_status
 from goodword.db.base import Base
+from goodword.db.keyset import Position, keyset_page
 from goodword.users.models import User, UserStatus
-from goodword.web.paging import EPOCH, Position
+from goodword.web.paging import EPOCH
 
 STRETCH = 20_000
 Found = TypeVar("Found")
@@ -102,9 +103,8 @@ async def codes_ending(
     """Codes in force that end within seven days, the next to end first."""
     place = (ReferralCode.expires_at, ReferralCode.id)
     query = _CODES.where(has_status(CodeStatus.ACTIVE, now), ReferralCode.expires_at <= now + statistics.SOON)
-    if after is not None:
-        query = query.where(tuple_(*place) > after)
-    rows = (await session.execute(query.order_by(*place).limit(limit + 1))).all()
+    query = keyset_page(query, place, after=after, limit=limit, descending=False)
+    rows = (await session.execute(query)).all()
     if len(rows) <= limit:
         return Page(rows)
     code = rows[limit - 1].ReferralCode

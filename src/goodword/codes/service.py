@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from math import ceil
 
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
@@ -13,6 +13,7 @@ from goodword.audit.service import record
 from goodword.codes import code_format, lookup
 from goodword.codes.models import ACTIVE, CodeStatus, ReferralCode, Retirement, has_status, usable
 from goodword.crypto import hmac_of
+from goodword.db.keyset import keyset_page
 from goodword.db.statements import insert_if_absent
 from goodword.errors import Conflict, NotFound, Unprocessable
 from goodword.users.models import User
@@ -204,9 +205,8 @@ async def list_codes(
         query = query.where(ReferralCode.key.is_not(None))
     if status is not None:
         query = query.where(has_status(status, now))
-    if after is not None:
-        query = query.where(tuple_(*position) < after)
-    return (await session.scalars(query.order_by(*(c.desc() for c in position)).limit(limit + 1))).all()
+    query = keyset_page(query, position, after=after, limit=limit)
+    return (await session.scalars(query)).all()
 
 
 async def invalidate_lookups(session: AsyncSession, owner: User, *, email_key: str | None = None) -> None:

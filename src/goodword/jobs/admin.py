@@ -14,7 +14,6 @@ from sqlalchemy import (
     func,
     literal,
     select,
-    tuple_,
     union_all,
     update,
 )
@@ -23,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.db.database import Database
+from goodword.db.keyset import keyset_order
 from goodword.jobs.models import IS_DEAD, Job
 
 STATES = ("waiting", "running", "dead")
@@ -59,9 +59,7 @@ async def dead(
     """Those that are given up, the latest first."""
     place = (Job.finished_at, Job.id)
     query = select(Job).where(IS_DEAD)
-    if after is not None:
-        query = query.where(tuple_(*place) < after)
-    return (await session.scalars(query.order_by(*(c.desc() for c in place)).limit(limit))).all()
+    return (await session.scalars(keyset_order(query, place, after=after).limit(limit))).all()
 
 
 async def get(session: AsyncSession, job_id: uuid.UUID) -> Job | None:

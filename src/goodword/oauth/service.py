@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Row, delete, select, tuple_
+from sqlalchemy import Row, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
+from goodword.db.keyset import keyset_page
 from goodword.db.transaction_hooks import commit_before_error
 from goodword.errors import NotFound, TokenInvalid
 from goodword.oauth import clients, scopes
@@ -159,9 +160,8 @@ async def list_apps(
         .join(OAuthClient, OAuthClient.id == OAuthGrant.client_id)
         .where(OAuthGrant.user_id == user_id)
     )
-    if after is not None:
-        query = query.where(tuple_(*position) < after)
-    return (await session.execute(query.order_by(*(c.desc() for c in position)).limit(limit + 1))).all()
+    query = keyset_page(query, position, after=after, limit=limit)
+    return (await session.execute(query)).all()
 
 
 async def revoke_access(session: AsyncSession, user_id: uuid.UUID, client_id: str, *, now: datetime) -> None:

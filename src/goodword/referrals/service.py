@@ -15,6 +15,7 @@ from goodword.audit.actions import Action, Subject
 from goodword.codes.models import ReferralCode
 from goodword.codes.redemption import Redemption
 from goodword.db.database import Database
+from goodword.db.keyset import Position, keyset_order
 from goodword.db.statements import insert
 from goodword.errors import NotFound, Unprocessable
 from goodword.jobs import service as jobs
@@ -22,7 +23,6 @@ from goodword.mail import notifications
 from goodword.referrals.models import Referral, ReferralStatus
 from goodword.referrals.schemas import Interval, Order
 from goodword.users.models import User, display_name
-from goodword.web.paging import Position
 
 MAX_BUCKETS = 400
 MAX_CODES = 100
@@ -111,7 +111,7 @@ async def list_referrals(
     if status is not None:
         values["status"] = status
     if after is not None:
-        values |= {"after_time": after.created_at, "after_id": after.id}
+        values |= {"after_created_at": after.created_at, "after_id": after.id}
     return await database.rows(statement, **values)
 
 
@@ -191,16 +191,9 @@ def _page(order: Order, by_status: bool, continued: bool) -> Any:
     )
     if by_status:
         query = query.where(Referral.status == bindparam("status"))
-    place = tuple_(Referral.created_at, Referral.id)
-    if continued:
-        after = tuple_(
-            bindparam("after_time", type_=Referral.created_at.type),
-            bindparam("after_id", type_=Referral.id.type),
-        )
-        query = query.where(place < after if order == Order.NEWEST else place > after)
-    if order == Order.NEWEST:
-        return query.order_by(Referral.created_at.desc(), Referral.id.desc())
-    return query.order_by(Referral.created_at, Referral.id)
+    columns = (Referral.created_at, Referral.id)
+    after = tuple_(*(bindparam(f"after_{c.key}", type_=c.type) for c in columns)) if continued else None
+    return keyset_order(query, columns, after=after, descending=order == Order.NEWEST)
 
 
 _PAGES = {

@@ -5,6 +5,7 @@ import uuid
 from fastapi import APIRouter, Request
 
 from goodword.db.actor_check import ACTOR
+from goodword.db.keyset import Position
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
 from goodword.sessions import client_info, service
@@ -16,7 +17,7 @@ from goodword.users.passwords import HashingBusy
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.json_body import JsonRoute
 from goodword.web.openapi import problems
-from goodword.web.paging import Cursor, CursorInvalid, Limit, Position
+from goodword.web.paging import Cursor, CursorInvalid, Limit
 
 router = APIRouter(prefix="/api/v1", tags=["Sessions"], route_class=JsonRoute)
 

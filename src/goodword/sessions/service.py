@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, true, tuple_, update
+from sqlalchemy import Row, bindparam, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword import actor
@@ -14,6 +14,7 @@ from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.cache.lookup_cache import HERE
 from goodword.db.database import Database
+from goodword.db.keyset import keyset_page
 from goodword.db.statements import insert
 from goodword.db.transaction_hooks import commit_before_error, invalidate
 from goodword.errors import NotFound, TokenInvalid, Unauthorized
@@ -213,9 +214,8 @@ async def list_active(
         UserSession.expires_at > now,
         UserSession.idle_expires_at > now,
     )
-    if after is not None:
-        query = query.where(tuple_(*position) < after)
-    return (await session.scalars(query.order_by(*(c.desc() for c in position)).limit(limit + 1))).all()
+    query = keyset_page(query, position, after=after, limit=limit)
+    return (await session.scalars(query)).all()
 
 
 async def revoke(session: AsyncSession, user_id: uuid.UUID, session_id: uuid.UUID, *, now: datetime) -> None:

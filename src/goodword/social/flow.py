@@ -4,7 +4,6 @@ import base64
 import binascii
 import hmac
 import json
-import re
 import secrets
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,11 +12,12 @@ from fastapi import Request, Response
 
 from goodword.crypto import WrongSecret, decrypt, encrypt
 from goodword.social.errors import StateInvalid
+from goodword.web.forms import local_path
 
 LIFETIME = timedelta(minutes=10)
 ABOUT = b"sign-in under way"
-LOCAL = re.compile(r"/(?!/)[!-\[\]-~]{0,1023}")
-"""A path in visible ASCII, without backslashes, which browsers take for slashes."""
+MAX_NEXT = 1024
+"""The longest `next` that fits in the cookie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +46,9 @@ def begin(provider: str, *, referral_code: str | None, next_page: str | None, no
         nonce=secrets.token_urlsafe(32),
         verifier=secrets.token_urlsafe(48),
         referral_code=referral_code,
-        next=local_path(next_page),
+        next=local_path(next_page if next_page and len(next_page) <= MAX_NEXT else None),
         began_at=now.timestamp(),
     )
-
-
-def local_path(path: str | None) -> str:
-    """The path if it leads nowhere but to this site (RFC 9700 §4.11: no open redirectors), else `/`."""
-    if path is None or not LOCAL.fullmatch(path):
-        return "/"
-    return "/" if "//" in re.split("[?#]", path, maxsplit=1)[0] else path
 
 
 class FlowCookie:

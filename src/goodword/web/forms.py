@@ -12,8 +12,8 @@ from goodword.services import services_of
 FORM = "application/x-www-form-urlencoded"
 MAX_FIELDS = 32
 
-# Browsers take `//host` and `/\host` for another host, and drop tabs and line breaks before they look.
-_LOCAL_PATH = re.compile(r"/(?![/\\])[^\x00-\x20\\\x7f]*")
+_LOCAL_PATH = re.compile(r"(?:/(?!/)[!\"$-.0->@-\[\]-~]*)+(?:[?#][!-\[\]-~]*)?")
+"""A path in visible ASCII without empty segments or backslashes: browsers read `//host` and `/\\host` as another host."""
 
 
 class FormInvalid(BadRequest):
@@ -52,7 +52,7 @@ async def read_form(request: Request) -> dict[str, str]:
 
 
 def local_path(text: str | None) -> str:
-    """Where to go after a sign-in: a path of this service, and `/` in place of anything else."""
+    """Return `text` if it is a path of this service, else `/` (RFC 9700 §4.11: no open redirectors)."""
     return text if text and _LOCAL_PATH.fullmatch(text) else "/"
 
 

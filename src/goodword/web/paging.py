@@ -6,11 +6,12 @@ import hmac
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 from fastapi import Query
 
 from goodword.crypto import hmac_of
+from goodword.db.keyset import Position
 from goodword.errors import BadRequest
 from goodword.web.schemas import QueryInt
 
@@ -41,15 +42,8 @@ class CursorInvalid(BadRequest):
     )
 
 
-class Position(NamedTuple):
-    """The place of a row in a list ordered by time and id."""
-
-    created_at: datetime
-    id: uuid.UUID
-
-
 def place(row: Placed) -> Position:
-    """The place of a row in a list by the time it was made."""
+    """Return the position of a row in a list by creation time."""
     return Position(row.created_at, row.id)
 
 

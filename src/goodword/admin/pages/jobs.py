@@ -8,13 +8,13 @@ from fastapi import Request, Response
 from goodword.admin import statistics
 from goodword.admin.pages.access import Administrator, admin_page, router as admin_router
 from goodword.admin.pages.users import AT_ONCE
+from goodword.db.keyset import Position
 from goodword.jobs import admin
 from goodword.languages import to_translate
 from goodword.services import services_of
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.forms import read_form
 from goodword.web.html.rendering import link, see_other
-from goodword.web.paging import Position
 
 router = admin_router()
 
