@@ -20,10 +20,11 @@ from goodword.db.database import Database
 from goodword.http_client import OutboundClient
 from goodword.invitations import emails as invitation_emails, service as invitations
 from goodword.jobs.worker import CONCURRENCY, Handler, Worker
-from goodword.mail import quotas, unsubscribe
+from goodword.mail import unsubscribe
 from goodword.oauth import clients as oauth_clients
 from goodword.oauth.tokens import ServerTokens
 from goodword.providers import jobs as provider_jobs
+from goodword.rate_limits import quotas
 from goodword.rate_limits.counters import Counts
 from goodword.rate_limits.limiter import Limiter
 from goodword.services import DerivedKeys, Services
@@ -98,7 +99,7 @@ def build_services(
             key=derive_key(secret, "sign-ins under way"),
             public_url=settings.public_url,
         ),
-        invitation_limits=invitations.EmailQuotas(keys.mail_quotas, enabled=is_limited),
+        invitation_limits=invitations.EmailQuotas(keys.quotas, enabled=is_limited),
     )
 
 
@@ -134,9 +135,9 @@ def derive_keys(secret: bytes) -> DerivedKeys:
     return DerivedKeys(
         audit=derive_key(secret, hash_chain.PURPOSE),
         idempotency=derive_key(secret, "idempotency fingerprints"),
-        mail_quotas=derive_key(secret, quotas.KEY),
         oauth=derive_key(secret, oauth_clients.PURPOSE),
         one_time_tokens=derive_key(secret, account_emails.TOKENS),
+        quotas=derive_key(secret, quotas.PURPOSE),
         referral_codes=derive_key(secret, "referral code strings"),
         signing_keys=derive_key(secret, "signing keys"),
         unsubscribe=derive_key(secret, unsubscribe.KEY),

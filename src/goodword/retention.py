@@ -18,10 +18,10 @@ from goodword.db.base import Base
 from goodword.jobs.models import Job
 from goodword.jobs.service import ClaimedJob
 from goodword.jobs.worker import Chore, Handler
-from goodword.mail.models import EmailQuota
 from goodword.oauth.models import OAuthCode
 from goodword.providers import email_checks
 from goodword.providers.models import EmailCheck
+from goodword.rate_limits.models import Quota
 from goodword.services import Services
 from goodword.sessions.models import LoginFailures, UserSession
 from goodword.users.models import Verification
@@ -57,12 +57,11 @@ RULES: Mapping[str, Rule] = {
     # A replay of a code that was used ends its session (RFC 6749 §4.1.2): for a day it is known for that.
     "purge_oauth_codes": Rule(OAuthCode, lambda now: OAuthCode.expires_at < now - DAY),
     "purge_sessions": Rule(UserSession, _ended_session, every=DAY),
-    # Used or not, they count against the letters of an hour.
     "purge_verifications": Rule(Verification, lambda now: Verification.expires_at < now - DAY),
     "purge_idempotency_keys": Rule(IdempotencyKey, lambda now: IdempotencyKey.created_at < now - KEPT),
     "purge_login_failures": Rule(LoginFailures, lambda now: LoginFailures.last_at < now - DAY),
     "purge_email_checks": Rule(EmailCheck, email_checks.is_stale, every=DAY),
-    "purge_email_quotas": Rule(EmailQuota, lambda now: EmailQuota.ends_at < now - DAY),
+    "purge_quotas": Rule(Quota, lambda now: Quota.ends_at < now - DAY),
     "purge_finished_jobs": Rule(
         Job, lambda now: and_(Job.finished_at < now - 7 * DAY, Job.outcome == "done")
     ),

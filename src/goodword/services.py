@@ -43,9 +43,9 @@ class DerivedKeys:
 
     audit: bytes
     idempotency: bytes
-    mail_quotas: bytes
     oauth: bytes
     one_time_tokens: bytes
+    quotas: bytes
     referral_codes: bytes
     signing_keys: bytes
     unsubscribe: bytes

@@ -6,9 +6,10 @@ from goodword.cache.lookup_cache import Epoch
 from goodword.codes.models import ReferralCode
 from goodword.db.base import Base
 from goodword.jobs.models import Job
-from goodword.mail.models import EmailQuota, Unsubscribe
+from goodword.mail.models import Unsubscribe
 from goodword.oauth.models import OAuthClient, OAuthCode, OAuthGrant
-from goodword.providers.models import EmailCheck, EmailCheckQuota, Profile, ProviderState
+from goodword.providers.models import EmailCheck, Profile, ProviderState
+from goodword.rate_limits.models import Quota
 from goodword.referrals.models import Referral
 from goodword.sessions.models import LoginFailures, SigningKey, UserSession
 from goodword.social.models import Identity
@@ -19,8 +20,6 @@ __all__ = [
     "AuditEvent",
     "Base",
     "EmailCheck",
-    "EmailCheckQuota",
-    "EmailQuota",
     "Epoch",
     "IdempotencyKey",
     "Identity",
@@ -31,6 +30,7 @@ __all__ = [
     "OAuthGrant",
     "Profile",
     "ProviderState",
+    "Quota",
     "Referral",
     "ReferralCode",
     "SigningKey",

@@ -1,12 +1,15 @@
 """POST /api/v1/email-verifications and …/confirm: show that an address is yours."""
 
 import asyncio
+import uuid
 from collections import Counter
 
 import pytest
 from httpx2 import AsyncClient
 from sqlalchemy import text
 
+from goodword.users import addresses, verifications
+from goodword.users.models import Purpose, User
 from people import join, make_code, referrals_of, register
 from second_service import second_service
 
@@ -165,6 +168,37 @@ async def test_the_next_hour_has_letters_again(api, alice, post, clock):
     await ask(api, alice.email)
 
     assert len(await post()) == 1
+
+
+async def test_an_erasure_does_not_reset_the_quota_of_an_address(api, post):
+    sent = []
+    for _ in range(7):
+        alice = await join(api, "alice")
+        sent += await post()
+        await alice.delete("/api/v1/me", json={"password": alice.password})
+
+    assert [message.kind for message in sent] == ["verify_email"] * 5
+
+
+async def test_concurrent_requests_of_several_users_send_an_address_five_messages(api, app, clock, post):
+    users = [await join(api, f"user{n}") for n in range(8)]
+    await post()
+    services, address = app.state.services, addresses.parse("new@example.com")
+
+    async def issue(person):
+        async with services.database.transaction() as session:
+            user = await session.get(User, uuid.UUID(person.id), with_for_update={"key_share": True})
+            return await verifications.issue(
+                session,
+                user,
+                Purpose.CHANGE_EMAIL,
+                address,
+                job_id=uuid.uuid4(),
+                keys=services.keys,
+                now=clock(),
+            )
+
+    assert len(list(filter(None, await asyncio.gather(*map(issue, users))))) == 5
 
 
 async def test_a_hundred_requests_for_a_stranger_send_nothing(api, alice, post):

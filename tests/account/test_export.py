@@ -26,10 +26,9 @@ HELD = {
     "verifications": "verifications",
     "profiles": "profile",
     "email_checks": "email_check",
-    "email_check_quotas": "email_checks_asked",
     "jobs": "jobs",
     "idempotency_keys": "stored_answers",
-    "email_quotas": "email_quotas",
+    "quotas": "quotas",
     "unsubscribes": "letters_refused",
     "audit_events": "audit",
 }

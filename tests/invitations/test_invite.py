@@ -278,7 +278,7 @@ async def test_a_decision_that_is_made_again_changes_nothing(app, carol, post, c
     clock.forward(seconds=61)
 
     assert len(await post()) == 1
-    assert await rows("SELECT max(used) FROM email_quotas") == [(1,)]
+    assert await rows("SELECT max(used) FROM quotas") == [(1,)]
 
 
 async def test_the_address_is_checked_like_any_other(carol):

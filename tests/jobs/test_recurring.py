@@ -72,7 +72,7 @@ async def test_what_nobody_can_need_is_removed_and_all_else_stays(api, alice, po
     await alice.post("/api/v1/me/referral-codes", code, headers={"Idempotency-Key": "k"})
     await alice.post("/api/v1/me/invitations", {"email": "dave@example.org"})
     await post()
-    tables = ("sessions", "verifications", "idempotency_keys", "login_failures", "email_quotas")
+    tables = ("sessions", "verifications", "idempotency_keys", "login_failures", "quotas")
 
     async def left():
         return {table: (await rows(f"SELECT count(*) FROM {table}"))[0][0] for table in tables}
@@ -88,7 +88,7 @@ async def test_what_nobody_can_need_is_removed_and_all_else_stays(api, alice, po
         "verifications": 0,
         "idempotency_keys": 0,
         "login_failures": 0,
-        "email_quotas": 1,  # that the two know each other is remembered for a year
+        "quotas": 1,  # that the two know each other is remembered for a year
     }
 
     clock.forward(days=400)

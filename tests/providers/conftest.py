@@ -64,7 +64,7 @@ async def join_and_prove(app: FastAPI, api: AsyncClient, name: str, **fields: An
             Purpose.VERIFY_EMAIL,
             addresses.parse(person.email),
             job_id=uuid4(),
-            key=app.state.services.keys.one_time_tokens,
+            keys=app.state.services.keys,
             now=app.state.services.clock(),
         )
     answer = await api.post("/api/v1/email-verifications/confirm", json={"token": token})

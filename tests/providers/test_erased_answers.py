@@ -31,8 +31,9 @@ async def test_nothing_is_left(node, services, clock, rows, mode):
 
     assert await traces(app, *WORDS) == []
     own = "jobs WHERE kind <> 'forget_traces'"
-    for table in ("email_checks", "profiles", "email_check_quotas", own):
+    for table in ("email_checks", "profiles", own):
         assert await rows(f"SELECT * FROM {table}") == []
+    assert await rows("SELECT used FROM quotas") == [(1,)], "the messages to the address, for an hour"
 
 
 async def test_what_was_asked_before_the_account_was_made_goes_too(node, services, clock, rows):

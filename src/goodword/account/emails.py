@@ -136,7 +136,7 @@ async def _issue(
         Purpose(work.kind),
         address,
         job_id=work.id,
-        key=services.keys.one_time_tokens,
+        keys=services.keys,
         now=services.clock(),
     )
 

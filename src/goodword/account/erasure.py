@@ -8,17 +8,19 @@ import structlog
 from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.account import erasure_cleanup, tombstones
+from goodword.account import erasure_cleanup, export, tombstones
 from goodword.actor import Actor, ActorContext, actor_context
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import service as codes
 from goodword.config.settings import Settings
-from goodword.db.database import Database
+from goodword.crypto import derive_key
+from goodword.db.database import SETTINGS, Database
 from goodword.jobs import service as jobs
 from goodword.languages import DEFAULT
 from goodword.oauth import service as oauth
 from goodword.providers import email_checks
+from goodword.rate_limits import quotas
 from goodword.referrals.models import Referral
 from goodword.sessions import service as sessions
 from goodword.social import service as social
@@ -40,6 +42,8 @@ async def erase(session: AsyncSession, user: User, *, now: datetime) -> None:
     await social.forget(session, user.id)
     await email_checks.forget(session, user.id)
     await sessions.forget(session, user.id)
+    key = derive_key(session.info[SETTINGS].secret, quotas.PURPOSE)
+    await quotas.forget(session, key, export.quota_scopes(user.id).values())
     await codes.erase_all(session, user, now=now)
     # The answer to the sign-up of a friend says who brought them.
     friends = select(Referral.referee_id).where(Referral.referrer_id == user.id)

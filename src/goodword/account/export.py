@@ -26,20 +26,20 @@ from goodword.db.database import Database
 from goodword.db.keyset import Position
 from goodword.invitations.service import INVITATION
 from goodword.jobs.models import Job
-from goodword.mail import quotas, unsubscribe
+from goodword.mail import unsubscribe
 from goodword.mail.messages import MessageKind
 from goodword.oauth.models import OAuthClient, OAuthCode, OAuthGrant
 from goodword.providers import email_checks
-from goodword.providers.models import EmailCheckQuota
 from goodword.providers.profiles import of as profile_of
 from goodword.providers.schemas import ProfileRead
+from goodword.rate_limits import quotas
 from goodword.referrals import service as referrals
 from goodword.referrals.schemas import Order
 from goodword.sessions import throttle
 from goodword.sessions.models import UserSession
 from goodword.social.models import Identity
-from goodword.users import addresses, service as users
-from goodword.users.models import User, Verification, display_name, masked
+from goodword.users import addresses, service as users, verifications
+from goodword.users.models import Purpose, User, Verification, display_name, masked
 from goodword.web.idempotency import IdempotencyKey
 
 PAGE = 500
@@ -82,7 +82,6 @@ async def _account(database: Database, settings: Settings, user_id: uuid.UUID) -
         address = addresses.parse(user.email)
         known = await email_checks.known_of(session, settings, user.email)
         profile = await profile_of(session, user_id)
-        asked = await session.scalar(select(EmailCheckQuota).where(EmailCheckQuota.user_id == user_id))
         refused = await unsubscribe.is_unsubscribed(
             session, derive_key(settings.secret, unsubscribe.KEY), address.canonical
         )
@@ -108,24 +107,34 @@ async def _account(database: Database, settings: Settings, user_id: uuid.UUID) -
                 "provider": known.provider,
                 "checked_at": known.checked_at,
             },
-            "email_checks_asked": {"day": asked.day, "asked": asked.asked} if asked else None,
             "letters_refused": refused,
-            "email_quotas": await _quotas(session, settings, user_id),
+            "quotas": await _quotas(session, settings, user_id),
             "wrong_passwords": await _wrong_passwords(session, settings, user),
         }
+
+
+def quota_scopes(user_id: uuid.UUID) -> Mapping[str, Sequence[str]]:
+    """Return the scopes of the quotas of a user, by the name in the export."""
+    named = str(user_id)
+    return {
+        "invitations": (INVITATION, "from", named),
+        "referral notices": (MessageKind.FRIEND_JOINED, "to", named),
+        "lockout notices": (MessageKind.SIGN_IN_LOCKED, named),
+        "e-mail checks": (email_checks.QUOTA, named),
+        **{purpose.value: verifications.user_scope(purpose, user_id) for purpose in Purpose},
+    }
 
 
 async def _quotas(
     session: AsyncSession, settings: Settings, user_id: uuid.UUID
 ) -> Sequence[Mapping[str, Any]]:
-    key, named = derive_key(settings.secret, quotas.KEY), str(user_id)
-    scopes = {
-        "invitations": (INVITATION, "from", named),
-        "news of friends": (MessageKind.FRIEND_JOINED, "to", named),
-        "locked sign-ins": (MessageKind.SIGN_IN_LOCKED, named),
-    }
-    found = [(what, await quotas.used(session, key, *scope)) for what, scope in scopes.items()]
-    return [{"letters": what, "used": row.used, "ends_at": row.ends_at} for what, row in found if row]
+    scopes = quota_scopes(user_id)
+    rows = await quotas.find(session, derive_key(settings.secret, quotas.PURPOSE), scopes.values())
+    return [
+        {"quota": name, "used": row.used, "ends_at": row.ends_at}
+        for name, row in zip(scopes, rows, strict=True)
+        if row
+    ]
 
 
 async def _wrong_passwords(

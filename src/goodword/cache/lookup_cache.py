@@ -95,7 +95,11 @@ class LookupCache:
         self, name: str, load: Callable[[], Awaitable[CacheEntry[bytes]]]
     ) -> CacheEntry[bytes]:
         began, now = time.monotonic(), self._clock().timestamp()
-        if self._shared is None or not self._shared.is_open() or began >= self._memory.invalidations_until:
+        if (
+            self._shared is None
+            or not self._shared.is_available()
+            or began >= self._memory.invalidations_until
+        ):
             return await load()
         epoch = self._epoch
         there = await self._shared.read(name)

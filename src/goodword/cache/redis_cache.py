@@ -48,8 +48,8 @@ class RedisCache:
         self._key = key
         self._last_news: Any = None
 
-    def is_open(self) -> bool:
-        return self._server.is_open()
+    def is_available(self) -> bool:
+        return self._server.is_available()
 
     async def read(self, name: str) -> bytes | None:
         """What stands under that name, nothing being an empty text; None if the server does not say."""
@@ -82,7 +82,7 @@ class RedisCache:
 
         Given are names, each with its slot on the board.
         """
-        if not self.is_open():
+        if not self.is_available():
             return False
         pipeline = self._redis.pipeline(transaction=False)
         for name in slots:
@@ -92,7 +92,7 @@ class RedisCache:
 
     async def news(self) -> Invalidations | None:
         """What was told since it was last asked; None if the server does not say."""
-        if not self.is_open():
+        if not self.is_available():
             return None
         return await self._server.ask(self._read_news())
 

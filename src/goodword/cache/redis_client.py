@@ -31,10 +31,11 @@ class RedisClient:
         )
         self.client = Redis.from_pool(pool)
         self._silent = f"{name} does not answer"
-        self._closed_until = 0.0
+        self._open_until = 0.0
 
-    def is_open(self) -> bool:
-        return time.monotonic() >= self._closed_until
+    def is_available(self) -> bool:
+        """Return whether the circuit breaker is closed: the server did not fail within the last `PAUSE` seconds."""
+        return time.monotonic() >= self._open_until
 
     async def ask(self, question: Awaitable[T], *, patience: float = PATIENCE) -> T | None:
         """The answer; None if there is none in time."""
@@ -42,9 +43,9 @@ class RedisClient:
             async with asyncio.timeout(patience):
                 return await question
         except Exception as error:  # noqa: BLE001  a server that talks nonsense is one that does not answer
-            if self.is_open():
+            if self.is_available():
                 log.warning(self._silent, error=type(error).__name__)
-            self._closed_until = time.monotonic() + PAUSE
+            self._open_until = time.monotonic() + PAUSE
             return None
 
     async def ping(self) -> bool:

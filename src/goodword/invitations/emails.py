@@ -19,9 +19,10 @@ from goodword.invitations.service import CODE_EMAIL, DAY, INVITATION
 from goodword.jobs import service as jobs
 from goodword.jobs.service import ClaimedJob
 from goodword.jobs.worker import Handler
-from goodword.mail import delivery, messages, notifications, quotas, unsubscribe
+from goodword.mail import delivery, messages, notifications, unsubscribe
 from goodword.mail.messages import MessageContents, MessageKind
-from goodword.mail.quotas import QuotaUsedUp
+from goodword.rate_limits import quotas
+from goodword.rate_limits.quotas import QuotaExceeded
 from goodword.services import Services
 from goodword.users import addresses, service as users
 from goodword.users.addresses import Address
@@ -129,7 +130,7 @@ async def _enqueue(
     user_id: uuid.UUID | None = None,
     payload: Mapping[str, str] | None = None,
 ) -> None:
-    key, now = services.keys.mail_quotas, services.clock()
+    key, now = services.keys.quotas, services.clock()
     common = {"message": kind, "email": address.text, "email_key": address.key, "language": language}
     payload = {**common, **(payload or {})}
     slot, user_id = f"{SEND_EMAIL} {job.id}", user_id or job.user_id
@@ -141,7 +142,7 @@ async def _enqueue(
                 return  # an earlier attempt committed this transaction
             for scope, limit, period in limits:
                 await quotas.take(session, key, *scope, limit=limit, period=period, now=now)
-    except QuotaUsedUp:
+    except QuotaExceeded:
         log.warning("e-mail not sent: quota used up", kind=kind, id=str(job.id))
 
 

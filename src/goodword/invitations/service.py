@@ -4,7 +4,6 @@ A request checks only its sender, so that its result reveals nothing about the r
 the recipient.
 """
 
-import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,8 +14,8 @@ from goodword.audit.service import record
 from goodword.codes.service import usable_code
 from goodword.errors import Conflict, TooManyRequests
 from goodword.jobs import service as jobs
-from goodword.mail import quotas
-from goodword.mail.quotas import QuotaUsedUp
+from goodword.rate_limits import quotas
+from goodword.rate_limits.quotas import QuotaExceeded
 from goodword.users import addresses
 from goodword.users.models import User
 
@@ -52,9 +51,8 @@ class EmailQuotas:
             return
         try:
             await quotas.take(session, self.key, *scope, limit=limit, period=period, now=now)
-        except QuotaUsedUp as used_up:
-            wait = math.ceil((used_up.ends_at - now).total_seconds())
-            raise TooManyEmails(headers={"Retry-After": str(wait)}) from None
+        except QuotaExceeded as exceeded:
+            raise TooManyEmails(headers=exceeded.headers(now)) from None
 
 
 async def invite(

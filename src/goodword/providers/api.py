@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from goodword.providers import email_checks, quotas
+from goodword.providers import email_checks
 from goodword.providers.schemas import EmailCheckRead
 from goodword.services import services_of
 from goodword.sessions.auth import Account
@@ -16,7 +16,7 @@ from goodword.web.openapi import problems
 router = APIRouter(prefix="/api/v1/email-checks", tags=["Checking an address"], route_class=JsonRoute)
 
 
-@router.get("", summary="Check an address", responses=problems(quotas.TooManyChecks))
+@router.get("", summary="Check an address", responses=problems(email_checks.TooManyChecks))
 async def check_email(
     email: Annotated[Email, Query(description="The address to check.")], request: Request, caller: Account
 ) -> EmailCheckRead:
@@ -28,7 +28,9 @@ async def check_email(
     services = services_of(request)
     if services.settings.rate_limits == "on":
         async with services.database.transaction() as session:
-            await quotas.use(session, caller.user_id, now=services.clock())
+            await email_checks.count_check(
+                session, services.keys.quotas, caller.user_id, now=services.clock()
+            )
     known = await email_checks.look(services, addresses.parse(email), patient=True)
     return EmailCheckRead(
         email=email, verdict=known.verdict, provider=known.provider, checked_at=known.checked_at

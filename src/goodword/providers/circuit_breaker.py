@@ -1,4 +1,8 @@
-"""Who may ask a service now: its limits on the rate and a breaker, in the database, so that all nodes share them."""
+"""The rate limit and the circuit breaker of each provider, in one row that all nodes share.
+
+The breaker is closed while the provider answers, open for a pause after failures, and half-open after the pause:
+then one request tests the provider. `docs/decisions/0011-asking-others.md` explains the limits.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,87 +12,83 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.db.statements import insert_if_absent
-from goodword.providers.models import ProviderState
+from goodword.providers.models import BreakerState, ProviderState
 from goodword.providers.responses import Outcome
 
-FAILURES = 5
-"""In a row, until nobody is asked for a while."""
+MAX_FAILURES = 5
+"""Consecutive failures that open the breaker."""
 PROBE = timedelta(seconds=30)
-"""After an outage one goes ahead, and the others wait this long for what it finds."""
-LONGEST_PAUSE = timedelta(hours=1)
-LONGEST_OUTAGE = timedelta(minutes=5)
-"""After a failure, which may have been impatience of ours: the budget of a sign-up is short."""
+"""How long other requests wait for the result of the one that tests the provider."""
+MAX_PAUSE = timedelta(hours=1)
+"""After a refused key or an exceeded limit of the provider."""
+MAX_OUTAGE = timedelta(minutes=5)
+"""After failures, which may be timeouts of ours: a sign-up waits for 1.5 seconds only."""
 
 log = structlog.get_logger("goodword.providers")
 
 
 @dataclass(frozen=True, slots=True)
-class BreakerKey:
-    """A leaky bucket (the GCRA of ATM): one passes each `interval`, and up to `burst` at once after a rest.
+class RateLimit:
+    """The rate limit of a provider (GCRA): one request each `interval`, and up to `burst` at once.
 
-    So no stretch of time t has more than burst + t / interval of them, wherever it begins.
+    In any time t at most burst + t / interval requests are made.
     """
 
-    name: str
+    provider: str
     interval: timedelta
     burst: int
 
 
-class CircuitOpen(Exception):
-    """Do not ask before `until`."""
+class RetryLater(Exception):
+    """Raised while the breaker is open or the rate limit is reached: no request may be made before `at`."""
 
-    def __init__(self, until: datetime) -> None:
-        super().__init__("not now")
-        self.until = until
+    def __init__(self, at: datetime) -> None:
+        super().__init__(at)
+        self.at = at
 
 
-async def enter(session: AsyncSession, gate: BreakerKey, *, now: datetime) -> None:
-    """Take a place, to be used as soon as this transaction is committed. Raises `NotNow`."""
-    state = await _locked(session, gate, now=now)
-    if state.open_until is not None and now < state.open_until:
-        raise CircuitOpen(state.open_until)
-    begins = state.free_at - (gate.burst - 1) * gate.interval
-    if now < begins:
-        raise CircuitOpen(begins)
-    state.free_at = max(state.free_at, now) + gate.interval
-    if state.open_until is not None:
-        state.open_until = now + PROBE
+async def acquire(session: AsyncSession, limit: RateLimit, *, now: datetime) -> None:
+    """Reserve a request, to be made after this transaction commits. Raise `RetryLater`."""
+    row = await _lock(session, limit, now=now)
+    state = row.breaker(now)
+    if state is BreakerState.OPEN and row.open_until is not None:
+        raise RetryLater(row.open_until)
+    earliest = row.free_at - (limit.burst - 1) * limit.interval
+    if now < earliest:
+        raise RetryLater(earliest)
+    row.free_at = max(row.free_at, now) + limit.interval
+    if state is BreakerState.HALF_OPEN:
+        row.open_until = now + PROBE
     await session.flush()
 
 
-async def note(session: AsyncSession, gate: BreakerKey, said: Outcome, *, now: datetime) -> None:
-    """How it went. What the service says of one address is no fault of the service."""
-    state = await _locked(session, gate, now=now)
-    if said not in (Outcome.THROTTLED, Outcome.KEY_REFUSED, Outcome.BROKEN):
-        state.failures, state.open_until = 0, None
+async def record_outcome(session: AsyncSession, limit: RateLimit, outcome: Outcome, *, now: datetime) -> None:
+    """Close the breaker, or count a failure and open it. An answer about one address is never a failure."""
+    row = await _lock(session, limit, now=now)
+    if outcome not in (Outcome.THROTTLED, Outcome.KEY_REFUSED, Outcome.BROKEN):
+        row.failures, row.open_until = 0, None
     else:
-        state.failures += 1
-        pause = _pause(said, state.failures)
-        if pause:
-            state.open_until = now + pause
-            level = log.error if said is Outcome.KEY_REFUSED else log.warning
-            level("provider paused", provider=gate.name, why=said.value, seconds=int(pause.total_seconds()))
+        row.failures += 1
+        if pause := _pause(outcome, row.failures):
+            row.open_until = now + pause
+            level = log.error if outcome is Outcome.KEY_REFUSED else log.warning
+            level("provider paused", provider=limit.provider, why=outcome.value, seconds=pause.seconds)
     await session.flush()
 
 
-def _pause(said: Outcome, failures: int) -> timedelta:
-    if said is Outcome.KEY_REFUSED:
-        return LONGEST_PAUSE  # until somebody sees to the key
-    if said is Outcome.THROTTLED:
-        return min(timedelta(minutes=1) * 2.0 ** min(failures - 1, 10), LONGEST_PAUSE)
-    over = failures - FAILURES
-    return min(timedelta(seconds=30) * 2.0 ** min(over, 10), LONGEST_OUTAGE) if over >= 0 else timedelta(0)
+def _pause(outcome: Outcome, failures: int) -> timedelta | None:
+    if outcome is Outcome.KEY_REFUSED:
+        return MAX_PAUSE  # the operator has to change the key
+    if outcome is Outcome.THROTTLED:
+        return min(timedelta(minutes=1) * 2.0 ** min(failures - 1, 10), MAX_PAUSE)
+    excess = failures - MAX_FAILURES
+    return min(timedelta(seconds=30) * 2.0 ** min(excess, 10), MAX_OUTAGE) if excess >= 0 else None
 
 
-async def _locked(session: AsyncSession, gate: BreakerKey, *, now: datetime) -> ProviderState:
+async def _lock(session: AsyncSession, limit: RateLimit, *, now: datetime) -> ProviderState:
+    name = limit.provider
     await insert_if_absent(
-        session, ProviderState, name=gate.name, free_at=now, failures=0, open_until=None, created_at=now
+        session, ProviderState, name=name, free_at=now, failures=0, open_until=None, created_at=now
     )
-    state = await session.scalar(
-        select(ProviderState)
-        .where(ProviderState.name == gate.name)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    assert state is not None, "it was just made, or there before"
-    return state
+    query = select(ProviderState).where(ProviderState.name == name).with_for_update()
+    return (await session.scalars(query.execution_options(populate_existing=True))).one()

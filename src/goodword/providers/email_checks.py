@@ -9,18 +9,25 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword.audit import service as audit
+from goodword.audit.actions import Action, Subject
 from goodword.config.settings import Settings
 from goodword.crypto import derive_key, hmac_of
 from goodword.db.statements import insert_if_absent
-from goodword.errors import Unprocessable
+from goodword.errors import TooManyRequests, Unprocessable
 from goodword.providers import circuit_breaker, disposable, hunter
-from goodword.providers.models import KEPT, VERDICTS, EmailCheck, EmailCheckQuota, Profile, Status, Verdict
+from goodword.providers.models import KEPT, VERDICTS, EmailCheck, Profile, Status, Verdict
 from goodword.providers.responses import Answer, Outcome
+from goodword.rate_limits import quotas
+from goodword.rate_limits.quotas import QuotaExceeded
 from goodword.services import Services
 from goodword.users import addresses
 from goodword.users.addresses import Address
 from goodword.users.models import User
 
+DAY = timedelta(days=1)
+CHECKS_PER_DAY = 20
+QUOTA = "email_checks"
 BLOCKING_BUDGET = 1.5
 """Seconds that a sign-up waits for a verdict."""
 LOOK_BUDGET = 5.0
@@ -28,6 +35,10 @@ LOOK_BUDGET = 5.0
 LEASE = timedelta(seconds=20)
 """How long the others wait for whoever is asking: longer than any question takes."""
 PAUSE = 0.05
+
+
+class TooManyChecks(TooManyRequests):
+    code, detail = "too_many_checks", "You may check 20 addresses a day. Try again later."
 
 
 class EmailUndeliverable(Unprocessable):
@@ -55,6 +66,15 @@ class Claim:
     check: EmailCheck
     known: KnownVerdict | None = None
     again_at: datetime | None = None
+
+
+async def count_check(session: AsyncSession, key: bytes, user_id: uuid.UUID, *, now: datetime) -> None:
+    """Count a check that a user asks for: it may cost the operator a credit. Raise `TooManyChecks`."""
+    try:
+        await quotas.take(session, key, QUOTA, str(user_id), limit=CHECKS_PER_DAY, period=DAY, now=now)
+    except QuotaExceeded as exceeded:
+        raise TooManyChecks(headers=exceeded.headers(now)) from None
+    audit.record(session, Action.EMAIL_CHECKED, Subject.USER, user_id)
 
 
 async def admit(services: Services, email: str) -> None:
@@ -139,9 +159,9 @@ async def take_turn(session: AsyncSession, services: Services, address: Address)
         return Claim(check, again_at=check.asked_until)
     check.asked_until = None
     try:
-        await circuit_breaker.enter(session, hunter.VERIFIER, now=now)
-    except circuit_breaker.CircuitOpen as refused:
-        return Claim(check, again_at=refused.until)
+        await circuit_breaker.acquire(session, hunter.VERIFIER, now=now)
+    except circuit_breaker.RetryLater as later:
+        return Claim(check, again_at=later.at)
     check.asked_until = now + LEASE
     return Claim(check)
 
@@ -171,7 +191,7 @@ async def record(
             .where(EmailCheck.id == check.id, EmailCheck.status.is_distinct_from(Status.RESTRICTED))
             .values(asked_until=None, **values)
         )
-    await circuit_breaker.note(session, hunter.VERIFIER, finding.said, now=now)
+    await circuit_breaker.record_outcome(session, hunter.VERIFIER, finding.said, now=now)
     return KnownVerdict(status or Status.UNKNOWN, hunter.NAME, now if status else None)
 
 
@@ -216,12 +236,8 @@ async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
     theirs = EmailCheck.user_id == user_id
     kept = EmailCheck.status == Status.RESTRICTED
     await session.execute(update(EmailCheck).where(theirs, kept).values(user_id=None))
-    for statement in (
-        delete(EmailCheck).where(theirs),
-        delete(EmailCheckQuota).where(EmailCheckQuota.user_id == user_id),
-        delete(Profile).where(Profile.user_id == user_id),
-    ):
-        await session.execute(statement)
+    await session.execute(delete(EmailCheck).where(theirs))
+    await session.execute(delete(Profile).where(Profile.user_id == user_id))
 
 
 def is_stale(now: datetime) -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ from typing import Any
 from goodword.config.settings import Settings
 from goodword.http_client import OutboundClient
 from goodword.providers import hunter
-from goodword.providers.circuit_breaker import BreakerKey
+from goodword.providers.circuit_breaker import RateLimit
 from goodword.providers.models import Profile
 from goodword.providers.responses import Answer, Outcome, ask
 from goodword.web.schemas import BIDI_CONTROLS
@@ -34,7 +34,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 class Hunter:
     settings: Settings
     name = hunter.NAME
-    gate = BreakerKey("hunter enrichment", interval=timedelta(milliseconds=125), burst=7)
+    limit = RateLimit("hunter enrichment", interval=timedelta(milliseconds=125), burst=7)
     """At most 15 a second and 500 a minute."""
 
     async def find(self, outside: OutboundClient, email: str, *, budget: float) -> Answer:
@@ -50,7 +50,7 @@ class Hunter:
 class Clearbit:
     settings: Settings
     name = "clearbit"
-    gate = BreakerKey("clearbit", interval=timedelta(milliseconds=110), burst=5)
+    limit = RateLimit("clearbit", interval=timedelta(milliseconds=110), burst=5)
     """At most 600 a minute."""
 
     async def find(self, outside: OutboundClient, email: str, *, budget: float) -> Answer:

@@ -6,12 +6,12 @@ from typing import Any
 
 from goodword.config.settings import Settings
 from goodword.http_client import OutboundClient
-from goodword.providers.circuit_breaker import BreakerKey
+from goodword.providers.circuit_breaker import RateLimit
 from goodword.providers.models import Status
 from goodword.providers.responses import Answer, Outcome, ask
 
 NAME = "hunter"
-VERIFIER = BreakerKey("hunter verifier", interval=timedelta(milliseconds=250), burst=5)
+VERIFIER = RateLimit("hunter verifier", interval=timedelta(milliseconds=250), burst=5)
 """At most 10 a second and 300 a minute: with a burst of 5, any second has 9 at most, any minute 245, and one that is late on its way does no harm."""
 
 WORDS = frozenset(Status) - {Status.RESTRICTED}

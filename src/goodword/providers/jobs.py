@@ -71,9 +71,9 @@ async def enrich_profile(services: Services, work: ClaimedJob) -> None:
         if await session.scalar(select(Profile.id).where(Profile.user_id == user.id)) is not None:
             return
         try:
-            await circuit_breaker.enter(session, source.gate, now=services.clock())
-        except circuit_breaker.CircuitOpen as refused:
-            _wait(session, services, work, refused.until)
+            await circuit_breaker.acquire(session, source.limit, now=services.clock())
+        except circuit_breaker.RetryLater as later:
+            _wait(session, services, work, later.at)
             return
     finding = await source.find(services.http_client, address.key, budget=BUDGET)
     now = services.clock()
@@ -89,7 +89,7 @@ async def enrich_profile(services: Services, work: ClaimedJob) -> None:
                     record(session, Action.PROFILE_STORED, Subject.USER, user.id)
             elif finding.said in LATER and _asked(work) < MOST_QUESTIONS:
                 _ask_again(session, services, work)
-        await circuit_breaker.note(session, source.gate, finding.said, now=now)
+        await circuit_breaker.record_outcome(session, source.limit, finding.said, now=now)
 
 
 async def _account(session: AsyncSession, work: ClaimedJob) -> User | None:

@@ -1,7 +1,7 @@
 """What others said about addresses and people, and how each of those services is doing."""
 
 import uuid
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String
@@ -75,17 +75,6 @@ class EmailCheck(Base):
         return now < self.checked_at + (DOUBT_KEPT if self.status == Status.UNKNOWN else KEPT)
 
 
-class EmailCheckQuota(Base):
-    """How often somebody has asked about addresses on the last day that they did."""
-
-    __tablename__ = "email_check_quotas"
-    __table_args__ = (Index("uq_email_check_quotas_user_id", "user_id", unique=True),)
-
-    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
-    day: Mapped[date]
-    asked: Mapped[int]
-
-
 class Profile(Base):
     """What an enrichment service says about a person. Apart from the account, for nobody has confirmed it."""
 
@@ -106,15 +95,29 @@ class Profile(Base):
     twitter: Mapped[str | None] = mapped_column(String(100))
 
 
+class BreakerState(StrEnum):
+    """Closed: requests pass. Open: none passes. Half-open: one passes, to test the provider."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half-open"
+
+
 class ProviderState(Base):
-    """How a service is doing, for all nodes: when it may be asked again, and whether it has failed of late."""
+    """The rate limit and the circuit breaker of a provider, shared by all nodes."""
 
     __tablename__ = "provider_states"
     __table_args__ = (Index("uq_provider_states_name", "name", unique=True),)
 
     name: Mapped[str] = mapped_column(String(32))
     free_at: Mapped[datetime]
-    """When all that was let through has been paced out: see `gates`."""
+    """When the whole burst is free again: the theoretical arrival time of GCRA."""
     failures: Mapped[int]
-    """In a row."""
+    """Consecutive failures."""
     open_until: Mapped[datetime | None]
+
+    def breaker(self, now: datetime) -> BreakerState:
+        """Return the state of the circuit breaker."""
+        if self.open_until is None:
+            return BreakerState.CLOSED
+        return BreakerState.OPEN if now < self.open_until else BreakerState.HALF_OPEN

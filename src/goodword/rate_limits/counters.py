@@ -86,8 +86,8 @@ class SharedCounts:
         self._server = RedisClient(url, "what the rate limits share")
         self._add = self._server.client.register_script(_ADD)
 
-    def is_open(self) -> bool:
-        return self._server.is_open()
+    def is_available(self) -> bool:
+        return self._server.is_available()
 
     async def add(self, key: int, number: int, window_ms: int, *, waited_for: bool) -> Total | None:
         """Count so many more; None if the server does not say."""

@@ -88,7 +88,7 @@ class Limiter:
         counts.numbers[at] += 1
         if self._shared is not None:
             counts.unsynced[at] += 1
-            if counts.unsynced[at] * STEPS >= rule.amount and self._shared.is_open():
+            if counts.unsynced[at] * STEPS >= rule.amount and self._shared.is_available():
                 task = asyncio.create_task(self._tell(self._shared, rule, key, waited_for=False))
                 self._telling.add(task)
                 task.add_done_callback(self._telling.discard)
@@ -107,7 +107,7 @@ class Limiter:
         count = counts.numbers[at]  # its own: those who come while it waits must not be held against it
         if self._shared is not None:
             counts.unsynced[at] += 1
-            if self._shared.is_open():
+            if self._shared.is_available():
                 total = await self._tell(self._shared, rule, key, waited_for=True)
                 count = max(count, total.number if total else 0)
                 at = counts.place(key, asked.now, rule.window_ms)  # it may have had to give way meanwhile

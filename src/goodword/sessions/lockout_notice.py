@@ -12,8 +12,9 @@ from goodword.audit.service import record
 from goodword.jobs import service as jobs
 from goodword.jobs.service import ClaimedJob
 from goodword.jobs.worker import Handler
-from goodword.mail import notifications, quotas
+from goodword.mail import notifications
 from goodword.mail.messages import MessageKind
+from goodword.rate_limits import quotas
 from goodword.services import Services
 from goodword.sessions import throttle
 from goodword.users.models import User, UserStatus
@@ -51,12 +52,12 @@ async def tell(services: Services, work: ClaimedJob) -> None:
                 where=told["where"],
             )
             key, scope = (
-                services.keys.mail_quotas,
+                services.keys.quotas,
                 (MessageKind.SIGN_IN_LOCKED, str(user.id)),
             )
             try:
                 await quotas.take(session, key, *scope, limit=1, period=LETTERS_EVERY, now=now)
-            except quotas.QuotaUsedUp:
+            except quotas.QuotaExceeded:
                 return
             notifications.notify(session, user.id, MessageKind.SIGN_IN_LOCKED, now=now)
     finally:

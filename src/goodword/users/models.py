@@ -68,7 +68,7 @@ class Verification(Base):
         CheckConstraint("purpose IN ('verify_email', 'reset_password', 'change_email')", name="purpose"),
         Index("uq_verifications_token_mac", "token_mac", unique=True),
         Index("ix_verifications_user_id_purpose", "user_id", "purpose"),
-        Index("ix_verifications_email_key_purpose_created_at", "email_key", "purpose", "created_at"),
+        Index("ix_verifications_email_key", "email_key"),
         Index("ix_verifications_expires_at", "expires_at"),
     )
 

@@ -2,10 +2,11 @@
 
 import secrets
 import uuid
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, func, or_, select, update
+from sqlalchemy import Row, bindparam, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword import actor
@@ -14,6 +15,9 @@ from goodword.audit.service import record
 from goodword.crypto import hmac_of
 from goodword.db.database import Database
 from goodword.errors import BadRequest
+from goodword.rate_limits import quotas
+from goodword.rate_limits.quotas import QuotaExceeded
+from goodword.services import DerivedKeys
 from goodword.users.addresses import Address
 from goodword.users.models import Purpose, User, UserStatus, Verification
 
@@ -23,6 +27,7 @@ LIFETIME = {
     Purpose.RESET_PASSWORD: timedelta(minutes=30),
     Purpose.CHANGE_EMAIL: timedelta(hours=24),
 }
+HOUR = timedelta(hours=1)
 EMAILS_PER_HOUR = 5
 
 
@@ -38,29 +43,31 @@ async def issue(
     address: Address,
     *,
     job_id: uuid.UUID,
-    key: bytes,
+    keys: DerivedKeys,
     now: datetime,
 ) -> str | None:
-    """A new token for `user`, who is locked, to be sent to `address`; the only good one of its purpose now.
+    """Return a new token for `user`, who is locked, to be sent to `address`. Earlier ones of its purpose end.
 
-    None when that address, or this person, got as many letters of the kind as an hour may have. The row has
-    the id of the job that sends it, so that a second attempt of the job replaces the token of the first.
+    Return None if the user or the address has got as many messages of this purpose as an hour allows. The row
+    has the id of the job that sends the message: a second attempt replaces the token, and is not counted again.
     """
-    await session.execute(delete(Verification).where(Verification.id == job_id))
-    recent = select(func.count()).where(
-        Verification.purpose == purpose,
-        Verification.created_at > now - timedelta(hours=1),
-        or_(Verification.user_id == user.id, Verification.email_key == address.key),
-    )
-    if (await session.scalar(recent) or 0) >= EMAILS_PER_HOUR:
-        return None
+    query = delete(Verification).where(Verification.id == job_id).returning(Verification.id)
+    if await session.scalar(query) is None:
+        try:
+            async with session.begin_nested():
+                for scope in (user_scope(purpose, user.id), (purpose, "to", address.key)):
+                    await quotas.take(
+                        session, keys.quotas, *scope, limit=EMAILS_PER_HOUR, period=HOUR, now=now
+                    )
+        except QuotaExceeded:
+            return None
     await revoke(session, user.id, purpose, now=now)
     token = PREFIX + secrets.token_urlsafe(32)
     verification = Verification(
         id=job_id,
         user_id=user.id,
         purpose=purpose,
-        token_mac=_mac(key, purpose, token),
+        token_mac=_mac(keys.one_time_tokens, purpose, token),
         email=address.text,
         email_key=address.key,
         created_at=now,
@@ -70,6 +77,11 @@ async def issue(
     await session.flush()
     record(session, Action.TOKEN_SENT, Subject.USER, user.id, purpose=purpose.value)
     return token
+
+
+def user_scope(purpose: Purpose, user_id: uuid.UUID) -> Sequence[str]:
+    """Return the scope of the quota of a user's messages of one purpose."""
+    return purpose, "user", str(user_id)
 
 
 async def find(
@@ -107,7 +119,7 @@ async def consume(
 
 
 async def revoke(session: AsyncSession, user_id: uuid.UUID, *purposes: Purpose, now: datetime) -> None:
-    """Make somebody's tokens for these purposes worthless. They still count."""
+    """Invalidate the tokens of a user for these purposes."""
     await session.execute(
         update(Verification)
         .where(

@@ -26,10 +26,9 @@ TABLES = (
     "oauth_grants",
     "oauth_codes",
     "jobs",
-    "email_quotas",
+    "quotas",
     "unsubscribes",
     "email_checks",
-    "email_check_quotas",
     "profiles",
     "provider_states",
     "idempotency_keys",
@@ -142,11 +141,7 @@ def create_users() -> None:
         ),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_verifications_user_id_users")),
     )
-    create_index(
-        "ix_verifications_email_key_purpose_created_at",
-        "verifications",
-        ["email_key", "purpose", "created_at"],
-    )
+    create_index("ix_verifications_email_key", "verifications", ["email_key"])
     create_index("ix_verifications_expires_at", "verifications", ["expires_at"])
     create_index("ix_verifications_user_id_purpose", "verifications", ["user_id", "purpose"])
     create_index("uq_verifications_token_mac", "verifications", ["token_mac"], unique=True)
@@ -372,15 +367,15 @@ def create_jobs() -> None:
 
 
 def create_mail() -> None:
-    """Create e-mail quotas and unsubscribes."""
+    """Create quotas and unsubscribes."""
     create_table(
-        "email_quotas",
+        "quotas",
         sa.Column("scope_mac", sa.LargeBinary(32), nullable=False),
         sa.Column("used", sa.Integer(), nullable=False),
         sa.Column("ends_at", MOMENT, nullable=False),
     )
-    create_index("uq_email_quotas_scope_mac", "email_quotas", ["scope_mac"], unique=True)
-    create_index("ix_email_quotas_ends_at", "email_quotas", ["ends_at"])
+    create_index("uq_quotas_scope_mac", "quotas", ["scope_mac"], unique=True)
+    create_index("ix_quotas_ends_at", "quotas", ["ends_at"])
 
     create_table(
         "unsubscribes",
@@ -411,15 +406,6 @@ def create_providers() -> None:
     create_index("uq_email_checks_address_mac", "email_checks", ["address_mac"], unique=True)
     create_index("ix_email_checks_user_id", "email_checks", ["user_id"])
     create_index("ix_email_checks_created_at", "email_checks", ["created_at"])
-
-    create_table(
-        "email_check_quotas",
-        sa.Column("user_id", sa.Uuid(), nullable=False),
-        sa.Column("day", sa.Date(), nullable=False),
-        sa.Column("asked", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_email_check_quotas_user_id_users")),
-    )
-    create_index("uq_email_check_quotas_user_id", "email_check_quotas", ["user_id"], unique=True)
 
     create_table(
         "profiles",
