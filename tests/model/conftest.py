@@ -9,7 +9,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from goodword import migrations
-from goodword.cache import lookup_cache
+from goodword.cache import lookup_cache, memory
 from model.world import Time, World
 
 
@@ -58,7 +58,8 @@ def world(
     time = Time()
     # How long something is cached, the nodes measure with a stopwatch. It has to agree with their clock, and
     # nobody can wait for months.
-    monkeypatch.setattr(lookup_cache, "time", time)
+    for module in (lookup_cache, memory):
+        monkeypatch.setattr(module, "time", time)
     found = World(model_database, tmp_path, time)
     runner.run(found.open())
     yield found
