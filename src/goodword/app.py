@@ -60,7 +60,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # it would send people to whatever the Host header says
-        openapi_url="/openapi.json" if settings.docs_shown else None,
+        openapi_url=None,  # `api_docs` serves it, encoded once
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.services = services

@@ -1,5 +1,7 @@
 """The OpenAPI document says all that a reader of the API needs, of every operation."""
 
+import pytest
+
 from asgi import document
 from goodword.web.guard import MAX_TARGET
 from sweeps import Sweep
@@ -99,3 +101,14 @@ def test_an_example_of_a_request_is_one_that_works():
     for schema in (CodeCreate, UserCreate):
         for example in schema.model_json_schema()["examples"]:
             schema.model_validate(example)
+
+
+@pytest.mark.one_database
+async def test_the_document_is_sent_once_and_revalidated_after(api):
+    first = await api.get("/openapi.json")
+    again = await api.get("/openapi.json", headers={"If-None-Match": first.headers["etag"]})
+
+    assert first.headers["content-type"] == "application/json"
+    assert first.headers["cache-control"] == "no-cache"
+    assert first.json()["info"]["title"] == "Goodword"
+    assert (again.status_code, again.content) == (304, b"")

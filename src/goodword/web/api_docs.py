@@ -1,15 +1,17 @@
-"""The two pages that show the API, `/docs` (Swagger UI) and `/redoc`, with every asset served from here.
+"""The API's documentation: `/openapi.json`, and `/docs` (Swagger UI) and `/redoc` with all their assets.
 
 Nothing is fetched from another host, so both pages work without internet and under a strict policy.
 """
 
 import functools
 import hashlib
+import json
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -19,7 +21,12 @@ _OURS = Path(__file__).parent / "api_docs_static"
 # fastapi-offline carries the bundles of both tools; found by its metadata, so that none of its code runs.
 _THEIRS = "fastapi_offline/static"
 
-_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml; charset=utf-8"}
+_TYPES = {
+    ".json": "application/json",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml; charset=utf-8",
+}
 
 # ReDoc signs its menu with a remote picture. One that cannot be decoded makes it leave the picture out.
 _REMOTE_LOGO, _NO_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg", b"data:,"
@@ -61,12 +68,17 @@ def install(app: FastAPI) -> None:
         asset = assets.get(request.path_params["name"])
         if asset is None:
             raise HTTPException(404)
-        headers = {"Cache-Control": "public, max-age=86400", "ETag": asset.etag}
-        if _has(request, asset.etag):
-            return Response(status_code=304, headers=headers)
-        return Response(asset.body, media_type=asset.media_type, headers=headers)
+        return _send(request, asset, "public, max-age=86400")
+
+    @functools.cache
+    def document() -> _Asset:
+        return _asset(json.dumps(app.openapi(), ensure_ascii=False, separators=(",", ":")).encode(), ".json")
+
+    async def send_document(request: Request) -> Response:
+        return _send(request, await run_in_threadpool(document), "no-cache")
 
     # The pages name their assets and the specification by relative URLs: that covers any root_path.
+    app.add_route("/openapi.json", send_document, include_in_schema=False)
     app.add_route("/docs", show_swagger, include_in_schema=False)
     app.add_route("/redoc", show_redoc, include_in_schema=False)
     app.add_route("/docs/oauth2-redirect", show_redirect, include_in_schema=False)
@@ -88,11 +100,17 @@ def _assets() -> dict[str, _Asset]:
 
 
 def _read(path: Path) -> _Asset:
-    body = path.read_bytes().replace(_REMOTE_LOGO, _NO_LOGO)
-    return _Asset(body, _TYPES[path.suffix], f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+    return _asset(path.read_bytes().replace(_REMOTE_LOGO, _NO_LOGO), path.suffix)
 
 
-def _has(request: Request, etag: str) -> bool:
-    """Does the browser's own copy still stand? A proxy that compresses may have weakened the tag."""
-    known = request.headers.get("if-none-match", "")
-    return any(tag.strip().removeprefix("W/") in {etag, "*"} for tag in known.split(","))
+def _asset(body: bytes, suffix: str) -> _Asset:
+    return _Asset(body, _TYPES[suffix], f'"{hashlib.sha256(body).hexdigest()[:32]}"')
+
+
+def _send(request: Request, asset: _Asset, cache_control: str) -> Response:
+    headers = {"Cache-Control": cache_control, "ETag": asset.etag}
+    # A proxy that compresses may have weakened the tag.
+    known = request.headers.get("if-none-match", "").split(",")
+    if any(tag.strip().removeprefix("W/") in {asset.etag, "*"} for tag in known):
+        return Response(status_code=304, headers=headers)
+    return Response(asset.body, media_type=asset.media_type, headers=headers)

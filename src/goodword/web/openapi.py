@@ -131,7 +131,7 @@ def problems(*errors: type[AppError], location: str | None = None) -> dict[int |
 
 
 def install(app: FastAPI, *, scopes: Mapping[str, str]) -> None:
-    """Serve the completed document at /openapi.json. `scopes` are those that apps can be given."""
+    """Make `app.openapi` return the completed document. `scopes` are those that apps can be given."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
