@@ -266,6 +266,7 @@ class _GuardedRequest:
             if self.is_head:
                 message = {**message, "body": b""}
             if self.refused and self._more and not message.get("more_body"):
+                self.refused.__traceback__ = None  # its frames keep the body that was read so far
                 await self._send({**message, "more_body": True})
                 await self._part()
                 message = {"type": "http.response.body"}
