@@ -149,6 +149,20 @@ def test_a36_a_body_that_nobody_reads_has_a_size(service):
     assert sent < 32 * KIBIBYTE * KIBIBYTE
 
 
+def test_a33_bytes_after_a_refused_request_are_limited_like_a_head(service):
+    sent, piece = 0, b" " * 8 * KIBIBYTE
+    with connect(service.url) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        connection.sendall(b"G@T / HTTP/1.1\r\n\r\n")
+        try:
+            while sent < 64 * KIBIBYTE * KIBIBYTE:
+                connection.sendall(piece)
+                sent += len(piece)
+        except ConnectionError:
+            pass
+    assert sent < 512 * KIBIBYTE
+
+
 @pytest.mark.parametrize("close", [True, False])
 def test_a37_a_client_that_does_not_read_is_disconnected(service, close):
     """A close alone would wait for as long as the client likes."""

@@ -35,7 +35,7 @@ MAX_PIPELINED = 8
 MAX_AHEAD = 32 * 1024
 """Requests, and their bytes, that wait on a connection for an answer to another one."""
 MAX_IGNORED = 1024 * 1024
-"""Bytes that are read so that a client that still sends sees the answer."""
+"""Bytes of a body that are read so that a client that still sends sees the answer."""
 TOO_LARGE = "A request may have 64 header fields, of 16 KiB together."
 NO_LINGER = struct.pack("ii", 1, 0)
 MOST_CONNECTIONS = 4096
@@ -171,9 +171,9 @@ class HttpProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def _ignore(self, count: int) -> None:
-        """Count what is read only so that the client sees an answer, and stop to read when it is much."""
+        """Count bytes that are read only so that the client sees an answer. Stop reading at the limit."""
         self._ignored += count
-        if self._ignored > MAX_IGNORED and not self.transport.is_closing():
+        if self._ignored > (MAX_HEAD if self._parting else MAX_IGNORED) and not self.transport.is_closing():
             self.flow.pause_reading()
 
     def on_response_complete(self) -> None:
