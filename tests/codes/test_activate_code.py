@@ -19,10 +19,10 @@ async def status(owner, code):
     return (await owner.get(f"{PATH}/{code['code']}")).json()["status"]
 
 
-IN_FORCE = "SELECT count(*) FROM referral_codes WHERE activated_at IS NOT NULL AND retired_at IS NULL"
+ACTIVE_COUNT = "SELECT count(*) FROM referral_codes WHERE activated_at IS NOT NULL AND retired_at IS NULL"
 
 
-async def test_it_puts_a_prepared_active_code_exists(api, alice):
+async def test_activates_a_prepared_code(api, alice):
     code = await make_code(alice, active=False)
 
     answer = await activate(alice, code)
@@ -34,7 +34,7 @@ async def test_it_puts_a_prepared_active_code_exists(api, alice):
     assert (await register(api, "bob", referral_code=code["code"])).status_code == 201
 
 
-async def test_it_leaves_an_active_one_as_it_is(alice):
+async def test_an_active_code_is_unchanged(alice):
     code = await make_code(alice)
 
     for body in ({}, {"replace": True}, {"replace": False}):
@@ -43,7 +43,7 @@ async def test_it_leaves_an_active_one_as_it_is(alice):
 
 
 @pytest.mark.parametrize("body", [{}, {"replace": False}])
-async def test_it_does_not_push_another_out(alice, body):
+async def test_refused_while_another_code_is_active(alice, body):
     current, code = await make_code(alice), await make_code(alice, active=False)
 
     answer = await activate(alice, code, **body)
@@ -52,7 +52,7 @@ async def test_it_does_not_push_another_out(alice, body):
     assert (await status(alice, current), await status(alice, code)) == ("active", "prepared")
 
 
-async def test_it_replaces_another_when_told_to(alice):
+async def test_replace_retires_the_active_code(alice):
     current, code = await make_code(alice), await make_code(alice, active=False)
 
     answer = await activate(alice, code, replace=True)
@@ -62,7 +62,7 @@ async def test_it_replaces_another_when_told_to(alice):
     assert (replaced["status"], replaced["retired_at"]) == ("retired", answer.json()["activated_at"])
 
 
-async def test_it_replaces_nothing_of_others(alice, mallory):
+async def test_replace_leaves_other_owners_codes_alone(alice, mallory):
     hers, theirs = await make_code(alice), await make_code(mallory, active=False)
 
     answer = await activate(mallory, theirs, replace=True)
@@ -71,7 +71,7 @@ async def test_it_replaces_nothing_of_others(alice, mallory):
     assert await status(alice, hers) == "active"
 
 
-async def test_it_takes_the_place_of_one_past_its_term(alice, clock):
+async def test_an_expired_active_code_is_retired(alice, clock):
     old, code = await make_code(alice, lifetime=60), await make_code(alice, active=False)
     clock.forward(seconds=60)
 
@@ -81,7 +81,7 @@ async def test_it_takes_the_place_of_one_past_its_term(alice, clock):
     assert await status(alice, old) == "retired"
 
 
-async def test_it_takes_the_place_of_one_used_up(api, alice):
+async def test_a_used_up_active_code_is_retired(api, alice):
     old, code = await make_code(alice, max_uses=1), await make_code(alice, active=False)
     await join(api, "bob", referral_code=old["code"])
 
@@ -92,7 +92,7 @@ async def test_it_takes_the_place_of_one_used_up(api, alice):
 
 
 @pytest.mark.parametrize("active", [True, False])
-async def test_it_does_not_prolong_a_term(alice, clock, active):
+async def test_an_expired_code_cannot_be_activated(alice, clock, active):
     code = await make_code(alice, lifetime=60, active=active)
     clock.forward(seconds=60)
 
@@ -101,7 +101,7 @@ async def test_it_does_not_prolong_a_term(alice, clock, active):
     assert (answer.status_code, answer.json()["code"]) == (409, "code_expired")
 
 
-async def test_a_refusal_replaces_nothing(alice, clock):
+async def test_a_refused_replacement_retires_nothing(alice, clock):
     current, old = await make_code(alice), await make_code(alice, active=False, lifetime=60)
     clock.forward(seconds=60)
 
@@ -110,7 +110,7 @@ async def test_a_refusal_replaces_nothing(alice, clock):
     assert await status(alice, current) == "active"
 
 
-async def test_it_does_not_revive_a_retired_one(alice):
+async def test_a_retired_code_cannot_be_activated(alice):
     old, new = await make_code(alice), await make_code(alice, active=False)
     await activate(alice, new, replace=True)
 
@@ -120,7 +120,7 @@ async def test_it_does_not_revive_a_retired_one(alice):
     assert await status(alice, new) == "active"
 
 
-async def test_it_does_not_find_a_deleted_one(alice):
+async def test_a_deleted_code_is_not_found(alice):
     code = await make_code(alice, active=False)
     await alice.delete(f"{PATH}/{code['code']}")
 
@@ -129,7 +129,7 @@ async def test_it_does_not_find_a_deleted_one(alice):
     assert (answer.status_code, answer.json()["code"]) == (404, "code_not_found")
 
 
-async def test_it_does_not_find_those_of_others(alice, mallory):
+async def test_another_owners_code_is_not_found(alice, mallory):
     code = await make_code(alice, active=False)
 
     answer = await activate(mallory, code, replace=True)
@@ -138,7 +138,7 @@ async def test_it_does_not_find_those_of_others(alice, mallory):
     assert await status(alice, code) == "prepared"
 
 
-async def test_it_finds_the_code_in_any_spelling(alice):
+async def test_the_code_is_normalised(alice):
     await make_code(alice, code="OLIVIA-2030", active=False)
 
     answer = await activate(alice, {"code": "%20o1ivia-2o3o"})
@@ -146,7 +146,7 @@ async def test_it_finds_the_code_in_any_spelling(alice):
     assert (answer.status_code, answer.json()["code"]) == (200, "OLIVIA-2030")
 
 
-async def test_it_wants_to_know_who_is_calling(api, alice):
+async def test_requires_authentication(api, alice):
     code = await make_code(alice, active=False)
 
     answer = await api.post(f"{PATH}/{code['code']}/activate", json={})
@@ -158,7 +158,7 @@ async def test_it_wants_to_know_who_is_calling(api, alice):
 @pytest.mark.parametrize(
     "body", [{"replace": "true"}, {"replace": 1}, {"replace": None}, {"active": True}, {"owner_id": "x"}]
 )
-async def test_it_takes_nothing_else(alice, body):
+async def test_rejects_an_invalid_body(alice, body):
     code = await make_code(alice, active=False)
 
     answer = await activate(alice, code, **body)
@@ -167,7 +167,7 @@ async def test_it_takes_nothing_else(alice, body):
     assert await status(alice, code) == "prepared"
 
 
-async def test_one_of_many_at_once_is_in_force(alice, rows):
+async def test_concurrent_activations_activate_one_code(alice, rows):
     codes = [await make_code(alice, active=False) for _ in range(20)]
 
     answers = await at_once(lambda code: activate(alice, code), codes)
@@ -176,10 +176,10 @@ async def test_one_of_many_at_once_is_in_force(alice, rows):
     assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {
         "active_code_exists"
     }
-    assert await rows(IN_FORCE) == [(1,)]
+    assert await rows(ACTIVE_COUNT) == [(1,)]
 
 
-async def test_fifty_that_replace_each_other_leave_one(alice, rows):
+async def test_concurrent_replacements_leave_one_active_code(alice, rows):
     codes = [await make_code(alice, active=False) for _ in range(50)]
 
     answers = await at_once(lambda code: activate(alice, code, replace=True), codes)
@@ -187,10 +187,10 @@ async def test_fifty_that_replace_each_other_leave_one(alice, rows):
     assert {answer.status_code for answer in answers} == {200}
     states = Counter([await status(alice, code) for code in codes])
     assert states == {"active": 1, "retired": 49}
-    assert await rows(IN_FORCE) == [(1,)]
+    assert await rows(ACTIVE_COUNT) == [(1,)]
 
 
-async def test_activations_and_deletes_at_once_agree(alice, rows):
+async def test_concurrent_activations_and_deletions_are_consistent(alice, rows):
     codes = [await make_code(alice, active=False) for _ in range(10)]
     kept, gone = codes[:5], codes[5:]
 
@@ -207,12 +207,12 @@ async def test_activations_and_deletes_at_once_agree(alice, rows):
     assert set(listed) == {code["code"] for code in kept}
     activated = {answer.json()["code"] for answer in activations if answer.status_code == 200}
     assert {code for code, state in listed.items() if state != "prepared"} == activated & set(listed)
-    in_force = list(listed.values()).count("active")
-    assert in_force <= 1
-    assert await rows(IN_FORCE) == [(in_force,)]
+    active = list(listed.values()).count("active")
+    assert active <= 1
+    assert await rows(ACTIVE_COUNT) == [(active,)]
 
 
-async def test_it_needs_no_body(alice):
+async def test_the_body_is_optional(alice):
     code = await make_code(alice, active=False)
 
     answer = await alice.call("POST", f"{PATH}/{code['code']}/activate")
@@ -220,7 +220,7 @@ async def test_it_needs_no_body(alice):
     assert (answer.status_code, answer.json()["status"]) == (200, "active")
 
 
-async def test_a_body_that_comes_is_read(alice):
+async def test_a_given_body_is_validated(alice):
     code = await make_code(alice, active=False)
     path = f"{PATH}/{code['code']}/activate"
 

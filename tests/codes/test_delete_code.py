@@ -10,7 +10,7 @@ from people import join, make_code, referrals_of, register
 PATH = "/api/v1/me/referral-codes"
 
 
-async def test_it_takes_a_code_away(alice):
+async def test_deletes_a_code(alice):
     code = await make_code(alice)
 
     answer = await alice.delete(f"{PATH}/{code['code']}")
@@ -19,7 +19,7 @@ async def test_it_takes_a_code_away(alice):
     assert (await alice.get(PATH)).json()["items"] == []
 
 
-async def test_nobody_joins_with_it_any_more(api, alice):
+async def test_a_deleted_code_cannot_be_used(api, alice):
     code = await make_code(alice)
     await alice.delete(f"{PATH}/{code['code']}")
 
@@ -29,7 +29,7 @@ async def test_nobody_joins_with_it_any_more(api, alice):
     assert await referrals_of(alice) == []
 
 
-async def test_it_is_not_found_a_second_time(alice):
+async def test_a_second_deletion_finds_nothing(alice):
     code = await make_code(alice)
     await alice.delete(f"{PATH}/{code['code']}")
 
@@ -38,7 +38,7 @@ async def test_it_is_not_found_a_second_time(alice):
     assert (again.status_code, again.json()["code"]) == (404, "code_not_found")
 
 
-async def test_one_of_many_at_once_finds_it(alice):
+async def test_concurrent_deletions_delete_once(alice):
     code = await make_code(alice)
 
     answers = await at_once(lambda _: alice.delete(f"{PATH}/{code['code']}"), range(20))
@@ -46,7 +46,7 @@ async def test_one_of_many_at_once_finds_it(alice):
     assert Counter(answer.status_code for answer in answers) == {204: 1, 404: 19}
 
 
-async def test_it_leaves_those_of_others(api, alice, mallory):
+async def test_another_owners_code_is_not_found(api, alice, mallory):
     code = await make_code(alice)
 
     answer = await mallory.delete(f"{PATH}/{code['code']}")
@@ -56,13 +56,13 @@ async def test_it_leaves_those_of_others(api, alice, mallory):
 
 
 @pytest.mark.parametrize("code", ["7KQ2M9XWPA", "----", "by-email", "%00", "０００００"])
-async def test_it_does_not_find_what_is_not_there(alice, code):
+async def test_an_unknown_code_is_not_found(alice, code):
     answer = await alice.delete(f"{PATH}/{code}")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "code_not_found")
 
 
-async def test_it_wants_to_know_who_is_calling(api, alice):
+async def test_requires_authentication(api, alice):
     code = await make_code(alice)
 
     answer = await api.delete(f"{PATH}/{code['code']}")
@@ -72,7 +72,7 @@ async def test_it_wants_to_know_who_is_calling(api, alice):
     assert (await alice.get(f"{PATH}/{code['code']}")).json() == code
 
 
-async def test_it_finds_the_code_in_any_spelling(alice):
+async def test_the_code_is_normalised(alice):
     await make_code(alice, code="OLIVIA-2030")
 
     answer = await alice.delete(f"{PATH}/o1iv1a%202o3o")
@@ -81,7 +81,7 @@ async def test_it_finds_the_code_in_any_spelling(alice):
     assert (await alice.get(PATH)).json()["items"] == []
 
 
-async def test_it_takes_a_prepared_one(alice):
+async def test_deletes_a_prepared_code(alice):
     current, code = await make_code(alice), await make_code(alice, active=False)
 
     answer = await alice.delete(f"{PATH}/{code['code']}")
@@ -90,7 +90,7 @@ async def test_it_takes_a_prepared_one(alice):
     assert (await alice.get(PATH)).json()["items"] == [current]
 
 
-async def test_it_takes_one_past_its_term(alice, clock):
+async def test_deletes_an_expired_code(alice, clock):
     code = await make_code(alice, lifetime=60)
     clock.forward(seconds=60)
 
@@ -98,7 +98,7 @@ async def test_it_takes_one_past_its_term(alice, clock):
     assert (await alice.get(PATH)).json()["items"] == []
 
 
-async def test_it_takes_a_retired_one(alice):
+async def test_deletes_a_retired_code(alice):
     old, new = await make_code(alice), await make_code(alice, active=False)
     active = (await alice.post(f"{PATH}/{new['code']}/activate", {"replace": True})).json()
 
@@ -106,7 +106,7 @@ async def test_it_takes_a_retired_one(alice):
     assert (await alice.get(PATH)).json()["items"] == [active]
 
 
-async def test_who_came_by_it_stays(api, alice):
+async def test_referrals_of_a_deleted_code_stay(api, alice):
     code = await make_code(alice)
     bob = await join(api, "bob", referral_code=code["code"])
 

@@ -1,4 +1,4 @@
-"""GET /api/v1/referral-codes/{code}: anybody who has the string, and nobody's address needed."""
+"""GET /api/v1/referral-codes/{code}"""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ MINE = "/api/v1/me/referral-codes"
 PATH = "/api/v1/referral-codes"
 
 
-async def test_it_says_who_invites_and_until_when(api, alice):
+async def test_shows_the_referrer_and_the_expiry(api, alice):
     code = await make_code(alice)
 
     answer = await api.get(f"{PATH}/{code['code']}")
@@ -35,7 +35,7 @@ async def test_it_says_who_invites_and_until_when(api, alice):
         ({"first_name": "Carol", "last_name": "Danvers"}, "Carol D."),
     ],
 )
-async def test_it_shows_no_more_of_a_name_than_an_initial(api, names, shown):
+async def test_shows_only_the_initial_of_the_last_name(api, names, shown):
     carol = await join(api, "carol", **names)
     code = await make_code(carol)
 
@@ -47,7 +47,7 @@ async def test_it_shows_no_more_of_a_name_than_an_initial(api, names, shown):
 
 
 @pytest.mark.parametrize("spelled", ["olivia-2030", "OLIVIA2030", "%20o-l-i-v-i-a%202030", "0L1V1A-2O3O"])
-async def test_it_reads_what_people_write(api, alice, spelled):
+async def test_the_code_is_normalised(api, alice, spelled):
     await make_code(alice, code="OLIVIA-2030")
 
     answer = await api.get(f"{PATH}/{spelled}")
@@ -55,7 +55,7 @@ async def test_it_reads_what_people_write(api, alice, spelled):
     assert answer.json()["code"] == "OLIVIA-2030"
 
 
-async def test_it_finds_a_hidden_one_too(api, alice):
+async def test_finds_a_hidden_code(api, alice):
     code = await make_code(alice, discoverable=False)
 
     assert (await api.get(f"{PATH}/{code['code']}")).status_code == 200
@@ -112,7 +112,7 @@ NEGATIVES = [unknown, nonsense, full_width, prepared, expired, deleted, replaced
 
 
 @pytest.mark.parametrize("negative", NEGATIVES, ids=lambda case: case.__name__)
-async def test_every_no_is_the_same(api, alice, clock, negative):
+async def test_every_negative_response_is_the_same(api, alice, clock, negative):
     answer = await api.get(f"{PATH}/{await negative(alice, clock)}")
     never = await api.get(f"{PATH}/0000000000")
 
@@ -123,7 +123,7 @@ async def test_every_no_is_the_same(api, alice, clock, negative):
     assert answer.headers == never.headers
 
 
-async def test_it_works_until_the_instant_of_its_end(api, alice, database_url):
+async def test_found_until_it_expires(api, alice, database_url):
     code = await make_code(alice, lifetime=60)
     end = datetime.fromisoformat(code["expires_at"])
     clock = StoppedClock(end - timedelta(microseconds=1))
@@ -136,7 +136,7 @@ async def test_it_works_until_the_instant_of_its_end(api, alice, database_url):
     assert (before.status_code, then.status_code) == (200, 404)
 
 
-async def test_nobody_finds_it_once_its_deletion_was_answered(api, alice, database_url):
+async def test_not_found_after_its_deletion(api, alice, database_url):
     code = await make_code(alice)
     look_ups = [f"{PATH}/{code['code']}", f"{PATH}/by-email?email={alice.email}"] * 20
 
@@ -150,7 +150,7 @@ async def test_nobody_finds_it_once_its_deletion_was_answered(api, alice, databa
     assert {answer.status_code for answer in after} == {404}
 
 
-async def test_it_works_again_and_again(api, alice):
+async def test_repeated_look_ups_are_equal(api, alice):
     code = await make_code(alice)
 
     answers = [await api.get(f"{PATH}/{code['code']}") for _ in range(3)]
@@ -158,7 +158,7 @@ async def test_it_works_again_and_again(api, alice):
     assert len({answer.content for answer in answers}) == 1
 
 
-async def test_it_is_open_where_the_look_up_by_address_is_not(api, alice, database_url):
+async def test_allowed_while_look_up_by_email_is_off(api, alice, database_url):
     code = await make_code(alice)
 
     async with second_service(database_url, code_lookup="off") as service:

@@ -1,4 +1,4 @@
-"""GET /api/v1/referral-codes/by-email: the code of somebody whose address is known, and nothing else of them."""
+"""GET /api/v1/referral-codes/by-email"""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ async def find(api, email="alice@example.com"):
     return await api.get(PATH, params={"email": email})
 
 
-async def test_it_finds_the_active_code(api, alice):
+async def test_finds_the_active_code(api, alice):
     code = await make_code(alice)
 
     answer = await find(api)
@@ -31,7 +31,7 @@ async def test_it_finds_the_active_code(api, alice):
     assert alice.email not in answer.text
 
 
-async def test_it_finds_it_again_and_again(api, alice):
+async def test_repeated_look_ups_are_equal(api, alice):
     await make_code(alice)
 
     answers = [await find(api) for _ in range(3)]
@@ -39,7 +39,7 @@ async def test_it_finds_it_again_and_again(api, alice):
     assert len({answer.content for answer in answers}) == 1
 
 
-async def test_it_finds_it_for_members_too(alice, mallory):
+async def test_signed_in_users_find_it(alice, mallory):
     code = await make_code(alice)
 
     answer = await mallory.get(PATH, params={"email": alice.email})
@@ -48,28 +48,28 @@ async def test_it_finds_it_for_members_too(alice, mallory):
 
 
 @pytest.mark.parametrize("email", ["ALICE@example.com", "alice@EXAMPLE.COM", "aLiCe@eXaMpLe.CoM"])
-async def test_the_case_of_the_address_does_not_matter(api, alice, email):
+async def test_the_address_is_case_insensitive(api, alice, email):
     code = await make_code(alice)
 
     assert (await find(api, email)).json()["code"] == code["code"]
 
 
 @pytest.mark.parametrize("email", ["rené@bücher.example", "rene\u0301@xn--bcher-kva.example"])
-async def test_the_form_of_the_address_does_not_matter(api, email):
+async def test_the_address_is_normalised(api, email):
     carol = await join(api, "carol", email="rené@bücher.example")
     code = await make_code(carol)
 
     assert (await find(api, email)).json()["code"] == code["code"]
 
 
-async def test_it_finds_the_one_of_this_person(api, alice, bob):
+async def test_finds_the_code_of_this_user(api, alice, bob):
     hers, his = await make_code(alice), await make_code(bob)
 
     assert (await find(api, alice.email)).json()["code"] == hers["code"]
     assert (await find(api, bob.email)).json()["code"] == his["code"]
 
 
-async def test_it_finds_the_one_in_force_of_several(api, alice):
+async def test_finds_the_active_code_among_several(api, alice):
     old = await make_code(alice)
     new, _ = await make_code(alice, active=False), await make_code(alice, active=False)
 
@@ -133,7 +133,7 @@ NEGATIVES = [
 
 
 @pytest.mark.parametrize("negative", NEGATIVES, ids=lambda case: case.__name__)
-async def test_every_no_is_the_same(api, alice, clock, negative):
+async def test_every_negative_response_is_the_same(api, alice, clock, negative):
     email = await negative(alice, clock) or alice.email
 
     answer, stranger = await find(api, email), await find(api, "nobody@example.com")
@@ -145,15 +145,15 @@ async def test_every_no_is_the_same(api, alice, clock, negative):
     assert answer.headers == stranger.headers
 
 
-NO_ADDRESSES = [
+INVALID_ADDRESSES = [
     "", "alice", "@example.com", "alice@", "Alice <alice@example.com>", " alice@example.com",
     "a@b@example.com", "alice@example.com\r\nBcc: x@example.com", "alice@[127.0.0.1]",
     "alice@example.com\x00", "%", "a" * 300,
 ]  # fmt: skip
 
 
-async def test_it_wants_an_address(api):
-    for email in NO_ADDRESSES:
+async def test_rejects_an_invalid_address(api):
+    for email in INVALID_ADDRESSES:
         answer = await find(api, email)
         assert answer.status_code == 422
         assert [error["field"] for error in answer.json()["errors"]] == ["query.email"]
@@ -162,14 +162,14 @@ async def test_it_wants_an_address(api):
 @pytest.mark.parametrize(
     "query", ["", "?mail=alice@example.com", "?email=alice@example.com&email=bob@example.com"]
 )
-async def test_it_wants_one_address(api, query):
+async def test_requires_exactly_one_address(api, query):
     answer = await api.get(PATH + query)
 
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == ["query.email"]
 
 
-async def test_it_works_until_the_instant_of_its_end(alice, database_url):
+async def test_found_until_it_expires(alice, database_url):
     code = await make_code(alice, lifetime=60)
     end = datetime.fromisoformat(code["expires_at"])
     clock = StoppedClock(end - timedelta(microseconds=1))
@@ -182,7 +182,7 @@ async def test_it_works_until_the_instant_of_its_end(alice, database_url):
     assert (before.status_code, then.status_code) == (200, 404)
 
 
-async def test_it_can_be_for_members_only(alice, mallory, database_url):
+async def test_can_require_authentication(alice, mallory, database_url):
     code = await make_code(alice)
 
     async with second_service(database_url, code_lookup="authenticated") as api:
@@ -194,7 +194,7 @@ async def test_it_can_be_for_members_only(alice, mallory, database_url):
     assert member.json()["code"] == code["code"]
 
 
-async def test_for_members_only_it_says_nothing_to_strangers(alice, database_url):
+async def test_unauthenticated_responses_reveal_nothing(alice, database_url):
     await make_code(alice)
 
     async with second_service(database_url, code_lookup="authenticated") as api:
@@ -205,7 +205,7 @@ async def test_for_members_only_it_says_nothing_to_strangers(alice, database_url
     assert (forged.status_code, forged.json()["code"]) == (401, "invalid_token")
 
 
-async def test_it_can_be_switched_off(alice, database_url):
+async def test_can_be_switched_off(alice, database_url):
     await make_code(alice)
 
     async with second_service(database_url, code_lookup="off") as api:

@@ -19,7 +19,7 @@ async def prepare(person, *wanted):
 
 
 async def pages(person, **query):
-    """Every page to the end, as lists of strings."""
+    """Return all pages, each as a list of codes."""
     found, cursor = [], {}
     while cursor is not None:
         answer = await person.get(PATH, params=query | cursor)
@@ -32,7 +32,7 @@ async def pages(person, **query):
 
 @pytest.fixture
 async def one_of_each(alice, clock):
-    """Alice has a code in every state, called by it."""
+    """Create a code of Alice's in each status, named after it."""
     await make_code(alice, code="EXPIRED", active=False, lifetime=60)
     clock.forward(seconds=61)
     await make_code(alice, code="RETIRED")
@@ -43,7 +43,7 @@ async def one_of_each(alice, clock):
     await alice.delete(f"{PATH}/DELETED")
 
 
-async def test_it_shows_ones_own_newest_first(alice, mallory):
+async def test_lists_ones_own_codes_newest_first(alice, mallory):
     await prepare(alice, "first", "second", "third")
     await prepare(mallory, "fourth")
 
@@ -51,20 +51,20 @@ async def test_it_shows_ones_own_newest_first(alice, mallory):
     assert await strings(mallory) == ["fourth"]
 
 
-async def test_it_shows_nothing_to_who_has_none(alice):
+async def test_the_list_can_be_empty(alice):
     answer = await alice.get(PATH)
 
     assert answer.json() == {"items": [], "next_cursor": None}
 
 
-async def test_it_wants_to_know_who_is_calling(api):
+async def test_requires_authentication(api):
     answer = await api.get(PATH)
 
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-async def test_it_shows_every_state_but_the_deleted(alice, one_of_each):
+async def test_lists_every_status_but_deleted_codes(alice, one_of_each):
     answer = await alice.get(PATH)
 
     states = {code["code"]: code["status"] for code in answer.json()["items"]}
@@ -72,11 +72,11 @@ async def test_it_shows_every_state_but_the_deleted(alice, one_of_each):
 
 
 @pytest.mark.parametrize("status", ["prepared", "active", "expired", "retired"])
-async def test_it_shows_one_state_alone(alice, one_of_each, status):
+async def test_filters_by_status(alice, one_of_each, status):
     assert await strings(alice, status=status) == [status.upper()]
 
 
-async def test_an_active_one_past_its_term_is_expired(alice, clock):
+async def test_an_active_code_past_its_term_is_expired(alice, clock):
     await make_code(alice, code="MINUTE", lifetime=60)
     clock.forward(seconds=60)
 
@@ -85,7 +85,7 @@ async def test_an_active_one_past_its_term_is_expired(alice, clock):
 
 
 @pytest.mark.parametrize("status", ["", "deleted", "ACTIVE", "active,expired", "null", "'"])
-async def test_it_knows_no_other_state(alice, status):
+async def test_rejects_an_unknown_status(alice, status):
     answer = await alice.get(PATH, params={"status": status})
 
     assert answer.status_code == 422
@@ -93,7 +93,7 @@ async def test_it_knows_no_other_state(alice, status):
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 6, 100])
-async def test_its_pages_hold_all_of_them_once(alice, limit):
+async def test_pages_contain_each_code_once(alice, limit):
     await prepare(alice, "code1", "code2", "code3", "code4", "code5")
 
     found = await pages(alice, limit=limit)
@@ -103,13 +103,13 @@ async def test_its_pages_hold_all_of_them_once(alice, limit):
     assert found[-1]
 
 
-async def test_its_pages_keep_to_the_state(alice, one_of_each):
+async def test_pages_keep_the_filter(alice, one_of_each):
     await prepare(alice, "another")
 
     assert await pages(alice, status="prepared", limit=1) == [["another"], ["PREPARED"]]
 
 
-async def test_its_pages_stay_while_codes_come_and_go(alice):
+async def test_pages_are_stable_while_codes_change(alice):
     await prepare(alice, "code1", "code2", "code3", "code4")
     first = (await alice.get(PATH, params={"limit": 2})).json()
     await prepare(alice, "code5")
@@ -118,34 +118,34 @@ async def test_its_pages_stay_while_codes_come_and_go(alice):
     assert await strings(alice, limit=2, cursor=first["next_cursor"]) == ["code2", "code1"]
 
 
-async def test_fifty_are_a_page(alice):
+async def test_the_default_limit_is_fifty(alice):
     await prepare(alice, *(f"code-{number}" for number in range(51)))
 
     assert [len(page) for page in await pages(alice)] == [50, 1]
 
 
-NO_LIMITS = [
+INVALID_LIMITS = [
     "0", "-1", "101", "1000000000", "9" * 400, "1.0", "1e1", "0x1", "1_0", " 1", "+1", "", "１", "all",
     "null",
 ]  # fmt: skip
 
 
-async def test_it_takes_no_other_limit(alice):
-    for limit in NO_LIMITS:
+async def test_rejects_an_invalid_limit(alice):
+    for limit in INVALID_LIMITS:
         answer = await alice.get(PATH, params={"limit": limit})
         assert answer.status_code == 422
         assert [error["field"] for error in answer.json()["errors"]] == ["query.limit"]
 
 
 @pytest.mark.parametrize("query", ["limit=1&limit=1", "status=active&status=active", "cursor=a&cursor=b"])
-async def test_it_takes_a_parameter_once(alice, query):
+async def test_rejects_a_repeated_parameter(alice, query):
     answer = await alice.get(f"{PATH}?{query}")
 
     assert answer.status_code == 422
     assert [error["code"] for error in answer.json()["errors"]] == ["repeated"]
 
 
-async def test_it_ignores_a_parameter_that_it_does_not_know(alice, mallory):
+async def test_ignores_unknown_parameters(alice, mallory):
     await prepare(alice, "mine")
 
     assert await strings(alice, owner_id=mallory.id, offset=1, page=2) == ["mine"]

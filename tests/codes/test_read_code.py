@@ -9,7 +9,7 @@ from second_service import StoppedClock, second_service
 PATH = "/api/v1/me/referral-codes"
 
 
-async def test_it_shows_a_code(alice):
+async def test_returns_a_code(alice):
     code = await make_code(alice)
 
     answer = await alice.get(f"{PATH}/{code['code']}")
@@ -22,7 +22,7 @@ async def test_it_shows_a_code(alice):
     }  # fmt: skip
 
 
-async def test_it_counts_who_joined(api, alice):
+async def test_counts_uses(api, alice):
     code = await make_code(alice)
     for name in ("bob", "carol"):
         await join(api, name, referral_code=code["code"])
@@ -32,21 +32,21 @@ async def test_it_counts_who_joined(api, alice):
     assert answer.json()["uses"] == 2
 
 
-THE_SAME = [
+SPELLINGS = [
     "OLIVIA-2030", "olivia-2030", "OLIVIA2030", "O-L-I-V-I-A-2-0-3-0", "--OLIVIA2030--", "OLIVIA%202030",
     "%20o%20l%20i%20v%20i%20a%202030%20", "0LIVIA-2O3O", "O1IVIA-2030", "OlLVLA-2o3o", "0l1v1a%2D2030",
 ]  # fmt: skip
 
 
-async def test_it_reads_what_people_write(alice):
+async def test_the_code_is_normalised(alice):
     code = await make_code(alice, code="OLIVIA-2030")
 
-    for spelled in THE_SAME:
+    for spelled in SPELLINGS:
         answer = await alice.get(f"{PATH}/{spelled}")
         assert (answer.status_code, answer.json()) == (200, code), spelled
 
 
-OTHERS = [
+OTHER_CODES = [
     "ＯＬＩＶＩＡ-2030", "OLIVIA-２０３０", "ОLIVIA-2030", "OLİVIA-2030", "OLIVIA\N{EN DASH}2030", "OLIVIA_2030",
     "OLIVIA.2030", "OLIVIA%092030", "OLIVIA2030%00", "OLIVIA2030%0A", "OLIVIA-203", "OLIVIA-20300",
     "OLIVIA-2038", "%2A", "%25", "----", "%20", "abc", "0" * 32, "0" * 33, "0" * 3000, "by-email",
@@ -54,15 +54,15 @@ OTHERS = [
 ]  # fmt: skip
 
 
-async def test_it_reads_nothing_else(alice):
+async def test_other_spellings_are_not_found(alice):
     await make_code(alice, code="OLIVIA-2030")
 
-    for spelled in OTHERS:
+    for spelled in OTHER_CODES:
         answer = await alice.get(f"{PATH}/{spelled}")
         assert (answer.status_code, answer.json()["code"]) == (404, "code_not_found"), spelled
 
 
-async def test_it_does_not_show_those_of_others(alice, mallory):
+async def test_another_owners_code_is_not_found(alice, mallory):
     code = await make_code(alice)
 
     answer = await mallory.get(f"{PATH}/{code['code']}")
@@ -70,7 +70,7 @@ async def test_it_does_not_show_those_of_others(alice, mallory):
     assert (answer.status_code, answer.json()["code"]) == (404, "code_not_found")
 
 
-async def test_it_does_not_show_what_was_deleted(alice):
+async def test_a_deleted_code_is_not_found(alice):
     code = await make_code(alice)
     await alice.delete(f"{PATH}/{code['code']}")
 
@@ -79,7 +79,7 @@ async def test_it_does_not_show_what_was_deleted(alice):
     assert (answer.status_code, answer.json()["code"]) == (404, "code_not_found")
 
 
-async def test_it_wants_to_know_who_is_calling(api, alice):
+async def test_requires_authentication(api, alice):
     code = await make_code(alice)
 
     answer = await api.get(f"{PATH}/{code['code']}")
@@ -88,7 +88,7 @@ async def test_it_wants_to_know_who_is_calling(api, alice):
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-async def test_it_is_over_at_the_instant_itself(alice, database_url):
+async def test_expires_at_the_exact_time(alice, database_url):
     code = await make_code(alice, lifetime=60)
     end = datetime.fromisoformat(code["expires_at"])
     clock = StoppedClock(end - timedelta(microseconds=1))

@@ -10,12 +10,12 @@ LOOK_UP = "/api/v1/referral-codes"
 
 
 async def found(api, owner, code):
-    """Whether the code is found by the owner's address, and by its string."""
+    """Return whether the code is found by the owner's address, and by code."""
     by_email = await api.get(f"{LOOK_UP}/by-email", params={"email": owner.email})
     return by_email.is_success, (await api.get(f"{LOOK_UP}/{code['code']}")).is_success
 
 
-async def test_it_hides_a_code_from_those_who_know_the_address(api, alice):
+async def test_hides_a_code_from_look_up_by_email(api, alice):
     code = await make_code(alice)
 
     answer = await alice.patch(f"{PATH}/{code['code']}", {"discoverable": False})
@@ -25,7 +25,7 @@ async def test_it_hides_a_code_from_those_who_know_the_address(api, alice):
     assert await found(api, alice, code) == (False, True)
 
 
-async def test_it_shows_a_hidden_one(api, alice):
+async def test_shows_a_hidden_code(api, alice):
     code = await make_code(alice, discoverable=False)
 
     answer = await alice.patch(f"{PATH}/{code['code']}", {"discoverable": True})
@@ -34,7 +34,7 @@ async def test_it_shows_a_hidden_one(api, alice):
     assert await found(api, alice, code) == (True, True)
 
 
-async def test_it_may_say_what_is_so_already(alice):
+async def test_an_unchanged_value_is_accepted(alice):
     code = await make_code(alice)
 
     answer = await alice.patch(f"{PATH}/{code['code']}", {"discoverable": True})
@@ -42,7 +42,7 @@ async def test_it_may_say_what_is_so_already(alice):
     assert (answer.status_code, answer.json()) == (200, code)
 
 
-async def test_it_finds_the_code_in_any_spelling(alice):
+async def test_the_code_is_normalised(alice):
     await make_code(alice, code="OLIVIA-2030")
 
     answer = await alice.patch(f"{PATH}/o1ivia%202o3o", {"discoverable": False})
@@ -50,7 +50,7 @@ async def test_it_finds_the_code_in_any_spelling(alice):
     assert answer.json()["code"] == "OLIVIA-2030"
 
 
-async def test_it_does_not_revive_a_retired_one(api, alice):
+async def test_a_retired_code_stays_retired(api, alice):
     old = await make_code(alice, discoverable=False)
     new = await make_code(alice, active=False)
     await alice.post(f"{PATH}/{new['code']}/activate", {"replace": True})
@@ -67,7 +67,7 @@ async def test_it_does_not_revive_a_retired_one(api, alice):
     [{}, {"discoverable": None}, {"discoverable": "true"}, {"discoverable": 1}, {"discoverable": []}]
     + [{"discoverable": False, field: 1} for field in ("uses", "max_uses", "expires_at", "owner_id", "code")],
 )
-async def test_it_takes_nothing_else(alice, body):
+async def test_rejects_an_invalid_body(alice, body):
     code = await make_code(alice)
 
     answer = await alice.patch(f"{PATH}/{code['code']}", body)
@@ -76,7 +76,7 @@ async def test_it_takes_nothing_else(alice, body):
     assert (await alice.get(f"{PATH}/{code['code']}")).json() == code
 
 
-async def test_it_does_not_touch_those_of_others(alice, mallory):
+async def test_another_owners_code_is_not_found(alice, mallory):
     code = await make_code(alice)
 
     answer = await mallory.patch(f"{PATH}/{code['code']}", {"discoverable": False})
@@ -85,7 +85,7 @@ async def test_it_does_not_touch_those_of_others(alice, mallory):
     assert (await alice.get(f"{PATH}/{code['code']}")).json() == code
 
 
-async def test_it_does_not_find_what_was_deleted(alice):
+async def test_a_deleted_code_is_not_found(alice):
     code = await make_code(alice)
     await alice.delete(f"{PATH}/{code['code']}")
 
@@ -94,7 +94,7 @@ async def test_it_does_not_find_what_was_deleted(alice):
     assert (answer.status_code, answer.json()["code"]) == (404, "code_not_found")
 
 
-async def test_it_wants_to_know_who_is_calling(api, alice):
+async def test_requires_authentication(api, alice):
     code = await make_code(alice)
 
     answer = await api.patch(f"{PATH}/{code['code']}", json={"discoverable": False})
@@ -103,7 +103,7 @@ async def test_it_wants_to_know_who_is_calling(api, alice):
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-async def test_many_at_once_take_turns(alice):
+async def test_concurrent_updates_are_serialised(alice):
     code = await make_code(alice)
 
     answers = await at_once(

@@ -1,4 +1,4 @@
-"""POST /api/v1/me/invitations: a letter in the caller's name, and no way to make it anything else."""
+"""POST /api/v1/me/invitations"""
 
 import asyncio
 import re
@@ -23,7 +23,7 @@ ACCEPTED = {"detail": "The request was accepted. An e-mail is sent if there is s
 
 @pytest.fixture
 async def carol(api, post):
-    """Carol has a code; nobody has letters to read."""
+    """Return Carol, who has a code. All mailboxes are empty."""
     person = await join(api, "carol", last_name="Danvers")
     await make_code(person)
     await post()
@@ -38,21 +38,21 @@ async def invite(person, email, **options):
     return await person.post(PATH, {"email": email}, **options)
 
 
-async def test_a_friend_gets_a_letter_with_the_code_and_a_way_to_refuse(carol, post):
+async def test_sends_the_code_and_an_unsubscribe_link(carol, post):
     code = await code_of(carol)
     answer = await invite(carol, "dave@example.org")
-    letter = await post.only("dave@example.org")
+    message = await post.only("dave@example.org")
 
     assert (answer.status_code, answer.json()) == (202, ACCEPTED)
-    assert letter.kind == "invitation"
-    assert "Carol D. invites you" in letter.text
-    assert code["link"] in letter.text.splitlines()
-    assert code["code"] in letter.text
-    assert re.search(r"^http://127.0.0.1:8000/letters/refuse\?token=gwr_\S{64}$", letter.text, re.MULTILINE)
-    assert carol.email not in letter.text + letter.html
+    assert message.kind == "invitation"
+    assert "Carol D. invites you" in message.text
+    assert code["link"] in message.text.splitlines()
+    assert code["code"] in message.text
+    assert re.search(r"^http://127.0.0.1:8000/letters/refuse\?token=gwr_\S{64}$", message.text, re.MULTILINE)
+    assert carol.email not in message.text + message.html
 
 
-async def test_without_a_code_that_works_there_is_nothing_to_invite_with(api, alice, bob, clock, post):
+async def test_requires_a_usable_code(api, alice, bob, clock, post):
     answer = await invite(alice, "dave@example.org")
     assert (answer.status_code, answer.json()["code"]) == (409, "no_active_code")
 
@@ -63,10 +63,10 @@ async def test_without_a_code_that_works_there_is_nothing_to_invite_with(api, al
     await make_code(bob, lifetime=60)
     clock.forward(seconds=61)
     assert (await invite(bob, "dave@example.org")).status_code == 409
-    assert not [letter for letter in await post() if letter.kind == "invitation"]
+    assert not [message for message in await post() if message.kind == "invitation"]
 
 
-async def test_a_code_that_ends_before_the_letter_is_written_is_not_sent(carol, post):
+async def test_not_sent_if_the_code_was_deleted_meanwhile(carol, post):
     await invite(carol, "dave@example.org")
     code = await code_of(carol)
     await carol.delete(f"/api/v1/me/referral-codes/{code['code']}")
@@ -74,13 +74,13 @@ async def test_a_code_that_ends_before_the_letter_is_written_is_not_sent(carol, 
     assert await post() == []
 
 
-async def test_people_who_are_here_already_get_nothing_and_nobody_learns_it(carol, alice, post):
+async def test_registered_users_receive_nothing_and_the_response_is_the_same(carol, alice, post):
     await post()
     known, unknown = await invite(carol, "Alice@Example.com"), await invite(carol, "dave@example.org")
 
     assert (known.status_code, known.json()) == (unknown.status_code, unknown.json()) == (202, ACCEPTED)
     assert known.headers.keys() == unknown.headers.keys()
-    assert [letter.to for letter in await post()] == ["dave@example.org"]
+    assert [message.to for message in await post()] == ["dave@example.org"]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ async def test_people_who_are_here_already_get_nothing_and_nobody_learns_it(caro
         "v.i.c.t.i.m+x+y@googlemail.com",
     ],
 )
-async def test_one_sender_writes_to_one_mailbox_once_however_it_is_spelled(carol, post, clock, again):
+async def test_a_sender_invites_a_mailbox_once_in_any_spelling(carol, post, clock, again):
     await invite(carol, "victim@gmail.com")
     assert len(await post()) == 1
 
@@ -103,7 +103,7 @@ async def test_one_sender_writes_to_one_mailbox_once_however_it_is_spelled(carol
     assert await post() == []
 
 
-async def test_an_international_domain_is_one_however_it_is_written(carol, post):
+async def test_spellings_of_an_international_domain_are_one(carol, post):
     await invite(carol, "victim@bücher.example")
     await invite(carol, "victim@xn--bcher-kva.example")
     await invite(carol, "victim+2@BÜCHER.example")
@@ -111,7 +111,7 @@ async def test_an_international_domain_is_one_however_it_is_written(carol, post)
     assert len(await post()) == 1
 
 
-async def test_many_senders_together_reach_one_mailbox_three_times_a_day(api, post, clock):
+async def test_a_mailbox_receives_three_a_day_from_all_senders(api, post, clock):
     senders = [await join(api, f"sender{n}") for n in range(6)]
     for sender in senders:
         await make_code(sender)
@@ -131,7 +131,7 @@ async def test_many_senders_together_reach_one_mailbox_three_times_a_day(api, po
     assert len(await post()) == 1
 
 
-async def test_twenty_a_day_and_then_the_caller_is_told_to_wait(carol, post, clock):
+async def test_a_sender_is_limited_to_twenty_a_day(carol, post, clock):
     answers = [await invite(carol, f"friend{n}@example.org") for n in range(21)]
 
     assert [answer.status_code for answer in answers] == [202] * 20 + [429]
@@ -145,14 +145,14 @@ async def test_twenty_a_day_and_then_the_caller_is_told_to_wait(carol, post, clo
     assert (await invite(carol, "friend21@example.org")).status_code == 202
 
 
-async def test_at_the_same_moment_no_more_get_through(carol, rows):
+async def test_the_limit_holds_for_concurrent_requests(carol, rows):
     answers = await asyncio.gather(*(invite(carol, f"friend{n}@example.org") for n in range(30)))
 
     assert sorted(answer.status_code for answer in answers) == [202] * 20 + [429] * 10
     assert await rows("SELECT count(*) FROM jobs WHERE kind = 'invitation'") == [(20,)]
 
 
-async def test_where_letters_are_sent_an_unverified_sender_has_three(app, carol, database_url, tmp_path):
+async def test_an_unverified_sender_is_limited_to_three(app, carol, database_url, tmp_path):
     url = "smtp://127.0.0.1:9?tls=off"
     async with second_service(database_url, smtp_url=url, data_dir=tmp_path) as mailing:
         sender = replace(carol, api=mailing)
@@ -164,7 +164,7 @@ async def test_where_letters_are_sent_an_unverified_sender_has_three(app, carol,
         assert (await invite(sender, "friend4@example.org")).status_code == 202
 
 
-async def test_all_senders_together_are_bounded_too(carol, post, monkeypatch):
+async def test_the_global_quota_limits_all_senders(carol, post, monkeypatch):
     monkeypatch.setattr(emails, "GLOBAL_QUOTA", emails.Quota(("global",), 2))
     for n in range(4):
         assert (await invite(carol, f"friend{n}@example.org")).status_code == 202
@@ -172,7 +172,7 @@ async def test_all_senders_together_are_bounded_too(carol, post, monkeypatch):
     assert len(await post()) == 2
 
 
-async def test_a_repeated_key_sends_one_letter_and_counts_once(carol, post, rows):
+async def test_a_repeated_idempotency_key_sends_and_counts_once(carol, post, rows):
     key = {"Idempotency-Key": "once"}
     first, second = [await invite(carol, "dave@example.org", headers=key) for _ in range(2)]
     other = await invite(carol, "erin@example.org", headers=key)
@@ -199,22 +199,22 @@ async def test_a_repeated_key_sends_one_letter_and_counts_once(carol, post, rows
         "Free💰Money",
     ],
 )
-async def test_a_name_that_is_no_name_is_not_in_the_letter(api, post, name):
+async def test_a_suspicious_name_is_not_shown(api, post, name):
     sender = await join(api, "mallory", first_name=name, last_name=None)
     await make_code(sender)
     await post()
 
     await invite(sender, "dave@example.org")
-    letter = await post.only("dave@example.org")
+    message = await post.only("dave@example.org")
 
-    assert "A friend invites you" in letter.text
-    assert name not in letter.text
-    assert "<script" not in letter.html
-    assert "evil" not in letter.text + letter.html
+    assert "A friend invites you" in message.text
+    assert name not in message.text
+    assert "<script" not in message.html
+    assert "evil" not in message.text + message.html
 
 
 @pytest.mark.parametrize("name", ["Jürgen", "Anna Maria", "D'Arcy", "Мария", "J. R.", "O’Neill-Smith", "Zoë"])
-async def test_a_name_is_shown(api, post, name):
+async def test_a_normal_name_is_shown(api, post, name):
     sender = await join(api, "carla", first_name=name, last_name=None)
     await make_code(sender)
     await post()
@@ -224,7 +224,7 @@ async def test_a_name_is_shown(api, post, name):
     assert f"{name} invites you" in (await post.only("dave@example.org")).text
 
 
-async def test_it_is_in_the_language_of_the_sender(api, post):
+async def test_the_email_is_in_the_language_of_the_sender(api, post):
     answer = await api.post(
         "/api/v1/users",
         json={"email": "ivan@example.com", "password": "семь фонарей на холме"},
@@ -240,14 +240,14 @@ async def test_it_is_in_the_language_of_the_sender(api, post):
     assert "Ваш знакомый приглашает вас" in (await post.only("dave@example.org")).text
 
 
-async def test_a_sender_who_is_erased_invites_nobody(carol, post):
+async def test_not_sent_if_the_sender_is_erased(carol, post):
     await invite(carol, "dave@example.org")
     await carol.delete("/api/v1/me", json={"password": carol.password})
 
     assert await post() == []
 
 
-async def test_nothing_names_the_friend_once_the_letter_is_sent(app, carol, post):
+async def test_no_trace_of_the_recipient_is_kept(app, carol, post):
     await invite(carol, "dave@example.org", headers={"Idempotency-Key": "once"})
     assert len(await post()) == 1
 
@@ -256,7 +256,7 @@ async def test_nothing_names_the_friend_once_the_letter_is_sent(app, carol, post
             assert "dave" not in str(tuple(row)), table.name
 
 
-async def test_a_failing_mail_server_neither_counts_twice_nor_loses_it(carol, post, clock, monkeypatch):
+async def test_a_retry_after_a_mail_failure_does_not_count_twice(carol, post, clock, monkeypatch):
     async def out_of_order(*_arguments, **_options):
         raise delivery.NotDelivered("out of order")
 
@@ -269,30 +269,29 @@ async def test_a_failing_mail_server_neither_counts_twice_nor_loses_it(carol, po
     assert len(await post()) == 1
 
 
-async def test_a_decision_that_is_made_again_changes_nothing(app, carol, post, clock, rows):
-    """A worker died between the decision and the note that it was made."""
+async def test_a_repeated_decision_sends_one_email(app, carol, post, clock, rows):
+    """A worker stops between the decision and the end of its job."""
     await invite(carol, "dave@example.org")
     async with app.state.services.database.transaction() as session:
-        work = await jobs.claim(session, ["invitation"], holder="victim", now=clock())
-    await HANDLERS["invitation"](app.state.services, work)
+        job = await jobs.claim(session, ["invitation"], holder="victim", now=clock())
+    await HANDLERS["invitation"](app.state.services, job)
     clock.forward(seconds=61)
 
     assert len(await post()) == 1
     assert await rows("SELECT max(used) FROM quotas") == [(1,)]
 
 
-async def test_the_address_is_checked_like_any_other(carol):
+async def test_rejects_invalid_addresses(carol):
     for wrong in ("a@x.com\r\nBcc: z@y", "Bob <bob@example.com>", "nobody", "a@localhost", "a@b@c.example"):
         assert (await invite(carol, wrong)).status_code == 422
 
 
-def test_the_forms_of_one_mailbox_share_their_canonical_form():
+def test_spellings_of_a_mailbox_share_the_canonical_form():
     forms = ("v.ictim+a@gmail.com", "Victim@googlemail.com", "VICTIM+b+c@GMAIL.com")
     assert {addresses.parse(form).canonical for form in forms} == {"victim@gmail.com"}
 
 
-async def test_an_app_cannot_write_in_somebodys_name(app, carol):
-    """Only people themselves: the scope for codes is not enough."""
+async def test_requires_authentication(app, carol):
     async with client_of(app) as api:
         answer = await api.post(PATH, json={"email": "dave@example.org"})
     assert answer.status_code == 401

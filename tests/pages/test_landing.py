@@ -1,4 +1,4 @@
-"""GET /r/{code}: the page that a friend's link leads to."""
+"""GET /r/{code}: the landing page."""
 
 import re
 from html import unescape
@@ -21,7 +21,7 @@ def og(page):
     }
 
 
-async def test_it_says_who_invites_and_until_when_and_lets_one_join(browser, alice):
+async def test_shows_the_referrer_the_expiry_and_the_form(browser, alice):
     code = await make_code(alice, code="ALICE-2026")
 
     answer = await browser.get("/r/ALICE-2026")
@@ -37,7 +37,7 @@ async def test_it_says_who_invites_and_until_when_and_lets_one_join(browser, ali
     assert alice.email not in answer.text
 
 
-async def test_a_messenger_finds_what_it_shows(browser, alice):
+async def test_has_link_preview_metadata(browser, alice):
     code = await make_code(alice)
 
     shown = og((await browser.get(f"/r/{code['code']}")).text)
@@ -50,7 +50,7 @@ async def test_a_messenger_finds_what_it_shows(browser, alice):
     assert picture.headers["cross-origin-resource-policy"] == "cross-origin"
 
 
-async def test_the_code_may_be_typed_as_everywhere(browser, alice):
+async def test_the_code_is_normalised(browser, alice):
     await make_code(alice, code="ALICE-2026")
 
     for typed in ("alice-2026", "ALICE2O26", "alice%202026"):
@@ -61,7 +61,7 @@ async def test_the_code_may_be_typed_as_everywhere(browser, alice):
     "code",
     ["NOSUCHCODE", "x", "%3Cscript%3Ealert(1)%3C%2Fscript%3E", "%22%3E%3Cb%3E", "%00", "é", "a" * 2000],
 )
-async def test_what_is_no_code_gets_a_kind_page(browser, code):
+async def test_an_invalid_code_shows_a_page(browser, code):
     answer = await browser.get(f"/r/{code}", headers={"Accept": "text/html"})
 
     assert answer.status_code == 404
@@ -70,7 +70,7 @@ async def test_what_is_no_code_gets_a_kind_page(browser, code):
     assert answer.headers["content-type"].startswith("text/html")
 
 
-async def test_a_dead_code_says_so_and_lets_one_join_without_it(browser, alice):
+async def test_an_unusable_code_offers_registration_without_it(browser, alice):
     code = await make_code(alice)
     assert (await browser.get(f"/r/{code['code']}")).status_code == 200
 
@@ -83,7 +83,7 @@ async def test_a_dead_code_says_so_and_lets_one_join_without_it(browser, alice):
     assert "Alice" not in answer.text
 
 
-async def test_it_ends_with_its_term_though_it_was_just_looked_at(browser, alice, clock):
+async def test_a_cached_page_expires_with_the_code(browser, alice, clock):
     code = await make_code(alice, lifetime=60)
     assert (await browser.get(f"/r/{code['code']}")).status_code == 200
 
@@ -92,7 +92,7 @@ async def test_it_ends_with_its_term_though_it_was_just_looked_at(browser, alice
     assert (await browser.get(f"/r/{code['code']}")).status_code == 404
 
 
-async def test_a_new_name_is_shown_at_once(browser, alice):
+async def test_a_changed_name_is_shown_at_once(browser, alice):
     code = await make_code(alice)
     await browser.get(f"/r/{code['code']}")
 
@@ -101,7 +101,7 @@ async def test_a_new_name_is_shown_at_once(browser, alice):
     assert "Alicia L. invites you" in (await browser.get(f"/r/{code['code']}")).text
 
 
-async def test_markup_in_a_name_is_text(browser, api, alice):
+async def test_markup_in_a_name_is_escaped(browser, api, alice):
     answer = await alice.patch(
         "/api/v1/me", {"first_name": '"><script>alert(1)</script>', "last_name": "%(x)s"}
     )
@@ -115,7 +115,7 @@ async def test_markup_in_a_name_is_text(browser, api, alice):
     assert "%. invites you</h1>" in page.text
 
 
-async def test_who_has_no_name_is_a_friend(browser, api, alice):
+async def test_a_referrer_without_a_name_is_a_friend(browser, api, alice):
     await alice.patch("/api/v1/me", {"first_name": None, "last_name": None})
     code = await make_code(alice)
 
@@ -124,7 +124,7 @@ async def test_who_has_no_name_is_a_friend(browser, api, alice):
     assert "Вас приглашает друг" in russian.text
 
 
-async def test_looking_uses_nothing_up(browser, alice, api):
+async def test_views_do_not_count_as_uses(browser, alice, api):
     code = await make_code(alice, max_uses=1)
     for _ in range(3):
         await browser.get(f"/r/{code['code']}")
@@ -133,7 +133,7 @@ async def test_looking_uses_nothing_up(browser, alice, api):
     assert (await browser.get(f"/r/{code['code']}")).status_code == 404
 
 
-async def test_a_link_that_carries_more_is_the_same(browser, alice):
+async def test_query_parameters_are_ignored(browser, alice):
     code = await make_code(alice)
 
     for _ in range(2):
@@ -142,7 +142,7 @@ async def test_a_link_that_carries_more_is_the_same(browser, alice):
         assert "utm_source" not in answer.text
 
 
-async def test_nothing_long_is_kept_in_memory(app, browser, alice):
+async def test_long_requests_are_not_cached(app, browser, alice):
     await make_code(alice, code="ALICE-2026")
 
     for path, query in (
@@ -155,7 +155,7 @@ async def test_nothing_long_is_kept_in_memory(app, browser, alice):
         assert app.state.services.cache.peek((path, query)) is None
 
 
-async def test_programs_may_ask_for_the_head_alone(browser, alice):
+async def test_head_requests_are_allowed(browser, alice):
     code = await make_code(alice)
 
     for path in (f"/r/{code['code']}", "/r/NOSUCHCODE"):
@@ -164,7 +164,7 @@ async def test_programs_may_ask_for_the_head_alone(browser, alice):
     assert (await browser.client.post(f"/r/{code['code']}")).status_code == 405
 
 
-async def test_the_providers_that_are_set_up_are_offered(app, browser, alice):
+async def test_configured_providers_are_offered(app, browser, alice):
     code = await make_code(alice, code="ALICE-2026")
     assert "/oauth/sign-in/" not in (await browser.get("/r/ALICE-2026")).text
     ours = {"client_id": "x", "client_secret": "y"}
@@ -182,7 +182,7 @@ async def test_the_providers_that_are_set_up_are_offered(app, browser, alice):
             assert 'href="/oauth/sign-in/github?next=/"' in (await browser.get(path)).text
 
 
-async def test_below_another_path_it_leads_there(alice, database_url):
+async def test_links_include_the_path_of_public_url(alice, database_url):
     await make_code(alice, code="ALICE-2026")
 
     async with second_service(database_url, public_url="https://example.com/goodword") as api:
@@ -194,7 +194,7 @@ async def test_below_another_path_it_leads_there(alice, database_url):
     assert 'name="next" value="/goodword/r/ALICE-2026"' in page
 
 
-async def test_two_languages_do_not_mix(app, alice):
+async def test_languages_are_cached_separately(app, alice):
     code = await make_code(alice)
     async with client_of(app) as one, client_of(app) as other:
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""Pages in the language of whoever reads them, and the catalogues behind that."""
+"""The languages of the pages, and the message catalogues."""
 
 import io
 import re
@@ -25,14 +25,14 @@ COOKIE = "goodword-language"
 @pytest.mark.parametrize(
     ("wanted", "language"), [("ru", "ru"), ("de, ru;q=0.5", "ru"), ("de", "en"), (None, "en")]
 )
-async def test_a_page_is_in_the_language_that_the_browser_asks_for(browser, wanted, language):
+async def test_the_language_follows_accept_language(browser, wanted, language):
     page = await browser.get("/sign-in", headers={"Accept-Language": wanted} if wanted else {})
 
     assert f'<html lang="{language}">' in page.text
     assert ("<h1>Войти</h1>" if language == "ru" else "<h1>Sign in</h1>") in page.text
 
 
-async def test_a_choice_is_kept_and_wins(browser):
+async def test_a_chosen_language_is_stored_and_wins(browser):
     answer = await browser.client.post("/language", data={"language": "ru", "next": "/sign-up?next=/docs"})
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-up?next=/docs")
@@ -42,7 +42,7 @@ async def test_a_choice_is_kept_and_wins(browser):
     assert '<html lang="ru">' in page.text
 
 
-async def test_over_https_the_cookie_is_bound_to_the_host(api, database_url):
+async def test_the_cookie_has_the_host_prefix_over_https(api, database_url):
     async with second_service(database_url, public_url="https://goodword.example") as served:
         answer = await served.post("/language", data={"language": "ru"})
 
@@ -51,7 +51,7 @@ async def test_over_https_the_cookie_is_bound_to_the_host(api, database_url):
 
 
 @pytest.mark.parametrize("language", ["", "xx", "../ru", "ru; Domain=evil", "RU", "\x00"])
-async def test_a_language_that_there_is_not_changes_nothing(browser, language):
+async def test_an_unknown_language_changes_nothing(browser, language):
     answer = await browser.client.post("/language", data={"language": language, "next": "/sign-in"})
 
     assert answer.status_code == 303
@@ -61,13 +61,13 @@ async def test_a_language_that_there_is_not_changes_nothing(browser, language):
 
 
 @pytest.mark.parametrize("target", ["https://evil.example", "//evil.example", "/\\evil.example", ""])
-async def test_a_choice_leads_nowhere_else(browser, target):
+async def test_redirects_to_local_paths_only(browser, target):
     answer = await browser.client.post("/language", data={"language": "ru", "next": target})
 
     assert answer.headers["location"] == "/"
 
 
-async def test_another_site_chooses_nobodys_language(browser):
+async def test_a_form_of_another_site_is_refused(browser):
     headers = {"Origin": "https://evil.example"}
 
     answer = await browser.client.post("/language", data={"language": "ru"}, headers=headers)
@@ -79,7 +79,7 @@ async def test_another_site_chooses_nobodys_language(browser):
 @pytest.mark.parametrize(
     "path", ["/sign-in?next=/docs%3Fa%3Db", "/sign-up?referral_code=%3Cb%3E", "/r/NO%3Cb%3E", "/nowhere"]
 )
-async def test_choosing_comes_back_to_the_same_page(browser, path):
+async def test_redirects_to_the_same_page(browser, path):
     page = await browser.get(path, headers={"Accept": "text/html"})
     back = re.search(r'<form class="languages".*?name="next" value="(.*?)"', page.text, re.DOTALL)[1]
 
@@ -89,7 +89,7 @@ async def test_choosing_comes_back_to_the_same_page(browser, path):
     assert re.search("<h1>.*</h1>", again.text)[0] == re.search("<h1>.*</h1>", page.text)[0]
 
 
-async def test_a_refused_form_can_change_its_language(browser):
+async def test_a_form_with_errors_can_change_its_language(browser):
     refused = await browser.send(await browser.get("/sign-up?next=/docs"), referral_code="NOSUCHCODE")
     back = re.search(r'<form class="languages".*?name="next" value="(.*?)"', refused.text, re.DOTALL)[1]
 
@@ -100,7 +100,7 @@ async def test_a_refused_form_can_change_its_language(browser):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-async def test_each_language_is_offered_by_its_own_name(browser, language):
+async def test_languages_are_offered_by_their_own_names(browser, language):
     page = await browser.get("/", headers={"Accept-Language": language})
     offered = re.findall(r'<button name="language" value="(\w+)" lang="(\w+)">(.*)</button>', page.text)
 
@@ -108,7 +108,7 @@ async def test_each_language_is_offered_by_its_own_name(browser, language):
 
 
 def extracted(tmp_path) -> Catalog:
-    """What `make messages` collects."""
+    """Return the messages that `make messages` extracts."""
     options = re.search(r"EXTRACT := (.*?)\n\n?CATALOGUES", (ROOT / "Makefile").read_text(), re.DOTALL)[1]
     mapping = ["--mapping-file", str(ROOT / "pyproject.toml")]
     own = [
@@ -133,7 +133,7 @@ def ids(messages: Catalog) -> set[str]:
 
 
 @pytest.mark.parametrize("language", OTHERS)
-def test_a_catalogue_is_in_step_with_the_pages(language, tmp_path):
+def test_catalogues_match_the_pages(language, tmp_path):
     wanted = extracted(tmp_path)
 
     assert len(ids(wanted)) > 80
@@ -141,7 +141,7 @@ def test_a_catalogue_is_in_step_with_the_pages(language, tmp_path):
 
 
 @pytest.mark.parametrize("language", OTHERS)
-def test_nothing_is_left_to_translate(language):
+def test_catalogues_are_complete(language):
     for message in catalogue(language):
         key, string = str(message.id), str(message.string)
         if key:
@@ -153,7 +153,7 @@ def test_nothing_is_left_to_translate(language):
 
 
 @pytest.mark.parametrize("language", OTHERS)
-def test_what_is_compiled_is_what_is_translated(language):
+def test_compiled_catalogues_are_up_to_date(language):
     compiled = io.BytesIO()
     write_mo(compiled, catalogue(language))
 
@@ -161,8 +161,8 @@ def test_what_is_compiled_is_what_is_translated(language):
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("templates/*.html")), ids=lambda path: path.name)
-def test_a_template_translates_only_what_stands_in_it(path):
-    # The result of a translation is not escaped: that of a variable could hold anything.
+def test_templates_translate_only_literal_texts(path):
+    # The result of a translation is not escaped, so a variable must not be translated.
     source = path.read_text()
 
     assert not re.search(r"""\b(_|gettext)\((?!")""", source)

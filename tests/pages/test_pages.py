@@ -1,4 +1,4 @@
-"""What every page has in common: its policy, its files, and what a reader of it needs."""
+"""Properties of all pages: security headers, static files, accessibility."""
 
 import re
 
@@ -23,7 +23,7 @@ PAGES = [
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_runs_nothing_inline_and_loads_only_ours(browser, path):
+async def test_pages_have_no_inline_code_or_external_resources(browser, path):
     answer = await browser.get(path)
 
     policy = answer.headers["content-security-policy"]
@@ -41,7 +41,7 @@ async def test_a_page_runs_nothing_inline_and_loads_only_ours(browser, path):
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-up"])
-async def test_a_form_that_ends_at_an_app_may_lead_there(browser, path):
+async def test_forms_that_lead_to_an_app_have_no_form_action(browser, path):
     answer = await browser.get(path, params={"next": "/oauth/authorize?client_id=x"})
 
     policy = answer.headers["content-security-policy"]
@@ -51,7 +51,7 @@ async def test_a_form_that_ends_at_an_app_may_lead_there(browser, path):
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_a_page_can_be_read_by_all(browser, path):
+async def test_pages_are_accessible(browser, path):
     text = (await browser.get(path)).text
 
     assert '<html lang="en">' in text
@@ -63,7 +63,7 @@ async def test_a_page_can_be_read_by_all(browser, path):
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-up", "/reset-password"])
-async def test_a_password_is_hidden_and_may_be_pasted(browser, path):
+async def test_password_fields_are_hidden_and_allow_pasting(browser, path):
     [field] = re.findall(r'<input[^>]*name="(?:new_)?password"[^>]*>', (await browser.get(path)).text)
 
     assert 'type="password"' in field
@@ -71,7 +71,7 @@ async def test_a_password_is_hidden_and_may_be_pasted(browser, path):
     assert "onpaste" not in field
 
 
-async def test_files_are_served_with_a_tag(browser):
+async def test_static_files_have_an_etag(browser):
     page = await browser.get("/sign-in")
     for url in re.findall(r'(?:href|src)="(/pages/[^"]+)"', page.text):
         answer = await browser.get(url)
@@ -85,11 +85,11 @@ async def test_files_are_served_with_a_tag(browser):
 
 
 @pytest.mark.parametrize("name", ["x.css", "..%2Frendering.py", "templates", "%00"])
-async def test_no_other_file_is_served(browser, name):
+async def test_other_files_are_not_served(browser, name):
     assert (await browser.get(f"/pages/{name}")).status_code == 404
 
 
-async def test_below_another_path_links_go_there(alice, database_url):
+async def test_links_include_the_path_of_public_url(alice, database_url):
     async with second_service(database_url, public_url="https://example.com/goodword") as api:
         page = await api.get("/sign-in")
 

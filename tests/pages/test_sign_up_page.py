@@ -1,4 +1,4 @@
-"""GET and POST /sign-up, and the page that asks to look into one's mail."""
+"""GET and POST /sign-up, and GET /check-mail."""
 
 import asyncio
 import re
@@ -17,7 +17,7 @@ BOB = {"email": "bob@example.com", "password": "quiet otters swim at dawn", "fir
 
 
 def wrong(page):
-    """The fields that are marked, with what is said beside them."""
+    """Return the fields with errors, and their texts."""
     said = dict(re.findall(r'<p class="wrong" id="(\w+)-error">(.*?)</p>', page.text))
     for name in said:
         field = re.search(rf'<input id="{name}"[^>]*>', page.text)[0]
@@ -26,7 +26,7 @@ def wrong(page):
     return said
 
 
-async def test_a_friend_joins_by_the_link_and_is_signed_in(browser, alice, post):
+async def test_registers_by_a_link_and_signs_in(browser, alice, post):
     code = await make_code(alice)
 
     answer = await browser.send(await browser.get(f"/r/{code['code']}"), **BOB)
@@ -40,7 +40,7 @@ async def test_a_friend_joins_by_the_link_and_is_signed_in(browser, alice, post)
     assert [letter.kind for letter in await post(to=BOB["email"])] == ["verify_email"]
 
 
-async def test_one_joins_without_a_code(browser, api, rows):
+async def test_registers_without_a_code(browser, api, rows):
     answer = await browser.send(await browser.get("/sign-up"), **BOB)
 
     assert answer.status_code == 303
@@ -48,7 +48,7 @@ async def test_one_joins_without_a_code(browser, api, rows):
     assert await rows("SELECT count(*) FROM referrals") == [(0,)]
 
 
-async def test_the_page_takes_a_code_from_its_address(browser):
+async def test_fills_in_the_code_from_the_query(browser):
     page = await browser.get("/sign-up", params={"referral_code": '"><b>x', "next": "//evil.example"})
 
     assert (Form(page.text).fields["referral_code"], Form(page.text).fields["next"]) == ('"><b>x', "/")
@@ -75,7 +75,7 @@ async def test_the_page_takes_a_code_from_its_address(browser):
         ({"referral_code": "x" * 300}, "referral_code", "too long"),
     ],
 )
-async def test_what_is_wrong_is_said_beside_its_field(browser, api, rows, fields, name, said):
+async def test_shows_errors_beside_their_fields(browser, api, rows, fields, name, said):
     given = BOB | {"last_name": "Builder", "next": "/docs"} | fields
 
     answer = await browser.send(await browser.get("/sign-up"), **given)
@@ -94,14 +94,14 @@ async def test_what_is_wrong_is_said_beside_its_field(browser, api, rows, fields
     assert "set-cookie" not in answer.headers
 
 
-async def test_all_that_is_wrong_is_said_at_once(browser, api):
+async def test_shows_all_errors_at_once(browser, api):
     answer = await browser.send(await browser.get("/sign-up"), email="x", password="", first_name="\u200b")
 
     assert list(wrong(answer)) == ["email", "password", "first_name"]
     assert re.findall(r'<input id="(\w+)"[^>]*\bautofocus', answer.text) == ["email"]
 
 
-async def test_a_code_that_dies_meanwhile_leaves_no_account(browser, alice, rows):
+async def test_an_unusable_code_creates_no_account(browser, alice, rows):
     code = await make_code(alice)
     page = await browser.get(f"/r/{code['code']}")
     await alice.delete(f"/api/v1/me/referral-codes/{code['code']}")
@@ -113,7 +113,7 @@ async def test_a_code_that_dies_meanwhile_leaves_no_account(browser, alice, rows
     assert await rows("SELECT count(*) FROM users") == [(1,)]
 
 
-async def test_an_address_that_is_taken_uses_no_code_up(browser, alice, bob):
+async def test_a_taken_address_does_not_use_the_code(browser, alice, bob):
     code = await make_code(alice, max_uses=1)
 
     answer = await browser.send(await browser.get(f"/r/{code['code']}"), **BOB)
@@ -123,7 +123,7 @@ async def test_an_address_that_is_taken_uses_no_code_up(browser, alice, bob):
     assert (await browser.get(f"/r/{code['code']}")).status_code == 200
 
 
-async def test_a_form_that_is_sent_twice_makes_one_account_and_one_referral(browser, alice, rows):
+async def test_a_form_sent_twice_creates_one_account_and_one_referral(browser, alice, rows):
     code = await make_code(alice)
     page = await browser.get(f"/r/{code['code']}")
 
@@ -136,7 +136,7 @@ async def test_a_form_that_is_sent_twice_makes_one_account_and_one_referral(brow
     assert "You are signed in" in (await browser.get("/")).text
 
 
-async def test_the_last_use_of_a_code_goes_to_one(browser, alice, rows):
+async def test_concurrent_registrations_share_the_last_use(browser, alice, rows):
     code = await make_code(alice, max_uses=1)
     page = await browser.get(f"/r/{code['code']}")
 
@@ -153,7 +153,7 @@ async def test_the_last_use_of_a_code_goes_to_one(browser, alice, rows):
 @pytest.mark.parametrize(
     "path", ["/sign-up", "/forgot-password", "/reset-password", "/verify-email", "/confirm-email"]
 )
-async def test_another_site_sends_no_form_of_ours(browser, api, rows, path, headers):
+async def test_a_form_of_another_site_is_refused(browser, api, rows, path, headers):
     answer = await browser.send(await browser.get(path), headers=headers, token="x", **BOB)
 
     assert answer.status_code == 403
@@ -164,7 +164,7 @@ async def test_another_site_sends_no_form_of_ours(browser, api, rows, path, head
 
 @pytest.mark.parametrize("path", ["/sign-up", "/forgot-password", "/verify-email", "/language"])
 @pytest.mark.parametrize("body", [b"\xff", b"email=a&email=b", b"a=1&" * 40])
-async def test_a_form_that_cannot_be_read_is_refused(browser, path, body):
+async def test_an_unreadable_form_is_refused(browser, path, body):
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
 
     answer = await browser.client.post(path, content=body, headers=headers)
@@ -174,7 +174,7 @@ async def test_a_form_that_cannot_be_read_is_refused(browser, path, body):
 
 
 @pytest.mark.parametrize("target", ["/docs", "/oauth/authorize?client_id=x", "//evil.example", "/\\evil", ""])
-async def test_it_leads_on_where_one_wanted_to_go(browser, api, target):
+async def test_redirects_to_the_requested_page(browser, api, target):
     page = await browser.get("/sign-up", params={"next": target})
 
     answer = await browser.send(page, next=target, **BOB)
@@ -183,7 +183,7 @@ async def test_it_leads_on_where_one_wanted_to_go(browser, api, target):
     assert answer.headers["location"] == (target if leads_here else "/check-mail")
 
 
-async def test_signing_up_ends_what_was_before(browser, alice, rows):
+async def test_registration_ends_the_previous_session(browser, alice, rows):
     await browser.sign_in(alice)
 
     await browser.send(await browser.get("/sign-up"), **BOB)
@@ -192,7 +192,7 @@ async def test_signing_up_ends_what_was_before(browser, alice, rows):
     assert BOB["email"] in (await browser.get("/")).text
 
 
-async def test_the_account_speaks_the_language_of_the_page(browser, api, rows, post):
+async def test_the_account_has_the_language_of_the_page(browser, api, rows, post):
     browser.client.cookies.set("goodword-language", "ru", domain="127.0.0.1")
 
     await browser.send(await browser.get("/sign-up"), **BOB)
@@ -201,7 +201,7 @@ async def test_the_account_speaks_the_language_of_the_page(browser, api, rows, p
     assert "Кто-то" in (await post.only(BOB["email"])).text
 
 
-async def test_another_letter_is_sent_when_asked_for(browser, api, post):
+async def test_the_verification_email_can_be_resent(browser, api, post):
     await browser.send(await browser.get("/sign-up"), **BOB)
     await post()
 
@@ -216,7 +216,7 @@ async def test_another_letter_is_sent_when_asked_for(browser, api, post):
         assert refused.status_code == 403
 
 
-async def test_nobody_in_particular_is_asked_to_sign_in_first(browser):
+async def test_check_mail_requires_a_session(browser):
     answer = await browser.get("/check-mail")
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=%2Fcheck-mail")
@@ -224,7 +224,7 @@ async def test_nobody_in_particular_is_asked_to_sign_in_first(browser):
 
 
 @pytest.mark.parametrize("server", [None, SecretStr("smtp://mail.example")])
-async def test_a_service_without_a_mail_server_says_so(alice, database_url, server):
+async def test_shows_that_there_is_no_mail_server(alice, database_url, server):
     async with second_service(database_url, smtp_url=server) as api:
         await api.post("/sign-in", data={"email": alice.email, "password": PASSWORD})
         page = await api.get("/check-mail")
@@ -232,7 +232,7 @@ async def test_a_service_without_a_mail_server_says_so(alice, database_url, serv
     assert ("has no mail server" in page.text) == (server is None)
 
 
-async def test_the_first_page_shows_the_link_to_hand_out(browser, alice, api):
+async def test_the_dashboard_shows_the_link(browser, alice, api):
     await browser.sign_in(alice)
     assert "no referral code" in (await browser.get("/")).text
 
@@ -245,7 +245,7 @@ async def test_the_first_page_shows_the_link_to_hand_out(browser, alice, api):
 
 
 class Inputs(HTMLParser):
-    """The attributes of each input, as a browser reads them."""
+    """Parse the attributes of each input."""
 
     def __init__(self, page):
         super().__init__()
@@ -257,7 +257,7 @@ class Inputs(HTMLParser):
             self.found[dict(attrs)["name"]] = dict(attrs)
 
 
-async def test_the_browser_is_told_of_each_field_what_it_needs(browser):
+async def test_fields_have_attributes_for_the_browser(browser):
     fresh = await browser.get("/sign-up")
     refused = await browser.send(fresh, email="bob@", password="short")
 

@@ -15,7 +15,7 @@ async def names(owner, **query):
     return [referral["referee"]["display_name"] for referral in await referrals_of(owner, **query)]
 
 
-async def test_it_shows_who_joined_and_how(alice):
+async def test_lists_the_referees(alice):
     code = await bring(alice)
     bob = (await register(alice.api, "bob", last_name="Builder", referral_code=code["code"])).json()
 
@@ -31,7 +31,7 @@ async def test_it_shows_who_joined_and_how(alice):
     }
 
 
-async def test_it_shows_nothing_else_of_a_friend(alice):
+async def test_shows_no_other_data_of_a_referee(alice):
     code = await bring(alice)
     bob = await join(alice.api, "bob", last_name="Builder", referral_code=code["code"])
 
@@ -50,7 +50,7 @@ async def test_it_shows_nothing_else_of_a_friend(alice):
         ("Ärger@bücher.example", "Ä***@bücher.example"),
     ],
 )
-async def test_it_masks_an_address(alice, email, masked):
+async def test_masks_the_address(alice, email, masked):
     code = await bring(alice)
     await register(alice.api, "bob", email=email, referral_code=code["code"])
 
@@ -59,38 +59,38 @@ async def test_it_masks_an_address(alice, email, masked):
     assert referral["referee"]["email_masked"] == masked
 
 
-async def test_it_calls_a_nameless_friend_a_friend(alice):
+async def test_a_referee_without_a_name_is_a_friend(alice):
     code = await bring(alice)
     await register(alice.api, "bob", first_name=None, referral_code=code["code"])
 
     assert await names(alice) == ["A friend"]
 
 
-async def test_it_shows_nothing_to_who_brought_nobody(alice):
+async def test_the_list_can_be_empty(alice):
     answer = await alice.get(path(alice))
 
     assert (answer.status_code, answer.json()) == (200, {"items": [], "next_cursor": None})
 
 
-async def test_it_shows_the_newest_first(alice):
+async def test_lists_newest_first(alice):
     await bring(alice, "bob", "carol", "dave")
 
     assert await names(alice) == await names(alice, order="newest") == ["Dave", "Carol", "Bob"]
 
 
-async def test_it_shows_the_oldest_first_if_asked(alice):
+async def test_can_list_oldest_first(alice):
     await bring(alice, "bob", "carol", "dave")
 
     assert await names(alice, order="oldest") == ["Bob", "Carol", "Dave"]
 
 
-async def test_who_joined_without_a_code_is_nobodys(alice, bob):
+async def test_a_registration_without_a_code_is_not_listed(alice, bob):
     await make_code(alice)
 
     assert await referrals_of(alice) == await referrals_of(bob) == []
 
 
-async def test_friends_of_friends_are_not_ones_own(api, alice):
+async def test_referrals_of_referees_are_not_listed(api, alice):
     code = await make_code(alice)
     bob = await join(api, "bob", referral_code=code["code"])
     await bring(bob, "carol")
@@ -98,7 +98,7 @@ async def test_friends_of_friends_are_not_ones_own(api, alice):
     assert (await names(alice), await names(bob)) == (["Bob"], ["Carol"])
 
 
-async def test_others_are_answered_like_nobody(api, alice):
+async def test_another_user_is_answered_like_an_unknown_one(api, alice):
     code = await make_code(alice)
     bob = await join(api, "bob", referral_code=code["code"])
 
@@ -109,7 +109,7 @@ async def test_others_are_answered_like_nobody(api, alice):
     assert another.json() | {"request_id": None} == nobody.json() | {"request_id": None}
 
 
-async def test_it_wants_to_know_who_is_calling(api, alice):
+async def test_requires_authentication(api, alice):
     for user in (alice.id, NOBODY, "no-id"):
         answer = await api.get(f"/api/v1/users/{user}/referrals")
         assert answer.status_code == 401
@@ -119,14 +119,14 @@ async def test_it_wants_to_know_who_is_calling(api, alice):
 @pytest.mark.parametrize(
     "user", ["1", "me", "alice@example.com", "' OR 1=1 --", "%00", NOBODY + "0", "０" * 32]
 )
-async def test_it_wants_an_id(alice, user):
+async def test_rejects_an_invalid_id(alice, user):
     answer = await alice.get(f"/api/v1/users/{user}/referrals")
 
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == ["path.user_id"]
 
 
-async def test_an_erased_friend_has_no_name(api, alice):
+async def test_an_erased_referee_has_no_name(api, alice):
     code = await make_code(alice)
     bob = await join(api, "bob", referral_code=code["code"])
 
@@ -137,7 +137,7 @@ async def test_an_erased_friend_has_no_name(api, alice):
     assert (referral["code"], referral["status"]) == (code["code"], "confirmed")
 
 
-async def test_it_shows_a_new_name(api, alice):
+async def test_shows_a_changed_name(api, alice):
     code = await make_code(alice)
     bob = await join(api, "bob", referral_code=code["code"])
 
@@ -146,7 +146,7 @@ async def test_it_shows_a_new_name(api, alice):
     assert await names(alice) == ["Robert"]
 
 
-async def test_a_deleted_code_is_still_named(alice):
+async def test_shows_a_deleted_code(alice):
     code = await bring(alice, "bob")
 
     await alice.delete(f"/api/v1/me/referral-codes/{code['code']}")
@@ -155,7 +155,7 @@ async def test_a_deleted_code_is_still_named(alice):
     assert referral["code"] == code["code"]
 
 
-async def test_it_names_the_code_of_each(alice):
+async def test_shows_the_code_of_each_referral(alice):
     first = await bring(alice, "bob", max_uses=1)
     second = await bring(alice, "carol")
 
@@ -164,9 +164,9 @@ async def test_it_names_the_code_of_each(alice):
     assert codes == [second["code"], first["code"]]
 
 
-async def test_it_shows_one_state_alone(alice, rows):
+async def test_filters_by_status(alice, rows):
     await bring(alice, "bob", "carol", "dave")
-    # Written here: how a referral waits for a letter, and how it is rejected, is told elsewhere.
+    # Set in the database: other tests cover pending and rejected referrals.
     for name, status in ("bob", "pending"), ("carol", "rejected"):
         await rows(
             "UPDATE referrals SET status = :status WHERE referee_id = "
@@ -186,7 +186,7 @@ async def test_it_shows_one_state_alone(alice, rows):
     + [("status", value) for value in ("", "active", "CONFIRMED")]
     + [("order", value) for value in ("", "asc", "created_at; DROP TABLE users")],
 )
-async def test_it_takes_nothing_else(alice, parameter, value):
+async def test_rejects_invalid_parameters(alice, parameter, value):
     answer = await alice.get(path(alice), params={parameter: value})
 
     assert answer.status_code == 422
@@ -196,7 +196,7 @@ async def test_it_takes_nothing_else(alice, parameter, value):
 @pytest.mark.parametrize(
     "query", ["limit=1&limit=2", "order=newest&order=newest", "status=pending&status=pending"]
 )
-async def test_it_takes_a_parameter_once(alice, query):
+async def test_rejects_a_repeated_parameter(alice, query):
     answer = await alice.get(f"{path(alice)}?{query}")
 
     assert answer.status_code == 422

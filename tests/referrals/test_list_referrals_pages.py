@@ -16,7 +16,7 @@ def path(person):
 
 
 async def pages(owner, **query):
-    """Every page to the end, as lists of names."""
+    """Return all pages, each as a list of names."""
     found, cursor = [], {}
     while cursor is not None:
         answer = await owner.get(path(owner), params=query | cursor)
@@ -28,7 +28,7 @@ async def pages(owner, **query):
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
-async def test_its_pages_hold_all_of_them_once(alice, limit):
+async def test_pages_contain_each_referral_once(alice, limit):
     await bring(alice, "bob", "carol", "dave", "erin")
 
     newest = await pages(alice, limit=limit)
@@ -39,7 +39,7 @@ async def test_its_pages_hold_all_of_them_once(alice, limit):
     assert {len(page) for page in (newest + oldest)[:-1]} <= {limit, 4 % limit}
 
 
-async def test_its_pages_stay_while_friends_arrive(alice):
+async def test_pages_are_stable_while_referrals_are_added(alice):
     code = await bring(alice, "bob", "carol", "dave", "erin")
     newest = (await alice.get(path(alice), params={"limit": 2})).json()["next_cursor"]
     oldest = (await alice.get(path(alice), params={"limit": 2, "order": "oldest"})).json()["next_cursor"]
@@ -49,7 +49,7 @@ async def test_its_pages_stay_while_friends_arrive(alice):
     assert await pages(alice, cursor=oldest, order="oldest") == [["Dave", "Erin", "Frank"]]
 
 
-async def test_friends_of_the_same_instant_are_all_on_its_pages(alice, database_url):
+async def test_pages_contain_referrals_of_the_same_time(alice, database_url):
     async with second_service(database_url, clock=StoppedClock(datetime.now(UTC))) as api:
         await bring(replace(alice, api=api), "bob", "carol", "dave", "erin")
 
@@ -58,7 +58,7 @@ async def test_friends_of_the_same_instant_are_all_on_its_pages(alice, database_
         assert sorted(name for page in found for name in page) == ["Bob", "Carol", "Dave", "Erin"]
 
 
-async def test_a_cursor_is_of_one_list(api, alice, mallory):
+async def test_a_cursor_of_another_list_is_refused(api, alice, mallory):
     for owner, friends in (alice, ("bob", "carol")), (mallory, ("dave", "erin")):
         await bring(owner, *friends)
     cursor = (await alice.get(path(alice), params={"limit": 1})).json()["next_cursor"]
@@ -76,7 +76,7 @@ async def test_a_cursor_is_of_one_list(api, alice, mallory):
     ] * 5
 
 
-async def test_who_follows_the_oldest_first_misses_nobody(alice):
+async def test_oldest_first_pages_miss_no_concurrent_referral(alice):
     # Few enough that their retries on a slow machine stay below the limit of registrations.
     code, friends = await make_code(alice), 30
     arriving = asyncio.create_task(

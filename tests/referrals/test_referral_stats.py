@@ -26,7 +26,7 @@ async def stats(person, start=None, end=None, **query):
 
 
 def series(found):
-    """Its days with somebody in them."""
+    """Return the days with referrals."""
     return {bucket["start"]: bucket["referrals"] for bucket in found["series"] if bucket["referrals"]}
 
 
@@ -35,8 +35,8 @@ def starts(found):
 
 
 @pytest.fixture
-async def alice_then(alice, database_url):
-    """Alice at `NOW`, with a code called WELCOME."""
+async def alice_now(alice, database_url):
+    """Return Alice at `NOW`, with the code WELCOME."""
     async with second_service(database_url, clock=StoppedClock(NOW)) as api:
         person = replace(alice, api=api)
         await person.sign_in()
@@ -45,8 +45,8 @@ async def alice_then(alice, database_url):
 
 
 @pytest.fixture
-async def joined_at(alice_then, database_url):
-    """Let somebody join with Alice's code at some time."""
+async def joined_at(alice_now, database_url):
+    """Return a function that registers a user with Alice's code at a given time."""
     clock = StoppedClock(NOW)
     async with second_service(database_url, clock=clock) as api:
 
@@ -58,7 +58,7 @@ async def joined_at(alice_then, database_url):
         yield join_at
 
 
-async def test_it_counts_nothing_for_who_brought_nobody(alice):
+async def test_counts_are_zero_without_referrals(alice):
     found = await stats(alice)
 
     assert (found["total"], found["by_code"], series(found)) == (0, [], {})
@@ -66,7 +66,7 @@ async def test_it_counts_nothing_for_who_brought_nobody(alice):
     assert set(found) == {"from", "to", "interval", "total", "by_status", "by_code", "series"}
 
 
-async def test_it_counts_friends_by_code_the_best_first(api, alice):
+async def test_counts_by_code_in_descending_order(api, alice):
     first = await make_code(alice, max_uses=1)
     await register(api, "bob", referral_code=first["code"])
     second = await make_code(alice)
@@ -82,11 +82,11 @@ async def test_it_counts_friends_by_code_the_best_first(api, alice):
     ]
 
 
-async def test_it_counts_friends_by_state(api, alice, rows):
+async def test_counts_by_status(api, alice, rows):
     code = await make_code(alice)
     for name in ("bob", "carol", "dave", "erin"):
         await register(api, name, referral_code=code["code"])
-    # Written here: how a referral waits for a letter, and how it is rejected, is told elsewhere.
+    # Set in the database: other tests cover pending and rejected referrals.
     for name, status in ("bob", "pending"), ("carol", "rejected"):
         await rows(
             "UPDATE referrals SET status = :status WHERE referee_id = "
@@ -102,7 +102,7 @@ async def test_it_counts_friends_by_state(api, alice, rows):
     assert found["by_code"] == [{"code": code["code"], "referrals": 4}]
 
 
-async def test_it_counts_on_when_codes_and_friends_are_gone(api, alice):
+async def test_counts_deleted_codes_and_erased_referees(api, alice):
     code = await make_code(alice)
     bob = await join(api, "bob", referral_code=code["code"])
     await bob.delete("/api/v1/me", json={"password": PASSWORD})
@@ -113,7 +113,7 @@ async def test_it_counts_on_when_codes_and_friends_are_gone(api, alice):
     assert (found["total"], found["by_code"]) == (1, [{"code": code["code"], "referrals": 1}])
 
 
-async def test_it_counts_ones_own_friends_alone(api, alice, mallory):
+async def test_counts_ones_own_referrals_only(api, alice, mallory):
     for owner, name in (alice, "bob"), (mallory, "carol"):
         code = await make_code(owner)
         await register(api, name, referral_code=code["code"])
@@ -121,12 +121,12 @@ async def test_it_counts_ones_own_friends_alone(api, alice, mallory):
     assert (await stats(alice))["total"] == (await stats(mallory))["total"] == 1
 
 
-async def test_it_names_every_day(alice_then, joined_at):
+async def test_the_series_has_no_gaps(alice_now, joined_at):
     await joined_at("bob", "2030-02-27T10:00:00Z")
     await joined_at("carol", "2030-03-01T10:00:00Z")
     await joined_at("dave", "2030-03-01T11:00:00Z")
 
-    found = await stats(alice_then, "2030-02-26T00:00:00Z", "2030-03-03T00:00:00Z")
+    found = await stats(alice_now, "2030-02-26T00:00:00Z", "2030-03-03T00:00:00Z")
 
     assert [(bucket["start"][:10], bucket["referrals"]) for bucket in found["series"]] == [
         ("2030-02-26", 0),
@@ -138,22 +138,22 @@ async def test_it_names_every_day(alice_then, joined_at):
     assert all(start.endswith("T00:00:00Z") for start in starts(found))
 
 
-async def test_its_days_begin_at_midnight_in_utc(alice_then, joined_at):
+async def test_days_begin_at_midnight_utc(alice_now, joined_at):
     await joined_at("bob", "2030-03-01T23:59:59.999999Z")
     await joined_at("carol", "2030-03-02T00:00:00Z")
     await joined_at("dave", "2030-03-02T01:00:00+02:00")
 
-    found = await stats(alice_then, "2030-03-01T00:00:00Z", "2030-03-03T00:00:00Z")
+    found = await stats(alice_now, "2030-03-01T00:00:00Z", "2030-03-03T00:00:00Z")
 
     assert series(found) == {"2030-03-01T00:00:00Z": 2, "2030-03-02T00:00:00Z": 1}
 
 
-async def test_its_weeks_begin_on_monday(alice_then, joined_at):
+async def test_weeks_begin_on_monday(alice_now, joined_at):
     await joined_at("bob", "2030-02-17T23:59:59Z")
     await joined_at("carol", "2030-02-18T00:00:00Z")
     await joined_at("dave", "2030-03-06T12:00:00Z")
 
-    found = await stats(alice_then, "2030-02-14T00:00:00Z", "2030-03-07T00:00:00Z", interval="week")
+    found = await stats(alice_now, "2030-02-14T00:00:00Z", "2030-03-07T00:00:00Z", interval="week")
 
     assert [(bucket["start"][:10], bucket["referrals"]) for bucket in found["series"]] == [
         ("2030-02-11", 1),
@@ -163,11 +163,11 @@ async def test_its_weeks_begin_on_monday(alice_then, joined_at):
     ]
 
 
-async def test_its_months_are_the_calendars(alice_then, joined_at):
+async def test_months_are_calendar_months(alice_now, joined_at):
     await joined_at("bob", "2030-02-28T23:59:59Z")
     await joined_at("carol", "2030-04-01T00:00:00Z")
 
-    found = await stats(alice_then, "2030-01-31T00:00:00Z", "2030-05-01T00:00:00Z", interval="month")
+    found = await stats(alice_now, "2030-01-31T00:00:00Z", "2030-05-01T00:00:00Z", interval="month")
 
     assert [(bucket["start"][:10], bucket["referrals"]) for bucket in found["series"]] == [
         ("2030-01-01", 0),
@@ -177,20 +177,20 @@ async def test_its_months_are_the_calendars(alice_then, joined_at):
     ]
 
 
-async def test_it_begins_with_from_and_ends_before_to(alice_then, joined_at):
+async def test_the_range_is_half_open(alice_now, joined_at):
     await joined_at("bob", "2030-03-01T09:59:59.999999Z")
     await joined_at("carol", "2030-03-01T10:00:00Z")
     await joined_at("dave", "2030-03-01T10:59:59.999999Z")
     await joined_at("erin", "2030-03-01T11:00:00Z")
 
-    found = await stats(alice_then, "2030-03-01T10:00:00Z", "2030-03-01T11:00:00Z")
+    found = await stats(alice_now, "2030-03-01T10:00:00Z", "2030-03-01T11:00:00Z")
 
     assert (found["from"], found["to"]) == ("2030-03-01T10:00:00Z", "2030-03-01T11:00:00Z")
     assert found["total"] == found["by_code"][0]["referrals"] == 2
     assert series(found) == {"2030-03-01T00:00:00Z": 2}
 
 
-async def test_others_are_answered_like_nobody(alice, mallory):
+async def test_another_user_is_answered_like_an_unknown_one(alice, mallory):
     another, nobody = (
         await mallory.get(path(alice)),
         await mallory.get(f"/api/v1/users/{NOBODY}/referral-stats"),
@@ -200,21 +200,21 @@ async def test_others_are_answered_like_nobody(alice, mallory):
     assert another.json() | {"request_id": None} == nobody.json() | {"request_id": None}
 
 
-async def test_it_wants_an_id(alice):
+async def test_rejects_an_invalid_id(alice):
     answer = await alice.get("/api/v1/users/me/referral-stats")
 
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == ["path.user_id"]
 
 
-async def test_it_wants_to_know_who_is_calling(api, alice):
+async def test_requires_authentication(api, alice):
     answer = await api.get(path(alice))
 
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-async def test_its_figures_agree_while_friends_arrive(api, alice):
+async def test_counts_agree_during_concurrent_registrations(api, alice):
     code = await make_code(alice)
     arriving = asyncio.create_task(
         at_once(lambda n: register(api, f"guest{n}", referral_code=code["code"]), range(60))

@@ -1,4 +1,4 @@
-"""POST /api/v1/users: an account, and what its answer tells."""
+"""POST /api/v1/users"""
 
 import asyncio
 import unicodedata
@@ -12,7 +12,7 @@ PATH = "/api/v1/users"
 KEYS = {"id", "email", "email_verified", "first_name", "last_name", "created_at", "referred_by"}
 
 
-async def test_it_makes_an_account(api, rows):
+async def test_creates_an_account(api, rows):
     answer = await register(api, "alice", last_name="Liddell")
 
     assert answer.status_code == 201
@@ -24,14 +24,14 @@ async def test_it_makes_an_account(api, rows):
     assert await rows("SELECT count(*) FROM users") == [(1,)]
 
 
-async def test_it_answers_with_the_documented_fields_alone(api):
+async def test_returns_only_the_documented_fields(api):
     answer = await register(api, "alice")
 
     assert answer.json().keys() == KEYS
     assert answer.headers["content-type"] == "application/json"
 
 
-async def test_it_says_where_the_account_is(api):
+async def test_returns_the_location_of_the_account(api):
     answer = await register(api, "alice")
     token = (await sign_in(api, "alice@example.com")).json()["access_token"]
 
@@ -41,7 +41,7 @@ async def test_it_says_where_the_account_is(api):
     assert shown.json() == answer.json() | {"profile": None}
 
 
-async def test_it_keeps_the_password_as_a_hash_only(api, rows):
+async def test_stores_only_a_hash_of_the_password(api, rows):
     await register(api, "alice")
 
     [(stored,)] = await rows("SELECT password_hash FROM users")
@@ -49,7 +49,7 @@ async def test_it_keeps_the_password_as_a_hash_only(api, rows):
     assert PASSWORD not in stored
 
 
-async def test_no_answer_shows_a_hash(alice, rows):
+async def test_no_response_contains_a_hash(alice, rows):
     [(stored,)] = await rows("SELECT password_hash FROM users")
     answers = [
         await register(alice.api, "carol"),
@@ -69,7 +69,7 @@ async def test_names_are_optional(api):
 
 
 @pytest.mark.parametrize("missing", ["email", "password"])
-async def test_it_needs_an_address_and_a_password(api, missing):
+async def test_requires_an_address_and_a_password(api, missing):
     body = {"email": "alice@example.com", "password": PASSWORD}
     del body[missing]
 
@@ -81,7 +81,7 @@ async def test_it_needs_an_address_and_a_password(api, missing):
     ]
 
 
-async def test_fifty_at_once_for_one_address_make_one_account(api, rows):
+async def test_concurrent_registrations_of_one_address_create_one_account(api, rows):
     spellings = ["élise@example.com", "ÉLISE@example.com", "Élise@EXAMPLE.COM", "élise@Example.com"]
     forms = [unicodedata.normalize(form, spelling) for spelling in spellings for form in ("NFC", "NFD")]
 
@@ -92,7 +92,7 @@ async def test_fifty_at_once_for_one_address_make_one_account(api, rows):
     assert await rows("SELECT count(*) FROM users") == [(1,)]
 
 
-async def test_a_taken_address_leaves_the_account_as_it_was(alice):
+async def test_a_taken_address_does_not_change_the_account(alice):
     answer = await register(alice.api, "alice", first_name="Mallory", password="another good one")
 
     assert answer.status_code == 409
@@ -100,7 +100,7 @@ async def test_a_taken_address_leaves_the_account_as_it_was(alice):
     assert (await alice.get("/api/v1/me")).json()["first_name"] == "Alice"
 
 
-async def test_the_service_makes_people_who_can_sign_in_at_once(api):
+async def test_a_new_user_can_sign_in(api):
     await register(api, "alice")
 
     assert (await sign_in(api, "alice@example.com")).status_code == 201

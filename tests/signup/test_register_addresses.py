@@ -1,4 +1,4 @@
-"""POST /api/v1/users: which addresses are accepted, and which are one."""
+"""POST /api/v1/users: accepted and equivalent addresses."""
 
 import unicodedata
 
@@ -68,7 +68,7 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize("address", REFUSED.values(), ids=REFUSED)
-async def test_it_refuses(api, rows, address):
+async def test_rejects_invalid_addresses(api, rows, address):
     answer = await register(api, "alice", email=address)
 
     assert answer.status_code == 422
@@ -77,7 +77,7 @@ async def test_it_refuses(api, rows, address):
 
 
 @pytest.mark.parametrize("address", ACCEPTED.values(), ids=ACCEPTED)
-async def test_it_accepts(api, address):
+async def test_accepts_valid_addresses(api, address):
     answer = await register(api, "alice", email=address)
 
     assert answer.status_code == 201
@@ -107,7 +107,7 @@ DIFFERENT = {
 
 
 @pytest.mark.parametrize(("first", "second"), SAME.values(), ids=SAME)
-async def test_one_account_for(api, first, second):
+async def test_equivalent_addresses_are_one_account(api, first, second):
     assert (await register(api, "alice", email=first)).status_code == 201
 
     answer = await register(api, "alice", email=second)
@@ -117,12 +117,12 @@ async def test_one_account_for(api, first, second):
 
 
 @pytest.mark.parametrize(("first", "second"), DIFFERENT.values(), ids=DIFFERENT)
-async def test_two_accounts_for(api, first, second):
+async def test_different_addresses_are_two_accounts(api, first, second):
     assert (await register(api, "alice", email=first)).status_code == 201
     assert (await register(api, "alice", email=second)).status_code == 201
 
 
-async def test_it_shows_the_address_as_it_was_typed(api):
+async def test_the_address_keeps_its_spelling(api):
     answer = await register(api, "alice", email="Alice.Liddell@Example.COM")
 
     assert answer.json()["email"] == "Alice.Liddell@Example.COM"

@@ -1,4 +1,4 @@
-"""POST /api/v1/users, and the service is killed before its answer is read."""
+"""POST /api/v1/users while the service is killed."""
 
 import json
 import sqlite3
@@ -23,8 +23,8 @@ def accounts(folder):
 
 
 @pytest.mark.parametrize("wait", ["for the commit", 0.004])
-def test_what_was_done_before_the_kill_is_answered_again(tmp_path, wait):
-    """B22: a client that heard nothing asks again with its key, and there is one account."""
+def test_a_registration_survives_a_kill(tmp_path, wait):
+    """B22: a client without a response repeats the request with its key; one account is created."""
     with serving(tmp_path) as served:
         client = HTTPConnection(urlsplit(served.url).netloc)
         client.request("POST", "/api/v1/users", BODY, HEADERS)
@@ -33,7 +33,7 @@ def test_what_was_done_before_the_kill_is_answered_again(tmp_path, wait):
             assert time.monotonic() < deadline
             time.sleep(0.0005)
         if wait != "for the commit":
-            time.sleep(wait)  # anywhere in the middle
+            time.sleep(wait)  # at any point of the request
         served.process.kill()
         served.process.wait()
         client.close()

@@ -1,4 +1,4 @@
-"""POST /api/v1/users: names are text, whatever stands in them."""
+"""POST /api/v1/users: names."""
 
 import pytest
 
@@ -23,7 +23,7 @@ TEXTS = [
 
 
 @pytest.mark.parametrize("name", TEXTS)
-async def test_it_is_stored_as_text(api, rows, name):
+async def test_a_name_is_stored_as_text(api, rows, name):
     alice = await join(api, "alice", first_name=name, last_name=name)
 
     user = (await alice.get("/api/v1/me")).json()
@@ -31,7 +31,7 @@ async def test_it_is_stored_as_text(api, rows, name):
     assert await rows("SELECT first_name, last_name FROM users") == [(name, name)]
 
 
-async def test_it_is_kept_in_one_form(api):
+async def test_a_name_is_normalised(api):
     answer = await register(api, "alice", first_name="E\u0301lise" + "e\u0301" * 90)
 
     assert answer.json()["first_name"] == "Élise" + "é" * 90
@@ -56,7 +56,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("field", ["first_name", "last_name"])
 @pytest.mark.parametrize("name", REFUSED.values(), ids=REFUSED)
-async def test_it_refuses(api, rows, field, name):
+async def test_rejects_invalid_names(api, rows, field, name):
     answer = await register(api, "alice", **{field: name})
 
     assert answer.status_code == 422
@@ -64,7 +64,7 @@ async def test_it_refuses(api, rows, field, name):
     assert await rows("SELECT count(*) FROM users") == [(0,)]
 
 
-async def test_null_is_no_name(api):
+async def test_null_is_accepted_as_no_name(api):
     answer = await api.post(
         "/api/v1/users",
         json={

@@ -1,4 +1,4 @@
-"""POST /api/v1/users with a referral code: attributed, or refused without an account."""
+"""POST /api/v1/users with a referral code."""
 
 import asyncio
 from collections import Counter
@@ -15,7 +15,7 @@ CODES = "/api/v1/me/referral-codes"
 @pytest.fixture
 def refused(api, rows):
     async def problem(code):
-        """What Bob is told about a code, less the request id; and he gets no account."""
+        """Return the error of a registration of Bob's without the request id. No account is created."""
         answer = await register(api, "bob", referral_code=code)
         assert answer.status_code == 422, answer.text
         assert await rows("SELECT id FROM users WHERE email = 'bob@example.com'") == []
@@ -24,7 +24,7 @@ def refused(api, rows):
     return problem
 
 
-async def test_it_makes_one_referral(alice, rows):
+async def test_creates_a_referral(alice, rows):
     code = await make_code(alice)
 
     answer = await register(alice.api, "bob", referral_code=code["code"])
@@ -38,7 +38,7 @@ async def test_it_makes_one_referral(alice, rows):
     )
 
 
-async def test_it_counts_the_use(alice):
+async def test_counts_the_use(alice):
     code = await make_code(alice)
     for name in ("bob", "carol"):
         await register(alice.api, name, referral_code=code["code"])
@@ -68,7 +68,7 @@ VARIANTS = {
 
 
 @pytest.mark.parametrize("write", VARIANTS.values(), ids=VARIANTS)
-async def test_it_accepts_the_code_written(alice, write):
+async def test_the_code_is_normalised(alice, write):
     await make_code(alice, code="A0B1-C2D3")
 
     answer = await register(alice.api, "bob", referral_code=write("A0B1-C2D3"))
@@ -77,16 +77,16 @@ async def test_it_accepts_the_code_written(alice, write):
     assert answer.json()["referred_by"] == "Alice L."
 
 
-async def test_it_accepts_a_hidden_code(alice):
+async def test_accepts_a_hidden_code(alice):
     code = await make_code(alice, discoverable=False)
 
     assert (await register(alice.api, "bob", referral_code=code["code"])).status_code == 201
 
 
-async def test_every_unusable_code_gets_one_answer(alice, clock, refused):
+async def test_every_unusable_code_gets_the_same_error(alice, clock, refused):
     expired = await make_code(alice, lifetime=60)
     clock.forward(seconds=61)
-    problems = [await refused(expired["code"])]  # while nothing has taken its place: then it would be retired
+    problems = [await refused(expired["code"])]  # before another code is created, which retires it
     used_up = await make_code(alice, max_uses=1)
     await register(alice.api, "carol", referral_code=used_up["code"])
     problems.append(await refused(used_up["code"]))
@@ -117,7 +117,7 @@ async def test_every_unusable_code_gets_one_answer(alice, clock, refused):
     assert [found for found in problems if found != problems[0]] == []
 
 
-async def test_it_refuses_from_the_second_that_the_code_expires(alice, clock, refused):
+async def test_refused_from_the_second_that_the_code_expires(alice, clock, refused):
     code = (await make_code(alice, lifetime=60))["code"]
     clock.forward(seconds=59)
     assert (await register(alice.api, "carol", referral_code=code)).status_code == 201
@@ -127,14 +127,14 @@ async def test_it_refuses_from_the_second_that_the_code_expires(alice, clock, re
     assert (await refused(code))["code"] == "code_not_usable"
 
 
-async def test_it_refuses_the_code_of_an_erased_owner(alice, refused):
+async def test_refuses_the_code_of_an_erased_owner(alice, refused):
     code = await make_code(alice)
     assert (await alice.delete("/api/v1/me", json={"password": PASSWORD})).status_code == 204
 
     assert (await refused(code["code"]))["code"] == "code_not_usable"
 
 
-async def test_it_refuses_the_code_of_a_disabled_owner(alice, app, refused):
+async def test_refuses_the_code_of_a_disabled_owner(alice, app, refused):
     code = await make_code(alice)
     async with app.state.services.database.transaction() as session:
         await session.execute(text("UPDATE users SET status = 'disabled'"))
@@ -142,7 +142,7 @@ async def test_it_refuses_the_code_of_a_disabled_owner(alice, app, refused):
     assert (await refused(code["code"]))["code"] == "code_not_usable"
 
 
-async def test_a_refused_code_is_not_used(alice):
+async def test_a_failed_registration_does_not_use_the_code(alice):
     code = await make_code(alice, max_uses=1)
     for fields in ({"email": "alice@example.com"}, {"password": "short"}, {"email": "nowhere"}):
         answer = await register(alice.api, "bob", referral_code=code["code"], **fields)
@@ -151,7 +151,7 @@ async def test_a_refused_code_is_not_used(alice):
     assert (await register(alice.api, "bob", referral_code=code["code"])).status_code == 201
 
 
-async def test_nobody_joins_with_their_own_code(alice):
+async def test_a_user_cannot_use_their_own_code(alice):
     code = await make_code(alice)
 
     answer = await register(alice.api, "alice", referral_code=code["code"])
@@ -160,7 +160,7 @@ async def test_nobody_joins_with_their_own_code(alice):
     assert await referrals_of(alice) == []
 
 
-async def test_nobody_adds_a_code_later(alice, bob):
+async def test_a_code_cannot_be_added_later(alice, bob):
     code = await make_code(alice)
 
     answer = await bob.patch("/api/v1/me", {"referral_code": code["code"]})
@@ -169,7 +169,7 @@ async def test_nobody_adds_a_code_later(alice, bob):
     assert await referrals_of(alice) == []
 
 
-async def test_the_database_refuses_a_referral_of_oneself(alice, app):
+async def test_the_database_refuses_a_self_referral(alice, app):
     await register(alice.api, "bob", referral_code=(await make_code(alice))["code"])
 
     with pytest.raises(DBAPIError, match="not_oneself"):
@@ -177,7 +177,7 @@ async def test_the_database_refuses_a_referral_of_oneself(alice, app):
             await session.execute(text("UPDATE referrals SET referrer_id = referee_id"))
 
 
-async def test_one_of_twenty_gets_the_last_use(alice, rows):
+async def test_concurrent_registrations_share_the_last_use(alice, rows):
     code = await make_code(alice, max_uses=1)
 
     answers = await asyncio.gather(
@@ -189,7 +189,7 @@ async def test_one_of_twenty_gets_the_last_use(alice, rows):
     assert await rows("SELECT count(*) FROM users") == [(2,)]
 
 
-async def test_each_of_many_joins_before_the_code_goes_or_is_refused(alice, rows):
+async def test_concurrent_registrations_and_a_deletion_are_consistent(alice, rows):
     code = await make_code(alice)
     friends = [register(alice.api, f"friend{n}", referral_code=code["code"]) for n in range(30)]
     friends.insert(10, alice.delete(f"{CODES}/{code['code']}"))

@@ -1,4 +1,4 @@
-"""POST /api/v1/users with an Idempotency-Key: done once, answered alike."""
+"""POST /api/v1/users with `Idempotency-Key`"""
 
 import asyncio
 from collections import Counter
@@ -18,7 +18,7 @@ async def send(api, key="a-key", **fields):
     return await api.post(PATH, json=BOB | fields, headers={"Idempotency-Key": key})
 
 
-async def test_a_lost_answer_is_given_again(api, rows):
+async def test_a_repeated_request_is_replayed(api, rows):
     first = await send(api)
     again = await send(api)
 
@@ -29,7 +29,7 @@ async def test_a_lost_answer_is_given_again(api, rows):
     assert await rows("SELECT count(*) FROM users") == [(1,)]
 
 
-async def test_only_the_second_answer_is_marked(api):
+async def test_only_the_replay_is_marked(api):
     first = await send(api)
     again = await send(api)
 
@@ -37,7 +37,7 @@ async def test_only_the_second_answer_is_marked(api):
     assert again.headers["idempotency-replayed"] == "true"
 
 
-async def test_a_referral_is_made_once(alice):
+async def test_a_repeated_request_creates_one_referral(alice):
     code = (await make_code(alice))["code"]
 
     answers = [await send(alice.api, referral_code=code) for _ in range(3)]
@@ -46,7 +46,7 @@ async def test_a_referral_is_made_once(alice):
     assert len(await referrals_of(alice)) == 1
 
 
-async def test_the_first_answer_stands_when_the_code_is_gone(alice):
+async def test_replayed_after_the_code_was_deleted(alice):
     code = (await make_code(alice))["code"]
     first = await send(alice.api, referral_code=code)
     await alice.delete(f"/api/v1/me/referral-codes/{code}")
@@ -54,7 +54,7 @@ async def test_the_first_answer_stands_when_the_code_is_gone(alice):
     assert (await send(alice.api, referral_code=code)).content == first.content
 
 
-async def test_twenty_at_once_make_one_account(api, rows):
+async def test_concurrent_requests_create_one_account(api, rows):
     answers = await asyncio.gather(*(send(api) for _ in range(20)))
 
     made = [answer for answer in answers if answer.status_code == 201]
@@ -66,12 +66,12 @@ async def test_twenty_at_once_make_one_account(api, rows):
     assert await rows("SELECT count(*) FROM users") == [(1,)]
 
 
-async def test_a_twin_at_any_moment_of_the_first_is_answered_like_it(api):
+async def test_a_duplicate_at_any_step_is_replayed(api):
     for moment in range(0, 120, 3):
         bob = {"key": f"key-{moment}", "email": f"bob{moment}@example.com"}
         first = asyncio.create_task(send(api, **bob))
         for _ in range(moment):
-            await asyncio.sleep(0)  # a step of the first, no time
+            await asyncio.sleep(0)  # one step of the first request
 
         twin = await send(api, **bob)
 
@@ -89,7 +89,7 @@ async def test_a_twin_at_any_moment_of_the_first_is_answered_like_it(api):
     ],
     ids=lambda other: next(iter(other)),
 )
-async def test_another_body_is_refused(api, rows, other):
+async def test_a_key_with_another_body_is_refused(api, rows, other):
     await send(api)
 
     answer = await send(api, **other)
@@ -99,14 +99,14 @@ async def test_another_body_is_refused(api, rows, other):
     assert await rows("SELECT count(*) FROM users") == [(1,)]
 
 
-async def test_an_attempt_that_failed_does_not_use_the_key_up(api):
+async def test_a_failed_request_does_not_use_the_key(api):
     assert (await send(api, referral_code="7KQ2M9XWPA")).status_code == 422
     assert (await send(api, password="short")).status_code == 422
 
     assert (await send(api)).status_code == 201
 
 
-async def test_a_taken_address_does_not_use_the_key_up(api):
+async def test_a_taken_address_does_not_use_the_key(api):
     await register(api, "bob")
     assert (await send(api)).status_code == 409
 
@@ -120,7 +120,7 @@ async def test_another_key_is_another_request(api):
     assert (await send(api, "A-KEY")).status_code == 409
 
 
-async def test_it_is_kept_for_a_day(api, clock):
+async def test_the_key_expires_after_a_day(api, clock):
     await send(api)
     clock.forward(hours=23, minutes=59)
     assert (await send(api)).status_code == 201
@@ -132,7 +132,7 @@ async def test_it_is_kept_for_a_day(api, clock):
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "tab\tbed", b"k\xc3\xa9y", b"\x80"])
-async def test_it_refuses_a_key_that_is_none(api, rows, key):
+async def test_rejects_invalid_keys(api, rows, key):
     answer = await send(api, key)
 
     assert answer.status_code == 422
@@ -140,7 +140,7 @@ async def test_it_refuses_a_key_that_is_none(api, rows, key):
     assert await rows("SELECT count(*) FROM users") == [(0,)]
 
 
-async def test_it_refuses_two_keys(api):
+async def test_rejects_two_keys(api):
     headers = [("Idempotency-Key", "a-key"), ("Idempotency-Key", "b-key")]
 
     answer = await api.post(PATH, json=BOB, headers=headers)
@@ -149,13 +149,13 @@ async def test_it_refuses_two_keys(api):
 
 
 @pytest.mark.parametrize("key", ["k", "x" * 255, "".join(chr(n) for n in range(0x21, 0x7F))], ids=len)
-async def test_it_accepts_a_key_of_visible_ascii(api, key):
+async def test_accepts_visible_ascii_keys(api, key):
     assert (await send(api, key)).status_code == 201
 
 
-async def test_what_is_stored_does_not_let_the_password_be_guessed(database_url, clock, rows, app):
+async def test_the_fingerprint_of_the_body_is_keyed(database_url, clock, rows, app):
     stored = []
-    for secret in (b"our secret", b"what somebody tries who has the database alone"):
+    for secret in (b"our secret", b"another secret"):
         other = create_app(settings_for(database_url), clock=clock)
         services = other.state.services
         other.state.services = replace(services, keys=replace(services.keys, idempotency=secret))
@@ -171,7 +171,7 @@ async def test_what_is_stored_does_not_let_the_password_be_guessed(database_url,
     assert not any(PASSWORD in body for body, _ in stored)
 
 
-async def test_tokens_are_never_kept(alice, rows):
+async def test_tokens_are_never_stored(alice, rows):
     body = {"email": alice.email, "password": PASSWORD}
     headers = {"Idempotency-Key": "a-key"}
 

@@ -1,4 +1,4 @@
-"""The text of a code: how it is drawn, and when two are the same."""
+"""Generation and normalisation of codes."""
 
 from collections import Counter
 
@@ -8,24 +8,24 @@ from sweeps import Sweep
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
-def test_drawn_codes_use_every_letter_alike():
-    drawn = [code_format.generate() for _ in range(100_000)]
+def test_generated_codes_are_uniformly_distributed():
+    codes = [code_format.generate() for _ in range(100_000)]
 
-    assert {len(code) for code in drawn} == {10}
-    assert len(set(drawn)) == len(drawn)
+    assert {len(code) for code in codes} == {10}
+    assert len(set(codes)) == len(codes)
     for place in range(10):
-        counts = Counter(code[place] for code in drawn)
+        counts = Counter(code[place] for code in codes)
         assert "".join(sorted(counts)) == ALPHABET
-        # Chi-square with 31 degrees of freedom: over 120 comes once in 10¹² runs by chance.
+        # Chi-square with 31 degrees of freedom: the probability of more than 120 is 10⁻¹².
         assert sum((count - 3125) ** 2 / 3125 for count in counts.values()) < 120
 
 
-def test_drawn_codes_look_like_no_other_letters():
+def test_the_alphabet_has_no_look_alikes():
     assert set("ILOU").isdisjoint(code_format.ALPHABET)
     assert code_format.normalise(code_format.ALPHABET) == code_format.ALPHABET
 
 
-def test_codes_are_the_same_when_people_may_mix_them_up():
+def test_normalise():
     with Sweep() as sweep:
         for text, folded in [
             ("7KQ2M9XWPA", "7KQ2M9XWPA"),

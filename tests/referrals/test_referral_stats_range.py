@@ -1,4 +1,4 @@
-"""GET /api/v1/users/{user_id}/referral-stats: the time that is asked for"""
+"""GET /api/v1/users/{user_id}/referral-stats: the range"""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,8 +15,8 @@ def path(person):
 
 
 @pytest.fixture
-async def alice_then(alice, database_url):
-    """Alice at `NOW`."""
+async def alice_now(alice, database_url):
+    """Return Alice at `NOW`."""
     async with second_service(database_url, clock=StoppedClock(NOW)) as api:
         person = replace(alice, api=api)
         await person.sign_in()
@@ -27,8 +27,8 @@ async def alice_then(alice, database_url):
     ("interval", "begin", "buckets"),
     [("day", "2030-01-01", 31), ("week", "2029-08-02", 27), ("month", "2029-01-31", 13)],
 )
-async def test_it_looks_back_a_while_if_not_told_how_far(alice_then, interval, begin, buckets):
-    found = (await alice_then.get(path(alice_then), params={"interval": interval})).json()
+async def test_the_default_range_depends_on_the_interval(alice_now, interval, begin, buckets):
+    found = (await alice_now.get(path(alice_now), params={"interval": interval})).json()
 
     assert (found["from"], found["to"]) == (f"{begin}T12:00:00Z", "2030-01-31T12:00:00Z")
     assert found["interval"] == interval
@@ -48,16 +48,16 @@ async def test_it_looks_back_a_while_if_not_told_how_far(alice_then, interval, b
         (None, "0001-01-02T00:00:00Z"),
     ],
 )
-async def test_it_refuses_a_span_of_nothing_or_too_much(alice_then, start, end):
+async def test_rejects_an_empty_or_too_long_range(alice_now, start, end):
     span = {name: value for name, value in (("from", start), ("to", end)) if value}
 
-    answer = await alice_then.get(path(alice_then), params=span)
+    answer = await alice_now.get(path(alice_now), params=span)
 
     assert (answer.status_code, answer.json()["code"]) == (422, "range_invalid")
 
 
 @pytest.mark.parametrize(("interval", "days"), [("day", 400), ("week", 2800), ("month", 11_200)])
-async def test_it_answers_some_four_hundred_intervals(alice, interval, days):
+async def test_accepts_at_most_400_intervals(alice, interval, days):
     start = datetime(2000, 1, 1, tzinfo=UTC)
     inside, outside = (
         {"from": start.isoformat(), "to": (start + timedelta(days=span)).isoformat(), "interval": interval}
@@ -79,19 +79,19 @@ async def test_it_answers_some_four_hundred_intervals(alice, interval, days):
     ],
 )
 @pytest.mark.parametrize("interval", ["day", "week", "month"])
-async def test_it_knows_the_first_day_and_the_last(alice, start, end, interval):
+async def test_accepts_the_first_and_the_last_day(alice, start, end, interval):
     answer = await alice.get(path(alice), params={"from": start, "to": end, "interval": interval})
 
     assert answer.status_code == 200
     assert len(answer.json()["series"]) == 1
 
 
-NO_TIMES = ["", "2030-01-31", "2030-01-31T12:00:00", "1896091200", "now", "2030-02-30T00:00:00Z"]
+INVALID_TIMES = ["", "2030-01-31", "2030-01-31T12:00:00", "1896091200", "now", "2030-02-30T00:00:00Z"]
 
 
 @pytest.mark.parametrize("parameter", ["from", "to"])
-async def test_it_takes_no_other_form_of_time(alice, parameter):
-    for value in NO_TIMES:
+async def test_rejects_invalid_times(alice, parameter):
+    for value in INVALID_TIMES:
         answer = await alice.get(path(alice), params={parameter: value})
         assert answer.status_code == 422
         assert [(e["field"], e["code"]) for e in answer.json()["errors"]] == [
@@ -100,14 +100,14 @@ async def test_it_takes_no_other_form_of_time(alice, parameter):
 
 
 @pytest.mark.parametrize("interval", ["", "hour", "DAY", "day'; --"])
-async def test_it_knows_no_other_interval(alice, interval):
+async def test_rejects_an_unknown_interval(alice, interval):
     answer = await alice.get(path(alice), params={"interval": interval})
 
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == ["query.interval"]
 
 
-async def test_it_takes_a_parameter_once(alice):
+async def test_rejects_a_repeated_parameter(alice):
     answer = await alice.get(f"{path(alice)}?interval=day&interval=week")
 
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "repeated")

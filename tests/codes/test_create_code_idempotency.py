@@ -1,4 +1,4 @@
-"""POST /api/v1/me/referral-codes with `Idempotency-Key`: a repeated request makes one code."""
+"""POST /api/v1/me/referral-codes with `Idempotency-Key`"""
 
 from collections import Counter
 
@@ -18,7 +18,7 @@ async def codes_of(person):
     return [code["code"] for code in (await person.get(PATH)).json()["items"]]
 
 
-async def test_it_answers_a_repeated_request_alike(alice):
+async def test_a_repeated_request_is_replayed(alice):
     first = await create(alice)
     again = await create(alice)
 
@@ -30,7 +30,7 @@ async def test_it_answers_a_repeated_request_alike(alice):
     assert await codes_of(alice) == [first.json()["code"]]
 
 
-async def test_twenty_twins_make_one(alice):
+async def test_concurrent_requests_with_one_key_create_one_code(alice):
     answers = await at_once(lambda _: create(alice), range(20))
 
     assert Counter(answer.status_code for answer in answers) == {201: 20}
@@ -39,7 +39,7 @@ async def test_twenty_twins_make_one(alice):
     assert await codes_of(alice) == [answers[0].json()["code"]]
 
 
-async def test_twins_of_different_bodies_make_one(alice):
+async def test_concurrent_requests_with_different_bodies_create_one_code(alice):
     answers = await at_once(lambda uses: create(alice, max_uses=uses), range(1, 11))
 
     assert Counter(answer.status_code for answer in answers) == {201: 1, 422: 9}
@@ -49,7 +49,7 @@ async def test_twins_of_different_bodies_make_one(alice):
 @pytest.mark.parametrize(
     "change", [{"max_uses": 5}, {"lifetime": 3600}, {"code": "ALICE-2030"}, {"active": False}]
 )
-async def test_it_refuses_the_key_for_another_body(alice, change):
+async def test_a_key_with_another_body_is_refused(alice, change):
     first = await create(alice)
 
     answer = await create(alice, **change)
@@ -58,7 +58,7 @@ async def test_it_refuses_the_key_for_another_body(alice, change):
     assert await codes_of(alice) == [first.json()["code"]]
 
 
-async def test_it_takes_the_same_body_in_another_order_and_layout(alice):
+async def test_field_order_and_whitespace_are_ignored(alice):
     headers = {"Idempotency-Key": "k", "Content-Type": "application/json"}
     bodies = '{"lifetime": 3600, "active": false}', '{ "active":false,\n"lifetime":3600 }'
 
@@ -67,10 +67,10 @@ async def test_it_takes_the_same_body_in_another_order_and_layout(alice):
     assert again.content == first.content
 
 
-async def test_a_failed_attempt_does_not_burn_the_key(alice):
-    in_the_way = await create(alice, key="another")
+async def test_a_failed_request_does_not_use_the_key(alice):
+    active = await create(alice, key="another")
     refused = await create(alice)
-    await alice.delete(in_the_way.headers["location"])
+    await alice.delete(active.headers["location"])
 
     answer = await create(alice)
 
@@ -79,7 +79,7 @@ async def test_a_failed_attempt_does_not_burn_the_key(alice):
     assert "idempotency-replayed" not in answer.headers
 
 
-async def test_a_failed_attempt_does_not_bind_the_key_to_its_body(alice):
+async def test_a_failed_request_does_not_bind_the_key_to_its_body(alice):
     refused = await create(alice, lifetime=1)
 
     answer = await create(alice)
@@ -87,7 +87,7 @@ async def test_a_failed_attempt_does_not_bind_the_key_to_its_body(alice):
     assert (refused.status_code, answer.status_code) == (422, 201)
 
 
-async def test_the_same_key_of_somebody_else_is_another(alice, mallory):
+async def test_keys_of_different_users_are_independent(alice, mallory):
     hers = await create(alice)
 
     theirs = await create(mallory)
@@ -103,14 +103,14 @@ async def test_another_key_is_another_request(alice):
     assert (await create(alice, key="second-try")).json()["code"] == "active_code_exists"
 
 
-async def test_keys_differ_by_case(alice):
+async def test_keys_are_case_sensitive(alice):
     await create(alice, active=False, key="try")
     await create(alice, active=False, key="TRY")
 
     assert len(await codes_of(alice)) == 2
 
 
-async def test_it_answers_alike_though_the_code_is_gone(alice):
+async def test_replayed_after_the_code_was_deleted(alice):
     first = await create(alice)
     await alice.delete(first.headers["location"])
 
@@ -120,7 +120,7 @@ async def test_it_answers_alike_though_the_code_is_gone(alice):
     assert await codes_of(alice) == []
 
 
-async def test_the_key_is_kept_for_a_day(alice, clock):
+async def test_the_key_is_valid_for_a_day(alice, clock):
     first = await create(alice)
     clock.forward(hours=23, minutes=59)
     await alice.sign_in()
@@ -130,7 +130,7 @@ async def test_the_key_is_kept_for_a_day(alice, clock):
     assert again.content == first.content
 
 
-async def test_the_key_is_free_after_a_day(alice, clock):
+async def test_the_key_expires_after_a_day(alice, clock):
     first = await create(alice, active=False)
     clock.forward(hours=24)
     await alice.sign_in()
@@ -143,7 +143,7 @@ async def test_the_key_is_free_after_a_day(alice, clock):
 
 
 @pytest.mark.parametrize("key", ["x", "!~", "k" * 255])
-async def test_it_takes_any_visible_ascii(alice, key):
+async def test_accepts_visible_ascii_keys(alice, key):
     first, again = await create(alice, key=key), await create(alice, key=key)
 
     assert first.status_code == 201
@@ -153,7 +153,7 @@ async def test_it_takes_any_visible_ascii(alice, key):
 @pytest.mark.parametrize(
     "key", ["", " ", "two words", "tab\there", "k" * 256, "Schlüssel".encode(), b"\x7f", "鍵".encode()]
 )
-async def test_it_refuses_any_other_key(alice, key):
+async def test_rejects_invalid_keys(alice, key):
     answer = await create(alice, key=key)
 
     assert answer.status_code == 422
@@ -161,7 +161,7 @@ async def test_it_refuses_any_other_key(alice, key):
     assert await codes_of(alice) == []
 
 
-async def test_an_erased_persons_answer_is_not_kept(alice, rows):
+async def test_erasure_deletes_stored_responses(alice, rows):
     await create(alice)
 
     await alice.delete("/api/v1/me", json={"password": PASSWORD})

@@ -1,4 +1,4 @@
-"""GET /people: whom somebody brought, a page at a time, and the picture of the last thirty days."""
+"""GET /people: the referrals, and the chart of the last 30 days."""
 
 import re
 
@@ -16,7 +16,7 @@ def names(page):
     return re.findall(r"<p><strong>(.*?)</strong>", page.text)
 
 
-async def test_whoever_joined_is_shown_masked(browser, alice, api):
+async def test_shows_referees_with_masked_addresses(browser, alice, api):
     code = await bring(alice, "bob")
     await register(api, "carol", referral_code=code["code"], first_name=None)
     await register(api, "dave", referral_code=code["code"], first_name="<b>Dave</b>", last_name="Evil")
@@ -32,7 +32,7 @@ async def test_whoever_joined_is_shown_masked(browser, alice, api):
     assert page.headers["cache-control"] == "no-store"
 
 
-async def test_who_has_not_verified_their_address_is_said_to_wait(alice, database_url):
+async def test_shows_pending_referrals(alice, database_url):
     code = await make_code(alice)
     async with second_service(database_url, smtp_url=SecretStr("smtp://mail.example")) as api:
         await register(api, "bob", referral_code=code["code"])
@@ -43,7 +43,7 @@ async def test_who_has_not_verified_their_address_is_said_to_wait(alice, databas
     assert page.text.count("not verified yet ·") == 1
 
 
-async def test_pages_follow_one_another(browser, alice, api):
+async def test_paginates(browser, alice, api):
     code = await make_code(alice)
     for number in range(21):
         await register(api, f"friend{number}", referral_code=code["code"])
@@ -59,7 +59,7 @@ async def test_pages_follow_one_another(browser, alice, api):
     assert "To the latest" in second.text
 
 
-async def test_nobody_elses_people_are_shown(browser, alice, mallory, api):
+async def test_another_users_referrals_are_not_shown(browser, alice, mallory, api):
     code = await make_code(alice)
     for number in range(21):
         await register(api, f"friend{number}", referral_code=code["code"])
@@ -76,7 +76,7 @@ async def test_nobody_elses_people_are_shown(browser, alice, mallory, api):
         assert "Friend" not in answer.text
 
 
-async def test_the_picture_has_a_bar_a_day_and_words(browser, alice, clock):
+async def test_the_chart_has_a_bar_a_day_and_a_description(browser, alice, clock):
     await bring(alice, "bob", lifetime=30 * 86400)
     clock.forward(days=3)
     await browser.sign_in(alice)
@@ -94,12 +94,12 @@ async def test_the_picture_has_a_bar_a_day_and_words(browser, alice, clock):
 @pytest.mark.parametrize(
     ("counts", "heights"), [([0, 0], [1, 1]), ([1, 2, 4], [20, 40, 80]), ([0, 1_000_000], [1, 80])]
 )
-def test_bars_fit_the_picture(counts, heights):
+def test_bars_fit_the_chart(counts, heights):
     assert [bar.height for bar in bars(counts)] == heights
     assert all(bar.y + bar.height == HEIGHT for bar in bars(counts))
 
 
-async def test_who_is_signed_out_is_asked_to_sign_in(browser, alice):
+async def test_requires_a_session(browser, alice):
     await browser.sign_in(alice)
     await browser.send(await browser.get("/people"))
 

@@ -1,4 +1,4 @@
-"""What another node, which still takes a session to be on, answers about the codes of somebody erased."""
+"""Codes of an erased user on a node that has not seen the erasure yet."""
 
 from people import make_code
 from second_service import second_service
@@ -6,7 +6,7 @@ from second_service import second_service
 MINE = "/api/v1/me/referral-codes"
 
 
-async def test_another_node_lists_no_code_of_somebody_erased(alice, database_url):
+async def test_another_node_lists_no_codes_of_an_erased_user(alice, database_url):
     await make_code(alice)
     headers = {"Authorization": f"Bearer {alice.tokens['access_token']}"}
     async with second_service(database_url) as there:

@@ -1,4 +1,4 @@
-"""GET /me/referral-codes/{code}/qr.svg and .png: the link as a picture."""
+"""GET /me/referral-codes/{code}/qr.svg and .png"""
 
 import struct
 import xml.etree.ElementTree as ET
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.one_database
 
 
 def modules_of_png(png):
-    """Black modules, row by row, of a picture in one bit a pixel."""
+    """Return the dark modules of a PNG of one bit per pixel, row by row."""
     assert png.startswith(b"\x89PNG\r\n\x1a\n")
     width, height, depth, color = struct.unpack(">IIBB", png[16:26])
     assert (depth, color) == (1, 0)
@@ -24,7 +24,9 @@ def modules_of_png(png):
         start += length + 12
     raw, stride = zlib.decompress(data), (width + 7) // 8 + 1
     rows = [raw[row * stride + 1 : (row + 1) * stride] for row in range(0, height, 8)]
-    return [[row[x] == 0 for x in range(width // 8)] for row in rows]  # eight pixels a module: a byte each
+    return [
+        [row[x] == 0 for x in range(width // 8)] for row in rows
+    ]  # one byte for the eight pixels of a module
 
 
 def modules_of(link):
@@ -33,7 +35,7 @@ def modules_of(link):
     ]
 
 
-async def test_the_png_holds_the_link(alice):
+async def test_the_png_contains_the_link(alice):
     code = await make_code(alice, code="ALICE-2026")
 
     answer = await alice.get("/api/v1/me/referral-codes/alice2026/qr.png")
@@ -43,7 +45,7 @@ async def test_the_png_holds_the_link(alice):
     assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_the_svg_holds_the_link(alice):
+async def test_the_svg_contains_the_link(alice):
     code = await make_code(alice)
 
     answer = await alice.get(f"/api/v1/me/referral-codes/{code['code']}/qr.svg")
@@ -56,14 +58,14 @@ async def test_the_svg_holds_the_link(alice):
     assert "style" not in answer.text
 
 
-async def test_a_prepared_code_can_be_printed(alice):
+async def test_a_prepared_code_has_a_qr_code(alice):
     code = await make_code(alice, active=False)
 
     assert (await alice.get(f"/api/v1/me/referral-codes/{code['code']}/qr.svg")).status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["svg", "png"])
-async def test_nobody_elses_code_is_drawn(alice, mallory, kind):
+async def test_another_owners_code_is_not_found(alice, mallory, kind):
     code = await make_code(alice)
 
     for path in (code["code"], "NOSUCHCODE", "%3Cscript%3E"):

@@ -1,4 +1,4 @@
-"""POST /api/v1/referral-code-emails: a friend's code by letter, for whoever asks with their address."""
+"""POST /api/v1/referral-code-emails"""
 
 import asyncio
 
@@ -23,20 +23,20 @@ async def code(alice, post):
     return found
 
 
-async def test_a_friend_gets_the_code_and_the_link(api, code, post):
+async def test_sends_the_code_and_the_link(api, code, post):
     answer = await ask(api, referrer="ALICE@example.com")
-    letter = await post.only("bob@example.org")
+    message = await post.only("bob@example.org")
 
     assert (answer.status_code, answer.json()) == (202, ACCEPTED)
-    assert letter.kind == "code_asked_for"
-    assert code["code"] in letter.text.splitlines()
-    assert code["link"] in letter.text.splitlines()
-    assert "Alice L. shares this code" in letter.text
-    assert "alice@example.com" not in letter.text
-    assert "/letters/refuse?token=gwr_" in letter.text
+    assert message.kind == "code_asked_for"
+    assert code["code"] in message.text.splitlines()
+    assert code["link"] in message.text.splitlines()
+    assert "Alice L. shares this code" in message.text
+    assert "alice@example.com" not in message.text
+    assert "/letters/refuse?token=gwr_" in message.text
 
 
-async def test_the_answer_is_the_same_when_there_is_nothing_to_send(api, alice, bob, mallory, clock, post):
+async def test_the_response_is_the_same_if_nothing_is_sent(api, alice, bob, mallory, clock, post):
     await make_code(alice, discoverable=False)
     await make_code(bob, lifetime=60)
     await post()
@@ -50,7 +50,7 @@ async def test_the_answer_is_the_same_when_there_is_nothing_to_send(api, alice, 
     assert await post() == []
 
 
-async def test_a_wrong_address_of_the_friend_does_not_use_up_the_letter_of_the_day(api, code, post):
+async def test_an_unknown_referrer_does_not_use_up_the_quota(api, code, post):
     await ask(api, referrer="alcie@example.com")
     await ask(api)
 
@@ -58,7 +58,7 @@ async def test_a_wrong_address_of_the_friend_does_not_use_up_the_letter_of_the_d
 
 
 @pytest.mark.parametrize("again", ["bob@example.org", "BOB@example.org", "bob+tag@example.org"])
-async def test_an_address_gets_one_a_day(api, bob, code, post, clock, again):
+async def test_an_address_receives_one_a_day(api, bob, code, post, clock, again):
     await make_code(bob, lifetime=3 * 86_400)
     await post()
     await ask(api)
@@ -69,7 +69,7 @@ async def test_an_address_gets_one_a_day(api, bob, code, post, clock, again):
     assert await post() == []
 
 
-async def test_after_a_day_there_can_be_another(api, alice, post, clock):
+async def test_another_is_sent_after_a_day(api, alice, post, clock):
     await make_code(alice, lifetime=3 * 86_400)
     await post()
     await ask(api)
@@ -80,9 +80,7 @@ async def test_after_a_day_there_can_be_another(api, alice, post, clock):
     assert len(await post()) == 1
 
 
-async def test_callers_from_everywhere_at_once_send_one(app, code, post):
-    """Many networks, one victim."""
-
+async def test_concurrent_requests_from_many_networks_send_one(app, code, post):
     async def from_network(n):
         async with client_of(app, peer=f"198.51.{n}.7") as api:
             return await ask(api, email=f"victim+{n}@example.org")
@@ -93,7 +91,7 @@ async def test_callers_from_everywhere_at_once_send_one(app, code, post):
     assert len(await post()) == 1
 
 
-async def test_one_network_asks_five_times_an_hour(app, api, code, post, clock):
+async def test_a_network_is_limited_to_five_an_hour(app, api, code, post, clock):
     answers = [await ask(api, email=f"friend{n}@example.org") for n in range(6)]
     async with client_of(app, peer="198.51.100.9") as elsewhere:
         other = await ask(elsewhere, email="friend6@example.org")
@@ -107,7 +105,7 @@ async def test_one_network_asks_five_times_an_hour(app, api, code, post, clock):
     assert (await ask(api, email="friend7@example.org")).status_code == 202
 
 
-async def test_a_repeated_key_is_one_request(api, code, post, rows):
+async def test_a_repeated_idempotency_key_sends_one_email(api, code, post, rows):
     key = {"Idempotency-Key": "once"}
     answers = [await ask(api, headers=key) for _ in range(7)]
 
@@ -116,24 +114,22 @@ async def test_a_repeated_key_is_one_request(api, code, post, rows):
     assert len(await post()) == 1
 
 
-async def test_it_is_in_the_language_of_who_asks(api, code, post):
+async def test_the_email_is_in_the_language_of_the_request(api, code, post):
     await ask(api, headers={"Accept-Language": "ru"})
 
-    letter = await post.only("bob@example.org")
-    assert "Alice L. делится этим кодом" in letter.text
-    assert '<html lang="ru">' in letter.html
+    message = await post.only("bob@example.org")
+    assert "Alice L. делится этим кодом" in message.text
+    assert '<html lang="ru">' in message.html
 
 
 @pytest.mark.parametrize(("lookup", "status"), [("off", 202), ("authenticated", 401)])
-async def test_it_is_no_way_around_the_setting_of_the_look_up(
-    api, code, database_url, tmp_path, rows, lookup, status
-):
+async def test_respects_the_code_lookup_setting(api, code, database_url, tmp_path, rows, lookup, status):
     async with second_service(database_url, code_lookup=lookup, data_dir=tmp_path) as other:
         assert (await ask(other)).status_code == status
     assert await rows("SELECT count(*) FROM jobs WHERE kind = 'code_email'") == [(0,)]
 
 
-async def test_whoever_asked_and_was_erased_leaves_nothing(app, api, code, bob, post):
+async def test_nothing_is_sent_to_an_erased_user(app, api, code, bob, post):
     await post()
     await ask(api, email=bob.email)
     await bob.delete("/api/v1/me", json={"password": bob.password})

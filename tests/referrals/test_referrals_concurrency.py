@@ -1,4 +1,4 @@
-"""POST /api/v1/users with a code, many at the same moment: what is counted, what is shown, and what happened agree."""
+"""Concurrent registrations with one code: the counts, the lists and the responses agree."""
 
 import asyncio
 from collections import Counter
@@ -9,7 +9,7 @@ from people import make_code, referrals_of, register
 MINE = "/api/v1/me/referral-codes"
 
 
-async def test_no_more_join_than_the_code_allows(api, alice, rows):
+async def test_max_uses_holds_for_concurrent_registrations(api, alice, rows):
     code = await make_code(alice, max_uses=10)
 
     answers = await at_once(lambda n: register(api, f"guest{n}", referral_code=code["code"]), range(100))
@@ -21,7 +21,7 @@ async def test_no_more_join_than_the_code_allows(api, alice, rows):
     assert await rows("SELECT count(*) FROM users") == [(11,)]
 
 
-async def test_all_join_where_nothing_limits_them(api, alice):
+async def test_unlimited_codes_accept_all_concurrent_registrations(api, alice):
     code = await make_code(alice)
 
     answers = await at_once(lambda n: register(api, f"guest{n}", referral_code=code["code"]), range(100))
@@ -31,7 +31,7 @@ async def test_all_join_where_nothing_limits_them(api, alice):
     assert (await alice.get(f"{MINE}/{code['code']}")).json()["uses"] == 100
 
 
-async def test_one_address_that_joins_many_times_is_one_friend(api, alice):
+async def test_concurrent_registrations_of_one_address_are_one_referral(api, alice):
     code = await make_code(alice)
 
     answers = await at_once(lambda _: register(api, "bob", referral_code=code["code"]), range(30))
@@ -41,7 +41,7 @@ async def test_one_address_that_joins_many_times_is_one_friend(api, alice):
     assert (await alice.get(f"{MINE}/{code['code']}")).json()["uses"] == 1
 
 
-async def test_one_friend_has_one_referrer(api, alice, mallory):
+async def test_a_referee_has_one_referrer(api, alice, mallory):
     codes = [await make_code(owner) for owner in (alice, mallory)]
 
     answers = await at_once(lambda code: register(api, "bob", referral_code=code["code"]), codes * 10)
@@ -51,7 +51,7 @@ async def test_one_friend_has_one_referrer(api, alice, mallory):
 
 
 class Guests:
-    """People who join with a code one after another, in eight queues, until they are told to stop."""
+    """Users who register with a code in eight concurrent sequences until `stop` is set."""
 
     def __init__(self, api, code):
         self.api, self.code = api, code
@@ -72,7 +72,7 @@ class Guests:
         return sum(answer.status_code == 201 for answer in self.answers)
 
     async def while_they_arrive(self, action):
-        """What `action` answers, done when twenty are in and more are at the door."""
+        """Run `action` after twenty registrations, while others are running, and return its result."""
         queues = asyncio.gather(*(self.arrive() for _ in range(8)))
         await self.some_joined.wait()
         answer = await action()
@@ -81,7 +81,7 @@ class Guests:
         return answer
 
 
-async def test_a_delete_divides_those_who_join_from_those_who_do_not(api, alice, rows):
+async def test_deletion_during_registrations_is_consistent(api, alice, rows):
     code = await make_code(alice)
     guests = Guests(api, code)
 
@@ -97,7 +97,7 @@ async def test_a_delete_divides_those_who_join_from_those_who_do_not(api, alice,
     assert await rows("SELECT count(*) FROM users") == [(guests.joined() + 1,)]
 
 
-async def test_an_owner_gets_through_though_friends_keep_coming(api, alice):
+async def test_the_owner_is_not_starved_by_registrations(api, alice):
     code = await make_code(alice)
     guests = Guests(api, code)
 
@@ -109,7 +109,7 @@ async def test_an_owner_gets_through_though_friends_keep_coming(api, alice):
     assert {answer.status_code for answer in guests.answers} == {201}
 
 
-async def test_a_replaced_code_gives_way_at_once(api, alice):
+async def test_replacement_during_registrations_is_consistent(api, alice):
     old, new = await make_code(alice), await make_code(alice, active=False)
     guests = Guests(api, old)
 

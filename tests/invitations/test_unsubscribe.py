@@ -1,4 +1,4 @@
-"""Refusing letters that others cause: by the link, by the button of the mail program, and by API."""
+"""Unsubscribing from e-mails that other users cause: by link, in the mail client, and by API."""
 
 import email
 import re
@@ -10,20 +10,20 @@ from goodword.composition import build_worker
 from goodword.mail import delivery
 from people import bring, join, make_code
 
-REFUSALS = "/api/v1/letters/refusals"
+UNSUBSCRIBE = "/api/v1/letters/refusals"
 
 
 @pytest.fixture
 async def token(api, alice, post):
-    """Of a letter that Dave got from Alice."""
+    """Return the unsubscribe token of an invitation of Alice's to Dave."""
     await make_code(alice)
     await post()
     await alice.post("/api/v1/me/invitations", {"email": "dave@example.org"})
     return token_of(await post.only("dave@example.org"))
 
 
-def token_of(letter):
-    return re.search(r"/letters/refuse\?token=(\S+)", letter.text)[1]
+def token_of(message):
+    return re.search(r"/letters/refuse\?token=(\S+)", message.text)[1]
 
 
 async def send_all(api, alice, *, email="dave@example.org"):
@@ -35,35 +35,33 @@ async def send_all(api, alice, *, email="dave@example.org"):
 
 
 async def to_dave(post):
-    return [letter for letter in await post() if letter.to.endswith("@example.org")]
+    return [message for message in await post() if message.to.endswith("@example.org")]
 
 
-async def test_without_a_refusal_more_letters_come(api, alice, token, post):
+async def test_emails_are_sent_before_unsubscribing(api, alice, token, post):
     await send_all(api, alice)
 
     assert len(await to_dave(post)) == 2
 
 
 @pytest.mark.parametrize("address", ["dave@example.org", "Dave+other@EXAMPLE.org"])
-async def test_after_it_no_more_come_from_anybody(api, alice, token, post, address):
-    answer = await api.post(REFUSALS, json={"token": token})
-    again = await api.post(REFUSALS, json={"token": token})
+async def test_no_emails_are_sent_after_unsubscribing(api, alice, token, post, address):
+    answer = await api.post(UNSUBSCRIBE, json={"token": token})
+    again = await api.post(UNSUBSCRIBE, json={"token": token})
     await send_all(api, alice, email=address)
 
     assert (answer.status_code, again.status_code) == (204, 204)
     assert await to_dave(post) == []
 
 
-async def test_a_letter_that_waits_is_not_sent_any_more(api, alice, token, post):
+async def test_a_queued_email_is_not_sent(api, alice, token, post):
     await send_all(api, alice)
-    await api.post(REFUSALS, json={"token": token})
+    await api.post(UNSUBSCRIBE, json={"token": token})
 
     assert await to_dave(post) == []
 
 
-async def test_a_letter_that_the_mail_server_did_not_take_is_not_sent_any_more(
-    api, alice, token, post, clock, monkeypatch
-):
+async def test_an_email_waiting_for_a_retry_is_not_sent(api, alice, token, post, clock, monkeypatch):
     async def out_of_order(*_arguments, **_options):
         raise delivery.NotDelivered("out of order")
 
@@ -71,7 +69,7 @@ async def test_a_letter_that_the_mail_server_did_not_take_is_not_sent_any_more(
     with monkeypatch.context() as patched:
         patched.setattr(delivery, "deliver", out_of_order)
         assert await to_dave(post) == []
-    await api.post(REFUSALS, json={"token": token})
+    await api.post(UNSUBSCRIBE, json={"token": token})
     clock.forward(minutes=1)
 
     assert await to_dave(post) == []
@@ -90,7 +88,7 @@ async def test_the_link_shows_a_page_and_changes_nothing(api, alice, token, post
     "body",
     [{"data": {"List-Unsubscribe": "One-Click"}}, {"files": {"List-Unsubscribe": (None, "One-Click")}}, {}],
 )
-async def test_the_button_of_the_page_and_of_mail_programs_refuses(api, token, rows, body):
+async def test_the_page_and_one_click_unsubscribe(api, token, rows, body):
     answer = await api.post("/letters/refuse", params={"token": token}, **body)
 
     assert answer.status_code == 200
@@ -98,7 +96,7 @@ async def test_the_button_of_the_page_and_of_mail_programs_refuses(api, token, r
     assert await rows("SELECT count(*) FROM unsubscribes") == [(1,)]
 
 
-async def test_a_token_that_is_not_whole_refuses_nothing(api, token, rows):
+async def test_an_invalid_token_changes_nothing(api, token, rows):
     flipped = token[:-1] + ("A" if token[-1] != "A" else "B")
     inside = token[:10] + ("A" if token[10] != "A" else "B") + token[11:]
     for wrong in (
@@ -111,7 +109,7 @@ async def test_a_token_that_is_not_whole_refuses_nothing(api, token, rows):
         token.removeprefix("gwr_"),
         "ü" * 68,
     ):
-        answer = await api.post(REFUSALS, json={"token": wrong})
+        answer = await api.post(UNSUBSCRIBE, json={"token": wrong})
         assert answer.status_code == 400
         assert answer.json()["code"] == "token_invalid"
         page = await api.post("/letters/refuse", params={"token": wrong})
@@ -120,18 +118,20 @@ async def test_a_token_that_is_not_whole_refuses_nothing(api, token, rows):
     assert await rows("SELECT count(*) FROM unsubscribes") == [(0,)]
 
 
-async def test_what_is_remembered_is_no_address_and_no_token(api, token, rows):
+async def test_stores_neither_address_nor_token(api, token, rows):
     import base64
 
-    await api.post(REFUSALS, json={"token": token})
+    await api.post(UNSUBSCRIBE, json={"token": token})
     ((kept,),) = await rows("SELECT address_mac FROM unsubscribes")
 
     assert b"dave" not in bytes(kept)
-    answer = await api.post(REFUSALS, json={"token": "gwr_" + base64.urlsafe_b64encode(bytes(kept)).decode()})
+    answer = await api.post(
+        UNSUBSCRIBE, json={"token": "gwr_" + base64.urlsafe_b64encode(bytes(kept)).decode()}
+    )
     assert answer.status_code == 400
 
 
-async def test_a_mail_program_finds_the_button_in_the_headers(app, alice, post):
+async def test_emails_have_list_unsubscribe_headers(app, alice, post):
     settings = app.state.services.settings.model_copy(
         update={"public_url": "https://refer.example.com/goodword"}
     )
@@ -149,10 +149,10 @@ async def test_a_mail_program_finds_the_button_in_the_headers(app, alice, post):
     assert "evil" not in message["From"]
 
 
-async def test_letters_about_ones_own_account_still_come(api, alice, post):
+async def test_account_emails_are_still_sent(api, alice, post):
     await bring(alice, "bob")
-    letter = next(one for one in await post() if one.kind == "friend_joined")
-    await api.post(REFUSALS, json={"token": token_of(letter)})
+    invitation = next(one for one in await post() if one.kind == "friend_joined")
+    await api.post(UNSUBSCRIBE, json={"token": token_of(invitation)})
     await api.post("/api/v1/password-resets", json={"email": alice.email})
 
-    assert [letter.kind for letter in await post()] == ["reset_password"]
+    assert [message.kind for message in await post()] == ["reset_password"]
