@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Row, bindparam, func, select, tuple_, update
@@ -106,7 +107,7 @@ async def list_referrals(
     limit: int,
 ) -> Sequence[Row[Any]]:
     """Return a referrer's referrals with the names of the referees, and one more than `limit` if there are more."""
-    statement = _PAGES[order, status is not None, after is not None]
+    statement = _page(order, status is not None, after is not None)
     values: dict[str, object] = {"referrer_id": referrer_id, "rows": limit + 1}
     if status is not None:
         values["status"] = status
@@ -172,6 +173,7 @@ def _buckets(start: datetime, end: datetime, interval: Interval) -> Sequence[dat
     return list(dict.fromkeys(_bucket(day, interval) for day in days))
 
 
+@cache
 def _page(order: Order, by_status: bool, continued: bool) -> Any:
     query = (
         select(
@@ -195,13 +197,6 @@ def _page(order: Order, by_status: bool, continued: bool) -> Any:
     after = tuple_(*(bindparam(f"after_{c.key}", type_=c.type) for c in columns)) if continued else None
     return keyset_order(query, columns, after=after, descending=order == Order.NEWEST)
 
-
-_PAGES = {
-    (order, by_status, continued): _page(order, by_status, continued)
-    for order in Order
-    for by_status in (False, True)
-    for continued in (False, True)
-}
 
 _REFERRER = (
     select(User.first_name, User.last_name)

@@ -60,12 +60,9 @@ async def sign_up(
     """Register a user with a password. Raises `EmailTaken` and `CodeNotUsable`."""
     return await register(
         session,
-        email=body.email,
+        **body.model_dump(exclude={"password"}),
         password_hash=password_hash,
-        first_name=body.first_name,
-        last_name=body.last_name,
         language=language,
-        referral_code=body.referral_code,
         settings=services.settings,
         clock=services.clock,
     )
