@@ -19,6 +19,11 @@ PATHS = [
     "docs/decisions/README.md",
     "docs/glossary.md",
     "scripts/*.py",
+    "src/goodword/codes/**/*.py",
+    "src/goodword/invitations/**/*.py",
+    "src/goodword/referrals/**/*.py",
+    "src/goodword/signup/**/*.py",
+    "src/goodword/web/html/**/*.py",
 ]
 """Files whose wording passes, as glob patterns. Add to this list; remove nothing."""
 
