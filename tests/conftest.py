@@ -226,7 +226,9 @@ async def rita(app: FastAPI, api: AsyncClient) -> Person:
     person = await join(api, "rita")
     async with app.state.services.database.transaction() as session:
         user_id = await administration.id_of(session, person.email)
-        await administration.promote(session, user_id, now=app.state.services.clock())
+        await administration.promote(
+            session, user_id, settings=app.state.services.settings, now=app.state.services.clock()
+        )
     await person.sign_in()
     return person
 

@@ -84,3 +84,11 @@ async def test_a_prepared_change_of_address_is_void(api, alice, post):
 
     answer = await api.post("/api/v1/me/email-changes/confirm", json={"token": change.token})
     assert answer.json()["code"] == "token_invalid"
+
+
+async def test_no_address_that_a_squatter_asked_for_is_kept(api, alice, post, rows):
+    await alice.post("/api/v1/me/email-changes", {"email": "squatter@example.org", "password": PASSWORD})
+
+    await reset(api, alice, post)
+
+    assert await rows("SELECT email FROM verifications") == []

@@ -76,7 +76,9 @@ async def test_another_administrator_is_out_too(app, rita, alice):
     from goodword.admin import service
 
     async with app.state.services.database.transaction() as session:
-        await service.promote(session, uuid.UUID(alice.id), now=app.state.services.clock())
+        await service.promote(
+            session, uuid.UUID(alice.id), settings=app.state.services.settings, now=app.state.services.clock()
+        )
     await alice.sign_in()
 
     await rita.post(f"{PATH}/{alice.id}/disable", None)

@@ -47,7 +47,9 @@ async def test_an_administrator_who_is_erased_is_none_any_more(app, rita, alice,
     from goodword.admin import service
 
     async with app.state.services.database.transaction() as session:
-        await service.promote(session, uuid.UUID(alice.id), now=app.state.services.clock())
+        await service.promote(
+            session, uuid.UUID(alice.id), settings=app.state.services.settings, now=app.state.services.clock()
+        )
 
     await rita.delete(f"{PATH}/{alice.id}")
 

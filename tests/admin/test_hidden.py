@@ -88,7 +88,9 @@ async def test_it_is_hidden_at_once_from_whom_the_right_was_taken(app, rita):
 async def test_it_shows_after_a_new_sign_in_only(app, api, alice):
     async with app.state.services.database.transaction() as session:
         user_id = await service.id_of(session, alice.email)
-        await service.promote(session, user_id, now=app.state.services.clock())
+        await service.promote(
+            session, user_id, settings=app.state.services.settings, now=app.state.services.clock()
+        )
     assert (await alice.get("/api/v1/admin/users")).status_code == 404
 
     assert "admin" in (await sign_in(api, alice.email)).json()["scope"].split()

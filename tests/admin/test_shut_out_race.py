@@ -76,7 +76,9 @@ async def test_of_two_administrators_who_disable_each_other_one_stays(
 ):
     async with app.state.services.database.transaction() as session:
         user_id = await administration.id_of(session, alice.email)
-        await administration.promote(session, user_id, now=app.state.services.clock())
+        await administration.promote(
+            session, user_id, settings=app.state.services.settings, now=app.state.services.clock()
+        )
     await alice.sign_in()
     elsewhere = Database.of(settings_for(database_url))
 

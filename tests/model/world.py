@@ -115,9 +115,10 @@ class World:
         self._referrers: dict[str, str] = {}
         self._counters: dict[str, int] = {}
         self.rita: Person = await join(self.clients[0], "rita")
-        async with self.apps[0].state.services.database.transaction() as session:
+        services = self.apps[0].state.services
+        async with services.database.transaction() as session:
             user_id = await administration.id_of(session, self.rita.email)
-            await administration.promote(session, user_id, now=self.time())
+            await administration.promote(session, user_id, settings=services.settings, now=self.time())
         await self.post()()
         await self.rita.sign_in()
         self._rita_signed_in = self.time.now

@@ -112,7 +112,9 @@ async def test_a_consent_covers_only_the_scopes_that_its_page_showed(app, office
     """Alice becomes an administrator between the page, which left `admin` out, and her answer."""
     page = await alices.get(office.url(scope="openid admin"))
     async with app.state.services.database.transaction() as session:
-        await administration.promote(session, UUID(alice.id), now=app.state.services.clock())
+        await administration.promote(
+            session, UUID(alice.id), settings=app.state.services.settings, now=app.state.services.clock()
+        )
 
     code = answer_of(await alices.send(page, decision="allow"))["code"]
 

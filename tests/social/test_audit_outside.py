@@ -9,6 +9,7 @@ async def test_i5_who_joins_from_outside_is_in_the_audit(api, provider, rows):
     assert (await sign_in(api, provider)).status_code == 303
 
     assert await rows(EVENTS) == [
+        ("email.verified", "user"),
         ("identity.linked", "user"),
         ("session.started", "user"),
         ("user.registered", "user"),

@@ -18,11 +18,9 @@ from goodword.errors import Unprocessable
 from goodword.jobs import service as jobs
 from goodword.mail import notifications
 from goodword.mail.messages import MessageKind
-from goodword.oauth import service as oauth
-from goodword.providers import email_checks
-from goodword.referrals import service as referrals
 from goodword.sessions import service as sessions
 from goodword.sessions.throttle import LoginThrottle
+from goodword.signup.email_verification import mark_email_verified
 from goodword.social import service as social
 from goodword.users import addresses, service as users, verifications
 from goodword.users.models import Purpose, User
@@ -54,8 +52,7 @@ async def verify_address(
 ) -> None:
     """The address is theirs. Raises `VerificationInvalid`."""
     user, _ = await verifications.consume(session, Purpose.VERIFY_EMAIL, token, key=key, now=now)
-    record(session, Action.EMAIL_VERIFIED, Subject.USER, user.id)
-    await _mark_verified(session, user, settings=settings, now=now)
+    await mark_email_verified(session, user, settings=settings, now=now)
 
 
 async def prepare_reset(
@@ -82,12 +79,9 @@ async def reset_password(
     record(session, Action.PASSWORD_RESET, Subject.USER, user.id)
     await sessions.revoke_all(session, user.id, why="password_reset", now=now)
     if user.verified_at is None:
-        # The person who registered never proved the address: their ways in, and those of their apps, go
-        # ("Pre-hijacked accounts", USENIX Security 2022). Names and referrals stay: they give no access.
-        await social.forget(session, user.id)
-        await oauth.forget(session, user.id)
-        await verifications.revoke(session, user.id, Purpose.VERIFY_EMAIL, now=now)
-    await _mark_verified(session, user, settings=settings, now=now)
+        # Names and referrals stay: they give no access.
+        await social.revoke_unproven_access(session, user)
+    await mark_email_verified(session, user, settings=settings, now=now)
 
 
 async def prepare_change(
@@ -146,6 +140,7 @@ async def change_address(
     notifications.notify(session, user.id, MessageKind.EMAIL_CHANGED, email=user.email, now=now)
     address, former = addresses.parse(email), user.email_key
     user.email, user.email_key, user.email_canonical = address
+    user.verified_at = None
     try:
         await session.flush()
     except IntegrityError:
@@ -153,7 +148,7 @@ async def change_address(
     await codes.invalidate_lookups(session, user, email_key=former)
     record(session, Action.EMAIL_CHANGED, Subject.USER, user.id)
     await verifications.revoke(session, user.id, Purpose.RESET_PASSWORD, Purpose.VERIFY_EMAIL, now=now)
-    await _mark_verified(session, user, settings=settings, now=now)
+    await mark_email_verified(session, user, settings=settings, now=now)
 
 
 async def _set_password(session: AsyncSession, user: User, password_hash: str, *, now: datetime) -> None:
@@ -162,14 +157,6 @@ async def _set_password(session: AsyncSession, user: User, password_hash: str, *
     await jobs.withdraw(session, user.id, Purpose.CHANGE_EMAIL)
     await verifications.revoke(session, user.id, Purpose.RESET_PASSWORD, Purpose.CHANGE_EMAIL, now=now)
     notifications.notify(session, user.id, MessageKind.PASSWORD_CHANGED, now=now)
-
-
-async def _mark_verified(session: AsyncSession, user: User, *, settings: Settings, now: datetime) -> None:
-    user.verified_at = now
-    await session.flush()
-    await referrals.confirm(session, user.id, now=now)
-    if settings.enrichment != "none":
-        jobs.enqueue(session, email_checks.ENRICH, {}, user_id=user.id, now=now)
 
 
 _PERSON = select(User.email, User.first_name, User.last_name).where(User.id == bindparam("user_id"))

@@ -12,10 +12,12 @@ from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import code_format, lookup, service as codes
 from goodword.codes.models import ReferralCode, Retirement
+from goodword.config.settings import Settings
 from goodword.errors import Conflict, NotFound
 from goodword.referrals.models import Referral, ReferralStatus
 from goodword.referrals.service import UserNotFound
 from goodword.sessions import service as sessions
+from goodword.signup.email_verification import mark_email_verified
 from goodword.users import addresses, service as users
 from goodword.users.models import User, UserStatus
 
@@ -42,26 +44,27 @@ class ReferralRejected(Conflict):
 
 
 async def create_administrator(
-    session: AsyncSession, *, email: str, password_hash: str, now: datetime
+    session: AsyncSession, *, email: str, password_hash: str, settings: Settings, now: datetime
 ) -> User:
-    """A new account that is an administrator's, its address taken as verified. Raises `EmailTaken`."""
+    """Create the account of an administrator and mark its address as verified. Raises `EmailTaken`."""
     user = await users.create(
         session, email=email, password_hash=password_hash, first_name=None, last_name=None, now=now
     )
-    user.is_admin, user.verified_at = True, now
-    await session.flush()
+    user.is_admin = True
     record(session, Action.USER_REGISTERED, Subject.USER, user.id, by="operator")
+    await mark_email_verified(session, user, settings=settings, now=now)
     record(session, Action.USER_PROMOTED, Subject.USER, user.id)
     return user
 
 
-async def promote(session: AsyncSession, user_id: uuid.UUID, *, now: datetime) -> User:
-    """Make an account an administrator's. Raises `UserNotFound`, `UserErased` and `UserDisabled`."""
+async def promote(session: AsyncSession, user_id: uuid.UUID, *, settings: Settings, now: datetime) -> User:
+    """Make a user an administrator and mark the address as verified. Raises `UserNotFound`, `UserErased` and `UserDisabled`."""
     user = await _lock(session, user_id)
     if not user.is_active:
         raise UserDisabled
-    user.is_admin, user.verified_at = True, user.verified_at or now
+    user.is_admin = True
     await session.flush()
+    await mark_email_verified(session, user, settings=settings, now=now)
     record(session, Action.USER_PROMOTED, Subject.USER, user.id)
     return user
 

@@ -54,11 +54,14 @@ def create_administrator(
     """Make an account that is an administrator's; its address is taken as verified."""
     from goodword.admin import service
 
+    settings = _settings()
     if promote:
-        user = _operate_on(email, lambda session, user_id, now: service.promote(session, user_id, now=now))
+        user = _operate_on(
+            email,
+            lambda session, user_id, now: service.promote(session, user_id, settings=settings, now=now),
+        )
         typer.echo(f"{user.email} is an administrator from the next sign-in on.")
         return
-    settings = _settings()
     password = _read_password() if password_stdin else _ask_password()
     body = _checked(email, password)
     user = _operate(lambda session, now: _create(settings, session, body, now), first=True)
@@ -194,7 +197,9 @@ async def _create(
         hashed = await passwords.hash(password)  # before the first statement, so no transaction waits for it
     finally:
         passwords.close()
-    return await service.create_administrator(session, email=email, password_hash=hashed, now=now)
+    return await service.create_administrator(
+        session, email=email, password_hash=hashed, settings=settings, now=now
+    )
 
 
 def _settings() -> "Settings":

@@ -18,6 +18,7 @@ from goodword.jobs import service as jobs
 from goodword.providers import email_checks
 from goodword.referrals import service as referrals
 from goodword.services import Services
+from goodword.signup.email_verification import mark_email_verified
 from goodword.signup.schemas import UserCreate
 from goodword.users import addresses, service as users
 from goodword.users.models import Purpose, User
@@ -109,15 +110,13 @@ async def register(
         session, Action.USER_REGISTERED, Subject.USER, user.id, by="password" if password_hash else "identity"
     )
     if redemption is not None:
-        confirmed = email_verified or settings.smtp_url is None
-        await referrals.record(session, redemption, user, confirmed=confirmed, now=now)
+        await referrals.record(session, redemption, user, confirmed=settings.smtp_url is None, now=now)
     await email_checks.link(session, settings, user)
-    kinds = [Purpose.VERIFY_EMAIL, *email_checks.asked_about(settings)]
     if email_verified:
-        user.verified_at = now
-        kinds = [email_checks.ENRICH] if settings.enrichment != "none" else []
-    for kind in kinds:
-        jobs.enqueue(session, kind, {}, user_id=user.id, now=now)
+        await mark_email_verified(session, user, settings=settings, now=now)
+    else:
+        for kind in (Purpose.VERIFY_EMAIL, *email_checks.asked_about(settings)):
+            jobs.enqueue(session, kind, {}, user_id=user.id, now=now)
     return Registered(user, redemption.referrer if redemption else None)
 
 

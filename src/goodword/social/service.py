@@ -16,9 +16,9 @@ from goodword.db.statements import insert_if_absent
 from goodword.errors import Conflict
 from goodword.jobs import service as jobs
 from goodword.oauth import service as oauth
-from goodword.referrals import service as referrals
 from goodword.sessions import service as sessions
 from goodword.signup import service as signup
+from goodword.signup.email_verification import mark_email_verified
 from goodword.social.claims import ProviderIdentity
 from goodword.social.errors import CodeNotUsable, EmailMissing, LinkRequired, SignInFailed
 from goodword.social.models import Identity
@@ -49,8 +49,8 @@ async def sign_in(
         try:
             async with session.begin_nested():  # what an overtaken attempt did, such as using the code, goes
                 return (
-                    await _known(session, person, now=clock())
-                    or await _link(session, person, now=clock())
+                    await _known(session, person, settings=settings, now=clock())
+                    or await _link(session, person, settings=settings, now=clock())
                     or await _join(
                         session,
                         person,
@@ -72,7 +72,21 @@ async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
         record(session, Action.IDENTITIES_UNLINKED, Subject.USER, user_id)
 
 
-async def _known(session: AsyncSession, person: ProviderIdentity, *, now: datetime) -> User | None:
+async def revoke_unproven_access(session: AsyncSession, user: User) -> None:
+    """End all access to an account that does not depend on the mailbox: whoever registered never verified the address.
+
+    The caller revokes the sessions and replaces the password ("Pre-hijacked accounts", USENIX Security 2022).
+    """
+    await forget(session, user.id)
+    await oauth.forget(session, user.id)
+    await verifications.forget(session, user)
+    for purpose in Purpose:
+        await jobs.withdraw(session, user.id, purpose)
+
+
+async def _known(
+    session: AsyncSession, person: ProviderIdentity, *, settings: Settings, now: datetime
+) -> User | None:
     user_id = await _owner(session, person)
     if user_id is None:
         return None
@@ -83,11 +97,14 @@ async def _known(session: AsyncSession, person: ProviderIdentity, *, now: dateti
     if not user.is_active:
         raise SignInFailed
     if user.verified_at is None and person.email_verified and person.email_key == user.email_key:
-        await _verify(session, user, now=now)
+        actor.mark_authenticated(user.id)
+        await mark_email_verified(session, user, settings=settings, now=now)
     return user
 
 
-async def _link(session: AsyncSession, person: ProviderIdentity, *, now: datetime) -> User | None:
+async def _link(
+    session: AsyncSession, person: ProviderIdentity, *, settings: Settings, now: datetime
+) -> User | None:
     """The account that has the address, if both sides have verified it; then the identity is tied to it.
 
     Where the account has not, whoever made it never showed that the address is theirs. So it goes to the one
@@ -104,6 +121,7 @@ async def _link(session: AsyncSession, person: ProviderIdentity, *, now: datetim
         raise LinkRequired
     if user.verified_at is None:
         await _take_over(session, user, person, now=now)
+        await mark_email_verified(session, user, settings=settings, now=now)
     elif await _has_identity(session, user, person.realm):
         raise LinkRequired  # the address has changed hands at the provider
     await _attach(session, user, person, now=now)
@@ -120,12 +138,7 @@ async def _take_over(session: AsyncSession, user: User, person: ProviderIdentity
         user.first_name, user.last_name = person.first_name, person.last_name
         await codes.invalidate_lookups(session, user)
     await sessions.revoke_all(session, user.id, why="taken_over", now=now)
-    await forget(session, user.id)
-    await oauth.forget(session, user.id)
-    await verifications.forget(session, user)
-    for purpose in Purpose:
-        await jobs.withdraw(session, user.id, purpose)
-    await _verify(session, user, now=now)
+    await revoke_unproven_access(session, user)
 
 
 async def _join(
@@ -166,14 +179,6 @@ async def _attach(session: AsyncSession, user: User, person: ProviderIdentity, *
         raise OvertakenError
     actor.mark_authenticated(user.id)
     record(session, Action.IDENTITY_LINKED, Subject.USER, user.id)
-
-
-async def _verify(session: AsyncSession, user: User, *, now: datetime) -> None:
-    user.verified_at = now
-    await session.flush()
-    actor.mark_authenticated(user.id)
-    record(session, Action.EMAIL_VERIFIED, Subject.USER, user.id)
-    await referrals.confirm(session, user.id, now=now)
 
 
 async def _owner(session: AsyncSession, person: ProviderIdentity) -> uuid.UUID | None:

@@ -1,0 +1,30 @@
+"""The one place that marks the e-mail address of an account as verified."""
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
+from goodword.config.settings import Settings
+from goodword.jobs import service as jobs
+from goodword.providers import email_checks
+from goodword.referrals import service as referrals
+from goodword.users.models import User
+
+
+async def mark_email_verified(
+    session: AsyncSession, user: User, *, settings: Settings, now: datetime
+) -> None:
+    """Mark the address of `user`, who is locked, as verified. An address that is verified already stays as it is.
+
+    Confirms the pending referral of the user, and enqueues the enrichment of the profile if it is configured.
+    """
+    if user.verified_at is not None:
+        return
+    user.verified_at = now
+    await session.flush()
+    record(session, Action.EMAIL_VERIFIED, Subject.USER, user.id)
+    await referrals.confirm(session, user.id, now=now)
+    if settings.enrichment != "none":
+        jobs.enqueue(session, email_checks.ENRICH, {}, user_id=user.id, now=now)
