@@ -1,5 +1,5 @@
 """`python -m goodword` is the `goodword` command."""
 
-from goodword.cli.main import app
+from goodword.cli.main import main
 
-app(prog_name="goodword")
+main()

@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import sqlite3
-import subprocess
 import time
 import uuid
 from contextlib import closing
@@ -23,7 +22,7 @@ from goodword.db.database import Database
 from goodword.tables import Base
 from goodword.users import service as users
 from people import PASSWORD, join, make_code, sign_in
-from serving import GOODWORD, environment, goodword, working
+from serving import goodword, working
 
 LINE = re.compile(rb"1 [0-9a-f]{64} \S+\n")
 
@@ -185,7 +184,7 @@ async def test_f11_a_dead_letter_to_an_erased_person_is_not_sent_again(installat
     done = goodword(tmp_path, "jobs", "retry", "--kind", "verify_email", **set_like(installation))
 
     assert done.returncode == 1
-    assert done.stderr.endswith("No dead job is that.\n")
+    assert done.stderr.endswith("There is no such dead job.\n")
 
 
 async def test_f11_with_another_secret_no_command_touches_a_restored_database(installation, tmp_path):
@@ -323,16 +322,7 @@ async def test_f11_a_person_whom_the_backup_does_not_know_is_looked_for_once(ins
 
 
 def test_f11_the_command_erases_for_the_file_too(tmp_path):
-    """`goodword users erase`, in a process of its own."""
-    done = subprocess.run(
-        [GOODWORD, "admin", "create", "rita@example.com", "--password-stdin"],
-        cwd=tmp_path,
-        env=environment(tmp_path),
-        input=PASSWORD.encode(),
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    done = goodword(tmp_path, "admin", "create", "rita@example.com", "--password-stdin", stdin=PASSWORD)
     assert done.returncode == 0, done.stderr
     erased = goodword(tmp_path, "users", "erase", "--yes", "rita@example.com")
 

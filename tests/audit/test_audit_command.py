@@ -56,7 +56,7 @@ def test_h20_the_command_tells_the_head_and_then_the_first_bad_row(folder):
     good = goodword(folder, "audit", "verify")
     assert good.returncode == 0, good.stderr
     count, head = good.stdout.splitlines()
-    assert count.endswith("rows are as they were sealed.")
+    assert count.endswith("rows are valid.")
     head = head.removeprefix("head ")
     assert goodword(folder, "audit", "verify", "--head", head).returncode == 0
     assert goodword(folder, "audit", "verify", "--head", "nonsense").returncode == 2
@@ -100,7 +100,7 @@ def test_the_command_tells_of_rows_that_nobody_seals(tmp_path):
     told = goodword(tmp_path, "audit", "verify")
 
     assert told.returncode == 0
-    assert "1 rows have waited" in told.stderr
+    assert "1 rows have not been sealed" in told.stderr
 
 
 async def test_addresses_are_cleared_after_ninety_days_and_the_chain_stays_good(app, api, rows, clock):

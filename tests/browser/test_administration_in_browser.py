@@ -13,7 +13,7 @@ from serving import goodword
 def rita(served):
     """An administrator, and what there is for her to see."""
     made = goodword(
-        served.log.parent, "admin", "create", "rita@example.com", "--password-stdin", typed=PASSWORD
+        served.log.parent, "admin", "create", "rita@example.com", "--password-stdin", stdin=PASSWORD
     )
     assert made.returncode == 0, made.stderr
     return "rita@example.com"

@@ -1,13 +1,12 @@
 """Those who send what is drawn, and what they own: without real ids and codes, all would be a 404."""
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from httpx2 import Client, Response
 
-from serving import Served, goodword
+from serving import Finished, Served, goodword
 
 PASSWORD = "brass kettles sing at noon"
 """Not the one in the examples of OpenAPI, so that it is known to those who are told."""
@@ -25,7 +24,7 @@ class Service:
     client: Client
     database: str
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str) -> Finished:
         done = goodword(self.folder, *arguments, **self.settings)
         assert done.returncode == 0, done.stderr
         return done

@@ -45,15 +45,15 @@ def test_the_dead_are_seen_run_again_and_thrown_away(folder):
 
     assert goodword(folder, "jobs", "retry", chosen).stdout == "1 job to run again.\n"
     again = goodword(folder, "jobs", "retry", chosen)
-    assert (again.returncode, again.stderr) == (1, "No dead job is that.\n")
+    assert (again.returncode, again.stderr) == (1, "There is no such dead job.\n")
     with closing(sqlite3.connect(folder / "data" / "goodword.sqlite3")) as database:
         query = "SELECT attempts, outcome, error, payload FROM jobs WHERE id = ?"
         row = database.execute(query, (uuid.UUID(chosen).hex,)).fetchone()
     assert row == (0, None, None, '{"email_key":"alice@example.com"}'), "it keeps what it needs"
 
     assert goodword(folder, "jobs", "retry", "--kind", "greet").stdout == "1 job to run again.\n"
-    assert goodword(folder, "jobs", "discard", "--kind", "other").stdout == "1 job removed.\n"
-    assert "Given up" not in goodword(folder, "jobs", "list").stdout
+    assert goodword(folder, "jobs", "discard", "--kind", "other").stdout == "1 job deleted.\n"
+    assert "Dead jobs" not in goodword(folder, "jobs", "list").stdout
 
 
 def test_it_takes_either_one_or_a_kind(tmp_path):

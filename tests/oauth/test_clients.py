@@ -109,11 +109,11 @@ def test_what_will_not_do_is_refused_with_a_reason(tmp_path):
         ((*create, *to, "--scope", "openid offline_access", "--grant", "authorization_code"), "together"),
         ((*create, "--public", "--grant", "client_credentials"), "public"),
         (("oauth-client", "create", " ", *to), "name"),
-        (("oauth-client", "rotate", "gwc_unknown"), "no such app"),
-        (("oauth-client", "disable", "goodword-docs"), "no such app"),
+        (("oauth-client", "rotate", "gwc_unknown"), "no such confidential client"),
+        (("oauth-client", "disable", "goodword-docs"), "no such client"),
     ):
         done = goodword(tmp_path, *arguments)
-        assert done.returncode == 2
+        assert done.returncode == 1
         assert reason in done.stderr
     assert goodword(tmp_path, "oauth-client", "list").stdout == ""
 
@@ -125,4 +125,4 @@ def test_an_app_without_a_secret_is_shown_none(tmp_path):
     made = told(goodword(tmp_path, "oauth-client", "create", "Pocket", "--public", *to).stdout)
 
     assert made.keys() == {"client_id"}
-    assert goodword(tmp_path, "oauth-client", "rotate", made["client_id"]).returncode == 2
+    assert goodword(tmp_path, "oauth-client", "rotate", made["client_id"]).returncode == 1

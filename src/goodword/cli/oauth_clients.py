@@ -1,130 +1,97 @@
-"""`goodword oauth-client`: the operator's side of the registry of apps."""
+"""`goodword oauth-client`: create, list, rotate and disable OAuth clients."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.config.loading import load, with_own_secret
-from goodword.config.settings import SettingsError
+from goodword.cli.runner import fail, run_in_transaction
 
-app = typer.Typer(help="Apps that may ask people for access (OAuth 2.0).", no_args_is_help=True)
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
 
-T = TypeVar("T")
-Work = Callable[[AsyncSession, bytes], Awaitable[T]]
-ClientId = Annotated[str, typer.Argument(help="As `list` shows it.")]
+    from goodword.services import Services
+
+app = typer.Typer(help="OAuth 2.0 clients.", no_args_is_help=True)
+
+ClientId = Annotated[str, typer.Argument(help="The client id, as `list` shows it.")]
 
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="As people will read it when they are asked.")],
-    redirect_uri: Annotated[list[str] | None, typer.Option(help="Where answers go, to the letter.")] = None,
+    name: Annotated[str, typer.Argument(help="The name that the consent page shows.")],
+    redirect_uri: Annotated[list[str] | None, typer.Option(help="An allowed redirect URI, exactly.")] = None,
     public: Annotated[
-        bool, typer.Option("--public", help="It cannot keep a secret: it runs with its users.")
+        bool, typer.Option("--public", help="Create a public client, which has no secret.")
     ] = False,
     scope: Annotated[
-        list[str] | None, typer.Option(help="What it may ask for: one of them each time.")
+        list[str] | None, typer.Option(help="An allowed scope. Default: openid profile.")
     ] = None,
     grant: Annotated[
-        list[str] | None, typer.Option(help="How it gets tokens; else what its scopes need.")
+        list[str] | None, typer.Option(help="An allowed grant type. Default: those its scopes need.")
     ] = None,
 ) -> None:
-    """Register an app, and show its secret, once."""
-    from goodword.clock import utc_now
+    """Create a client and show its secret. The secret is shown only once."""
     from goodword.oauth import clients
 
     scopes = [part for text in scope or ["openid", "profile"] for part in text.split()]
     refreshing = ["refresh_token"] if "offline_access" in scopes else []
     grants = [part for text in grant or ["authorization_code", *refreshing] for part in text.split()]
 
-    async def work(session: AsyncSession, key: bytes) -> tuple[str, str | None]:
-        made, secret = await clients.register(
+    async def register(session: "AsyncSession", services: "Services") -> tuple[str, str | None]:
+        client, secret = await clients.register(
             session,
-            key,
+            services.keys.oauth,
             name=name,
             redirect_uris=redirect_uri or [],
             scope=scopes,
             grant_types=grants,
             public=public,
-            now=utc_now(),
+            now=services.clock(),
         )
-        return made.client_id, secret
+        return client.client_id, secret
 
-    client_id, secret = _run(work)
+    try:
+        client_id, secret = run_in_transaction(register)
+    except clients.ClientInvalid as error:
+        fail(str(error))
     typer.echo(f"client_id      {client_id}")
     if secret:
         typer.echo(f"client_secret  {secret}")
-        typer.echo("The secret is not shown again. Give it to the app only.", err=True)
+        typer.echo("The secret is not shown again.", err=True)
 
 
 @app.command("list")
 def list_clients() -> None:
-    """Show the apps that are registered."""
+    """List the registered clients."""
     from goodword.oauth import clients
 
-    async def work(session: AsyncSession, _key: bytes) -> list[str]:
-        return [
-            f"{one.client_id}  {'public' if one.secret_mac is None else 'confidential'}"
-            f"{', disabled' if one.disabled_at else ''}  {one.name}\n"
-            f"    {one.scope}  ({one.grant_types})\n"
-            f"    {' '.join(one.redirect_uris.split())}"
-            for one in await clients.list_clients(session)
-        ]
-
-    for line in _run(work):
-        typer.echo(line)
+    for client in run_in_transaction(lambda session, _: clients.list_clients(session)):
+        kind = "public" if client.secret_mac is None else "confidential"
+        typer.echo(f"{client.client_id}  {kind}{', disabled' if client.disabled_at else ''}  {client.name}")
+        typer.echo(f"    {client.scope}  ({client.grant_types})")
+        typer.echo(f"    {' '.join(client.redirect_uris.split())}")
 
 
 @app.command()
 def rotate(client_id: ClientId) -> None:
-    """Give an app a new secret, and show it, once. The old one is dead."""
+    """Replace the secret of a client and show the new one once. The old secret is invalid at once."""
     from goodword.oauth import clients
 
-    async def work(session: AsyncSession, key: bytes) -> str | None:
-        return await clients.rotate(session, key, client_id)
-
-    secret = _run(work)
+    secret = run_in_transaction(
+        lambda session, services: clients.rotate(session, services.keys.oauth, client_id)
+    )
     if secret is None:
-        raise _refusal("There is no such app with a secret.")
+        fail("There is no such confidential client.")
     typer.echo(f"client_secret  {secret}")
 
 
 @app.command()
 def disable(client_id: ClientId) -> None:
-    """Let an app do nothing more: its tokens are dead at once, everywhere."""
-    from goodword.clock import utc_now
+    """Disable a client. Its tokens are invalid at once."""
     from goodword.oauth import clients
 
-    async def work(session: AsyncSession, _key: bytes) -> bool:
-        return await clients.disable(session, client_id, now=utc_now())
-
-    if not _run(work):
-        raise _refusal("There is no such app.")
+    if not run_in_transaction(
+        lambda session, services: clients.disable(session, client_id, now=services.clock())
+    ):
+        fail("There is no such client.")
     typer.echo("Disabled.")
-
-
-def _run(work: Work[T]) -> T:
-    """Do something in one transaction on the database that the settings name."""
-    from goodword.oauth.clients import ClientInvalid
-
-    try:
-        return asyncio.run(_in_transaction(work))
-    except (SettingsError, ClientInvalid, OSError, DBAPIError) as error:
-        raise _refusal(str(error)) from None
-
-
-async def _in_transaction(work: Work[T]) -> T:
-    from goodword.composition import opened
-
-    settings = with_own_secret(load())
-    # It refuses a wrong secret key, with which a client's secret would never work.
-    async with opened(settings) as services, services.database.transaction() as session:
-        return await work(session, services.keys.oauth)
-
-
-def _refusal(text: str) -> typer.Exit:
-    typer.secho(text, fg="red", err=True)
-    return typer.Exit(2)

@@ -29,7 +29,10 @@ SECRETS = frozenset(
 def load(environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")) -> Settings:
     """Settings from `.env` and the environment, which wins. Raises `SettingsError` naming all that is wrong."""
     # An editor may begin the file with a byte order mark, which would hide the first setting.
-    from_file = dotenv_values(env_file, encoding="utf-8-sig") if env_file else {}
+    try:
+        from_file = dotenv_values(env_file, encoding="utf-8-sig") if env_file else {}
+    except UnicodeDecodeError:
+        raise SettingsError(f"{env_file} is not UTF-8") from None
     given = {**from_file, **(os.environ if environ is None else environ)}
     values: dict[str, Any] = {}
     problems: list[str] = []

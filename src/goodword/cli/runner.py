@@ -1,0 +1,83 @@
+"""Run the work of a command with open services, and report expected errors on standard error.
+
+A command exits with 1 if the operation was refused. It exits with 2 if it could not be attempted: wrong arguments,
+wrong settings, an unusable database.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from goodword.config.settings import Settings
+    from goodword.services import Services
+
+T = TypeVar("T")
+Migrate = Literal["never", "embedded", "always"]
+"""Which databases to migrate first. The embedded database is created too."""
+
+
+def run(work: "Callable[[Services], Awaitable[T]]", *, migrate: Migrate = "never") -> T:
+    """Return the result of `work`, called with open services."""
+    from goodword.composition import opened
+
+    settings = load_settings()
+    migrating = migrate == "always" or (migrate == "embedded" and settings.embedded)
+
+    async def run_with_services() -> T:
+        if migrating and settings.embedded:
+            settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        async with opened(settings, migrate=migrating) as services:
+            return await work(services)
+
+    with reported_errors():
+        return asyncio.run(run_with_services())
+
+
+def run_in_transaction(
+    work: "Callable[[AsyncSession, Services], Awaitable[T]]", *, migrate: Migrate = "never"
+) -> T:
+    """Return the result of `work`, called in a transaction that is committed afterwards."""
+
+    async def run_and_commit(services: "Services") -> T:
+        async with services.database.transaction() as session:
+            return await work(session, services)
+
+    return run(run_and_commit, migrate=migrate)
+
+
+def load_settings() -> "Settings":
+    """Return the settings, with the secret key of the data folder if they name none."""
+    from goodword.config.loading import load, with_own_secret
+
+    with reported_errors():
+        return with_own_secret(load())
+
+
+@contextmanager
+def reported_errors() -> Iterator[None]:
+    """Exit with a message instead of raising an expected error."""
+    from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
+
+    from goodword.config.settings import SettingsError
+    from goodword.errors import AppError
+
+    try:
+        yield
+    except AppError as error:
+        fail(error.detail)
+    except DBAPIError as error:
+        fail(str(error).partition("\n")[0], status=2)  # the lines that follow quote the statement
+    except (SettingsError, OSError, PoolTimeout) as error:
+        fail(str(error), status=2)
+
+
+def fail(message: str, *, status: int = 1) -> NoReturn:
+    """Write the message to standard error and exit."""
+    typer.secho(message, fg="red", err=True)
+    raise typer.Exit(status)

@@ -1,0 +1,133 @@
+"""`goodword users`: find, show, disable, enable and erase users."""
+
+import uuid
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from goodword.cli.runner import fail, run_in_transaction
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from goodword.services import Services
+    from goodword.users.models import User
+
+T = TypeVar("T")
+
+MAX_LISTED = 50
+
+app = typer.Typer(help="Find, show, disable, enable and erase users.", no_args_is_help=True)
+
+
+def text_argument(metavar: str) -> Any:
+    """Return an argument that accepts printable text only."""
+    return typer.Argument(metavar=metavar, callback=_check_text)
+
+
+def _check_text(value: str) -> str:
+    # Bytes that are not UTF-8 arrive as lone surrogates, which no database stores.
+    if not value or not value.isprintable():
+        raise typer.BadParameter("Must be printable text.")
+    return value
+
+
+EmailOrId = Annotated[str, text_argument("EMAIL|ID")]
+
+
+@app.command()
+def find(part: Annotated[str, text_argument("EMAIL-OR-PART")]) -> None:
+    """List the users whose e-mail address or name contains a text, latest first."""
+    from goodword.admin import service
+
+    users = run_in_transaction(lambda session, _: service.page(session, part=part, limit=MAX_LISTED))
+    if not users:
+        fail("No user was found.")
+    for user in users[:MAX_LISTED]:
+        marks = [user.status, "administrator"] if user.is_admin else [user.status]
+        typer.echo(f"{user.id}  {user.email or '-'}  {_full_name(user) or '-'}  {', '.join(marks)}")
+    if len(users) > MAX_LISTED:
+        typer.echo(f"There are more than {MAX_LISTED} users. Give a longer part of the address.", err=True)
+
+
+@app.command()
+def show(email_or_id: EmailOrId) -> None:
+    """Show a user."""
+    user = _get(email_or_id)
+    fields = {
+        "id": user.id,
+        "email": user.email,
+        "verified": _timestamp(user.verified_at),
+        "name": _full_name(user),
+        "status": user.status,
+        "administrator": "yes" if user.is_admin else "no",
+        "joined": _timestamp(user.created_at),
+        "erased": _timestamp(user.erased_at),
+    }
+    for name, value in fields.items():
+        typer.echo(f"{name + ':':15}{value or '-'}")
+
+
+@app.command()
+def disable(email_or_id: EmailOrId) -> None:
+    """Disable a user: end all sessions, prevent sign-in and suspend the referral codes."""
+    from goodword.admin import service
+
+    user = run_for_user(
+        email_or_id,
+        lambda session, user_id, services: service.disable(session, user_id, by=None, now=services.clock()),
+    )
+    typer.echo(f"{user.email} is disabled.")
+
+
+@app.command()
+def enable(email_or_id: EmailOrId) -> None:
+    """Enable a disabled user."""
+    from goodword.admin import service
+
+    user = run_for_user(email_or_id, lambda session, user_id, _: service.enable(session, user_id))
+    typer.echo(f"{user.email} is enabled.")
+
+
+@app.command()
+def erase(
+    email_or_id: EmailOrId,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+) -> None:
+    """Erase the personal data of a user permanently. Users that they referred stay."""
+    from goodword.admin import service
+
+    user = _get(email_or_id)
+    if not yes:
+        typer.confirm(f"Erase {user.email or user.id} permanently?", abort=True)
+    # By id, because the address may belong to another user by now.
+    run_in_transaction(
+        lambda session, services: service.erase(session, user.id, by=None, now=services.clock())
+    )
+    typer.echo(f"{user.id} is erased.")
+
+
+def run_for_user(email_or_id: str, work: "Callable[[AsyncSession, uuid.UUID, Services], Awaitable[T]]") -> T:
+    """Return the result of `work`, called with the id of a user and committed."""
+    from goodword.admin import service
+
+    async def find_and_run(session: "AsyncSession", services: "Services") -> T:
+        return await work(session, await service.id_of(session, email_or_id), services)
+
+    return run_in_transaction(find_and_run)
+
+
+def _get(email_or_id: str) -> "User":
+    from goodword.admin import service
+
+    return run_for_user(email_or_id, lambda session, user_id, _: service.get(session, user_id))
+
+
+def _full_name(user: "User") -> str:
+    return " ".join(filter(None, (user.first_name, user.last_name)))
+
+
+def _timestamp(value: datetime | None) -> str | None:
+    return value.isoformat(" ", "seconds") if value else None

@@ -1,0 +1,125 @@
+"""Every command reports an error in one line and exits with 1 for a refused operation and with 2 for any other."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from serving import goodword
+
+SECRET = "k4Jt-9vQ2mZx7Lp0RbWc5NfHs8GdYa1E"
+EMAIL = "alice@example.com"
+UNKNOWN_ID = "01a201dc-5258-77c8-bbbf-93ad69676570"
+
+COMMANDS = [
+    ("admin", "create", EMAIL, "--promote"),
+    ("admin", "remove", EMAIL),
+    ("users", "find", "alice"),
+    ("users", "show", EMAIL),
+    ("users", "disable", EMAIL),
+    ("users", "enable", EMAIL),
+    ("users", "erase", EMAIL, "--yes"),
+    ("jobs", "list"),
+    ("jobs", "show", UNKNOWN_ID),
+    ("jobs", "retry", UNKNOWN_ID),
+    ("jobs", "discard", UNKNOWN_ID),
+    ("audit", "verify"),
+    ("audit", "show"),
+    ("oauth-client", "list"),
+    ("oauth-client", "create", "Garden", "--redirect-uri", "https://garden.example/cb"),
+    ("oauth-client", "rotate", "gwc_unknown"),
+    ("oauth-client", "disable", "gwc_unknown"),
+    ("keys", "rotate"),
+]
+every_command = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[:2]))
+
+
+def assert_fails(done, status, message):
+    assert done.returncode == status, done.stderr
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert done.stdout == ""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with an empty database of the current schema."""
+    assert goodword(tmp_path, "migrate").returncode == 0
+    return tmp_path
+
+
+@every_command
+def test_wrong_settings_exit_with_2(tmp_path, command):
+    assert_fails(goodword(tmp_path, *command, NONSENSE="1"), 2, "GOODWORD_NONSENSE is not a setting")
+
+
+@every_command
+def test_an_unreachable_database_exits_with_2(tmp_path, command):
+    settings = {"DATABASE_URL": "postgresql+asyncpg://127.0.0.1:9/x", "SECRET_KEY": SECRET}
+
+    assert_fails(goodword(tmp_path, *command, **settings), 2, "cannot be reached")
+
+
+@every_command
+def test_a_missing_schema_exits_with_2(tmp_path, command):
+    (tmp_path / "data").mkdir()
+
+    assert_fails(goodword(tmp_path, *command), 2, "goodword migrate")
+
+
+@every_command
+def test_another_secret_exits_with_2(folder, command):
+    assert goodword(folder, "keys", "rotate").returncode == 0
+
+    assert_fails(goodword(folder, *command, SECRET_KEY=SECRET), 2, "GOODWORD_SECRET_KEY is not the secret")
+
+
+@every_command
+def test_an_error_of_the_database_exits_with_2(folder, command):
+    with closing(sqlite3.connect(folder / "data" / "goodword.sqlite3")) as database, database:
+        database.execute("DROP TABLE signing_keys")
+
+    assert_fails(goodword(folder, *command), 2, "no such table: signing_keys")
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, ("migrate",)], ids=" ".join)
+def test_a_database_that_does_not_exist_exits_with_2(tmp_path, command, postgres_url):
+    settings = {"DATABASE_URL": postgres_url.rpartition("/")[0] + "/missing", "SECRET_KEY": SECRET}
+
+    assert_fails(goodword(tmp_path, *command, **settings), 2, "database")
+
+
+@pytest.mark.parametrize("command", ["config", "migrate"])
+def test_an_env_file_that_is_not_utf8_exits_with_2(tmp_path, command):
+    (tmp_path / ".env").write_bytes(b"GOODWORD_MAIL_FROM=\xff\n")
+
+    assert_fails(goodword(tmp_path, command), 2, ".env")
+
+
+def test_migrate_reports_an_unreachable_database(tmp_path):
+    settings = {"DATABASE_URL": "postgresql+asyncpg://127.0.0.1:9/x", "SECRET_KEY": SECRET}
+
+    assert_fails(goodword(tmp_path, "migrate", **settings), 2, "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (("admin", "create", EMAIL, "--promote"), "There is no such user"),
+        (("admin", "remove", EMAIL), "There is no such user"),
+        (("users", "show", UNKNOWN_ID), "There is no such user"),
+        (("users", "disable", EMAIL), "There is no such user"),
+        (("users", "enable", EMAIL), "There is no such user"),
+        (("users", "erase", EMAIL, "--yes"), "There is no such user"),
+        (("jobs", "show", UNKNOWN_ID), "job"),
+        (("jobs", "retry", UNKNOWN_ID), "job"),
+        (("jobs", "discard", "--kind", "unknown"), "job"),
+        (("oauth-client", "create", "Garden"), "redirect URI"),
+        (("oauth-client", "rotate", "gwc_unknown"), "client"),
+        (("oauth-client", "disable", "gwc_unknown"), "client"),
+        (("audit", "verify", "--head", f"9:{'0' * 64}"), "9"),
+    ],
+    ids=lambda value: " ".join(value[:2]) if isinstance(value, tuple) else "",
+)
+def test_a_refused_operation_exits_with_1(folder, command, message):
+    assert_fails(goodword(folder, *command), 1, message)
