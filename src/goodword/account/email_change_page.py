@@ -16,7 +16,7 @@ from goodword.users import addresses, service as users
 from goodword.users.models import Purpose
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.forms import read_form
-from goodword.web.html.form_errors import refused
+from goodword.web.html.form_errors import error_context
 from goodword.web.html.rendering import link, page
 
 router = APIRouter(include_in_schema=False)
@@ -75,7 +75,7 @@ async def _page(
     return page(
         request,
         "account_address.html",
-        **refused(request, error, FIELDS),
+        **error_context(request, error, FIELDS),
         here=link(request, HERE),
         user=await users.get(session, visitor.user_id),
         email=email,

@@ -23,7 +23,7 @@ from goodword.sessions.page_access import require_form, require_visitor
 from goodword.users import service as users
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.forms import read_form
-from goodword.web.html.form_errors import refused
+from goodword.web.html.form_errors import error_context
 from goodword.web.html.rendering import link, page, see_other, translate_for
 
 router = APIRouter(prefix="/account", include_in_schema=False)
@@ -212,7 +212,7 @@ async def show(
     return page(
         request,
         "account.html",
-        **refused(request, error, fields),
+        **error_context(request, error, fields),
         here=link(request, HERE),
         user=user,
         given=values,

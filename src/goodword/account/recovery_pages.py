@@ -25,7 +25,7 @@ from goodword.users.models import Purpose
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.forms import FormInvalid, is_from_here, read_form
 from goodword.web.html import messages
-from goodword.web.html.form_errors import refused
+from goodword.web.html.form_errors import error_context
 from goodword.web.html.rendering import foreign_form, link, message_page, page, see_other
 
 router = APIRouter(include_in_schema=False)
@@ -194,7 +194,7 @@ def _page(
     return page(
         request,
         template,
-        **refused(request, error, ("token", "email", "password")),
+        **error_context(request, error, ("token", "email", "password")),
         given={"token": "", "email": ""} | {k: v for k, v in (given or {}).items() if k != "password"},
         done=done,
         is_sent=settings.mail_server is not None,

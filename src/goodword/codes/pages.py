@@ -24,7 +24,7 @@ from goodword.sessions.page_access import require_form, require_visitor
 from goodword.users import service as users
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.forms import read_form
-from goodword.web.html.form_errors import refused
+from goodword.web.html.form_errors import error_context
 from goodword.web.html.rendering import link, page, see_other, translate_for
 
 router = APIRouter(include_in_schema=False)
@@ -32,10 +32,6 @@ router = APIRouter(include_in_schema=False)
 FIELDS = ("lifetime", "code", "max_uses")
 MONTH = "2592000"
 MAX_PREPARED = 20
-IMAGE_TYPES: Mapping[str, tuple[qr.Kind, str]] = {
-    "svg": ("svg", "image/svg+xml; charset=utf-8"),
-    "png": ("png", "image/png"),
-}
 SHARE_TEXT = to_translate("Join with my link:")
 
 
@@ -115,14 +111,13 @@ async def draw_code(kind: str, request: Request, reader: Reader, clock: Clock) -
     if isinstance(visitor, Response):
         return visitor
     code = await usable_code(reader, visitor.user_id, now=clock())
-    if code is None or kind not in IMAGE_TYPES:
+    if code is None or kind not in qr.MEDIA_TYPES:
         raise service.CodeNotFound
-    image_kind, media_type = IMAGE_TYPES[kind]
-    image = await qr.draw(_link(request, code), image_kind)
+    image = await qr.draw(_link(request, code), kind)
     headers = {}
     if "download" in request.query_params:
         headers["Content-Disposition"] = f'attachment; filename="{code.code}.{kind}"'
-    return Response(image, media_type=media_type, headers=headers)
+    return Response(image, media_type=qr.MEDIA_TYPES[kind], headers=headers)
 
 
 async def _page(
@@ -143,7 +138,7 @@ async def _page(
     return page(
         request,
         "dashboard.html",
-        **refused(request, error, FIELDS),
+        **error_context(request, error, FIELDS),
         user=user,
         code=code,
         url=url,

@@ -17,14 +17,6 @@ router = APIRouter(
 )
 
 
-class Svg(Response):
-    media_type = "image/svg+xml"
-
-
-class Png(Response):
-    media_type = "image/png"
-
-
 def _responses(media_type: str, schema: dict[str, str]) -> dict[int | str, dict[str, Any]]:
     image = {200: {"description": "The QR code.", "content": {media_type: {"schema": schema}}}}
     return image | problems(service.CodeNotFound)
@@ -33,25 +25,26 @@ def _responses(media_type: str, schema: dict[str, str]) -> dict[int | str, dict[
 @router.get(
     "/qr.svg",
     summary="A code's link as a QR code, in SVG",
-    response_class=Svg,
+    response_class=Response,
     responses=_responses("image/svg+xml", {"type": "string", "example": "<svg …>…</svg>"}),
 )
 async def draw_code_svg(code: Code, request: Request, caller: CodesReader, reader: Reader) -> Response:
     """Return a scalable QR code (ISO/IEC 18004) of the link of one of your codes, in any state."""
-    return Svg(await _draw(request, reader, caller, code, "svg"), media_type="image/svg+xml; charset=utf-8")
+    return await _draw(request, reader, caller, code, "svg")
 
 
 @router.get(
     "/qr.png",
     summary="A code's link as a QR code, in PNG",
-    response_class=Png,
+    response_class=Response,
     responses=_responses("image/png", {"type": "string", "format": "binary", "example": "‰PNG…"}),
 )
 async def draw_code_png(code: Code, request: Request, caller: CodesReader, reader: Reader) -> Response:
     """Return the QR code in black and white, with eight pixels for each module and a margin."""
-    return Png(await _draw(request, reader, caller, code, "png"))
+    return await _draw(request, reader, caller, code, "png")
 
 
-async def _draw(request: Request, reader: Reader, caller: CodesReader, code: str, kind: qr.Kind) -> bytes:
+async def _draw(request: Request, reader: Reader, caller: CodesReader, code: str, kind: str) -> Response:
     found = await service.get(reader, caller.user_id, code)
-    return await qr.draw(code_format.link(services_of(request).settings.public_url, found.code or ""), kind)
+    link = code_format.link(services_of(request).settings.public_url, found.code or "")
+    return Response(await qr.draw(link, kind), media_type=qr.MEDIA_TYPES[kind])

@@ -92,7 +92,7 @@ async def _show(request: Request, session: AsyncSession, now: datetime) -> Respo
     return page(
         request,
         "consent.html",
-        leads_elsewhere=True,
+        redirects_to_app=True,
         app=asked.client.name,
         email=question.email,
         scopes=[translate_for(request, words) for words in scopes.in_words(question.scopes)],

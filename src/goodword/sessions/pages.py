@@ -96,7 +96,7 @@ def _form(request: Request, *, next_path: str, email: str, error: AppError | Non
         "sign_in.html",
         status=error.status if error else 200,
         headers=error.headers if error else None,
-        leads_elsewhere=leads_to_an_app(request, next_path),
+        redirects_to_app=leads_to_an_app(request, next_path),
         here=f"{link(request, '/sign-in')}?{urlencode({'next': next_path})}",
         next_path=next_path,
         email=email,

@@ -16,7 +16,7 @@ from goodword.signup.schemas import UserCreate
 from goodword.web.dependencies import Clock, Session
 from goodword.web.forms import FormInvalid, is_from_here, local_path, read_form
 from goodword.web.html import messages
-from goodword.web.html.form_errors import refused
+from goodword.web.html.form_errors import error_context
 from goodword.web.html.rendering import foreign_form, link, message_page, page, see_other
 
 router = APIRouter(include_in_schema=False)
@@ -83,8 +83,8 @@ def _form(
     return page(
         request,
         "sign_up.html",
-        **refused(request, error, FIELDS),
-        leads_elsewhere=leads_to_an_app(request, next_path),
+        **error_context(request, error, FIELDS),
+        redirects_to_app=leads_to_an_app(request, next_path),
         here=f"{link(request, '/sign-up')}?{urlencode(query)}",
         next_path=next_path,
         given=dict.fromkeys(FIELDS, "") | {name: text for name, text in given.items() if name != "password"},

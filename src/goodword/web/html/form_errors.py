@@ -11,7 +11,7 @@ from goodword.web.html import messages
 from goodword.web.html.rendering import translate_for
 
 
-def refused(
+def error_context(
     request: Request, error: AppError | ValidationError | None, fields: tuple[str, ...]
 ) -> dict[str, Any]:
     """Return the template values that show an error beside the fields, or above the form."""

@@ -94,11 +94,11 @@ def page(
     *,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
-    leads_elsewhere: bool = False,
+    redirects_to_app: bool = False,
     here: str | None = None,
     **values: Any,
 ) -> Response:
-    """Return an HTML page. `leads_elsewhere` means that its form redirects to an OAuth client.
+    """Return an HTML page. `redirects_to_app` means that its form redirects to an OAuth client.
 
     Chromium applies `form-action` to every redirect after a form, also to those of the client, which are unknown.
     Such a page therefore has no `form-action`, and no scripts.
@@ -109,33 +109,43 @@ def page(
         services.page_cookies.language(request),
         template,
         here=here or _here(request),
-        script=not leads_elsewhere,
+        script=not redirects_to_app,
         **values,
     )
-    return html_response(text, status=status, headers=headers, leads_elsewhere=leads_elsewhere)
+    return html_response(text, status=status, headers=headers, redirects_to_app=redirects_to_app)
 
 
 def html_response(
-    text: str, *, status: int = 200, headers: Mapping[str, str] | None = None, leads_elsewhere: bool = False
+    text: str, *, status: int = 200, headers: Mapping[str, str] | None = None, redirects_to_app: bool = False
 ) -> Response:
     """Return a response with a page and its security headers."""
-    policy = NO_SCRIPT if leads_elsewhere else f"{POLICY}; form-action 'self'"
+    policy = NO_SCRIPT if redirects_to_app else f"{POLICY}; form-action 'self'"
     # With `no-referrer` browsers do not send the origin of a form, which `forms.is_from_here` checks.
     security = {"Content-Security-Policy": policy, "Referrer-Policy": "same-origin"}
     return HTMLResponse(text, status, {**(headers or {}), **security})
 
 
-def message_page(request: Request, status: int, title: str, text: str, **values: object) -> Response:
-    """Return an error page. `title` and `text` are marked by `to_translate`."""
+def message_page(
+    request: Request,
+    status: int,
+    title: str,
+    text: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    signs_in: bool = False,
+    **values: object,
+) -> Response:
+    """Return an error page. `title` and `text` are marked by `to_translate`; `signs_in` offers to sign in."""
     return page(
         request,
         "error.html",
         status=status,
+        headers=headers,
         here=_path(request),
         title=translate_for(request, title),
         text=translate_for(request, text, **values),
         request_id=request.state.request_id,
-        signs_in=False,
+        signs_in=signs_in,
     )
 
 
@@ -144,17 +154,8 @@ def render_error(request: Request, error: AppError) -> Response | None:
     path: str = request.scope["path"]
     if "text/html" not in request.headers.get("accept", "") or path.startswith("/api/"):
         return None
-    return page(
-        request,
-        "error.html",
-        status=error.status,
-        headers=error.headers,
-        here=_path(request),
-        title=translate_for(request, messages.title_of(error)),
-        text=translate_for(request, messages.text_of(error)),
-        request_id=request.state.request_id,
-        signs_in=path.startswith("/oauth/"),
-    )
+    title, text, signs_in = messages.title_of(error), messages.text_of(error), path.startswith("/oauth/")
+    return message_page(request, error.status, title, text, headers=error.headers, signs_in=signs_in)
 
 
 def foreign_form(request: Request) -> Response:
