@@ -13,7 +13,7 @@ from goodword.invitations import routes as invitations
 from goodword.oauth import routes as oauth
 from goodword.providers import routes as data_providers
 from goodword.referrals import routes as referrals
-from goodword.sessions import routes as sessions
+from goodword.sessions import page_access, routes as sessions
 from goodword.signup import routes as signup
 from goodword.social import routes as social
 from goodword.web.html import routes as html
@@ -48,6 +48,7 @@ def install(app: FastAPI) -> None:
     for router in ROUTERS:
         _add_routes(app, router)
     admin.install(app)
+    page_access.install(app)
 
 
 def _add_routes(app: FastAPI, router: APIRouter) -> None:

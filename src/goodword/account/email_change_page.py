@@ -1,5 +1,7 @@
 """/account/address: the way to another address, which ends with the letter that goes there."""
 
+from typing import Annotated
+
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,7 +13,7 @@ from goodword.errors import AppError
 from goodword.rate_limits.dependencies import count_email
 from goodword.services import services_of
 from goodword.sessions.cookies import Visitor
-from goodword.sessions.page_access import require_form, require_visitor
+from goodword.sessions.page_access import signed_in
 from goodword.users import addresses, service as users
 from goodword.users.models import Purpose
 from goodword.web.dependencies import Clock, Reader, Session
@@ -22,23 +24,20 @@ from goodword.web.html.rendering import link, page
 router = APIRouter(include_in_schema=False)
 
 HERE = "/account/address"
+PageVisitor = Annotated[Visitor, signed_in(HERE)]
 FIELDS = ("email", "password")
 
 
 @router.get(HERE)
-async def show_email_change(request: Request, reader: Reader) -> Response:
-    visitor = await require_visitor(request, HERE)
-    if isinstance(visitor, Response):
-        return visitor
+async def show_email_change(request: Request, visitor: PageVisitor, reader: Reader) -> Response:
     return await _page(request, reader, visitor)
 
 
 @router.post(HERE)
-async def request_email_change(request: Request, session: Session, clock: Clock) -> Response:
+async def request_email_change(
+    request: Request, visitor: PageVisitor, session: Session, clock: Clock
+) -> Response:
     """A letter to the new address. What is said of it is the same whether somebody has the address or not."""
-    visitor = await require_form(request, HERE)
-    if isinstance(visitor, Response):
-        return visitor
     form, services = await read_form(request), services_of(request)
     email = form.get("email", "").strip()
     given = {"email": email, "password": form.get("password", "")}

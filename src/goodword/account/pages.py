@@ -1,7 +1,7 @@
 """One's account: what can be changed about it, a letter to a friend, and the end of it all."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
@@ -19,7 +19,7 @@ from goodword.oauth import scopes, service as oauth
 from goodword.services import services_of
 from goodword.sessions import service as sessions
 from goodword.sessions.cookies import Visitor
-from goodword.sessions.page_access import require_form, require_visitor
+from goodword.sessions.page_access import signed_in
 from goodword.users import service as users
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.forms import read_form
@@ -29,6 +29,7 @@ from goodword.web.html.rendering import link, page, see_other, translate_for
 router = APIRouter(prefix="/account", include_in_schema=False)
 
 HERE = "/account"
+AccountVisitor = Annotated[Visitor, signed_in(HERE)]
 NAME = ("first_name", "last_name")
 PASSWORDS = ("current_password", "new_password")
 DONE = {
@@ -42,19 +43,13 @@ DONE = {
 
 
 @router.get("")
-async def show_account(request: Request, reader: Reader, clock: Clock) -> Response:
-    visitor = await require_visitor(request, HERE)
-    if isinstance(visitor, Response):
-        return visitor
+async def show_account(request: Request, visitor: AccountVisitor, reader: Reader, clock: Clock) -> Response:
     return await show(request, reader, visitor, clock)
 
 
 @router.post("/name")
-async def change_name(request: Request, session: Session, clock: Clock) -> Response:
+async def change_name(request: Request, visitor: AccountVisitor, session: Session, clock: Clock) -> Response:
     """A field that is left empty takes that name away."""
-    visitor = await require_form(request, HERE)
-    if isinstance(visitor, Response):
-        return visitor
     form = await read_form(request)
     given = {name: form.get(name, "").strip() for name in NAME}
     try:
@@ -66,11 +61,8 @@ async def change_name(request: Request, session: Session, clock: Clock) -> Respo
 
 
 @router.post("/language")
-async def change_language(request: Request, session: Session) -> Response:
+async def change_language(request: Request, visitor: AccountVisitor, session: Session) -> Response:
     """For letters too, not only for the pages on this browser."""
-    visitor = await require_form(request, HERE)
-    if isinstance(visitor, Response):
-        return visitor
     language = (await read_form(request)).get("language", "")
     if language not in LANGUAGES:
         return see_other(link(request, HERE))
@@ -81,11 +73,8 @@ async def change_language(request: Request, session: Session) -> Response:
 
 
 @router.post("/invitation")
-async def invite(request: Request, session: Session, clock: Clock) -> Response:
+async def invite(request: Request, visitor: AccountVisitor, session: Session, clock: Clock) -> Response:
     """A letter to a friend, as the API sends it. What is said of it is the same whoever it is for."""
-    visitor = await require_form(request, HERE)
-    if isinstance(visitor, Response):
-        return visitor
     services, given = services_of(request), {"email": (await read_form(request)).get("email", "").strip()}
     try:
         body = InvitationCreate(**{name: text for name, text in given.items() if text})
@@ -106,11 +95,10 @@ async def invite(request: Request, session: Session, clock: Clock) -> Response:
 
 
 @router.post("/password")
-async def change_password(request: Request, session: Session, clock: Clock) -> Response:
+async def change_password(
+    request: Request, visitor: AccountVisitor, session: Session, clock: Clock
+) -> Response:
     """Signed in stays who changes it here, and nobody else."""
-    visitor = await require_form(request, HERE)
-    if isinstance(visitor, Response):
-        return visitor
     form, services = await read_form(request), services_of(request)
     try:
         body = PasswordChange(**{name: form[name] for name in PASSWORDS if name in form})
@@ -140,11 +128,10 @@ async def change_password(request: Request, session: Session, clock: Clock) -> R
 
 
 @router.post("/export")
-async def download_data(request: Request, session: Session, clock: Clock) -> Response:
+async def download_data(
+    request: Request, visitor: AccountVisitor, session: Session, clock: Clock
+) -> Response:
     """All that is held about them, as a file. A form, since a foreign link must not begin it."""
-    visitor = await require_form(request, HERE)
-    if isinstance(visitor, Response):
-        return visitor
     await export.begin(session, visitor.user_id)
     services = services_of(request)
     document = export.document(services.database, services.settings, visitor.user_id, now=clock())
@@ -152,11 +139,10 @@ async def download_data(request: Request, session: Session, clock: Clock) -> Res
 
 
 @router.post("/deletion")
-async def delete_account(request: Request, session: Session, clock: Clock) -> Response:
+async def delete_account(
+    request: Request, visitor: AccountVisitor, session: Session, clock: Clock
+) -> Response:
     """Erase the account, after its password; where there is none, soon after a sign-in."""
-    visitor = await require_form(request, HERE)
-    if isinstance(visitor, Response):
-        return visitor
     form, services = await read_form(request), services_of(request)
     try:
         body = AccountDelete(**{name: form[name] for name in ("password",) if name in form})

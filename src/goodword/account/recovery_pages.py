@@ -7,7 +7,7 @@ viruses follow every link; sending the form does.
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from urllib.parse import urlencode
+from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
@@ -19,7 +19,8 @@ from goodword.errors import AppError
 from goodword.rate_limits.dependencies import count_email, limited
 from goodword.services import services_of
 from goodword.sessions import cookies
-from goodword.sessions.page_access import is_own_form
+from goodword.sessions.cookies import Visitor
+from goodword.sessions.page_access import is_own_form, signed_in
 from goodword.users import addresses, service as users
 from goodword.users.models import Purpose
 from goodword.web.dependencies import Clock, Reader, Session
@@ -34,11 +35,10 @@ Form = dict[str, str]
 
 
 @router.get("/check-mail")
-async def show_check_mail_page(request: Request, reader: Reader) -> Response:
+async def show_check_mail_page(
+    request: Request, reader: Reader, visitor: Annotated[Visitor, signed_in("/check-mail")]
+) -> Response:
     """Where the letter went that asks to verify the address, and the way to another one."""
-    visitor = await cookies.visitor(request)
-    if visitor is None:
-        return see_other(f"{link(request, '/sign-in')}?{urlencode({'next': link(request, '/check-mail')})}")
     user = await users.get(reader, visitor.user_id)
     if user.verified_at is not None:
         return see_other(link(request, "/"))
@@ -57,9 +57,7 @@ async def send_again(request: Request, session: Session, clock: Clock) -> Respon
     return _check_mail_page(request, visitor, user.email, again=True)
 
 
-def _check_mail_page(
-    request: Request, visitor: cookies.Visitor, email: str | None, *, again: bool
-) -> Response:
+def _check_mail_page(request: Request, visitor: Visitor, email: str | None, *, again: bool) -> Response:
     services = services_of(request)
     return page(
         request,

@@ -5,11 +5,10 @@ from contextlib import suppress
 
 from fastapi import APIRouter, Request, Response
 
-from goodword.account.pages import HERE, done
+from goodword.account.pages import HERE, AccountVisitor, done
 from goodword.oauth import service as oauth
 from goodword.services import services_of
 from goodword.sessions import service
-from goodword.sessions.page_access import require_form
 from goodword.web.dependencies import Clock, Session
 from goodword.web.forms import read_form
 from goodword.web.html.rendering import link, see_other
@@ -18,11 +17,8 @@ router = APIRouter(prefix=HERE, include_in_schema=False)
 
 
 @router.post("/sessions/end")
-async def end_session(request: Request, session: Session, clock: Clock) -> Response:
+async def end_session(request: Request, visitor: AccountVisitor, session: Session, clock: Clock) -> Response:
     """Sign out there. A session that has ended meanwhile is what was wanted."""
-    visitor = await require_form(request, HERE)
-    if isinstance(visitor, Response):
-        return visitor
     asked = (await read_form(request)).get("session", "")
     with suppress(ValueError, service.SessionNotFound):
         await service.revoke(session, visitor.user_id, uuid.UUID(asked), now=clock())
@@ -30,11 +26,10 @@ async def end_session(request: Request, session: Session, clock: Clock) -> Respo
 
 
 @router.post("/sessions/end-all")
-async def end_all_sessions(request: Request, session: Session, clock: Clock) -> Response:
+async def end_all_sessions(
+    request: Request, visitor: AccountVisitor, session: Session, clock: Clock
+) -> Response:
     """Sign out everywhere, here too."""
-    visitor = await require_form(request, HERE)
-    if isinstance(visitor, Response):
-        return visitor
     await service.revoke_all(session, visitor.user_id, why="signed_out_everywhere", now=clock())
     response = see_other(link(request, "/"))
     services_of(request).page_cookies.clear(response)
@@ -42,11 +37,10 @@ async def end_all_sessions(request: Request, session: Session, clock: Clock) -> 
 
 
 @router.post("/apps/shut-out")
-async def revoke_app_access(request: Request, session: Session, clock: Clock) -> Response:
+async def revoke_app_access(
+    request: Request, visitor: AccountVisitor, session: Session, clock: Clock
+) -> Response:
     """Take back all that an app was let do. One that is out already is what was wanted."""
-    visitor = await require_form(request, HERE)
-    if isinstance(visitor, Response):
-        return visitor
     client_id = (await read_form(request)).get("client_id", "")
     with suppress(oauth.AppNotFound):
         await oauth.revoke_access(session, visitor.user_id, client_id, now=clock())

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
@@ -20,7 +20,7 @@ from goodword.languages import to_translate
 from goodword.services import services_of
 from goodword.sessions import cookies
 from goodword.sessions.cookies import Visitor
-from goodword.sessions.page_access import require_form, require_visitor
+from goodword.sessions.page_access import signed_in
 from goodword.users import service as users
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.forms import read_form
@@ -28,6 +28,8 @@ from goodword.web.html.form_errors import error_context
 from goodword.web.html.rendering import link, page, see_other, translate_for
 
 router = APIRouter(include_in_schema=False)
+
+PageVisitor = Annotated[Visitor, signed_in("/")]
 
 FIELDS = ("lifetime", "code", "max_uses")
 MONTH = "2592000"
@@ -45,11 +47,8 @@ async def show_home(request: Request, reader: Reader, clock: Clock) -> Response:
 
 
 @router.post("/")
-async def create_code(request: Request, session: Session, clock: Clock) -> Response:
+async def create_code(request: Request, visitor: PageVisitor, session: Session, clock: Clock) -> Response:
     """Create an active or a prepared code. A form that is sent twice creates one code."""
-    visitor = await require_form(request, "/")
-    if isinstance(visitor, Response):
-        return visitor
     form = await read_form(request)
     given = {name: form[name].strip() for name in FIELDS if name in form}
     owner = await users.lock(session, visitor.user_id)
@@ -76,10 +75,7 @@ async def create_code(request: Request, session: Session, clock: Clock) -> Respo
 
 
 @router.post("/code/activate")
-async def activate_code(request: Request, session: Session, clock: Clock) -> Response:
-    visitor = await require_form(request, "/")
-    if isinstance(visitor, Response):
-        return visitor
+async def activate_code(request: Request, visitor: PageVisitor, session: Session, clock: Clock) -> Response:
     form = await read_form(request)
     owner = await users.lock(session, visitor.user_id)
     try:
@@ -92,11 +88,8 @@ async def activate_code(request: Request, session: Session, clock: Clock) -> Res
 
 
 @router.post("/code/delete")
-async def delete_code(request: Request, session: Session, clock: Clock) -> Response:
+async def delete_code(request: Request, visitor: PageVisitor, session: Session, clock: Clock) -> Response:
     """Delete a code. A form that is sent twice is not an error."""
-    visitor = await require_form(request, "/")
-    if isinstance(visitor, Response):
-        return visitor
     form = await read_form(request)
     owner = await users.lock(session, visitor.user_id)
     with suppress(service.CodeNotFound):
@@ -105,11 +98,10 @@ async def delete_code(request: Request, session: Session, clock: Clock) -> Respo
 
 
 @router.get("/code/qr.{kind}")
-async def draw_code(kind: str, request: Request, reader: Reader, clock: Clock) -> Response:
+async def draw_code(
+    kind: str, request: Request, visitor: PageVisitor, reader: Reader, clock: Clock
+) -> Response:
     """Return a QR code of the link of the visitor's code, as a download if `?download` is given."""
-    visitor = await require_visitor(request, "/")
-    if isinstance(visitor, Response):
-        return visitor
     code = await usable_code(reader, visitor.user_id, now=clock())
     if code is None or kind not in qr.MEDIA_TYPES:
         raise service.CodeNotFound

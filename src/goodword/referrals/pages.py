@@ -2,20 +2,23 @@
 
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
 from goodword.referrals import service
 from goodword.referrals.schemas import Interval, Order
 from goodword.services import services_of
-from goodword.sessions.page_access import require_visitor
+from goodword.sessions.cookies import Visitor
+from goodword.sessions.page_access import signed_in
 from goodword.users import service as users
 from goodword.users.models import display_name, masked
 from goodword.web.dependencies import Clock, Reader
 from goodword.web.html.rendering import page
 
 router = APIRouter(include_in_schema=False)
+
+PageVisitor = Annotated[Visitor, signed_in("/people")]
 
 PAGE_SIZE = 20
 DAYS = 30
@@ -30,11 +33,8 @@ class Bar(NamedTuple):
 
 
 @router.get("/people")
-async def show_referrals(request: Request, reader: Reader, clock: Clock) -> Response:
+async def show_referrals(request: Request, visitor: PageVisitor, reader: Reader, clock: Clock) -> Response:
     """Show the referrals, newest first, and a chart of the last 30 days."""
-    visitor = await require_visitor(request, "/people")
-    if isinstance(visitor, Response):
-        return visitor
     services, cursor, now = services_of(request), request.query_params.get("cursor"), clock()
     name = f"referrals {visitor.user_id} {None} {Order.NEWEST}"
     found = await service.list_referrals(

@@ -1,8 +1,9 @@
-"""Whose page it is: who looks at it, who sends its forms, and the way in for somebody who is signed out."""
+"""Access to pages: the visitor who is signed in, and the forms that they send."""
 
+from typing import Any
 from urllib.parse import urlencode
 
-from fastapi import Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 
 from goodword.rate_limits.dependencies import count_write
 from goodword.services import services_of
@@ -10,28 +11,48 @@ from goodword.sessions import cookies
 from goodword.sessions.cookies import Visitor
 from goodword.web.forms import FormInvalid, is_from_here, read_form
 from goodword.web.html.rendering import foreign_form, link, see_other
+from goodword.web.request_context import READS
 
 
-async def require_visitor(request: Request, path: str) -> Visitor | Response:
-    """Who looks at the page at `path`, or the way to the sign-in that leads back there."""
-    return await cookies.visitor(request) or to_sign_in(request, path)
+class AccessRefused(Exception):
+    """Ends a request with a response other than the page."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
 
 
-async def require_form(request: Request, path: str) -> Visitor | Response:
-    """Who sends a form of the page at `path`. A form that is not theirs is refused (decision 13)."""
-    visitor = await cookies.visitor(request)
-    if visitor is None:
-        return to_sign_in(request, path)
-    await count_write(request, visitor.user_id)
-    return visitor if await is_own_form(request, visitor) else foreign_form(request)
+def signed_in(path: str) -> Any:
+    """Return a dependency on the visitor of the page at `path`.
+
+    A client that is signed out is redirected to the sign-in, which leads back to `path`. A form counts as a
+    write, and is refused unless it comes from a page that was made for this visitor (decision 13).
+    """
+
+    async def visitor(request: Request) -> Visitor:
+        found = await cookies.visitor(request)
+        if found is None:
+            query = urlencode({"next": link(request, path)})
+            raise AccessRefused(see_other(f"{link(request, '/sign-in')}?{query}"))
+        if request.method not in READS:
+            await count_write(request, found.user_id)
+            if not await is_own_form(request, found):
+                raise AccessRefused(foreign_form(request))
+        return found
+
+    return Depends(visitor)
 
 
-def to_sign_in(request: Request, path: str) -> Response:
-    return see_other(f"{link(request, '/sign-in')}?{urlencode({'next': link(request, path)})}")
+def install(app: FastAPI) -> None:
+    """Respond to `AccessRefused`."""
+
+    @app.exception_handler(AccessRefused)
+    async def respond(_request: Request, refused: AccessRefused) -> Response:
+        return refused.response
 
 
 async def is_own_form(request: Request, visitor: Visitor) -> bool:
-    """Whether a form was sent by this visitor from a page of ours."""
+    """Return whether the form comes from a page of this service that was made for `visitor`."""
     try:
         form = await read_form(request)
     except FormInvalid:
