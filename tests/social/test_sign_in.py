@@ -195,8 +195,10 @@ async def test_erasure_takes_the_identity_along(api, provider, rows, alice):
     from goodword.users.models import User
 
     app = api._transport.app
-    async with app.state.services.database.transaction() as session:
-        await erasure.erase(session, await session.scalar(select(User)), now=utc_now())
+    services = app.state.services
+    async with services.database.transaction() as session:
+        user = await session.scalar(select(User))
+        await erasure.erase(session, user, settings=services.settings, now=utc_now())
 
     assert await rows(IDENTITIES) == []
     assert (await sign_in(api, provider)).status_code == 303  # as somebody new

@@ -109,7 +109,7 @@ async def delete_me(
     if body.password is None or not await service.has_password(services.database, caller.user_id):
         began = await sessions.started_at(services.database, caller.session_id)
         user = await service.lock_recently_signed_in(session, caller.user_id, signed_in_at=began, now=clock())
-        await erasure.erase(session, user, now=clock())
+        await erasure.erase(session, user, settings=services.settings, now=clock())
         return
     known = await service.confirm_password(
         services.database,
@@ -121,4 +121,4 @@ async def delete_me(
         clock=clock,
     )
     user = await service.lock_with_password(session, caller.user_id, password_hash=known)
-    await erasure.erase(session, user, now=clock())
+    await erasure.erase(session, user, settings=services.settings, now=clock())

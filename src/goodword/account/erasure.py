@@ -29,7 +29,7 @@ from goodword.users.models import User, UserStatus
 from goodword.web.idempotency import ANONYMOUS, IdempotencyKey
 
 
-async def erase(session: AsyncSession, user: User, *, now: datetime) -> None:
+async def erase(session: AsyncSession, user: User, *, settings: Settings, now: datetime) -> None:
     """Forget a person, who is locked: all at once, in one transaction.
 
     Sessions end, codes stop working and lose their strings; stored answers, one-time tokens, letters still
@@ -55,8 +55,8 @@ async def erase(session: AsyncSession, user: User, *, now: datetime) -> None:
     await session.execute(update(Referral).where(theirs, Referral.reason.is_not(None)).values(reason=None))
     await verifications.forget(session, user)
     await jobs.forget(session, user.id, email_key=user.email_key)
-    await erasure_cleanup.schedule(session, user, now=now)
-    await tombstones.record_tombstone(session, user.id, now=now)
+    await erasure_cleanup.schedule(session, user, settings=settings, now=now)
+    await tombstones.record_tombstone(session, user.id, settings=settings, now=now)
     record(session, Action.USER_ERASED, Subject.USER, user.id)
     user.email = user.email_key = user.email_canonical = user.password_hash = None
     user.first_name = user.last_name = user.verified_at = None
@@ -74,7 +74,7 @@ async def erase_again(database: Database, settings: Settings, clock: Callable[[]
     try:
         people = await tombstones.find_restored(database, settings)
         for user_id in people:
-            await _erase(database, user_id, clock)
+            await _erase(database, user_id, settings, clock)
         await tombstones.sync_file(database, settings)
     finally:
         actor_context.reset(asked)
@@ -82,9 +82,11 @@ async def erase_again(database: Database, settings: Settings, clock: Callable[[]
         log.warning("people came back with a backup and were erased again", people=len(people))
 
 
-async def _erase(database: Database, user_id: uuid.UUID, clock: Callable[[], datetime]) -> None:
+async def _erase(
+    database: Database, user_id: uuid.UUID, settings: Settings, clock: Callable[[], datetime]
+) -> None:
     async with database.transaction() as session:
         user = await session.scalar(users.LOCKED, {"user_id": user_id})
         # Another process that starts at the same moment may have done it.
         if user is not None and user.status != UserStatus.ERASED:
-            await erase(session, user, now=clock())
+            await erase(session, user, settings=settings, now=clock())

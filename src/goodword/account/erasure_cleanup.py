@@ -17,7 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.audit import hash_chain, ip_retention as audited
 from goodword.config.settings import Settings
 from goodword.crypto import derive_key, hmac_of
-from goodword.db.database import SETTINGS
 from goodword.jobs import service as jobs
 from goodword.jobs.service import LEASE, ClaimedJob
 from goodword.jobs.worker import Handler
@@ -38,9 +37,8 @@ BATCH = 1_000
 log = structlog.get_logger("goodword.account")
 
 
-async def schedule(session: AsyncSession, user: User, *, now: datetime) -> None:
+async def schedule(session: AsyncSession, user: User, *, settings: Settings, now: datetime) -> None:
     """Have the rest forgotten of `user`, who is being erased and still has an address."""
-    settings: Settings = session.info[SETTINGS]
     payload = {"user_id": str(user.id), "mailbox": _mailbox(settings, user.email or "")}
     payload["until"] = str((now + LEASE).timestamp())
     for run_at in (now, now + AGAIN):

@@ -163,7 +163,7 @@ async def delete_account(
             user = await service.lock_with_password(session, visitor.user_id, password_hash=known)
     except (ValidationError, AppError) as error:
         return await show(request, session, visitor, clock, fields=("password",), error=error)
-    await erasure.erase(session, user, now=clock())
+    await erasure.erase(session, user, settings=services.settings, now=clock())
     response = see_other(link(request, "/"))
     services.page_cookies.clear(response)
     return response

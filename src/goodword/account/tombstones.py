@@ -22,7 +22,7 @@ from goodword.account.models import Tombstone
 from goodword.config.settings import PREFIX, Settings, SettingsError
 from goodword.crypto import derive_key, hmac_of
 from goodword.db import transaction_hooks
-from goodword.db.database import SETTINGS, Database
+from goodword.db.database import Database
 from goodword.db.statements import insert_if_absent
 from goodword.users.models import User, UserStatus
 
@@ -37,9 +37,10 @@ log = structlog.get_logger("goodword.tombstones")
 Erase = Callable[[uuid.UUID], object]
 
 
-async def record_tombstone(session: AsyncSession, user_id: uuid.UUID, *, now: datetime) -> None:
-    """Note an erasure with the erasure, and in the file once that is committed."""
-    settings: Settings = session.info[SETTINGS]
+async def record_tombstone(
+    session: AsyncSession, user_id: uuid.UUID, *, settings: Settings, now: datetime
+) -> None:
+    """Record an erasure in the database, and after the commit in the file."""
     user_mac = _mac(derive_key(settings.secret, PURPOSE), user_id)
     await insert_if_absent(session, Tombstone, user_mac=user_mac, created_at=now)
     transaction_hooks.run_after_commit(session, partial(_append, settings.data_dir, [(user_mac, now)]))

@@ -23,7 +23,7 @@ from goodword.audit.actions import Action
 from goodword.audit.schemas import AuditList, AuditRead
 from goodword.codes import service as codes
 from goodword.codes.models import ReferralCode
-from goodword.db.actor_check import ACTOR
+from goodword.db.transaction_hooks import ACTOR
 from goodword.errors import Forbidden, NotFound, Unauthorized
 from goodword.providers import email_checks
 from goodword.rate_limits.dependencies import count_write
@@ -172,9 +172,12 @@ async def enable_user(user_id: UserId, session: Session) -> AdminUser:
     status_code=204,
     responses=problems(referrals.UserNotFound, service.UserErased, service.NotYourself),
 )
-async def erase_user(user_id: UserId, caller: Administrator, session: Session, clock: Clock) -> None:
+async def erase_user(
+    user_id: UserId, request: Request, caller: Administrator, session: Session, clock: Clock
+) -> None:
     """Forget a person at once and for ever, as they could themself. Who came by their codes stays."""
-    await service.erase(session, user_id, by=caller.user_id, now=clock())
+    settings = services_of(request).settings
+    await service.erase(session, user_id, by=caller.user_id, settings=settings, now=clock())
 
 
 @router.get(

@@ -175,11 +175,13 @@ async def enable(session: AsyncSession, user_id: uuid.UUID) -> User:
     return user
 
 
-async def erase(session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | None, now: datetime) -> None:
+async def erase(
+    session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | None, settings: Settings, now: datetime
+) -> None:
     """Forget a person for ever. Raises `UserNotFound`, `UserErased` and `NotYourself`."""
     user = await _lock(session, user_id, by=by)
     user.is_admin = False
-    await erasure.erase(session, user, now=now)
+    await erasure.erase(session, user, settings=settings, now=now)
 
 
 async def revoke_code(session: AsyncSession, code: str, *, now: datetime) -> None:

@@ -71,7 +71,7 @@ class LookupCache:
         self._epoch = ""
         # Also where no answers are wanted: the other nodes may want to hear what is outdated by this one.
         self._shared = RedisCache(redis_url, key) if redis_url else None
-        database.attach_cache(self)
+        database.observers.cache = self
 
     def peek(self, target: Target) -> bytes | None:
         """The answer to a request in these very words, if it is known at this moment without asking anybody."""

@@ -104,7 +104,9 @@ def erase(
         typer.confirm(f"Erase {user.email or user.id} permanently?", abort=True)
     # By id, because the address may belong to another user by now.
     run_in_transaction(
-        lambda session, services: service.erase(session, user.id, by=None, now=services.clock())
+        lambda session, services: service.erase(
+            session, user.id, by=None, settings=services.settings, now=services.clock()
+        )
     )
     typer.echo(f"{user.id} is erased.")
 

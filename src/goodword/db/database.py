@@ -19,14 +19,12 @@ from sqlalchemy.orm import (
 )
 
 from goodword.config.settings import Settings
-from goodword.db import actor_check, engines, transaction_hooks
+from goodword.db import engines, transaction_hooks
 from goodword.db.base import Model
-from goodword.db.transaction_hooks import _CACHES, CacheInvalidation, _end
+from goodword.db.transaction_hooks import CommitObservers, HookedSession
 
-SETTINGS = "settings"
-"""Where a session's `info` holds them: for what an erasure leaves, which has a key and a folder."""
-GIVEN_UP = "given_up"
-"""Stands in the state of a request that was answered already, by `guard`: it commits nothing."""
+TIMED_OUT = "timed_out"
+"""Key in the state of a request, set after a timeout reply: the transaction rolls back."""
 READ_LIMIT = 2.0
 """Seconds that a single read may take on PostgreSQL."""
 
@@ -43,13 +41,12 @@ class Database:
         self.writing, self.reading = (
             engines.sqlite(url) if self.is_sqlite else engines.postgres(url, pooler=pooler)
         )
-        self.info: dict[str, Any] = {}
-        """What every session finds in its `info`."""
+        self.observers = CommitObservers()
         self.sessions = async_sessionmaker(
             self.writing,
             expire_on_commit=False,
-            info=self.info,
-            sync_session_class=actor_check.CheckedSession,
+            sync_session_class=HookedSession,
+            observers=self.observers,
         )
         self.readers = async_sessionmaker(self.reading, expire_on_commit=False)
         self._reads: dict[Executable, _Read] = {}
@@ -57,28 +54,25 @@ class Database:
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """The database that the settings name, reached as they say."""
-        database = cls(settings.database, pooler=settings.pgbouncer == "on")
-        database.info[SETTINGS] = settings
-        return database
-
-    def attach_cache(self, caches: CacheInvalidation) -> None:
-        """Let `caches` know of every transaction that outdates a copy of theirs."""
-        self.info[_CACHES] = caches
+        return cls(settings.database, pooler=settings.pgbouncer == "on")
 
     @asynccontextmanager
-    async def transaction(self, asked: Mapping[str, Any] | None = None) -> AsyncIterator[AsyncSession]:
-        """A session with one transaction: committed at the end of the block, rolled back when it raises.
+    async def transaction(
+        self, request_state: Mapping[str, Any] | None = None
+    ) -> AsyncIterator[AsyncSession]:
+        """Yield a session with one transaction, committed at the end of the block or rolled back if it raises.
 
-        `asked` is the state of the request that it is for. If that was given up meanwhile, or if its actor may
-        not act any more, nothing is committed.
+        Nothing is committed if the request of `request_state` has timed out, or if its actor may no longer act.
         """
         async with self.sessions.begin() as session:
-            if asked is not None:
-                actor_check.let_act(session, asked)
+            if request_state is not None:
+                transaction_hooks.lock_actor_at_begin(session, request_state)
             yield session
-            await _end(session)  # which may wait for others: so the last look is after it
-            if asked is not None and GIVEN_UP in asked:
-                raise TimeoutError("the client was told that this took too long")
+            await transaction_hooks.run_before_commit_hooks(
+                session
+            )  # may wait, so check the timeout after it
+            if request_state is not None and TIMED_OUT in request_state:
+                raise TimeoutError("The timeout reply was already sent")
         await transaction_hooks.run_after_commit_hooks(session)
 
     async def rows(self, statement: Executable, **values: object) -> Sequence[Row[Any]]:

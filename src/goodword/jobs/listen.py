@@ -9,9 +9,8 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from goodword.db.database import Database
+from goodword.jobs.service import CHANNEL
 
-CHANNEL = "goodword_jobs"
-"""A trigger on the table notifies it in the transaction that adds a job, so at its commit and not before."""
 CHECK_SECONDS = 20.0
 RETRY_SECONDS = 2.0
 

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, event, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session
 
 from goodword.db.statements import insert_if_absent
+from goodword.db.transaction_hooks import notify_after_commit
 from goodword.jobs.models import IS_DEAD, Job
 
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 10
 FIRST_DELAY = timedelta(seconds=10)
 LONGEST_DELAY = timedelta(hours=1)
-WAKE = "wake_worker"
-"""Where a session's `info` holds what wakes the worker of this process, if it has one."""
+CHANNEL = "goodword_jobs"
+"""Notified at the commit of a job: in this process by a hook, in others by a trigger of PostgreSQL."""
 
 
 class JobFailed(Exception):
@@ -55,7 +55,7 @@ def enqueue(
     """Something to do once this transaction is committed, and only then."""
     job = Job(kind=kind, payload=_json(payload), user_id=user_id, created_at=now, run_at=run_at or now)
     session.add(job)
-    _wake_after_commit(session)
+    notify_after_commit(session, CHANNEL)
 
 
 async def enqueue_once(
@@ -71,19 +71,8 @@ async def enqueue_once(
     values = {"kind": kind, "payload": _json(payload), "user_id": user_id, "slot": slot}
     job = await insert_if_absent(session, Job, **values, created_at=now, run_at=now, attempts=0)
     if job is not None:
-        _wake_after_commit(session)
+        notify_after_commit(session, CHANNEL)
     return job is not None
-
-
-def _wake_after_commit(session: AsyncSession) -> None:
-    # For the worker of this process. On PostgreSQL a trigger notifies those of others: see `listening`.
-    if wake := session.info.get(WAKE):
-
-        def after_commit(ended: Session) -> None:
-            if not ended.in_nested_transaction():  # it is told of a savepoint as well
-                wake()
-
-        event.listen(session.sync_session, "after_commit", after_commit)
 
 
 async def claim(

@@ -57,8 +57,7 @@ class Worker:
         self._woken = asyncio.Event()
         self._stopping = False
         self._running: dict[asyncio.Task[None], str] = {}
-        # Whoever enqueues in this process wakes it, after the commit.
-        services.database.info[service.WAKE] = self._woken.set
+        services.database.observers.listeners[service.CHANNEL] = self._woken.set
 
     async def run(self) -> None:
         """Work until `stop`: when woken, and else every second, should the wake-up not come through."""

@@ -13,9 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select
-from sqlalchemy.orm import Session
 
-from goodword.db.actor_check import HELD
+from goodword.db.transaction_hooks import HookedSession
 from goodword.errors import NotFound, TokenInvalid
 from goodword.sessions.models import UserSession
 from goodword.users.models import User, UserStatus
@@ -33,7 +32,7 @@ class Acting:
     clock: Callable[[], datetime]
     administers: bool = False
 
-    def hold(self, session: Session, connection: Connection) -> None:
+    def lock(self, session: HookedSession, connection: Connection) -> None:
         """Lock the account and the session. Raises `TokenInvalid`, for administrators `NotFound`."""
         if self.administers and connection.dialect.name == "postgresql":
             # Two administrators who disable each other would each wait for the account of the other.
@@ -44,7 +43,7 @@ class Acting:
             raise NotFound
         if row is None:
             raise TokenInvalid
-        session.info[HELD] = row
+        session.locked_user = row
 
 
 _LOCK = select(func.pg_advisory_xact_lock(LOCK))

@@ -4,8 +4,8 @@ import uuid
 
 from fastapi import APIRouter, Request
 
-from goodword.db.actor_check import ACTOR
 from goodword.db.keyset import Position
+from goodword.db.transaction_hooks import ACTOR
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
 from goodword.sessions import client_info, service

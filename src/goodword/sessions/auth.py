@@ -10,7 +10,7 @@ from sqlalchemy import Row
 
 from goodword import actor
 from goodword.cache.memory import CacheEntry
-from goodword.db.actor_check import ACTOR
+from goodword.db.transaction_hooks import ACTOR
 from goodword.errors import InsufficientScope, TokenInvalid, Unauthorized
 from goodword.rate_limits.dependencies import count_write
 from goodword.services import Services, services_of

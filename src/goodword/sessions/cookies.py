@@ -11,7 +11,7 @@ from fastapi import Request, Response
 
 from goodword import actor, languages
 from goodword.crypto import hmac_of
-from goodword.db.actor_check import ACTOR
+from goodword.db.transaction_hooks import ACTOR
 from goodword.services import services_of
 from goodword.sessions import service
 from goodword.sessions.actor_lock import Acting

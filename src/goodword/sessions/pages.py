@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.db.actor_check import ACTOR
+from goodword.db.transaction_hooks import ACTOR
 from goodword.errors import AppError
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of

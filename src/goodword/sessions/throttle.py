@@ -150,7 +150,7 @@ class LoginThrottle:
         if not claim.counts:
             return
         claim.turn.keep()
-        transaction_hooks.at_end(session, claim.turn.end)
+        transaction_hooks.run_at_end(session, claim.turn.end)
         # In the order of the claim, so that no two transactions wait for each other.
         await self._subtract(session, claim, ANYWHERE)
         await session.execute(_FORGET, claim.attempt.place)

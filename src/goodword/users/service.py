@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.db.actor_check import HELD
 from goodword.db.database import Database, kept
 from goodword.db.statements import insert_if_absent
+from goodword.db.transaction_hooks import take_locked_user
 from goodword.errors import Conflict, TokenInvalid
 from goodword.languages import DEFAULT
 from goodword.users import addresses
@@ -84,9 +84,9 @@ async def lock(session: AsyncSession, user_id: uuid.UUID) -> User:
     acts for an account that was disabled or erased meanwhile. Raises `TokenInvalid`.
     """
     await session.connection()  # begins the transaction, whose check of the actor may have locked the account
-    held = session.info.pop(HELD, None)
-    if held and held["id"] == user_id and session.identity_key(User, user_id) not in session.identity_map:
-        return _active(kept(session, User, held))
+    row = take_locked_user(session)
+    if row and row["id"] == user_id and session.identity_key(User, user_id) not in session.identity_map:
+        return _active(kept(session, User, row))
     return _active(await session.scalar(LOCKED, {"user_id": user_id}))
 
 

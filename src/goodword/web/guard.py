@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from goodword.config.settings import Settings
-from goodword.db.database import GIVEN_UP
+from goodword.db.database import TIMED_OUT
 from goodword.errors import (
     AppError,
     BadRequest,
@@ -159,7 +159,7 @@ class RequestGuard:
             request.abandoned = True  # nobody fetches the answer; its transaction is long over
             request.task.cancel()
         else:
-            request.scope["state"][GIVEN_UP] = True
+            request.scope["state"][TIMED_OUT] = True
             request.given_up = True
             request.timeout_reply = asyncio.create_task(self._answer(request, TookTooLong()))
 

@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.db.actor_check import ACTOR
+from goodword.db.transaction_hooks import ACTOR
 from goodword.errors import AppError, NotFound
 from goodword.rate_limits.dependencies import count_write
 from goodword.services import services_of

@@ -129,7 +129,8 @@ async def erase(
     try:
         with suppress(service.UserErased):  # by somebody else, a moment ago
             async with session.begin_nested():
-                await service.erase(session, user_id, by=visitor.user_id, now=clock())
+                settings = services_of(request).settings
+                await service.erase(session, user_id, by=visitor.user_id, settings=settings, now=clock())
     except service.NotYourself as error:
         return await _ask(request, session, visitor, user_id, error=error)
     return _done(request, user_id, "erased")
