@@ -17,6 +17,11 @@ COMMITS_BEFORE_AN_ERROR = {
     "sessions/service.py": "a replayed refresh token ends its session, and is refused all the same",
     "oauth/service.py": "a code that is shown twice ends the session that it was traded for, and is refused",
 }
+LISTENS_TO_EVENTS = {
+    "db/transaction_hooks.py": "to sessions",
+    "db/engines.py": "to connections",
+    "migrations/__init__.py": "to connections",
+}
 LONGEST_FILE = 350
 
 
@@ -63,6 +68,16 @@ def test_only_db_ends_transactions():
             with sweep.case(name_of(path)):
                 assert name_of(path) in ENDS_TRANSACTIONS or not attributes & {"commit", "rollback"}
                 assert name_of(path) in COMMITS_BEFORE_AN_ERROR or "commit_before_error" not in names
+
+
+def test_only_transaction_hooks_listen_to_sessions():
+    with Sweep() as sweep:
+        for path in SOURCES:
+            nodes = list(ast.walk(ast.parse(path.read_text())))
+            used = {ast.unparse(node) for node in nodes if isinstance(node, ast.Attribute)}
+            with sweep.case(name_of(path)):
+                assert not used & {"session.info", "self.session.info"}
+                assert name_of(path) in LISTENS_TO_EVENTS or not used & {"event.listen", "event.listens_for"}
 
 
 def test_nothing_happens_at_import():
