@@ -41,7 +41,7 @@ async def is_whole(app) -> bool:
     """Whether every row is as it was sealed."""
     try:
         await verify(app)
-    except hash_chain.Broken:
+    except hash_chain.ChainBroken:
         return False
     return True
 

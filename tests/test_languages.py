@@ -2,7 +2,7 @@
 
 import pytest
 
-from goodword.languages import preferred
+from goodword.languages import preferred_language
 
 
 @pytest.mark.parametrize(
@@ -25,4 +25,4 @@ from goodword.languages import preferred
     ],
 )
 def test_the_first_choice_that_there_is(header, language):
-    assert preferred(header) == language
+    assert preferred_language(header) == language

@@ -27,10 +27,10 @@ async def fresh_url(database_kind, request, tmp_path):
         return
     server = Database(request.getfixturevalue("postgres_url"))
     name = f"fresh_{uuid.uuid4().hex}"
-    async with server.reading.connect() as connection:
+    async with server.read_engine.connect() as connection:
         await connection.execute(text(f"CREATE DATABASE {name}"))
     yield request.getfixturevalue("postgres_url").rpartition("/")[0] + f"/{name}"
-    async with server.reading.connect() as connection:
+    async with server.read_engine.connect() as connection:
         await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     await server.close()
 
@@ -68,7 +68,7 @@ async def fill(database):
 
 
 async def test_models_match_migrations(fresh):
-    async with fresh.reading.connect() as connection:
+    async with fresh.read_engine.connect() as connection:
         differences = await connection.run_sync(
             lambda sync: compare_metadata(MigrationContext.configure(sync), Base.metadata)
         )

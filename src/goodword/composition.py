@@ -49,7 +49,7 @@ HANDLERS: Mapping[str, Handler] = {
 }
 """The handler for the jobs of each kind."""
 
-LANES: Mapping[str, str] = dict.fromkeys((*account_emails.HANDLERS, invitation_emails.SEND_EMAIL), "mail")
+CONCURRENCY_GROUPS: Mapping[str, str] = dict.fromkeys((*account_emails.HANDLERS, invitation_emails.SEND_EMAIL), "mail")
 """Kinds that wait for the same server share one lane."""
 
 
@@ -69,7 +69,7 @@ def build_services(
     secret, is_limited = settings.secret, settings.rate_limits == "on"
     keys = derive_keys(secret)
     https, invalidations = settings.public_url.startswith("https://"), InvalidationTable(board)
-    database = Database.of(settings)
+    database = Database.from_settings(settings)
     signing_keys = SigningKeys(database, keys.signing_keys, clock)
     issuer, lifetime = settings.public_url, settings.access_token_lifetime
     docs_client = oauth_clients.documentation(settings.public_url) if settings.docs_shown else None
@@ -133,7 +133,7 @@ def _redis_url(settings: Settings) -> str | None:
 
 def derive_keys(secret: bytes) -> DerivedKeys:
     return DerivedKeys(
-        audit=derive_key(secret, hash_chain.PURPOSE),
+        audit=derive_key(secret, hash_chain.KEY_PURPOSE),
         idempotency=derive_key(secret, "idempotency fingerprints"),
         oauth=derive_key(secret, oauth_clients.PURPOSE),
         one_time_tokens=derive_key(secret, account_emails.TOKENS),
@@ -207,7 +207,7 @@ def build_worker(services: Services, *, concurrency: int = CONCURRENCY) -> Worke
         services,
         HANDLERS,
         recurring=retention.PERIODIC_TASKS,
-        concurrency_groups=LANES,
+        concurrency_groups=CONCURRENCY_GROUPS,
         node_tasks=retention.NODE_TASKS,
         concurrency=concurrency,
     )

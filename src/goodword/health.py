@@ -17,7 +17,7 @@ from goodword.web.schemas import Output
 
 router = APIRouter(tags=["Health"])
 
-PATIENCE = 1.5
+TIMEOUT = 1.5
 """Seconds for the database: who asks whether we are ready does not wait long."""
 
 State = Literal["ok", "degraded", "down"]
@@ -64,9 +64,9 @@ async def readyz(request: Request) -> Response:
     schema: State = "down"
     reachable: State = "down"
     with suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             schema = "ok" if await migrations.is_current(database) else "down"
-            reachable = "ok" if schema == "ok" or await database.answers() else "down"
+            reachable = "ok" if schema == "ok" or await database.ping() else "down"
     checks = Checks(database=reachable, schema_=schema, cache="ok" if await cache.is_well() else "degraded")
     found = checks.model_dump(by_alias=True)
     if schema == "down":

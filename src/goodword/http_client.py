@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import httpx2
 
-MAX_ANSWER = 256 * 1024
-NONSENSE = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
+MAX_RESPONSE_BYTES = 256 * 1024
+PARSE_ERRORS = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
 """What parsing an answer raises that is not of the agreed form."""
 
 
@@ -41,7 +41,7 @@ class OutboundClient:
     ) -> Reply:
         """Ask, as `user` (HTTP Basic, no password) if given; `budget` seconds for all. Raises `Unreachable`."""
         if self._client is None:
-            self._client = httpx2.AsyncClient(timeout=None, **bounded())
+            self._client = httpx2.AsyncClient(timeout=None, **client_options())
         try:
             async with asyncio.timeout(budget):
                 answer = await self._client.get(
@@ -51,11 +51,11 @@ class OutboundClient:
                     auth=(user, "") if user is not None else None,
                 )
         except (TimeoutError, httpx2.HTTPError, httpx2.InvalidURL, UnicodeError) as error:
-            why = f" {error}" if isinstance(error, Unfit) else ""
+            why = f" {error}" if isinstance(error, RejectedResponse) else ""
             raise Unreachable(f"{type(error).__name__}{why}") from None
         try:
             return Reply(answer.status_code, json.loads(answer.content))
-        except NONSENSE:
+        except PARSE_ERRORS:
             return Reply(answer.status_code, None)
 
     async def close(self) -> None:
@@ -64,7 +64,7 @@ class OutboundClient:
             self._client = None
 
 
-def bounded() -> dict[str, Any]:
+def client_options() -> dict[str, Any]:
     """What a client needs so that nothing but the address it is given decides whom it talks to, and how long."""
     transport = BoundedTransport(verify=_authorities(), trust_env=False)
     return {"transport": transport, "follow_redirects": False, "trust_env": False}
@@ -85,7 +85,7 @@ class BoundedTransport(httpx2.AsyncHTTPTransport):
         encoded = answer.headers.get("content-encoding", "identity") != "identity"
         if encoded or answer.status_code >= 500 or 300 <= answer.status_code < 400:
             await answer.aclose()
-            raise Unfit(f"{answer.status_code}{' encoded' if encoded else ''}")
+            raise RejectedResponse(f"{answer.status_code}{' encoded' if encoded else ''}")
         assert isinstance(answer.stream, httpx2.AsyncByteStream)
         return httpx2.Response(
             answer.status_code,
@@ -95,7 +95,7 @@ class BoundedTransport(httpx2.AsyncHTTPTransport):
         )
 
 
-class Unfit(httpx2.TransportError):
+class RejectedResponse(httpx2.TransportError):
     """An answer that we do not take."""
 
 
@@ -107,8 +107,8 @@ class _Bounded(httpx2.AsyncByteStream):
         size = 0
         async for chunk in self._stream:
             size += len(chunk)
-            if size > MAX_ANSWER:
-                raise Unfit("too large")
+            if size > MAX_RESPONSE_BYTES:
+                raise RejectedResponse("too large")
             yield chunk
 
     async def aclose(self) -> None:

@@ -12,7 +12,7 @@ _RANGE = re.compile(
 )
 
 
-def preferred(accept_language: str | None) -> str:
+def preferred_language(accept_language: str | None) -> str:
     """The first choice in an `Accept-Language` header (RFC 9110 §12.5.4) that there is; else English."""
     choices = (_RANGE.fullmatch(part) for part in (accept_language or "")[:1000].split(","))
     wanted = [(float(found[2] or 1), found[1].lower()) for found in choices if found]

@@ -27,9 +27,9 @@ FIELDS = frozenset(
     }
 )
 """What a line may hold. A new field belongs here only if nothing that somebody sent can stand in it."""
-LONGEST = 300
+MAX_LENGTH = 300
 HIDDEN = "(hidden)"
-TOLD = ("uvicorn", "alembic")
+TRUSTED_LOGGERS = ("uvicorn", "alembic")
 """Libraries whose lines are told whole: they name ports, processes and migrations. Of others, only what stands in
 their source: the text without what it is filled with, and without further lines."""
 
@@ -42,8 +42,8 @@ def _add_request_id(_logger: WrappedLogger, _name: str, event: EventDict) -> Eve
 
 def _generalise(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     record: logging.LogRecord = event["_record"]
-    if record.name.partition(".")[0] not in TOLD:
-        event["event"] = (str(record.msg).splitlines() or [""])[0][:LONGEST]
+    if record.name.partition(".")[0] not in TRUSTED_LOGGERS:
+        event["event"] = (str(record.msg).splitlines() or [""])[0][:MAX_LENGTH]
     return event
 
 
@@ -75,7 +75,7 @@ def _outline(error: BaseException) -> Iterator[str]:
 def _keep_fields(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     for name, value in event.items():
         is_plain = value is None or isinstance(value, bool | int | float | str)
-        is_long = isinstance(value, str) and len(value) > LONGEST and name != "exception"
+        is_long = isinstance(value, str) and len(value) > MAX_LENGTH and name != "exception"
         if name not in FIELDS or not is_plain or is_long:
             event[name] = HIDDEN
     return event

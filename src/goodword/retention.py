@@ -17,7 +17,7 @@ from goodword.audit import hash_chain, ip_retention
 from goodword.db.base import Base
 from goodword.jobs.models import Job
 from goodword.jobs.service import ClaimedJob
-from goodword.jobs.worker import Chore, Handler
+from goodword.jobs.worker import Handler, NodeTask
 from goodword.oauth.models import OAuthCode
 from goodword.providers import email_checks
 from goodword.providers.models import EmailCheck
@@ -27,8 +27,8 @@ from goodword.sessions.models import LoginFailures, UserSession
 from goodword.users.models import Verification
 from goodword.web.idempotency import KEPT, IdempotencyKey
 
-BATCH = 1_000
-SECONDS = 20.0
+BATCH_SIZE = 1_000
+TIME_LIMIT = 20.0
 """For one attempt, well within the time of a job. What is left waits for the next one, an hour later."""
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -76,15 +76,17 @@ PERIODIC_TASKS = {kind: rule.every for kind, rule in RULES.items()} | {CLEAR_ADD
 async def purge(services: Services, work: ClaimedJob) -> None:
     """Remove what is stale, each batch in a transaction of its own, so that nobody waits for it long."""
     model, is_stale, _ = RULES[work.kind]
-    batch = select(model.id).where(is_stale(services.clock())).limit(BATCH).with_for_update(skip_locked=True)
+    batch = (
+        select(model.id).where(is_stale(services.clock())).limit(BATCH_SIZE).with_for_update(skip_locked=True)
+    )
     removed, began = 0, time.monotonic()
-    while time.monotonic() - began < SECONDS:
+    while time.monotonic() - began < TIME_LIMIT:
         async with services.database.transaction() as session:
             ids = (await session.scalars(batch)).all()
             if ids:
                 await session.execute(delete(model).where(model.id.in_(ids)))
         removed += len(ids)
-        if len(ids) < BATCH:
+        if len(ids) < BATCH_SIZE:
             break
     if removed:
         log.info("removed", kind=work.kind, rows=removed)
@@ -92,10 +94,10 @@ async def purge(services: Services, work: ClaimedJob) -> None:
 
 async def clear_addresses(services: Services, work: ClaimedJob) -> None:
     """Rows of the audit stay; the addresses in them do not."""
-    cleared, began, rows = 0, time.monotonic(), BATCH
-    while rows == BATCH and time.monotonic() - began < SECONDS:
+    cleared, began, rows = 0, time.monotonic(), BATCH_SIZE
+    while rows == BATCH_SIZE and time.monotonic() - began < TIME_LIMIT:
         async with services.database.transaction() as session:
-            rows = await ip_retention.clear_old(session, limit=BATCH, now=services.clock())
+            rows = await ip_retention.clear_old(session, limit=BATCH_SIZE, now=services.clock())
         cleared += rows
     if cleared:
         log.info("removed", kind=work.kind, rows=cleared)
@@ -105,10 +107,10 @@ async def seal_audit(services: Services) -> None:
     await hash_chain.seal(services.database, services.keys.audit)
 
 
-async def mirror_tombstones(services: Services) -> None:
+async def sync_tombstones(services: Services) -> None:
     await tombstones.sync_file(services.database, services.settings)
 
 
 HANDLERS: Mapping[str, Handler] = {**dict.fromkeys(RULES, purge), CLEAR_ADDRESSES: clear_addresses}
-NODE_TASKS: Mapping[Chore, float] = {seal_audit: 3.0, mirror_tombstones: HOUR.total_seconds()}
+NODE_TASKS: Mapping[NodeTask, float] = {seal_audit: 3.0, sync_tombstones: HOUR.total_seconds()}
 """What every worker does every so many seconds."""

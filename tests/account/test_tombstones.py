@@ -37,12 +37,12 @@ async def installation(database_kind, request, tmp_path):
         return
     server = Database(request.getfixturevalue("postgres_url"))
     name = f"restored_{uuid.uuid4().hex}"
-    async with server.reading.connect() as connection:
+    async with server.read_engine.connect() as connection:
         await connection.execute(text(f"CREATE DATABASE {name}"))
     url = request.getfixturevalue("postgres_url").rpartition("/")[0] + f"/{name}"
     await migrations.upgrade(url)
     yield settings_for(url, data_dir=tmp_path)
-    async with server.reading.connect() as connection:
+    async with server.read_engine.connect() as connection:
         await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     await server.close()
 

@@ -80,7 +80,7 @@ async def test_of_two_administrators_who_disable_each_other_one_stays(
             session, user_id, settings=app.state.services.settings, now=app.state.services.clock()
         )
     await alice.sign_in()
-    elsewhere = Database.of(settings_for(database_url))
+    elsewhere = Database.from_settings(settings_for(database_url))
 
     async with elsewhere.transaction() as session:
         await session.execute(text("UPDATE sessions SET place = place"))

@@ -71,14 +71,14 @@ async def test_h20_a_row_edited_by_hand_is_named(app, sealed, edit):
         edit = edit.replace("created_at + interval '1 microsecond'", "'2026-01-01 00:00:00.000000'")
     await meddle(app.state.services.database, f"UPDATE audit_events SET {edit} WHERE sequence = 2")
 
-    with pytest.raises(hash_chain.Broken, match=r"^Row 2 \("):
+    with pytest.raises(hash_chain.ChainBroken, match=r"^Row 2 \("):
         await verify(app)
 
 
 async def test_h20_a_row_that_is_gone_is_named(app, sealed):
     await meddle(app.state.services.database, "DELETE FROM audit_events WHERE sequence = 2")
 
-    with pytest.raises(hash_chain.Broken, match=r"^Row 2: it is missing"):
+    with pytest.raises(hash_chain.ChainBroken, match=r"^Row 2: it is missing"):
         await verify(app)
 
 
@@ -87,7 +87,7 @@ async def test_h20_two_rows_that_changed_places_are_named(app, sealed):
         sql = "UPDATE audit_events SET sequence = :becomes WHERE sequence = :was"
         await meddle(app.state.services.database, sql, was=was, becomes=becomes)
 
-    with pytest.raises(hash_chain.Broken, match=r"^Row 1 "):
+    with pytest.raises(hash_chain.ChainBroken, match=r"^Row 1 "):
         await verify(app)
 
 
@@ -100,7 +100,7 @@ async def test_h20_a_row_put_in_between_is_named(app, sealed):
     sql = f"INSERT INTO audit_events (id, sequence, {columns}) SELECT {new_id}, 3, {columns} "
     await meddle(app.state.services.database, f"{sql} FROM audit_events WHERE sequence = 2")
 
-    with pytest.raises(hash_chain.Broken, match=r"^Row 3 "):
+    with pytest.raises(hash_chain.ChainBroken, match=r"^Row 3 "):
         await verify(app)
 
 
@@ -108,7 +108,7 @@ async def test_h20_rows_cut_off_at_the_end_are_missed_by_a_head_that_was_kept(ap
     await meddle(app.state.services.database, "DELETE FROM audit_events WHERE sequence >= 2")
 
     assert (await verify(app)).sequence == 1
-    with pytest.raises(hash_chain.Broken, match=r"^Row 2: it is missing, and all after it up to 3"):
+    with pytest.raises(hash_chain.ChainBroken, match=r"^Row 2: it is missing, and all after it up to 3"):
         await verify(app, head=sealed)
 
 
@@ -118,7 +118,7 @@ async def test_h20_a_tail_that_was_sealed_anew_is_not_the_head_that_was_kept(app
     await seal(app)
 
     assert (await verify(app)).sequence == 3
-    with pytest.raises(hash_chain.Broken, match=r"^Row 3 .*head that you kept"):
+    with pytest.raises(hash_chain.ChainBroken, match=r"^Row 3 .*head that you kept"):
         await verify(app, head=sealed)
 
 
@@ -130,10 +130,10 @@ async def test_h20_a_row_in_the_middle_that_was_sealed_anew_is_not_what_the_next
     first, changed = await database.rows(
         select(table).where(table.c.sequence <= 2).order_by(table.c.sequence)
     )
-    fitting = hash_chain.hash_of(key_of(app), first.hash, 2, changed, changed.address_mac)
+    fitting = hash_chain.row_hash(key_of(app), first.hash, 2, changed, changed.address_mac)
     await meddle(database, "UPDATE audit_events SET hash = :fitting WHERE sequence = 2", fitting=fitting)
 
-    with pytest.raises(hash_chain.Broken, match=r"^Row 3 "):
+    with pytest.raises(hash_chain.ChainBroken, match=r"^Row 3 "):
         await verify(app)
 
 
@@ -141,7 +141,7 @@ async def test_a_seal_takes_the_secret(app, sealed):
     async with app.state.services.database.transaction() as session:
         await session.execute(text("UPDATE audit_events SET address = NULL"))
 
-    with pytest.raises(hash_chain.Broken, match=r"^Row 1 .*not what was sealed"):
+    with pytest.raises(hash_chain.ChainBroken, match=r"^Row 1 .*not what was sealed"):
         await hash_chain.verify(app.state.services.database, b"another secret")
 
 
@@ -186,10 +186,10 @@ async def test_an_address_is_cleared_only_after_the_seal(app, api):
 
 
 async def test_two_who_seal_at_once_make_one_chain(app, api, database_url, monkeypatch):
-    monkeypatch.setattr(hash_chain, "BATCH", 7)
+    monkeypatch.setattr(hash_chain, "BATCH_SIZE", 7)
     async with app.state.services.database.transaction() as session:
         for _ in range(60):
-            record(session, Action.USERS_SEARCHED, Subject.NOBODY, found=1)
+            record(session, Action.USERS_SEARCHED, Subject.NONE, found=1)
     others = [Database(database_url) for _ in range(3)]
 
     sealing = (hash_chain.seal(one, key_of(app)) for one in (*others, app.state.services.database))
@@ -207,7 +207,7 @@ async def test_who_seals_waits_for_another_and_goes_on_from_there(app, api, data
     late, other = Database(database_url), Database(database_url)
     async with app.state.services.database.transaction() as sealing:
         async with late.transaction() as session:
-            record(session, Action.USERS_SEARCHED, Subject.NOBODY, found=1)  # with an id from before
+            record(session, Action.USERS_SEARCHED, Subject.NONE, found=1)  # with an id from before
             await session.execute(text("SELECT 1"))
             await join(api, "alice")
             assert await hash_chain._seal_batch(sealing, key_of(app)) == 2
@@ -225,7 +225,7 @@ async def test_who_seals_waits_for_another_and_goes_on_from_there(app, api, data
 async def test_a_row_that_is_committed_late_is_sealed_later(app, api, database_url):
     late = Database(database_url)
     async with late.transaction() as session:
-        record(session, Action.USERS_SEARCHED, Subject.NOBODY, found=1)  # with an id from before
+        record(session, Action.USERS_SEARCHED, Subject.NONE, found=1)  # with an id from before
         await session.execute(text("SELECT 1"))
         await join(api, "alice")
         await seal(app)
@@ -239,21 +239,21 @@ async def test_a_row_that_is_committed_late_is_sealed_later(app, api, database_u
 async def test_rows_that_wait_for_more_than_a_minute_are_told(app, api, clock):
     await join(api, "alice")
     database = app.state.services.database
-    assert await hash_chain.overdue(database, now=clock()) == 0
+    assert await hash_chain.count_overdue(database, now=clock()) == 0
 
     clock.forward(minutes=2)
-    assert await hash_chain.overdue(database, now=clock()) == 2
+    assert await hash_chain.count_overdue(database, now=clock()) == 2
     await seal(app)
-    assert await hash_chain.overdue(database, now=clock()) == 0
+    assert await hash_chain.count_overdue(database, now=clock()) == 0
 
 
 async def test_pages_of_the_check_join(app, api, monkeypatch):
-    monkeypatch.setattr(hash_chain, "BATCH", 4)
+    monkeypatch.setattr(hash_chain, "BATCH_SIZE", 4)
     async with app.state.services.database.transaction() as session:
         for _ in range(9):
-            record(session, Action.USERS_SEARCHED, Subject.NOBODY, found=1)
+            record(session, Action.USERS_SEARCHED, Subject.NONE, found=1)
     await seal(app)
-    monkeypatch.setattr(hash_chain, "PAGE", 3)
+    monkeypatch.setattr(hash_chain, "PAGE_SIZE", 3)
     monkeypatch.setattr(hash_chain, "_PAGE", hash_chain._PAGE.limit(None).limit(3))
 
     assert (await verify(app)).sequence == 9

@@ -288,7 +288,7 @@ async def test_i5_what_a_savepoint_takes_back_leaves_no_row(app, rows):
     from goodword.audit.service import record
 
     def note(session, found):
-        record(session, Action.USERS_SEARCHED, Subject.NOBODY, found=found)
+        record(session, Action.USERS_SEARCHED, Subject.NONE, found=found)
 
     async with app.state.services.database.transaction() as session:
         note(session, 1)

@@ -39,7 +39,7 @@ def calls(database):
 
 
 def register(session, calls):
-    record(session, Action.USERS_SEARCHED, Subject.NOBODY)
+    record(session, Action.USERS_SEARCHED, Subject.NONE)
     hooks.notify_after_commit(session, CHANNEL)
     hooks.run_after_commit(session, calls.hook("committed"))
     hooks.run_at_end(session, lambda: calls.append("ended"))

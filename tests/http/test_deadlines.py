@@ -26,7 +26,7 @@ JSON = {"Content-Type": "application/json"}
 def pools(app):
     """Connections that somebody holds."""
     database = app.state.services.database
-    return [engine.pool.checkedout() for engine in (database.writing, database.reading)]
+    return [engine.pool.checkedout() for engine in (database.write_engine, database.read_engine)]
 
 
 async def idle(app):

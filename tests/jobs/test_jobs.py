@@ -159,7 +159,7 @@ async def test_a_failure_that_stays_is_dead_in_the_end(worker_of, enqueue, rows,
 
 
 def test_delays_grow_to_an_hour_and_differ():
-    delays = [[service.delay(attempt) for _ in range(50)] for attempt in range(1, 11)]
+    delays = [[service.retry_delay(attempt) for _ in range(50)] for attempt in range(1, 11)]
 
     assert all(max(shorter) < min(longer) * 1.7 for shorter, longer in pairwise(delays))
     assert min(delays[0]) >= timedelta(seconds=7.5)
@@ -225,7 +225,7 @@ async def test_who_lost_the_lease_cannot_end_what_another_works_on(services, enq
     async with services.database.transaction() as session:
         assert not await service.finish(session, first, now=clock())
         assert not await service.fail(session, first, error="late", now=clock())
-        assert not await service.is_wanted(session, first)
+        assert not await service.is_claimed(session, first)
         assert await service.finish(session, second, now=clock())
 
 

@@ -108,7 +108,7 @@ async def test_an_expired_code_stays_expired_for_its_owner(api, alice, services,
 
 
 async def test_finished_jobs_go_in_batches_and_dead_ones_later(services, clock, rows, monkeypatch):
-    monkeypatch.setattr("goodword.retention.BATCH", 10)
+    monkeypatch.setattr("goodword.retention.BATCH_SIZE", 10)
     async with services.database.transaction() as session:
         for n in range(35):
             await service.enqueue_once(session, "greet", {}, slot=f"greet {n}", now=clock())

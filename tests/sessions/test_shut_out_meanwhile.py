@@ -96,7 +96,9 @@ def ways(path):
 
 @pytest.fixture
 async def world(app, api, alice, bob, rita, rows, database_url):
-    return await World(app, api, alice, bob, rita, rows, Database.of(settings_for(database_url))).begin()
+    return await World(
+        app, api, alice, bob, rita, rows, Database.from_settings(settings_for(database_url))
+    ).begin()
 
 
 class World:

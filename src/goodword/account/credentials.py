@@ -34,7 +34,7 @@ def request_email(session: AsyncSession, purpose: Purpose, email: str, *, now: d
     So a request takes the same work and the same time for every address.
     """
     jobs.enqueue(session, purpose, {"email_key": addresses.parse(email).key}, now=now)
-    record(session, Action.EMAIL_REQUESTED, Subject.NOBODY, letter=purpose.value)
+    record(session, Action.EMAIL_REQUESTED, Subject.NONE, letter=purpose.value)
 
 
 async def request_email_change(
@@ -154,7 +154,7 @@ async def change_address(
 async def _set_password(session: AsyncSession, user: User, password_hash: str, *, now: datetime) -> None:
     # What was asked with the old password, perhaps by somebody who stole it, is void: also what waits.
     user.password_hash = password_hash
-    await jobs.withdraw(session, user.id, Purpose.CHANGE_EMAIL)
+    await jobs.cancel(session, user.id, Purpose.CHANGE_EMAIL)
     await verifications.revoke(session, user.id, Purpose.RESET_PASSWORD, Purpose.CHANGE_EMAIL, now=now)
     notifications.notify(session, user.id, MessageKind.PASSWORD_CHANGED, now=now)
 

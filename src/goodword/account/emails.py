@@ -120,7 +120,7 @@ async def _account(session: AsyncSession, work: ClaimedJob) -> User | None:
     else:
         user = await session.scalar(query.where(User.email_key == work.payload["email_key"]))
     # Asked after the lock: the job may have been withdrawn while we waited for it.
-    return user if await jobs.is_wanted(session, work) else None
+    return user if await jobs.is_claimed(session, work) else None
 
 
 async def _issue(

@@ -54,7 +54,7 @@ async def erase(session: AsyncSession, user: User, *, settings: Settings, now: d
     theirs = or_(Referral.referee_id == user.id, Referral.referrer_id == user.id)
     await session.execute(update(Referral).where(theirs, Referral.reason.is_not(None)).values(reason=None))
     await verifications.forget(session, user)
-    await jobs.forget(session, user.id, email_key=user.email_key)
+    await jobs.delete_for_user(session, user.id, email_key=user.email_key)
     await erasure_cleanup.schedule(session, user, settings=settings, now=now)
     await tombstones.record_tombstone(session, user.id, settings=settings, now=now)
     record(session, Action.USER_ERASED, Subject.USER, user.id)

@@ -56,8 +56,8 @@ async def clean_up(services: Services, work: ClaimedJob) -> None:
     cleared = BATCH
     while cleared == BATCH:
         async with services.database.transaction() as session:
-            cleared = await audited.forget(session, user_id, limit=BATCH)
-    await services.database.empty_log()
+            cleared = await audited.clear_for_user(session, user_id, limit=BATCH)
+    await services.database.truncate_wal()
 
 
 def _remove_letters(settings: Settings, sought: Mapping[str, str]) -> int:

@@ -248,7 +248,7 @@ async def list_audit_events(
     """
     cursors, name = services_of(request).cursors, f"audit {user_id} {action} {since} {until}"
     position = cursors.read(cursor, of=name)
-    found = await audit.page(
+    found = await audit.list_events(
         reader,
         user_id=user_id,
         action=action,

@@ -148,7 +148,7 @@ def note_look(session: AsyncSession, user_id: uuid.UUID) -> None:
 
 def note_search(session: AsyncSession, *, found: int) -> None:
     """An administrator looks through people. What for stays out: it can be an address or a name."""
-    record(session, Action.USERS_SEARCHED, Subject.NOBODY, found=found)
+    record(session, Action.USERS_SEARCHED, Subject.NONE, found=found)
 
 
 async def disable(session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | None, now: datetime) -> User:

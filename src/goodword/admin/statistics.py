@@ -1,7 +1,7 @@
 """What administrators watch: who joins, who brings them, which codes end, and whether letters go out.
 
 No figure reads a whole table. Ids grow with time (RFC 9562 §5.7), so the primary key is the index of "lately";
-where even that is much, the latest `LOOKED_AT` rows are counted, and the page says "or more".
+where even that is much, the latest `MAX_COUNTED` rows are counted, and the page says "or more".
 """
 
 import uuid
@@ -18,7 +18,7 @@ from goodword.db.base import Base
 from goodword.db.database import Database
 from goodword.invitations.emails import SEND_EMAIL
 from goodword.jobs import admin as jobs
-from goodword.jobs.admin import LOOKED_AT
+from goodword.jobs.admin import MAX_COUNTED
 from goodword.mail import notifications
 from goodword.mail.models import Unsubscribe
 from goodword.referrals.models import Referral, ReferralStatus
@@ -78,14 +78,14 @@ async def codes_ending(database: Database, *, now: datetime) -> int:
 async def open_jobs(database: Database, *, now: datetime) -> Mapping[str, Counter[str]]:
     """How many jobs are waiting, running and dead, by kind."""
     found: dict[str, Counter[str]] = {}
-    for row in await jobs.open_counts(database, now=now):
+    for row in await jobs.count_open(database, now=now):
         found.setdefault(row.kind, Counter())[row.state] = row.jobs
     return found
 
 
 async def emails(database: Database, waiting: Mapping[str, Counter[str]], *, now: datetime) -> Emails:
     """Letters sent and given up lately, and those of the open jobs in `waiting`."""
-    rows = await jobs.finished_counts(database, since=now - EMAIL_DAYS)
+    rows = await jobs.count_finished(database, since=now - EMAIL_DAYS)
     finished: Counter[str] = Counter()
     for row in rows:
         if row.kind in EMAILS:
@@ -96,7 +96,7 @@ async def emails(database: Database, waiting: Mapping[str, Counter[str]], *, now
         waiting=still,
         dead=finished["dead"],
         refusing=await _count(database, _REFUSING),
-        is_part=sum(row.jobs for row in rows) >= LOOKED_AT,
+        is_part=sum(row.jobs for row in rows) >= MAX_COUNTED,
     )
 
 
@@ -111,7 +111,7 @@ def _first_id(at: datetime) -> uuid.UUID:
 
 
 def _counted(rows: Any) -> Any:
-    return select(func.count().label("found")).select_from(rows.limit(LOOKED_AT).subquery())
+    return select(func.count().label("found")).select_from(rows.limit(MAX_COUNTED).subquery())
 
 
 def _days() -> Any:
@@ -134,7 +134,7 @@ def _top() -> Any:
         select(Referral.referrer_id, Referral.status)
         .where(Referral.id >= bindparam("since", type_=Referral.id.type))
         .order_by(Referral.id.desc())
-        .limit(LOOKED_AT)
+        .limit(MAX_COUNTED)
         .subquery()
     )
     brought = func.count().label("brought")

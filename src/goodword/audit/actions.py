@@ -14,7 +14,7 @@ class Subject(StrEnum):
     CLIENT = "oauth_client"
     KEY = "signing_key"
     JOB = "job"
-    NOBODY = "nobody"
+    NONE = "nobody"
     """Somebody who has no account, or a look at many."""
 
 

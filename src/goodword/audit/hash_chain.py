@@ -18,18 +18,18 @@ from goodword.audit.models import AuditEvent
 from goodword.crypto import hmac_of
 from goodword.db.database import Database
 
-PURPOSE = "audit chain"
+KEY_PURPOSE = "audit chain"
 """Of the key."""
-BATCH = 500
-SECONDS = 10.0
+BATCH_SIZE = 500
+TIME_LIMIT = 10.0
 """For one run: what is left is sealed by the next one."""
-PAGE = 1_000
-COUNTED = 100_000
+PAGE_SIZE = 1_000
+MAX_COUNTED = 100_000
 """Of those that wait: the count never takes long."""
 OVERDUE = timedelta(minutes=1)
 LOCK = 0x600D_A0D1
 """Advisory lock of PostgreSQL under which one worker seals. On SQLite whoever writes is alone anyway."""
-BEGINNING = bytes(32)
+GENESIS = bytes(32)
 
 _TABLE = AuditEvent.__table__
 _UNSEALED = select(AuditEvent.id).where(AuditEvent.sequence.is_(None)).order_by(AuditEvent.id).limit(1)
@@ -39,15 +39,18 @@ _HEAD = (
     .order_by(AuditEvent.sequence.desc())
     .limit(1)
 )
-_NEXT = select(_TABLE).where(AuditEvent.sequence.is_(None)).order_by(AuditEvent.id).limit(BATCH)
+_NEXT = select(_TABLE).where(AuditEvent.sequence.is_(None)).order_by(AuditEvent.id).limit(BATCH_SIZE)
 _PAGE = (
-    select(_TABLE).where(AuditEvent.sequence > bindparam("after")).order_by(AuditEvent.sequence).limit(PAGE)
+    select(_TABLE)
+    .where(AuditEvent.sequence > bindparam("after"))
+    .order_by(AuditEvent.sequence)
+    .limit(PAGE_SIZE)
 )
 _OVERDUE = select(func.count()).where(
     AuditEvent.sequence.is_(None),
     AuditEvent.created_at < bindparam("since", type_=AuditEvent.created_at.type),
 )
-_WAITING = select(AuditEvent.id).where(AuditEvent.sequence.is_(None)).limit(COUNTED).subquery()
+_WAITING = select(AuditEvent.id).where(AuditEvent.sequence.is_(None)).limit(MAX_COUNTED).subquery()
 _STATE = select(
     select(_HEAD.subquery().c.sequence).scalar_subquery().label("sealed"),
     select(func.count()).select_from(_WAITING).scalar_subquery().label("waiting"),
@@ -75,7 +78,7 @@ class Head(NamedTuple):
         return f"{self.sequence}:{self.hash.hex()}"
 
 
-class State(NamedTuple):
+class ChainState(NamedTuple):
     """How far the chain has come, as it says itself: nothing is verified."""
 
     sealed: int
@@ -85,7 +88,7 @@ class State(NamedTuple):
     """When the first of those that wait was written. Long ago, no worker runs."""
 
 
-class Broken(Exception):
+class ChainBroken(Exception):
     """The first row that is not as it was sealed."""
 
     def __init__(self, sequence: int, row_id: uuid.UUID | None, what: str) -> None:
@@ -99,13 +102,13 @@ async def seal(database: Database, key: bytes) -> int:
     A row whose transaction was committed late is sealed later. Several who seal take turns.
     """
     sealed, began = 0, time.monotonic()
-    while time.monotonic() - began < SECONDS:
+    while time.monotonic() - began < TIME_LIMIT:
         if await database.row(_UNSEALED) is None:
             break
         async with database.transaction() as session:
             rows = await _seal_batch(session, key)
         sealed += rows
-        if rows < BATCH:
+        if rows < BATCH_SIZE:
             break
     return sealed
 
@@ -114,12 +117,12 @@ async def _seal_batch(session: AsyncSession, key: bytes) -> int:
     if session.get_bind().dialect.name == "postgresql":
         await session.execute(select(func.pg_advisory_xact_lock(LOCK)))
     found = (await session.execute(_HEAD)).one_or_none()
-    number, last = (found.sequence, found.hash) if found else (0, BEGINNING)
+    number, last = (found.sequence, found.hash) if found else (0, GENESIS)
     sealed = []
     for row in await session.execute(_NEXT):
         number += 1
-        digest = address_digest(key, row.address)
-        last = hash_of(key, last, number, row, digest)
+        digest = hash_address(key, row.address)
+        last = row_hash(key, last, number, row, digest)
         sealed.append({"row_id": row.id, "number": number, "seal": last, "digest": digest})
     if sealed:
         connection = await session.connection()
@@ -127,11 +130,11 @@ async def _seal_batch(session: AsyncSession, key: bytes) -> int:
     return len(sealed)
 
 
-def address_digest(key: bytes, address: str | None) -> bytes | None:
+def hash_address(key: bytes, address: str | None) -> bytes | None:
     return hmac_of(key, b"address", address.encode()) if address is not None else None
 
 
-def hash_of(key: bytes, before: bytes, sequence: int, row: Row[Any], digest: bytes | None) -> bytes:
+def row_hash(key: bytes, before: bytes, sequence: int, row: Row[Any], digest: bytes | None) -> bytes:
     """HMAC-SHA256 over the hash before, the number, and the row in one form for both databases."""
     form = [
         row.id.hex,
@@ -155,37 +158,37 @@ async def verify(database: Database, key: bytes, *, head: Head | None = None) ->
 
     Rows are read page by page, so it takes the same memory for any number of them.
     """
-    last = Head(0, BEGINNING)
+    last = Head(0, GENESIS)
     async for row in _sealed(database):
         if row.sequence != last.sequence + 1:
-            raise Broken(last.sequence + 1, None, "it is missing")
-        if row.address is not None and address_digest(key, row.address) != row.address_mac:
-            raise Broken(row.sequence, row.id, "its address is not the one that was sealed")
-        expected = hash_of(key, last.hash, row.sequence, row, row.address_mac)
+            raise ChainBroken(last.sequence + 1, None, "it is missing")
+        if row.address is not None and hash_address(key, row.address) != row.address_mac:
+            raise ChainBroken(row.sequence, row.id, "its address is not the one that was sealed")
+        expected = row_hash(key, last.hash, row.sequence, row, row.address_mac)
         if not hmac.compare_digest(expected, row.hash):
-            raise Broken(row.sequence, row.id, "it is not what was sealed, or not in its place")
+            raise ChainBroken(row.sequence, row.id, "it is not what was sealed, or not in its place")
         if head and row.sequence == head.sequence and row.hash != head.hash:
-            raise Broken(row.sequence, row.id, "it is not the head that you kept")
+            raise ChainBroken(row.sequence, row.id, "it is not the head that you kept")
         last = Head(row.sequence, row.hash)
     if head and last.sequence < head.sequence:
-        raise Broken(last.sequence + 1, None, f"it is missing, and all after it up to {head.sequence}")
+        raise ChainBroken(last.sequence + 1, None, f"it is missing, and all after it up to {head.sequence}")
     return last
 
 
-async def state(database: Database) -> State:
+async def read_state(database: Database) -> ChainState:
     row = await database.row(_STATE)
-    return State(row.sealed or 0, row.waiting, row.since) if row else State(0, 0, None)
+    return ChainState(row.sealed or 0, row.waiting, row.since) if row else ChainState(0, 0, None)
 
 
-async def overdue(database: Database, *, now: datetime) -> int:
+async def count_overdue(database: Database, *, now: datetime) -> int:
     """How many rows have waited for their seal for more than a minute: then no worker runs."""
     row = await database.row(_OVERDUE, since=now - OVERDUE)
     return int(row[0]) if row else 0
 
 
 async def _sealed(database: Database) -> AsyncIterator[Row[Any]]:
-    after, rows = 0, PAGE
-    while rows == PAGE:
+    after, rows = 0, PAGE_SIZE
+    while rows == PAGE_SIZE:
         rows = 0
         for row in await database.rows(_PAGE, after=after):
             yield row

@@ -11,15 +11,15 @@ from goodword.actor import Actor
 from goodword.audit.models import WITH_ADDRESS, AuditEvent
 from goodword.audit.service import first_id
 
-KEPT = timedelta(days=90)
+RETENTION = timedelta(days=90)
 
 
 async def clear_old(session: AsyncSession, *, limit: int, now: datetime) -> int:
     """Clear addresses that are older than 90 days, `limit` at most. Returns how many. Seals stay good."""
-    return await _clear(session, AuditEvent.id < first_id(now - KEPT), limit=limit)
+    return await _clear(session, AuditEvent.id < first_id(now - RETENTION), limit=limit)
 
 
-async def forget(session: AsyncSession, user_id: uuid.UUID, *, limit: int) -> int:
+async def clear_for_user(session: AsyncSession, user_id: uuid.UUID, *, limit: int) -> int:
     """The same of rows that somebody erased wrote, and of those about them that nobody signed in wrote."""
     nobody = and_(AuditEvent.person_id == user_id, AuditEvent.actor == Actor.ANONYMOUS.value)
     return await _clear(session, or_(AuditEvent.actor_id == user_id, nobody), limit=limit)

@@ -62,7 +62,7 @@ def first_id(moment: datetime, *, random: int = 0) -> uuid.UUID:
     return uuid.UUID(int=max(int(moment.timestamp() * 1000), 0) << 80 | random)
 
 
-async def page(
+async def list_events(
     session: AsyncSession,
     *,
     user_id: uuid.UUID | None = None,

@@ -36,11 +36,11 @@ def verify(
 
     async def verify_chain(services: "Services") -> "tuple[Head, int]":
         last = await hash_chain.verify(services.database, services.keys.audit, head=expected)
-        return last, await hash_chain.overdue(services.database, now=services.clock())
+        return last, await hash_chain.count_overdue(services.database, now=services.clock())
 
     try:
         last, unsealed = run(verify_chain)
-    except hash_chain.Broken as error:
+    except hash_chain.ChainBroken as error:
         fail(str(error))
     typer.echo(f"{last.sequence} rows are valid.\nhead {last}")
     if unsealed:
@@ -65,7 +65,7 @@ def show(
 
     async def read_page(services: "Services") -> "list[AuditEvent]":
         async with services.database.readers() as session:
-            rows = await service.page(session, user_id=user, action=action, since=start, limit=limit)
+            rows = await service.list_events(session, user_id=user, action=action, since=start, limit=limit)
         return list(rows[:limit])
 
     for event in reversed(run(read_page)):

@@ -21,8 +21,8 @@ def list_jobs() -> None:
     """Count the jobs by kind and outcome, and list the dead ones."""
     from goodword.jobs import admin
 
-    counts = run_in_transaction(lambda session, _: admin.counts(session))
-    dead = run_in_transaction(lambda session, _: admin.dead(session, limit=MAX_LISTED + 1))
+    counts = run_in_transaction(lambda session, _: admin.count_by_outcome(session))
+    dead = run_in_transaction(lambda session, _: admin.list_dead(session, limit=MAX_LISTED + 1))
     if not counts:
         typer.echo("There are no jobs.")
     for row in counts:

@@ -25,7 +25,7 @@ from goodword.db.transaction_hooks import CommitObservers, HookedSession
 
 TIMED_OUT = "timed_out"
 """Key in the state of a request, set after a timeout reply: the transaction rolls back."""
-READ_LIMIT = 2.0
+READ_TIMEOUT = 2.0
 """Seconds that a single read may take on PostgreSQL."""
 
 
@@ -38,21 +38,21 @@ class Database:
 
     def __init__(self, url: str, *, pooler: bool = False) -> None:
         self.is_sqlite = url.startswith("sqlite")
-        self.writing, self.reading = (
+        self.write_engine, self.read_engine = (
             engines.sqlite(url) if self.is_sqlite else engines.postgres(url, pooler=pooler)
         )
         self.observers = CommitObservers()
         self.sessions = async_sessionmaker(
-            self.writing,
+            self.write_engine,
             expire_on_commit=False,
             sync_session_class=HookedSession,
             observers=self.observers,
         )
-        self.readers = async_sessionmaker(self.reading, expire_on_commit=False)
+        self.readers = async_sessionmaker(self.read_engine, expire_on_commit=False)
         self._reads: dict[Executable, _Read] = {}
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def from_settings(cls, settings: Settings) -> Self:
         """The database that the settings name, reached as they say."""
         return cls(settings.database, pooler=settings.pgbouncer == "on")
 
@@ -81,11 +81,11 @@ class Database:
         On PostgreSQL the driver is asked itself, in half the time that it takes by way of the toolkit.
         """
         if self.is_sqlite or not isinstance(statement, Select):
-            async with self.reading.connect() as connection:
+            async with self.read_engine.connect() as connection:
                 return (await connection.execute(statement, values)).all()
         read = self._reads.get(statement)
         if read is None:
-            read = self._reads[statement] = _Read(statement, self.reading)
+            read = self._reads[statement] = _Read(statement, self.read_engine)
         try:
             return await self._ask(read, values)
         except OperationalError:
@@ -96,12 +96,12 @@ class Database:
     async def _ask(self, read: "_Read", values: Mapping[str, object]) -> Sequence[Row[Any]]:
         pooled = None
         try:
-            pooled = await self.reading.raw_connection()
+            pooled = await self.read_engine.raw_connection()
             driver: Any = pooled.driver_connection
             return await driver.fetch(  # type: ignore[no-any-return]
-                read.text, *read.arguments(values), timeout=READ_LIMIT, record_class=_Record
+                read.text, *read.arguments(values), timeout=READ_TIMEOUT, record_class=_Record
             )
-        except engines.OUT_OF_REACH as error:
+        except engines.CONNECTION_ERRORS as error:
             if pooled is not None:
                 pooled.invalidate()
             raise OperationalError("a read", None, error) from None
@@ -114,7 +114,7 @@ class Database:
         found = await self.rows(statement, **values)
         return found[0] if found else None
 
-    async def answers(self) -> bool:
+    async def ping(self) -> bool:
         """Whether the database can be asked at all."""
         try:
             await self.row(_ANYTHING)
@@ -122,14 +122,14 @@ class Database:
             return False
         return True
 
-    async def empty_log(self) -> None:
+    async def truncate_wal(self) -> None:
         """On SQLite: the log beside the file keeps what was removed, until it is written over by chance."""
         if self.is_sqlite:
             await self.row(_EMPTY_LOG)
 
     async def close(self) -> None:
-        await self.writing.dispose()
-        await self.reading.dispose()
+        await self.write_engine.dispose()
+        await self.read_engine.dispose()
 
 
 class _Read:
@@ -161,7 +161,7 @@ _ANYTHING = select(1)
 _EMPTY_LOG = text("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def kept(session: AsyncSession, model: type[Model], row: Mapping[str, object]) -> Model:
+def persistent(session: AsyncSession, model: type[Model], row: Mapping[str, object]) -> Model:
     """Return an object for a row that the transaction has just written, or read and locked."""
     made = model(**row)
     make_transient_to_detached(made)

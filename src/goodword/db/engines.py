@@ -9,11 +9,11 @@ from sqlalchemy.exc import DisconnectionError, EmulatedDBAPIException
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from uuid_utils.compat import uuid7
 
-LOCK_WAIT = 5.0
+LOCK_TIMEOUT = 5.0
 """Seconds that a write waits for another one before it is told to come back."""
-POOL_WAIT = 2.0
+POOL_TIMEOUT = 2.0
 
-OUT_OF_REACH = (
+CONNECTION_ERRORS = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,  # it is being shut down, or starts, or took too long
     asyncpg.InsufficientResourcesError,  # too many connections, or its disk is full
@@ -32,9 +32,9 @@ _AUTOCOMMIT: Mapping[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocom
 def sqlite(url: str) -> tuple[AsyncEngine, AsyncEngine]:
     # One writer at a time is SQLite's rule. A pool of one makes writers queue in order here, where
     # waiting costs nothing, instead of polling for the lock of the file in as many threads.
-    writing = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=LOCK_WAIT, **_QUIET)
+    writing = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=LOCK_TIMEOUT, **_QUIET)
     reading = create_async_engine(
-        url, pool_size=4, max_overflow=0, pool_timeout=LOCK_WAIT, **_AUTOCOMMIT, **_QUIET
+        url, pool_size=4, max_overflow=0, pool_timeout=LOCK_TIMEOUT, **_AUTOCOMMIT, **_QUIET
     )
     for engine in (writing, reading):
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
@@ -50,7 +50,7 @@ def postgres(url: str, *, pooler: bool) -> tuple[AsyncEngine, AsyncEngine]:
     options: dict[str, Any] = {
         "pool_size": 10,
         "max_overflow": 0,
-        "pool_timeout": POOL_WAIT,
+        "pool_timeout": POOL_TIMEOUT,
         "connect_args": _pooled() if pooler else _direct(),
     }
     writing = create_async_engine(url, **options, **_QUIET)
@@ -71,7 +71,7 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     cursor.execute(
         "PRAGMA secure_delete = ON"
     )  # else the file keeps what was erased, where nothing points at it
-    cursor.execute(f"PRAGMA busy_timeout = {int(LOCK_WAIT * 1000)}")
+    cursor.execute(f"PRAGMA busy_timeout = {int(LOCK_TIMEOUT * 1000)}")
     cursor.close()
 
 
@@ -79,7 +79,7 @@ def _direct() -> dict[str, Any]:
     settings = {
         "application_name": "goodword",
         "timezone": "UTC",  # date() of a timestamptz is then the day in UTC
-        "lock_timeout": f"{LOCK_WAIT:.0f}s",
+        "lock_timeout": f"{LOCK_TIMEOUT:.0f}s",
         "idle_in_transaction_session_timeout": "30s",
     }
     return {"timeout": 2, "command_timeout": 10, "server_settings": settings}
@@ -99,7 +99,7 @@ def _pooled() -> dict[str, Any]:
 
 
 def _limit_lock_wait(connection: Any) -> None:
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_WAIT:.0f}s'")
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT:.0f}s'")
 
 
 def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
@@ -111,5 +111,5 @@ def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
 
 def begin_immediate(connection: Any) -> None:
     # A deferred transaction that reads first and writes later fails at once when another wrote in between;
-    # an immediate one waits for its turn. Single reads run on `Database.reading` and take no lock.
+    # an immediate one waits for its turn. Single reads run on `Database.read_engine` and take no lock.
     connection.exec_driver_sql("BEGIN IMMEDIATE")

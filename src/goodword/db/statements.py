@@ -13,14 +13,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.db.base import Base, Model
-from goodword.db.database import kept
+from goodword.db.database import persistent
 
 
 async def insert(session: AsyncSession, model: type[Model], **values: object) -> Model:
     """Insert a row now. By a statement made once: to flush a new object takes several times as long."""
     row = _complete(model, values)
     await session.execute(_insert(model), row)
-    return kept(session, model, row)
+    return persistent(session, model, row)
 
 
 async def insert_if_absent(session: AsyncSession, model: type[Model], **values: object) -> Model | None:
@@ -31,7 +31,7 @@ async def insert_if_absent(session: AsyncSession, model: type[Model], **values: 
     row = _complete(model, values)
     if await session.scalar(_insert_if_absent(model, session.get_bind().dialect.name), row) is None:
         return None
-    return kept(session, model, row)
+    return persistent(session, model, row)
 
 
 def _complete(model: type[Base], values: Mapping[str, object]) -> dict[str, Any]:
@@ -67,6 +67,6 @@ def is_lock_timeout(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) == "55P03" or "database is locked" in str(error.orig)
 
 
-def is_out_of_reach(error: DBAPIError) -> bool:
+def is_connection_error(error: DBAPIError) -> bool:
     """By the classes of SQLSTATE: connection, resources (connections, memory, disk), the operator's doing, I/O."""
     return (getattr(error.orig, "sqlstate", None) or "")[:2] in {"08", "53", "57", "58"}

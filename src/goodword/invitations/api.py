@@ -85,7 +85,7 @@ async def request_code_email(
                 email=body.email,
                 network=ip_address.network(request),
                 limits=services.invitation_limits,
-                language=languages.preferred(request.headers.get("accept-language")),
+                language=languages.preferred_language(request.headers.get("accept-language")),
                 now=clock(),
             )
         return Answer(EmailAccepted(), status=202)

@@ -100,7 +100,7 @@ async def send(services: Services, job: ClaimedJob) -> None:
             friend, code = await _active(session, uuid.UUID(job.payload["referee_id"])), None
         else:
             friend, code = owner, await usable_code(session, owner.id, now=now)
-        if not await jobs.is_wanted(session, job):
+        if not await jobs.is_claimed(session, job):
             return
     if friend is None or (code is None and kind != MessageKind.FRIEND_JOINED):
         return

@@ -96,4 +96,4 @@ async def request_code_email(
     payload = {"email": address.text, "email_key": address.key, "language": language}
     payload["referrer_key"] = addresses.parse(referrer_email).key
     jobs.enqueue(session, CODE_EMAIL, payload, now=now)
-    record(session, Action.EMAIL_REQUESTED, Subject.NOBODY, letter=CODE_EMAIL)
+    record(session, Action.EMAIL_REQUESTED, Subject.NONE, letter=CODE_EMAIL)

@@ -26,34 +26,34 @@ from goodword.db.keyset import keyset_order
 from goodword.jobs.models import IS_DEAD, Job
 
 STATES = ("waiting", "running", "dead")
-LOOKED_AT = 100_000
+MAX_COUNTED = 100_000
 """At most so many rows are counted: a figure may be too small, but never takes long."""
 
 
-async def counts(session: AsyncSession) -> Sequence[Row[str, str, int]]:
+async def count_by_outcome(session: AsyncSession) -> Sequence[Row[str, str, int]]:
     """How many jobs there are of each kind, and what came of them."""
     outcome = func.coalesce(Job.outcome, "waiting").label("outcome")
     query = select(Job.kind, outcome, func.count().label("jobs")).group_by(Job.kind, outcome)
     return (await session.execute(query.order_by(Job.kind, outcome))).all()
 
 
-async def open_counts(database: Database, *, now: datetime) -> Sequence[Row[Any]]:
+async def count_open(database: Database, *, now: datetime) -> Sequence[Row[Any]]:
     """How many are waiting, running and dead, by kind: of each no more than are looked at."""
     return await database.rows(_OPEN, now=now)
 
 
-async def longest_due(database: Database, *, now: datetime) -> datetime | None:
+async def oldest_due(database: Database, *, now: datetime) -> datetime | None:
     """Since when the job that waits longest is due. Far back, nobody is working."""
     row = await database.row(_LONGEST_DUE, now=now)
     return row.run_at if row else None
 
 
-async def finished_counts(database: Database, *, since: datetime) -> Sequence[Row[Any]]:
+async def count_finished(database: Database, *, since: datetime) -> Sequence[Row[Any]]:
     """How many were done and given up since then, by kind: among the latest that are looked at."""
     return await database.rows(_FINISHED, since=since)
 
 
-async def dead(
+async def list_dead(
     session: AsyncSession, *, limit: int, after: tuple[datetime, uuid.UUID] | None = None
 ) -> Sequence[Job]:
     """Those that are given up, the latest first."""
@@ -102,8 +102,8 @@ _NOW = bindparam("now", type_=Job.run_at.type)
 
 def _open() -> Any:
     state = case((Job.leased_until > _NOW, "running"), else_="waiting").label("state")
-    unfinished = select(Job.kind, state).where(Job.finished_at.is_(None)).limit(LOOKED_AT).subquery()
-    given_up = select(Job.kind, literal("dead").label("state")).where(IS_DEAD).limit(LOOKED_AT).subquery()
+    unfinished = select(Job.kind, state).where(Job.finished_at.is_(None)).limit(MAX_COUNTED).subquery()
+    given_up = select(Job.kind, literal("dead").label("state")).where(IS_DEAD).limit(MAX_COUNTED).subquery()
     either = union_all(select(unfinished), select(given_up)).subquery()
     return (
         select(either.c.kind, either.c.state, func.count().label("jobs"))
@@ -118,7 +118,7 @@ def _finished() -> Any:
         select(Job.kind, Job.outcome)
         .where(Job.finished_at >= since)
         .order_by(Job.finished_at.desc())
-        .limit(LOOKED_AT)
+        .limit(MAX_COUNTED)
         .subquery()
     )
     return select(latest.c.kind, latest.c.outcome, func.count().label("jobs")).group_by(

@@ -45,7 +45,7 @@ async def _keep_listening(database: Database, wake: Callable[[], None]) -> None:
 
 async def _listen(database: Database, wake: Callable[[], None]) -> None:
     """Until the connection is lost, which raises or returns. TimeoutError is an OSError."""
-    async with database.reading.connect() as pooled:
+    async with database.read_engine.connect() as pooled:
         connection = (await pooled.get_raw_connection()).driver_connection
         assert isinstance(connection, asyncpg.Connection)
         closed = asyncio.Event()

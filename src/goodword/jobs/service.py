@@ -18,7 +18,7 @@ from goodword.jobs.models import IS_DEAD, Job
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 10
 FIRST_DELAY = timedelta(seconds=10)
-LONGEST_DELAY = timedelta(hours=1)
+MAX_DELAY = timedelta(hours=1)
 CHANNEL = "goodword_jobs"
 """Notified at the commit of a job: in this process by a hook, in others by a trigger of PostgreSQL."""
 
@@ -122,12 +122,12 @@ async def fail(
     """It failed: try again later and later, or never more. Only the holder of the lease may say so."""
     if hopeless or work.attempt >= MAX_ATTEMPTS:
         return await _settle(session, work, **_dead(error, now=now))
-    return await _settle(session, work, run_at=now + delay(work.attempt), error=error[:500])
+    return await _settle(session, work, run_at=now + retry_delay(work.attempt), error=error[:500])
 
 
-def delay(attempt: int) -> timedelta:
+def retry_delay(attempt: int) -> timedelta:
     """How long to wait after an attempt: twice as long each time, spread so that not all come back at once."""
-    return min(FIRST_DELAY * 2.0 ** (attempt - 1), LONGEST_DELAY) * random.uniform(0.75, 1.25)  # noqa: S311
+    return min(FIRST_DELAY * 2.0 ** (attempt - 1), MAX_DELAY) * random.uniform(0.75, 1.25)  # noqa: S311
 
 
 async def release(session: AsyncSession, holder: str) -> None:
@@ -139,19 +139,19 @@ async def release(session: AsyncSession, holder: str) -> None:
     )
 
 
-async def is_wanted(session: AsyncSession, work: ClaimedJob) -> bool:
+async def is_claimed(session: AsyncSession, work: ClaimedJob) -> bool:
     """Whether nobody has withdrawn it while it waited, or while its handler waited for a lock."""
-    return await session.scalar(select(Job.id).where(_is_held(work))) is not None
+    return await session.scalar(select(Job.id).where(_is_leased(work))) is not None
 
 
-async def withdraw(session: AsyncSession, user_id: uuid.UUID, kind: str) -> None:
+async def cancel(session: AsyncSession, user_id: uuid.UUID, kind: str) -> None:
     """Take back what is still to be done of one kind for one person."""
     await session.execute(
         delete(Job).where(Job.user_id == user_id, Job.kind == kind, Job.finished_at.is_(None))
     )
 
 
-async def forget(session: AsyncSession, user_id: uuid.UUID, *, email_key: str) -> None:
+async def delete_for_user(session: AsyncSession, user_id: uuid.UUID, *, email_key: str) -> None:
     """Remove what is about a person, and what names their address: still to be done, or dead."""
     named = Job.payload.contains(json.dumps(email_key, ensure_ascii=False), autoescape=True)
     # Said three times, so that each has its index: those that are done are many, and empty.
@@ -160,7 +160,7 @@ async def forget(session: AsyncSession, user_id: uuid.UUID, *, email_key: str) -
     await session.execute(delete(Job).where(IS_DEAD, named))
 
 
-def _is_held(work: ClaimedJob) -> ColumnElement[bool]:
+def _is_leased(work: ClaimedJob) -> ColumnElement[bool]:
     return and_(
         Job.id == work.id,
         Job.leased_by == work.holder,
@@ -172,7 +172,7 @@ def _is_held(work: ClaimedJob) -> ColumnElement[bool]:
 async def _settle(session: AsyncSession, work: ClaimedJob, **values: object) -> bool:
     settled = await session.scalar(
         update(Job)
-        .where(_is_held(work))
+        .where(_is_leased(work))
         .values(leased_by=None, leased_until=None, **values)
         .returning(Job.id)
         .execution_options(synchronize_session=False)

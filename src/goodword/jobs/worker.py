@@ -29,7 +29,7 @@ log = structlog.get_logger("goodword.jobs")
 
 Handler = Callable[[Services, ClaimedJob], Awaitable[None]]
 """Does a job. It opens transactions of its own, and does what is slow outside of them."""
-Chore = Callable[[Services], Awaitable[None]]
+NodeTask = Callable[[Services], Awaitable[None]]
 
 
 class Worker:
@@ -47,7 +47,7 @@ class Worker:
         recurring: Mapping[str, timedelta] | None = None,
         concurrency: int = CONCURRENCY,
         concurrency_groups: Mapping[str, str] | None = None,
-        node_tasks: Mapping[Chore, float] | None = None,
+        node_tasks: Mapping[NodeTask, float] | None = None,
     ) -> None:
         self._services, self._handlers = services, handlers
         self._chores = node_tasks or {}
@@ -88,7 +88,7 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _repeat(self, chore: Chore, every: float) -> None:
+    async def _repeat(self, chore: NodeTask, every: float) -> None:
         actor_context.set(ActorContext(Actor.SYSTEM, clock=self._services.clock))
         while True:
             try:

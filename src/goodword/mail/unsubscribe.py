@@ -39,7 +39,7 @@ async def unsubscribe(session: AsyncSession, key: bytes, token: str, *, now: dat
     if address_mac is None:
         raise UnsubscribeTokenInvalid
     if await insert_if_absent(session, Unsubscribe, address_mac=address_mac, created_at=now):
-        record(session, Action.EMAILS_UNSUBSCRIBED, Subject.NOBODY)
+        record(session, Action.EMAILS_UNSUBSCRIBED, Subject.NONE)
 
 
 async def is_unsubscribed(session: AsyncSession, key: bytes, mailbox: str) -> bool:

@@ -99,7 +99,7 @@ async def _account(session: AsyncSession, work: ClaimedJob) -> User | None:
         .where(User.id == work.user_id, User.status == UserStatus.ACTIVE)
         .with_for_update(key_share=True)
     )
-    return user if user is not None and await jobs.is_wanted(session, work) else None
+    return user if user is not None and await jobs.is_claimed(session, work) else None
 
 
 def _asked(work: ClaimedJob) -> int:
@@ -108,7 +108,7 @@ def _asked(work: ClaimedJob) -> int:
 
 def _ask_again(session: AsyncSession, services: Services, work: ClaimedJob) -> None:
     asked = _asked(work)
-    run_at = services.clock() + jobs.delay(asked)
+    run_at = services.clock() + jobs.retry_delay(asked)
     _enqueue(session, services, work, {"asked": asked}, run_at)
 
 

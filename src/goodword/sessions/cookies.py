@@ -77,7 +77,7 @@ class Cookies:
         return (
             chosen
             if chosen in languages.LANGUAGES
-            else languages.preferred(request.headers.get("accept-language"))
+            else languages.preferred_language(request.headers.get("accept-language"))
         )
 
     def write_language(self, response: Response, language: str) -> None:

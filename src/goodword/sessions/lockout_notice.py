@@ -41,7 +41,7 @@ async def tell(services: Services, work: ClaimedJob) -> None:
             user = await session.scalar(
                 select(User).where(named, User.status == UserStatus.ACTIVE).with_for_update(key_share=True)
             )
-            if user is None or not await jobs.is_wanted(session, work):
+            if user is None or not await jobs.is_claimed(session, work):
                 return
             record(
                 session,

@@ -10,7 +10,7 @@ import structlog
 from authlib.integrations.base_client import OAuthError  # type: ignore[import-untyped]
 from authlib.integrations.httpx_client import AsyncOAuth2Client  # type: ignore[import-untyped]
 
-from goodword.http_client import NONSENSE, bounded
+from goodword.http_client import PARSE_ERRORS, client_options
 from goodword.social.errors import ProviderUnavailable, SignInFailed
 from goodword.social.providers import Provider
 
@@ -33,7 +33,7 @@ async def conversation(provider: Provider) -> AsyncIterator["Conversation"]:
         scope=provider.scope,
         code_challenge_method="S256",
         timeout=BUDGET,
-        **bounded(),
+        **client_options(),
     )
     try:
         async with asyncio.timeout(BUDGET), client:
@@ -78,7 +78,7 @@ class Conversation:
                 raise SignInFailed from None
             # Most likely our id or secret is wrong. Nobody who signs in can help it.
             raise Nonsense(f"refuses us: {error.error!r:.64}") from None
-        except NONSENSE as error:
+        except PARSE_ERRORS as error:
             raise Nonsense("no tokens") from error
 
     async def get(self, url: str, *, token: str | None = None) -> Any:
@@ -90,5 +90,5 @@ class Conversation:
             answer = await self._client.request("GET", url, headers=headers, withhold_token=True)
             answer.raise_for_status()
             return answer.json()
-        except NONSENSE as error:
+        except PARSE_ERRORS as error:
             raise Nonsense("no such address, or no JSON there") from error

@@ -11,7 +11,7 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import JWKRegistry, Key, KeySet
 from pydantic import AfterValidator, BaseModel, ValidationError
 
-from goodword.http_client import NONSENSE
+from goodword.http_client import PARSE_ERRORS
 from goodword.social import claims as people
 from goodword.social.claims import ProviderIdentity
 from goodword.social.errors import SignInFailed
@@ -130,7 +130,7 @@ class OpenID:
                 iat={"essential": True},
             )
             required.validate(token.claims)
-        except (JoseError, *NONSENSE):
+        except (JoseError, *PARSE_ERRORS):
             raise SignInFailed from None
         several = isinstance(token.claims["aud"], list) and len(token.claims["aud"]) > 1
         if token.claims.get("azp", None if several else self.provider.client_id) != self.provider.client_id:
@@ -195,7 +195,7 @@ def _public_keys(document: Any) -> KeySet:
         try:
             if data["kty"] != "oct" and data.get("use", "sig") == "sig":
                 found.append(JWKRegistry.import_key(data))
-        except (JoseError, *NONSENSE):
+        except (JoseError, *PARSE_ERRORS):
             continue
     return KeySet(found)
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.db.database import Database, kept
+from goodword.db.database import Database, persistent
 from goodword.db.statements import insert_if_absent
 from goodword.db.transaction_hooks import take_locked_user
 from goodword.errors import Conflict, TokenInvalid
@@ -86,7 +86,7 @@ async def lock(session: AsyncSession, user_id: uuid.UUID) -> User:
     await session.connection()  # begins the transaction, whose check of the actor may have locked the account
     row = take_locked_user(session)
     if row and row["id"] == user_id and session.identity_key(User, user_id) not in session.identity_map:
-        return _active(kept(session, User, row))
+        return _active(persistent(session, User, row))
     return _active(await session.scalar(LOCKED, {"user_id": user_id}))
 
 

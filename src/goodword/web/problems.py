@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from goodword.db.statements import is_lock_timeout, is_out_of_reach, is_unique_violation
+from goodword.db.statements import is_connection_error, is_lock_timeout, is_unique_violation
 from goodword.errors import (
     AppError,
     BadRequest,
@@ -86,7 +86,7 @@ def install(app: FastAPI, *forms: ErrorRenderer) -> ErrorResponder:
             return respond(request, Conflict())
         if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
             return respond(request, DatabaseUnavailable())
-        if is_lock_timeout(error) or is_out_of_reach(error):
+        if is_lock_timeout(error) or is_connection_error(error):
             return respond(request, DatabaseUnavailable())
         raise error
 

@@ -43,7 +43,7 @@ class Row(NamedTuple):
 async def show_audit(request: Request, visitor: Administrator, reader: Reader, clock: Clock) -> Response:
     """Events, the latest first, of a kind and of a person: what they did, and what was done to them."""
     # First what takes a connection for a moment: who waited for it with one in hand could wait for ever.
-    seals = await hash_chain.state(services_of(request).database)
+    seals = await hash_chain.read_state(services_of(request).database)
     (text, wrong), cursors = searched(request), services_of(request).cursors
     asked, cursor = request.query_params.get("action", ""), request.query_params.get("cursor")
     action = Action(asked) if asked in set(Action) else None
@@ -57,7 +57,7 @@ async def show_audit(request: Request, visitor: Administrator, reader: Reader, c
     if not wrong:
         position = cursors.read(cursor, of=name)
         after = position.id if position else None
-        found = await audit.page(reader, user_id=user_id, action=action, after=after, limit=AT_ONCE)
+        found = await audit.list_events(reader, user_id=user_id, action=action, after=after, limit=AT_ONCE)
         events, following = cursors.cut(found, AT_ONCE, of=name)
         named = {one for event in events for one in (event.actor_id, event.person_id) if one}
         people = await service.named(reader, named | ({user_id} if user_id else set()))
@@ -102,5 +102,5 @@ def _row(request: Request, event: AuditEvent, people: Mapping[uuid.UUID, User]) 
     )
 
 
-def _is_overdue(state: hash_chain.State, now: datetime) -> bool:
+def _is_overdue(state: hash_chain.ChainState, now: datetime) -> bool:
     return state.since is not None and state.since < now - hash_chain.OVERDUE

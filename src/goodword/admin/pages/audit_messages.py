@@ -60,7 +60,7 @@ SUBJECTS: Mapping[str, str] = {
     Subject.CLIENT: to_translate("app"),
     Subject.KEY: to_translate("signing key"),
     Subject.JOB: to_translate("job"),
-    Subject.NOBODY: to_translate("no account"),
+    Subject.NONE: to_translate("no account"),
 }
 
 ACTORS: Mapping[str, str] = {

@@ -33,8 +33,8 @@ async def show_jobs(request: Request, visitor: Administrator, reader: Reader, cl
     after = services.cursors.read(cursor, of=LIST)
     # First what takes a connection for a moment: who waited for it with one in hand could wait for ever.
     counts = await statistics.open_jobs(services.database, now=now)
-    longest_due = await admin.longest_due(services.database, now=now)
-    found = await admin.dead(reader, limit=AT_ONCE + 1, after=after)
+    longest_due = await admin.oldest_due(services.database, now=now)
+    found = await admin.list_dead(reader, limit=AT_ONCE + 1, after=after)
     following = None
     if len(found) > AT_ONCE:
         last = found[AT_ONCE - 1]
@@ -51,7 +51,7 @@ async def show_jobs(request: Request, visitor: Administrator, reader: Reader, cl
         letters=statistics.EMAILS,
         following=following,
         is_first=cursor is None,
-        looked_at=admin.LOOKED_AT,
+        looked_at=admin.MAX_COUNTED,
     )
 
 

@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from goodword.admin import statistics
 from goodword.admin.pages.access import Administrator, admin_page, router as admin_router
 from goodword.jobs import admin as jobs
-from goodword.jobs.admin import LOOKED_AT
+from goodword.jobs.admin import MAX_COUNTED
 from goodword.services import services_of
 from goodword.web.dependencies import Clock, Reader
 
@@ -50,7 +50,7 @@ async def show_statistics(request: Request, visitor: Administrator, reader: Read
         ending=await statistics.codes_ending(database, now=now),
         jobs={state: sum(counts[state] for counts in open_jobs.values()) for state in jobs.STATES},
         letters=await statistics.emails(database, open_jobs, now=now),
-        looked_at=LOOKED_AT,
+        looked_at=MAX_COUNTED,
     )
 
 
