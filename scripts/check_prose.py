@@ -60,10 +60,10 @@ whoever whom whose why with without you your
 VERBS = """
 accept activate add allow answer append apply ask assert authenticate authorize begin bind build call cancel
 change check choose claim clear close collect combine commit compare compile compute configure confirm connect
-convert copy count create decide decode decrypt define delete deliver derive describe disable discard do emit
+convert copy count create decide decode decrypt define delete deliver derive describe disable discard do emit empty
 enable encode encrypt end enforce enqueue ensure erase exchange execute expire export extend fail fetch fill
 filter find finish follow forget format generate get give grant group handle hash hide ignore import increment
-insert install invalidate invite issue join keep let limit link list listen load lock log make map mark mask
+insert install invalidate invite issue join keep lease let limit link list listen load lock log make map mark mask
 match measure merge migrate move normalise notify open parse pass perform place prepare prevent print protect
 prove publish put raise raises read receive record redeem redirect refresh refuse register reject release
 remember remove render replace report request require reset resolve respond restore retire retry return revoke

@@ -203,7 +203,9 @@ async def test_a_request_that_is_dropped_while_its_letter_waits_for_the_account_
     await ask(alice)
     services = app.state.services
     async with services.database.transaction() as session:
-        work = await jobs.claim(session, [Purpose.CHANGE_EMAIL], holder="a slow worker", now=services.clock())
+        work = await jobs.claim(
+            session, [Purpose.CHANGE_EMAIL], worker_id="a slow worker", now=services.clock()
+        )
     body = {"current_password": PASSWORD, "new_password": "eight lanterns in the valley"}
     assert (await alice.call("PUT", "/api/v1/me/password", json=body)).status_code == 204
 
@@ -218,7 +220,9 @@ async def test_a_letter_that_is_sent_twice_has_one_id_and_the_later_token_works(
     await ask(alice)
     services = app.state.services
     async with services.database.transaction() as session:
-        work = await jobs.claim(session, [Purpose.CHANGE_EMAIL], holder="about to die", now=services.clock())
+        work = await jobs.claim(
+            session, [Purpose.CHANGE_EMAIL], worker_id="about to die", now=services.clock()
+        )
     await emails.change_email(services, work)
     first = next(letter for letter in post.kept() if letter.to == NEW)
     clock.forward(seconds=61)

@@ -199,7 +199,7 @@ async def test_many_workers_share_the_jobs_and_do_each_once(services, enqueue, r
 async def test_a_leased_job_is_left_alone_until_the_lease_ends(services, enqueue, rows, clock):
     await enqueue(n=1)
     async with services.database.transaction() as session:
-        gone = await service.claim(session, ["greet"], holder="somebody gone", now=clock())
+        gone = await service.claim(session, ["greet"], worker_id="somebody gone", now=clock())
     worker = Worker(services, {"greet": nothing})
 
     clock.forward(seconds=59)
@@ -217,10 +217,10 @@ async def test_a_leased_job_is_left_alone_until_the_lease_ends(services, enqueue
 async def test_who_lost_the_lease_cannot_end_what_another_works_on(services, enqueue, rows, clock):
     await enqueue()
     async with services.database.transaction() as session:
-        first = await service.claim(session, ["greet"], holder="first", now=clock())
+        first = await service.claim(session, ["greet"], worker_id="first", now=clock())
     clock.forward(seconds=61)
     async with services.database.transaction() as session:
-        second = await service.claim(session, ["greet"], holder="second", now=clock())
+        second = await service.claim(session, ["greet"], worker_id="second", now=clock())
 
     async with services.database.transaction() as session:
         assert not await service.finish(session, first, now=clock())
@@ -233,7 +233,7 @@ async def test_a_job_that_kills_its_workers_comes_to_an_end(services, enqueue, r
     await enqueue()
     for n in range(service.MAX_ATTEMPTS):
         async with services.database.transaction() as session:
-            assert await service.claim(session, ["greet"], holder=f"victim {n}", now=clock()) is not None
+            assert await service.claim(session, ["greet"], worker_id=f"victim {n}", now=clock()) is not None
         clock.forward(seconds=61)
 
     assert await Worker(services, {"greet": nothing}).run_due() == 0

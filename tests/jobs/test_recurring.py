@@ -115,9 +115,9 @@ async def test_finished_jobs_go_in_batches_and_dead_ones_later(services, clock, 
         await session.flush()
     async with services.database.transaction() as session:
         for n in range(30):
-            work = await service.claim(session, ["greet"], holder="me", now=clock())
+            work = await service.claim(session, ["greet"], worker_id="me", now=clock())
             ended = service.finish(session, work, now=clock())
-            await (service.fail(session, work, error="no", hopeless=True, now=clock()) if n < 5 else ended)
+            await (service.fail(session, work, error="no", permanent=True, now=clock()) if n < 5 else ended)
             if n < 5:
                 ended.close()
 

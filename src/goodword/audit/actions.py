@@ -1,11 +1,11 @@
-"""The registry of what is audited: a stable name for each kind of event, and what may stand in its details."""
+"""The registry of audit events: the name of each action, and the fields of its details."""
 
 from collections.abc import Mapping
 from enum import StrEnum
 
 
 class Subject(StrEnum):
-    """What something was done to."""
+    """The kind of object that an action changes or reads."""
 
     USER = "user"
     SESSION = "session"
@@ -15,11 +15,11 @@ class Subject(StrEnum):
     KEY = "signing_key"
     JOB = "job"
     NONE = "nobody"
-    """Somebody who has no account, or a look at many."""
+    """No single object: a request without an account, or a search."""
 
 
 class Action(StrEnum):
-    """Names are API: they may be added to, and never change."""
+    """Names are API: add to them, never change them."""
 
     USER_REGISTERED = "user.registered"
     USER_CHANGED = "user.changed"
@@ -92,7 +92,4 @@ DETAILS: Mapping[Action, frozenset[str]] = {
         Action.JOBS_DISCARDED: "kind jobs",
     }.items()
 }
-"""What an event may tell beyond who, what and where. Never an address, a name, a token or the string of a code:
-
-rows stay for ever, also when the person they are about is erased.
-"""
+"""Fields in the details of each action. Never an address, a name, a token or a referral code: rows are permanent."""

@@ -1,6 +1,7 @@
-"""The hash chain: rows are sealed in order, each over the one before it, and the addresses stand outside.
+"""The hash chain of the audit log: each row is sealed by an HMAC over its columns and the previous HMAC.
 
-The key comes from the secret, so nobody who can only write to the database can make a row that fits.
+The key is derived from the secret, so write access to the database does not suffice to forge a row. IP addresses are
+covered by a digest, so that they can be cleared.
 """
 
 import hmac
@@ -19,57 +20,43 @@ from goodword.crypto import hmac_of
 from goodword.db.database import Database
 
 KEY_PURPOSE = "audit chain"
-"""Of the key."""
+"""For `derive_key`."""
 BATCH_SIZE = 500
 TIME_LIMIT = 10.0
-"""For one run: what is left is sealed by the next one."""
+"""Seconds for one run. The next run seals the remaining rows."""
 PAGE_SIZE = 1_000
 MAX_COUNTED = 100_000
-"""Of those that wait: the count never takes long."""
+"""Unsealed rows that are counted at most, so that a count never takes long."""
 OVERDUE = timedelta(minutes=1)
 LOCK = 0x600D_A0D1
-"""Advisory lock of PostgreSQL under which one worker seals. On SQLite whoever writes is alone anyway."""
+"""Key of the PostgreSQL advisory lock that lets one worker at a time seal. SQLite has one writer at a time."""
 GENESIS = bytes(32)
 
-_TABLE = AuditEvent.__table__
-_UNSEALED = select(AuditEvent.id).where(AuditEvent.sequence.is_(None)).order_by(AuditEvent.id).limit(1)
-_HEAD = (
-    select(AuditEvent.sequence, AuditEvent.hash)
-    .where(AuditEvent.sequence.is_not(None))
-    .order_by(AuditEvent.sequence.desc())
-    .limit(1)
-)
-_NEXT = select(_TABLE).where(AuditEvent.sequence.is_(None)).order_by(AuditEvent.id).limit(BATCH_SIZE)
-_PAGE = (
-    select(_TABLE)
-    .where(AuditEvent.sequence > bindparam("after"))
-    .order_by(AuditEvent.sequence)
-    .limit(PAGE_SIZE)
-)
+_TABLE: Any = AuditEvent.__table__
+_SEQUENCE, _IS_UNSEALED = AuditEvent.sequence, AuditEvent.sequence.is_(None)
+_UNSEALED = select(AuditEvent.id).where(_IS_UNSEALED).order_by(AuditEvent.id).limit(1)
+_HEAD = select(_SEQUENCE, AuditEvent.hash).where(~_IS_UNSEALED).order_by(_SEQUENCE.desc()).limit(1)
+_NEXT = select(_TABLE).where(_IS_UNSEALED).order_by(AuditEvent.id).limit(BATCH_SIZE)
+_PAGE = select(_TABLE).where(bindparam("after") < _SEQUENCE).order_by(_SEQUENCE).limit(PAGE_SIZE)
 _OVERDUE = select(func.count()).where(
-    AuditEvent.sequence.is_(None),
-    AuditEvent.created_at < bindparam("since", type_=AuditEvent.created_at.type),
+    _IS_UNSEALED, AuditEvent.created_at < bindparam("since", type_=AuditEvent.created_at.type)
 )
-_WAITING = select(AuditEvent.id).where(AuditEvent.sequence.is_(None)).limit(MAX_COUNTED).subquery()
+_WAITING = select(AuditEvent.id).where(_IS_UNSEALED).limit(MAX_COUNTED).subquery()
+_OLDEST = select(AuditEvent.created_at).where(_IS_UNSEALED).order_by(AuditEvent.id).limit(1)
 _STATE = select(
     select(_HEAD.subquery().c.sequence).scalar_subquery().label("sealed"),
     select(func.count()).select_from(_WAITING).scalar_subquery().label("waiting"),
-    select(AuditEvent.created_at)
-    .where(AuditEvent.sequence.is_(None))
-    .order_by(AuditEvent.id)
-    .limit(1)
-    .scalar_subquery()
-    .label("since"),
+    _OLDEST.scalar_subquery().label("since"),
 )
 _SEAL: Any = (
-    update(AuditEvent.__table__)  # type: ignore[arg-type]
+    update(_TABLE)
     .where(AuditEvent.id == bindparam("row_id"))
     .values(sequence=bindparam("number"), hash=bindparam("seal"), address_mac=bindparam("digest"))
 )
 
 
 class Head(NamedTuple):
-    """The last row that is sealed. Kept elsewhere, it shows later that no row after it was cut off."""
+    """The last sealed row. Stored elsewhere, it proves later that no row up to it was deleted."""
 
     sequence: int
     hash: bytes
@@ -79,37 +66,32 @@ class Head(NamedTuple):
 
 
 class ChainState(NamedTuple):
-    """How far the chain has come, as it says itself: nothing is verified."""
+    """The length of the chain and its backlog. Nothing is verified."""
 
     sealed: int
     waiting: int
-    """`COUNTED` at most."""
+    """Up to `MAX_COUNTED`."""
     since: datetime | None
-    """When the first of those that wait was written. Long ago, no worker runs."""
+    """The time of the oldest unsealed row. An old value means that no worker is running."""
 
 
 class ChainBroken(Exception):
-    """The first row that is not as it was sealed."""
+    """Raised for the first row that does not match its seal."""
 
-    def __init__(self, sequence: int, row_id: uuid.UUID | None, what: str) -> None:
+    def __init__(self, sequence: int, row_id: uuid.UUID | None, problem: str) -> None:
         named = f" ({row_id})" if row_id else ""
-        super().__init__(f"Row {sequence}{named}: {what}")
+        super().__init__(f"Row {sequence}{named}: {problem}")
 
 
 async def seal(database: Database, key: bytes) -> int:
-    """Seal what was written since the last time, a batch in each transaction. Returns how many rows.
-
-    A row whose transaction was committed late is sealed later. Several who seal take turns.
-    """
-    sealed, began = 0, time.monotonic()
-    while time.monotonic() - began < TIME_LIMIT:
-        if await database.row(_UNSEALED) is None:
+    """Seal the unsealed rows, in a transaction per batch. Return how many. Concurrent calls take turns."""
+    sealed, rows, start = 0, BATCH_SIZE, time.monotonic()
+    while rows == BATCH_SIZE and time.monotonic() - start < TIME_LIMIT:
+        if await database.row(_UNSEALED) is None:  # no lock if there is nothing to do
             break
         async with database.transaction() as session:
             rows = await _seal_batch(session, key)
         sealed += rows
-        if rows < BATCH_SIZE:
-            break
     return sealed
 
 
@@ -134,9 +116,9 @@ def hash_address(key: bytes, address: str | None) -> bytes | None:
     return hmac_of(key, b"address", address.encode()) if address is not None else None
 
 
-def row_hash(key: bytes, before: bytes, sequence: int, row: Row[Any], digest: bytes | None) -> bytes:
-    """HMAC-SHA256 over the hash before, the number, and the row in one form for both databases."""
-    form = [
+def row_hash(key: bytes, previous: bytes, sequence: int, row: Row[Any], digest: bytes | None) -> bytes:
+    """Return the HMAC-SHA256 over the previous hash, the sequence number and the row."""
+    columns = [  # in a form that is the same for both databases
         row.id.hex,
         round(row.created_at.timestamp() * 1_000_000),
         row.action,
@@ -150,25 +132,22 @@ def row_hash(key: bytes, before: bytes, sequence: int, row: Row[Any], digest: by
         row.details,
         digest.hex() if digest else None,
     ]
-    return hmac_of(key, b"row", before, sequence.to_bytes(8), json.dumps(form).encode())
+    return hmac_of(key, b"row", previous, sequence.to_bytes(8), json.dumps(columns).encode())
 
 
 async def verify(database: Database, key: bytes, *, head: Head | None = None) -> Head:
-    """The head of the chain, if every row is as it was sealed. Raises `Broken`, naming the first that is not.
-
-    Rows are read page by page, so it takes the same memory for any number of them.
-    """
+    """Return the head of the chain. Raises `ChainBroken` for the first row that does not match its seal."""
     last = Head(0, GENESIS)
     async for row in _sealed(database):
         if row.sequence != last.sequence + 1:
             raise ChainBroken(last.sequence + 1, None, "it is missing")
         if row.address is not None and hash_address(key, row.address) != row.address_mac:
-            raise ChainBroken(row.sequence, row.id, "its address is not the one that was sealed")
+            raise ChainBroken(row.sequence, row.id, "its address is not the sealed one")
         expected = row_hash(key, last.hash, row.sequence, row, row.address_mac)
         if not hmac.compare_digest(expected, row.hash):
-            raise ChainBroken(row.sequence, row.id, "it is not what was sealed, or not in its place")
+            raise ChainBroken(row.sequence, row.id, "it is not as it was sealed, or not in its place")
         if head and row.sequence == head.sequence and row.hash != head.hash:
-            raise ChainBroken(row.sequence, row.id, "it is not the head that you kept")
+            raise ChainBroken(row.sequence, row.id, "it is not the given head")
         last = Head(row.sequence, row.hash)
     if head and last.sequence < head.sequence:
         raise ChainBroken(last.sequence + 1, None, f"it is missing, and all after it up to {head.sequence}")
@@ -181,7 +160,7 @@ async def read_state(database: Database) -> ChainState:
 
 
 async def count_overdue(database: Database, *, now: datetime) -> int:
-    """How many rows have waited for their seal for more than a minute: then no worker runs."""
+    """Count rows that are unsealed for more than a minute, which means that no worker is running."""
     row = await database.row(_OVERDUE, since=now - OVERDUE)
     return int(row[0]) if row else 0
 

@@ -1,4 +1,4 @@
-"""Addresses in the audit: they serve to look into an attack of late, and are cleared when that is over."""
+"""Clear IP addresses from the audit log. They serve to investigate recent attacks."""
 
 import uuid
 from collections.abc import Sequence
@@ -15,19 +15,19 @@ RETENTION = timedelta(days=90)
 
 
 async def clear_old(session: AsyncSession, *, limit: int, now: datetime) -> int:
-    """Clear addresses that are older than 90 days, `limit` at most. Returns how many. Seals stay good."""
+    """Clear up to `limit` addresses older than 90 days. Return how many. Seals stay valid."""
     return await _clear(session, AuditEvent.id < first_id(now - RETENTION), limit=limit)
 
 
 async def clear_for_user(session: AsyncSession, user_id: uuid.UUID, *, limit: int) -> int:
-    """The same of rows that somebody erased wrote, and of those about them that nobody signed in wrote."""
-    nobody = and_(AuditEvent.person_id == user_id, AuditEvent.actor == Actor.ANONYMOUS.value)
-    return await _clear(session, or_(AuditEvent.actor_id == user_id, nobody), limit=limit)
+    """Clear up to `limit` addresses in events by an erased user, or about them by an anonymous client."""
+    anonymous = and_(AuditEvent.person_id == user_id, AuditEvent.actor == Actor.ANONYMOUS.value)
+    return await _clear(session, or_(AuditEvent.actor_id == user_id, anonymous), limit=limit)
 
 
-async def _clear(session: AsyncSession, which: ColumnElement[bool], *, limit: int) -> int:
-    # Only what is sealed: the digest, which the seal covers, is made with the seal.
-    query = select(AuditEvent.id).where(which, WITH_ADDRESS, AuditEvent.sequence.is_not(None))
+async def _clear(session: AsyncSession, condition: ColumnElement[bool], *, limit: int) -> int:
+    # Sealed rows only: the seal covers a digest of the address, which is computed with it.
+    query = select(AuditEvent.id).where(condition, WITH_ADDRESS, AuditEvent.sequence.is_not(None))
     found: Sequence[uuid.UUID] = (await session.scalars(query.order_by(AuditEvent.id).limit(limit))).all()
     if found:
         await session.execute(

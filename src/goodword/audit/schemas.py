@@ -1,4 +1,4 @@
-"""Events as administrators see them."""
+"""Audit events in the API of administrators."""
 
 import json
 import uuid
@@ -12,25 +12,24 @@ from goodword.web.schemas import Instant, Output
 
 
 class AuditRead(Output):
-    """One event."""
-
     id: uuid.UUID
     at: Instant
     action: Action = Field(examples=[Action.CODE_ISSUED])
     actor: Actor = Field(
-        description="A `user`, the `operator` by command, the `system` by a job, or `anonymous`.",
+        description="`user`, `operator` (a command), `system` (a job) or `anonymous`.",
         examples=[Actor.USER],
     )
     actor_id: uuid.UUID | None
-    person_id: uuid.UUID | None = Field(description="Whom it concerns.")
-    subject: Subject = Field(description="What it was done to.", examples=[Subject.CODE])
+    person_id: uuid.UUID | None = Field(description="The user whom the event concerns.")
+    subject: Subject = Field(description="The kind of object.", examples=[Subject.CODE])
     subject_id: uuid.UUID | None
-    client: str | None = Field(description="The app that acted for them.", examples=["goodword"])
+    client: str | None = Field(description="The OAuth client that acted for the user.", examples=["goodword"])
     request_id: str | None = Field(examples=["019aa8c2-7a51-7000-8000-000000000000"])
     address: str | None = Field(description="Null after 90 days.", examples=["192.0.2.7"])
     details: dict[str, str | int | bool] = Field(examples=[{"kind": "generated", "active": True}])
     sequence: int | None = Field(
-        description="Its number in the sealed chain; null for a few seconds.", examples=[4711]
+        description="The position in the sealed chain. Null until the event is sealed, a few seconds later.",
+        examples=[4711],
     )
 
     @classmethod

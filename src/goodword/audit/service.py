@@ -1,4 +1,4 @@
-"""Writing the audit: one row for each effect, in the transaction of the effect, so that both are kept or neither."""
+"""Record events in the audit log, in the transaction of the change, and list them."""
 
 import json
 import uuid
@@ -28,13 +28,13 @@ def record(
     person: uuid.UUID | None = None,
     **details: str | int,
 ) -> None:
-    """Note what this transaction does to `subject`, which is `person`'s. Written just before the commit.
+    """Record an event. It is inserted just before the commit, with the current `ActorContext`.
 
-    Who does it, from where and when stands in `origin`.
+    `person` is the user who owns the subject. Raises `ValueError` if a detail is not in `actions.DETAILS`.
     """
     unknown = details.keys() - DETAILS.get(action, frozenset())
     if unknown:
-        raise ValueError(f"{action} has no {unknown}")
+        raise ValueError(f"{action} has no details {unknown}")
     by = actor.current_context()
     now = by.clock()
     transaction_hooks.insert_before_commit(
@@ -58,7 +58,7 @@ def record(
 
 
 def first_id(moment: datetime, *, random: int = 0) -> uuid.UUID:
-    """The smallest id of a millisecond (UUIDv7, RFC 9562 §5.7), or one within it."""
+    """Return the smallest UUIDv7 (RFC 9562 §5.7) of the millisecond, or one of it with `random` bits."""
     return uuid.UUID(int=max(int(moment.timestamp() * 1000), 0) << 80 | random)
 
 
@@ -72,7 +72,7 @@ async def list_events(
     after: uuid.UUID | None = None,
     limit: int,
 ) -> Sequence[AuditEvent]:
-    """Events, the latest first, of a person (by them, or about them) and a kind; one more than `limit` if there are."""
+    """Return up to `limit` + 1 events, the latest first. `user_id` selects those by or about a user."""
     query = select(AuditEvent)
     if user_id is not None:
         query = query.where(or_(AuditEvent.actor_id == user_id, AuditEvent.person_id == user_id))

@@ -4,23 +4,13 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar
 
-from sqlalchemy import (
-    DateTime,
-    Dialect,
-    MetaData,
-    TypeDecorator,
-    Uuid,
-)
-from sqlalchemy.orm import (
-    DeclarativeBase,
-    Mapped,
-    mapped_column,
-)
+from sqlalchemy import DateTime, Dialect, Index, MetaData, TypeDecorator, Uuid, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC time on both databases: SQLite has no time zones and would hand back naive ones."""
+    """An aware time in UTC. SQLite has no time zones and would return naive times."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -29,7 +19,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a time without a zone")
+            raise ValueError("a naive time: give it a time zone")
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
@@ -53,3 +43,8 @@ class Base(DeclarativeBase):
 
 
 Model = TypeVar("Model", bound=Base)
+
+
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """Return an index of the rows that satisfy `where`."""
+    return Index(name, *columns, unique=unique, postgresql_where=text(where), sqlite_where=text(where))

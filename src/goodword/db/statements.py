@@ -1,13 +1,10 @@
-"""Insert statements built once a model, and the classes of database errors."""
+"""Inserts with statements that are built once per model, and the classes of database errors."""
 
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import (
-    Executable,
-    insert as insert_into,
-)
+from sqlalchemy import Executable, insert as insert_into
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,24 +14,24 @@ from goodword.db.database import persistent
 
 
 async def insert(session: AsyncSession, model: type[Model], **values: object) -> Model:
-    """Insert a row now. By a statement made once: to flush a new object takes several times as long."""
-    row = _complete(model, values)
+    """Insert a row now. This is several times as fast as to flush a new object."""
+    row = _with_defaults(model, values)
     await session.execute(_insert(model), row)
     return persistent(session, model, row)
 
 
 async def insert_if_absent(session: AsyncSession, model: type[Model], **values: object) -> Model | None:
-    """Insert a row unless a unique rule refuses it; None then. A twin in flight is waited for.
+    """Insert a row, or return None if a unique constraint forbids it. The transaction stays usable.
 
-    No savepoint and no exception: the transaction stays good, whoever wins the race.
+    If a concurrent transaction inserts the same row, wait for its end.
     """
-    row = _complete(model, values)
+    row = _with_defaults(model, values)
     if await session.scalar(_insert_if_absent(model, session.get_bind().dialect.name), row) is None:
         return None
     return persistent(session, model, row)
 
 
-def _complete(model: type[Base], values: Mapping[str, object]) -> dict[str, Any]:
+def _with_defaults(model: type[Base], values: Mapping[str, object]) -> dict[str, Any]:
     given = dict(values)
     for column in model.__table__.columns:
         if column.key not in given:
@@ -68,5 +65,5 @@ def is_lock_timeout(error: DBAPIError) -> bool:
 
 
 def is_connection_error(error: DBAPIError) -> bool:
-    """By the classes of SQLSTATE: connection, resources (connections, memory, disk), the operator's doing, I/O."""
+    """Return whether the SQLSTATE is of class 08 (connection), 53 (resources), 57 (operator) or 58 (I/O)."""
     return (getattr(error.orig, "sqlstate", None) or "")[:2] in {"08", "53", "57", "58"}

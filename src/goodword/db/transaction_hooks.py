@@ -101,12 +101,12 @@ def notify_after_commit(session: AsyncSession, channel: str) -> None:
 
 
 def run_after_commit(session: AsyncSession, function: Callable[[], Awaitable[None]]) -> None:
-    """Await `function()` after the commit. It must handle its own errors."""
+    """Call and await `function` after the commit. It must handle its own errors."""
     _register(session, _Call(function))
 
 
 def run_at_end(session: AsyncSession, function: Callable[[], None]) -> None:
-    """Call `function()` when the transaction has ended, whether it was committed or rolled back."""
+    """Call `function` when the transaction has ended, whether it was committed or rolled back."""
     _hooked(session).at_end.append(function)
 
 

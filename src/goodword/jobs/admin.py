@@ -1,4 +1,4 @@
-"""Jobs as the operator sees them: how many there are, which are dead and why, and what becomes of those."""
+"""Jobs for operators and administrators: count them, list dead ones, retry or discard those."""
 
 import uuid
 from collections.abc import Sequence
@@ -27,39 +27,39 @@ from goodword.jobs.models import IS_DEAD, Job
 
 STATES = ("waiting", "running", "dead")
 MAX_COUNTED = 100_000
-"""At most so many rows are counted: a figure may be too small, but never takes long."""
+"""Rows that a count reads at most, so that it never takes long."""
 
 
 async def count_by_outcome(session: AsyncSession) -> Sequence[Row[str, str, int]]:
-    """How many jobs there are of each kind, and what came of them."""
+    """Count all jobs by kind and outcome."""
     outcome = func.coalesce(Job.outcome, "waiting").label("outcome")
     query = select(Job.kind, outcome, func.count().label("jobs")).group_by(Job.kind, outcome)
     return (await session.execute(query.order_by(Job.kind, outcome))).all()
 
 
 async def count_open(database: Database, *, now: datetime) -> Sequence[Row[Any]]:
-    """How many are waiting, running and dead, by kind: of each no more than are looked at."""
+    """Count waiting, running and dead jobs by kind, up to `MAX_COUNTED`."""
     return await database.rows(_OPEN, now=now)
 
 
 async def oldest_due(database: Database, *, now: datetime) -> datetime | None:
-    """Since when the job that waits longest is due. Far back, nobody is working."""
-    row = await database.row(_LONGEST_DUE, now=now)
+    """Return when the job that waits longest was due. An old value means that no worker is running."""
+    row = await database.row(_OLDEST_DUE, now=now)
     return row.run_at if row else None
 
 
 async def count_finished(database: Database, *, since: datetime) -> Sequence[Row[Any]]:
-    """How many were done and given up since then, by kind: among the latest that are looked at."""
+    """Count done and dead jobs by kind, among the latest `MAX_COUNTED`."""
     return await database.rows(_FINISHED, since=since)
 
 
 async def list_dead(
     session: AsyncSession, *, limit: int, after: tuple[datetime, uuid.UUID] | None = None
 ) -> Sequence[Job]:
-    """Those that are given up, the latest first."""
-    place = (Job.finished_at, Job.id)
+    """Return dead jobs, the latest first."""
+    key = (Job.finished_at, Job.id)
     query = select(Job).where(IS_DEAD)
-    return (await session.scalars(keyset_order(query, place, after=after).limit(limit))).all()
+    return (await session.scalars(keyset_order(query, key, after=after).limit(limit))).all()
 
 
 async def get(session: AsyncSession, job_id: uuid.UUID) -> Job | None:
@@ -69,23 +69,23 @@ async def get(session: AsyncSession, job_id: uuid.UUID) -> Job | None:
 async def retry(
     session: AsyncSession, *, job_id: uuid.UUID | None = None, kind: str | None = None, now: datetime
 ) -> int:
-    """Give one dead job, or all of a kind, as many attempts again as a new one has. Returns how many."""
+    """Run one dead job, or all of a kind, again with all attempts. Return how many."""
     revived = await session.scalars(
         update(Job)
-        .where(IS_DEAD, _which(job_id, kind))
+        .where(IS_DEAD, _matches(job_id, kind))
         .values(outcome=None, finished_at=None, attempts=0, run_at=now, error=None)
         .returning(Job.id)
     )
-    return _recorded(session, Action.JOBS_RETRIED, job_id, kind, len(revived.all()))
+    return _record(session, Action.JOBS_RETRIED, job_id, kind, len(revived.all()))
 
 
 async def discard(session: AsyncSession, *, job_id: uuid.UUID | None = None, kind: str | None = None) -> int:
-    """Remove one dead job, or all of a kind. Returns how many."""
-    gone = await session.scalars(delete(Job).where(IS_DEAD, _which(job_id, kind)).returning(Job.id))
-    return _recorded(session, Action.JOBS_DISCARDED, job_id, kind, len(gone.all()))
+    """Delete one dead job, or all of a kind. Return how many."""
+    deleted = await session.scalars(delete(Job).where(IS_DEAD, _matches(job_id, kind)).returning(Job.id))
+    return _record(session, Action.JOBS_DISCARDED, job_id, kind, len(deleted.all()))
 
 
-def _recorded(
+def _record(
     session: AsyncSession, action: Action, job_id: uuid.UUID | None, kind: str | None, jobs: int
 ) -> int:
     if jobs:
@@ -93,7 +93,7 @@ def _recorded(
     return jobs
 
 
-def _which(job_id: uuid.UUID | None, kind: str | None) -> ColumnElement[bool]:
+def _matches(job_id: uuid.UUID | None, kind: str | None) -> ColumnElement[bool]:
     return Job.id == job_id if job_id is not None else Job.kind == kind
 
 
@@ -103,31 +103,22 @@ _NOW = bindparam("now", type_=Job.run_at.type)
 def _open() -> Any:
     state = case((Job.leased_until > _NOW, "running"), else_="waiting").label("state")
     unfinished = select(Job.kind, state).where(Job.finished_at.is_(None)).limit(MAX_COUNTED).subquery()
-    given_up = select(Job.kind, literal("dead").label("state")).where(IS_DEAD).limit(MAX_COUNTED).subquery()
-    either = union_all(select(unfinished), select(given_up)).subquery()
-    return (
-        select(either.c.kind, either.c.state, func.count().label("jobs"))
-        .group_by(either.c.kind, either.c.state)
-        .order_by(either.c.kind, either.c.state)
-    )
+    dead = select(Job.kind, literal("dead").label("state")).where(IS_DEAD).limit(MAX_COUNTED).subquery()
+    jobs = union_all(select(unfinished), select(dead)).subquery()
+    key = (jobs.c.kind, jobs.c.state)
+    return select(*key, func.count().label("jobs")).group_by(*key).order_by(*key)
 
 
 def _finished() -> Any:
     since = bindparam("since", type_=Job.finished_at.type)
-    latest = (
-        select(Job.kind, Job.outcome)
-        .where(Job.finished_at >= since)
-        .order_by(Job.finished_at.desc())
-        .limit(MAX_COUNTED)
-        .subquery()
-    )
-    return select(latest.c.kind, latest.c.outcome, func.count().label("jobs")).group_by(
-        latest.c.kind, latest.c.outcome
-    )
+    query = select(Job.kind, Job.outcome).where(Job.finished_at >= since)
+    latest = query.order_by(Job.finished_at.desc()).limit(MAX_COUNTED).subquery()
+    key = (latest.c.kind, latest.c.outcome)
+    return select(*key, func.count().label("jobs")).group_by(*key)
 
 
 _OPEN, _FINISHED = _open(), _finished()
-_LONGEST_DUE = (
+_OLDEST_DUE = (
     select(Job.run_at)
     .where(Job.finished_at.is_(None), Job.run_at <= _NOW, func.coalesce(Job.leased_until, _NOW) <= _NOW)
     .order_by(Job.run_at, Job.id)

@@ -1,4 +1,4 @@
-"""Being woken by other processes: PostgreSQL's LISTEN, on a connection that the worker keeps to itself."""
+"""Wake the worker when another process adds a job: LISTEN of PostgreSQL, on a connection of its own."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -19,10 +19,10 @@ log = structlog.get_logger("goodword.jobs")
 
 @asynccontextmanager
 async def listening(database: Database, wake: Callable[[], None]) -> AsyncIterator[None]:
-    """Call `wake` within the block whenever somebody has enqueued something.
+    """Call `wake` within the block when any process has committed a job.
 
-    Only a wish: behind PgBouncer, or while the connection is down, the worker finds jobs by looking. SQLite
-    has no such thing; there a worker of another process looks every second, too.
+    Notifications can be lost, behind PgBouncer or while the connection is down, and SQLite has none. So the worker
+    also polls.
     """
     if database.is_sqlite:
         yield
@@ -39,12 +39,12 @@ async def _keep_listening(database: Database, wake: Callable[[], None]) -> None:
     while True:
         with suppress(SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             await _listen(database, wake)
-        log.info("listens anew for jobs")
+        log.info("connects again to listen for jobs")
         await asyncio.sleep(RETRY_SECONDS)
 
 
 async def _listen(database: Database, wake: Callable[[], None]) -> None:
-    """Until the connection is lost, which raises or returns. TimeoutError is an OSError."""
+    """Listen until the connection is lost, then raise or return. TimeoutError is an OSError."""
     async with database.read_engine.connect() as pooled:
         connection = (await pooled.get_raw_connection()).driver_connection
         assert isinstance(connection, asyncpg.Connection)
@@ -52,10 +52,10 @@ async def _listen(database: Database, wake: Callable[[], None]) -> None:
         connection.add_termination_listener(lambda _: closed.set())
         try:
             await connection.add_listener(CHANNEL, lambda *_: wake())
-            wake()  # for what was enqueued before
+            wake()  # for jobs that were committed before
             while not closed.is_set():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(closed.wait(), CHECK_SECONDS)
-                await connection.execute("SELECT 1")  # a connection can die without a word
+                await connection.execute("SELECT 1")  # detects a connection that was lost without notice
         finally:
-            await pooled.invalidate()  # it listens, so nobody else is to get it
+            await pooled.invalidate()  # it still listens, so it must not return to the pool

@@ -1,4 +1,4 @@
-"""Rules about jobs: written with what asks for them, claimed with a lease, ended only by its holder."""
+"""Enqueue, claim and finish jobs."""
 
 import json
 import random
@@ -20,26 +20,26 @@ MAX_ATTEMPTS = 10
 FIRST_DELAY = timedelta(seconds=10)
 MAX_DELAY = timedelta(hours=1)
 CHANNEL = "goodword_jobs"
-"""Notified at the commit of a job: in this process by a hook, in others by a trigger of PostgreSQL."""
+"""Notified when a job is committed: in this process by a hook, in others by a trigger of PostgreSQL."""
 
 
 class JobFailed(Exception):
-    """Raised by a handler that knows what went wrong and can say so without naming anybody."""
+    """Raised by a handler with a message that contains no personal data."""
 
 
 class PermanentFailure(JobFailed):
-    """The same when no further attempt can help: the job is dead at once."""
+    """Raised by a handler if no further attempt can succeed. The job is dead at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedJob:
-    """A claimed job, as its handler gets it. `id` is the same at every attempt."""
+    """A job that a worker has leased. `id` is the same at every attempt."""
 
     id: uuid.UUID
     kind: str
     payload: Mapping[str, Any]
     user_id: uuid.UUID | None
-    holder: str
+    worker_id: str
     attempt: int
 
 
@@ -52,7 +52,7 @@ def enqueue(
     user_id: uuid.UUID | None = None,
     run_at: datetime | None = None,
 ) -> None:
-    """Something to do once this transaction is committed, and only then."""
+    """Add a job. It runs only if the transaction is committed."""
     job = Job(kind=kind, payload=_json(payload), user_id=user_id, created_at=now, run_at=run_at or now)
     session.add(job)
     notify_after_commit(session, CHANNEL)
@@ -67,7 +67,7 @@ async def enqueue_once(
     now: datetime,
     user_id: uuid.UUID | None = None,
 ) -> bool:
-    """The same, if no job has this slot yet; whether it is new. Who asks at the same moment waits and learns."""
+    """Add a job unless one has the same slot. Return whether it was added."""
     values = {"kind": kind, "payload": _json(payload), "user_id": user_id, "slot": slot}
     job = await insert_if_absent(session, Job, **values, created_at=now, run_at=now, attempts=0)
     if job is not None:
@@ -76,14 +76,14 @@ async def enqueue_once(
 
 
 async def claim(
-    session: AsyncSession, kinds: Collection[str], *, holder: str, now: datetime
+    session: AsyncSession, kinds: Collection[str], *, worker_id: str, now: datetime
 ) -> ClaimedJob | None:
-    """The job that is due for longest, leased to `holder`; or None. The attempt counts from here.
+    """Lease the job that is due for longest and count the attempt, or return None.
 
-    A job that took its workers down with it as often as a job may be tried is dead.
+    A job whose worker died at the last permitted attempt is marked dead.
     """
-    # One row, by a scalar subquery: PostgreSQL runs that once, where a subquery of IN could lock again and
-    # again. SQLite knows no SKIP LOCKED and needs none: a transaction there has the database to itself.
+    # A scalar subquery: PostgreSQL runs it once, and could lock a row in each of several runs of `IN`.
+    # SQLite has no SKIP LOCKED and needs none: it runs one writing transaction at a time.
     next_due = (
         select(Job.id)
         .where(
@@ -96,88 +96,88 @@ async def claim(
         .limit(1)
         .with_for_update(skip_locked=True)
     )
-    taken = (
+    lease = (
         update(Job)
         .where(Job.id == next_due.scalar_subquery())
-        .values(attempts=Job.attempts + 1, leased_by=holder, leased_until=now + LEASE)
+        .values(attempts=Job.attempts + 1, leased_by=worker_id, leased_until=now + LEASE)
         .returning(Job.id, Job.kind, Job.payload, Job.user_id, Job.attempts)
         .execution_options(synchronize_session=False)
     )
-    while row := (await session.execute(taken)).one_or_none():
-        work = ClaimedJob(row.id, row.kind, json.loads(row.payload), row.user_id, holder, row.attempts)
-        if work.attempt <= MAX_ATTEMPTS:
-            return work
-        await _settle(session, work, **_dead("its worker died", now=now))
+    while row := (await session.execute(lease)).one_or_none():
+        job = ClaimedJob(row.id, row.kind, json.loads(row.payload), row.user_id, worker_id, row.attempts)
+        if job.attempt <= MAX_ATTEMPTS:
+            return job
+        await _release(session, job, **_dead("its worker died", now=now))
     return None
 
 
-async def finish(session: AsyncSession, work: ClaimedJob, *, now: datetime) -> bool:
-    """It is done, unless the lease was lost to another worker: then that one has the say, and False."""
-    return await _settle(session, work, finished_at=now, outcome="done", payload="{}", error=None)
+async def finish(session: AsyncSession, job: ClaimedJob, *, now: datetime) -> bool:
+    """Mark a job as done. Return False if another worker has the lease by now."""
+    return await _release(session, job, finished_at=now, outcome="done", payload="{}", error=None)
 
 
 async def fail(
-    session: AsyncSession, work: ClaimedJob, *, error: str, now: datetime, hopeless: bool = False
+    session: AsyncSession, job: ClaimedJob, *, error: str, now: datetime, permanent: bool = False
 ) -> bool:
-    """It failed: try again later and later, or never more. Only the holder of the lease may say so."""
-    if hopeless or work.attempt >= MAX_ATTEMPTS:
-        return await _settle(session, work, **_dead(error, now=now))
-    return await _settle(session, work, run_at=now + retry_delay(work.attempt), error=error[:500])
+    """Schedule the next attempt, or mark the job dead. Return False if another worker has the lease by now."""
+    if permanent or job.attempt >= MAX_ATTEMPTS:
+        return await _release(session, job, **_dead(error, now=now))
+    return await _release(session, job, run_at=now + retry_delay(job.attempt), error=error[:500])
 
 
 def retry_delay(attempt: int) -> timedelta:
-    """How long to wait after an attempt: twice as long each time, spread so that not all come back at once."""
+    """Return the delay after an attempt: exponential, with random jitter."""
     return min(FIRST_DELAY * 2.0 ** (attempt - 1), MAX_DELAY) * random.uniform(0.75, 1.25)  # noqa: S311
 
 
-async def release(session: AsyncSession, holder: str) -> None:
-    """Give back what a worker that ends has begun: another need not wait for the leases to run out."""
+async def release_all(session: AsyncSession, worker_id: str) -> None:
+    """Release the leases of a worker that stops, so that others need not wait for their end."""
     await session.execute(
         update(Job)
-        .where(Job.leased_by == holder, Job.finished_at.is_(None))
+        .where(Job.leased_by == worker_id, Job.finished_at.is_(None))
         .values(leased_by=None, leased_until=None)
     )
 
 
-async def is_claimed(session: AsyncSession, work: ClaimedJob) -> bool:
-    """Whether nobody has withdrawn it while it waited, or while its handler waited for a lock."""
-    return await session.scalar(select(Job.id).where(_is_leased(work))) is not None
+async def is_claimed(session: AsyncSession, job: ClaimedJob) -> bool:
+    """Return whether the job is still claimed by its worker: it may have been cancelled meanwhile."""
+    return await session.scalar(select(Job.id).where(_is_leased(job))) is not None
 
 
 async def cancel(session: AsyncSession, user_id: uuid.UUID, kind: str) -> None:
-    """Take back what is still to be done of one kind for one person."""
+    """Delete the unfinished jobs of one kind for a user."""
     await session.execute(
         delete(Job).where(Job.user_id == user_id, Job.kind == kind, Job.finished_at.is_(None))
     )
 
 
 async def delete_for_user(session: AsyncSession, user_id: uuid.UUID, *, email_key: str) -> None:
-    """Remove what is about a person, and what names their address: still to be done, or dead."""
+    """Delete the jobs of a user, and unfinished or dead jobs whose payload contains the user's address."""
     named = Job.payload.contains(json.dumps(email_key, ensure_ascii=False), autoescape=True)
-    # Said three times, so that each has its index: those that are done are many, and empty.
+    # Three statements, each with its index: finished jobs are many, and their payload is empty.
     await session.execute(delete(Job).where(Job.user_id == user_id))
     await session.execute(delete(Job).where(Job.finished_at.is_(None), named))
     await session.execute(delete(Job).where(IS_DEAD, named))
 
 
-def _is_leased(work: ClaimedJob) -> ColumnElement[bool]:
+def _is_leased(job: ClaimedJob) -> ColumnElement[bool]:
     return and_(
-        Job.id == work.id,
-        Job.leased_by == work.holder,
-        Job.attempts == work.attempt,
+        Job.id == job.id,
+        Job.leased_by == job.worker_id,
+        Job.attempts == job.attempt,
         Job.finished_at.is_(None),
     )
 
 
-async def _settle(session: AsyncSession, work: ClaimedJob, **values: object) -> bool:
-    settled = await session.scalar(
+async def _release(session: AsyncSession, job: ClaimedJob, **values: object) -> bool:
+    released = await session.scalar(
         update(Job)
-        .where(_is_leased(work))
+        .where(_is_leased(job))
         .values(leased_by=None, leased_until=None, **values)
         .returning(Job.id)
         .execution_options(synchronize_session=False)
     )
-    return settled is not None
+    return released is not None
 
 
 def _dead(error: str, *, now: datetime) -> dict[str, object]:

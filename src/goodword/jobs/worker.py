@@ -1,4 +1,4 @@
-"""The worker: claims what is due, hands it to its handler, several at once, and keeps the calendar."""
+"""The worker: claims due jobs and runs their handlers, and enqueues recurring jobs."""
 
 import asyncio
 import traceback
@@ -20,23 +20,23 @@ from goodword.services import Services
 POLL_SECONDS = 1.0
 CONCURRENCY = 4
 TIME_LIMIT_SECONDS = 45.0
-"""Of a handler: well within the lease, so that no other worker begins before this one gave up."""
+"""For a handler. Shorter than the lease, so that no other worker starts the job before this one gives up."""
 GRACE_SECONDS = 8.0
-"""For the jobs in hand at the end: less than the ten seconds that Docker and systemd's users give."""
+"""For running jobs at shutdown. Shorter than the ten seconds after which Docker kills the process."""
 
 log = structlog.get_logger("goodword.jobs")
 
 
 Handler = Callable[[Services, ClaimedJob], Awaitable[None]]
-"""Does a job. It opens transactions of its own, and does what is slow outside of them."""
+"""Runs a job. It opens its own transactions, and does slow work outside of them."""
 NodeTask = Callable[[Services], Awaitable[None]]
 
 
 class Worker:
-    """Runs handlers at least once for each job: they must do no harm when run again.
+    """Runs jobs at least once, so handlers must be idempotent.
 
-    A kind in `recurring` gets one job in each such span of time, however many workers there are. A chore is
-    done by every worker, every so many seconds: what costs nothing when there is nothing to do.
+    Each kind in `recurring` gets one job per period, however many workers there are. Every worker runs each of
+    `node_tasks` at its interval in seconds. Kinds of one concurrency group share a limit.
     """
 
     def __init__(
@@ -50,37 +50,38 @@ class Worker:
         node_tasks: Mapping[NodeTask, float] | None = None,
     ) -> None:
         self._services, self._handlers = services, handlers
-        self._chores = node_tasks or {}
-        self._recurring, self._planned = recurring or {}, dict[str, str]()
-        self._concurrency, self._lanes = concurrency, concurrency_groups or {}
-        self._holder = str(uuid4())
-        self._woken = asyncio.Event()
+        self._node_tasks = node_tasks or {}
+        self._recurring, self._last_slots = recurring or {}, dict[str, str]()
+        self._concurrency, self._groups = concurrency, concurrency_groups or {}
+        self._id = str(uuid4())
+        self._wake = asyncio.Event()
         self._stopping = False
         self._running: dict[asyncio.Task[None], str] = {}
-        services.database.observers.listeners[service.CHANNEL] = self._woken.set
+        """The concurrency group of each task."""
+        services.database.observers.listeners[service.CHANNEL] = self._wake.set
 
     async def run(self) -> None:
-        """Work until `stop`: when woken, and else every second, should the wake-up not come through."""
-        async with self._doing_chores(), listen.listening(self._services.database, self._woken.set):
+        """Run jobs until `stop`. Look for due jobs when notified, and every second in case a notification is lost."""
+        async with self._running_node_tasks(), listen.listening(self._services.database, self._wake.set):
             while not self._stopping:
-                self._woken.clear()  # before looking: what comes while we look wakes us again
+                self._wake.clear()  # before the look, so that a later notification causes another
                 try:
-                    await self._plan()
-                    await self._begin_due()
+                    await self._enqueue_recurring()
+                    await self._start_due()
                 except (SQLAlchemyError, OSError) as error:
                     log.warning("the database does not answer the worker", error=type(error).__name__)
-                except Exception:  # a worker that ended would not be missed until letters are
+                except Exception:  # the worker must not end
                     log.exception("the worker goes on")
                 try:
-                    await asyncio.wait_for(self._woken.wait(), POLL_SECONDS)
+                    await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
                 except TimeoutError:
                     continue
             if self._running:
                 await asyncio.wait(self._running)
 
     @asynccontextmanager
-    async def _doing_chores(self) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._repeat(chore, every)) for chore, every in self._chores.items()]
+    async def _running_node_tasks(self) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(self._repeat(task, every)) for task, every in self._node_tasks.items()]
         try:
             yield
         finally:
@@ -88,120 +89,119 @@ class Worker:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _repeat(self, chore: NodeTask, every: float) -> None:
+    async def _repeat(self, task: NodeTask, every: float) -> None:
         actor_context.set(ActorContext(Actor.SYSTEM, clock=self._services.clock))
         while True:
             try:
-                await chore(self._services)
+                await task(self._services)
             except (SQLAlchemyError, OSError) as error:
-                log.warning("a chore is left for later", error=type(error).__name__)
+                log.warning("a periodic task failed and will run again", error=type(error).__name__)
             except Exception:
-                log.exception("a chore is left for later")
+                log.exception("a periodic task failed and will run again")
             await asyncio.sleep(every)
 
     def stop(self) -> None:
-        """Begin nothing more; `run` returns when the jobs in hand are done."""
+        """Start no more jobs. `run` returns when the running jobs have ended."""
         self._stopping = True
-        self._woken.set()
+        self._wake.set()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Work beside the block. Jobs that take too long at the end are given back, for another to begin anew."""
+        """Run jobs beside the block. Cancel and release jobs that do not end in time after it."""
         task = asyncio.create_task(self.run())
         try:
             yield
         finally:
             self.stop()
             await asyncio.wait({task}, timeout=GRACE_SECONDS)
-            left = [task, *self._running]
-            given_up = bool(self._running)
-            for one in left:
+            tasks, is_cut_off = [task, *self._running], bool(self._running)
+            for one in tasks:
                 one.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
-            if given_up:
-                await self._give_back()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if is_cut_off:
+                await self._release_leases()
 
     async def run_due(self) -> int:
-        """Do all that is due now, one after the other. Returns how many attempts that took."""
+        """Run all due jobs, one after the other. Return the number of attempts."""
         attempts = 0
-        while not self._stopping and (work := await self._claim()):
-            await self._do(work)
+        while not self._stopping and (job := await self._claim()):
+            await self._process(job)
             attempts += 1
         return attempts
 
-    async def _begin_due(self) -> None:
+    async def _start_due(self) -> None:
         while not self._stopping and len(self._running) < self._concurrency:
-            work = await self._claim()
-            if work is None:
+            job = await self._claim()
+            if job is None:
                 return
-            task = asyncio.create_task(self._do_alone(work))
-            self._running[task] = self._lanes.get(work.kind, work.kind)
-            task.add_done_callback(self._ended)
+            task = asyncio.create_task(self._process_in_background(job))
+            self._running[task] = self._groups.get(job.kind, job.kind)
+            task.add_done_callback(self._on_done)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _on_done(self, task: asyncio.Task[None]) -> None:
         del self._running[task]
-        self._woken.set()  # there is room for another
+        self._wake.set()
 
     async def _claim(self) -> ClaimedJob | None:
-        busy = Counter(self._running.values())
-        # One lane never takes all the room: a mail server that hangs must not hold back everything else.
-        most = max(1, self._concurrency - 1)
-        kinds = [kind for kind in self._handlers if busy[self._lanes.get(kind, kind)] < most]
+        running = Counter(self._running.values())
+        # No group takes the whole concurrency: a mail server that hangs must not block everything else.
+        limit = max(1, self._concurrency - 1)
+        kinds = [kind for kind in self._handlers if running[self._groups.get(kind, kind)] < limit]
         async with self._services.database.transaction() as session:
-            await session.connection()  # wait for the database first: the lease counts from after it
-            return await service.claim(session, kinds, holder=self._holder, now=self._services.clock())
+            await session.connection()  # may wait, and the lease must begin after it
+            return await service.claim(session, kinds, worker_id=self._id, now=self._services.clock())
 
-    async def _do_alone(self, work: ClaimedJob) -> None:
+    async def _process_in_background(self, job: ClaimedJob) -> None:
         try:
-            await self._do(work)
-        except (SQLAlchemyError, OSError) as error:  # its outcome is not written: the lease will run out
+            await self._process(job)
+        except (SQLAlchemyError, OSError) as error:  # its outcome is not recorded, so the lease expires
             log.warning("the database does not answer the worker", error=type(error).__name__)
 
-    async def _do(self, work: ClaimedJob) -> None:
-        error, hopeless = await self._attempt(work)
+    async def _process(self, job: ClaimedJob) -> None:
+        error, is_permanent = await self._attempt(job)
         async with self._services.database.transaction() as session:
+            now = self._services.clock()
             if error is None:
-                await service.finish(session, work, now=self._services.clock())
+                await service.finish(session, job, now=now)
             else:
-                await service.fail(session, work, error=error, hopeless=hopeless, now=self._services.clock())
+                await service.fail(session, job, error=error, permanent=is_permanent, now=now)
 
-    async def _attempt(self, work: ClaimedJob) -> tuple[str | None, bool]:
-        """Run the handler: what went wrong, and whether that is the end of it."""
-        asked = actor_context.set(ActorContext(Actor.SYSTEM, clock=self._services.clock))
+    async def _attempt(self, job: ClaimedJob) -> tuple[str | None, bool]:
+        """Run the handler. Return its error, and whether that is permanent."""
+        token = actor_context.set(ActorContext(Actor.SYSTEM, clock=self._services.clock))
         try:
             async with asyncio.timeout(TIME_LIMIT_SECONDS):
-                await self._handlers[work.kind](self._services, work)
-        except Exception as error:  # noqa: BLE001  whatever it is, it must not end the worker
-            what = _describe(error)
-            log.warning("job failed", kind=work.kind, id=str(work.id), attempt=work.attempt, error=what)
-            return what, isinstance(error, PermanentFailure)
+                await self._handlers[job.kind](self._services, job)
+        except Exception as error:  # noqa: BLE001  no handler may end the worker
+            text = _describe(error)
+            log.warning("job failed", kind=job.kind, id=str(job.id), attempt=job.attempt, error=text)
+            return text, isinstance(error, PermanentFailure)
         finally:
-            actor_context.reset(asked)
+            actor_context.reset(token)
         return None, False
 
-    async def _plan(self) -> None:
-        """See that there is a job for the present span of each recurring kind. Asks the database once a span."""
+    async def _enqueue_recurring(self) -> None:
+        """Enqueue the job of the current period of each recurring kind. Query the database once per period."""
         now = self._services.clock()
         for kind, every in self._recurring.items():
-            began = datetime.fromtimestamp(
-                now.timestamp() // every.total_seconds() * every.total_seconds(), UTC
-            )
-            slot = f"{kind} {began:%Y-%m-%dT%H:%M}"
-            if self._planned.get(kind) != slot:
+            seconds = every.total_seconds()
+            start = datetime.fromtimestamp(now.timestamp() // seconds * seconds, UTC)
+            slot = f"{kind} {start:%Y-%m-%dT%H:%M}"
+            if self._last_slots.get(kind) != slot:
                 async with self._services.database.transaction() as session:
                     await service.enqueue_once(session, kind, {}, slot=slot, now=now)
-                self._planned[kind] = slot
+                self._last_slots[kind] = slot
 
-    async def _give_back(self) -> None:
+    async def _release_leases(self) -> None:
         try:
             async with self._services.database.transaction() as session:
-                await service.release(session, self._holder)
+                await service.release_all(session, self._id)
         except (SQLAlchemyError, OSError) as error:
-            log.warning("leases are left to run out", error=type(error).__name__)
+            log.warning("leases could not be released and will expire", error=type(error).__name__)
 
 
 def _describe(error: Exception) -> str:
-    """What went wrong, by kind and place: messages may hold addresses."""
+    """Return the type and place of an error, without its message, which may contain an address."""
     if isinstance(error, JobFailed):
         return str(error)
     place = traceback.extract_tb(error.__traceback__)[-1]
