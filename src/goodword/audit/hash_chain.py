@@ -86,7 +86,7 @@ class ChainBroken(Exception):
 async def seal(database: Database, key: bytes) -> int:
     """Seal the unsealed rows, in a transaction per batch. Return how many. Concurrent calls take turns."""
     sealed, rows, start = 0, BATCH_SIZE, time.monotonic()
-    while rows == BATCH_SIZE and time.monotonic() - start < TIME_LIMIT:
+    while rows >= BATCH_SIZE and time.monotonic() - start < TIME_LIMIT:
         if await database.row(_UNSEALED) is None:  # no lock if there is nothing to do
             break
         async with database.transaction() as session:
