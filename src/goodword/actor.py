@@ -1,30 +1,26 @@
-"""Who has something done now, from where, and by which clock: for the audit, without a parameter in every function.
+"""The actor of the current request, job or command, for the audit log: a context variable.
 
-The edge sets it for a request, the worker for a job, the command for an operator. What a request proves of its
-sender later on (a token, a cookie, a password, a letter) is added here.
+`RequestContextMiddleware` sets it for a request, the worker for a job, the command line for an operator.
 """
 
 import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
+from goodword.clock import utc_now
 from goodword.ip_address import read_address
 
 
 class Actor(StrEnum):
     USER = "user"
     OPERATOR = "operator"
-    """Whoever may run the command."""
+    """The `goodword` command."""
     SYSTEM = "system"
     """A job."""
     ANONYMOUS = "anonymous"
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(slots=True)
@@ -32,30 +28,30 @@ class ActorContext:
     actor: Actor
     actor_id: uuid.UUID | None = None
     client: str | None = None
-    """The app that acts for them: `client_id` of OAuth."""
+    """The `client_id` of the OAuth client that acts for the user."""
     request_id: str | None = None
     peer: str | None = None
-    """As the server gives it; `address` is its proper form."""
-    clock: Callable[[], datetime] = _now
+    """The address of the client, as the server reports it."""
+    clock: Callable[[], datetime] = utc_now
 
     @property
     def address(self) -> str | None:
-        """Where the request comes from, as the limits and the sessions see it."""
+        """The normalised `peer`, or None."""
         found = read_address(self.peer or "")
         return None if found is None else str(found)
 
 
-actor_context: ContextVar[ActorContext] = ContextVar("origin")
+actor_context: ContextVar[ActorContext] = ContextVar("actor_context")
 
 
 def current_context() -> ActorContext:
-    """Of what is done now. What nobody asked for is the program's own doing."""
+    """Return the current context. Without one, the system is the actor."""
     return actor_context.get(None) or ActorContext(Actor.SYSTEM)
 
 
 def mark_authenticated(user_id: uuid.UUID, client: str | None = None) -> None:
-    """The request has shown who sends it. An operator, and a job, stay what they are."""
-    now = current_context()
-    if now.actor is Actor.ANONYMOUS:
-        now.actor, now.actor_id = Actor.USER, user_id
-        now.client = client or now.client
+    """Make the user the actor of a request that has proved to be theirs. Jobs and commands keep their actor."""
+    context = current_context()
+    if context.actor is Actor.ANONYMOUS:
+        context.actor, context.actor_id = Actor.USER, user_id
+        context.client = client or context.client

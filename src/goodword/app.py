@@ -26,31 +26,31 @@ from goodword.web.proxies import TrustedProxiesMiddleware
 from goodword.web.request_context import RequestContextMiddleware
 
 NODE = "_GOODWORD_NODE"
-"""The variable that tells each process of `goodword serve` how many they are, and where their common board is."""
+"""The environment variable with the number of processes of `goodword serve`, and their shared file."""
 
 
 def create_app(
     settings: Settings,
     *,
     clock: Callable[[], datetime] = utc_now,
-    work: bool = False,
+    run_jobs: bool = False,
     providers: Sequence[Provider] | None = None,
-    board: Path | None = None,
+    shared_file: Path | None = None,
     processes: int = 1,
     limits: RequestLimits | None = None,
 ) -> FastAPI:
-    """Make the application. It connects to nothing before its lifespan begins.
+    """Create the application. It does not connect before its lifespan begins.
 
-    With `work` it also does jobs, which otherwise wait for `goodword worker`. `build_services` explains
-    `providers`, `board` and `processes`; `limits` replace those of `Guard`.
-    Raises `SettingsError` if there is no secret key; when it starts, if the schema is not current or the
-    database was made with another secret.
+    With `run_jobs`, it also runs jobs; otherwise start `goodword worker`. `limits` replaces those of `RequestGuard`.
+    See `build_services` for the other parameters and for errors, and `open_services` for errors of the lifespan.
     """
-    services = build_services(settings, clock=clock, providers=providers, board=board, processes=processes)
+    services = build_services(
+        settings, clock=clock, providers=providers, shared_file=shared_file, processes=processes
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with serving(services, work=work):
+        async with serving(services, run_jobs=run_jobs):
             yield
 
     app = FastAPI(
@@ -59,7 +59,7 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        redirect_slashes=False,  # it would send people to whatever the Host header says
+        redirect_slashes=False,  # it would redirect to the host of the Host header
         openapi_url=None,  # `api_docs` serves it, encoded once
         generate_unique_id_function=lambda route: route.name,
     )
@@ -76,7 +76,7 @@ def _add_middleware(app: FastAPI, services: Services, limits: RequestLimits) -> 
     settings = services.settings
     respond = problems.install(app, oauth_errors.form, rendering.render_error)
     app.add_exception_handler(oauth_errors.OAuthError, oauth_errors.answer)
-    # From the inside out: refusals need the headers of CORS, and all answers those of the edge.
+    # From the inside out: error responses need CORS headers, and all need those of the request context.
     app.add_middleware(RateLimitMiddleware, limiter=services.rate_limiter, refuse=respond)
     app.add_middleware(RequestGuard, respond=respond, hosts=hosts_of(settings), **limits)
     if settings.cors_origins:
@@ -87,15 +87,14 @@ def _add_middleware(app: FastAPI, services: Services, limits: RequestLimits) -> 
         log_reads=settings.reads_logged,
     )
     if settings.trusted_proxies:
-        # Outermost: all that counts by address must see the client's. Without trust, these headers are noise.
+        # Outermost, so that everything that counts by address sees the client's.
         app.add_middleware(TrustedProxiesMiddleware, trusted=settings.trusted_proxies)
 
 
 def from_environment() -> FastAPI:
-    """Make the application as `goodword serve` starts it, in each of its processes."""
+    """Create the application in a process of `goodword serve`."""
     settings = with_own_secret(load())
     configure_logging(settings.log_format)
-    number, _, board = os.environ.get(NODE, "1").partition(" ")
-    return create_app(
-        settings, work=settings.embedded, board=Path(board) if board else None, processes=int(number)
-    )
+    processes, _, file = os.environ.get(NODE, "1").partition(" ")
+    shared_file = Path(file) if file else None
+    return create_app(settings, run_jobs=settings.embedded, shared_file=shared_file, processes=int(processes))

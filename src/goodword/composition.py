@@ -1,4 +1,4 @@
-"""The composition root: which parts there are, how they are made, opened and closed, and what the worker does."""
+"""The composition root: build, open and close the services of a process, and build its worker."""
 
 import asyncio
 import signal
@@ -47,10 +47,12 @@ HANDLERS: Mapping[str, Handler] = {
     **invitation_emails.HANDLERS,
     **retention.HANDLERS,
 }
-"""The handler for the jobs of each kind."""
+"""By kind of job."""
 
-CONCURRENCY_GROUPS: Mapping[str, str] = dict.fromkeys((*account_emails.HANDLERS, invitation_emails.SEND_EMAIL), "mail")
-"""Kinds that wait for the same server share one lane."""
+CONCURRENCY_GROUPS: Mapping[str, str] = dict.fromkeys(
+    (*account_emails.HANDLERS, invitation_emails.SEND_EMAIL), "mail"
+)
+"""By kind of job. Kinds that use the mail server share a group."""
 
 
 def build_services(
@@ -58,17 +60,17 @@ def build_services(
     *,
     clock: Callable[[], datetime] = utc_now,
     providers: Sequence[Provider] | None = None,
-    board: Path | None = None,
+    shared_file: Path | None = None,
     processes: int = 1,
 ) -> Services:
-    """Make the parts of one process. None of them connects to anything before it is used.
+    """Build the services of a process. None connects before its first use.
 
-    People sign in with the `providers` of the settings unless others are given. The `processes` of one node
-    share the file `board`. Raises `SettingsError` if there is no secret key.
+    `providers` replaces the sign-in providers of the settings. The `processes` of a node share the file
+    `shared_file`. Raises `SettingsError` if there is no secret key.
     """
     secret, is_limited = settings.secret, settings.rate_limits == "on"
     keys = derive_keys(secret)
-    https, invalidations = settings.public_url.startswith("https://"), InvalidationTable(board)
+    https, invalidations = settings.public_url.startswith("https://"), InvalidationTable(shared_file)
     database = Database.from_settings(settings)
     signing_keys = SigningKeys(database, keys.signing_keys, clock)
     issuer, lifetime = settings.public_url, settings.access_token_lifetime
@@ -80,7 +82,7 @@ def build_services(
         database=database,
         cache=_build_cache(settings, database, invalidations, clock),
         http_client=OutboundClient(),
-        rate_limiter=_build_rate_limiter(settings, Counts(board), clock),
+        rate_limiter=_build_rate_limiter(settings, Counts(shared_file), clock),
         signing_keys=signing_keys,
         access_tokens=AccessTokens(signing_keys, issuer=issuer, lifetime=lifetime),
         refresh_tokens=RefreshTokens(derive_key(secret, "refresh tokens")),
@@ -104,11 +106,11 @@ def build_services(
 
 
 def _build_cache(
-    settings: Settings, database: Database, board: InvalidationTable, clock: Callable[[], datetime]
+    settings: Settings, database: Database, invalidations: InvalidationTable, clock: Callable[[], datetime]
 ) -> LookupCache:
     return LookupCache(
         database,
-        board,
+        invalidations,
         clock=clock,
         key=derive_key(settings.secret, "cache"),
         redis_url=_redis_url(settings),
@@ -145,10 +147,10 @@ def derive_keys(secret: bytes) -> DerivedKeys:
 
 
 async def open_services(services: Services, *, migrate: bool = False) -> None:
-    """Check the schema and the secret, then erase again the people whom a restored backup brought back.
+    """Check the schema and the secret, and erase again the accounts that a backup has restored.
 
-    The service, the worker and every command that writes or sends begin with this. With `migrate` an outdated schema
-    is brought up to date first. Raises `SettingsError` if the schema is not current, or if the database was made with another secret.
+    Every process that writes or sends calls this first. With `migrate`, migrate an outdated schema. Raises
+    `SettingsError` if the schema is not current or the database was created with another secret.
     """
     if not await migrations.is_current(services.database):
         if not migrate:
@@ -160,12 +162,12 @@ async def open_services(services: Services, *, migrate: bool = False) -> None:
         raise SettingsError(
             "GOODWORD_SECRET_KEY is not the secret that this database was made with."
         ) from None
-    # After the keys: with another secret no tombstone matches, and all would be marked as dealt with.
+    # After the check of the secret: with another secret no tombstone matches, and all would count as processed.
     await erasure.erase_again(services.database, services.settings, services.clock)
 
 
 async def close_services(services: Services) -> None:
-    """Close every connection. Each part that opens some is closed before the database that it may use."""
+    """Close all connections, those of the database last, because other services use it."""
     services.passwords.close()
     await services.http_client.close()
     await services.rate_limiter.close()
@@ -175,7 +177,7 @@ async def close_services(services: Services) -> None:
 
 @asynccontextmanager
 async def opened(settings: Settings, *, migrate: bool = False) -> AsyncIterator[Services]:
-    """The services of a command, open as long as the block runs. Raises what `open_services` raises."""
+    """Build, open and finally close the services of a command. Raises what `open_services` raises."""
     services = build_services(settings)
     try:
         await open_services(services, migrate=migrate)
@@ -185,15 +187,15 @@ async def opened(settings: Settings, *, migrate: bool = False) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def serving(services: Services, *, work: bool) -> AsyncIterator[None]:
-    """Hold the services of an app open as long as the block runs; with `work`, do jobs beside it."""
+async def serving(services: Services, *, run_jobs: bool) -> AsyncIterator[None]:
+    """Open the services of an app and finally close them. With `run_jobs`, run jobs during the block."""
     try:
         await open_services(services)
         watching = asyncio.create_task(services.signing_keys.watch())
         try:
             async with (
                 services.cache.following(),
-                build_worker(services).running() if work else nullcontext(),
+                build_worker(services).running() if run_jobs else nullcontext(),
             ):
                 yield
         finally:
@@ -214,7 +216,7 @@ def build_worker(services: Services, *, concurrency: int = CONCURRENCY) -> Worke
 
 
 async def run_worker(settings: Settings, *, concurrency: int = CONCURRENCY) -> None:
-    """Do jobs until the process gets SIGTERM or SIGINT, then finish those that are running."""
+    """Run jobs until SIGTERM or SIGINT, then wait for running jobs."""
     stopped = asyncio.Event()
     async with opened(settings) as services:
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,11 +1,11 @@
-"""What can go wrong: kinds of error that fix the HTTP status, stable codes, and problem documents (RFC 9457)."""
+"""The base classes of errors. Each has an HTTP status, and a code for problem documents (RFC 9457)."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, TypedDict
 
 
 class FieldError(TypedDict):
-    """One thing wrong with one field. The submitted value is never in it."""
+    """An invalid field. The submitted value is never included."""
 
     field: str
     code: str
@@ -13,7 +13,7 @@ class FieldError(TypedDict):
 
 
 class AppError(Exception):
-    """Base of all. Subclass a kind below, which fixes the status; `code` is API and never renamed."""
+    """Base class of all errors. Inherit from a class below, which sets the status. `code` is API: never rename it."""
 
     status: ClassVar[int]
     title: ClassVar[str]
@@ -31,20 +31,20 @@ class AppError(Exception):
 
 class BadRequest(AppError):
     status, title = 400, "Bad Request"
-    code, detail = "bad_request", "The request could not be understood."
+    code, detail = "bad_request", "The request is malformed."
 
 
 class Unauthorized(AppError):
-    """No valid access token. Carries the challenge of RFC 6750 §3."""
+    """No valid access token. The response contains the challenge of RFC 6750 §3."""
 
     status, title = 401, "Unauthorized"
     code, detail = "unauthorized", "Sign in, and send the access token as `Authorization: Bearer …`."
 
 
 class TokenInvalid(Unauthorized):
-    """An access token that is malformed, not ours, expired, or of a session that has ended."""
+    """An access token that is malformed, unknown, expired, or of a session that has ended."""
 
-    code, detail = "invalid_token", "The access token is not valid, or no longer. Refresh it or sign in."
+    code, detail = "invalid_token", "The access token is invalid or has expired. Refresh it or sign in."
 
     def __init__(self) -> None:
         super().__init__(headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
@@ -55,25 +55,28 @@ class Forbidden(AppError):
 
 
 class InsufficientScope(Forbidden):
-    code, detail = "insufficient_scope", "This token was not given the right to do this."
+    code, detail = (
+        "insufficient_scope",
+        "The access token does not have the scope that this operation requires.",
+    )
 
 
 class NotFound(AppError):
     status, title = 404, "Not Found"
-    code, detail = "not_found", "There is nothing at this address."
+    code, detail = "not_found", "There is no resource with this URL."
 
 
 class MethodNotAllowed(AppError):
     status, title = 405, "Method Not Allowed"
     code, detail = (
         "method_not_allowed",
-        "This address does not take that method; `Allow` lists those it takes.",
+        "This URL does not support the method. `Allow` lists those it supports.",
     )
 
 
 class Conflict(AppError):
     status, title = 409, "Conflict"
-    code, detail = "conflict", "Someone changed this at the same moment. Look again and retry."
+    code, detail = "conflict", "Another request changed this at the same time. Read it again and retry."
 
 
 class BodyTooLarge(AppError):
@@ -87,10 +90,10 @@ class UnsupportedMediaType(AppError):
 
 
 class Unprocessable(AppError):
-    """The request is well formed, but a field of it will not do."""
+    """A well-formed request with an invalid field."""
 
     status, title = 422, "Unprocessable Content"
-    code, detail = "validation_failed", "Some fields are not valid; `errors` lists them."
+    code, detail = "validation_failed", "Some fields are invalid. `errors` lists them."
     field: str = "body"
 
     @property
@@ -99,7 +102,7 @@ class Unprocessable(AppError):
 
 
 class ValidationFailed(Unprocessable):
-    """The shape of the request is wrong: all that was found at once."""
+    """All errors that validation found in a request."""
 
     def __init__(self, errors: Sequence[FieldError]) -> None:
         super().__init__()
@@ -116,18 +119,18 @@ class TooManyRequests(AppError):
 
 class InternalError(AppError):
     status, title = 500, "Internal Server Error"
-    code, detail = "internal_error", "This is a fault of ours. It was logged under the request id."
+    code, detail = "internal_error", "An unexpected error occurred. It was logged with the request id."
 
 
 class Unavailable(AppError):
-    """Nothing wrong with the request: try it again, as `Retry-After` (seconds) says."""
+    """A valid request that may succeed later: retry it after `Retry-After` seconds."""
 
     status, title = 503, "Service Unavailable"
-    code, detail = "unavailable", "The service cannot do this just now. Try again shortly."
+    code, detail = "unavailable", "The service is temporarily unavailable. Try again shortly."
 
     def __init__(self, *, retry_after: int = 1) -> None:
         super().__init__(headers={"Retry-After": str(retry_after)})
 
 
 class DatabaseUnavailable(Unavailable):
-    code, detail = "database_unavailable", "The database does not answer just now. Try again shortly."
+    code, detail = "database_unavailable", "The database is temporarily unavailable. Try again shortly."

@@ -1,4 +1,4 @@
-"""Whether the service is alive, and whether it can do its work."""
+"""Health probes: liveness and readiness."""
 
 import asyncio
 from contextlib import suppress
@@ -18,13 +18,16 @@ from goodword.web.schemas import Output
 router = APIRouter(tags=["Health"])
 
 TIMEOUT = 1.5
-"""Seconds for the database: who asks whether we are ready does not wait long."""
+"""Seconds for the database to answer."""
 
 State = Literal["ok", "degraded", "down"]
 
 
 class NotReady(Unavailable):
-    code, detail = "not_ready", "The database is out, or its schema is not the one that this version needs."
+    code, detail = (
+        "not_ready",
+        "The database is unavailable, or its schema is not the one that this version requires.",
+    )
 
 
 class Alive(Output):
@@ -34,7 +37,7 @@ class Alive(Output):
 class Checks(Output):
     database: State
     schema_: Annotated[State, Field(serialization_alias="schema")]
-    cache: State = Field(description="`degraded`: Redis is out, and the service works without it.")
+    cache: State = Field(description="`degraded`: Redis is unavailable, and the service works without it.")
 
 
 class Ready(Output):
@@ -44,32 +47,29 @@ class Ready(Output):
 
 @router.get("/livez", summary="Alive?")
 async def livez() -> Alive:
-    """The process answers. It asks nothing else, so restart it if this fails."""
+    """Answer without checking anything else. Restart the process if this fails."""
     return Alive()
 
 
-@router.get(
-    "/readyz",
-    summary="Ready?",
-    response_model=Ready,
-    responses=problems(NotReady),
-)
+@router.get("/readyz", summary="Ready?", response_model=Ready, responses=problems(NotReady))
 async def readyz(request: Request) -> Response:
-    """The database answers, its schema is the one that this version needs, and the cache is well.
+    """Check that the database answers and has the schema of this version, and that the cache works.
 
-    Without a working cache the status is `degraded`. Not ready is a problem document with the same `checks`.
+    Without a working cache the status is `degraded`. If the service is not ready, a problem document has the same
+    `checks`.
     """
     services = services_of(request)
     database, cache = services.database, services.cache
-    schema: State = "down"
-    reachable: State = "down"
+    is_current = is_reachable = False
     with suppress(TimeoutError):
         async with asyncio.timeout(TIMEOUT):
-            schema = "ok" if await migrations.is_current(database) else "down"
-            reachable = "ok" if schema == "ok" or await database.ping() else "down"
-    checks = Checks(database=reachable, schema_=schema, cache="ok" if await cache.is_well() else "degraded")
-    found = checks.model_dump(by_alias=True)
-    if schema == "down":
-        return answer(NotReady(), request.state.request_id, checks=found)
-    status = "degraded" if checks.cache == "degraded" else "ok"
-    return JSONResponse({"status": status, "checks": found})
+            is_current = await migrations.is_current(database)
+            is_reachable = is_current or await database.ping()
+    checks = Checks(
+        database="ok" if is_reachable else "down",
+        schema_="ok" if is_current else "down",
+        cache="ok" if await cache.is_well() else "degraded",
+    ).model_dump(by_alias=True)
+    if not is_current:
+        return answer(NotReady(), request.state.request_id, checks=checks)
+    return JSONResponse({"status": checks["cache"], "checks": checks})

@@ -1,4 +1,4 @@
-"""Services of others, by HTTP: bounded in time and size, and every fault of the other side is one error of ours."""
+"""The HTTP client for third-party APIs. Responses are limited in time and size, and every fault is one error."""
 
 import asyncio
 import json
@@ -11,21 +11,21 @@ import httpx2
 
 MAX_RESPONSE_BYTES = 256 * 1024
 PARSE_ERRORS = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
-"""What parsing an answer raises that is not of the agreed form."""
+"""Errors from parsing a response that does not have the documented form."""
 
 
 class Unreachable(Exception):
-    """No answer that we take came in time. The text never holds an address of the request."""
+    """No acceptable response came in time. The message never contains a URL."""
 
 
 class Reply(NamedTuple):
     status: int
     body: Any
-    """What the JSON says; None where there was none."""
+    """The parsed JSON, or None if the body is not JSON."""
 
 
 class OutboundClient:
-    """The client of this process, opened at first use: most installations never ask anybody."""
+    """The client of a process. It is created at its first use, because most installations never use it."""
 
     def __init__(self) -> None:
         self._client: httpx2.AsyncClient | None = None
@@ -39,12 +39,15 @@ class OutboundClient:
         user: str | None = None,
         budget: float,
     ) -> Reply:
-        """Ask, as `user` (HTTP Basic, no password) if given; `budget` seconds for all. Raises `Unreachable`."""
+        """Send a GET request within `budget` seconds, as `user` with an empty password if given.
+
+        Raises `Unreachable`.
+        """
         if self._client is None:
             self._client = httpx2.AsyncClient(timeout=None, **client_options())
         try:
             async with asyncio.timeout(budget):
-                answer = await self._client.get(
+                response = await self._client.get(
                     url,
                     params=params,
                     headers={"Accept": "application/json", **(headers or {})},
@@ -54,9 +57,9 @@ class OutboundClient:
             why = f" {error}" if isinstance(error, RejectedResponse) else ""
             raise Unreachable(f"{type(error).__name__}{why}") from None
         try:
-            return Reply(answer.status_code, json.loads(answer.content))
+            return Reply(response.status_code, json.loads(response.content))
         except PARSE_ERRORS:
-            return Reply(answer.status_code, None)
+            return Reply(response.status_code, None)
 
     async def close(self) -> None:
         if self._client is not None:
@@ -65,41 +68,41 @@ class OutboundClient:
 
 
 def client_options() -> dict[str, Any]:
-    """What a client needs so that nothing but the address it is given decides whom it talks to, and how long."""
-    transport = BoundedTransport(verify=_authorities(), trust_env=False)
+    """Return options for a client that ignores proxies, redirects and other settings of the environment."""
+    transport = BoundedTransport(verify=_tls_context(), trust_env=False)
     return {"transport": transport, "follow_redirects": False, "trust_env": False}
 
 
 @cache
-def _authorities() -> ssl.SSLContext:
-    return ssl.create_default_context()  # made once, at first use: it reads every authority there is
+def _tls_context() -> ssl.SSLContext:
+    return ssl.create_default_context()  # slow: it reads all certificate authorities
 
 
 class BoundedTransport(httpx2.AsyncHTTPTransport):
-    """Takes answers of a bounded size, uncompressed and without redirects, and nothing from broken servers."""
+    """A transport that rejects large or compressed responses, redirects and server errors."""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        request.headers["Accept-Encoding"] = "identity"  # little bytes that become many are no small answer
-        request.headers["User-Agent"] = "goodword"  # GitHub answers nobody without one
-        answer = await super().handle_async_request(request)
-        encoded = answer.headers.get("content-encoding", "identity") != "identity"
-        if encoded or answer.status_code >= 500 or 300 <= answer.status_code < 400:
-            await answer.aclose()
-            raise RejectedResponse(f"{answer.status_code}{' encoded' if encoded else ''}")
-        assert isinstance(answer.stream, httpx2.AsyncByteStream)
+        request.headers["Accept-Encoding"] = "identity"  # a small compressed body may be large
+        request.headers["User-Agent"] = "goodword"  # GitHub requires one
+        response = await super().handle_async_request(request)
+        is_encoded = response.headers.get("content-encoding", "identity") != "identity"
+        if is_encoded or response.status_code >= 500 or 300 <= response.status_code < 400:
+            await response.aclose()
+            raise RejectedResponse(f"{response.status_code}{' encoded' if is_encoded else ''}")
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
         return httpx2.Response(
-            answer.status_code,
-            headers=[pair for pair in answer.headers.raw if pair[0].lower() != b"set-cookie"],
-            stream=_Bounded(answer.stream),
-            extensions=answer.extensions,
+            response.status_code,
+            headers=[pair for pair in response.headers.raw if pair[0].lower() != b"set-cookie"],
+            stream=_BoundedStream(response.stream),
+            extensions=response.extensions,
         )
 
 
 class RejectedResponse(httpx2.TransportError):
-    """An answer that we do not take."""
+    """A response that is not accepted."""
 
 
-class _Bounded(httpx2.AsyncByteStream):
+class _BoundedStream(httpx2.AsyncByteStream):
     def __init__(self, stream: httpx2.AsyncByteStream) -> None:
         self._stream = stream
 

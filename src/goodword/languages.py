@@ -1,11 +1,11 @@
-"""The languages that letters and pages are written in, and which of them somebody wants."""
+"""The languages of e-mails and pages, and the choice between them."""
 
 import re
 
 LANGUAGES = ("en", "ru")
 DEFAULT = "en"
 NAMES = {"en": "English", "ru": "Русский"}
-"""How each calls itself: who looks for theirs may not read the others."""
+"""Each in its own language."""
 
 _RANGE = re.compile(
     r"\s*([A-Za-z]{1,8}|\*)(?:-[A-Za-z0-9]{1,8})*\s*(?:;\s*[qQ]=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?"
@@ -13,7 +13,7 @@ _RANGE = re.compile(
 
 
 def preferred_language(accept_language: str | None) -> str:
-    """The first choice in an `Accept-Language` header (RFC 9110 §12.5.4) that there is; else English."""
+    """Return the preferred supported language of an `Accept-Language` header (RFC 9110 §12.5.4), or the default."""
     choices = (_RANGE.fullmatch(part) for part in (accept_language or "")[:1000].split(","))
     wanted = [(float(found[2] or 1), found[1].lower()) for found in choices if found]
     known = [(weight, language) for weight, language in wanted if language in LANGUAGES and weight > 0]
@@ -21,5 +21,5 @@ def preferred_language(accept_language: str | None) -> str:
 
 
 def to_translate(text: str) -> str:
-    """Marks a text for the catalogues of the pages: it is translated where it is shown."""
+    """Mark a text for the message catalogues. It is translated when it is rendered."""
     return text

@@ -1,7 +1,7 @@
-"""Logs: one structured line for each thing worth knowing, with the request id on it.
+"""Structured logs without personal data.
 
-They are kept and copied by others, so what stands in them is an allow-list: fields that are named here, and of an
-exception where it came from, without its text, which may quote what was sent.
+Only the fields in `FIELDS` are logged. An exception is logged with its type and traceback but without its message,
+which may contain user input.
 """
 
 import logging
@@ -15,7 +15,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 request_id_var: ContextVar[str] = ContextVar("current_request")
-"""The id of the request that is being answered."""
+"""The id of the current request."""
 
 FIELDS = frozenset(
     {
@@ -26,12 +26,11 @@ FIELDS = frozenset(
         *("letter", "files", "rows", "people", "line"),
     }
 )
-"""What a line may hold. A new field belongs here only if nothing that somebody sent can stand in it."""
+"""Fields of a line. Add a field only if it cannot contain user input."""
 MAX_LENGTH = 300
 HIDDEN = "(hidden)"
 TRUSTED_LOGGERS = ("uvicorn", "alembic")
-"""Libraries whose lines are told whole: they name ports, processes and migrations. Of others, only what stands in
-their source: the text without what it is filled with, and without further lines."""
+"""Libraries whose messages are logged in full. Of others, only the format string is logged, without arguments."""
 
 
 def _add_request_id(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
@@ -40,7 +39,7 @@ def _add_request_id(_logger: WrappedLogger, _name: str, event: EventDict) -> Eve
     return event
 
 
-def _generalise(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+def _drop_arguments(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
     record: logging.LogRecord = event["_record"]
     if record.name.partition(".")[0] not in TRUSTED_LOGGERS:
         event["event"] = (str(record.msg).splitlines() or [""])[0][:MAX_LENGTH]
@@ -58,10 +57,10 @@ def _outline_exception(_logger: WrappedLogger, _name: str, event: EventDict) -> 
 
 
 def _outline(error: BaseException) -> Iterator[str]:
-    """The traceback of an exception and of what led to it: places and kinds, neither texts nor local variables."""
-    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if before is not None:
-        yield from _outline(before)
+    """Yield the types and tracebacks of an exception and of its causes, without messages."""
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        yield from _outline(cause)
         yield "and then"
     yield "Traceback (most recent call last):"
     yield "".join(traceback.format_tb(error.__traceback__)).rstrip()
@@ -82,7 +81,7 @@ def _keep_fields(_logger: WrappedLogger, _name: str, event: EventDict) -> EventD
 
 
 def configure_logging(style: Literal["console", "json"]) -> None:
-    """Send our lines and those of libraries to standard error, in one form."""
+    """Write the logs of this program and of libraries to standard error, in one format."""
     shared: list[Processor] = [
         _add_request_id,
         structlog.stdlib.add_log_level,
@@ -103,7 +102,7 @@ def configure_logging(style: Literal["console", "json"]) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, _generalise],
+            foreign_pre_chain=[*shared, _drop_arguments],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 _outline_exception,
@@ -115,5 +114,5 @@ def configure_logging(style: Literal["console", "json"]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it writes a line for each request that goes out
-    logging.raiseExceptions = False  # a full disk or a closed pipe under the log must not disturb a request
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs every request at INFO
+    logging.raiseExceptions = False  # a full disk or a closed pipe must not fail a request

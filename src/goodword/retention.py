@@ -1,16 +1,16 @@
-"""What is removed when nobody can need it any more: by recurring jobs, a batch at a time.
+"""Recurring jobs that delete expired data in batches.
 
-Codes past their term are not here. They end by the clock, to the second, wherever they are read; to mark them as
-retired would only make the owner's list say `retired` of a code that is `expired`.
+Expired referral codes are kept: queries compare their expiry with the clock, and their owner still sees them.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import structlog
 from sqlalchemy import ColumnElement, and_, delete, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.account import tombstones
 from goodword.audit import hash_chain, ip_retention
@@ -29,34 +29,38 @@ from goodword.web.idempotency import KEPT, IdempotencyKey
 
 BATCH_SIZE = 1_000
 TIME_LIMIT = 20.0
-"""For one attempt, well within the time of a job. What is left waits for the next one, an hour later."""
+"""Seconds for one job, shorter than the limit of the worker. The next job deletes the remaining rows."""
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
-log = structlog.get_logger("goodword.upkeep")
+log = structlog.get_logger("goodword.retention")
 
 
 class Rule(NamedTuple):
-    """Rows of a table that can go."""
+    """When the rows of a table expire, and how often they are deleted."""
 
     model: type[Base]
-    is_stale: Callable[[datetime], ColumnElement[bool]]
+    has_expired: Callable[[datetime], ColumnElement[bool]]
     every: timedelta = HOUR
 
 
-def _ended_session(now: datetime) -> ColumnElement[bool]:
-    # Kept for a month after its end, for its owner to ask what it was. A code that led to it goes before it.
-    over = now - 30 * DAY
+def _session_has_expired(now: datetime) -> ColumnElement[bool]:
+    # Kept for a month, so that its owner can ask about it. OAuth codes that refer to it are deleted before.
+    limit = now - 30 * DAY
     named = or_(OAuthCode.session_id == UserSession.id, OAuthCode.browser_session_id == UserSession.id)
     return and_(
-        or_(UserSession.expires_at < over, UserSession.idle_expires_at < over, UserSession.revoked_at < over),
+        or_(
+            UserSession.expires_at < limit,
+            UserSession.idle_expires_at < limit,
+            UserSession.revoked_at < limit,
+        ),
         ~select(OAuthCode.id).where(named).exists(),
     )
 
 
 RULES: Mapping[str, Rule] = {
-    # A replay of a code that was used ends its session (RFC 6749 §4.1.2): for a day it is known for that.
+    # Kept for a day, because a replay of a used code revokes its session (RFC 6749 §4.1.2).
     "purge_oauth_codes": Rule(OAuthCode, lambda now: OAuthCode.expires_at < now - DAY),
-    "purge_sessions": Rule(UserSession, _ended_session, every=DAY),
+    "purge_sessions": Rule(UserSession, _session_has_expired, every=DAY),
     "purge_verifications": Rule(Verification, lambda now: Verification.expires_at < now - DAY),
     "purge_idempotency_keys": Rule(IdempotencyKey, lambda now: IdempotencyKey.created_at < now - KEPT),
     "purge_login_failures": Rule(LoginFailures, lambda now: LoginFailures.last_at < now - DAY),
@@ -65,7 +69,7 @@ RULES: Mapping[str, Rule] = {
     "purge_finished_jobs": Rule(
         Job, lambda now: and_(Job.finished_at < now - 7 * DAY, Job.outcome == "done")
     ),
-    # They may name an address, so they do not wait for the operator for ever.
+    # They may contain an address, so they are not kept for ever.
     "purge_dead_jobs": Rule(Job, lambda now: and_(Job.finished_at < now - 30 * DAY, Job.outcome == "dead")),
 }
 
@@ -73,34 +77,40 @@ CLEAR_ADDRESSES = "clear_audit_addresses"
 PERIODIC_TASKS = {kind: rule.every for kind, rule in RULES.items()} | {CLEAR_ADDRESSES: DAY}
 
 
-async def purge(services: Services, work: ClaimedJob) -> None:
-    """Remove what is stale, each batch in a transaction of its own, so that nobody waits for it long."""
-    model, is_stale, _ = RULES[work.kind]
-    batch = (
-        select(model.id).where(is_stale(services.clock())).limit(BATCH_SIZE).with_for_update(skip_locked=True)
+async def purge(services: Services, job: ClaimedJob) -> None:
+    """Delete the rows that have expired by the rule of the job's kind."""
+    rule = RULES[job.kind]
+    expired = select(rule.model.id).where(rule.has_expired(services.clock()))
+
+    async def delete_batch(session: AsyncSession) -> int:
+        ids = (await session.scalars(expired.limit(BATCH_SIZE).with_for_update(skip_locked=True))).all()
+        if ids:
+            await session.execute(delete(rule.model).where(rule.model.id.in_(ids)))
+        return len(ids)
+
+    await _run_batches(services, job, delete_batch)
+
+
+async def clear_addresses(services: Services, job: ClaimedJob) -> None:
+    """Clear old IP addresses in the audit log, whose rows are permanent."""
+    await _run_batches(
+        services,
+        job,
+        lambda session: ip_retention.clear_old(session, limit=BATCH_SIZE, now=services.clock()),
     )
-    removed, began = 0, time.monotonic()
-    while time.monotonic() - began < TIME_LIMIT:
-        async with services.database.transaction() as session:
-            ids = (await session.scalars(batch)).all()
-            if ids:
-                await session.execute(delete(model).where(model.id.in_(ids)))
-        removed += len(ids)
-        if len(ids) < BATCH_SIZE:
-            break
-    if removed:
-        log.info("removed", kind=work.kind, rows=removed)
 
 
-async def clear_addresses(services: Services, work: ClaimedJob) -> None:
-    """Rows of the audit stay; the addresses in them do not."""
-    cleared, began, rows = 0, time.monotonic(), BATCH_SIZE
-    while rows == BATCH_SIZE and time.monotonic() - began < TIME_LIMIT:
+async def _run_batches(
+    services: Services, job: ClaimedJob, run: Callable[[AsyncSession], Awaitable[int]]
+) -> None:
+    """Run batches, each in a transaction so that locks are short, until one is not full or the time is over."""
+    total, rows, start = 0, BATCH_SIZE, time.monotonic()
+    while rows >= BATCH_SIZE and time.monotonic() - start < TIME_LIMIT:
         async with services.database.transaction() as session:
-            rows = await ip_retention.clear_old(session, limit=BATCH_SIZE, now=services.clock())
-        cleared += rows
-    if cleared:
-        log.info("removed", kind=work.kind, rows=cleared)
+            rows = await run(session)
+        total += rows
+    if total:
+        log.info("removed", kind=job.kind, rows=total)
 
 
 async def seal_audit(services: Services) -> None:
@@ -113,4 +123,4 @@ async def sync_tombstones(services: Services) -> None:
 
 HANDLERS: Mapping[str, Handler] = {**dict.fromkeys(RULES, purge), CLEAR_ADDRESSES: clear_addresses}
 NODE_TASKS: Mapping[NodeTask, float] = {seal_audit: 3.0, sync_tombstones: HOUR.total_seconds()}
-"""What every worker does every so many seconds."""
+"""Tasks of every worker, with their interval in seconds."""

@@ -1,4 +1,4 @@
-"""The routes of every feature, in the order in which a request is matched against them."""
+"""The routes of all features, in the order in which they are matched."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ from goodword.signup import routes as signup
 from goodword.social import routes as social
 from goodword.web.html import routes as html
 
-# Starlette tries the routes in order at every request: what is asked for most comes first.
+# Starlette tries routes in order, so the most requested come first.
 ROUTERS: Sequence[APIRouter] = (
     *codes.MOST_REQUESTED,
     *signup.MOST_REQUESTED,
@@ -52,8 +52,7 @@ def install(app: FastAPI) -> None:
 
 
 def _add_routes(app: FastAPI, router: APIRouter) -> None:
-    # Each route by itself, not the router: every router within the app's router would be searched for every
-    # request, which takes longer than most answers.
+    # Single routes instead of nested routers: searching those takes longer than most requests.
     for route in router.routes:
         if isinstance(route, APIRoute):
             route.unique_id = route.name

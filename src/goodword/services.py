@@ -1,8 +1,7 @@
-"""The parts that requests, jobs and commands work with, in one typed object.
+"""The services that requests, jobs and commands use, in one typed object.
 
-`composition.build_services` makes it once in a process; nothing in it connects before it is used. The types are
-imported for type checkers only. At run time this module imports nothing of ours, so any package may import it
-without an import that runs upwards, and type checkers see what each part is.
+`composition.build_services` creates it once per process. Types are imported for type checkers only, so that any
+package may import this module without an upward import.
 """
 
 from __future__ import annotations
@@ -36,10 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DerivedKeys:
-    """Keys of 32 bytes that are derived from the secret, each for the purpose that it is named for.
-
-    A key that only one part needs is in that part.
-    """
+    """32-byte keys derived from the secret, each for one purpose. Keys of a single service are in that service."""
 
     audit: bytes
     idempotency: bytes
@@ -53,7 +49,7 @@ class DerivedKeys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What handlers of requests and of jobs reach."""
+    """The services of a process. None connects before its first use."""
 
     settings: Settings
     clock: Callable[[], datetime]
@@ -62,11 +58,11 @@ class Services:
     database: Database
     cache: LookupCache
     http_client: OutboundClient
-    """For requests to providers of data. It opens no connection before the first one."""
+    """For providers of data."""
     rate_limiter: Limiter
 
     signing_keys: SigningKeys
-    """Loaded when the process starts to serve; empty before."""
+    """Empty until `open_services` loads them."""
     access_tokens: AccessTokens
     refresh_tokens: RefreshTokens
     server_tokens: ServerTokens

@@ -71,7 +71,7 @@ async def _run(url: str, command: str, revision: str) -> None:
 
 
 def _alembic(connection: Connection, command: str, revision: str) -> None:
-    # Importing Alembic takes a quarter of a second, so it is imported only when there is something to migrate.
+    # Importing Alembic takes a quarter of a second, so it is imported only to migrate.
     from alembic import command as commands
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory

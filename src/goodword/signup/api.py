@@ -54,7 +54,7 @@ async def register(
 
     async def effect(password_hash: str) -> Answer:
         await session.connection()  # wait for a connection before the clock is read
-        language = languages.preferred(request.headers.get("accept-language"))
+        language = languages.preferred_language(request.headers.get("accept-language"))
         user, referred_by = await service.sign_up(
             session, services, body, password_hash=password_hash, language=language
         )
