@@ -6,6 +6,7 @@ Expired referral codes are kept: queries compare their expiry with the clock, an
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 import structlog
@@ -93,11 +94,7 @@ async def purge(services: Services, job: ClaimedJob) -> None:
 
 async def clear_addresses(services: Services, job: ClaimedJob) -> None:
     """Clear old IP addresses in the audit log, whose rows are permanent."""
-    await _run_batches(
-        services,
-        job,
-        lambda session: ip_retention.clear_old(session, limit=BATCH_SIZE, now=services.clock()),
-    )
+    await _run_batches(services, job, partial(ip_retention.clear_old, limit=BATCH_SIZE, now=services.clock()))
 
 
 async def _run_batches(

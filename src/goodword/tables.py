@@ -1,4 +1,6 @@
-"""All models: importing this module completes the metadata of the schema for Alembic."""
+"""All models. Importing this module completes the metadata of the schema."""
+
+# ruff: noqa: F401
 
 from goodword.account.models import Tombstone
 from goodword.audit.models import AuditEvent
@@ -16,27 +18,4 @@ from goodword.social.models import Identity
 from goodword.users.models import User, Verification
 from goodword.web.idempotency import IdempotencyKey
 
-__all__ = [
-    "AuditEvent",
-    "Base",
-    "EmailCheck",
-    "Epoch",
-    "IdempotencyKey",
-    "Identity",
-    "Job",
-    "LoginFailures",
-    "OAuthClient",
-    "OAuthCode",
-    "OAuthGrant",
-    "Profile",
-    "ProviderState",
-    "Quota",
-    "Referral",
-    "ReferralCode",
-    "SigningKey",
-    "Tombstone",
-    "Unsubscribe",
-    "User",
-    "UserSession",
-    "Verification",
-]
+__all__ = ["Base"]

@@ -6,7 +6,7 @@ Hooks that are registered within a savepoint are dropped if the savepoint is rol
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import Connection, Executable, Table, event, insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 ACTOR = "actor"
 """Key in the state of a request: the `Actor` that its transaction locks."""
+T = TypeVar("T")
 
 
 class Actor(Protocol):
@@ -24,7 +25,7 @@ class Actor(Protocol):
 
 
 class CacheInvalidation(Protocol):
-    """A cache of rows whose entries transactions invalidate."""
+    """A cache whose entries transactions invalidate."""
 
     async def before_commit(self, session: AsyncSession, keys: Iterable[str], /) -> None: ...
 
@@ -40,25 +41,26 @@ class CommitObservers:
     """By channel."""
 
 
-class _Row(NamedTuple):
-    table: Table
-    row: dict[str, Any]
+class _Queue(Generic[T]):
+    """Hooks of one kind, each with the savepoint in which it was registered."""
 
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._entries: list[tuple[SessionTransaction | None, T]] = []
 
-class _Invalidation(NamedTuple):
-    key: str
+    def add(self, hook: T) -> None:
+        self._entries.append((self._session.get_nested_transaction(), hook))
 
+    def peek(self) -> list[T]:
+        return [hook for _, hook in self._entries]
 
-class _Notification(NamedTuple):
-    channel: str
+    def take(self) -> list[T]:
+        hooks, self._entries = self.peek(), []
+        return hooks
 
-
-class _Call(NamedTuple):
-    function: Callable[[], Awaitable[None]]
-
-
-_AnyHook = _Row | _Invalidation | _Notification | _Call
-_Hook = TypeVar("_Hook", _Row, _Invalidation, _Notification, _Call)
+    def drop(self, ended: SessionTransaction) -> None:
+        """Remove the hooks of a transaction or savepoint that was rolled back."""
+        self._entries = [entry for entry in self._entries if not _is_within(entry[0], ended)]
 
 
 class HookedSession(Session):
@@ -72,37 +74,32 @@ class HookedSession(Session):
         """What `Actor.lock` raised."""
         self.locked_user: Mapping[str, Any] | None = None
         """The row of the account that `Actor.lock` has locked."""
-        self.hooks: list[tuple[SessionTransaction | None, _AnyHook]] = []
-        """Each with the savepoint in which it was registered."""
+        self.rows = _Queue[tuple[Table, dict[str, Any]]](self)
+        self.invalid_keys = _Queue[str](self)
+        self.notifications = _Queue[str](self)
+        self.after_commit = _Queue[Callable[[], Awaitable[None]]](self)
         self.at_end: list[Callable[[], None]] = []
-
-    def take(self, kind: type[_Hook]) -> list[_Hook]:
-        """Remove the hooks of a kind and return them."""
-        taken = [hook for _, hook in self.hooks if isinstance(hook, kind)]
-        if taken:
-            self.hooks = [entry for entry in self.hooks if not isinstance(entry[1], kind)]
-        return taken
 
 
 def insert_before_commit(session: AsyncSession, table: Table, row: dict[str, Any]) -> None:
     """Insert a row just before the commit. Rows of one table are inserted by one statement."""
-    _register(session, _Row(table, row))
+    _hooked(session).rows.add((table, row))
 
 
 def invalidate(session: AsyncSession, *keys: str) -> None:
     """Invalidate cache entries: mark them before the commit, and remove them after it."""
     for key in keys:
-        _register(session, _Invalidation(key))
+        _hooked(session).invalid_keys.add(key)
 
 
 def notify_after_commit(session: AsyncSession, channel: str) -> None:
     """Call the listener of this process on `channel` after the commit, if there is one."""
-    _register(session, _Notification(channel))
+    _hooked(session).notifications.add(channel)
 
 
 def run_after_commit(session: AsyncSession, function: Callable[[], Awaitable[None]]) -> None:
     """Call and await `function` after the commit. It must handle its own errors."""
-    _register(session, _Call(function))
+    _hooked(session).after_commit.add(function)
 
 
 def run_at_end(session: AsyncSession, function: Callable[[], None]) -> None:
@@ -116,7 +113,7 @@ def lock_actor_at_begin(session: AsyncSession, request_state: Mapping[str, Any])
 
 
 def take_locked_user(session: AsyncSession) -> Mapping[str, Any] | None:
-    """Return the row of the account that the `Actor` has locked, or None if there is none or it was taken."""
+    """Return the row of the account that the `Actor` has locked, the first time that it is asked for."""
     state = _hooked(session)
     row, state.locked_user = state.locked_user, None
     return row
@@ -128,20 +125,19 @@ async def run_before_commit_hooks(session: AsyncSession) -> None:
     if state.refusal is not None:
         raise state.refusal
     rows: dict[Table, list[dict[str, Any]]] = {}
-    for table, row in state.take(_Row):
+    for table, row in state.rows.take():
         rows.setdefault(table, []).append(row)
     for table, together in rows.items():
-        connection = await session.connection()
-        await connection.execute(_insert(table), together)
-    keys = {hook.key for _, hook in state.hooks if isinstance(hook, _Invalidation)}
+        await (await session.connection()).execute(_insert(table), together)
+    keys = set(state.invalid_keys.peek())
     if keys and state.observers.cache is not None:
         await state.observers.cache.before_commit(session, keys)
 
 
 async def run_after_commit_hooks(session: AsyncSession) -> None:
     """Run the asynchronous hooks after the commit."""
-    for hook in _hooked(session).take(_Call):
-        await hook.function()
+    for function in _hooked(session).after_commit.take():
+        await function()
 
 
 async def commit_before_error(session: AsyncSession) -> None:
@@ -152,16 +148,8 @@ async def commit_before_error(session: AsyncSession) -> None:
 
 
 def _hooked(session: AsyncSession) -> HookedSession:
-    """Return the synchronous session, which holds the hooks."""
-    assert isinstance(session.sync_session, HookedSession), (
-        "only sessions of `Database.transaction` have hooks"
-    )
+    assert isinstance(session.sync_session, HookedSession), "sessions for reading have no hooks"
     return session.sync_session
-
-
-def _register(session: AsyncSession, hook: _AnyHook) -> None:
-    state = _hooked(session)
-    state.hooks.append((state.get_nested_transaction(), hook))
 
 
 @cache
@@ -171,7 +159,7 @@ def _insert(table: Table) -> Executable:
 
 @event.listens_for(HookedSession, "after_begin")
 def _lock_actor(session: HookedSession, _transaction: SessionTransaction, connection: Connection) -> None:
-    # Not before: authentication adds the actor to the state after the session was made.
+    # Read the state only now: the actor is authenticated after the session is created.
     actor: Actor | None = session.request_state.get(ACTOR)
     session.request_state = {}
     if actor is not None:
@@ -182,26 +170,24 @@ def _lock_actor(session: HookedSession, _transaction: SessionTransaction, connec
             raise
 
 
-# Called by the commit itself: a task that is cancelled right after the commit has still invalidated the cache.
 @event.listens_for(HookedSession, "after_commit")
 def _notify(session: HookedSession) -> None:
+    # Called within the commit, so the cache is invalidated even if the task is cancelled right after it.
     if session.in_nested_transaction():  # a savepoint was released
         return
-    keys = {hook.key for hook in session.take(_Invalidation)}
-    if keys and session.observers.cache is not None:
+    if (keys := set(session.invalid_keys.take())) and session.observers.cache is not None:
         session.observers.cache.after_commit(keys)
-    for channel in {hook.channel for hook in session.take(_Notification)}:
+    for channel in set(session.notifications.take()):
         if listener := session.observers.listeners.get(channel):
             listener()
 
 
 @event.listens_for(HookedSession, "after_soft_rollback")
 def _drop(session: HookedSession, ended: SessionTransaction) -> None:
-    while (
-        not ended.nested and ended.parent is not None
-    ):  # a failed flush rolls back to the savepoint around it
-        ended = ended.parent
-    session.hooks = [entry for entry in session.hooks if not _is_within(entry[0], ended)]
+    while not ended.nested and ended.parent is not None:
+        ended = ended.parent  # a failed flush rolls back to the savepoint around it
+    for queue in (session.rows, session.invalid_keys, session.notifications, session.after_commit):
+        queue.drop(ended)
 
 
 @event.listens_for(HookedSession, "after_transaction_end")
@@ -213,8 +199,6 @@ def _run_at_end(session: HookedSession, ended: SessionTransaction) -> None:
 
 
 def _is_within(savepoint: SessionTransaction | None, ended: SessionTransaction) -> bool:
-    while savepoint is not None:
-        if savepoint is ended:
-            return True
+    while savepoint is not None and savepoint is not ended:
         savepoint = savepoint.parent
-    return not ended.nested
+    return savepoint is ended or not ended.nested
