@@ -3,6 +3,7 @@
 import asyncio
 import re
 import uuid
+from functools import partial
 
 import pytest
 from fastapi.routing import APIRoute
@@ -156,9 +157,10 @@ async def test_whoever_is_out_is_out_here_at_once(app, browser, rita, alice, how
     if how == "signed out":
         assert (await rita.delete("/api/v1/me/sessions")).status_code == 204
     else:
-        act = service.disable if how == "disabled" else service.erase
-        async with app.state.services.database.transaction() as session:
-            await act(session, uuid.UUID(rita.id), by=None, now=app.state.services.clock())
+        services = app.state.services
+        act = service.disable if how == "disabled" else partial(service.erase, settings=services.settings)
+        async with services.database.transaction() as session:
+            await act(session, uuid.UUID(rita.id), by=None, now=services.clock())
 
     assert (await browser.get("/admin", headers=HTML)).status_code == 404
     answer = await browser.client.post(f"/admin/users/{alice.id}/disable", data={"form_token": token})

@@ -43,7 +43,7 @@ class Acting:
             raise NotFound
         if row is None:
             raise TokenInvalid
-        session.locked_user = row
+        session.locked_user = dict(row)
 
 
 _LOCK = select(func.pg_advisory_xact_lock(LOCK))
