@@ -15,7 +15,7 @@ from goodword.audit.service import record
 from goodword.codes import service as codes
 from goodword.config.settings import Settings
 from goodword.crypto import derive_key
-from goodword.db.database import SETTINGS, Database
+from goodword.db.database import Database
 from goodword.jobs import service as jobs
 from goodword.languages import DEFAULT
 from goodword.oauth import service as oauth
@@ -42,7 +42,7 @@ async def erase(session: AsyncSession, user: User, *, settings: Settings, now: d
     await social.forget(session, user.id)
     await email_checks.forget(session, user.id)
     await sessions.forget(session, user.id)
-    key = derive_key(session.info[SETTINGS].secret, quotas.PURPOSE)
+    key = derive_key(settings.secret, quotas.PURPOSE)
     await quotas.forget(session, key, export.quota_scopes(user.id).values())
     await codes.erase_all(session, user, now=now)
     # The answer to the sign-up of a friend says who brought them.
