@@ -81,7 +81,7 @@ async def revoke_unproven_access(session: AsyncSession, user: User) -> None:
     await oauth.forget(session, user.id)
     await verifications.forget(session, user)
     for purpose in Purpose:
-        await jobs.withdraw(session, user.id, purpose)
+        await jobs.cancel(session, user.id, purpose)
 
 
 async def _known(
