@@ -123,7 +123,7 @@ async def list_codes(
     caller: CodesReader,
     reader: Reader,
     clock: Clock,
-    status: Annotated[CodeStatus | None, Query(description="Only codes in this state.")] = None,
+    status: Annotated[CodeStatus | None, Query(description="Only codes with this status.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> CodeList:
@@ -173,7 +173,7 @@ async def activate_code(
 async def update_code(
     code: Code, body: CodeUpdate, request: Request, caller: CodesWriter, session: Session, clock: Clock
 ) -> CodeRead:
-    """Set whether the code can be found by your e-mail address. Friends who know the code can use it in any case."""
+    """Hide the code from look-ups by your e-mail address, or show it. Friends who know the code can always use it."""
     owner = await users.lock(session, caller.user_id)
     found = await service.set_discoverable(session, owner, code, discoverable=body.discoverable)
     return _read(request, found, clock())

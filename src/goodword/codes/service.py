@@ -159,7 +159,7 @@ async def delete(session: AsyncSession, owner: User, code: str, *, now: datetime
 async def set_discoverable(
     session: AsyncSession, owner: User, code: str, *, discoverable: bool
 ) -> ReferralCode:
-    """Set whether a code can be found by the e-mail address of its owner. Raises `CodeNotFound`."""
+    """Let a code be found by the e-mail address of its owner, or hide it. Raises `CodeNotFound`."""
     found = await get(session, owner.id, code, lock=True)
     found.discoverable = discoverable
     await _save(session, owner, found, Action.CODE_CHANGED, discoverable=discoverable)
@@ -196,8 +196,8 @@ async def list_codes(
 ) -> Sequence[ReferralCode]:
     """Return an owner's codes without the deleted ones, newest first, and one more than `limit` if there are more.
 
-    The codes of an erased owner are null. Only administrators list them, with `erased`; a session of the owner
-    can outlive the erasure for a moment.
+    Codes of an erased owner have no text. Only administrators may list them, with `erased`: a session of the owner
+    can be valid for a moment after the erasure.
     """
     position = (ReferralCode.created_at, ReferralCode.id)
     query = select(ReferralCode).where(ReferralCode.owner_id == owner_id, _NOT_DELETED)

@@ -51,7 +51,7 @@ async def list_referrals(
     user_id: ReferrerId,
     request: Request,
     caller: ReferralsReader,
-    status: Annotated[ReferralStatus | None, Query(description="Only referrals in this state.")] = None,
+    status: Annotated[ReferralStatus | None, Query(description="Only referrals with this status.")] = None,
     order: Annotated[Order, Query(description="By the time of registration.")] = Order.NEWEST,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -108,7 +108,7 @@ async def read_referral_stats(
 ) -> ReferralStats:
     """Count the friends who joined with your codes: by status, by code, and over time."""
     await _check_access(request, user_id, caller)
-    start, end = service.span(start, end, interval, now=clock())
+    start, end = service.resolve_range(start, end, interval, now=clock())
     found = await service.statistics(
         services_of(request).database, user_id, start=start, end=end, interval=interval
     )

@@ -27,7 +27,7 @@ from goodword.users.models import User, display_name
 
 MAX_BUCKETS = 400
 MAX_CODES = 100
-DEFAULT_SPAN = {
+DEFAULT_RANGE = {
     Interval.DAY: timedelta(days=30),
     Interval.WEEK: timedelta(weeks=26),
     Interval.MONTH: timedelta(days=365),
@@ -122,13 +122,13 @@ async def referred_by(session: AsyncSession, referee_id: uuid.UUID) -> str | Non
     return display_name(row.first_name, row.last_name) if row else None
 
 
-def span(
+def resolve_range(
     start: datetime | None, end: datetime | None, interval: Interval, *, now: datetime
 ) -> tuple[datetime, datetime]:
     """Return the range of statistics with defaults for `start` and `end`. Raises `RangeInvalid`."""
     end = end or now
     try:
-        start = start or end - DEFAULT_SPAN[interval]
+        start = start or end - DEFAULT_RANGE[interval]
     except OverflowError:
         raise RangeInvalid from None
     shortest = {Interval.DAY: 1, Interval.WEEK: 7, Interval.MONTH: 28}[interval]

@@ -1,4 +1,4 @@
-"""The one place that marks the e-mail address of an account as verified."""
+"""Verification of the e-mail address of an account."""
 
 from datetime import datetime
 

@@ -76,9 +76,8 @@ async def show_landing(code: str, request: Request, clock: Clock) -> Response:
 async def _answer(request: Request, content: bytes) -> Response:
     await after_lookup(request.scope, found=content != lookup.NOT_FOUND)
     services, path = services_of(request), quote(request.scope["path"])
-    here = link(
-        request, path if len(path) <= MAX_PATH_LENGTH else "/"
-    )  # limits the memory of the cached pages
+    # The length is limited, because the cache of pages holds it.
+    here = link(request, path if len(path) <= MAX_PATH_LENGTH else "/")
     providers = tuple(services.social_clients.labels.items())
     html = services.landing_pages.page(content, services.page_cookies.language(request), here, providers)
     return html_response(html, status=404 if content == lookup.NOT_FOUND else 200)

@@ -1,4 +1,4 @@
-"""The routers of registration and of the page that a friend's link leads to."""
+"""The routers of registration and the landing page."""
 
 from goodword.signup import api, landing_page, pages
 
