@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from http.client import HTTPConnection, HTTPMessage
 from urllib.parse import urlencode, urlsplit
 
-import filling
+import seed
 from stack import Server, sign_in
 from wrk import Figures, Measure, drive
 
@@ -27,7 +27,7 @@ class Visit:
 
 def visits(service: Server, owner: int, referrer: int) -> list[Visit]:
     """`owner` has a code, `referrer` has brought many."""
-    code = f"/{filling.code(owner)}"
+    code = f"/{seed.code(owner)}"
     token, _ = sign_in(service, owner)
     cookie = sign_in_by_form(service, owner)
     of_many, referrals = sign_in(service, referrer)
@@ -66,7 +66,7 @@ def weight(service: Server, visit: Visit) -> float:
 
 def sign_in_by_form(service: Server, person: int) -> str:
     """The cookie of this person's browser."""
-    fields = {"email": filling.email(person), "password": filling.PASSWORD, "next": "/"}
+    fields = {"email": seed.email(person), "password": seed.PASSWORD, "next": "/"}
     _, headers = _send(service, "POST", "/sign-in", urlencode(fields))
     return headers["set-cookie"].partition(";")[0]
 

@@ -17,8 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from filling import PASSWORD, Crowd, code, email, fill, joiners
 from run import BY_EMAIL
+from seed import PASSWORD, Crowd, code, email, fill, joiners
 from stack import CHEAP, sign_in, stack
 from wrk import drive
 

@@ -25,7 +25,7 @@ import pages
 import serving
 import table
 import wrk
-from filling import PASSWORD, Crowd, code, email, fill, joiners
+from seed import PASSWORD, Crowd, code, email, fill, joiners
 from stack import CAN_DO_WITHOUT_CACHE, CHEAP, WORKERS, Refused, Server, Stack, ask, no_cache, sign_in, stack
 from table import NEVER, Goal
 from wrk import Figures, Measure, drive
@@ -283,7 +283,7 @@ def last_page(service: Server, path: str, token: str) -> str:
 def hashing(seconds: float) -> Figures:
     """As many processes, and threads in each, as the service hashes in."""
     threads = len(os.sched_getaffinity(0))
-    command = [sys.executable, str(HERE / "hashing.py"), str(WORKERS), str(threads), str(seconds)]
+    command = [sys.executable, str(HERE / "password_hashing.py"), str(WORKERS), str(threads), str(seconds)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     rate, cpu = map(float, done.stdout.split())
     return Figures(rate, service_cpu=cpu)

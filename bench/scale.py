@@ -18,7 +18,7 @@ import asyncpg
 import machine
 import table
 import wrk
-from filling import Crowd, code, dsn, email, fill, joiners
+from seed import Crowd, code, dsn, email, fill, joiners
 from stack import CHEAP, Server, Stack, no_cache, sign_in, stack
 from table import Goal
 from wrk import Figures, Measure, drive

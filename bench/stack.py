@@ -15,8 +15,8 @@ from tempfile import mkdtemp
 from typing import Any
 from urllib.parse import urlsplit
 
-import filling
 import machine
+import seed
 import servers
 import serving
 from goodword.config.settings import Settings
@@ -51,7 +51,7 @@ class Stack:
         self.postgres, self.valkey, self.folder = postgres, valkey, folder
 
     def settings(self, given: dict[str, str]) -> dict[str, str]:
-        """Production with all that it has. Clients come through a proxy: see `drive.lua`."""
+        """Production with all that it has. Clients come through a proxy: see `requests.lua`."""
         production = {
             "ENVIRONMENT": "production",
             "SECRET_KEY": SECRET,
@@ -100,7 +100,7 @@ class Stack:
     def limit(self, name: str, body: bytes = b"") -> Iterator[Server]:
         """One of `limits_asgi`, with as many processes as the service has."""
         folder, port = Path(mkdtemp(dir=self.folder)), serving.free_port()
-        given = {"BENCH_BODY": body.decode(), "BENCH_DATABASE": filling.dsn(self.postgres.url)}
+        given = {"BENCH_BODY": body.decode(), "BENCH_DATABASE": seed.dsn(self.postgres.url)}
         program = Path(__file__).with_name("limits_asgi.py")
         with (folder / "log").open("w") as log:
             command = [sys.executable, str(program), name, str(port), str(WORKERS)]
@@ -148,7 +148,7 @@ def ask(server: Server, path: str, body: dict[str, Any] | None = None, token: st
 
 def sign_in(server: Server, person: int) -> tuple[str, str]:
     """An access token of this person, and the address of the first page of their referrals."""
-    credentials = {"email": filling.email(person), "password": filling.PASSWORD}
+    credentials = {"email": seed.email(person), "password": seed.PASSWORD}
     token: str = json.loads(ask(server, "/api/v1/sessions", credentials))["access_token"]
     me = json.loads(ask(server, "/api/v1/me", token=token))
     return token, f"/api/v1/users/{me['id']}/referrals"

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import machine
 from stack import Server, Stack
 
-SCRIPT = Path(__file__).with_name("drive.lua")
+SCRIPT = Path(__file__).with_name("requests.lua")
 SIGN_UP = Path(__file__).with_name("signup.pgbench.sql")
 CONNECTIONS = 16
 
@@ -57,7 +57,7 @@ def drive(
     connections: int = CONNECTIONS,
     pause: int = 0,
 ) -> Figures:
-    """Send the requests (see `drive.lua`) in turn for so many seconds, over and over."""
+    """Send the requests (see `requests.lua`) in turn for so many seconds, over and over."""
     header = f"Authorization: Bearer {token}" if token else f"Cookie: {cookie}" if cookie else None
     with NamedTemporaryFile("w", suffix=".txt") as file:
         file.write("\n".join(requests) + "\n")

@@ -1,7 +1,7 @@
 # ruff: noqa: INP001  a single file to run, not a package
 """A web app that signs people in with Goodword and reads their referrals, in one file.
 
-It knows nothing of Goodword but its address: all else comes from the published metadata. Register it first:
+It knows only the URL of Goodword and reads everything else from the published metadata. Register it first:
 
     goodword oauth-client create "My app" --redirect-uri http://127.0.0.1:9000/callback \
         --scope "openid referrals:read offline_access"
@@ -35,7 +35,7 @@ goodword = OAuth().register(
     client_secret=os.environ["CLIENT_SECRET"],
     client_kwargs={"scope": "openid referrals:read offline_access", "code_challenge_method": "S256"},
 )
-sessions: dict[str, dict] = {}  # what we know of each browser; an app for many people keeps this elsewhere
+sessions: dict[str, dict] = {}  # by cookie; a real app stores these in a database
 
 
 async def home(request: Request) -> Response:
@@ -56,13 +56,13 @@ async def callback(request: Request) -> Response:
 
 async def referrals(request: Request) -> Response:
     url = f"{GOODWORD}/api/v1/users/{request.session['userinfo']['sub']}/referrals"
-    return _passed_on(await goodword.get(url, token=request.session["token"]))
+    return _forward(await goodword.get(url, token=request.session["token"]))
 
 
 async def make_code(request: Request) -> Response:
-    """Goodword refuses this: we never asked for `codes:write`."""
+    """Call an endpoint that needs `codes:write`, which this app does not request, so it is refused."""
     url = f"{GOODWORD}/api/v1/me/referral-codes"
-    return _passed_on(await goodword.post(url, json={"lifetime": 86400}, token=request.session["token"]))
+    return _forward(await goodword.post(url, json={"lifetime": 86400}, token=request.session["token"]))
 
 
 async def refresh(request: Request) -> Response:
@@ -72,12 +72,12 @@ async def refresh(request: Request) -> Response:
     return JSONResponse({"scope": token["scope"], "expires_in": token["expires_in"]})
 
 
-def _passed_on(answer: httpx2.Response) -> Response:
+def _forward(answer: httpx2.Response) -> Response:
     return JSONResponse(answer.json(), answer.status_code)
 
 
 class Remember:
-    """Gives each browser a session of its own, by a cookie that we chose."""
+    """Middleware that gives each browser a session by a cookie."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -38,7 +38,7 @@ def code(person: int) -> str:
 
 
 def joiners(tag: int, codes: Iterable[int]) -> list[str]:
-    """Sign-ups (see `drive.lua`) with the codes of these persons, of people whom no other tag has."""
+    """Sign-ups (see `requests.lua`) with the codes of these persons, of people whom no other tag has."""
 
     def line(n: int, owner: int) -> str:
         body = {"email": f"friend{tag}-{n}@example.net", "password": "quiet otters swim at dawn"}

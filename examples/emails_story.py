@@ -1,10 +1,10 @@
 # ruff: noqa: INP001, T201, S105, S310, S603  a single file to run, not a package; its people do not exist
-"""From the invitation to the news that a friend joined: the story of the letters, with each of them as it arrives.
+"""Run the sign-up and referral flow from start to end, and print each e-mail as it arrives.
 
-    .venv/bin/python examples/letters_story.py
+    .venv/bin/python examples/emails_story.py
 
-It starts a mail server that prints what it gets, Hunter's stand-in, and Goodword on a database of its own. Nothing
-leaves this machine. It needs what the tests need: `make test` or `make lint` installs it.
+It starts a mail server that prints its messages, a stand-in for Hunter, and Goodword on a temporary database. Nothing
+leaves this machine. It needs the development dependencies: `make test` or `make lint` installs them.
 """
 
 import email
@@ -31,20 +31,20 @@ PASSWORD = "seven lanterns on the hill"
 
 
 class Mailbox:
-    """Everybody's letters, in the order in which they come."""
+    """The messages of all users, in the order of arrival."""
 
     def __init__(self) -> None:
-        self.letters: Queue[Any] = Queue()
+        self.messages: Queue[Any] = Queue()
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802  aiosmtpd's name
-        self.letters.put(email.message_from_bytes(envelope.content, policy=email.policy.default))
-        return "250 Taken"
+        self.messages.put(email.message_from_bytes(envelope.content, policy=email.policy.default))
+        return "250 OK"
 
     def next(self) -> str:
-        """The text of the next letter, which is printed."""
-        letter = self.letters.get(timeout=15)
-        text: str = letter.get_body(("plain",)).get_content()
-        print(f"\n--- To: {letter['To']}\n    Subject: {letter['Subject']}\n")
+        """Print the next message and return its text."""
+        message = self.messages.get(timeout=15)
+        text: str = message.get_body(("plain",)).get_content()
+        print(f"\n--- To: {message['To']}\n    Subject: {message['Subject']}\n")
         print("".join(f"    {line}\n" for line in text.splitlines()))
         return text
 
@@ -69,9 +69,9 @@ class Api:
         account = {"email": address, "password": PASSWORD, "first_name": name, **more}
         return self.call("POST", "/users", account)
 
-    def verify(self, letter: str) -> None:
-        token = re.search(r"#token=(\S+)", letter)
-        assert token, "the letter has a link"
+    def verify(self, message: str) -> None:
+        token = re.search(r"#token=(\S+)", message)
+        assert token, "the message has a link"
         assert self.call("POST", "/email-verifications/confirm", {"token": token[1]}) is None
 
     def sign_in(self, address: str) -> str:
@@ -108,39 +108,39 @@ def wait_for(url: str) -> None:
     raise TimeoutError(url)
 
 
-def tell(api: Api, post: Mailbox) -> None:
-    print("Alice registers. She gets a letter, and its link shows that the address is hers.")
+def play(api: Api, mailbox: Mailbox) -> None:
+    print("Alice signs up and follows the link in the verification message.")
     api.register("alice@example.com", "Alice", last_name="Liddell")
-    api.verify(post.next())
+    api.verify(mailbox.next())
     alice = api.sign_in("alice@example.com")
 
-    print("She makes a code for a week, and invites Bob.")
+    print("She creates a code for one week and invites Bob.")
     code = api.call("POST", "/me/referral-codes", {"lifetime": 604800}, token=alice)["code"]
     api.call("POST", "/me/invitations", {"email": "bob@example.com"}, token=alice)
-    assert code in post.next()
+    assert code in mailbox.next()
 
-    print("Somebody mistypes an address: Hunter says that it does not exist, and nothing is made.")
+    print("A sign-up with a mistyped address is refused, because Hunter reports that it does not exist.")
     refused = api.register("bob+invalid@example.com", "Bob", referral_code=code)
     print(f"    {refused['status']} {refused['code']}")
 
-    print("Bob registers with the code, and verifies.")
+    print("Bob signs up with the code and verifies his address.")
     api.register("bob@example.com", "Bob", last_name="Builder", referral_code=code)
-    api.verify(post.next())
+    api.verify(mailbox.next())
 
-    print("Now he counts, and Alice hears of it.")
-    post.next()
+    print("The referral is confirmed, and Alice is notified.")
+    mailbox.next()
     me = api.call("GET", "/me", token=alice)
     referrals = api.call("GET", f"/users/{me['id']}/referrals", token=alice)["items"]
     print(f"    {referrals[0]['referee']['display_name']}: {referrals[0]['status']}")
-    print(f"    and this is what enrichment found of her, shown to her alone: {me['profile']['title']}")
+    print(f"    the profile that enrichment found, visible to Alice only: {me['profile']['title']}")
 
 
 def main() -> None:
     smtp, hunter, port = free_port(), free_port(), free_port()
-    url, post = f"http://127.0.0.1:{port}", Mailbox()
+    url, mailbox = f"http://127.0.0.1:{port}", Mailbox()
     with ExitStack() as running:
         folder = running.enter_context(tempfile.TemporaryDirectory())
-        mail_server = Controller(post, hostname="127.0.0.1", port=smtp)
+        mail_server = Controller(mailbox, hostname="127.0.0.1", port=smtp)
         mail_server.start()
         running.callback(mail_server.stop)
         start(running, sys.executable, HERE / "hunter_stand_in.py", hunter)
@@ -158,7 +158,7 @@ def main() -> None:
             ENRICHMENT="hunter",
         )
         wait_for(f"{url}/readyz")
-        tell(Api(url), post)
+        play(Api(url), mailbox)
 
 
 if __name__ == "__main__":

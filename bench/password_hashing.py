@@ -1,6 +1,6 @@
 """The limit of sign-in: check one password for so many seconds, and print how often a second, and the CPU of one in microseconds.
 
-python hashing.py PROCESSES THREADS SECONDS
+python password_hashing.py PROCESSES THREADS SECONDS
 """
 
 import sys

@@ -1,0 +1,28 @@
+"""examples/emails_story.py, run against real servers."""
+
+import re
+import subprocess
+import sys
+
+from serving import ROOT
+
+
+def test_the_emails_story_runs_and_prints_each_message():
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / "emails_story.py"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"--- To: (\S+)\n    Subject: (.*)\n", done.stdout) == [
+        ("alice@example.com", "Verify your address"),
+        ("bob@example.com", "You are invited"),
+        ("bob@example.com", "Verify your address"),
+        ("alice@example.com", "A friend joined with your code"),
+    ]
+    assert "422 email_undeliverable" in done.stdout
+    assert "Bob B.: confirmed" in done.stdout
+    assert "visible to Alice only: Head of Curiosity" in done.stdout
