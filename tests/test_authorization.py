@@ -6,7 +6,6 @@ A new operation needs one line in `POLICY`, and one in `BODIES` if the example o
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import pytest
@@ -314,10 +313,11 @@ async def test_a_token_that_is_none(app):
 async def test_somebody_disabled_or_erased_with_a_token_that_did_not_expire(app, status):
     async def left_over(world):
         token = await world.token(world.owner, f"{OWN_SCOPE} openid admin")
-        services = app.state.services
-        act = admin.disable if status == "disabled" else partial(admin.erase, settings=services.settings)
-        async with services.database.transaction() as session:
-            await act(session, world.owner.id, by=None, now=services.clock())
+        async with app.state.services.database.transaction() as session:
+            if status == "disabled":
+                await admin.disable(session, world.owner.id, by=None, now=app.state.services.clock())
+            else:
+                await admin.erase(session, app.state.services, world.owner.id, by=None)
         return token
 
     await expect(app, left_over, lambda rule: refused(rule, "invalid_token"))

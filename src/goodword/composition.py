@@ -23,6 +23,7 @@ from goodword.jobs.worker import CONCURRENCY, Handler, Worker
 from goodword.mail import unsubscribe
 from goodword.oauth import clients as oauth_clients
 from goodword.oauth.tokens import ServerTokens
+from goodword.personal_data import PERSONAL_DATA
 from goodword.providers import jobs as provider_jobs
 from goodword.rate_limits import quotas
 from goodword.rate_limits.counters import Counts
@@ -79,6 +80,7 @@ def build_services(
         settings=settings,
         clock=clock,
         keys=keys,
+        personal_data=PERSONAL_DATA,
         database=database,
         cache=_build_cache(settings, database, invalidations, clock),
         http_client=OutboundClient(),
@@ -163,7 +165,7 @@ async def open_services(services: Services, *, migrate: bool = False) -> None:
             "GOODWORD_SECRET_KEY is not the secret that this database was made with."
         ) from None
     # After the check of the secret: with another secret no tombstone matches, and all would count as processed.
-    await erasure.erase_again(services.database, services.settings, services.clock)
+    await erasure.erase_again(services)
 
 
 async def close_services(services: Services) -> None:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from goodword.cache.lookup_cache import LookupCache
     from goodword.cache.memory import LocalCache
     from goodword.config.settings import Settings
     from goodword.db.database import Database
+    from goodword.db.personal_data import PersonalData
     from goodword.http_client import OutboundClient
     from goodword.invitations.service import EmailQuotas
     from goodword.oauth.clients import ClientRegistry as OAuthClients
@@ -54,6 +55,7 @@ class Services:
     settings: Settings
     clock: Callable[[], datetime]
     keys: DerivedKeys
+    personal_data: Sequence[PersonalData]
 
     database: Database
     cache: LookupCache

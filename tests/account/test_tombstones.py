@@ -298,7 +298,7 @@ async def test_f11_an_erasure_that_is_taken_back_writes_nothing(installation):
         async with app.state.services.database.transaction() as session:
             user = await users.lock(session, uuid.UUID(alice.id))
             savepoint = await session.begin_nested()
-            await erasure.erase(session, user, settings=installation, now=app.state.services.clock())
+            await erasure.erase(session, app.state.services, user)
             await savepoint.rollback()
     assert not (installation.data_dir / "tombstones").exists()
 

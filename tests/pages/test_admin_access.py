@@ -3,7 +3,6 @@
 import asyncio
 import re
 import uuid
-from functools import partial
 
 import pytest
 from fastapi.routing import APIRoute
@@ -157,10 +156,12 @@ async def test_whoever_is_out_is_out_here_at_once(app, browser, rita, alice, how
     if how == "signed out":
         assert (await rita.delete("/api/v1/me/sessions")).status_code == 204
     else:
-        services = app.state.services
-        act = service.disable if how == "disabled" else partial(service.erase, settings=services.settings)
+        services, user_id = app.state.services, uuid.UUID(rita.id)
         async with services.database.transaction() as session:
-            await act(session, uuid.UUID(rita.id), by=None, now=services.clock())
+            if how == "disabled":
+                await service.disable(session, user_id, by=None, now=services.clock())
+            else:
+                await service.erase(session, services, user_id, by=None)
 
     assert (await browser.get("/admin", headers=HTML)).status_code == 404
     answer = await browser.client.post(f"/admin/users/{alice.id}/disable", data={"form_token": token})

@@ -191,14 +191,11 @@ async def test_erasure_takes_the_identity_along(api, provider, rows, alice):
     assert await rows(IDENTITIES)
     from sqlalchemy import select
 
-    from goodword.clock import utc_now
     from goodword.users.models import User
 
     app = api._transport.app
-    services = app.state.services
-    async with services.database.transaction() as session:
-        user = await session.scalar(select(User))
-        await erasure.erase(session, user, settings=services.settings, now=utc_now())
+    async with app.state.services.database.transaction() as session:
+        await erasure.erase(session, app.state.services, await session.scalar(select(User)))
 
     assert await rows(IDENTITIES) == []
     assert (await sign_in(api, provider)).status_code == 303  # as somebody new

@@ -67,15 +67,11 @@ async def read_me(caller: Profile, reader: Reader) -> AccountRead:
         }
     },
 )
-async def export_me(caller: Account, request: Request, session: Session, clock: Clock) -> StreamingResponse:
+async def export_me(caller: Account, request: Request, session: Session) -> StreamingResponse:
     """Everything that is stored about you, and nothing of others: of friends you see what their list shows you."""
     await export.begin(session, caller.user_id)
-    services = services_of(request)
-    return StreamingResponse(
-        export.document(services.database, services.settings, caller.user_id, now=clock()),
-        media_type="application/json",
-        headers=export.FILE,
-    )
+    document = export.document(services_of(request), caller.user_id)
+    return StreamingResponse(document, media_type="application/json", headers=export.HEADERS)
 
 
 @router.patch("", summary="Change your name")
@@ -109,7 +105,7 @@ async def delete_me(
     if body.password is None or not await service.has_password(services.database, caller.user_id):
         began = await sessions.started_at(services.database, caller.session_id)
         user = await service.lock_recently_signed_in(session, caller.user_id, signed_in_at=began, now=clock())
-        await erasure.erase(session, user, settings=services.settings, now=clock())
+        await erasure.erase(session, services, user)
         return
     known = await service.confirm_password(
         services.database,
@@ -121,4 +117,4 @@ async def delete_me(
         clock=clock,
     )
     user = await service.lock_with_password(session, caller.user_id, password_hash=known)
-    await erasure.erase(session, user, settings=services.settings, now=clock())
+    await erasure.erase(session, services, user)

@@ -8,7 +8,6 @@ import email
 import email.policy
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -17,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.audit import hash_chain, ip_retention as audited
 from goodword.config.settings import Settings
 from goodword.crypto import derive_key, hmac_of
+from goodword.db.personal_data import DataSubject
 from goodword.jobs import service as jobs
 from goodword.jobs.service import LEASE, ClaimedJob
 from goodword.jobs.worker import Handler
@@ -24,7 +24,6 @@ from goodword.mail import delivery
 from goodword.mail.messages import MessageKind
 from goodword.services import Services
 from goodword.users import addresses
-from goodword.users.models import User
 
 CLEAN_UP = "forget_traces"
 PURPOSE = "mailboxes of the erased"
@@ -37,9 +36,10 @@ BATCH = 1_000
 log = structlog.get_logger("goodword.account")
 
 
-async def schedule(session: AsyncSession, user: User, *, settings: Settings, now: datetime) -> None:
-    """Have the rest forgotten of `user`, who is being erased and still has an address."""
-    payload = {"user_id": str(user.id), "mailbox": _mailbox(settings, user.email or "")}
+async def schedule(session: AsyncSession, services: Services, subject: DataSubject) -> None:
+    """Enqueue the jobs that follow the erasure of `subject`."""
+    now = services.clock()
+    payload = {"user_id": str(subject.user_id), "mailbox": _mailbox(services.settings, subject.email)}
     payload["until"] = str((now + LEASE).timestamp())
     for run_at in (now, now + AGAIN):
         jobs.enqueue(session, CLEAN_UP, payload, now=now, run_at=run_at)

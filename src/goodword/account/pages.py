@@ -128,14 +128,11 @@ async def change_password(
 
 
 @router.post("/export")
-async def download_data(
-    request: Request, visitor: AccountVisitor, session: Session, clock: Clock
-) -> Response:
+async def download_data(request: Request, visitor: AccountVisitor, session: Session) -> Response:
     """All that is held about them, as a file. A form, since a foreign link must not begin it."""
     await export.begin(session, visitor.user_id)
-    services = services_of(request)
-    document = export.document(services.database, services.settings, visitor.user_id, now=clock())
-    return StreamingResponse(document, media_type="application/json", headers=export.FILE)
+    document = export.document(services_of(request), visitor.user_id)
+    return StreamingResponse(document, media_type="application/json", headers=export.HEADERS)
 
 
 @router.post("/deletion")
@@ -163,7 +160,7 @@ async def delete_account(
             user = await service.lock_with_password(session, visitor.user_id, password_hash=known)
     except (ValidationError, AppError) as error:
         return await show(request, session, visitor, clock, fields=("password",), error=error)
-    await erasure.erase(session, user, settings=services.settings, now=clock())
+    await erasure.erase(session, services, user)
     response = see_other(link(request, "/"))
     services.page_cookies.clear(response)
     return response

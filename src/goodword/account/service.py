@@ -11,6 +11,7 @@ from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import service as codes
 from goodword.db.database import Database
+from goodword.db.personal_data import DataSubject
 from goodword.errors import Forbidden, Unprocessable
 from goodword.sessions.throttle import LoginThrottle
 from goodword.users import service as users
@@ -96,6 +97,12 @@ async def lock_recently_signed_in(
     if now - signed_in_at > RECENT:
         raise ReauthenticationRequired
     return user
+
+
+def data_subject(user: User) -> DataSubject:
+    """Return the keys of a user's data. The account must not be erased."""
+    assert user.email is not None, "only an erased account has no address"
+    return DataSubject(user.id, user.email, user.email_key or "", user.email_canonical or "")
 
 
 async def has_password(database: Database, user_id: uuid.UUID) -> bool:

@@ -38,9 +38,9 @@ Erase = Callable[[uuid.UUID], object]
 
 
 async def record_tombstone(
-    session: AsyncSession, user_id: uuid.UUID, *, settings: Settings, now: datetime
+    session: AsyncSession, settings: Settings, user_id: uuid.UUID, *, now: datetime
 ) -> None:
-    """Record an erasure in the database, and after the commit in the file."""
+    """Record an erasure in its transaction, and in the file after the commit."""
     user_mac = _mac(derive_key(settings.secret, PURPOSE), user_id)
     await insert_if_absent(session, Tombstone, user_mac=user_mac, created_at=now)
     transaction_hooks.run_after_commit(session, partial(_append, settings.data_dir, [(user_mac, now)]))

@@ -172,12 +172,9 @@ async def enable_user(user_id: UserId, session: Session) -> AdminUser:
     status_code=204,
     responses=problems(referrals.UserNotFound, service.UserErased, service.NotYourself),
 )
-async def erase_user(
-    user_id: UserId, request: Request, caller: Administrator, session: Session, clock: Clock
-) -> None:
+async def erase_user(user_id: UserId, request: Request, caller: Administrator, session: Session) -> None:
     """Forget a person at once and for ever, as they could themself. Who came by their codes stays."""
-    settings = services_of(request).settings
-    await service.erase(session, user_id, by=caller.user_id, settings=settings, now=clock())
+    await service.erase(session, services_of(request), user_id, by=caller.user_id)
 
 
 @router.get(

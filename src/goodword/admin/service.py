@@ -16,6 +16,7 @@ from goodword.config.settings import Settings
 from goodword.errors import Conflict, NotFound
 from goodword.referrals.models import Referral, ReferralStatus
 from goodword.referrals.service import UserNotFound
+from goodword.services import Services
 from goodword.sessions import service as sessions
 from goodword.signup.email_verification import mark_email_verified
 from goodword.users import addresses, service as users
@@ -176,12 +177,12 @@ async def enable(session: AsyncSession, user_id: uuid.UUID) -> User:
 
 
 async def erase(
-    session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | None, settings: Settings, now: datetime
+    session: AsyncSession, services: Services, user_id: uuid.UUID, *, by: uuid.UUID | None
 ) -> None:
-    """Forget a person for ever. Raises `UserNotFound`, `UserErased` and `NotYourself`."""
+    """Erase a user. Raises `UserNotFound`, `UserErased` and `NotYourself`."""
     user = await _lock(session, user_id, by=by)
     user.is_admin = False
-    await erasure.erase(session, user, settings=settings, now=now)
+    await erasure.erase(session, services, user)
 
 
 async def revoke_code(session: AsyncSession, code: str, *, now: datetime) -> None:

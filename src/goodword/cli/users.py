@@ -103,11 +103,7 @@ def erase(
     if not yes:
         typer.confirm(f"Erase {user.email or user.id} permanently?", abort=True)
     # By id, because the address may belong to another user by now.
-    run_in_transaction(
-        lambda session, services: service.erase(
-            session, user.id, by=None, settings=services.settings, now=services.clock()
-        )
-    )
+    run_in_transaction(lambda session, services: service.erase(session, services, user.id, by=None))
     typer.echo(f"{user.id} is erased.")
 
 

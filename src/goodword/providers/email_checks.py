@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit import service as audit
@@ -16,7 +16,7 @@ from goodword.crypto import derive_key, hmac_of
 from goodword.db.statements import insert_if_absent
 from goodword.errors import TooManyRequests, Unprocessable
 from goodword.providers import circuit_breaker, disposable, hunter
-from goodword.providers.models import KEPT, VERDICTS, EmailCheck, Profile, Status, Verdict
+from goodword.providers.models import KEPT, VERDICTS, EmailCheck, Status, Verdict
 from goodword.providers.responses import Answer, Outcome
 from goodword.rate_limits import quotas
 from goodword.rate_limits.quotas import QuotaExceeded
@@ -229,15 +229,6 @@ async def link(session: AsyncSession, settings: Settings, user: User) -> None:
         await session.execute(
             update(EmailCheck).where(EmailCheck.address_mac == address_mac).values(user_id=user.id)
         )
-
-
-async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
-    """Remove all that others said about a person; an address that is restricted stays so, as nobody's."""
-    theirs = EmailCheck.user_id == user_id
-    kept = EmailCheck.status == Status.RESTRICTED
-    await session.execute(update(EmailCheck).where(theirs, kept).values(user_id=None))
-    await session.execute(delete(EmailCheck).where(theirs))
-    await session.execute(delete(Profile).where(Profile.user_id == user_id))
 
 
 def is_stale(now: datetime) -> ColumnElement[bool]:

@@ -79,7 +79,7 @@ async def revoke_unproven_access(session: AsyncSession, user: User) -> None:
     """
     await forget(session, user.id)
     await oauth.forget(session, user.id)
-    await verifications.forget(session, user)
+    await verifications.forget(session, user.id, user.email_key)
     for purpose in Purpose:
         await jobs.cancel(session, user.id, purpose)
 

@@ -131,13 +131,10 @@ async def revoke(session: AsyncSession, user_id: uuid.UUID, *purposes: Purpose, 
     )
 
 
-async def forget(session: AsyncSession, user: User) -> None:
-    """Remove what was sent to a person, and what somebody else had sent to their address."""
-    await session.execute(
-        delete(Verification).where(
-            or_(Verification.user_id == user.id, Verification.email_key == user.email_key)
-        )
-    )
+async def forget(session: AsyncSession, user_id: uuid.UUID, email_key: str | None) -> None:
+    """Delete the tokens of a user, and those of other users that were sent to the same address."""
+    own = or_(Verification.user_id == user_id, Verification.email_key == email_key)
+    await session.execute(delete(Verification).where(own))
 
 
 def _mac(key: bytes, purpose: Purpose, token: str) -> bytes:

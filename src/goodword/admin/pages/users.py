@@ -110,13 +110,7 @@ async def ask_to_erase(
 
 
 @router.post(f"{ONE}/erase")
-async def erase(
-    user_id: uuid.UUID,
-    request: Request,
-    visitor: Administrator,
-    session: Session,
-    clock: Clock,
-) -> Response:
+async def erase(user_id: uuid.UUID, request: Request, visitor: Administrator, session: Session) -> Response:
     """Forget somebody for ever, once their address is typed. Sent again, there is nothing left to forget."""
     typed = (await read_form(request)).get("email", "").strip()
     # Not by `session`, which would not read it anew when it is locked; and this connection is given back.
@@ -129,8 +123,7 @@ async def erase(
     try:
         with suppress(service.UserErased):  # by somebody else, a moment ago
             async with session.begin_nested():
-                settings = services_of(request).settings
-                await service.erase(session, user_id, by=visitor.user_id, settings=settings, now=clock())
+                await service.erase(session, services_of(request), user_id, by=visitor.user_id)
     except service.NotYourself as error:
         return await _ask(request, session, visitor, user_id, error=error)
     return _done(request, user_id, "erased")

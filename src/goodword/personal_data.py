@@ -1,0 +1,48 @@
+"""The personal data of all features: what an erasure does to each table, and what an export contains of it."""
+
+from collections.abc import Mapping, Sequence
+
+from goodword.account import personal_data as account
+from goodword.account.models import Tombstone
+from goodword.audit import personal_data as audit
+from goodword.cache.lookup_cache import Epoch
+from goodword.codes import personal_data as codes
+from goodword.db.base import Base
+from goodword.db.personal_data import PersonalData
+from goodword.jobs import personal_data as jobs
+from goodword.mail import personal_data as mail
+from goodword.oauth import personal_data as oauth
+from goodword.oauth.models import OAuthClient
+from goodword.providers import personal_data as providers
+from goodword.providers.models import ProviderState
+from goodword.referrals import personal_data as referrals
+from goodword.sessions import personal_data as sessions
+from goodword.sessions.models import SigningKey
+from goodword.social import personal_data as social
+from goodword.users import personal_data as users
+from goodword.web import personal_data as web
+
+PERSONAL_DATA: Sequence[PersonalData] = (
+    *users.PERSONAL_DATA,
+    *jobs.PERSONAL_DATA,
+    *referrals.PERSONAL_DATA,
+    *web.PERSONAL_DATA,
+    *codes.PERSONAL_DATA,
+    *account.PERSONAL_DATA,
+    *providers.PERSONAL_DATA,
+    *social.PERSONAL_DATA,
+    *oauth.PERSONAL_DATA,
+    *sessions.PERSONAL_DATA,
+    *mail.PERSONAL_DATA,
+    *audit.PERSONAL_DATA,
+)
+"""In the order of the export. An erasure goes backwards: it ends the sessions first, and clears the account last."""
+
+NOT_PERSONAL: Mapping[type[Base], str] = {
+    Epoch: "the version of the shared cache",
+    OAuthClient: "apps, which the operator registers",
+    ProviderState: "the circuit breakers of providers",
+    SigningKey: "keys of the service",
+    Tombstone: "keyed hashes of erased accounts, which no longer have an owner",
+}
+"""Tables that hold no personal data, and what they hold."""

@@ -1,0 +1,42 @@
+"""Personal data: what providers say about an address and about a person."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import delete, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.db.personal_data import DataSubject, PersonalData
+from goodword.providers import email_checks, profiles
+from goodword.providers.models import EmailCheck, Profile, Status
+from goodword.providers.schemas import ProfileRead
+from goodword.services import Services
+
+
+async def _erase_checks(session: AsyncSession, _services: Services, subject: DataSubject) -> None:
+    own = EmailCheck.user_id == subject.user_id
+    restricted = EmailCheck.status == Status.RESTRICTED  # kept for ever, without the account
+    await session.execute(update(EmailCheck).where(own, restricted).values(user_id=None))
+    await session.execute(delete(EmailCheck).where(own))
+
+
+async def _email_check(session: AsyncSession, services: Services, subject: DataSubject) -> Mapping[str, Any]:
+    known = await email_checks.known_of(session, services.settings, subject.email)
+    return {"verdict": known.verdict, "provider": known.provider, "checked_at": known.checked_at}
+
+
+async def _erase_profile(session: AsyncSession, _services: Services, subject: DataSubject) -> None:
+    await session.execute(delete(Profile).where(Profile.user_id == subject.user_id))
+
+
+async def _profile(
+    session: AsyncSession, _services: Services, subject: DataSubject
+) -> Mapping[str, Any] | None:
+    profile = await profiles.of(session, subject.user_id)
+    return ProfileRead.of(profile).model_dump() if profile else None
+
+
+PERSONAL_DATA = (
+    PersonalData(model=EmailCheck, erase=_erase_checks, export={"email_check": _email_check}),
+    PersonalData(model=Profile, erase=_erase_profile, export={"profile": _profile}),
+)
