@@ -23,6 +23,7 @@ LISTENS_TO_EVENTS = {
     "migrations/__init__.py": "to connections",
 }
 LONGEST_FILE = 350
+LONGEST_FUNCTION = 60
 
 
 def name_of(path: Path) -> str:
@@ -91,6 +92,15 @@ def test_nothing_happens_at_import():
             }
             with sweep.case(name_of(path)):
                 assert not forbidden & calls
+
+
+def test_functions_are_short():
+    with Sweep() as sweep:
+        for path in SOURCES:
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    with sweep.case(f"{name_of(path)}: {node.name}"):
+                        assert node.end_lineno - node.lineno < LONGEST_FUNCTION
 
 
 def test_a_file_has_one_subject():

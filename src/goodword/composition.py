@@ -181,9 +181,15 @@ async def close_services(services: Services) -> None:
 async def opened(settings: Settings, *, migrate: bool = False) -> AsyncIterator[Services]:
     """Build, open and finally close the services of a command. Raises what `open_services` raises."""
     services = build_services(settings)
+    async with _open(services, migrate=migrate):
+        yield services
+
+
+@asynccontextmanager
+async def _open(services: Services, *, migrate: bool = False) -> AsyncIterator[None]:
     try:
         await open_services(services, migrate=migrate)
-        yield services
+        yield
     finally:
         await close_services(services)
 
@@ -191,19 +197,14 @@ async def opened(settings: Settings, *, migrate: bool = False) -> AsyncIterator[
 @asynccontextmanager
 async def serving(services: Services, *, run_jobs: bool) -> AsyncIterator[None]:
     """Open the services of an app and finally close them. With `run_jobs`, run jobs during the block."""
-    try:
-        await open_services(services)
+    async with _open(services):
         watching = asyncio.create_task(services.signing_keys.watch())
         try:
-            async with (
-                services.cache.following(),
-                build_worker(services).running() if run_jobs else nullcontext(),
-            ):
+            worker = build_worker(services).running() if run_jobs else nullcontext()
+            async with services.cache.following(), worker:
                 yield
         finally:
             watching.cancel()
-    finally:
-        await close_services(services)
 
 
 def build_worker(services: Services, *, concurrency: int = CONCURRENCY) -> Worker:

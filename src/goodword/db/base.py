@@ -2,9 +2,10 @@
 
 import uuid
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 
-from sqlalchemy import DateTime, Dialect, Index, MetaData, TypeDecorator, Uuid, text
+from sqlalchemy import DateTime, Dialect, Index, Insert, MetaData, TypeDecorator, Uuid, insert, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -48,3 +49,8 @@ Model = TypeVar("Model", bound=Base)
 def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
     """Return an index of the rows that satisfy `where`."""
     return Index(name, *columns, unique=unique, postgresql_where=text(where), sqlite_where=text(where))
+
+
+@cache
+def insert_statement(table: Any) -> Insert:
+    return insert(table)

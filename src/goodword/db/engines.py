@@ -1,6 +1,7 @@
 """The engines of a database: one for transactions, and one for single reads."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -12,6 +13,13 @@ from uuid_utils.compat import uuid7
 LOCK_TIMEOUT = 5.0
 """Seconds that a write waits for a lock before it fails."""
 POOL_TIMEOUT = 2.0
+SQLITE_PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    "secure_delete = ON",  # overwrite deleted rows in the file
+    f"busy_timeout = {int(LOCK_TIMEOUT * 1000)}",
+)
 
 CONNECTION_ERRORS = (
     asyncpg.PostgresConnectionError,
@@ -25,19 +33,15 @@ CONNECTION_ERRORS = (
 """Errors of PostgreSQL's driver that mean that the database cannot be reached."""
 
 # Parameters are addresses and hashes: no error text and no log may contain them.
-_HIDE_PARAMETERS: Mapping[str, Any] = {"hide_parameters": True}
+_create_engine = partial(create_async_engine, max_overflow=0, hide_parameters=True)
 _AUTOCOMMIT: Mapping[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 
 
 def sqlite(url: str) -> tuple[AsyncEngine, AsyncEngine]:
     # SQLite has one writer at a time. With a pool of one, writers queue in order instead of polling for the lock
     # of the file, each in a thread.
-    writing = create_async_engine(
-        url, pool_size=1, max_overflow=0, pool_timeout=LOCK_TIMEOUT, **_HIDE_PARAMETERS
-    )
-    reading = create_async_engine(
-        url, pool_size=4, max_overflow=0, pool_timeout=LOCK_TIMEOUT, **_AUTOCOMMIT, **_HIDE_PARAMETERS
-    )
+    writing = _create_engine(url, pool_size=1, pool_timeout=LOCK_TIMEOUT)
+    reading = _create_engine(url, pool_size=4, pool_timeout=LOCK_TIMEOUT, **_AUTOCOMMIT)
     for engine in (writing, reading):
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
     event.listen(writing.sync_engine, "begin", begin_immediate)
@@ -45,16 +49,9 @@ def sqlite(url: str) -> tuple[AsyncEngine, AsyncEngine]:
 
 
 def postgres(url: str, *, pgbouncer: bool) -> tuple[AsyncEngine, AsyncEngine]:
-    options: dict[str, Any] = {
-        "pool_size": 10,
-        "max_overflow": 0,
-        "pool_timeout": POOL_TIMEOUT,
-        "connect_args": _pgbouncer_arguments() if pgbouncer else _direct_arguments(),
-    }
-    writing = create_async_engine(url, **options, **_HIDE_PARAMETERS)
-    reading = create_async_engine(
-        url, **options, **_AUTOCOMMIT, **_HIDE_PARAMETERS, pool_reset_on_return=None
-    )
+    arguments = _connect_arguments(pgbouncer=pgbouncer)
+    create = partial(_create_engine, url, pool_size=10, pool_timeout=POOL_TIMEOUT, connect_args=arguments)
+    writing, reading = create(), create(**_AUTOCOMMIT, pool_reset_on_return=None)
     if pgbouncer:
         event.listen(writing.sync_engine, "begin", _set_lock_timeout)
     for engine in (writing, reading):
@@ -65,35 +62,26 @@ def postgres(url: str, *, pgbouncer: bool) -> tuple[AsyncEngine, AsyncEngine]:
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # `begin_immediate` begins transactions, not the driver
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA secure_delete = ON")  # overwrite deleted rows in the file
-    cursor.execute(f"PRAGMA busy_timeout = {int(LOCK_TIMEOUT * 1000)}")
+    for pragma in SQLITE_PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-def _direct_arguments() -> dict[str, Any]:
-    settings = {
-        "application_name": "goodword",
-        "timezone": "UTC",  # date() of a timestamptz must return the day in UTC
-        "lock_timeout": f"{LOCK_TIMEOUT:.0f}s",
-        "idle_in_transaction_session_timeout": "30s",
-    }
-    return {"timeout": 2, "command_timeout": 10, "server_settings": settings}
-
-
-def _pgbouncer_arguments() -> dict[str, Any]:
-    # In transaction mode the next transaction may be on another connection, so prepared statements are not
-    # cached and each has a unique name. PgBouncer passes on few settings.
-    return {
-        "timeout": 2,
-        "command_timeout": 10,
-        "server_settings": {"application_name": "goodword", "timezone": "UTC"},
-        "statement_cache_size": 0,
-        "prepared_statement_cache_size": 0,
-        "prepared_statement_name_func": lambda: f"goodword_{uuid7().hex}",
-    }
+def _connect_arguments(*, pgbouncer: bool) -> dict[str, Any]:
+    settings = {"application_name": "goodword", "timezone": "UTC"}  # date() must return the day in UTC
+    if not pgbouncer:  # which passes on few settings
+        settings["lock_timeout"] = f"{LOCK_TIMEOUT:.0f}s"
+        settings["idle_in_transaction_session_timeout"] = "30s"
+    arguments: dict[str, Any] = {"timeout": 2, "command_timeout": 10, "server_settings": settings}
+    if pgbouncer:
+        # In transaction mode the next transaction may be on another connection, so prepared statements are not
+        # cached and each has a unique name.
+        arguments |= {
+            "statement_cache_size": 0,
+            "prepared_statement_cache_size": 0,
+            "prepared_statement_name_func": lambda: f"goodword_{uuid7().hex}",
+        }
+    return arguments
 
 
 def _set_lock_timeout(connection: Any) -> None:

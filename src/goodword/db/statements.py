@@ -4,19 +4,19 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, insert as insert_into
+from sqlalchemy import Executable
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.db.base import Base, Model
+from goodword.db.base import Base, Model, insert_statement
 from goodword.db.database import persistent
 
 
 async def insert(session: AsyncSession, model: type[Model], **values: object) -> Model:
     """Insert a row now. This is several times as fast as to flush a new object."""
     row = _with_defaults(model, values)
-    await session.execute(_insert(model), row)
+    await session.execute(insert_statement(model.__table__), row)
     return persistent(session, model, row)
 
 
@@ -39,12 +39,6 @@ def _with_defaults(model: type[Base], values: Mapping[str, object]) -> dict[str,
             is_made = default is not None and default.is_callable
             given[column.key] = default.arg(None) if is_made else default.arg if default is not None else None
     return given
-
-
-@cache
-def _insert(model: type[Base]) -> Executable:
-    table: Any = model.__table__
-    return insert_into(table)
 
 
 @cache

@@ -5,12 +5,13 @@ Hooks that are registered within a savepoint are dropped if the savepoint is rol
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import Connection, Executable, Table, event, insert
+from sqlalchemy import Connection, Table, event
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
+
+from goodword.db.base import insert_statement
 
 ACTOR = "actor"
 """Key in the state of a request: the `Actor` that its transaction locks."""
@@ -128,7 +129,7 @@ async def run_before_commit_hooks(session: AsyncSession) -> None:
     for table, row in state.rows.take():
         rows.setdefault(table, []).append(row)
     for table, together in rows.items():
-        await (await session.connection()).execute(_insert(table), together)
+        await (await session.connection()).execute(insert_statement(table), together)
     keys = set(state.invalid_keys.peek())
     if keys and state.observers.cache is not None:
         await state.observers.cache.before_commit(session, keys)
@@ -150,11 +151,6 @@ async def commit_before_error(session: AsyncSession) -> None:
 def _hooked(session: AsyncSession) -> HookedSession:
     assert isinstance(session.sync_session, HookedSession), "sessions for reading have no hooks"
     return session.sync_session
-
-
-@cache
-def _insert(table: Table) -> Executable:
-    return insert(table)
 
 
 @event.listens_for(HookedSession, "after_begin")

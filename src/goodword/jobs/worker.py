@@ -4,7 +4,7 @@ import asyncio
 import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -53,9 +53,7 @@ class Worker:
         self._node_tasks = node_tasks or {}
         self._recurring, self._last_slots = recurring or {}, dict[str, str]()
         self._concurrency, self._groups = concurrency, concurrency_groups or {}
-        self._id = str(uuid4())
-        self._wake = asyncio.Event()
-        self._stopping = False
+        self._id, self._wake, self._stopping = str(uuid4()), asyncio.Event(), False
         self._running: dict[asyncio.Task[None], str] = {}
         """The concurrency group of each task."""
         services.database.observers.listeners[service.CHANNEL] = self._wake.set
@@ -72,10 +70,8 @@ class Worker:
                     log.warning("the database does not answer the worker", error=type(error).__name__)
                 except Exception:  # the worker must not end
                     log.exception("the worker goes on")
-                try:
+                with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
-                except TimeoutError:
-                    continue
             if self._running:
                 await asyncio.wait(self._running)
 
