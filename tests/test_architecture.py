@@ -1,4 +1,4 @@
-"""The conventions that a machine can check."""
+"""Conventions of the code that can be checked."""
 
 import ast
 from pathlib import Path
@@ -31,7 +31,7 @@ def name_of(path: Path) -> str:
 
 
 def imports_of(path: Path) -> set[str]:
-    """Full names: `from goodword.codes import service` is `goodword.codes.service`."""
+    """Return full names: `from goodword.codes import service` is `goodword.codes.service`."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -41,7 +41,7 @@ def imports_of(path: Path) -> set[str]:
     return found
 
 
-def test_rules_and_models_know_nothing_of_the_web():
+def test_services_and_models_do_not_import_the_web_framework():
     with Sweep() as sweep:
         for path in SOURCES:
             if path.name in ("service.py", "models.py", "schemas.py"):
@@ -50,7 +50,7 @@ def test_rules_and_models_know_nothing_of_the_web():
                     assert not tops & {"fastapi", "starlette"}
 
 
-def test_endpoints_hold_no_query():
+def test_endpoints_contain_no_queries():
     with Sweep() as sweep:
         for path in SOURCES:
             if path.name.endswith("api.py"):
@@ -81,7 +81,7 @@ def test_only_transaction_hooks_listen_to_sessions():
                 assert name_of(path) in LISTENS_TO_EVENTS or not used & {"event.listen", "event.listens_for"}
 
 
-def test_nothing_happens_at_import():
+def test_imports_have_no_side_effects():
     forbidden = {"Settings", "load", "create_async_engine", "Database", "create_app", "os.getenv"}
     with Sweep() as sweep:
         for path in SOURCES:
@@ -103,18 +103,18 @@ def test_functions_are_short():
                         assert node.end_lineno - node.lineno < LONGEST_FUNCTION
 
 
-def test_a_file_has_one_subject():
+def test_files_are_short_and_described():
     with Sweep() as sweep:
         for path in SOURCES:
             text = path.read_text()
             with sweep.case(name_of(path)):
                 assert path.name not in {"utils.py", "helpers.py", "constants.py", "common.py"}
                 assert len(text.splitlines()) <= LONGEST_FILE
-                assert not text or ast.get_docstring(ast.parse(text)), "say in a line what lives here"
+                assert not text or ast.get_docstring(ast.parse(text)), "the module has no docstring"
 
 
 def test_benchmarks_and_tests_can_be_imported_together():
-    """They stand on one path: a file of the same name would hide the other."""
+    """Both folders are on the import path, so a file would hide another of the same name."""
     names = [{path.name for path in (ROOT / folder).glob("*.py")} for folder in ("bench", "tests")]
 
     assert not names[0] & names[1]

@@ -1,4 +1,4 @@
-"""Which language somebody wants, by their Accept-Language header."""
+"""The choice of a language by the `Accept-Language` header."""
 
 import pytest
 
@@ -24,5 +24,5 @@ from goodword.languages import preferred_language
         ("ru" + "-x" * 100_000, "ru"),
     ],
 )
-def test_the_first_choice_that_there_is(header, language):
+def test_the_preferred_supported_language_is_chosen(header, language):
     assert preferred_language(header) == language

@@ -1,4 +1,4 @@
-"""H20: what was sealed cannot be changed without being found."""
+"""H20: `verify` detects every change of sealed rows."""
 
 import asyncio
 import re
@@ -23,7 +23,7 @@ ON_POSTGRES = pytest.mark.parametrize("database_kind", ["postgres"], scope="sess
 
 @pytest.fixture
 async def sealed(app, api):
-    """Some events, sealed; the head."""
+    """The head after some events were recorded and sealed."""
     person = await join(api, "alice")
     await make_code(person)
     await seal(app)
@@ -40,7 +40,7 @@ async def test_rows_are_numbered_in_order_without_gaps(app, sealed):
     assert await seal(app) == 0
 
 
-async def test_what_comes_later_continues_the_chain(app, api, sealed):
+async def test_later_rows_continue_the_chain(app, api, sealed):
     await join(api, "bob")
     await seal(app)
 
@@ -66,7 +66,7 @@ EDITS = {
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
-async def test_h20_a_row_edited_by_hand_is_named(app, sealed, edit):
+async def test_h20_verify_detects_an_edited_row(app, sealed, edit):
     if app.state.services.database.is_sqlite:
         edit = edit.replace("created_at + interval '1 microsecond'", "'2026-01-01 00:00:00.000000'")
     await meddle(app.state.services.database, f"UPDATE audit_events SET {edit} WHERE sequence = 2")
@@ -75,14 +75,14 @@ async def test_h20_a_row_edited_by_hand_is_named(app, sealed, edit):
         await verify(app)
 
 
-async def test_h20_a_row_that_is_gone_is_named(app, sealed):
+async def test_h20_verify_detects_a_missing_row(app, sealed):
     await meddle(app.state.services.database, "DELETE FROM audit_events WHERE sequence = 2")
 
     with pytest.raises(hash_chain.ChainBroken, match=r"^Row 2: it is missing"):
         await verify(app)
 
 
-async def test_h20_two_rows_that_changed_places_are_named(app, sealed):
+async def test_h20_verify_detects_swapped_rows(app, sealed):
     for was, becomes in ((1, 99), (2, 1), (99, 2)):
         sql = "UPDATE audit_events SET sequence = :becomes WHERE sequence = :was"
         await meddle(app.state.services.database, sql, was=was, becomes=becomes)
@@ -91,7 +91,7 @@ async def test_h20_two_rows_that_changed_places_are_named(app, sealed):
         await verify(app)
 
 
-async def test_h20_a_row_put_in_between_is_named(app, sealed):
+async def test_h20_verify_detects_an_inserted_row(app, sealed):
     columns = "created_at, action, actor, subject, details, address_mac, hash"
     await meddle(app.state.services.database, "UPDATE audit_events SET sequence = 4 WHERE sequence = 3")
     new_id = "'019aa8c2-7a51-7000-8000-000000000000'"
@@ -104,7 +104,7 @@ async def test_h20_a_row_put_in_between_is_named(app, sealed):
         await verify(app)
 
 
-async def test_h20_rows_cut_off_at_the_end_are_missed_by_a_head_that_was_kept(app, sealed):
+async def test_h20_verify_detects_a_truncated_chain_by_its_head(app, sealed):
     await meddle(app.state.services.database, "DELETE FROM audit_events WHERE sequence >= 2")
 
     assert (await verify(app)).sequence == 1
@@ -112,7 +112,7 @@ async def test_h20_rows_cut_off_at_the_end_are_missed_by_a_head_that_was_kept(ap
         await verify(app, head=sealed)
 
 
-async def test_h20_a_tail_that_was_sealed_anew_is_not_the_head_that_was_kept(app, sealed):
+async def test_h20_verify_detects_a_resealed_tail_by_its_head(app, sealed):
     anew = "UPDATE audit_events SET sequence = NULL, hash = NULL, address_mac = NULL, action = 'user.viewed'"
     await meddle(app.state.services.database, f"{anew} WHERE sequence = 3")
     await seal(app)
@@ -122,8 +122,8 @@ async def test_h20_a_tail_that_was_sealed_anew_is_not_the_head_that_was_kept(app
         await verify(app, head=sealed)
 
 
-async def test_h20_a_row_in_the_middle_that_was_sealed_anew_is_not_what_the_next_one_follows(app, sealed):
-    """Not even by somebody who has the secret: they would have to seal all that comes after it, too."""
+async def test_h20_verify_detects_a_resealed_row(app, sealed):
+    """Resealing one row requires to reseal all later rows, even with the secret."""
     database = app.state.services.database
     await meddle(database, "UPDATE audit_events SET action = 'user.viewed' WHERE sequence = 2")
     table = AuditEvent.__table__
@@ -137,7 +137,7 @@ async def test_h20_a_row_in_the_middle_that_was_sealed_anew_is_not_what_the_next
         await verify(app)
 
 
-async def test_a_seal_takes_the_secret(app, sealed):
+async def test_sealing_requires_the_secret(app, sealed):
     async with app.state.services.database.transaction() as session:
         await session.execute(text("UPDATE audit_events SET address = NULL"))
 
@@ -157,7 +157,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("sql", REFUSED.values(), ids=REFUSED)
-async def test_h20_the_database_itself_only_adds(app, sealed, sql):
+async def test_h20_the_database_refuses_updates_and_deletes(app, sealed, sql):
     with pytest.raises(DBAPIError):
         async with app.state.services.database.transaction() as session:
             await session.execute(text(sql))
@@ -165,13 +165,13 @@ async def test_h20_the_database_itself_only_adds(app, sealed, sql):
 
 
 @ON_POSTGRES
-async def test_h20_the_table_cannot_be_emptied_at_once(app, sealed):
+async def test_h20_the_database_refuses_to_truncate_the_table(app, sealed):
     with pytest.raises(DBAPIError):
         async with app.state.services.database.transaction() as session:
             await session.execute(text("TRUNCATE audit_events"))
 
 
-async def test_an_address_is_cleared_only_after_the_seal(app, api):
+async def test_an_address_is_cleared_only_after_its_row_is_sealed(app, api):
     await join(api, "alice")
     clear = text("UPDATE audit_events SET address = NULL")
     with pytest.raises(DBAPIError):
@@ -185,7 +185,7 @@ async def test_an_address_is_cleared_only_after_the_seal(app, api):
     assert (await verify(app)).sequence == 2
 
 
-async def test_two_who_seal_at_once_make_one_chain(app, api, database_url, monkeypatch):
+async def test_concurrent_sealing_makes_one_chain(app, api, database_url, monkeypatch):
     monkeypatch.setattr(hash_chain, "BATCH_SIZE", 7)
     async with app.state.services.database.transaction() as session:
         for _ in range(60):
@@ -203,7 +203,7 @@ async def test_two_who_seal_at_once_make_one_chain(app, api, database_url, monke
 
 
 @ON_POSTGRES
-async def test_who_seals_waits_for_another_and_goes_on_from_there(app, api, database_url):
+async def test_sealing_waits_for_a_concurrent_run(app, api, database_url):
     late, other = Database(database_url), Database(database_url)
     async with app.state.services.database.transaction() as sealing:
         async with late.transaction() as session:
@@ -222,7 +222,7 @@ async def test_who_seals_waits_for_another_and_goes_on_from_there(app, api, data
 
 
 @ON_POSTGRES
-async def test_a_row_that_is_committed_late_is_sealed_later(app, api, database_url):
+async def test_a_row_committed_late_is_sealed_later(app, api, database_url):
     late = Database(database_url)
     async with late.transaction() as session:
         record(session, Action.USERS_SEARCHED, Subject.NONE, found=1)  # with an id from before
@@ -236,7 +236,7 @@ async def test_a_row_that_is_committed_late_is_sealed_later(app, api, database_u
     assert (await verify(app)).sequence == 3
 
 
-async def test_rows_that_wait_for_more_than_a_minute_are_told(app, api, clock):
+async def test_unsealed_rows_are_overdue_after_a_minute(app, api, clock):
     await join(api, "alice")
     database = app.state.services.database
     assert await hash_chain.count_overdue(database, now=clock()) == 0
@@ -247,7 +247,7 @@ async def test_rows_that_wait_for_more_than_a_minute_are_told(app, api, clock):
     assert await hash_chain.count_overdue(database, now=clock()) == 0
 
 
-async def test_pages_of_the_check_join(app, api, monkeypatch):
+async def test_verify_reads_several_pages(app, api, monkeypatch):
     monkeypatch.setattr(hash_chain, "BATCH_SIZE", 4)
     async with app.state.services.database.transaction() as session:
         for _ in range(9):
@@ -261,7 +261,7 @@ async def test_pages_of_the_check_join(app, api, monkeypatch):
 
 async def test_the_worker_seals(app, api, rows):
     await join(api, "alice")
-    # A worker of its own: that of the service has stopped for good once it ran.
+    # Not the worker of the app, which has stopped.
     worker = Worker(app.state.services, {}, node_tasks=retention.NODE_TASKS)
     async with worker.running(), asyncio.timeout(10):
         while await rows("SELECT 1 FROM audit_events WHERE sequence IS NULL"):  # noqa: ASYNC110
@@ -270,5 +270,5 @@ async def test_the_worker_seals(app, api, rows):
     assert (await verify(app)).sequence >= 2
 
 
-def test_a_head_is_told_in_one_line():
+def test_a_head_is_printed_in_one_line():
     assert re.fullmatch(r"7:0{64}", str(hash_chain.Head(7, bytes(32))))

@@ -1,4 +1,4 @@
-"""H20: `goodword audit …` as an operator uses it."""
+"""H20: `goodword audit`."""
 
 import json
 import sqlite3
@@ -20,7 +20,7 @@ from serving import goodword, serving
 
 @pytest.fixture
 def folder(tmp_path):
-    """An installation on which something happened, all of it sealed."""
+    """The folder of an installation with sealed events."""
     with serving(tmp_path) as served:
         done = goodword(tmp_path, "keys", "rotate")
         assert done.returncode == 0, done.stderr
@@ -52,7 +52,7 @@ def meddle(folder, *statements):
             database.execute(statement)
 
 
-def test_h20_the_command_tells_the_head_and_then_the_first_bad_row(folder):
+def test_h20_verify_prints_the_head_or_the_first_bad_row(folder):
     good = goodword(folder, "audit", "verify")
     assert good.returncode == 0, good.stderr
     count, head = good.stdout.splitlines()
@@ -87,7 +87,7 @@ def test_h20_the_command_tells_the_head_and_then_the_first_bad_row(folder):
     assert "Traceback" not in bad.stderr
 
 
-def test_the_command_tells_of_rows_that_nobody_seals(tmp_path):
+def test_verify_warns_of_overdue_rows(tmp_path):
     (tmp_path / "data").mkdir()
     assert goodword(tmp_path, "migrate").returncode == 0
     with closing(sqlite3.connect(tmp_path / "data" / "goodword.sqlite3")) as database, database:
@@ -103,7 +103,7 @@ def test_the_command_tells_of_rows_that_nobody_seals(tmp_path):
     assert "1 rows have not been sealed" in told.stderr
 
 
-async def test_addresses_are_cleared_after_ninety_days_and_the_chain_stays_good(app, api, rows, clock):
+async def test_addresses_are_cleared_after_ninety_days_and_the_chain_stays_valid(app, api, rows, clock):
     await join(api, "alice")
     await seal(app)
     assert PERIODIC_TASKS[CLEAR_ADDRESSES].days == 1
@@ -125,7 +125,7 @@ async def test_addresses_are_cleared_after_ninety_days_and_the_chain_stays_good(
     assert await rows("SELECT count(*) FROM audit_events WHERE address IS NOT NULL") == [(1,)]
 
 
-async def test_an_address_waits_for_the_seal_of_its_row(app, api, clock):
+async def test_an_unsealed_address_is_not_cleared(app, api, clock):
     async def clear():
         async with app.state.services.database.transaction() as session:
             return await ip_retention.clear_old(session, limit=10, now=clock())

@@ -1,4 +1,4 @@
-"""I5: what administrators see and do on a page leaves the rows that the same leaves by the API.
+"""I5: the pages of administrators record the same events as the API.
 
 A new page needs a line in `TWINS`, or one in `WITHOUT` that says why it leaves no row.
 """
@@ -32,7 +32,7 @@ WITHOUT = {
 
 
 class Twins:
-    """Each as Rita does it by the API to somebody, and on a page to somebody else."""
+    """Each action, by the API on one user and by a page on another."""
 
     def __init__(self, app, browser, rita):
         self.app, self.browser, self.rita = app, browser, rita
@@ -87,7 +87,7 @@ class Twins:
         yield await self.pressed(dave, "reject", reason="Twice.")
 
 
-def test_i5_every_page_of_administrators_has_its_twin():
+def test_i5_every_administrator_page_has_an_api_twin():
     # `retry` has no operation, but a command: below.
     assert {name for name in vars(Twins) if name in PAGES} | set(WITHOUT) | {"retry"} == set(PAGES)
 
@@ -101,7 +101,7 @@ async def twins(app, rita):
 
 
 async def left(rows, answer, names):
-    """The rows of a request, with who is named by them as it is in `names`."""
+    """Return the events of a request, with ids replaced by their names in `names`."""
     query = """SELECT action, actor, actor_id, person_id, subject, subject_id, address, details FROM audit_events
         WHERE request_id = :request_id"""
     found = await rows(query, request_id=answer.headers["x-request-id"])
@@ -117,7 +117,7 @@ async def left(rows, answer, names):
 
 
 @pytest.mark.parametrize("name", sorted(set(PAGES) - set(WITHOUT) - {"retry"}))
-async def test_i5_a_page_leaves_the_rows_of_its_twin(twins, rita, alice, bob, rows, name):
+async def test_i5_a_page_records_the_same_events_as_its_twin(twins, rita, alice, bob, rows, name):
     by_api, on_page = [answer async for answer in getattr(twins, name)(alice, bob)]
 
     assert by_api.status_code < 300, by_api.text
@@ -129,7 +129,7 @@ async def test_i5_a_page_leaves_the_rows_of_its_twin(twins, rita, alice, bob, ro
 
 
 @pytest.mark.parametrize("name", WITHOUT)
-async def test_what_is_about_nobody_leaves_no_row(twins, rita, rows, name):
+async def test_pages_without_personal_data_record_nothing(twins, rita, rows, name):
     answer = await twins.browser.get(PAGES[name])
 
     assert answer.status_code == 200
@@ -137,7 +137,7 @@ async def test_what_is_about_nobody_leaves_no_row(twins, rita, rows, name):
 
 
 @pytest.mark.parametrize("which", ["kind", "of"])
-async def test_i5_jobs_tried_again_were_tried_by_the_administrator(twins, app, rita, rows, which):
+async def test_i5_retried_jobs_are_recorded_with_the_administrator(twins, app, rita, rows, which):
     now = app.state.services.clock()
     dead = Job(
         kind="notice", payload="{}", created_at=now, run_at=now, attempts=10, finished_at=now, outcome="dead"
@@ -165,7 +165,7 @@ async def test_i5_jobs_tried_again_were_tried_by_the_administrator(twins, app, r
     assert await left(rows, answers[1], {"rita": rita}) == [], "nothing was left to try again"
 
 
-async def test_i5_what_a_page_refuses_is_a_look_and_nothing_more(twins, rita, alice, rows):
+async def test_i5_a_refused_action_on_a_page_is_recorded_as_a_view(twins, rita, alice, rows):
     here = f"/admin/users/{alice.id}"
     refused = {
         "oneself": await twins.pressed(rita, "disable"),

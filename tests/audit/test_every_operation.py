@@ -1,4 +1,4 @@
-"""I5: no effect without an audit row. Every operation that has one is done here, by its id.
+"""I5: every operation with an effect records an event. Each runs here, by its operation id.
 
 A new operation needs a line in `STORIES`, or one in `WITHOUT` that says why it leaves no row.
 """
@@ -28,7 +28,7 @@ READS_WITH_AN_EFFECT = {"check_email", "export_me", "find_users", "read_user", "
 
 
 class Story:
-    """What an operation needs, and the operation."""
+    """The operations, each with its preparation."""
 
     def __init__(self, app, api, alice, bob, rita, post):
         self.app, self.api, self.alice, self.bob, self.rita, self.post = app, api, alice, bob, rita, post
@@ -213,7 +213,7 @@ STORIES = {
 }
 
 
-def test_i5_every_operation_with_an_effect_has_its_story():
+def test_i5_every_operation_with_an_effect_has_a_case():
     effects = {name for name, method in METHODS.items() if method != "get"} | READS_WITH_AN_EFFECT
     assert effects - set(STORIES) - set(WITHOUT) == set(), "say what it leaves in the audit"
     assert set(STORIES) <= effects
@@ -226,7 +226,7 @@ async def story(app, api, alice, bob, rita, post):
 
 
 @pytest.mark.parametrize("name", STORIES)
-async def test_i5_each_effect_leaves_its_rows(story, rows, name):
+async def test_i5_each_effect_is_recorded(story, rows, name):
     actions, actor = STORIES[name]
 
     answer = await getattr(story, name)()
@@ -254,7 +254,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("method", "path", "body", "status"), REFUSED.values(), ids=REFUSED)
-async def test_i5_what_was_refused_leaves_no_row(alice, bob, rows, method, path, body, status):
+async def test_i5_a_refused_request_records_nothing(alice, bob, rows, method, path, body, status):
     await make_code(bob, code="TAKEN")
     before = await rows("SELECT count(*) FROM audit_events")
 
@@ -264,7 +264,7 @@ async def test_i5_what_was_refused_leaves_no_row(alice, bob, rows, method, path,
     assert await rows("SELECT count(*) FROM audit_events") == before
 
 
-async def test_i5_what_was_done_before_a_refusal_leaves_no_row(alice, bob, rows, clock):
+async def test_i5_a_request_refused_late_records_nothing(alice, bob, rows, clock):
     await make_code(bob, code="TAKEN")
     await make_code(alice, lifetime=60)
     clock.forward(seconds=61)
@@ -276,14 +276,14 @@ async def test_i5_what_was_done_before_a_refusal_leaves_no_row(alice, bob, rows,
     assert await rows("SELECT count(*) FROM audit_events") == before
 
 
-async def test_i5_a_replayed_answer_leaves_no_second_row(alice, rows):
+async def test_i5_a_replayed_response_records_nothing(alice, rows):
     for _ in range(2):
         answer = await alice.post(CODES, {"lifetime": 3600}, headers={"Idempotency-Key": "once"})
         assert answer.status_code == 201
     assert await rows("SELECT count(*) FROM audit_events WHERE action = 'code.issued'") == [(1,)]
 
 
-async def test_i5_what_a_savepoint_takes_back_leaves_no_row(app, rows):
+async def test_i5_a_rolled_back_savepoint_records_nothing(app, rows):
     from goodword.audit.actions import Action, Subject
     from goodword.audit.service import record
 
@@ -306,14 +306,14 @@ async def test_i5_what_a_savepoint_takes_back_leaves_no_row(app, rows):
     assert [details for (details,) in found] == ['{"found":1}', '{"found":30}', '{"found":31}']
 
 
-async def test_a26_the_address_is_the_peers_whatever_headers_say(alice, rows):
+async def test_a26_the_recorded_address_ignores_forwarding_headers(alice, rows):
     forged = {"X-Forwarded-For": "192.0.2.99", "X-Real-IP": "192.0.2.99", "Forwarded": "for=192.0.2.99"}
     await alice.post(CODES, {"lifetime": 3600}, headers=forged)
     found = await rows("SELECT DISTINCT address FROM audit_events")
     assert found == [("127.0.0.1",)]
 
 
-async def test_f13_no_address_name_password_or_code_stands_in_the_audit(api, alice, rows):
+async def test_f13_the_audit_contains_no_email_name_password_or_code(api, alice, rows):
     code = await make_code(alice, code="LIDDELLS-OWN")
     await register(api, "zacharias", referral_code=code["code"])
     await sign_in(api, alice.email, "wrong password")
@@ -322,13 +322,13 @@ async def test_f13_no_address_name_password_or_code_stands_in_the_audit(api, ali
         assert word not in kept
 
 
-async def test_what_a_job_does_the_system_did(api, alice, post, rows):
+async def test_events_of_jobs_have_the_actor_system(api, alice, post, rows):
     await post()
     found = await rows("SELECT actor, request_id FROM audit_events WHERE action = 'token.sent'")
     assert found == [("system", None)]
 
 
-async def test_c15_a_replayed_refresh_token_is_in_the_audit(api, alice, rows, clock):
+async def test_c15_a_replayed_refresh_token_is_recorded(api, alice, rows, clock):
     form = {"grant_type": "refresh_token", "refresh_token": alice.tokens["refresh_token"]}
     assert (await api.post("/oauth/token", data=form)).status_code == 200
     clock.forward(seconds=11)

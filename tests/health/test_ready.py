@@ -19,21 +19,21 @@ async def app_with_cache(app, database_url, valkey_server):
         yield other
 
 
-async def test_it_is_alive(api):
+async def test_livez_answers(api):
     answer = await api.get("/livez")
 
     assert answer.status_code == 200
     assert answer.json() == {"status": "ok"}
 
 
-async def test_it_is_ready(api):
+async def test_readyz_answers(api):
     answer = await api.get("/readyz")
 
     assert answer.status_code == 200
     assert answer.json() == {"status": "ok", "checks": {"database": "ok", "schema": "ok", "cache": "ok"}}
 
 
-async def test_a_dead_cache_is_degraded_and_the_service_ready(app, database_url):
+async def test_readyz_is_degraded_without_the_cache(app, database_url):
     with valkey() as server:
         settings = settings_for(database_url, redis_url=SecretStr(server.url))
         async with running(create_app(settings)) as other, client_of(other) as client:
@@ -46,7 +46,7 @@ async def test_a_dead_cache_is_degraded_and_the_service_ready(app, database_url)
     assert answer.json()["checks"]["cache"] == "degraded"
 
 
-async def test_a_frozen_cache_is_degraded_too(app_with_cache, valkey_server):
+async def test_readyz_is_degraded_with_a_frozen_cache(app_with_cache, valkey_server):
     os.kill(valkey_server.pid, signal.SIGSTOP)
     try:
         async with client_of(app_with_cache) as client:
@@ -57,7 +57,7 @@ async def test_a_frozen_cache_is_degraded_too(app_with_cache, valkey_server):
     assert answer.json()["checks"]["cache"] == "degraded"
 
 
-async def test_a_database_that_is_gone_is_503_everywhere_but_alive():
+async def test_only_livez_answers_without_the_database():
     from goodword import migrations
 
     with postgres() as url:

@@ -1,4 +1,4 @@
-"""A job is done at least once, after its transaction, by one worker at a time."""
+"""Jobs run at least once, after the commit of their transaction, on one worker at a time."""
 
 import asyncio
 import subprocess
@@ -35,7 +35,7 @@ asyncio.run(main())
 
 @pytest.fixture
 async def services(app, database_url):
-    """As another process would have it: with engines of its own."""
+    """Services with their own engines, like those of another process."""
     database = Database(database_url)
     yield replace(app.state.services, database=database)
     await database.close()
@@ -62,7 +62,7 @@ async def nothing(services, work):
     pass
 
 
-async def test_a_job_is_done_with_what_it_was_given(worker_of, enqueue, rows):
+async def test_a_job_runs_with_its_payload(worker_of, enqueue, rows):
     done = []
 
     async def greet(services, work):
@@ -75,7 +75,7 @@ async def test_a_job_is_done_with_what_it_was_given(worker_of, enqueue, rows):
     assert await rows("SELECT outcome, attempts, payload, leased_by FROM jobs") == [("done", 1, "{}", None)]
 
 
-async def test_a_transaction_that_fails_leaves_no_job(app, clock, worker_of, rows):
+async def test_a_rolled_back_transaction_adds_no_job(app, clock, worker_of, rows):
     async def fail():
         async with app.state.services.database.transaction() as session:
             service.enqueue(session, "greet", {}, now=clock())
@@ -89,7 +89,7 @@ async def test_a_transaction_that_fails_leaves_no_job(app, clock, worker_of, row
     assert await worker_of(greet=nothing).run_due() == 0
 
 
-async def test_a_job_waits_for_its_time(worker_of, enqueue, clock):
+async def test_a_job_waits_until_run_at(worker_of, enqueue, clock):
     worker = worker_of(greet=nothing)
     await enqueue(delay=timedelta(hours=1))
 
@@ -98,7 +98,7 @@ async def test_a_job_waits_for_its_time(worker_of, enqueue, clock):
     assert await worker.run_due() == 1
 
 
-async def test_the_oldest_comes_first(worker_of, enqueue):
+async def test_the_oldest_job_runs_first(worker_of, enqueue):
     done = []
 
     async def greet(services, work):
@@ -112,14 +112,14 @@ async def test_the_oldest_comes_first(worker_of, enqueue):
     assert done == [1, 2, 3]
 
 
-async def test_a_kind_that_this_version_does_not_know_is_left_for_one_that_does(worker_of, enqueue, rows):
+async def test_jobs_of_an_unknown_kind_are_not_claimed(worker_of, enqueue, rows):
     await enqueue("from_the_future")
 
     assert await worker_of(greet=nothing).run_due() == 0
     assert await rows(STATE) == [(None, 0, None)]
 
 
-async def test_a_failure_is_tried_again_later_and_later(worker_of, enqueue, rows, clock):
+async def test_failed_jobs_are_retried_with_growing_delays(worker_of, enqueue, rows, clock):
     async def break_down(services, work):
         raise ValueError("alice@example.com")
 
@@ -143,7 +143,7 @@ async def test_a_failure_is_tried_again_later_and_later(worker_of, enqueue, rows
     assert error.startswith("ValueError in test_jobs.py:"), "never the message, which may name somebody"
 
 
-async def test_a_failure_that_stays_is_dead_in_the_end(worker_of, enqueue, rows, clock):
+async def test_a_job_is_dead_after_the_last_attempt(worker_of, enqueue, rows, clock):
     async def break_down(services, work):
         raise ValueError
 
@@ -158,7 +158,7 @@ async def test_a_failure_that_stays_is_dead_in_the_end(worker_of, enqueue, rows,
     assert await rows("SELECT payload FROM jobs") == [('{"email":"alice@example.com"}',)], "to be run again"
 
 
-def test_delays_grow_to_an_hour_and_differ():
+def test_retry_delays_grow_to_an_hour_with_jitter():
     delays = [[service.retry_delay(attempt) for _ in range(50)] for attempt in range(1, 11)]
 
     assert all(max(shorter) < min(longer) * 1.7 for shorter, longer in pairwise(delays))
@@ -167,7 +167,7 @@ def test_delays_grow_to_an_hour_and_differ():
     assert len(set(delays[3])) > 10
 
 
-async def test_one_failure_does_not_keep_the_others(worker_of, enqueue, rows):
+async def test_a_failed_job_does_not_block_others(worker_of, enqueue, rows):
     async def fail_on_two(services, work):
         if work.payload["n"] == 2:
             raise OSError
@@ -179,7 +179,7 @@ async def test_one_failure_does_not_keep_the_others(worker_of, enqueue, rows):
     assert Counter(outcome for outcome, _, _ in await rows(STATE)) == {"done": 2, None: 1}
 
 
-async def test_many_workers_share_the_jobs_and_do_each_once(services, enqueue, rows):
+async def test_concurrent_workers_run_each_job_once(services, enqueue, rows):
     done = []
 
     async def greet(services, work):
@@ -196,7 +196,7 @@ async def test_many_workers_share_the_jobs_and_do_each_once(services, enqueue, r
     assert set(await rows(STATE)) == {("done", 1, None)}
 
 
-async def test_a_leased_job_is_left_alone_until_the_lease_ends(services, enqueue, rows, clock):
+async def test_a_leased_job_is_not_claimed_until_the_lease_expires(services, enqueue, rows, clock):
     await enqueue(n=1)
     async with services.database.transaction() as session:
         gone = await service.claim(session, ["greet"], worker_id="somebody gone", now=clock())
@@ -214,7 +214,7 @@ async def test_a_leased_job_is_left_alone_until_the_lease_ends(services, enqueue
     assert await rows(STATE) == [("done", 2, None)]
 
 
-async def test_who_lost_the_lease_cannot_end_what_another_works_on(services, enqueue, rows, clock):
+async def test_a_worker_that_lost_its_lease_cannot_finish_the_job(services, enqueue, rows, clock):
     await enqueue()
     async with services.database.transaction() as session:
         first = await service.claim(session, ["greet"], worker_id="first", now=clock())
@@ -229,7 +229,7 @@ async def test_who_lost_the_lease_cannot_end_what_another_works_on(services, enq
         assert await service.finish(session, second, now=clock())
 
 
-async def test_a_job_that_kills_its_workers_comes_to_an_end(services, enqueue, rows, clock):
+async def test_a_job_that_kills_its_workers_is_dead_in_the_end(services, enqueue, rows, clock):
     await enqueue()
     for n in range(service.MAX_ATTEMPTS):
         async with services.database.transaction() as session:
@@ -240,7 +240,7 @@ async def test_a_job_that_kills_its_workers_comes_to_an_end(services, enqueue, r
     assert (await rows(STATE))[0][0] == "dead"
 
 
-async def test_a_handler_that_hangs_is_given_up_within_its_lease(worker_of, enqueue, rows, monkeypatch):
+async def test_a_hanging_handler_times_out_before_its_lease(worker_of, enqueue, rows, monkeypatch):
     async def hang(services, work):
         await asyncio.Event().wait()
 
@@ -253,8 +253,8 @@ async def test_a_handler_that_hangs_is_given_up_within_its_lease(worker_of, enqu
     assert error.startswith("TimeoutError")
 
 
-async def test_the_worker_of_this_process_is_woken_by_the_commit(services, clock, monkeypatch):
-    """Without waiting for its next look, which is an hour away here."""
+async def test_a_commit_wakes_the_worker_of_the_process(services, clock, monkeypatch):
+    """The next poll is an hour away."""
     monkeypatch.setattr("goodword.jobs.worker.POLL_SECONDS", 3600)
     done = asyncio.Event()
 
@@ -270,7 +270,7 @@ async def test_the_worker_of_this_process_is_woken_by_the_commit(services, clock
             await done.wait()
 
 
-async def test_the_worker_finds_what_another_process_enqueued(services, enqueue):
+async def test_the_worker_finds_jobs_of_other_processes(services, enqueue):
     done = asyncio.Event()
 
     async def greet(services, work):
@@ -281,7 +281,7 @@ async def test_the_worker_finds_what_another_process_enqueued(services, enqueue)
         await done.wait()
 
 
-async def test_the_end_waits_for_the_job_in_hand(services, enqueue, rows):
+async def test_shutdown_waits_for_the_running_job(services, enqueue, rows):
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def greet(services, work):
@@ -299,7 +299,7 @@ async def test_the_end_waits_for_the_job_in_hand(services, enqueue, rows):
     assert Counter(outcome for outcome, _, _ in await rows(STATE)) == {"done": 1, None: 1}
 
 
-async def test_a_database_that_fails_does_not_end_the_worker(services, enqueue, monkeypatch):
+async def test_database_errors_do_not_stop_the_worker(services, enqueue, monkeypatch):
     from sqlalchemy.exc import OperationalError
 
     monkeypatch.setattr("goodword.jobs.worker.POLL_SECONDS", 0.01)
@@ -320,7 +320,7 @@ async def test_a_database_that_fails_does_not_end_the_worker(services, enqueue, 
         await done.wait()
 
 
-async def test_a_worker_killed_in_the_middle_loses_nothing(services, database_url, enqueue, rows, clock):
+async def test_jobs_of_a_killed_worker_run_again(services, database_url, enqueue, rows, clock):
     done = []
 
     async def greet(services, work):

@@ -1,4 +1,4 @@
-"""`goodword jobs …` as an operator uses it: what was given up is seen, run again, or thrown away."""
+"""`goodword jobs`: list, retry and discard dead jobs."""
 
 import sqlite3
 import uuid
@@ -13,7 +13,7 @@ NOW = "2030-01-31 12:00:00.000000"
 
 @pytest.fixture
 def folder(tmp_path):
-    """A database with a job that waits, one that is done, and three that are dead."""
+    """The folder of a database with one waiting, one done and three dead jobs."""
     (tmp_path / "data").mkdir()
     assert goodword(tmp_path, "migrate").returncode == 0
     jobs = [("greet", None), ("greet", "done"), ("greet", "dead"), ("greet", "dead"), ("other", "dead")]
@@ -29,7 +29,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_the_dead_are_seen_run_again_and_thrown_away(folder):
+def test_dead_jobs_are_listed_retried_and_discarded(folder):
     listed = goodword(folder, "jobs", "list")
     assert listed.returncode == 0, listed.stderr
     lines = [line.split() for line in listed.stdout.splitlines()]
@@ -56,6 +56,6 @@ def test_the_dead_are_seen_run_again_and_thrown_away(folder):
     assert "Dead jobs" not in goodword(folder, "jobs", "list").stdout
 
 
-def test_it_takes_either_one_or_a_kind(tmp_path):
+def test_an_id_and_a_kind_exclude_each_other(tmp_path):
     assert goodword(tmp_path, "jobs", "retry").returncode == 2
     assert goodword(tmp_path, "jobs", "discard", str(uuid.uuid4()), "--kind", "greet").returncode == 2

@@ -1,4 +1,4 @@
-"""Two workers, many jobs, and now and then one of the workers is killed: nothing is lost.
+"""Two workers run many jobs while workers are killed: no job is lost.
 
 By hand, on a PostgreSQL of its own:  python tests/jobs/test_killed_workers.py 10000 20
 """
@@ -48,7 +48,7 @@ def start(url, log):
 
 
 async def do_all(url, log, *, jobs, kills):
-    """Let two workers do the jobs, and kill one of them now and then. How often each job was done."""
+    """Run the jobs on two workers, kill one repeatedly, and return how often each job ran."""
     database = Database(url)
     for begin in range(0, jobs, 1000):
         async with database.transaction() as session:
@@ -84,7 +84,7 @@ async def _watch(workers, database, url, log, *, jobs, kills):
     raise AssertionError("they did not come to an end")
 
 
-async def test_each_job_is_done_and_only_those_of_the_killed_again(app, database_url, tmp_path, rows):
+async def test_only_jobs_of_killed_workers_run_again(app, database_url, tmp_path, rows):
     jobs, kills = 300, 2
 
     done = await do_all(database_url, tmp_path / "done", jobs=jobs, kills=kills)

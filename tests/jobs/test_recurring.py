@@ -1,4 +1,4 @@
-"""Jobs that come again, once in each span of time, and what those of this service remove."""
+"""Recurring jobs, once per period, and the rows that they delete."""
 
 import asyncio
 from dataclasses import replace
@@ -17,13 +17,13 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 async def services(app, database_url):
-    """As another process would have it: with engines of its own."""
+    """Services with their own engines, like those of another process."""
     database = Database(database_url)
     yield replace(app.state.services, database=database)
     await database.close()
 
 
-async def test_each_span_has_one_job_however_many_workers_there_are(services, clock, rows, monkeypatch):
+async def test_each_period_has_one_job_with_many_workers(services, clock, rows, monkeypatch):
     monkeypatch.setattr("goodword.jobs.worker.POLL_SECONDS", 0.05)
     done = []
 
@@ -48,7 +48,7 @@ async def test_each_span_has_one_job_however_many_workers_there_are(services, cl
     assert all(slot.startswith("tidy 20") and slot.endswith(":00") for slot in slots)
 
 
-async def test_one_slot_is_one_job_for_those_who_ask_at_the_same_moment(services, clock, rows):
+async def test_concurrent_calls_enqueue_one_job_per_slot(services, clock, rows):
     async def ask(_):
         async with services.database.transaction() as session:
             return await service.enqueue_once(session, "tidy", {}, slot="now", now=clock())
@@ -65,7 +65,7 @@ async def purge(services, clock, *kinds):
     await worker.run_due()
 
 
-async def test_what_nobody_can_need_is_removed_and_all_else_stays(api, alice, post, services, clock, rows):
+async def test_expired_rows_are_deleted_and_others_stay(api, alice, post, services, clock, rows):
     await api.post("/api/v1/password-resets", json={"email": alice.email})
     await sign_in(api, alice.email, "wrong password")
     code = {"lifetime": 3600}
@@ -107,7 +107,7 @@ async def test_an_expired_code_stays_expired_for_its_owner(api, alice, services,
     assert (code["status"], code["retired_at"]) == ("expired", None)
 
 
-async def test_finished_jobs_go_in_batches_and_dead_ones_later(services, clock, rows, monkeypatch):
+async def test_finished_jobs_are_deleted_in_batches_and_dead_ones_later(services, clock, rows, monkeypatch):
     monkeypatch.setattr("goodword.retention.BATCH_SIZE", 10)
     async with services.database.transaction() as session:
         for n in range(35):
@@ -136,7 +136,7 @@ async def test_finished_jobs_go_in_batches_and_dead_ones_later(services, clock, 
     assert await left() == {"waiting": 5}
 
 
-async def test_a_session_goes_a_month_after_its_end_and_not_before(api, services, clock, rows):
+async def test_sessions_are_deleted_a_month_after_their_end(api, services, clock, rows):
     alice = await join(api, "alice")
     await alice.delete("/api/v1/me/sessions/current")
     await alice.sign_in()

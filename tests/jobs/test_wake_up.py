@@ -1,4 +1,4 @@
-"""On PostgreSQL a worker is woken by the commit of any other process, and survives the loss of that channel."""
+"""On PostgreSQL the commit of any process wakes a worker, which survives a lost connection."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -12,13 +12,13 @@ from goodword.db.database import Database
 from goodword.jobs import service
 from goodword.jobs.worker import Worker
 
-# SQLite has no such channel: what holds there is the first test.
+# SQLite has no notifications: the first test covers it.
 ON_POSTGRES = pytest.mark.parametrize("database_kind", ["postgres"], scope="session")
 
 
 @pytest.fixture
 async def woken(working, monkeypatch):
-    """What a worker of another process does that looks by itself once an hour."""
+    """Yield the payloads that a worker of another process runs. It polls once an hour."""
     monkeypatch.setattr("goodword.jobs.worker.POLL_SECONDS", 3600)
     monkeypatch.setattr("goodword.jobs.listen.RETRY_SECONDS", 0.1)
     async with working() as done:
@@ -29,7 +29,7 @@ async def woken(working, monkeypatch):
 def working(app, database_url):
     @asynccontextmanager
     async def work():
-        """A worker of another process, and what it does."""
+        """Run a worker like one of another process, and yield the payloads that it runs."""
         database, done = Database(database_url), asyncio.Queue()
 
         async def greet(_services, work):
@@ -37,7 +37,7 @@ def working(app, database_url):
 
         worker = Worker(replace(app.state.services, database=database), {"greet": greet})
         async with worker.running():
-            await asyncio.sleep(0.5)  # it looks once, finds nothing, listens and waits
+            await asyncio.sleep(0.5)  # it polls once, then listens
             yield done
         await database.close()
 
@@ -53,8 +53,8 @@ async def enqueue(app, n, *, fail=False, delay=timedelta(0)):
             raise KeyError
 
 
-async def test_without_being_woken_it_looks_by_itself(app, working):
-    """All that there is on SQLite: on PostgreSQL it may well be woken before."""
+async def test_the_worker_polls(app, working):
+    """On SQLite there are no notifications; on PostgreSQL one may come first."""
     async with working() as done:
         await enqueue(app, 1)
 
@@ -63,7 +63,7 @@ async def test_without_being_woken_it_looks_by_itself(app, working):
 
 
 @ON_POSTGRES
-async def test_it_is_woken_by_the_commit(app, woken):
+async def test_a_commit_wakes_a_worker_of_another_process(app, woken):
     await enqueue(app, 1)
 
     async with asyncio.timeout(5):
@@ -71,7 +71,7 @@ async def test_it_is_woken_by_the_commit(app, woken):
 
 
 @ON_POSTGRES
-async def test_a_transaction_that_fails_wakes_nobody(app, woken, rows):
+async def test_a_rolled_back_transaction_does_not_wake_the_worker(app, woken, rows):
     with pytest.raises(KeyError):
         await enqueue(app, 1, fail=True)
     await asyncio.sleep(0.3)
@@ -81,7 +81,7 @@ async def test_a_transaction_that_fails_wakes_nobody(app, woken, rows):
 
 
 @ON_POSTGRES
-async def test_it_listens_again_when_the_connection_is_lost(app, woken, rows):
+async def test_the_worker_listens_again_after_a_lost_connection(app, woken, rows):
     await rows(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE datname = current_database() AND query LIKE 'LISTEN %'"
@@ -97,7 +97,7 @@ async def test_it_listens_again_when_the_connection_is_lost(app, woken, rows):
 
 
 @ON_POSTGRES
-async def test_what_was_enqueued_while_nobody_listened_is_found_on_return(app, woken, rows, monkeypatch):
+async def test_jobs_enqueued_during_the_loss_are_found(app, woken, rows, monkeypatch):
     monkeypatch.setattr("goodword.jobs.listen.RETRY_SECONDS", 1.0)
     await rows(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "

@@ -16,7 +16,7 @@ SECRET = "k4Jt-9vQ2mZx7Lp0RbWc5NfHs8GdYa1E"
 
 @pytest.fixture
 def fresh_postgres(postgres_url):
-    """A PostgreSQL database with nothing in it."""
+    """The URL of an empty PostgreSQL database."""
     name = f"jobs_{uuid.uuid4().hex}"
     subprocess.run([sys.executable, "-c", CREATE, postgres_url, name], check=True)
     return postgres_url.rpartition("/")[0] + f"/{name}"
@@ -30,7 +30,7 @@ def wait_for_letters(folder, count):
     return found
 
 
-def test_serve_sends_letters_itself_on_the_embedded_database(tmp_path):
+def test_serve_sends_emails_itself_on_the_embedded_database(tmp_path):
     with serving(tmp_path, LOG_FORMAT="json") as served:
         register(served, "alice")
         (letter,) = wait_for_letters(tmp_path, 1)
@@ -45,7 +45,7 @@ def test_serve_sends_letters_itself_on_the_embedded_database(tmp_path):
     assert "gwv_" not in log
 
 
-def test_the_worker_sends_what_a_service_on_postgres_left_to_it(tmp_path, fresh_postgres):
+def test_the_worker_sends_the_emails_of_a_service_on_postgres(tmp_path, fresh_postgres):
     settings = {"DATABASE_URL": fresh_postgres, "SECRET_KEY": SECRET}
     with serving(tmp_path, "--migrate", **settings) as served:
         register(served, "alice")
@@ -56,7 +56,7 @@ def test_the_worker_sends_what_a_service_on_postgres_left_to_it(tmp_path, fresh_
     assert "Traceback" not in (tmp_path / "worker.log").read_text()
 
 
-def test_two_workers_and_a_service_send_each_letter_once(tmp_path):
+def test_two_workers_and_a_service_send_each_email_once(tmp_path):
     with serving(tmp_path) as served, working(tmp_path), working(tmp_path):
         for name in ("alice", "bob", "carol", "dave"):
             register(served, name)
@@ -65,7 +65,7 @@ def test_two_workers_and_a_service_send_each_letter_once(tmp_path):
         assert len(wait_for_letters(tmp_path, 4)) == 4
 
 
-def test_the_worker_refuses_an_old_schema(tmp_path, fresh_postgres):
+def test_the_worker_refuses_an_outdated_schema(tmp_path, fresh_postgres):
     done = goodword(tmp_path, "worker", DATABASE_URL=fresh_postgres, SECRET_KEY=SECRET)
 
     assert done.returncode == 2
