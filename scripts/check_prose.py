@@ -15,6 +15,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 PATHS = [
+    "src/goodword/account/**/*.py",
+    "src/goodword/mail/**/*.py",
+    "src/goodword/providers/**/*.py",
     "CODE_OF_CONDUCT.md",
     "docs/decisions/README.md",
     "docs/glossary.md",

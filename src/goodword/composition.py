@@ -144,7 +144,7 @@ def derive_keys(secret: bytes) -> DerivedKeys:
         quotas=derive_key(secret, quotas.PURPOSE),
         referral_codes=derive_key(secret, "referral code strings"),
         signing_keys=derive_key(secret, "signing keys"),
-        unsubscribe=derive_key(secret, unsubscribe.KEY),
+        unsubscribe=derive_key(secret, unsubscribe.PURPOSE),
     )
 
 

@@ -316,7 +316,7 @@ async def test_f11_a_person_whom_the_backup_does_not_know_is_looked_for_once(ins
     def looks(_database):
         raise AssertionError("everybody was looked at")
 
-    monkeypatch.setattr("goodword.account.tombstones._living", looks)
+    monkeypatch.setattr("goodword.account.tombstones._accounts", looks)
     async with running(create_app(installation)):
         pass
 

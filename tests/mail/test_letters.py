@@ -107,8 +107,8 @@ def test_the_sender_is_a_domain_of_mail(site, host):
 async def test_a_letter_is_kept_whole_for_the_operator_alone(tmp_path):
     folder = tmp_path / "data" / "letters"
 
-    await delivery.keep(write(), folder, name="verify_email-1")
-    await delivery.keep(write(to="bob@example.com"), folder, name="verify_email-1")
+    await delivery.save(write(), folder, name="verify_email-1")
+    await delivery.save(write(to="bob@example.com"), folder, name="verify_email-1")
 
     (path,) = folder.iterdir()
     assert path.name == "verify_email-1.eml"
@@ -121,7 +121,7 @@ async def test_a_folder_that_cannot_be_written_is_an_error_and_leaves_nothing(tm
     (tmp_path / "letters").write_text("a file is in the way")
 
     with pytest.raises(OSError, match="letters"):
-        await delivery.keep(write(), tmp_path / "letters", name="verify_email-1")
+        await delivery.save(write(), tmp_path / "letters", name="verify_email-1")
 
 
 @pytest.mark.parametrize(

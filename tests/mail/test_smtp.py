@@ -129,7 +129,7 @@ async def test_what_may_pass_is_tried_again_as_the_same_letter(service, clock, r
 
 
 async def test_a_server_that_hangs_is_given_up(service, rows, monkeypatch):
-    monkeypatch.setattr("goodword.mail.delivery.SECONDS", 0.5)
+    monkeypatch.setattr("goodword.mail.delivery.TIMEOUT", 0.5)
     with mail_server() as server:
         server.on_data = "hang"
         began = time.monotonic()
@@ -164,7 +164,7 @@ async def test_a_refusal_for_good_is_dead_at_once(service, rows, trouble):
 
     ((outcome, attempts, error),) = await rows(STATE)
     assert (outcome, attempts) == ("dead", 1)
-    assert error.startswith("the mail server refused it for good (55")
+    assert error.startswith("the mail server rejected it permanently (55")
     assert "alice" not in error
 
 

@@ -1,4 +1,4 @@
-"""/me: one's own account."""
+"""API of a user's own account."""
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword import ip_address
 from goodword.account import erasure, export, service
 from goodword.account.schemas import AccountDelete, AccountRead, ProfileUpdate
-from goodword.providers import profiles
+from goodword.providers.enrichment import find_profile
 from goodword.providers.schemas import ProfileRead
 from goodword.referrals import service as referrals
 from goodword.services import services_of
@@ -31,13 +31,13 @@ EXPORT = {
     "codes": [{"code": "7KQ2M9XWPA", "uses": 3}],
     "referrals": [{"referee": {"display_name": "Bob B.", "email_masked": "b***@example.com"}}],
 }
-"""A part of one, for the documentation."""
+"""An excerpt, for the documentation."""
 
 
 async def read(session: AsyncSession, user: User, caller: Caller) -> AccountRead:
-    """An account as its owner sees it; an app that acts for them sees no profile."""
+    """Return the account for the caller. An app does not see the profile."""
     shown = user.verified_at is not None and "account" in caller.scopes
-    found = await profiles.of(session, user.id) if shown else None
+    profile = await find_profile(session, user.id) if shown else None
     return AccountRead(
         id=user.id,
         email=user.email or "",
@@ -46,13 +46,13 @@ async def read(session: AsyncSession, user: User, caller: Caller) -> AccountRead
         last_name=user.last_name,
         created_at=user.created_at,
         referred_by=await referrals.referred_by(session, user.id),
-        profile=ProfileRead.of(found) if found else None,
+        profile=ProfileRead.of(profile) if profile else None,
     )
 
 
 @router.get("", summary="Look at your account")
 async def read_me(caller: Profile, reader: Reader) -> AccountRead:
-    """Who you are here, and who brought you."""
+    """Return your account, and the name of your referrer."""
     return await read(reader, await users.get(reader, caller.user_id), caller)
 
 
@@ -62,13 +62,13 @@ async def read_me(caller: Profile, reader: Reader) -> AccountRead:
     response_class=Response,
     responses={
         200: {
-            "description": "A JSON document. More may be added to it.",
+            "description": "A JSON document. Fields may be added.",
             "content": {"application/json": {"schema": {"type": "object"}, "example": EXPORT}},
         }
     },
 )
 async def export_me(caller: Account, request: Request, session: Session) -> StreamingResponse:
-    """Everything that is stored about you, and nothing of others: of friends you see what their list shows you."""
+    """Return all data about you. Your referrals contain what their list shows."""
     await export.begin(session, caller.user_id)
     document = export.document(services_of(request), caller.user_id)
     return StreamingResponse(document, media_type="application/json", headers=export.HEADERS)
@@ -76,7 +76,7 @@ async def export_me(caller: Account, request: Request, session: Session) -> Stre
 
 @router.patch("", summary="Change your name")
 async def update_me(body: ProfileUpdate, caller: Account, session: Session) -> AccountRead:
-    """Change your first or last name. A field that you leave out stays as it is; null takes it away."""
+    """Change your first or last name. An omitted field stays as it is; null removes the name."""
     given = {field: getattr(body, field) for field in body.model_fields_set}
     user = await service.update_profile(session, caller.user_id, given)
     return await read(session, user, caller)
@@ -97,17 +97,19 @@ async def update_me(body: ProfileUpdate, caller: Account, session: Session) -> A
 async def delete_me(
     body: AccountDelete, request: Request, caller: Account, session: Session, clock: Clock
 ) -> None:
-    """Erase your account, at once and for ever. Your codes stop working; who came by them stays.
+    """Erase your account immediately and permanently. Your codes stop working; your referrals keep their accounts.
 
-    You are signed out everywhere, and your address is free for a new account.
+    All your sessions end. Your address can be used for a new account.
     """
     services = services_of(request)
     if body.password is None or not await service.has_password(services.database, caller.user_id):
-        began = await sessions.started_at(services.database, caller.session_id)
-        user = await service.lock_recently_signed_in(session, caller.user_id, signed_in_at=began, now=clock())
+        signed_in_at = await sessions.started_at(services.database, caller.session_id)
+        user = await service.lock_recently_signed_in(
+            session, caller.user_id, signed_in_at=signed_in_at, now=clock()
+        )
         await erasure.erase(session, services, user)
         return
-    known = await service.confirm_password(
+    password_hash = await service.confirm_password(
         services.database,
         services.passwords,
         services.login_throttle,
@@ -116,5 +118,5 @@ async def delete_me(
         network=ip_address.network(request),
         clock=clock,
     )
-    user = await service.lock_with_password(session, caller.user_id, password_hash=known)
+    user = await service.lock_with_password(session, caller.user_id, password_hash=password_hash)
     await erasure.erase(session, services, user)

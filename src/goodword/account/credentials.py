@@ -1,4 +1,4 @@
-"""Rules about the address and the password of an account, and about the letters that prove them."""
+"""Changes of the address and the password of an account, and the messages that confirm them."""
 
 import uuid
 from collections.abc import Callable
@@ -29,10 +29,7 @@ from goodword.users.verifications import VerificationInvalid
 
 
 def request_email(session: AsyncSession, purpose: Purpose, email: str, *, now: datetime) -> None:
-    """Note that a letter was asked for. Whether there is an account for it, the job finds out.
-
-    So a request takes the same work and the same time for every address.
-    """
+    """Request a message. The job looks for the account, so a request takes the same time for every address."""
     jobs.enqueue(session, purpose, {"email_key": addresses.parse(email).key}, now=now)
     record(session, Action.EMAIL_REQUESTED, Subject.NONE, letter=purpose.value)
 
@@ -40,7 +37,7 @@ def request_email(session: AsyncSession, purpose: Purpose, email: str, *, now: d
 async def request_email_change(
     session: AsyncSession, user_id: uuid.UUID, email: str, *, password_hash: str, now: datetime
 ) -> None:
-    """The same for another address of somebody whose password was just confirmed. Raises `WrongPassword`."""
+    """Request a message to the new address, after `confirm_password`. Raises `WrongPassword`."""
     user = await service.lock_with_password(session, user_id, password_hash=password_hash)
     payload = {"email": email, "email_key": addresses.parse(email).key}
     jobs.enqueue(session, Purpose.CHANGE_EMAIL, payload, user_id=user.id, now=now)
@@ -50,7 +47,7 @@ async def request_email_change(
 async def verify_address(
     session: AsyncSession, token: str, *, key: bytes, settings: Settings, now: datetime
 ) -> None:
-    """The address is theirs. Raises `VerificationInvalid`."""
+    """Mark the address of the token as verified. Raises `VerificationInvalid`."""
     user, _ = await verifications.consume(session, Purpose.VERIFY_EMAIL, token, key=key, now=now)
     await mark_email_verified(session, user, settings=settings, now=now)
 
@@ -58,14 +55,15 @@ async def verify_address(
 async def prepare_reset(
     database: Database, passwords: Passwords, *, token: str, password: str, key: bytes, now: datetime
 ) -> str:
-    """The hash of the new password, once nothing speaks against it or the token, which stays unused.
+    """Return the hash of the new password. Run this before the transaction.
 
-    Runs before the transaction. Raises the reason against the password, then `VerificationInvalid`.
+    Raises the errors of `Passwords.check`, so that a rejected password does not use the token, and then
+    `VerificationInvalid`.
     """
-    person = await verifications.find(database, Purpose.RESET_PASSWORD, token, key=key, now=now)
-    about = users.personal_words(person.email, person.first_name, person.last_name) if person else ()
+    user = await verifications.find(database, Purpose.RESET_PASSWORD, token, key=key, now=now)
+    about = users.personal_words(user.email, user.first_name, user.last_name) if user else ()
     await passwords.check(password, about=about)
-    if person is None:
+    if user is None:
         raise VerificationInvalid
     return await passwords.hash(password)
 
@@ -73,7 +71,7 @@ async def prepare_reset(
 async def reset_password(
     session: AsyncSession, token: str, *, password_hash: str, key: bytes, settings: Settings, now: datetime
 ) -> None:
-    """A new password for whoever reads the address: signed out everywhere. Raises `VerificationInvalid`."""
+    """Set a new password, and end all sessions. Raises `VerificationInvalid`."""
     user, _ = await verifications.consume(session, Purpose.RESET_PASSWORD, token, key=key, now=now)
     await _set_password(session, user, password_hash, now=now)
     record(session, Action.PASSWORD_RESET, Subject.USER, user.id)
@@ -87,7 +85,7 @@ async def reset_password(
 async def prepare_change(
     database: Database,
     passwords: Passwords,
-    failures: LoginThrottle,
+    throttle: LoginThrottle,
     user_id: uuid.UUID,
     *,
     current: str,
@@ -95,34 +93,37 @@ async def prepare_change(
     network: str | None,
     clock: Callable[[], datetime],
 ) -> tuple[str, str]:
-    """The stored hash of the current password and one of the new. Runs before the transaction.
+    """Return the hashes of the current and the new password. Run this before the transaction.
 
-    Raises `WrongPassword` and `TooManyAttempts`, then the reason against the new password.
+    Raises `WrongPassword` and `TooManyAttempts`, then the errors of `Passwords.check`.
     """
-    known = await service.confirm_password(
-        database, passwords, failures, user_id, current, network=network, clock=clock
+    current_hash = await service.confirm_password(
+        database, passwords, throttle, user_id, current, network=network, clock=clock
     )
-    person = await database.row(_PERSON, user_id=user_id)
-    about = users.personal_words(person.email, person.first_name, person.last_name) if person else ()
+    user = await database.row(_USER, user_id=user_id)
+    about = users.personal_words(user.email, user.first_name, user.last_name) if user else ()
     try:
         await passwords.check(new, about=about)
-    except Unprocessable as refused:
-        refused.field = "body.new_password"  # it names the field of a registration
+    except Unprocessable as error:
+        error.field = "body.new_password"  # instead of the field of a registration
         raise
-    return known, await passwords.hash(new)
+    return current_hash, await passwords.hash(new)
 
 
 async def change_password(
     session: AsyncSession,
     user_id: uuid.UUID,
     *,
-    known_hash: str,
+    current_hash: str,
     new_hash: str,
     session_id: uuid.UUID,
     now: datetime,
 ) -> None:
-    """A new password: all sessions but this one end. Raises `WrongPassword` if it was changed meanwhile."""
-    user = await service.lock_with_password(session, user_id, password_hash=known_hash)
+    """Set a new password, and end all other sessions.
+
+    Raises `WrongPassword` if the password changed since `prepare_change`.
+    """
+    user = await service.lock_with_password(session, user_id, password_hash=current_hash)
     await _set_password(session, user, new_hash, now=now)
     record(session, Action.PASSWORD_CHANGED, Subject.USER, user.id)
     await sessions.revoke_all(session, user.id, why="password_changed", but=session_id, now=now)
@@ -131,9 +132,9 @@ async def change_password(
 async def change_address(
     session: AsyncSession, token: str, *, key: bytes, settings: Settings, now: datetime
 ) -> None:
-    """The new address takes the place of the old one, which is told.
+    """Replace the address of an account, and notify the old one.
 
-    Raises `VerificationInvalid`, also when somebody else came to have the address meanwhile.
+    Raises `VerificationInvalid`, also if the address has been taken by another account.
     """
     user, email = await verifications.consume(session, Purpose.CHANGE_EMAIL, token, key=key, now=now)
     assert user.email is not None, "an active account has an address"
@@ -152,11 +153,11 @@ async def change_address(
 
 
 async def _set_password(session: AsyncSession, user: User, password_hash: str, *, now: datetime) -> None:
-    # What was asked with the old password, perhaps by somebody who stole it, is void: also what waits.
+    # Cancel changes of the address requested with the old password, which may have been stolen.
     user.password_hash = password_hash
     await jobs.cancel(session, user.id, Purpose.CHANGE_EMAIL)
     await verifications.revoke(session, user.id, Purpose.RESET_PASSWORD, Purpose.CHANGE_EMAIL, now=now)
     notifications.notify(session, user.id, MessageKind.PASSWORD_CHANGED, now=now)
 
 
-_PERSON = select(User.email, User.first_name, User.last_name).where(User.id == bindparam("user_id"))
+_USER = select(User.email, User.first_name, User.last_name).where(User.id == bindparam("user_id"))

@@ -1,4 +1,4 @@
-"""/me/password and /me/email-changes: change what you sign in with."""
+"""API of changes of the password and the address."""
 
 from fastapi import APIRouter, Request
 
@@ -36,12 +36,12 @@ router = APIRouter(prefix="/api/v1/me", tags=["Address and password"], route_cla
 async def change_password(
     body: PasswordChange, request: Request, caller: Account, session: Session, clock: Clock
 ) -> None:
-    """You stay signed in here, and are signed out everywhere else. A letter tells you of it.
+    """Change your password. All your other sessions end, and you are notified by e-mail.
 
-    Links to reset the password or to change the address that are under way stop working.
+    Earlier links to reset the password or to change the address stop working.
     """
     services = services_of(request)
-    known, new = await credentials.prepare_change(
+    current_hash, new_hash = await credentials.prepare_change(
         services.database,
         services.passwords,
         services.login_throttle,
@@ -54,8 +54,8 @@ async def change_password(
     await credentials.change_password(
         session,
         caller.user_id,
-        known_hash=known,
-        new_hash=new,
+        current_hash=current_hash,
+        new_hash=new_hash,
         session_id=caller.session_id,
         now=clock(),
     )
@@ -71,12 +71,12 @@ async def change_password(
 async def request_email_change(
     body: EmailChange, request: Request, caller: Account, session: Session, clock: Clock
 ) -> Accepted:
-    """A letter goes to the new address; once its link is followed, within 24 hours, that is your address.
+    """Send a message with a link to the new address. Confirm it within 24 hours to change your address.
 
-    The answer is the same when the address has an account already. Then its owner is told, and nothing changes.
+    The response is the same if another account has the address. Its owner is notified, and nothing changes.
     """
     services = services_of(request)
-    known = await service.confirm_password(
+    password_hash = await service.confirm_password(
         services.database,
         services.passwords,
         services.login_throttle,
@@ -87,7 +87,7 @@ async def request_email_change(
     )
     await count_email(request, Purpose.CHANGE_EMAIL, addresses.parse(body.email).key)
     await credentials.request_email_change(
-        session, caller.user_id, body.email, password_hash=known, now=clock()
+        session, caller.user_id, body.email, password_hash=password_hash, now=clock()
     )
     return Accepted()
 
@@ -100,7 +100,7 @@ async def request_email_change(
     dependencies=[limited("email-token")],
 )
 async def confirm_email_change(body: Confirmation, request: Request, session: Session, clock: Clock) -> None:
-    """Confirm the new address with the token of the letter; nobody has to be signed in. The old one is told."""
+    """Confirm the new address with the token in the message, without signing in. The old address is notified."""
     services = services_of(request)
     await credentials.change_address(
         session,

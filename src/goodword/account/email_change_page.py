@@ -1,4 +1,4 @@
-"""/account/address: the way to another address, which ends with the letter that goes there."""
+"""The page that requests a change of the address."""
 
 from typing import Annotated
 
@@ -37,13 +37,13 @@ async def show_email_change(request: Request, visitor: PageVisitor, reader: Read
 async def request_email_change(
     request: Request, visitor: PageVisitor, session: Session, clock: Clock
 ) -> Response:
-    """A letter to the new address. What is said of it is the same whether somebody has the address or not."""
+    """Send a message to the new address. The page is the same if another account has the address."""
     form, services = await read_form(request), services_of(request)
     email = form.get("email", "").strip()
     given = {"email": email, "password": form.get("password", "")}
     try:
         body = EmailChange(**{name: text for name, text in given.items() if text})
-        known = await service.confirm_password(
+        password_hash = await service.confirm_password(
             services.database,
             services.passwords,
             services.login_throttle,
@@ -54,7 +54,7 @@ async def request_email_change(
         )
         await count_email(request, Purpose.CHANGE_EMAIL, addresses.parse(body.email).key)
         await credentials.request_email_change(
-            session, visitor.user_id, body.email, password_hash=known, now=clock()
+            session, visitor.user_id, body.email, password_hash=password_hash, now=clock()
         )
     except (ValidationError, AppError) as error:
         return await _page(request, session, visitor, email=email, error=error)

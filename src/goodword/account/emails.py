@@ -1,6 +1,5 @@
-"""The jobs that send letters about an account. Each may run again: its token and its letters replace the first."""
+"""The jobs that send messages about an account. A job that runs again replaces its token and its message."""
 
-import uuid
 from collections.abc import Mapping
 
 from sqlalchemy import select
@@ -13,163 +12,113 @@ from goodword.mail import delivery, messages, notifications
 from goodword.mail.messages import MessageContents, MessageKind
 from goodword.services import Services
 from goodword.users import addresses, verifications
+from goodword.users.addresses import Address
 from goodword.users.models import Purpose, User, UserStatus
 
 TOKENS = "one-time tokens"
-"""The name of the key that their hashes are made with."""
+"""The purpose of the key that the tokens are hashed with."""
 
 
-async def verify_email(services: Services, work: ClaimedJob) -> None:
-    """Ask somebody to show that their address is theirs, unless they did."""
+async def verify_email(services: Services, job: ClaimedJob) -> None:
+    """Send the link that verifies the address of an account, unless it is verified."""
     async with services.database.transaction() as session:
-        user = await _account(session, work)
+        user = await _lock_user(session, job)
         if user is None or user.email is None or user.verified_at is not None:
             return
-        token = await _issue(session, services, work, user, addresses.parse(user.email))
+        token = await _issue(session, services, job, user, addresses.parse(user.email))
     if token:
-        link = f"/verify-email#token={token}"
-        await _send(
-            services,
-            work,
-            MessageKind.VERIFY_EMAIL,
-            to=user.email,
-            language=user.language,
-            about=user.id,
-            link=link,
-        )
+        await _send(services, job, MessageKind.VERIFY_EMAIL, user, path=f"/verify-email#token={token}")
 
 
-async def reset_password(services: Services, work: ClaimedJob) -> None:
-    """Let whoever reads the address of an account choose a new password."""
+async def reset_password(services: Services, job: ClaimedJob) -> None:
+    """Send the link that sets a new password."""
     async with services.database.transaction() as session:
-        user = await _account(session, work)
+        user = await _lock_user(session, job)
         if user is None or user.email is None:
             return
-        token = await _issue(session, services, work, user, addresses.parse(user.email))
+        token = await _issue(session, services, job, user, addresses.parse(user.email))
     if token:
-        link = f"/reset-password#token={token}"
-        await _send(
-            services,
-            work,
-            MessageKind.RESET_PASSWORD,
-            to=user.email,
-            language=user.language,
-            about=user.id,
-            link=link,
-        )
+        await _send(services, job, MessageKind.RESET_PASSWORD, user, path=f"/reset-password#token={token}")
 
 
-async def change_email(services: Services, work: ClaimedJob) -> None:
-    """Ask the new address, and tell the old one; or tell whoever has the new one already.
+async def change_email(services: Services, job: ClaimedJob) -> None:
+    """Send the link to the new address and notify the old one, or notify the account that has the new address.
 
-    All else is alike in both cases, for whoever asked must not find out: the old address gets its letter, an
-    earlier token ends, the request counts. A token for an address that is taken is told to nobody.
+    Everything else is the same in both cases, so that the user does not learn of the other account.
     """
-    address = addresses.parse(work.payload["email"])
+    address = addresses.parse(job.payload["email"])
     async with services.database.transaction() as session:
-        user = await _account(session, work)
+        user = await _lock_user(session, job)
         if user is None or user.email is None:
             return
-        taken = select(User).where(User.email_key == address.key, User.id != user.id)
-        owner = await session.scalar(taken)
-        token = await _issue(session, services, work, user, address)
+        owner = await session.scalar(select(User).where(User.email_key == address.key, User.id != user.id))
+        token = await _issue(session, services, job, user, address)
         if token is not None:
-            # A job of its own: a new address that takes no letters must not keep the old one in the dark.
-            payload = {"letter": MessageKind.EMAIL_CHANGE_ASKED}
-            slot, now = f"{MessageKind.EMAIL_CHANGE_ASKED} {work.id}", services.clock()
+            # A separate job, which does not depend on the delivery to the new address.
+            kind, now = MessageKind.EMAIL_CHANGE_ASKED, services.clock()
+            payload, slot = {"message": kind}, f"{kind} {job.id}"
             await jobs.enqueue_once(session, notifications.KIND, payload, slot=slot, user_id=user.id, now=now)
-    if token is None:
-        return
-    if owner is None:
-        link = f"/confirm-email#token={token}"
-        await _send(
-            services,
-            work,
-            MessageKind.CHANGE_EMAIL,
-            to=address.text,
-            language=user.language,
-            about=user.id,
-            link=link,
-        )
-    elif owner.is_active and owner.email:
-        await _send(
-            services,
-            work,
-            MessageKind.ADDRESS_WANTED,
-            to=owner.email,
-            language=owner.language,
-            about=owner.id,
-        )
+    if token is not None and owner is None:
+        path = f"/confirm-email#token={token}"
+        await _send(services, job, MessageKind.CHANGE_EMAIL, user, to=address.text, path=path)
+    elif token is not None and owner is not None and owner.is_active:
+        await _send(services, job, MessageKind.ADDRESS_WANTED, owner)
 
 
-async def notice(services: Services, work: ClaimedJob) -> None:
-    """Tell somebody what happened to their account."""
+async def notify(services: Services, job: ClaimedJob) -> None:
+    """Send a notification to a user."""
     async with services.database.transaction() as session:
-        user = await _account(session, work)
-    if user is not None and user.email is not None:
-        to = work.payload.get("email", user.email)
-        kind = MessageKind(work.payload["letter"])
-        await _send(services, work, kind, to=to, language=user.language, about=user.id)
+        user = await _lock_user(session, job)
+    if user is not None:
+        await _send(services, job, MessageKind(job.payload["message"]), user, to=job.payload.get("email"))
 
 
-async def _account(session: AsyncSession, work: ClaimedJob) -> User | None:
-    """The account that a job is about, by its id or its address, locked; None if there is nothing to do."""
-    query = select(User).where(User.status == UserStatus.ACTIVE).with_for_update(key_share=True)
-    if work.user_id is not None:
-        user = await session.scalar(query.where(User.id == work.user_id))
-    else:
-        user = await session.scalar(query.where(User.email_key == work.payload["email_key"]))
-    # Asked after the lock: the job may have been withdrawn while we waited for it.
-    return user if await jobs.is_claimed(session, work) else None
+async def _lock_user(session: AsyncSession, job: ClaimedJob) -> User | None:
+    """Return the active user of a job, locked, or None if there is none or the job was withdrawn."""
+    own = User.id == job.user_id if job.user_id is not None else User.email_key == job.payload["email_key"]
+    query = select(User).where(own, User.status == UserStatus.ACTIVE).with_for_update(key_share=True)
+    user = await session.scalar(query)
+    return user if await jobs.is_claimed(session, job) else None
 
 
 async def _issue(
-    session: AsyncSession,
-    services: Services,
-    work: ClaimedJob,
-    user: User,
-    address: addresses.Address,
+    session: AsyncSession, services: Services, job: ClaimedJob, user: User, address: Address
 ) -> str | None:
+    purpose, now = Purpose(job.kind), services.clock()
     return await verifications.issue(
-        session,
-        user,
-        Purpose(work.kind),
-        address,
-        job_id=work.id,
-        keys=services.keys,
-        now=services.clock(),
+        session, user, purpose, address, job_id=job.id, keys=services.keys, now=now
     )
 
 
 async def _send(
     services: Services,
-    work: ClaimedJob,
+    job: ClaimedJob,
     kind: MessageKind,
+    user: User,
     *,
-    to: str,
-    language: str,
-    about: uuid.UUID,
-    link: str | None = None,
+    to: str | None = None,
+    path: str | None = None,
 ) -> None:
-    # The token stands in the link's fragment, which browsers send to nobody: no log and no scanner of links
-    # gets to see it. The link begins with the setting, never with what a request calls this host.
-    settings = services.settings
-    letter = messages.build_message(
+    # The token is in the fragment of the link, so it is in no log. The host is from the settings, not from the
+    # request, which could name another one.
+    settings, to = services.settings, to or user.email
+    assert to is not None, "an active account has an address"
+    message = messages.build_message(
         kind,
         to=to,
-        job_id=work.id,
+        job_id=job.id,
         public_url=settings.public_url,
         now=services.clock(),
-        language=language,
+        language=user.language,
         sender=settings.mail_from,
-        contents=MessageContents(link=settings.public_url + link if link else None),
+        contents=MessageContents(link=settings.public_url + path if path else None),
     )
-    await delivery.deliver(letter, settings, name=f"{kind}-{work.id}", about=[about])
+    await delivery.deliver(message, settings, name=f"{kind}-{job.id}", about=[user.id])
 
 
 HANDLERS: Mapping[str, Handler] = {
     Purpose.VERIFY_EMAIL: verify_email,
     Purpose.RESET_PASSWORD: reset_password,
     Purpose.CHANGE_EMAIL: change_email,
-    notifications.KIND: notice,
+    notifications.KIND: notify,
 }

@@ -34,7 +34,7 @@ async def erase(session: AsyncSession, services: Services, user: User) -> None:
 
 
 async def erase_again(services: Services) -> None:
-    """Erase the accounts that a restored backup brought back, and synchronise the file of tombstones."""
+    """Erase accounts from a restored backup again, and synchronise the file of tombstones."""
     token = actor_context.set(ActorContext(Actor.SYSTEM, clock=services.clock))
     try:
         user_ids = await tombstones.find_restored(services.database, services.settings)

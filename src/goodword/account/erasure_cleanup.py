@@ -1,6 +1,6 @@
-"""What an erasure cannot remove in its own transaction: kept letters, addresses in the audit, SQLite's log.
+"""The job that follows an erasure: it deletes saved messages, IP addresses in the audit log, and SQLite's log.
 
-A job does it, at once and again when whatever was under way at that moment has come to an end.
+It runs immediately, and again when every job that ran during the erasure has ended.
 """
 
 import asyncio
@@ -27,10 +27,10 @@ from goodword.users import addresses
 
 CLEAN_UP = "forget_traces"
 PURPOSE = "mailboxes of the erased"
-"""Of the key: the job must not name the address that it makes forgotten."""
-AT_ANOTHERS_WISH = (MessageKind.INVITATION, MessageKind.CODE_ASKED_FOR, MessageKind.CHANGE_EMAIL)
-"""Letters that come to a mailbox though they are about somebody else. Their files' names begin so."""
-AGAIN = 2 * LEASE
+"""The purpose of the key that the address in the job is hashed with."""
+CAUSED_BY_OTHERS = (MessageKind.INVITATION, MessageKind.CODE_ASKED_FOR, MessageKind.CHANGE_EMAIL)
+"""Messages that are about another user than their recipient. The names of their files begin with the kind."""
+SECOND_RUN = 2 * LEASE
 BATCH = 1_000
 
 log = structlog.get_logger("goodword.account")
@@ -41,17 +41,17 @@ async def schedule(session: AsyncSession, services: Services, subject: DataSubje
     now = services.clock()
     payload = {"user_id": str(subject.user_id), "mailbox": _mailbox(services.settings, subject.email)}
     payload["until"] = str((now + LEASE).timestamp())
-    for run_at in (now, now + AGAIN):
+    for run_at in (now, now + SECOND_RUN):
         jobs.enqueue(session, CLEAN_UP, payload, now=now, run_at=run_at)
 
 
-async def clean_up(services: Services, work: ClaimedJob) -> None:
-    """Remove kept letters to the person or naming them, and clear the addresses they came from."""
-    user_id, settings = uuid.UUID(work.payload["user_id"]), services.settings
-    removed = await asyncio.to_thread(_remove_letters, settings, work.payload)
+async def clean_up(services: Services, job: ClaimedJob) -> None:
+    """Delete saved messages to or about the user, and clear the user's IP addresses in the audit log."""
+    user_id, settings = uuid.UUID(job.payload["user_id"]), services.settings
+    removed = await asyncio.to_thread(_remove_messages, settings, job.payload)
     if removed:
-        log.info("letters removed", files=removed)
-    # An address goes only after its row is sealed: the seal covers a digest of it.
+        log.info("messages removed", files=removed)
+    # Seal first: the seal covers a digest of the address.
     await hash_chain.seal(services.database, services.keys.audit)
     cleared = BATCH
     while cleared == BATCH:
@@ -60,28 +60,28 @@ async def clean_up(services: Services, work: ClaimedJob) -> None:
     await services.database.truncate_wal()
 
 
-def _remove_letters(settings: Settings, sought: Mapping[str, str]) -> int:
+def _remove_messages(settings: Settings, payload: Mapping[str, str]) -> int:
     removed = 0
     for path in delivery.folder(settings).glob("*.eml"):
-        if _is_about(path, settings, sought):
+        if _is_about(path, settings, payload):
             path.unlink(missing_ok=True)
             removed += 1
     return removed
 
 
-def _is_about(path: Path, settings: Settings, sought: Mapping[str, str]) -> bool:
+def _is_about(path: Path, settings: Settings, payload: Mapping[str, str]) -> bool:
     try:
         with path.open("rb") as file:
-            letter = email.message_from_binary_file(file, policy=email.policy.default)
-        if sought["user_id"] in letter.get(delivery.ABOUT, "").split():
+            message = email.message_from_binary_file(file, policy=email.policy.default)
+        if payload["user_id"] in message.get(delivery.ABOUT_HEADER, "").split():
             return True
-        if not path.name.startswith(AT_ANOTHERS_WISH):
-            return False  # to whoever has the address now, about an account that is not this one
-        # Later letters are for somebody who joined anew with the address.
-        to = [_mailbox(settings, address.addr_spec) for address in letter["To"].addresses]
-        return sought["mailbox"] in to and path.stat().st_mtime <= float(sought["until"])
+        if not path.name.startswith(CAUSED_BY_OTHERS):
+            return False  # about a new account with the same address
+        # Later messages are for a new account with the same address.
+        to = [_mailbox(settings, address.addr_spec) for address in message["To"].addresses]
+        return payload["mailbox"] in to and path.stat().st_mtime <= float(payload["until"])
     except (OSError, ValueError, AttributeError, TypeError, LookupError):
-        return False  # it is none of ours
+        return False  # another kind of file
 
 
 def _mailbox(settings: Settings, address: str) -> str:

@@ -1,4 +1,4 @@
-"""Who was erased, without saying who."""
+"""Tombstones of erased accounts."""
 
 from sqlalchemy import Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
@@ -7,7 +7,7 @@ from goodword.db.base import Base
 
 
 class Tombstone(Base):
-    """Of a person who was erased: so they are erased again when an older backup brings them back."""
+    """A record of an erasure, by which an account from a restored backup is erased again."""
 
     __tablename__ = "tombstones"
     __table_args__ = (Index("uq_tombstones_user_mac", "user_mac", unique=True),)

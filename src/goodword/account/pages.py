@@ -1,4 +1,4 @@
-"""One's account: what can be changed about it, a letter to a friend, and the end of it all."""
+"""The account page, and its forms."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -49,7 +49,7 @@ async def show_account(request: Request, visitor: AccountVisitor, reader: Reader
 
 @router.post("/name")
 async def change_name(request: Request, visitor: AccountVisitor, session: Session, clock: Clock) -> Response:
-    """A field that is left empty takes that name away."""
+    """Change the names. An empty field removes the name."""
     form = await read_form(request)
     given = {name: form.get(name, "").strip() for name in NAME}
     try:
@@ -62,7 +62,7 @@ async def change_name(request: Request, visitor: AccountVisitor, session: Sessio
 
 @router.post("/language")
 async def change_language(request: Request, visitor: AccountVisitor, session: Session) -> Response:
-    """For letters too, not only for the pages on this browser."""
+    """Change the language of pages and messages."""
     language = (await read_form(request)).get("language", "")
     if language not in LANGUAGES:
         return see_other(link(request, HERE))
@@ -74,7 +74,7 @@ async def change_language(request: Request, visitor: AccountVisitor, session: Se
 
 @router.post("/invitation")
 async def invite(request: Request, visitor: AccountVisitor, session: Session, clock: Clock) -> Response:
-    """A letter to a friend, as the API sends it. What is said of it is the same whoever it is for."""
+    """Invite a friend. The page is the same for every address."""
     services, given = services_of(request), {"email": (await read_form(request)).get("email", "").strip()}
     try:
         body = InvitationCreate(**{name: text for name, text in given.items() if text})
@@ -98,12 +98,12 @@ async def invite(request: Request, visitor: AccountVisitor, session: Session, cl
 async def change_password(
     request: Request, visitor: AccountVisitor, session: Session, clock: Clock
 ) -> Response:
-    """Signed in stays who changes it here, and nobody else."""
+    """Change the password, and end all other sessions."""
     form, services = await read_form(request), services_of(request)
     try:
         body = PasswordChange(**{name: form[name] for name in PASSWORDS if name in form})
-        # Before the first statement of the transaction: hashing takes its time.
-        known, new = await credentials.prepare_change(
+        # Before the first statement of the transaction: hashing is slow.
+        current_hash, new_hash = await credentials.prepare_change(
             services.database,
             services.passwords,
             services.login_throttle,
@@ -117,8 +117,8 @@ async def change_password(
             await credentials.change_password(
                 session,
                 visitor.user_id,
-                known_hash=known,
-                new_hash=new,
+                current_hash=current_hash,
+                new_hash=new_hash,
                 session_id=visitor.session_id,
                 now=clock(),
             )
@@ -129,7 +129,7 @@ async def change_password(
 
 @router.post("/export")
 async def download_data(request: Request, visitor: AccountVisitor, session: Session) -> Response:
-    """All that is held about them, as a file. A form, since a foreign link must not begin it."""
+    """Send the export as a file. It is a form, so that a link on another site cannot start it."""
     await export.begin(session, visitor.user_id)
     document = export.document(services_of(request), visitor.user_id)
     return StreamingResponse(document, media_type="application/json", headers=export.HEADERS)
@@ -139,7 +139,7 @@ async def download_data(request: Request, visitor: AccountVisitor, session: Sess
 async def delete_account(
     request: Request, visitor: AccountVisitor, session: Session, clock: Clock
 ) -> Response:
-    """Erase the account, after its password; where there is none, soon after a sign-in."""
+    """Erase the account. The password is required, or a recent sign-in if there is none."""
     form, services = await read_form(request), services_of(request)
     try:
         body = AccountDelete(**{name: form[name] for name in ("password",) if name in form})
@@ -148,7 +148,7 @@ async def delete_account(
                 session, visitor.user_id, signed_in_at=visitor.signed_in_at, now=clock()
             )
         else:
-            known = await service.confirm_password(
+            password_hash = await service.confirm_password(
                 services.database,
                 services.passwords,
                 services.login_throttle,
@@ -157,7 +157,7 @@ async def delete_account(
                 network=ip_address.network(request),
                 clock=clock,
             )
-            user = await service.lock_with_password(session, visitor.user_id, password_hash=known)
+            user = await service.lock_with_password(session, visitor.user_id, password_hash=password_hash)
     except (ValidationError, AppError) as error:
         return await show(request, session, visitor, clock, fields=("password",), error=error)
     await erasure.erase(session, services, user)
@@ -167,7 +167,7 @@ async def delete_account(
 
 
 def done(request: Request, what: str) -> Response:
-    """Back to the page, which says what was done: so it can be loaded again, and does nothing twice."""
+    """Redirect to the page, which shows what was done."""
     return see_other(f"{link(request, HERE)}?done={what}")
 
 
@@ -181,7 +181,7 @@ async def show(
     given: Mapping[str, str] | None = None,
     error: AppError | ValidationError | None = None,
 ) -> Response:
-    """The whole page; `fields` are those of the form that was refused."""
+    """Render the page. `fields` are those of a rejected form."""
     user = await users.get(session, visitor.user_id)
     apps = await oauth.list_apps(session, visitor.user_id)
     said = DONE.get(request.query_params.get("done", "")) if error is None else None

@@ -1,4 +1,4 @@
-"""Prove an address, and get in again with a new password: for anyone, by letter."""
+"""API to verify an address, and to reset a forgotten password, by e-mail."""
 
 from fastapi import APIRouter, Request
 
@@ -18,17 +18,17 @@ router = APIRouter(prefix="/api/v1", tags=["Address and password"], route_class=
 
 @router.post(
     "/email-verifications",
-    summary="Ask for a letter to verify an address",
+    summary="Request an e-mail to verify an address",
     status_code=202,
     dependencies=[limited("email")],
 )
 async def request_email_verification(
     body: EmailRequest, request: Request, session: Session, clock: Clock
 ) -> Accepted:
-    """Send another letter like the one of the registration. Its link is good for 24 hours, once.
+    """Send the e-mail of the registration again. Its link is valid for 24 hours, once.
 
-    The answer is the same whether or not there is an account. An address gets five of them an hour at most,
-    and the latest is the one that counts; whoever asks for more is told so (429).
+    The response is the same whether or not there is an account. An address gets at most five an hour; more
+    requests get 429. Only the latest link is valid.
     """
     await count_email(request, Purpose.VERIFY_EMAIL, addresses.parse(body.email).key)
     credentials.request_email(session, Purpose.VERIFY_EMAIL, body.email, now=clock())
@@ -43,7 +43,7 @@ async def request_email_verification(
     dependencies=[limited("email-token")],
 )
 async def verify_email(body: Confirmation, request: Request, session: Session, clock: Clock) -> None:
-    """Show with the token of the letter that the address is yours. If a friend brought you, it counts now."""
+    """Verify your address with the token in the e-mail. If you have a referrer, the referral is confirmed."""
     services = services_of(request)
     await credentials.verify_address(
         session,
@@ -56,17 +56,17 @@ async def verify_email(body: Confirmation, request: Request, session: Session, c
 
 @router.post(
     "/password-resets",
-    summary="Ask for a letter to reset a password",
+    summary="Request an e-mail to reset a password",
     status_code=202,
     dependencies=[limited("email")],
 )
 async def request_password_reset(
     body: EmailRequest, request: Request, session: Session, clock: Clock
 ) -> Accepted:
-    """Send a link that lets you choose a new password. It is good for 30 minutes, once.
+    """Send a link to choose a new password. It is valid for 30 minutes, once.
 
-    The answer is the same whether or not there is an account. An address gets five of them an hour at most,
-    and the latest is the one that counts; whoever asks for more is told so (429).
+    The response is the same whether or not there is an account. An address gets at most five an hour; more
+    requests get 429. Only the latest link is valid.
     """
     await count_email(request, Purpose.RESET_PASSWORD, addresses.parse(body.email).key)
     credentials.request_email(session, Purpose.RESET_PASSWORD, body.email, now=clock())
@@ -88,9 +88,9 @@ async def request_password_reset(
     dependencies=[limited("email-token")],
 )
 async def reset_password(body: PasswordReset, request: Request, session: Session, clock: Clock) -> None:
-    """Choose a new password with the token of the letter. You are signed out everywhere, here too.
+    """Set a new password with the token in the e-mail. All your sessions end.
 
-    A password that is refused does not use the token up. A change of address that was asked for is dropped.
+    A rejected password does not use the token. A requested change of the address is cancelled.
     """
     services = services_of(request)
     password_hash = await credentials.prepare_reset(

@@ -1,8 +1,7 @@
-"""The pages that letters lead to, and the one that asks for a letter.
+"""The pages that links in messages open, and the forms that request these messages.
 
-The token of a letter stands in the fragment of its link, which browsers send to nobody: a script puts it into
-the form, and without scripts the link is pasted there. Looking changes nothing, since programs that look for
-viruses follow every link; sending the form does.
+The token is in the fragment of the link, which browsers do not send. A script copies it into the form; without
+scripts the user pastes the link. A GET has no effect, since virus scanners follow links.
 """
 
 from collections.abc import Awaitable, Callable
@@ -38,7 +37,7 @@ Form = dict[str, str]
 async def show_check_mail_page(
     request: Request, reader: Reader, visitor: Annotated[Visitor, signed_in("/check-mail")]
 ) -> Response:
-    """Where the letter went that asks to verify the address, and the way to another one."""
+    """Show the address that the message went to, and a form that sends another."""
     user = await users.get(reader, visitor.user_id)
     if user.verified_at is not None:
         return see_other(link(request, "/"))
@@ -76,7 +75,7 @@ async def show_verify_email(request: Request) -> Response:
 
 @router.post("/verify-email", dependencies=[limited("email-token")])
 async def verify_email(request: Request, session: Session, clock: Clock) -> Response:
-    """The address is theirs; a friend's referral counts from now on."""
+    """Verify the address of the token."""
     return await _use_token(request, session, clock, "verify_email.html", credentials.verify_address)
 
 
@@ -87,7 +86,7 @@ async def show_confirm_email(request: Request) -> Response:
 
 @router.post("/confirm-email", dependencies=[limited("email-token")])
 async def confirm_email(request: Request, session: Session, clock: Clock) -> Response:
-    """The new address takes the place of the old one."""
+    """Replace the address of the account."""
     return await _use_token(request, session, clock, "confirm_email.html", credentials.change_address)
 
 
@@ -98,10 +97,10 @@ async def show_reset_password(request: Request) -> Response:
 
 @router.post("/reset-password", dependencies=[limited("email-token")])
 async def reset_password(request: Request, session: Session, clock: Clock) -> Response:
-    """A new password; whoever was signed in to the account is no more."""
+    """Set a new password, and end all sessions."""
     services = services_of(request)
 
-    async def effect(form: Form) -> None:
+    async def apply(form: Form) -> None:
         body = PasswordReset(token=_token(form), password=form.get("password", ""))
         password_hash = await credentials.prepare_reset(
             services.database,
@@ -121,7 +120,7 @@ async def reset_password(request: Request, session: Session, clock: Clock) -> Re
                 now=clock(),
             )
 
-    return await _answer(request, "reset_password.html", effect)
+    return await _answer(request, "reset_password.html", apply)
 
 
 @router.get("/forgot-password")
@@ -131,14 +130,14 @@ async def show_forgot_password(request: Request) -> Response:
 
 @router.post("/forgot-password", dependencies=[limited("email")])
 async def forgot_password(request: Request, session: Session, clock: Clock) -> Response:
-    """Ask for a letter. The answer is the same whether or not there is an account."""
+    """Request a message. The page is the same whether or not there is an account."""
 
-    async def effect(form: Form) -> None:
+    async def apply(form: Form) -> None:
         email = EmailRequest(email=form.get("email", "").strip()).email
         await count_email(request, Purpose.RESET_PASSWORD, addresses.parse(email).key)
         credentials.request_email(session, Purpose.RESET_PASSWORD, email, now=clock())
 
-    return await _answer(request, "forgot_password.html", effect)
+    return await _answer(request, "forgot_password.html", apply)
 
 
 async def _use_token(
@@ -148,25 +147,25 @@ async def _use_token(
     template: str,
     use: Callable[..., Awaitable[None]],
 ) -> Response:
-    """What a letter's token alone is enough for: `use` is a rule of `credentials`."""
+    """Handle a form that needs a token only. `use` is a function of `credentials`."""
     services = services_of(request)
 
-    async def effect(form: Form) -> None:
+    async def apply(form: Form) -> None:
         token = Confirmation(token=_token(form)).token
         async with session.begin_nested():
             await use(
                 session, token, key=services.keys.one_time_tokens, settings=services.settings, now=clock()
             )
 
-    return await _answer(request, template, effect)
+    return await _answer(request, template, apply)
 
 
 def _token(form: Form) -> str:
-    """What was pasted may be the token or the whole link that it stands in."""
+    """Return the token from the form, which may contain the whole link."""
     return form.get("token", "").strip().rpartition("token=")[2]
 
 
-async def _answer(request: Request, template: str, effect: Callable[[Form], Awaitable[None]]) -> Response:
+async def _answer(request: Request, template: str, apply: Callable[[Form], Awaitable[None]]) -> Response:
     if not is_from_here(request):
         return foreign_form(request)
     try:
@@ -174,7 +173,7 @@ async def _answer(request: Request, template: str, effect: Callable[[Form], Awai
     except FormInvalid as error:
         return message_page(request, error.status, messages.TITLE, messages.UNREADABLE)
     try:
-        await effect(form)
+        await apply(form)
     except (ValidationError, AppError) as error:
         return _page(request, template, given=form, error=error)
     return _page(request, template, given=form, done=True)

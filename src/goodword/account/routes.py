@@ -1,4 +1,4 @@
-"""The routers of a person's own account."""
+"""The routers of a user's own account."""
 
 from goodword.account import (
     api,

@@ -1,4 +1,4 @@
-"""What somebody changes about their own account."""
+"""Requests and responses of a user's own account."""
 
 from pydantic import ConfigDict, Field
 
@@ -11,7 +11,7 @@ TOKEN = "gwv_WmL0nXb3u6yQ1cJp8sTg5vRk2hDf7zAe4oNi9xUqMyE"  # noqa: S105  an exam
 
 
 class ProfileUpdate(Input):
-    """A field that is left out stays; null takes the name away."""
+    """An omitted field stays as it is; null removes the name."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"first_name": "Alice", "last_name": None}]})
 
@@ -20,10 +20,10 @@ class ProfileUpdate(Input):
 
 
 class AccountRead(UserRead):
-    """The account with what belongs to it."""
+    """The account with its profile."""
 
     profile: ProfileRead | None = Field(
-        description="What an outside service says about you, if the operator asked one. Apps do not get it."
+        description="Data about you from a provider, if the operator has configured one. Apps do not get it."
     )
 
 
@@ -33,7 +33,7 @@ class AccountDelete(Input):
     password: Password | None = Field(
         default=None,
         max_length=1024,
-        description="Only an account that has none goes without: then a sign-in of the last five minutes will do.",
+        description="Required if the account has one. Otherwise a sign-in within the last five minutes is.",
     )
 
 
@@ -50,7 +50,7 @@ class PasswordChange(Input):
     )
 
     current_password: Password = Field(max_length=1024)
-    new_password: Password = Field(description="8 to 256 characters, and not one that many people use.")
+    new_password: Password = Field(description="8 to 256 characters, and not a common password.")
 
 
 class EmailChange(Input):
@@ -73,7 +73,7 @@ class EmailRequest(Input):
 class Confirmation(Input):
     model_config = ConfigDict(json_schema_extra={"examples": [{"token": TOKEN}]})
 
-    token: Text = Field(max_length=1024, description="From the link in the letter, after `#token=`.")
+    token: Text = Field(max_length=1024, description="From the link in the message, after `#token=`.")
 
 
 class PasswordReset(Input):
@@ -81,9 +81,9 @@ class PasswordReset(Input):
         json_schema_extra={"examples": [{"token": TOKEN, "password": "eight lanterns in the valley"}]}
     )
 
-    token: Text = Field(max_length=1024, description="From the link in the letter, after `#token=`.")
-    password: Password = Field(description="8 to 256 characters, and not one that many people use.")
+    token: Text = Field(max_length=1024, description="From the link in the message, after `#token=`.")
+    password: Password = Field(description="8 to 256 characters, and not a common password.")
 
 
 class Accepted(Output):
-    detail: str = "If there is something to send, a letter is on its way."
+    detail: str = "If there is something to send, an e-mail is on its way."

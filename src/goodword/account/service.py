@@ -1,4 +1,4 @@
-"""What concerns all that one person has here."""
+"""Rules of a user's own account: the confirmation of its password, and changes of the profile."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -26,47 +26,45 @@ class WrongPassword(Forbidden):
 
 
 class PasswordMissing(Unprocessable):
-    code, field, detail = "missing", "body.password", "Give the password of the account."
+    code, field, detail = "missing", "body.password", "The password of the account is required."
 
 
 class ReauthenticationRequired(Forbidden):
-    code, detail = (
-        "reauthentication_required",
-        "Sign in again: this takes a sign-in of the last five minutes.",
-    )
+    code = "reauthentication_required"
+    detail = "This requires a sign-in within the last five minutes. Sign in again."
 
 
 async def confirm_password(
     database: Database,
     passwords: Passwords,
-    failures: LoginThrottle,
+    throttle: LoginThrottle,
     user_id: uuid.UUID,
     password: str,
     *,
     network: str | None,
     clock: Callable[[], datetime],
 ) -> str:
-    """The stored hash of the caller's password, if this is it. Raises `WrongPassword` and `TooManyAttempts`.
+    """Return the stored hash of a user's password. Raises `WrongPassword` and `TooManyAttempts`.
 
-    Whoever has stolen a session can guess no faster than at the sign-in. Runs before the caller's transaction.
+    Wrong passwords are limited as at sign-in. Run this before the transaction.
     """
-    attempt = failures.attempt_of(user_id, network)
-    async with failures.claimed(database, attempt, clock=clock) as claim:
+    attempt = throttle.attempt_of(user_id, network)
+    async with throttle.claimed(database, attempt, clock=clock) as claim:
         row = await database.row(_PASSWORD, user_id=user_id)
         stored: str | None = row.password_hash if row else None
         valid, _ = await passwords.verify(password, stored)
         async with database.transaction() as session:
             if valid:
-                await failures.take_back(session, claim)
+                await throttle.take_back(session, claim)
             else:
-                failures.confirm(session, claim, now=clock())
+                throttle.confirm(session, claim, now=clock())
         if not valid or stored is None:
             raise WrongPassword
     return stored
 
 
 async def update_profile(session: AsyncSession, user_id: uuid.UUID, values: Mapping[str, str | None]) -> User:
-    """Change names or the language of somebody, whose account is returned, locked."""
+    """Set the names or the language of a user. Return the account, locked."""
     user = await users.lock(session, user_id)
     for field, value in values.items():
         setattr(user, field, value)
@@ -77,7 +75,7 @@ async def update_profile(session: AsyncSession, user_id: uuid.UUID, values: Mapp
 
 
 async def lock_with_password(session: AsyncSession, user_id: uuid.UUID, *, password_hash: str) -> User:
-    """The account, locked, if its password is still the one that was confirmed. Raises `WrongPassword`."""
+    """Lock and return the account. Raises `WrongPassword` if its password has changed since it was confirmed."""
     user = await users.lock(session, user_id)
     if not same_password(user.password_hash, password_hash):
         raise WrongPassword
@@ -87,9 +85,9 @@ async def lock_with_password(session: AsyncSession, user_id: uuid.UUID, *, passw
 async def lock_recently_signed_in(
     session: AsyncSession, user_id: uuid.UUID, *, signed_in_at: datetime, now: datetime
 ) -> User:
-    """The account, locked, of somebody who has no password but signed in just now.
+    """Lock and return an account without a password, of a user who has just signed in.
 
-    Raises `ReauthenticationRequired`, and `PasswordMissing` if there is a password after all.
+    Raises `ReauthenticationRequired`, and `PasswordMissing` if the account has a password.
     """
     user = await users.lock(session, user_id)
     if user.password_hash is not None:
@@ -106,7 +104,7 @@ def data_subject(user: User) -> DataSubject:
 
 
 async def has_password(database: Database, user_id: uuid.UUID) -> bool:
-    """Whether the account has one, and is not entered by a provider alone."""
+    """Return whether the account has a password. Otherwise its user signs in with a provider."""
     row = await database.row(_PASSWORD, user_id=user_id)
     return row is not None and row.password_hash is not None
 

@@ -1,4 +1,4 @@
-"""Where somebody is signed in, and which apps they let in: ending either."""
+"""Forms that end sessions, and revoke the access of apps."""
 
 import uuid
 from contextlib import suppress
@@ -18,10 +18,10 @@ router = APIRouter(prefix=HERE, include_in_schema=False)
 
 @router.post("/sessions/end")
 async def end_session(request: Request, visitor: AccountVisitor, session: Session, clock: Clock) -> Response:
-    """Sign out there. A session that has ended meanwhile is what was wanted."""
-    asked = (await read_form(request)).get("session", "")
+    """End a session. One that has already ended is no error."""
+    session_id = (await read_form(request)).get("session", "")
     with suppress(ValueError, service.SessionNotFound):
-        await service.revoke(session, visitor.user_id, uuid.UUID(asked), now=clock())
+        await service.revoke(session, visitor.user_id, uuid.UUID(session_id), now=clock())
     return done(request, "session")
 
 
@@ -29,7 +29,7 @@ async def end_session(request: Request, visitor: AccountVisitor, session: Sessio
 async def end_all_sessions(
     request: Request, visitor: AccountVisitor, session: Session, clock: Clock
 ) -> Response:
-    """Sign out everywhere, here too."""
+    """End all sessions of the user."""
     await service.revoke_all(session, visitor.user_id, why="signed_out_everywhere", now=clock())
     response = see_other(link(request, "/"))
     services_of(request).page_cookies.clear(response)
@@ -40,7 +40,7 @@ async def end_all_sessions(
 async def revoke_app_access(
     request: Request, visitor: AccountVisitor, session: Session, clock: Clock
 ) -> Response:
-    """Take back all that an app was let do. One that is out already is what was wanted."""
+    """Revoke the access of an app. An app without access is no error."""
     client_id = (await read_form(request)).get("client_id", "")
     with suppress(oauth.AppNotFound):
         await oauth.revoke_access(session, visitor.user_id, client_id, now=clock())

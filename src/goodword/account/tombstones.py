@@ -1,7 +1,6 @@
-"""Who was erased stays erased, also when an older backup is restored.
+"""Tombstones: records of erasures, so that accounts in a restored backup are erased again.
 
-The backup knows nothing of it, so the keyed hash of the account's id stands in a file of the data folder as well
-as in the database. Without the secret neither tells anything.
+A tombstone is the keyed hash of the id of an account, in the database and in a file of the data folder.
 """
 
 import asyncio
@@ -27,7 +26,6 @@ from goodword.db.statements import insert_if_absent
 from goodword.users.models import User, UserStatus
 
 PURPOSE = "tombstones"
-"""Of the key."""
 FILE = "tombstones"
 PAGE = 1_000
 _LINE = re.compile(rb"1 ([0-9a-f]{64}) (\S{1,40})\n?")
@@ -47,7 +45,7 @@ async def record_tombstone(
 
 
 async def sync_file(database: Database, settings: Settings) -> None:
-    """Write into the file what only the database knows: of other nodes, or when the file could not be written."""
+    """Add tombstones to the file that only the database has: from other nodes, or after a failed write."""
     known = await asyncio.to_thread(_read, settings.data_dir)
     missing = [(row.user_mac, row.created_at) async for row in _all(database) if row.user_mac not in known]
     if missing:
@@ -55,18 +53,20 @@ async def sync_file(database: Database, settings: Settings) -> None:
 
 
 async def find_restored(database: Database, settings: Settings) -> list[uuid.UUID]:
-    """The people of the file that the database holds as if they had never been erased.
+    """Return the ids of accounts that the database holds although the file has their tombstones.
 
-    Everybody is looked at only when the file knows of an erasure that the database does not: after a restore.
+    All accounts are read only if the file has a tombstone that the database has not: after a restore.
     """
     known = await asyncio.to_thread(_read, settings.data_dir)
     missing = known.keys() - {row.user_mac async for row in _all(database)}
     if not missing:
         return []
     key = derive_key(settings.secret, PURPOSE)
-    found = {user_id: mac_ async for user_id in _living(database) if (mac_ := _mac(key, user_id)) in missing}
+    found = {
+        user_id: mac_ async for user_id in _accounts(database) if (mac_ := _mac(key, user_id)) in missing
+    }
     async with database.transaction() as session:
-        # Those whom the backup does not know at all: so the next start need not look for them.
+        # Accounts that are not in the backup: add their tombstones, so that the next start need not look for them.
         for user_mac in missing - set(found.values()):
             await insert_if_absent(session, Tombstone, user_mac=user_mac, created_at=known[user_mac])
     return list(found)
@@ -76,7 +76,7 @@ async def _append(folder: Path, tombstones: Iterable[tuple[bytes, datetime]]) ->
     try:
         await asyncio.to_thread(_write, folder, tombstones)
     except OSError as error:
-        # The erasure is committed and stays so. The next start, or an hour, brings the file up to date.
+        # The erasure is committed. `sync_file` adds the line at the next start, or within an hour.
         log.error("a tombstone could not be written to its file", error=type(error).__name__)  # noqa: TRY400
 
 
@@ -88,7 +88,7 @@ def _write(folder: Path, tombstones: Iterable[tuple[bytes, datetime]]) -> None:
         size = file.seek(0, os.SEEK_END)
         if size:
             file.seek(size - 1)
-            if file.read(1) != b"\n":  # a line that a crash cut short
+            if file.read(1) != b"\n":  # a crash left an incomplete line
                 lines.insert(0, "\n")
         file.write("".join(lines).encode())
         file.flush()
@@ -96,14 +96,14 @@ def _write(folder: Path, tombstones: Iterable[tuple[bytes, datetime]]) -> None:
 
 
 def _read(folder: Path) -> dict[bytes, datetime]:
-    """What the file holds. A line that is none is told by its number, and does no harm."""
+    """Return the tombstones of the file. An invalid line is logged by its number, and ignored."""
     found: dict[bytes, datetime] = {}
     try:
         file = (folder / FILE).open("rb")
     except FileNotFoundError:
         return found
     except OSError as error:
-        # Not to know whom to forget is no state to serve in.
+        # Without the file the service could not erase restored accounts again, so it must not start.
         raise SettingsError(
             f"The file {FILE} in {PREFIX}DATA_DIR cannot be read ({type(error).__name__})."
         ) from None
@@ -130,11 +130,11 @@ async def _all(database: Database) -> AsyncIterator[Row[Any]]:
             rows, after = rows + 1, row.id
 
 
-async def _living(database: Database) -> AsyncIterator[uuid.UUID]:
+async def _accounts(database: Database) -> AsyncIterator[uuid.UUID]:
     after, rows = uuid.UUID(int=0), PAGE
     while rows == PAGE:
         rows = 0
-        for row in await database.rows(_LIVING, after=after):
+        for row in await database.rows(_ACCOUNTS, after=after):
             yield row.id
             rows, after = rows + 1, row.id
 
@@ -149,7 +149,7 @@ _TOMBSTONES = (
     .order_by(Tombstone.id)
     .limit(PAGE)
 )
-_LIVING = (
+_ACCOUNTS = (
     select(User.id)
     .where(User.id > bindparam("after", type_=User.id.type), User.status != UserStatus.ERASED)
     .order_by(User.id)

@@ -152,11 +152,11 @@ def _contents(
     public_url, name = services.settings.public_url, ""
     if friend.first_name or friend.last_name:
         name = friend.display_name
-    token = unsubscribe.token(services.keys.unsubscribe, address.canonical)
+    token = unsubscribe.make_token(services.keys.unsubscribe, address.canonical)
     return MessageContents(
         link=code_format.link(public_url, code) if code else None,
         code=code,
-        name=messages.shown_name(name, language),
+        name=messages.safe_name(name, language),
         unsubscribe_link=f"{public_url}/letters/refuse?token={token}",
     )
 

@@ -1,4 +1,4 @@
-"""Letters: a template of text for each, in a message with safe headers (RFC 5322)."""
+"""E-mail messages, built from a text template for each kind."""
 
 import re
 import uuid
@@ -19,15 +19,15 @@ from goodword.languages import DEFAULT
 
 
 class MessageKind(StrEnum):
-    """Each has a template of its name, whose first line is the subject."""
+    """The kinds of messages. The template of the same name has the subject in its first line."""
 
     VERIFY_EMAIL = "verify_email"
-    RESET_PASSWORD = "reset_password"  # noqa: S105  a kind of letter
+    RESET_PASSWORD = "reset_password"  # noqa: S105  a kind of message
     CHANGE_EMAIL = "change_email"
     EMAIL_CHANGE_ASKED = "email_change_asked"
     EMAIL_CHANGED = "email_changed"
     ADDRESS_WANTED = "address_wanted"
-    PASSWORD_CHANGED = "password_changed"  # noqa: S105  a kind of letter
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105  a kind of message
     SESSION_REPLAYED = "session_replayed"
     SIGN_IN_LOCKED = "sign_in_locked"
     FRIEND_JOINED = "friend_joined"
@@ -40,24 +40,21 @@ UNSUBSCRIBE = {
     "ru": "Больше не получать таких писем, кто бы о них ни просил:",
 }
 A_FRIEND = {"en": "A friend", "ru": "Ваш знакомый"}
-LONGEST_NAME = 40
-# A dot ends an initial: one with a letter right behind it would make a domain.
+MAX_NAME_LENGTH = 40
+# A dot ends an initial. A dot inside a word would make a domain.
 _NAME = re.compile(r"(?:[^\W\d_]|[\u0300-\u036f '’-]|\.(?!\S))+")
 
 
 @dataclass(frozen=True, slots=True)
 class MessageContents:
-    """What stands in a letter besides its template."""
+    """The values that a template inserts."""
 
     link: str | None = None
     name: str | None = None
-    """Of the person whose doing the letter is, as `shown_name` lets it through."""
+    """The name of the user who caused the message, from `safe_name`."""
     code: str | None = None
     unsubscribe_link: str | None = None
-    """For letters that others cause: it refuses all further ones."""
-
-
-NOTHING = MessageContents()
+    """For messages that other users cause."""
 
 
 def build_message(
@@ -69,13 +66,13 @@ def build_message(
     now: datetime,
     language: str = DEFAULT,
     sender: str | None = None,
-    contents: MessageContents = NOTHING,
+    contents: MessageContents | None = None,
 ) -> EmailMessage:
-    """A letter. Its Message-ID comes from its job, so that one sent twice can be told for one.
+    """Return a message. Its Message-ID comes from its job, so mail programs recognise one that is sent twice.
 
-    Of what people write about themselves nothing is in it but the name of whom the reader hears of, and that
-    only as `shown_name` lets it through: anyone could send strangers an advertisement in place of a name.
+    It contains nothing that other users wrote but a name from `safe_name`: a name could be an advertisement.
     """
+    contents = contents or MessageContents()
     values = {
         "site": public_url,
         "language": language,
@@ -90,9 +87,9 @@ def build_message(
         body = f"{body.strip()}\n\n-- \n{UNSUBSCRIBE[language]}\n{contents.unsubscribe_link}"
     host = mail_host(public_url)
     local_part, _, domain = to.rpartition("@")
-    if local_part.isascii():  # then the whole address can be, and any mail server takes it
+    if local_part.isascii():  # then the address is ASCII, which every mail server accepts
         domain = _ascii(domain)
-    # Neither a link nor a Message-ID is to be broken over two lines; what is not ASCII is encoded for 7 bits.
+    # Do not fold links and Message-IDs; encode text that is not ASCII in 7 bits.
     policy = (SMTP if local_part.isascii() else SMTPUTF8).clone(max_line_length=998, cte_type="7bit")
     message = EmailMessage(policy)
     message["From"] = sender or Address("Goodword", "no-reply", host)
@@ -100,10 +97,10 @@ def build_message(
     message["Subject"] = subject
     message["Date"] = now
     message["Message-ID"] = f"<{kind}.{job_id}@{host}>"
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no automatic replies
     if contents.unsubscribe_link:
         message["List-Unsubscribe"] = f"<{contents.unsubscribe_link}>"
-        if contents.unsubscribe_link.startswith("https://"):  # RFC 8058 §3.1 asks for it
+        if contents.unsubscribe_link.startswith("https://"):  # required by RFC 8058, section 3.1
             message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(f"{body.strip()}\n")
     message.add_alternative(html, subtype="html")
@@ -111,30 +108,26 @@ def build_message(
 
 
 def _ascii(domain: str) -> str:
-    """A domain as mail servers know it, by the rules by which addresses are compared (IDNA 2008, UTS 46).
-
-    Not by Python's own codec, which knows those of 2003: it would send the letters of faß.de to fass.de.
-    """
+    """Return a domain in ASCII, by IDNA 2008. Python's codec implements IDNA 2003, which turns faß.de into fass.de."""
     return domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
 
 
-def shown_name(name: str, language: str) -> str:
-    """A display name as letters may show it: letters, blanks and the marks that names have, 40 at most.
+def safe_name(name: str, language: str) -> str:
+    """Return a display name of at most 40 characters without digits and symbols, or else "A friend".
 
-    Anything else is "a friend": mail programs make links of whatever looks like one, and telephone numbers,
-    prices and addresses are no names.
+    Mail programs turn text that resembles a URL or a telephone number into a link.
     """
-    return name if len(name) <= LONGEST_NAME and _NAME.fullmatch(name) else A_FRIEND[language]
+    return name if len(name) <= MAX_NAME_LENGTH and _NAME.fullmatch(name) else A_FRIEND[language]
 
 
 def mail_host(public_url: str) -> str:
-    """The domain that letters come from unless another is set, and by which we greet mail servers."""
+    """Return the domain of the default sender and of the SMTP greeting."""
     host = urlsplit(public_url).hostname or "localhost"
     try:
         ip_address(host)
     except ValueError:
         return _ascii(host)
-    return "localhost"  # an IP address is no domain of mail
+    return "localhost"  # an IP address cannot be a mail domain
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Letters that tell somebody what happened to their account: asked for where it happens."""
+"""Notifications of users about their own accounts."""
 
 import uuid
 from datetime import datetime
@@ -15,11 +15,11 @@ FRIEND_JOINED = "friend_joined"
 def notify(
     session: AsyncSession,
     user_id: uuid.UUID,
-    letter: MessageKind,
+    kind: MessageKind,
     *,
     now: datetime,
     email: str | None = None,
 ) -> None:
-    """Send a letter when this transaction is committed: to `email`, or else to the account's address then."""
-    payload = {"letter": letter} | ({"email": email} if email else {})
+    """Send a message after the commit, to `email` or else to the address that the account has then."""
+    payload = {"message": kind} | ({"email": email} if email else {})
     jobs.enqueue(session, KIND, payload, user_id=user_id, now=now)

@@ -1,4 +1,4 @@
-"""Refusing letters that others cause, without an account: by a token that only such a letter carries."""
+"""Unsubscribing from messages that other users cause, by the token in such a message."""
 
 import base64
 import binascii
@@ -15,26 +15,23 @@ from goodword.db.statements import insert_if_absent
 from goodword.errors import BadRequest
 from goodword.mail.models import Unsubscribe
 
-KEY = "refusals of letters"
+PURPOSE = "refusals of letters"
 PREFIX = "gwr_"
-SEAL = 16
+MAC_BYTES = 16
 
 
 class UnsubscribeTokenInvalid(BadRequest):
-    code, detail = "token_invalid", "This link is not whole. Take it from the letter once more."
+    code, detail = "token_invalid", "This link is incomplete. Copy it from the message again."
 
 
-def token(key: bytes, mailbox: str) -> str:
-    """What a letter to this mailbox carries. It names the mailbox by its keyed hash, and proves itself.
-
-    It does not expire: whoever finds the letter years later can still refuse.
-    """
+def make_token(key: bytes, mailbox: str) -> str:
+    """Return the token for a mailbox: its keyed hash and a MAC. It never expires."""
     address_mac = _address_mac(key, mailbox)
-    return PREFIX + base64.urlsafe_b64encode(address_mac + _seal(key, address_mac)).decode()
+    return PREFIX + base64.urlsafe_b64encode(address_mac + _token_mac(key, address_mac)).decode()
 
 
 async def unsubscribe(session: AsyncSession, key: bytes, token: str, *, now: datetime) -> None:
-    """No more letters that others cause go to the mailbox of this token. Raises `RefusalInvalid`."""
+    """Mark the mailbox of this token as unsubscribed. Raises `UnsubscribeTokenInvalid`."""
     address_mac = _read(key, token)
     if address_mac is None:
         raise UnsubscribeTokenInvalid
@@ -43,10 +40,7 @@ async def unsubscribe(session: AsyncSession, key: bytes, token: str, *, now: dat
 
 
 async def is_unsubscribed(session: AsyncSession, key: bytes, mailbox: str) -> bool:
-    """Whether whoever reads this mailbox wants none. `mailbox` is an address in its canonical form.
-
-    So it holds for every way to write the address: whoever pesters somebody would only add another plus-tag.
-    """
+    """Return whether a mailbox is unsubscribed. `mailbox` is a canonical address, without a plus-tag."""
     query = select(Unsubscribe.id).where(Unsubscribe.address_mac == _address_mac(key, mailbox))
     return await session.scalar(query) is not None
 
@@ -56,15 +50,15 @@ def _read(key: bytes, token: str) -> bytes | None:
         raw = base64.b64decode(token.removeprefix(PREFIX).encode("ascii"), altchars=b"-_", validate=True)
     except (binascii.Error, UnicodeEncodeError, ValueError):
         return None
-    address_mac, seal = raw[:-SEAL], raw[-SEAL:]
-    whole = token.startswith(PREFIX) and hmac.compare_digest(seal, _seal(key, address_mac))
-    return address_mac if whole else None
+    address_mac, mac = raw[:-MAC_BYTES], raw[-MAC_BYTES:]
+    is_valid = token.startswith(PREFIX) and hmac.compare_digest(mac, _token_mac(key, address_mac))
+    return address_mac if is_valid else None
 
 
 def _address_mac(key: bytes, mailbox: str) -> bytes:
     return hmac_of(key, b"mailbox", mailbox.encode())
 
 
-def _seal(key: bytes, address_mac: bytes) -> bytes:
-    # Of its own, so that the hashes in the database are no tokens.
-    return hmac_of(key, b"token", address_mac)[:SEAL]
+def _token_mac(key: bytes, address_mac: bytes) -> bytes:
+    # Without it the hashes in the database would be tokens.
+    return hmac_of(key, b"token", address_mac)[:MAC_BYTES]

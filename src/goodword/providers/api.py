@@ -1,4 +1,4 @@
-"""/email-checks: whether mail to an address arrives."""
+"""API of checks whether an e-mail address is deliverable."""
 
 from typing import Annotated
 
@@ -20,10 +20,10 @@ router = APIRouter(prefix="/api/v1/email-checks", tags=["Checking an address"], 
 async def check_email(
     email: Annotated[Email, Query(description="The address to check.")], request: Request, caller: Account
 ) -> EmailCheckRead:
-    """What is known of an address: from our list of disposable domains, from memory, or from the provider.
+    """Check an address by the list of disposable domains, by an earlier result, or by the provider.
 
-    A provider that is out, slow or not set up makes the verdict `unknown`, never an error. You may ask
-    20 times a day.
+    If the provider is unavailable, slow or not configured, the verdict is `unknown`. You may check 20 addresses
+    a day.
     """
     services = services_of(request)
     if services.settings.rate_limits == "on":
@@ -31,7 +31,7 @@ async def check_email(
             await email_checks.count_check(
                 session, services.keys.quotas, caller.user_id, now=services.clock()
             )
-    known = await email_checks.look(services, addresses.parse(email), patient=True)
+    result = await email_checks.check(services, addresses.parse(email), wait=True)
     return EmailCheckRead(
-        email=email, verdict=known.verdict, provider=known.provider, checked_at=known.checked_at
+        email=email, verdict=result.verdict, provider=result.provider, checked_at=result.checked_at
     )

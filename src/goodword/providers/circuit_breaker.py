@@ -22,7 +22,7 @@ PROBE = timedelta(seconds=30)
 MAX_PAUSE = timedelta(hours=1)
 """After a refused key or an exceeded limit of the provider."""
 MAX_OUTAGE = timedelta(minutes=5)
-"""After failures, which may be timeouts of ours: a sign-up waits for 1.5 seconds only."""
+"""After other failures, such as a timeout: a sign-up waits for 1.5 seconds only."""
 
 log = structlog.get_logger("goodword.providers")
 
@@ -48,7 +48,7 @@ class RetryLater(Exception):
 
 
 async def acquire(session: AsyncSession, limit: RateLimit, *, now: datetime) -> None:
-    """Reserve a request, to be made after this transaction commits. Raise `RetryLater`."""
+    """Count a request, to be made after this transaction commits. Raise `RetryLater`."""
     row = await _lock(session, limit, now=now)
     state = row.breaker(now)
     if state is BreakerState.OPEN and row.open_until is not None:

@@ -1,4 +1,4 @@
-"""Rules about checked addresses: each is asked about once, and every doubt lets people in."""
+"""Checks whether an e-mail address is deliverable. Each address is checked once; errors never refuse a sign-up."""
 
 import asyncio
 import uuid
@@ -25,16 +25,16 @@ from goodword.users import addresses
 from goodword.users.addresses import Address
 from goodword.users.models import User
 
-DAY = timedelta(days=1)
-CHECKS_PER_DAY = 20
+CHECK, ENRICH = "check_email", "enrich_profile"
 QUOTA = "email_checks"
-BLOCKING_BUDGET = 1.5
+CHECKS_PER_DAY = 20
+SIGNUP_TIMEOUT = 1.5
 """Seconds that a sign-up waits for a verdict."""
-LOOK_BUDGET = 5.0
-"""Seconds that somebody who asks for a verdict waits for it."""
+CHECK_TIMEOUT = 5.0
+"""Seconds that a requested check takes at most."""
 LEASE = timedelta(seconds=20)
-"""How long the others wait for whoever is asking: longer than any question takes."""
-PAUSE = 0.05
+"""How long a claim lasts: longer than any request to the provider."""
+POLL_SECONDS = 0.05
 
 
 class TooManyChecks(TooManyRequests):
@@ -43,12 +43,12 @@ class TooManyChecks(TooManyRequests):
 
 class EmailUndeliverable(Unprocessable):
     code, field = "email_undeliverable", "body.email"
-    detail = "Mail to this address does not arrive, or not for long. Give another one."
+    detail = "This address does not accept e-mail, or is disposable. Use another address."
 
 
 @dataclass(frozen=True, slots=True)
-class KnownVerdict:
-    """What is known of an address, from whom and since when."""
+class CheckResult:
+    """The status of an address, with its source and time."""
 
     status: Status = Status.UNKNOWN
     provider: str | None = None
@@ -61,195 +61,181 @@ class KnownVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Whether it is for us to ask: only if there is neither an answer yet nor a moment to wait for."""
+    """The result of claiming a check: its result, or the time to retry, or neither: then ask the provider."""
 
     check: EmailCheck
-    known: KnownVerdict | None = None
-    again_at: datetime | None = None
+    result: CheckResult | None = None
+    retry_at: datetime | None = None
 
 
 async def count_check(session: AsyncSession, key: bytes, user_id: uuid.UUID, *, now: datetime) -> None:
-    """Count a check that a user asks for: it may cost the operator a credit. Raise `TooManyChecks`."""
+    """Count a check that a user requests, since it can cost the operator a credit. Raise `TooManyChecks`."""
+    scope, day = (QUOTA, str(user_id)), timedelta(days=1)
     try:
-        await quotas.take(session, key, QUOTA, str(user_id), limit=CHECKS_PER_DAY, period=DAY, now=now)
+        await quotas.take(session, key, *scope, limit=CHECKS_PER_DAY, period=day, now=now)
     except QuotaExceeded as exceeded:
         raise TooManyChecks(headers=exceeded.headers(now)) from None
     audit.record(session, Action.EMAIL_CHECKED, Subject.USER, user_id)
 
 
-async def admit(services: Services, email: str) -> None:
-    """Raises `EmailUndeliverable` for an address that surely is, as far as the settings want to know."""
+async def ensure_deliverable(services: Services, email: str) -> None:
+    """Raise `EmailUndeliverable` if the settings ask for a check and the address fails it."""
     settings, address = services.settings, addresses.parse(email)
     refused = {Status.INVALID}
     if settings.email_disposable == "refuse":
         refused.add(Status.DISPOSABLE)
         if disposable.is_disposable(address.key):
             raise EmailUndeliverable
-    if settings.address_check != "blocking":
-        return
-    known = await look(services, address, budget=BLOCKING_BUDGET)
-    if known.status in refused:
-        raise EmailUndeliverable
+    if settings.address_check == "blocking":
+        result = await check(services, address, timeout_seconds=SIGNUP_TIMEOUT)
+        if result.status in refused:
+            raise EmailUndeliverable
 
 
-async def look(
-    services: Services, address: Address, *, budget: float = LOOK_BUDGET, patient: bool = False
-) -> KnownVerdict:
-    """What is known of an address; where nothing is, within `budget` seconds, what Hunter says of it.
+async def check(
+    services: Services, address: Address, *, timeout_seconds: float = CHECK_TIMEOUT, wait: bool = False
+) -> CheckResult:
+    """Return the result of a check, from Hunter if it is not stored. It is unknown if the timeout expires.
 
-    The `patient` wait for their turn when others ask a lot. Sign-ups do not: hundreds of them at once would
-    keep asking the database whether it is theirs.
+    With `wait`, wait for the rate limit. Sign-ups do not: hundreds of them would poll the database.
     """
-    now = services.clock()
     if disposable.is_disposable(address.key):
-        return KnownVerdict(Status.DISPOSABLE, disposable.NAME, now)
+        return CheckResult(Status.DISPOSABLE, disposable.NAME, services.clock())
     if services.settings.address_check == "off":
-        return KnownVerdict()
+        return CheckResult()
     time = asyncio.get_running_loop().time
-    deadline = time() + budget
-    # The whole budget is for them, not for our database: cutting off a statement helps nobody.
-    async with services.database.transaction() as session:
-        turn = await take_turn(session, services, address)
-    while patient and turn.again_at is not None and turn.check.asked_until is None:
-        free_in = max((turn.again_at - services.clock()).total_seconds(), PAUSE)
-        if time() + free_in > deadline:
+    deadline = time() + timeout_seconds
+    claim = await _claim(services, address)
+    while wait and claim.retry_at is not None and claim.check.claimed_until is None:
+        delay = max((claim.retry_at - services.clock()).total_seconds(), POLL_SECONDS)
+        if time() + delay > deadline:
             break
-        await asyncio.sleep(free_in)
-        async with services.database.transaction() as session:
-            turn = await take_turn(session, services, address)
-    if turn.known:
-        return turn.known
-    if turn.again_at is not None:
-        # A twin is asking, most likely. If all are told to wait, its row says so, and there is no answer.
-        while turn.check.asked_until and time() < deadline:
-            await asyncio.sleep(PAUSE)
+        await asyncio.sleep(delay)
+        claim = await _claim(services, address)
+    if claim.result:
+        return claim.result
+    if claim.retry_at is not None:
+        # Another request has claimed the check: wait for its result. A reached rate limit leaves no claim.
+        while claim.check.claimed_until and time() < deadline:
+            await asyncio.sleep(POLL_SECONDS)
             async with services.database.readers() as reader:
-                check = await reader.get(EmailCheck, turn.check.id)
-            if check is None or check.asked_until is None:
-                return KnownVerdict() if check is None else _known(check)
-        return KnownVerdict(provider=hunter.NAME)
-    finding = await hunter.verify(
-        services.http_client, services.settings, address.key, budget=max(deadline - time(), 0.05)
+                row = await reader.get(EmailCheck, claim.check.id)
+            if row is None or row.claimed_until is None:
+                return CheckResult() if row is None else _result(row)
+        return CheckResult(provider=hunter.NAME)
+    remaining = max(deadline - time(), POLL_SECONDS)
+    answer = await hunter.verify(
+        services.http_client, services.settings, address.key, timeout_seconds=remaining
     )
     async with services.database.transaction() as session:
-        return await record(session, services, turn.check, address, finding)
+        return await store_answer(session, services, claim.check, address, answer)
 
 
-async def take_turn(session: AsyncSession, services: Services, address: Address) -> Claim:
-    """What is known, or that it is for us to ask, or when to come back. The turn counts after the commit."""
+async def _claim(services: Services, address: Address) -> Claim:
+    async with services.database.transaction() as session:
+        return await claim_check(session, services, address)
+
+
+async def claim_check(session: AsyncSession, services: Services, address: Address) -> Claim:
+    """Return the stored result, or claim the check of an address for `LEASE`, effective after the commit."""
     now, address_mac = services.clock(), _mac(services.settings, address.key)
-    # The account before what belongs to it, as everywhere: so an erasure comes before this, or sees it.
+    # Lock the account before its data, as an erasure does.
     owner = await session.scalar(
         select(User.id).where(User.email_key == address.key).with_for_update(key_share=True)
     )
-    await insert_if_absent(
-        session, EmailCheck, address_mac=address_mac, provider=hunter.NAME, created_at=now, user_id=owner
-    )
-    check = await session.scalar(
-        select(EmailCheck)
-        .where(EmailCheck.address_mac == address_mac)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    assert check is not None, "it was just made, or there before"
-    check.user_id = owner or check.user_id
-    if check.is_fresh(now):
-        return Claim(check, known=_known(check))
-    if check.asked_until is not None and now < check.asked_until:
-        return Claim(check, again_at=check.asked_until)
-    check.asked_until = None
+    values = {"address_mac": address_mac, "provider": hunter.NAME, "created_at": now, "user_id": owner}
+    await insert_if_absent(session, EmailCheck, **values)
+    query = select(EmailCheck).where(EmailCheck.address_mac == address_mac).with_for_update()
+    row = (await session.scalars(query.execution_options(populate_existing=True))).one()
+    row.user_id = owner or row.user_id
+    if row.is_fresh(now):
+        return Claim(row, result=_result(row))
+    if row.claimed_until is not None and now < row.claimed_until:
+        return Claim(row, retry_at=row.claimed_until)
+    row.claimed_until = None
     try:
         await circuit_breaker.acquire(session, hunter.VERIFIER, now=now)
     except circuit_breaker.RetryLater as later:
-        return Claim(check, again_at=later.at)
-    check.asked_until = now + LEASE
-    return Claim(check)
+        return Claim(row, retry_at=later.at)
+    row.claimed_until = now + LEASE
+    return Claim(row)
 
 
-async def record(
+async def store_answer(
     session: AsyncSession,
     services: Services,
-    check: EmailCheck,
+    row: EmailCheck,
     address: Address,
-    finding: Answer,
+    answer: Answer,
     *,
-    last: bool = False,
-) -> KnownVerdict:
-    """Keep the answer, unless the address was erased meanwhile. `last`: if it is none, nobody asks again soon."""
+    final: bool = False,
+) -> CheckResult:
+    """Store an answer of Hunter, unless the row was deleted meanwhile. With `final`, store a failure too."""
     now = services.clock()
     status: Status | None = None
-    if finding.said is Outcome.ANSWER:
-        status = finding.what
-    elif finding.said is Outcome.NOTHING or last:
+    if answer.outcome is Outcome.ANSWER:
+        status = answer.value
+    elif answer.outcome is Outcome.NOTHING or final:
         status = Status.UNKNOWN
-    if finding.said is Outcome.RESTRICTED:
+    if answer.outcome is Outcome.RESTRICTED:
         await restrict(session, services, address)
     else:
         values = {"status": status, "checked_at": now, "provider": hunter.NAME} if status else {}
-        await session.execute(
-            update(EmailCheck)
-            .where(EmailCheck.id == check.id, EmailCheck.status.is_distinct_from(Status.RESTRICTED))
-            .values(asked_until=None, **values)
-        )
-    await circuit_breaker.record_outcome(session, hunter.VERIFIER, finding.said, now=now)
-    return KnownVerdict(status or Status.UNKNOWN, hunter.NAME, now if status else None)
+        unrestricted = EmailCheck.status.is_distinct_from(Status.RESTRICTED)
+        statement = update(EmailCheck).where(EmailCheck.id == row.id, unrestricted)
+        await session.execute(statement.values(claimed_until=None, **values))
+    await circuit_breaker.record_outcome(session, hunter.VERIFIER, answer.outcome, now=now)
+    return CheckResult(status or Status.UNKNOWN, hunter.NAME, now if status else None)
 
 
 async def restrict(session: AsyncSession, services: Services, address: Address) -> None:
-    """Never process this address again: remembered for good, as a keyed hash, even after an erasure."""
+    """Record for ever, as a keyed hash, that an address must not be processed."""
     now, address_mac = services.clock(), _mac(services.settings, address.key)
-    found = {"status": Status.RESTRICTED, "checked_at": now, "provider": hunter.NAME}
-    await insert_if_absent(session, EmailCheck, address_mac=address_mac, created_at=now, **found)
-    await session.execute(
-        update(EmailCheck).where(EmailCheck.address_mac == address_mac).values(asked_until=None, **found)
-    )
+    values = {"status": Status.RESTRICTED, "checked_at": now, "provider": hunter.NAME}
+    await insert_if_absent(session, EmailCheck, address_mac=address_mac, created_at=now, **values)
+    statement = update(EmailCheck).where(EmailCheck.address_mac == address_mac)
+    await session.execute(statement.values(claimed_until=None, **values))
 
 
 async def is_restricted(session: AsyncSession, settings: Settings, address: Address) -> bool:
-    query = select(EmailCheck.id).where(
-        EmailCheck.address_mac == _mac(settings, address.key), EmailCheck.status == Status.RESTRICTED
-    )
+    """Return whether an address must not be processed."""
+    own = EmailCheck.address_mac == _mac(settings, address.key)
+    query = select(EmailCheck.id).where(own, EmailCheck.status == Status.RESTRICTED)
     return await session.scalar(query) is not None
 
 
-async def known_of(session: AsyncSession, settings: Settings, email: str) -> KnownVerdict:
-    """What is known of an address already. Nobody is asked."""
+async def known_of(session: AsyncSession, settings: Settings, email: str) -> CheckResult:
+    """Return the stored result of an address."""
     address = addresses.parse(email)
     query = select(EmailCheck).where(EmailCheck.address_mac == _mac(settings, address.key))
-    check = await session.scalar(query)
-    if check is None and disposable.is_disposable(address.key):
-        return KnownVerdict(Status.DISPOSABLE, disposable.NAME)
-    return _known(check) if check else KnownVerdict()
+    row = await session.scalar(query)
+    if row is None and disposable.is_disposable(address.key):
+        return CheckResult(Status.DISPOSABLE, disposable.NAME)
+    return _result(row) if row else CheckResult()
 
 
 async def link(session: AsyncSession, settings: Settings, user: User) -> None:
-    """An address that was checked before its account was made belongs to that account from now on."""
+    """Link the check of an address to the account that is created with it."""
     if settings.address_check != "off" and user.email_key is not None:
-        address_mac = _mac(settings, user.email_key)
-        await session.execute(
-            update(EmailCheck).where(EmailCheck.address_mac == address_mac).values(user_id=user.id)
-        )
+        own = EmailCheck.address_mac == _mac(settings, user.email_key)
+        await session.execute(update(EmailCheck).where(own).values(user_id=user.id))
 
 
 def is_stale(now: datetime) -> ColumnElement[bool]:
-    """What is too old to be believed. A prohibition never is."""
+    """Return the condition for checks that are purged."""
     old = or_(EmailCheck.checked_at <= now - KEPT, EmailCheck.checked_at.is_(None))
     unrestricted = EmailCheck.status.is_distinct_from(Status.RESTRICTED)
     return and_(EmailCheck.created_at <= now - KEPT, old, unrestricted)
 
 
-def asked_about(settings: Settings) -> Sequence[str]:
-    """The kinds of jobs about somebody new. Who they are is asked when their address is proven."""
+def job_kinds(settings: Settings) -> Sequence[str]:
+    """Return the kinds of jobs that check the address of a new account."""
     return [CHECK] if settings.address_check != "off" else []
 
 
-CHECK = "check_email"
-ENRICH = "enrich_profile"
-
-
-def _known(check: EmailCheck) -> KnownVerdict:
-    status = Status(check.status) if check.status else Status.UNKNOWN
-    return KnownVerdict(status, check.provider, check.checked_at)
+def _result(row: EmailCheck) -> CheckResult:
+    status = Status(row.status) if row.status else Status.UNKNOWN
+    return CheckResult(status, row.provider, row.checked_at)
 
 
 def _mac(settings: Settings, email_key: str) -> bytes:

@@ -1,10 +1,14 @@
-"""Who is behind an address: Hunter, or Clearbit with a key of former days. Both answer in Clearbit's form."""
+"""Enrichment: profiles of users from Hunter, or from Clearbit with an old key. Both use Clearbit's format."""
 
 import unicodedata
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.config.settings import Settings
 from goodword.http_client import OutboundClient
@@ -27,7 +31,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "github": ("person", "github", "handle"),
     "twitter": ("person", "twitter", "handle"),
 }
-"""Our columns, and where the answer has them. Whatever else is there is not looked at."""
+"""The columns of a profile, and their paths in the answer. Other fields are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +39,13 @@ class Hunter:
     settings: Settings
     name = hunter.NAME
     limit = RateLimit("hunter enrichment", interval=timedelta(milliseconds=125), burst=7)
-    """At most 15 a second and 500 a minute."""
+    """Hunter allows 15 requests a second and 500 a minute."""
 
-    async def find(self, outside: OutboundClient, email: str, *, budget: float) -> Answer:
-        """The columns of a `Profile`, if anything is known."""
+    async def find(self, client: OutboundClient, email: str, *, timeout_seconds: float) -> Answer:
+        """Return the columns of a `Profile`."""
         url, headers = f"{self.settings.hunter_url}{PATH}", hunter.headers(self.settings)
-        finding = await ask(outside, url, params={"email": email}, headers=headers, budget=budget)
-        if finding.said is not Outcome.ANSWER:
-            return finding
-        return _columns(finding.what, within="data")
+        answer = await ask(client, url, params={"email": email}, headers=headers, budget=timeout_seconds)
+        return _columns(answer.value, within="data") if answer.outcome is Outcome.ANSWER else answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +53,31 @@ class Clearbit:
     settings: Settings
     name = "clearbit"
     limit = RateLimit("clearbit", interval=timedelta(milliseconds=110), burst=5)
-    """At most 600 a minute."""
+    """Clearbit allows 600 requests a minute."""
 
-    async def find(self, outside: OutboundClient, email: str, *, budget: float) -> Answer:
-        """The columns of a `Profile`, if anything is known."""
+    async def find(self, client: OutboundClient, email: str, *, timeout_seconds: float) -> Answer:
+        """Return the columns of a `Profile`."""
         key = self.settings.clearbit_api_key
         assert key is not None, "the settings were checked"
         url, user = f"{self.settings.clearbit_url}{PATH}", key.get_secret_value()
-        finding = await ask(outside, url, params={"email": email}, user=user, budget=budget)
-        return _columns(finding.what) if finding.said is Outcome.ANSWER else finding
+        answer = await ask(client, url, params={"email": email}, user=user, budget=timeout_seconds)
+        return _columns(answer.value) if answer.outcome is Outcome.ANSWER else answer
 
 
 def configured(settings: Settings) -> Hunter | Clearbit | None:
-    """Whom the settings name; None for nobody."""
+    """Return the provider that the settings name."""
     if settings.enrichment == "hunter":
         return Hunter(settings)
     return Clearbit(settings) if settings.enrichment == "clearbit" else None
 
 
+async def find_profile(session: AsyncSession, user_id: uuid.UUID) -> Profile | None:
+    """Return the profile of a user. Only the user may see it: not the referrer, and no app."""
+    return await session.scalar(select(Profile).where(Profile.user_id == user_id))
+
+
 def _columns(document: Any, *, within: str | None = None) -> Answer:
-    # Text of our columns' length, without controls. The rest is left out.
+    # Leave out what is no text, has no visible character, or is longer than its column.
     if not isinstance(document, dict):
         return Answer(Outcome.BROKEN)
     prefix = (within,) if within else ()
@@ -81,7 +88,7 @@ def _columns(document: Any, *, within: str | None = None) -> Answer:
 def _text(document: Any, path: tuple[str, ...], limit: int) -> str | None:
     for step in path:
         document = document.get(step) if isinstance(document, dict) else None
-    if not isinstance(document, str) or len(document) > 2 * limit:  # NFC is slow on what is long
+    if not isinstance(document, str) or len(document) > 2 * limit:  # NFC is slow for long text
         return None
     shown = "".join(" " if _is_hidden(character) else character for character in document)
     text = " ".join(unicodedata.normalize("NFC", shown).split())

@@ -12,34 +12,28 @@ from goodword.providers.responses import Answer, Outcome, ask
 
 NAME = "hunter"
 VERIFIER = RateLimit("hunter verifier", interval=timedelta(milliseconds=250), burst=5)
-"""At most 10 a second and 300 a minute: with a burst of 5, any second has 9 at most, any minute 245, and one that is late on its way does no harm."""
-
-WORDS = frozenset(Status) - {Status.RESTRICTED}
-"""What it calls an address. Restricted is our word: it tells that by 451."""
+"""Hunter allows 10 a second and 300 a minute. This makes 9 and 245 at most, which leaves room for delays."""
+STATUSES = frozenset(Status) - {Status.RESTRICTED}
+"""The statuses that Hunter returns. It reports a restricted address by HTTP status 451."""
 
 
 def headers(settings: Settings) -> Mapping[str, str]:
-    """The key goes in a header: addresses of requests are logged on their way."""
+    """Return the header with the key. In the URL it would be logged."""
     assert settings.hunter_api_key is not None, "the settings were checked"
     return {"X-API-KEY": settings.hunter_api_key.get_secret_value()}
 
 
-async def verify(outside: OutboundClient, settings: Settings, email: str, *, budget: float) -> Answer:
-    """What Hunter knows of an address: a `Status`, if it answers."""
-    finding = await ask(
-        outside,
-        f"{settings.hunter_url}/v2/email-verifier",
-        params={"email": email},
-        headers=headers(settings),
-        budget=budget,
-    )
-    return _status(finding.what) if finding.said is Outcome.ANSWER else finding
+async def verify(client: OutboundClient, settings: Settings, email: str, *, timeout_seconds: float) -> Answer:
+    """Return the `Status` of an address."""
+    url, params = f"{settings.hunter_url}/v2/email-verifier", {"email": email}
+    answer = await ask(client, url, params=params, headers=headers(settings), budget=timeout_seconds)
+    return _status(answer.value) if answer.outcome is Outcome.ANSWER else answer
 
 
 def _status(body: Any) -> Answer:
-    # Its `result` is deprecated, and coarser.
+    # The field `result` is deprecated, and less precise.
     data = body.get("data") if isinstance(body, dict) else None
-    word = data.get("status") if isinstance(data, dict) else None
-    if not isinstance(word, str):
+    status = data.get("status") if isinstance(data, dict) else None
+    if not isinstance(status, str):
         return Answer(Outcome.BROKEN)
-    return Answer(Outcome.ANSWER, Status(word) if word in WORDS else Status.UNKNOWN)
+    return Answer(Outcome.ANSWER, Status(status) if status in STATUSES else Status.UNKNOWN)

@@ -1,4 +1,4 @@
-"""The jobs that ask others about somebody new. Each may run again: what is known already is not asked for."""
+"""Jobs that query providers about a new user. Running one again does no harm."""
 
 import random
 from collections.abc import Mapping
@@ -22,113 +22,106 @@ from goodword.services import Services
 from goodword.users import addresses
 from goodword.users.models import User, UserStatus
 
-BUDGET = 5.0
-MOST_QUESTIONS = 10
-"""With the waits between them, an hour and a half: a service may take its time (202), but not for ever."""
-MOST_WAITS = 60
-LATER = frozenset({Outcome.PENDING, Outcome.FAILED, Outcome.THROTTLED, Outcome.KEY_REFUSED, Outcome.BROKEN})
-"""Worth another question, at another time."""
+TIMEOUT = 5.0
+MAX_REQUESTS = 10
+"""Requests about one user: with the delays between them, an hour and a half."""
+MAX_WAITS = 60
+RETRIED = frozenset({Outcome.PENDING, Outcome.FAILED, Outcome.THROTTLED, Outcome.KEY_REFUSED, Outcome.BROKEN})
 
 log = structlog.get_logger("goodword.providers")
 
 
-async def check_email(services: Services, work: ClaimedJob) -> None:
-    """Find out whether mail to a new account's address arrives. The verdict confirms and refuses nobody."""
+async def check_email(services: Services, job: ClaimedJob) -> None:
+    """Check the address of a new account. The verdict has no effect on the account."""
     async with services.database.transaction() as session:
-        user = await _account(session, work)
+        user = await _lock_user(session, job)
         if user is None or user.email is None or services.settings.address_check == "off":
             return
         address = addresses.parse(user.email)
         if disposable.is_disposable(address.key):
             return
-        turn = await email_checks.take_turn(session, services, address)
-        if turn.again_at is not None:
-            _wait(session, services, work, turn.again_at)
-        if turn.again_at is not None or turn.known is not None:
+        claim = await email_checks.claim_check(session, services, address)
+        if claim.retry_at is not None:
+            _wait(session, services, job, claim.retry_at)
+        if claim.retry_at is not None or claim.result is not None:
             return
-    finding = await hunter.verify(services.http_client, services.settings, address.key, budget=BUDGET)
-    last = _asked(work) >= MOST_QUESTIONS
+    answer = await hunter.verify(
+        services.http_client, services.settings, address.key, timeout_seconds=TIMEOUT
+    )
+    final = _requests(job) >= MAX_REQUESTS
     async with services.database.transaction() as session:
-        user = await _account(session, work)
-        await email_checks.record(session, services, turn.check, address, finding, last=last)
-        if user is not None and finding.said in LATER and not last:
-            _ask_again(session, services, work)
+        user = await _lock_user(session, job)
+        await email_checks.store_answer(session, services, claim.check, address, answer, final=final)
+        if user is not None and answer.outcome in RETRIED and not final:
+            _retry(session, services, job)
 
 
-async def enrich_profile(services: Services, work: ClaimedJob) -> None:
-    """Find out who somebody new is, for their own eyes, unless they have forbidden it."""
-    source = enrichment.configured(services.settings)
-    if source is None:
+async def enrich_profile(services: Services, job: ClaimedJob) -> None:
+    """Store the profile of a user with a verified address, unless the address is restricted."""
+    provider = enrichment.configured(services.settings)
+    if provider is None:
         return
     async with services.database.transaction() as session:
-        user = await _account(session, work)
-        # Who has not shown that the address is theirs would be shown a stranger's life.
+        user = await _lock_user(session, job)
+        # An unverified address may belong to another person, whose profile the user would see.
         if user is None or user.email is None or user.verified_at is None:
             return
         address = addresses.parse(user.email)
         if await email_checks.is_restricted(session, services.settings, address):
             return
-        if await session.scalar(select(Profile.id).where(Profile.user_id == user.id)) is not None:
+        if await enrichment.find_profile(session, user.id) is not None:
             return
         try:
-            await circuit_breaker.acquire(session, source.limit, now=services.clock())
+            await circuit_breaker.acquire(session, provider.limit, now=services.clock())
         except circuit_breaker.RetryLater as later:
-            _wait(session, services, work, later.at)
+            _wait(session, services, job, later.at)
             return
-    finding = await source.find(services.http_client, address.key, budget=BUDGET)
+    answer = await provider.find(services.http_client, address.key, timeout_seconds=TIMEOUT)
     now = services.clock()
     async with services.database.transaction() as session:
-        # Locked again, and asked again whether all is as it was: they may have been erased meanwhile.
-        user = await _account(session, work)
-        if finding.said is Outcome.RESTRICTED:
+        user = await _lock_user(session, job)  # it may have been erased meanwhile
+        if answer.outcome is Outcome.RESTRICTED:
             await email_checks.restrict(session, services, address)
         if user is not None and user.email_key == address.key:
-            if finding.said is Outcome.ANSWER:
-                found = {"provider": source.name, "created_at": now, **finding.what}
-                if await insert_if_absent(session, Profile, user_id=user.id, **found):
+            if answer.outcome is Outcome.ANSWER:
+                values = {"user_id": user.id, "provider": provider.name, "created_at": now, **answer.value}
+                if await insert_if_absent(session, Profile, **values):
                     record(session, Action.PROFILE_STORED, Subject.USER, user.id)
-            elif finding.said in LATER and _asked(work) < MOST_QUESTIONS:
-                _ask_again(session, services, work)
-        await circuit_breaker.record_outcome(session, source.limit, finding.said, now=now)
+            elif answer.outcome in RETRIED and _requests(job) < MAX_REQUESTS:
+                _retry(session, services, job)
+        await circuit_breaker.record_outcome(session, provider.limit, answer.outcome, now=now)
 
 
-async def _account(session: AsyncSession, work: ClaimedJob) -> User | None:
-    """The account that the job is about, locked; None if it is no longer there, or the job no longer wanted."""
-    user = await session.scalar(
-        select(User)
-        .where(User.id == work.user_id, User.status == UserStatus.ACTIVE)
-        .with_for_update(key_share=True)
-    )
-    return user if user is not None and await jobs.is_claimed(session, work) else None
+async def _lock_user(session: AsyncSession, job: ClaimedJob) -> User | None:
+    """Return the active user of a job, locked, or None if there is none or the job was withdrawn."""
+    query = select(User).where(User.id == job.user_id, User.status == UserStatus.ACTIVE)
+    user = await session.scalar(query.with_for_update(key_share=True))
+    return user if user is not None and await jobs.is_claimed(session, job) else None
 
 
-def _asked(work: ClaimedJob) -> int:
-    return int(work.payload.get("asked", 0)) + 1
+def _requests(job: ClaimedJob) -> int:
+    return int(job.payload.get("requests", 0)) + 1
 
 
-def _ask_again(session: AsyncSession, services: Services, work: ClaimedJob) -> None:
-    asked = _asked(work)
-    run_at = services.clock() + jobs.retry_delay(asked)
-    _enqueue(session, services, work, {"asked": asked}, run_at)
+def _retry(session: AsyncSession, services: Services, job: ClaimedJob) -> None:
+    requests = _requests(job)
+    _enqueue(session, services, job, {"requests": requests}, services.clock() + jobs.retry_delay(requests))
 
 
-def _wait(session: AsyncSession, services: Services, work: ClaimedJob, until: datetime) -> None:
-    # It was not asked at all. Many may be waiting, so each comes back at a time of its own, and ever later.
-    waits = int(work.payload.get("waits", 0)) + 1
-    if waits > MOST_WAITS:
-        log.warning("gave up waiting for a provider", kind=work.kind)
+def _wait(session: AsyncSession, services: Services, job: ClaimedJob, until: datetime) -> None:
+    # Many jobs may wait for the same provider: spread them, over longer times after each wait.
+    waits = int(job.payload.get("waits", 0)) + 1
+    if waits > MAX_WAITS:
+        log.warning("gave up waiting for a provider", kind=job.kind)
         return
     spread = timedelta(seconds=random.uniform(0, min(2.0**waits, 300)))  # noqa: S311
-    _enqueue(session, services, work, {**work.payload, "waits": waits}, until + spread)
+    _enqueue(session, services, job, {**job.payload, "waits": waits}, until + spread)
 
 
 def _enqueue(
-    session: AsyncSession, services: Services, work: ClaimedJob, payload: dict[str, Any], run_at: datetime
+    session: AsyncSession, services: Services, job: ClaimedJob, payload: dict[str, Any], run_at: datetime
 ) -> None:
-    jobs.enqueue(session, work.kind, payload, user_id=work.user_id, now=services.clock(), run_at=run_at)
+    jobs.enqueue(session, job.kind, payload, user_id=job.user_id, now=services.clock(), run_at=run_at)
 
 
-HANDLERS: Mapping[str, Handler] = {
-    email_checks.CHECK: check_email,
-    email_checks.ENRICH: enrich_profile,
-}
+HANDLERS: Mapping[str, Handler] = {email_checks.CHECK: check_email, email_checks.ENRICH: enrich_profile}

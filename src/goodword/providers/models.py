@@ -1,4 +1,4 @@
-"""What others said about addresses and people, and how each of those services is doing."""
+"""Checked addresses, profiles, and the state of each provider."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -10,11 +10,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from goodword.db.base import Base
 
 KEPT = timedelta(days=90)
-DOUBT_KEPT = timedelta(days=1)
+UNKNOWN_KEPT = timedelta(days=1)
 
 
 class Status(StrEnum):
-    """Hunter's words for an address, and `restricted`: its reader has forbidden to process it."""
+    """Hunter's status of an address, or `restricted`: its owner has forbidden to process it."""
 
     VALID = "valid"
     INVALID = "invalid"
@@ -39,11 +39,11 @@ VERDICTS = {
     Status.WEBMAIL: Verdict.RISKY,
     Status.DISPOSABLE: Verdict.RISKY,
 }
-"""Every other status leaves us in doubt."""
+"""The verdict of every other status is unknown."""
 
 
 class EmailCheck(Base):
-    """What is known of one address, under a keyed hash of it: so it is asked about once."""
+    """The result of checking one address, which is stored as a keyed hash."""
 
     __tablename__ = "email_checks"
     __table_args__ = (
@@ -59,24 +59,24 @@ class EmailCheck(Base):
 
     address_mac: Mapped[bytes] = mapped_column(LargeBinary(32))
     user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
-    """Whose address it is, if anybody's here: it goes when they are erased, unless it is restricted."""
+    """The account with this address. Its erasure deletes the row, unless it is restricted."""
     provider: Mapped[str] = mapped_column(String(32))
     status: Mapped[str | None] = mapped_column(String(16))
     checked_at: Mapped[datetime | None]
-    asked_until: Mapped[datetime | None]
-    """Somebody is asking: the others wait for their answer, until this moment."""
+    claimed_until: Mapped[datetime | None]
+    """Until this time other requests wait for the result of the one that asks the provider."""
 
     def is_fresh(self, now: datetime) -> bool:
-        """Whether there is no reason to ask again."""
+        """Return whether the result is still valid."""
         if self.status is None or self.checked_at is None:
             return False
         if self.status == Status.RESTRICTED:
             return True
-        return now < self.checked_at + (DOUBT_KEPT if self.status == Status.UNKNOWN else KEPT)
+        return now < self.checked_at + (UNKNOWN_KEPT if self.status == Status.UNKNOWN else KEPT)
 
 
 class Profile(Base):
-    """What an enrichment service says about a person. Apart from the account, for nobody has confirmed it."""
+    """Data about a user from an enrichment provider, which the user has not confirmed."""
 
     __tablename__ = "profiles"
     __table_args__ = (Index("uq_profiles_user_id", "user_id", unique=True),)

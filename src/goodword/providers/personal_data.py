@@ -7,7 +7,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.db.personal_data import DataSubject, PersonalData
-from goodword.providers import email_checks, profiles
+from goodword.providers import email_checks, enrichment
 from goodword.providers.models import EmailCheck, Profile, Status
 from goodword.providers.schemas import ProfileRead
 from goodword.services import Services
@@ -32,7 +32,7 @@ async def _erase_profile(session: AsyncSession, _services: Services, subject: Da
 async def _profile(
     session: AsyncSession, _services: Services, subject: DataSubject
 ) -> Mapping[str, Any] | None:
-    profile = await profiles.of(session, subject.user_id)
+    profile = await enrichment.find_profile(session, subject.user_id)
     return ProfileRead.of(profile).model_dump() if profile else None
 
 

@@ -1,4 +1,4 @@
-"""What the status of an answer means. Hunter and Clearbit agree on all of them, where they use them."""
+"""Requests to providers, and the meaning of their HTTP statuses, which Hunter and Clearbit share."""
 
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -14,15 +14,15 @@ log = structlog.get_logger("goodword.providers")
 class Outcome(StrEnum):
     ANSWER = "answer"
     PENDING = "pending"
-    """It is still finding out: ask again (202)."""
+    """The provider is still working: ask again (202)."""
     FAILED = "failed"
-    """It could not find out: the mail server of the address was odd (222, a failure although it is 2xx)."""
+    """The mail server of the address did not respond properly (222, a failure although it is 2xx)."""
     NOTHING = "nothing"
-    """It has nothing to say, and will not have next time."""
+    """The provider has no data. Do not ask again."""
     RESTRICTED = "restricted"
-    """The person has forbidden to process this address, ever (451)."""
+    """The owner of the address has forbidden to process it (451)."""
     THROTTLED = "throttled"
-    """Too fast, or the plan is used up: Hunter says 403 and 429, and its words for the two differ."""
+    """Too many requests, or the plan is used up. Hunter uses both 403 and 429, for either."""
     KEY_REFUSED = "key refused"
     BROKEN = "broken"
 
@@ -41,21 +41,24 @@ STATUSES = {
 
 
 class Answer(NamedTuple):
-    """How a question went, and what came of it: `what` only with an answer."""
+    """The outcome of a request, and the value of an answer."""
 
-    said: Outcome
-    what: Any = None
+    outcome: Outcome
+    value: Any = None
 
 
-async def ask(outside: OutboundClient, url: str, **options: Any) -> Answer:
-    """The JSON at an address, and what its status means. Never raises: every fault is one of theirs."""
+async def ask(client: OutboundClient, url: str, **options: Any) -> Answer:
+    """Return the JSON at a URL with the meaning of the status. Never raise: every error is an outcome."""
+    host = urlsplit(url).hostname
     try:
-        reply: Reply = await outside.get(url, **options)
+        reply: Reply = await client.get(url, **options)
     except Unreachable as error:
-        log.warning("provider failed", host=urlsplit(url).hostname, why=str(error))
+        log.warning("provider failed", host=host, why=str(error))
         return Answer(Outcome.BROKEN)
     other = Outcome.NOTHING if 400 <= reply.status < 500 else Outcome.BROKEN
-    said = STATUSES.get(reply.status, other)
-    if said is not Outcome.ANSWER and said is not Outcome.PENDING:
-        log.info("provider did not answer", host=urlsplit(url).hostname, status=reply.status)
-    return Answer(said, reply.body) if said is Outcome.ANSWER else Answer(said)
+    outcome = STATUSES.get(reply.status, other)
+    if outcome is Outcome.ANSWER:
+        return Answer(outcome, reply.body)
+    if outcome is not Outcome.PENDING:
+        log.info("provider did not answer", host=host, status=reply.status)
+    return Answer(outcome)

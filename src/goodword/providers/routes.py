@@ -1,4 +1,4 @@
-"""The routers of what other services are asked for."""
+"""The routers of data from providers."""
 
 from goodword.providers import api
 

@@ -1,4 +1,4 @@
-"""What others said, as it is shown."""
+"""Responses with data of providers."""
 
 from datetime import datetime
 from typing import Any
@@ -10,18 +10,20 @@ from goodword.web.schemas import Instant, Output
 
 
 class EmailCheckRead(Output):
-    email: str = Field(description="As you gave it.", examples=["bob@example.com"])
+    email: str = Field(description="As in the request.", examples=["bob@example.com"])
     verdict: Verdict = Field(
-        description="`risky`: the server takes mail for any address, or the mailbox is a web mailer's or a "
-        "disposable one. `unknown`: nobody can tell, or nobody was asked.",
+        description="`risky`: the server accepts mail for any address, or the mailbox is from a web mailer or "
+        "disposable. `unknown`: the provider does not know, or was not asked.",
         examples=[Verdict.DELIVERABLE],
     )
-    provider: str | None = Field(description="Who says so; null if nobody was asked.", examples=["hunter"])
-    checked_at: Instant | None = Field(description="When; null if nobody has answered.")
+    provider: str | None = Field(
+        description="The source; null if no provider was asked.", examples=["hunter"]
+    )
+    checked_at: Instant | None = Field(description="Null if no provider has answered.")
 
 
 class ProfileRead(Output):
-    """What an outside service says about you. It may be wrong, and nobody but you sees it here."""
+    """Data about you from a provider. It may be wrong, and is visible only to you."""
 
     full_name: str | None = Field(examples=["Alice Liddell"])
     title: str | None = Field(examples=["Head of Curiosity"])

@@ -51,7 +51,7 @@ async def prepare(services: Services, body: UserCreate) -> str:
         key = code_format.normalise(body.referral_code)
         if key is None or await lookup.find(database, key, now=now) is None:
             raise CodeNotUsable
-    await email_checks.admit(services, body.email)
+    await email_checks.ensure_deliverable(services, body.email)
     return await passwords.hash(body.password)
 
 
@@ -115,7 +115,7 @@ async def register(
     if email_verified:
         await mark_email_verified(session, user, settings=settings, now=now)
     else:
-        for kind in (Purpose.VERIFY_EMAIL, *email_checks.asked_about(settings)):
+        for kind in (Purpose.VERIFY_EMAIL, *email_checks.job_kinds(settings)):
             jobs.enqueue(session, kind, {}, user_id=user.id, now=now)
     return Registered(user, redemption.referrer if redemption else None)
 

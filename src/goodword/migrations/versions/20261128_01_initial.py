@@ -393,7 +393,7 @@ def create_providers() -> None:
         sa.Column("provider", sa.String(32), nullable=False),
         sa.Column("status", sa.String(16)),
         sa.Column("checked_at", MOMENT),
-        sa.Column("asked_until", MOMENT),
+        sa.Column("claimed_until", MOMENT),
         sa.CheckConstraint(
             "status IN ('valid', 'invalid', 'accept_all', 'webmail', 'disposable', 'unknown', 'restricted')",
             name=op.f("ck_email_checks_status"),
