@@ -42,6 +42,8 @@ PATHS = [
     "src/goodword/routes.py",
     "src/goodword/services.py",
     "src/goodword/tables.py",
+    "src/goodword/admin/**/*.py",
+    "src/goodword/cli/**/*.py",
     "src/goodword/codes/**/*.py",
     "src/goodword/invitations/**/*.py",
     "src/goodword/referrals/**/*.py",

@@ -225,7 +225,7 @@ async def rita(app: FastAPI, api: AsyncClient) -> Person:
     """Rita administers."""
     person = await join(api, "rita")
     async with app.state.services.database.transaction() as session:
-        user_id = await administration.id_of(session, person.email)
+        user_id = await administration.find_id(session, person.email)
         await administration.promote(
             session, user_id, settings=app.state.services.settings, now=app.state.services.clock()
         )

@@ -101,7 +101,7 @@ async def test_a_cursor_is_good_for_its_own_search(rita, alice, bob):
 
 
 async def test_of_many_a_stretch_is_looked_through_at_once_and_the_pages_join(api, rita, monkeypatch):
-    monkeypatch.setattr(search, "STRETCH", 3)
+    monkeypatch.setattr(search, "SCAN_LIMIT", 3)
     for number in range(10):
         await register(api, f"friend{number}", first_name="Zoe" if number in (1, 8) else None)
     pages, cursor = [], None
@@ -116,7 +116,7 @@ async def test_of_many_a_stretch_is_looked_through_at_once_and_the_pages_join(ap
 
 
 async def test_what_has_an_index_is_found_at_once(rita, alice, bob, monkeypatch):
-    monkeypatch.setattr(search, "STRETCH", 1)
+    monkeypatch.setattr(search, "SCAN_LIMIT", 1)
 
     assert await found(rita, email=alice.email) == [alice.email]
     assert await found(rita) == [bob.email, alice.email, rita.email]

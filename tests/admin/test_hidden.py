@@ -79,7 +79,7 @@ async def test_it_is_hidden_at_once_from_whom_the_right_was_taken(app, rita):
     assert (await rita.get("/api/v1/admin/users")).status_code == 200
 
     async with app.state.services.database.transaction() as session:
-        await service.demote(session, await service.id_of(session, rita.email))
+        await service.demote(session, await service.find_id(session, rita.email))
 
     assert (await rita.get("/api/v1/admin/users")).status_code == 404
     assert (await rita.get("/api/v1/me")).status_code == 200
@@ -87,7 +87,7 @@ async def test_it_is_hidden_at_once_from_whom_the_right_was_taken(app, rita):
 
 async def test_it_shows_after_a_new_sign_in_only(app, api, alice):
     async with app.state.services.database.transaction() as session:
-        user_id = await service.id_of(session, alice.email)
+        user_id = await service.find_id(session, alice.email)
         await service.promote(
             session, user_id, settings=app.state.services.settings, now=app.state.services.clock()
         )

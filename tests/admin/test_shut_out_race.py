@@ -75,7 +75,7 @@ async def test_of_two_administrators_who_disable_each_other_one_stays(
     app, api, rita, alice, rows, database_url
 ):
     async with app.state.services.database.transaction() as session:
-        user_id = await administration.id_of(session, alice.email)
+        user_id = await administration.find_id(session, alice.email)
         await administration.promote(
             session, user_id, settings=app.state.services.settings, now=app.state.services.clock()
         )

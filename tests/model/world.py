@@ -117,7 +117,7 @@ class World:
         self.rita: Person = await join(self.clients[0], "rita")
         services = self.apps[0].state.services
         async with services.database.transaction() as session:
-            user_id = await administration.id_of(session, self.rita.email)
+            user_id = await administration.find_id(session, self.rita.email)
             await administration.promote(session, user_id, settings=services.settings, now=self.time())
         await self.post()()
         await self.rita.sign_in()

@@ -82,7 +82,7 @@ async def test_the_next_to_end_come_first_and_pages_follow(office, app, alice, a
 
 
 async def test_a_search_goes_on_where_it_stopped(office, alice, monkeypatch):
-    monkeypatch.setattr(search, "STRETCH", 2)
+    monkeypatch.setattr(search, "SCAN_LIMIT", 2)
     for number in range(4):
         await make_code(alice, code=f"CODE-{number}", active=False)
 

@@ -3,7 +3,7 @@
 import re
 from datetime import date
 
-from goodword.admin.pages.statistics import HEIGHT, bars
+from goodword.admin.pages.statistics import HEIGHT, build_bars
 from goodword.admin.statistics import Day
 from mailboxes import Post
 from people import bring, make_code, register
@@ -92,7 +92,7 @@ async def test_nothing_yet(browser, rita):
 def test_bars_fit_the_picture():
     counts = [(0, 0), (4, 1), (2, 5)]
     days = [Day(date(2026, 1, number + 1), *count) for number, count in enumerate(counts)]
-    found = bars(days)
+    found = build_bars(days)
     assert [(bar.joined, bar.by_code) for bar in found] == [
         (1, 0),
         (HEIGHT, HEIGHT // 4),

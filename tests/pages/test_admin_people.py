@@ -86,7 +86,7 @@ async def test_pages_follow_one_another(office, api):
 
 
 async def test_a_search_goes_on_where_it_stopped(office, api, alice, monkeypatch):
-    monkeypatch.setattr(search, "STRETCH", 3)
+    monkeypatch.setattr(search, "SCAN_LIMIT", 3)
     for number in range(4):
         await register(api, f"friend{number}")
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from goodword.admin.pages.referral_tree import LINE, drawn, grown
+from goodword.admin.pages.referral_tree import LINE, build_tree, lay_out
 from people import bring, join, make_code
 
 pytestmark = pytest.mark.one_database
@@ -97,7 +97,7 @@ def test_nobody_is_drawn_over_another():
         above = [row.id for row in rows if row.level == level - 1]
         rows += [Row(uuid.uuid4(), level, above[number % len(above)], number) for number in range(40)]
 
-    picture = drawn(grown(rows))
+    picture = lay_out(build_tree(rows))
 
     places = [(dot.x, dot.y) for dot in picture.dots]
     assert len(set(places)) == len(rows)
@@ -109,7 +109,7 @@ def test_nobody_is_drawn_over_another():
 
 
 async def test_a_picture_has_so_many_people_and_the_list_all(browser, rita, alice, api, monkeypatch):
-    monkeypatch.setattr("goodword.admin.pages.referral_tree.DRAWN", 3)
+    monkeypatch.setattr("goodword.admin.pages.referral_tree.MAX_DRAWN", 3)
     await bring(alice, "bob", "carol", "dave")
     await browser.sign_in(rita)
 

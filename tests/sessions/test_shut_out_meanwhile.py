@@ -134,7 +134,10 @@ class World:
     async def shut_out(self, person, how):
         """As another node does it, of which this one has not heard."""
         async with self.elsewhere.transaction() as session:
-            user_id, now = await administration.id_of(session, person.email), self.app.state.services.clock()
+            user_id, now = (
+                await administration.find_id(session, person.email),
+                self.app.state.services.clock(),
+            )
             match how:
                 case "signed out":
                     await sessions.revoke_all(session, user_id, why="signed_out_everywhere", now=now)

@@ -1,4 +1,4 @@
-"""/admin: for administrators. To everybody else nothing is there, and no answer tells otherwise."""
+"""The API for administrators. Every other caller receives 404 for every path below it."""
 
 import uuid
 from collections.abc import Callable, Coroutine
@@ -45,22 +45,22 @@ PREFIX = "/api/v1/admin"
 
 
 class AdminRoute(JsonRoute):
-    """A route that looks at nothing of a request before it knows that an administrator sent it.
+    """A route that checks for an administrator first.
 
-    A dependency would come too late: what is wrong with a body is told before any of them runs.
+    A dependency would run too late: FastAPI reports an invalid body before it calls any of them.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def hidden(request: Request) -> Response:
-            request.state.administrator = await _admit(request)
+            request.state.administrator = await _require_administrator(request)
             return await handle(request)
 
         return hidden
 
 
-async def _admit(request: Request) -> Caller:
+async def _require_administrator(request: Request) -> Caller:
     try:
         caller = await authenticate(request, frozenset({"admin"}))
     except (Unauthorized, Forbidden):
@@ -73,61 +73,62 @@ async def _admit(request: Request) -> Caller:
     return caller
 
 
-async def _administrator(request: Request, _shown: Annotated[object, Depends(bearer)]) -> Caller:
+async def _administrator(request: Request, _documented: Annotated[object, Depends(bearer)]) -> Caller:
     caller: Caller = request.state.administrator
     return caller
 
 
 Administrator = Annotated[Caller, Security(_administrator, scopes=["admin"])]
-UserId = Annotated[uuid.UUID, Path(description="The person's id.")]
+UserId = Annotated[uuid.UUID, Path(description="The id of the user.")]
 
 router = APIRouter(
     prefix=PREFIX,
     tags=["Administration"],
     route_class=AdminRoute,
-    # Every endpoint has its administrator, whether it asks who that is or not.
+    # So that endpoints without a parameter `caller` are documented as protected too.
     dependencies=[Security(_administrator, scopes=["admin"])],
 )
 
 
 def install(app: FastAPI) -> None:
-    """The endpoints, and below them nothing."""
+    """Add the endpoints, and respond with 404 to every other path below the prefix."""
     app.include_router(router)
     hide_subtree(app, PREFIX)
 
 
-@router.get("/users", summary="Find people", responses=problems(CursorInvalid))
+@router.get("/users", summary="Find users", responses=problems(CursorInvalid))
 async def find_users(
     request: Request,
     session: Session,
     email: Annotated[
-        Text | None, Query(max_length=320, description="The whole address; compared as at sign-in.")
+        Text | None, Query(max_length=320, description="The whole e-mail address, compared as at sign-in.")
     ] = None,
     q: Annotated[
-        Text | None, Query(min_length=1, max_length=100, description="A part of the address or the name.")
+        Text | None,
+        Query(min_length=1, max_length=100, description="A part of the e-mail address or the name."),
     ] = None,
-    status: Annotated[UserStatus | None, Query(description="Only accounts in this state.")] = None,
+    status: Annotated[UserStatus | None, Query(description="Only users with this status.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> AdminUserList:
-    """Accounts by address, by part of address or name, by state; newest first.
+    """Find users by e-mail address, by a part of the address or the name, or by status; newest first.
 
-    For a part or a state the next 20,000 accounts are looked through at once. So there can be fewer items than
-    `limit`, or none, although there are more: `next_cursor` goes on, and is null when all were looked at.
+    A search by part or status scans 20,000 users per request. A page can therefore have fewer items than `limit`, or
+    none, although more exist. Continue with `next_cursor` until it is null.
     """
     cursors, name = services_of(request).cursors, f"users {status} {email!r} {q!r}"
     after = cursors.read(cursor, of=name)
-    found = await search.accounts(session, email=email, part=q, status=status, after=after, limit=limit)
-    service.note_search(session, found=len(found.rows))
+    found = await search.list_users(session, email=email, part=q, status=status, after=after, limit=limit)
+    service.record_search(session, found=len(found.rows))
     following = cursors.write(found.following, of=name) if found.following else None
     return AdminUserList(items=[_user(row) for row in found.rows], next_cursor=following)
 
 
-@router.get("/users/{user_id}", summary="Look at a person", responses=problems(referrals.UserNotFound))
+@router.get("/users/{user_id}", summary="Retrieve a user", responses=problems(referrals.UserNotFound))
 async def read_user(user_id: UserId, request: Request, session: Session, clock: Clock) -> AdminUserDetail:
-    """An account with its codes, its sessions and who brought it. The audit notes that you looked."""
+    """Return a user with codes, number of sessions and referrer. The audit log records the view."""
     user, now = await service.get(session, user_id), clock()
-    service.note_look(session, user_id)
+    service.record_view(session, user_id)
     known = (
         await email_checks.known_of(session, services_of(request).settings, user.email)
         if user.email
@@ -148,38 +149,38 @@ async def read_user(user_id: UserId, request: Request, session: Session, clock: 
 
 @router.post(
     "/users/{user_id}/disable",
-    summary="Disable a person",
+    summary="Disable a user",
     responses=problems(referrals.UserNotFound, service.UserErased, service.NotYourself),
 )
 async def disable_user(user_id: UserId, caller: Administrator, session: Session, clock: Clock) -> AdminUser:
-    """Sign somebody out everywhere and keep them out. Their codes do not work until they are enabled again."""
+    """End all sessions of a user and prevent sign-in. The codes of the user do not work until they are enabled again."""
     return _user(await service.disable(session, user_id, by=caller.user_id, now=clock()))
 
 
 @router.post(
     "/users/{user_id}/enable",
-    summary="Enable a person",
+    summary="Enable a user",
     responses=problems(referrals.UserNotFound, service.UserErased),
 )
 async def enable_user(user_id: UserId, session: Session) -> AdminUser:
-    """Let somebody in again. They have to sign in; codes that are still in their term work again."""
+    """Enable a disabled user. The user has to sign in again; codes that have not expired work again."""
     return _user(await service.enable(session, user_id))
 
 
 @router.delete(
     "/users/{user_id}",
-    summary="Erase a person",
+    summary="Erase a user",
     status_code=204,
     responses=problems(referrals.UserNotFound, service.UserErased, service.NotYourself),
 )
 async def erase_user(user_id: UserId, request: Request, caller: Administrator, session: Session) -> None:
-    """Forget a person at once and for ever, as they could themself. Who came by their codes stays."""
+    """Erase the personal data of a user permanently. Users that they referred stay."""
     await service.erase(session, services_of(request), user_id, by=caller.user_id)
 
 
 @router.get(
     "/users/{user_id}/referral-tree",
-    summary="See a person's referral tree",
+    summary="Retrieve a referral tree",
     responses=problems(referrals.UserNotFound),
 )
 async def read_referral_tree(
@@ -187,17 +188,17 @@ async def read_referral_tree(
     request: Request,
     session: Session,
     depth: Annotated[
-        QueryInt, Query(ge=1, le=referral_tree.MAX_DEPTH, description="How many levels down.")
+        QueryInt, Query(ge=1, le=referral_tree.MAX_DEPTH, description="Number of levels below the user.")
     ] = 3,
 ) -> ReferralTree:
-    """Who brought this person, and whom they brought, level by level, the latest first.
+    """Return the referrer of a user and the users that they referred, level by level, latest first.
 
-    The latest 50 of each person are shown, and 1,000 people in all; `referrals` counts the others too.
+    The tree has the latest 50 referrals of each user and 1,000 users in total; `referrals` counts all of them.
     """
     rows = await referral_tree.load(services_of(request).database, user_id, depth=depth)
     if not rows:
         raise referrals.UserNotFound
-    service.note_look(session, user_id)
+    service.record_view(session, user_id)
     return ReferralTree(items=[_node(row) for row in rows])
 
 
@@ -205,9 +206,11 @@ async def read_referral_tree(
     "/referral-codes/{code}", summary="Revoke a code", status_code=204, responses=problems(codes.CodeNotFound)
 )
 async def revoke_code(
-    code: Annotated[str, Path(description="As its owner shows it.")], session: Session, clock: Clock
+    code: Annotated[str, Path(description="The code, in any spelling that a sign-up accepts.")],
+    session: Session,
+    clock: Clock,
 ) -> None:
-    """Take anybody's code out of force, at once and for good. Referrals made with it stay."""
+    """Revoke the code of any user permanently. Referrals made with it stay."""
     await service.revoke_code(session, code, now=clock())
 
 
@@ -221,27 +224,27 @@ async def reject_referral(
     body: ReferralReject,
     session: Session,
 ) -> AdminReferral:
-    """Let a referral count no longer: both people stay, and so does who brought whom."""
+    """Mark a referral as rejected, so that it no longer counts. Both users stay, and so does their relation."""
     return AdminReferral.model_validate(
         await service.reject_referral(session, referral_id, reason=body.reason)
     )
 
 
-@router.get("/audit", summary="See what happened", responses=problems(CursorInvalid))
+@router.get("/audit", summary="List audit events", responses=problems(CursorInvalid))
 async def list_audit_events(
     request: Request,
     reader: Reader,
-    user_id: Annotated[
-        uuid.UUID | None, Query(description="Only what this person did, and what was done to them.")
-    ] = None,
-    action: Annotated[Action | None, Query(description="Only events of this name.")] = None,
-    since: Annotated[Instant | None, Query(description="Only events from this moment on.")] = None,
-    until: Annotated[Instant | None, Query(description="Only events before this moment.")] = None,
+    user_id: Annotated[uuid.UUID | None, Query(description="Only events by or about this user.")] = None,
+    action: Annotated[Action | None, Query(description="Only events with this action.")] = None,
+    since: Annotated[Instant | None, Query(description="Only events from this time on.")] = None,
+    until: Annotated[Instant | None, Query(description="Only events before this time.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> AuditList:
-    """Who did what to what, and from where, the latest first. Nothing of it is ever changed or removed, but the
-    addresses, after 90 days; `goodword audit verify` shows that.
+    """List audit events, latest first.
+
+    Events are never changed or deleted, except that IP addresses are cleared after 90 days. `goodword audit verify`
+    detects any other change.
     """
     cursors, name = services_of(request).cursors, f"audit {user_id} {action} {since} {until}"
     position = cursors.read(cursor, of=name)

@@ -1,4 +1,4 @@
-"""Who brought somebody, and whom they brought in turn: one recursive query."""
+"""Load the referral tree of a user with one recursive query."""
 
 import uuid
 from collections.abc import Sequence
@@ -14,20 +14,20 @@ from goodword.users.models import User
 MAX_DEPTH = 5
 CHILDREN = 50
 NODES = 1000
-"""At most so many people of each are shown, the latest first, and so many in all: a tree can be huge."""
+"""The most children of one user, latest first, and the most users in total. A tree can be huge."""
 
 
 async def load(database: Database, user_id: uuid.UUID, *, depth: int) -> Sequence[Row[Any]]:
-    """Whoever brought this person (level -1), the person (0), and whom they brought, level by level.
+    """Return the referrer of a user (level -1), the user (0), and the users that they referred, level by level.
 
-    Nothing for an unknown id. `referrals` counts all that a person brought, also those not shown.
+    Return no row for an unknown id. `referrals` counts all referrals of a user, also those that are not loaded.
     """
     return await database.rows(_TREE, user_id=user_id, depth=depth, children=CHILDREN, nodes=NODES)
 
 
-def _oldest_shown(referrer_id: Any) -> Any:
-    # The time of the last child that is shown, or null if all are. Found in the index for each person once:
-    # a window over all referrals, or a count for each child, would read far more, and SQLite has no LATERAL.
+def _oldest_loaded(referrer_id: Any) -> Any:
+    # The time of the last child within the limit, or null if all are. One index look-up per user: a window function or
+    # a count per child reads far more, and SQLite has no LATERAL.
     child = aliased(Referral)
     return (
         select(child.created_at)
@@ -47,25 +47,25 @@ def _tree() -> Any:
         select(
             User.id,
             case((User.id == root, 0), else_=-1).label("level"),
-            _oldest_shown(User.id).label("oldest_shown"),
+            _oldest_loaded(User.id).label("oldest_loaded"),
         )
         .where(or_(User.id == root, User.id == referrer))
         .cte("tree", recursive=True)
     )
     tree = tree.union_all(
-        select(Referral.referee_id, tree.c.level + 1, _oldest_shown(Referral.referee_id)).where(
+        select(Referral.referee_id, tree.c.level + 1, _oldest_loaded(Referral.referee_id)).where(
             Referral.referrer_id == tree.c.id,
             tree.c.level.between(0, bindparam("depth", type_=Integer) - 1),
-            or_(tree.c.oldest_shown.is_(None), Referral.created_at >= tree.c.oldest_shown),
+            or_(tree.c.oldest_loaded.is_(None), Referral.created_at >= tree.c.oldest_loaded),
         )
     )
-    # The limit stands inside, where it ends the recursion: both databases go level by level.
-    shown = select(tree.c.id, tree.c.level).limit(bindparam("nodes", type_=Integer)).subquery("shown")
+    # The inner limit ends the recursion: both databases go level by level.
+    limited = select(tree.c.id, tree.c.level).limit(bindparam("nodes", type_=Integer)).subquery("limited")
     child = aliased(Referral)
-    brought = select(func.count(literal(1))).where(child.referrer_id == shown.c.id).scalar_subquery()
+    referrals = select(func.count(literal(1))).where(child.referrer_id == limited.c.id).scalar_subquery()
     return (
         select(
-            shown.c.level,
+            limited.c.level,
             User.id,
             User.email,
             User.first_name,
@@ -75,11 +75,11 @@ def _tree() -> Any:
             Referral.referrer_id,
             Referral.status.label("referral_status"),
             Referral.created_at.label("joined_at"),
-            brought.label("referrals"),
+            referrals.label("referrals"),
         )
-        .join_from(shown, User, User.id == shown.c.id)
-        .outerjoin(Referral, Referral.referee_id == shown.c.id)
-        .order_by(shown.c.level, Referral.created_at.desc(), Referral.id.desc())
+        .join_from(limited, User, User.id == limited.c.id)
+        .outerjoin(Referral, Referral.referee_id == limited.c.id)
+        .order_by(limited.c.level, Referral.created_at.desc(), Referral.id.desc())
     )
 
 

@@ -1,4 +1,4 @@
-"""The routers of administration."""
+"""The routers of the API and the pages for administrators."""
 
 from fastapi import FastAPI
 
@@ -16,6 +16,6 @@ PAGES = (
 
 
 def install(app: FastAPI) -> None:
-    """Add the API, and answer every other path below it and below the pages as if nothing were there."""
+    """Add the API, and respond with 404 to every other path below it and below the pages."""
     api.install(app)
     access.install(app)

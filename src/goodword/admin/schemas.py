@@ -1,4 +1,4 @@
-"""What administrators send and see. They see addresses whole: they answer the letters of these people."""
+"""Request and response schemas for administrators. They contain e-mail addresses in full."""
 
 import uuid
 from typing import Annotated
@@ -15,7 +15,7 @@ Email = Annotated[str | None, Field(description="Null once erased.", examples=["
 
 
 class AdminUser(Output):
-    """An account in a list."""
+    """A user in a list."""
 
     id: uuid.UUID
     email: Email
@@ -34,7 +34,7 @@ class AdminUserList(Output):
 
 
 class AdminCode(Output):
-    """A code of theirs, as far as it matters to somebody who may have to revoke it."""
+    """A code, with what is needed to decide whether to revoke it."""
 
     code: str | None = Field(description="Null once the owner is erased.", examples=["7KQ2M9XWPA"])
     status: CodeStatus
@@ -44,33 +44,33 @@ class AdminCode(Output):
 
 
 class AdminUserDetail(AdminUser):
-    """An account with what belongs to it."""
+    """A user with codes, sessions and referrer."""
 
     referred_by: str | None = Field(description="Display name.", examples=["Carol D."])
     email_check: Verdict | None = Field(
-        description="What is known of the address; null once erased.", examples=[Verdict.DELIVERABLE]
+        description="Result of the e-mail check; null once erased.", examples=[Verdict.DELIVERABLE]
     )
     looks_like: uuid.UUID | None = Field(
-        description="The account in plain letters whose address people could take this one for."
+        description="The user whose ASCII e-mail address this one can be mistaken for."
     )
-    sessions: int = Field(description="Where they are signed in: a hundred at most.", examples=[2])
-    codes: list[AdminCode] = Field(description="The latest hundred.")
+    sessions: int = Field(description="Number of active sessions, at most 100.", examples=[2])
+    codes: list[AdminCode] = Field(description="The latest 100 codes.")
 
 
 class TreeNode(Output):
     user_id: uuid.UUID
     level: int = Field(
-        description="-1 is whoever brought them, 0 the person asked for, 1 whom they brought, and so on."
+        description="-1 is the referrer, 0 the requested user, 1 a user that they referred, and so on."
     )
     email: Email
     display_name: str = Field(examples=["Bob B."])
     status: UserStatus = Field(examples=[UserStatus.ACTIVE])
-    referral_id: uuid.UUID | None = Field(description="How they came; null for those who came alone.")
+    referral_id: uuid.UUID | None = Field(description="Null for a user who signed up without a code.")
     referrer_id: uuid.UUID | None
     referral_status: ReferralStatus | None
     joined_at: Instant | None
     referrals: int = Field(
-        description="How many people they brought, also those not shown here.", examples=[4]
+        description="Number of users that they referred, also those not in the tree.", examples=[4]
     )
 
 
@@ -81,7 +81,9 @@ class ReferralTree(Output):
 class ReferralReject(Input):
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "The same person twice."}]})
 
-    reason: Name = Field(description="Why, for other administrators. The people concerned do not see it.")
+    reason: Name = Field(
+        description="The reason, for other administrators. The users concerned do not see it."
+    )
 
 
 class AdminReferral(Output):

@@ -1,7 +1,7 @@
-"""Looking through all accounts and all codes, of which there may be millions, a stretch at a time.
+"""Search users and codes for administrators.
 
-What is typed whole is found by an index. A part of it, or a state that few are in, has none on either database:
-those are looked for among the next `STRETCH` rows only, and the page offers to go on from there.
+A whole address, id or code is found by an index. A part of one, or a rare status, has no index on either database, so a
+request scans at most `SCAN_LIMIT` rows and the next page continues from there.
 """
 
 import uuid
@@ -21,31 +21,31 @@ from goodword.db.keyset import Position, keyset_page
 from goodword.users.models import User, UserStatus
 from goodword.web.paging import EPOCH
 
-STRETCH = 20_000
-Found = TypeVar("Found")
-Owned = Row[ReferralCode, User]
+SCAN_LIMIT = 20_000
+RowT = TypeVar("RowT")
+CodeWithOwner = Row[ReferralCode, User]
 """A code and its owner."""
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[Found]):
-    """What was found, and where to go on; `is_whole` unless there is more to look through for this page."""
+class Page(Generic[RowT]):
+    """The rows found, and the position of the next page. `is_whole` is false if the scan limit ended the page."""
 
-    rows: Sequence[Found]
+    rows: Sequence[RowT]
     following: Position | None = None
     is_whole: bool = True
 
 
-async def people(
+async def find_users(
     session: AsyncSession, *, part: str | None, status: UserStatus | None, after: Position | None, limit: int
 ) -> Page[User]:
-    """Accounts, newest first: the one with this address or id, or else those that `part` is in."""
-    if part and after is None and (exact := await _person(session, part)) is not None:
+    """Return the user with this e-mail address or id, or else the users that contain `part`, newest first."""
+    if part and after is None and (exact := await _find_exact(session, part)) is not None:
         return Page([exact])
-    return await accounts(session, part=part, status=status, after=after, limit=limit)
+    return await list_users(session, part=part, status=status, after=after, limit=limit)
 
 
-async def accounts(
+async def list_users(
     session: AsyncSession,
     *,
     email: str | None = None,
@@ -54,22 +54,22 @@ async def accounts(
     after: Position | None,
     limit: int,
 ) -> Page[User]:
-    """Accounts, newest first: all of them with this address, that `part` is in, in this state."""
+    """Return the users that match every given filter, newest first."""
     found_by_index = email is not None or not (part or status)
-    last = None if found_by_index else await _end_of_stretch(session, User, after)
-    found = await service.page(
+    oldest = None if found_by_index else await _scan_end(session, User, after)
+    found = await service.list_users(
         session,
         email=email,
         part=part,
         status=status,
         after=after.id if after else None,
-        not_before=last,
+        not_before=oldest,
         limit=limit,
     )
-    return _cut(found, [user.id for user in found], limit, last)
+    return _to_page(found, [user.id for user in found], limit, oldest)
 
 
-async def all_codes(
+async def list_codes(
     session: AsyncSession,
     *,
     part: str | None,
@@ -77,8 +77,8 @@ async def all_codes(
     after: Position | None,
     limit: int,
     now: datetime,
-) -> Page[Owned]:
-    """Codes of everybody with their owners, newest first: the one that is this, or those that `part` is in."""
+) -> Page[CodeWithOwner]:
+    """Return the code that equals `part`, or else the codes that contain it, newest first, with their owners."""
     query = _CODES.order_by(ReferralCode.id.desc())
     if part:
         if after is None:
@@ -90,19 +90,21 @@ async def all_codes(
         query = query.where(has_status(status, now))
     if after is not None:
         query = query.where(ReferralCode.id < after.id)
-    last = await _end_of_stretch(session, ReferralCode, after) if part or status else None
-    if last is not None:
-        query = query.where(ReferralCode.id >= last)
+    oldest = await _scan_end(session, ReferralCode, after) if part or status else None
+    if oldest is not None:
+        query = query.where(ReferralCode.id >= oldest)
     rows = (await session.execute(query.limit(limit + 1))).all()
-    return _cut(rows, [row.ReferralCode.id for row in rows], limit, last)
+    return _to_page(rows, [row.ReferralCode.id for row in rows], limit, oldest)
 
 
-async def codes_ending(
+async def list_expiring_codes(
     session: AsyncSession, *, after: Position | None, limit: int, now: datetime
-) -> Page[Owned]:
-    """Codes in force that end within seven days, the next to end first."""
+) -> Page[CodeWithOwner]:
+    """Return the active codes that expire within seven days, the first to expire first."""
     place = (ReferralCode.expires_at, ReferralCode.id)
-    query = _CODES.where(has_status(CodeStatus.ACTIVE, now), ReferralCode.expires_at <= now + statistics.SOON)
+    query = _CODES.where(
+        has_status(CodeStatus.ACTIVE, now), ReferralCode.expires_at <= now + statistics.EXPIRES_SOON
+    )
     query = keyset_page(query, place, after=after, limit=limit, descending=False)
     rows = (await session.execute(query)).all()
     if len(rows) <= limit:
@@ -111,29 +113,29 @@ async def codes_ending(
     return Page(rows[:limit], Position(code.expires_at, code.id))
 
 
-async def _person(session: AsyncSession, text: str) -> User | None:
+async def _find_exact(session: AsyncSession, text: str) -> User | None:
     try:
         return await session.get(User, uuid.UUID(text))
     except ValueError:
-        return next(iter(await service.page(session, email=text, limit=1)), None)
+        return next(iter(await service.list_users(session, email=text, limit=1)), None)
 
 
-async def _end_of_stretch(
-    session: AsyncSession, model: type[Base], after: Position | None
-) -> uuid.UUID | None:
-    """The id of the last row to look at; None if there are not that many."""
-    query: Select[Any] = select(model.id).order_by(model.id.desc()).offset(STRETCH - 1).limit(1)
+async def _scan_end(session: AsyncSession, model: type[Base], after: Position | None) -> uuid.UUID | None:
+    """Return the id of the last row to scan, or None if fewer rows are left."""
+    query: Select[Any] = select(model.id).order_by(model.id.desc()).offset(SCAN_LIMIT - 1).limit(1)
     if after is not None:
         query = query.where(model.id < after.id)
     found: uuid.UUID | None = await session.scalar(query)
     return found
 
 
-def _cut(rows: Sequence[Found], ids: Sequence[uuid.UUID], limit: int, last: uuid.UUID | None) -> Page[Found]:
+def _to_page(
+    rows: Sequence[RowT], ids: Sequence[uuid.UUID], limit: int, oldest: uuid.UUID | None
+) -> Page[RowT]:
     if len(rows) > limit:
         return Page(rows[:limit], Position(EPOCH, ids[limit - 1]))
-    if last is not None:
-        return Page(rows, Position(EPOCH, last), is_whole=False)
+    if oldest is not None:
+        return Page(rows, Position(EPOCH, oldest), is_whole=False)
     return Page(rows)
 
 

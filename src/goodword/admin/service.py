@@ -1,4 +1,4 @@
-"""Rules about what administrators do to the accounts, codes and referrals of others."""
+"""Operations of administrators on users, codes and referrals."""
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ from goodword.users.models import User, UserStatus
 
 
 class UserErased(Conflict):
-    code, detail = "user_erased", "This person was erased. Nothing is left to change."
+    code, detail = "user_erased", "This user was erased and cannot be changed."
 
 
 class UserDisabled(Conflict):
@@ -41,7 +41,7 @@ class ReferralNotFound(NotFound):
 
 
 class ReferralRejected(Conflict):
-    code, detail = "referral_rejected", "This referral was rejected before."
+    code, detail = "referral_rejected", "This referral is already rejected."
 
 
 async def create_administrator(
@@ -59,7 +59,7 @@ async def create_administrator(
 
 
 async def promote(session: AsyncSession, user_id: uuid.UUID, *, settings: Settings, now: datetime) -> User:
-    """Make a user an administrator and mark the address as verified. Raises `UserNotFound`, `UserErased` and `UserDisabled`."""
+    """Make a user an administrator with a verified address. Raises `UserNotFound`, `UserErased`, `UserDisabled`."""
     user = await _lock(session, user_id)
     if not user.is_active:
         raise UserDisabled
@@ -71,7 +71,7 @@ async def promote(session: AsyncSession, user_id: uuid.UUID, *, settings: Settin
 
 
 async def demote(session: AsyncSession, user_id: uuid.UUID) -> User:
-    """Take the right of an administrator away, at once. Raises `UserNotFound` and `UserErased`."""
+    """Withdraw the rights of an administrator at once. Raises `UserNotFound` and `UserErased`."""
     user = await _lock(session, user_id)
     user.is_admin = False
     await session.flush()
@@ -79,7 +79,7 @@ async def demote(session: AsyncSession, user_id: uuid.UUID) -> User:
     return user
 
 
-async def page(
+async def list_users(
     session: AsyncSession,
     *,
     email: str | None = None,
@@ -89,10 +89,10 @@ async def page(
     not_before: uuid.UUID | None = None,
     limit: int,
 ) -> Sequence[User]:
-    """Accounts, newest first, which is the order of their ids; one row more than `limit` if there are more.
+    """Return users by descending id, which is newest first, and one row more than `limit` if more exist.
 
-    `email` is a whole address, compared as at sign-in; `part` any part of an address or a name. Of all accounts
-    those after `after` and not before `not_before` are looked at.
+    `email` is a whole address, compared as at sign-in. `part` is a part of an address or a name. Only ids below `after`
+    and not below `not_before` are returned.
     """
     query = select(User)
     if email is not None:
@@ -109,53 +109,53 @@ async def page(
 
 
 async def get(session: AsyncSession, user_id: uuid.UUID) -> User:
-    """An account, whatever its status. Raises `UserNotFound`."""
+    """Return a user with any status. Raises `UserNotFound`."""
     user = await session.get(User, user_id)
     if user is None:
         raise UserNotFound
     return user
 
 
-async def named(session: AsyncSession, user_ids: Iterable[uuid.UUID]) -> Mapping[uuid.UUID, User]:
-    """Those of these accounts that there are, by their ids."""
+async def get_many(session: AsyncSession, user_ids: Iterable[uuid.UUID]) -> Mapping[uuid.UUID, User]:
+    """Return the users with these ids that exist, by id."""
     found = await session.scalars(select(User).where(User.id.in_(set(user_ids))))
     return {user.id: user for user in found}
 
 
-async def referral_of(session: AsyncSession, referee_id: uuid.UUID) -> Referral | None:
-    """How somebody came, if anybody brought them."""
+async def find_referral(session: AsyncSession, referee_id: uuid.UUID) -> Referral | None:
+    """Return the referral by which a user signed up, or None."""
     referral: Referral | None = await session.scalar(
         select(Referral).where(Referral.referee_id == referee_id)
     )
     return referral
 
 
-async def id_of(session: AsyncSession, who: str) -> uuid.UUID:
-    """The account that an operator names by its address or its id. Raises `UserNotFound`."""
+async def find_id(session: AsyncSession, email_or_id: str) -> uuid.UUID:
+    """Return the id of the user with this e-mail address or id. Raises `UserNotFound`."""
     try:
-        user_id = uuid.UUID(who)
+        user_id = uuid.UUID(email_or_id)
     except ValueError:
-        found = await page(session, email=who, limit=1)
+        found = await list_users(session, email=email_or_id, limit=1)
         if not found:
             raise UserNotFound from None
         return found[0].id
     return (await get(session, user_id)).id
 
 
-def note_look(session: AsyncSession, user_id: uuid.UUID) -> None:
-    """An administrator looks at a person: they may want to know who did."""
+def record_view(session: AsyncSession, user_id: uuid.UUID) -> None:
+    """Record that an administrator viewed a user."""
     record(session, Action.USER_VIEWED, Subject.USER, user_id)
 
 
-def note_search(session: AsyncSession, *, found: int) -> None:
-    """An administrator looks through people. What for stays out: it can be an address or a name."""
+def record_search(session: AsyncSession, *, found: int) -> None:
+    """Record that an administrator searched users, without the query, which can be personal data."""
     record(session, Action.USERS_SEARCHED, Subject.NONE, found=found)
 
 
 async def disable(session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | None, now: datetime) -> User:
-    """Keep somebody out until enabled again: signed out everywhere, and no code of theirs works meanwhile.
+    """Disable a user, end their sessions and suspend their codes.
 
-    `by` is the administrator, or None for the operator. Raises `UserNotFound`, `UserErased`, `NotYourself`.
+    `by` is the administrator, or None for the operator. Raises `UserNotFound`, `UserErased` and `NotYourself`.
     """
     user = await _lock(session, user_id, by=by)
     user.status = UserStatus.DISABLED
@@ -167,7 +167,7 @@ async def disable(session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | 
 
 
 async def enable(session: AsyncSession, user_id: uuid.UUID) -> User:
-    """Let somebody in again; they sign in anew. Raises `UserNotFound` and `UserErased`."""
+    """Enable a disabled user. Raises `UserNotFound` and `UserErased`."""
     user = await _lock(session, user_id)
     user.status = UserStatus.ACTIVE
     record(session, Action.USER_ENABLED, Subject.USER, user.id)
@@ -179,16 +179,16 @@ async def enable(session: AsyncSession, user_id: uuid.UUID) -> User:
 async def erase(
     session: AsyncSession, services: Services, user_id: uuid.UUID, *, by: uuid.UUID | None
 ) -> None:
-    """Erase a user. Raises `UserNotFound`, `UserErased` and `NotYourself`."""
+    """Erase a user permanently. Raises `UserNotFound`, `UserErased` and `NotYourself`."""
     user = await _lock(session, user_id, by=by)
     user.is_admin = False
     await erasure.erase(session, services, user)
 
 
 async def revoke_code(session: AsyncSession, code: str, *, now: datetime) -> None:
-    """Take anybody's code out of force for good. Raises `CodeNotFound`, so also for one that is retired."""
+    """Revoke the code of any user. Raises `CodeNotFound` for an unknown or retired code."""
     key = code_format.normalise(code)
-    # The owner is locked before the code, as everywhere, so that nobody waits in a circle.
+    # The owner is locked before the code, as everywhere, which prevents deadlocks.
     owner = await session.scalar(
         select(User)
         .join(ReferralCode, ReferralCode.owner_id == User.id)
@@ -208,7 +208,7 @@ async def revoke_code(session: AsyncSession, code: str, *, now: datetime) -> Non
 
 
 async def reject_referral(session: AsyncSession, referral_id: uuid.UUID, *, reason: str) -> Referral:
-    """Let a referral count no longer. Raises `ReferralNotFound` and `ReferralRejected`."""
+    """Reject a referral, so that it no longer counts. Raises `ReferralNotFound` and `ReferralRejected`."""
     referral = await session.scalar(select(Referral).where(Referral.id == referral_id).with_for_update())
     if referral is None:
         raise ReferralNotFound
@@ -216,8 +216,7 @@ async def reject_referral(session: AsyncSession, referral_id: uuid.UUID, *, reas
         raise ReferralRejected
     referral.status, referral.reason = ReferralStatus.REJECTED, reason
     await session.flush()
-    whose = referral.referrer_id
-    record(session, Action.REFERRAL_REJECTED, Subject.REFERRAL, referral.id, person=whose)
+    record(session, Action.REFERRAL_REJECTED, Subject.REFERRAL, referral.id, person=referral.referrer_id)
     return referral
 
 
@@ -233,7 +232,7 @@ async def _lock(session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | No
 
 
 def _contains(part: str) -> ColumnElement[bool]:
-    # SQLite folds the case of ASCII only, so the spellings that a name most likely has are tried as well.
+    # SQLite ignores case for ASCII only, so the likely spellings of a name are tried too.
     spellings = {part, part.lower(), part.title()}
     name = func.coalesce(User.first_name, "") + " " + func.coalesce(User.last_name, "")
     return or_(

@@ -1,7 +1,7 @@
-"""What administrators watch: who joins, who brings them, which codes end, and whether letters go out.
+"""Statistics for administrators: sign-ups, referrers, expiring codes, jobs and e-mail.
 
-No figure reads a whole table. Ids grow with time (RFC 9562 §5.7), so the primary key is the index of "lately";
-where even that is much, the latest `MAX_COUNTED` rows are counted, and the page says "or more".
+No query reads a whole table. Ids grow with time (RFC 9562 §5.7), so the primary key finds recent rows. At most
+`MAX_COUNTED` rows are counted; the page then says "or more".
 """
 
 import uuid
@@ -25,16 +25,16 @@ from goodword.referrals.models import Referral, ReferralStatus
 from goodword.users.models import Purpose, User
 
 DAYS = 30
-SOON = timedelta(days=7)
+EXPIRES_SOON = timedelta(days=7)
 EMAIL_DAYS = timedelta(days=7)
-TOP = 10
+MAX_REFERRERS = 10
 EMAILS = frozenset({*Purpose, notifications.KIND, SEND_EMAIL})
-"""The kinds of jobs each of which is one letter."""
+"""The kinds of jobs that send one e-mail each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """How many joined on a day (UTC), and how many of them by a code."""
+    """The number of sign-ups on a day (UTC), and of those with a code."""
 
     day: date
     joined: int
@@ -43,22 +43,22 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Emails:
-    """Letters of the last seven days; `refusing` are the mailboxes that want none which others cause."""
+    """E-mail counts of the last seven days. `refusing` counts the unsubscribed addresses."""
 
     sent: int
     waiting: int
     dead: int
     refusing: int
     is_part: bool
-    """There were more jobs in these days than are looked at."""
+    """Whether there were more jobs than are counted."""
 
 
-async def days(database: Database, *, now: datetime) -> Sequence[Day]:
-    """The last thirty days, today last, without gaps."""
+async def sign_ups_by_day(database: Database, *, now: datetime) -> Sequence[Day]:
+    """Return the sign-ups of each of the last thirty days, today last."""
     first = now.date() - timedelta(days=DAYS - 1)
     each = [first + timedelta(days=number) for number in range(DAYS + 1)]
     starts = {f"day_{n}": _first_id(datetime.combine(day, time(), now.tzinfo)) for n, day in enumerate(each)}
-    row = await database.row(_DAYS, **starts)
+    row = await database.row(_SIGN_UPS_BY_DAY, **starts)
     return [
         Day(day, getattr(row, f"joined_{n}"), getattr(row, f"by_code_{n}"))
         for n, day in enumerate(each[:DAYS])
@@ -66,25 +66,25 @@ async def days(database: Database, *, now: datetime) -> Sequence[Day]:
 
 
 async def top_referrers(database: Database, *, now: datetime) -> Sequence[Row[Any]]:
-    """Who brought most in the last thirty days; referrals that were rejected do not count."""
-    return await database.rows(_TOP, since=_first_id(now - timedelta(days=DAYS)))
+    """Return the users with the most referrals in the last thirty days, without rejected ones."""
+    return await database.rows(_TOP_REFERRERS, since=_first_id(now - timedelta(days=DAYS)))
 
 
-async def codes_ending(database: Database, *, now: datetime) -> int:
-    """How many codes in force end within seven days."""
-    return await _count(database, _ENDING, start=now, end=now + SOON)
+async def count_expiring_codes(database: Database, *, now: datetime) -> int:
+    """Return the number of active codes that expire within seven days."""
+    return await _count(database, _EXPIRING_CODES, start=now, end=now + EXPIRES_SOON)
 
 
-async def open_jobs(database: Database, *, now: datetime) -> Mapping[str, Counter[str]]:
-    """How many jobs are waiting, running and dead, by kind."""
+async def count_open_jobs(database: Database, *, now: datetime) -> Mapping[str, Counter[str]]:
+    """Return the number of waiting, running and dead jobs by kind."""
     found: dict[str, Counter[str]] = {}
     for row in await jobs.count_open(database, now=now):
         found.setdefault(row.kind, Counter())[row.state] = row.jobs
     return found
 
 
-async def emails(database: Database, waiting: Mapping[str, Counter[str]], *, now: datetime) -> Emails:
-    """Letters sent and given up lately, and those of the open jobs in `waiting`."""
+async def count_emails(database: Database, waiting: Mapping[str, Counter[str]], *, now: datetime) -> Emails:
+    """Return the e-mail counts; `waiting` is the result of `count_open_jobs`."""
     rows = await jobs.count_finished(database, since=now - EMAIL_DAYS)
     finished: Counter[str] = Counter()
     for row in rows:
@@ -95,7 +95,7 @@ async def emails(database: Database, waiting: Mapping[str, Counter[str]], *, now
         sent=finished["done"],
         waiting=still,
         dead=finished["dead"],
-        refusing=await _count(database, _REFUSING),
+        refusing=await _count(database, _UNSUBSCRIBED),
         is_part=sum(row.jobs for row in rows) >= MAX_COUNTED,
     )
 
@@ -106,30 +106,30 @@ async def _count(database: Database, statement: Any, **values: object) -> int:
 
 
 def _first_id(at: datetime) -> uuid.UUID:
-    """No id that is made at this instant or later comes before it: UUIDv7 begins with milliseconds."""
+    """Return a lower bound of the ids made at this time or later: UUIDv7 begins with milliseconds."""
     return uuid.UUID(int=int(at.timestamp() * 1000) << 80)
 
 
-def _counted(rows: Any) -> Any:
+def _bounded_count(rows: Any) -> Any:
     return select(func.count().label("found")).select_from(rows.limit(MAX_COUNTED).subquery())
 
 
-def _days() -> Any:
-    # Sixty counts in as many ranges of two primary keys: no row is fetched for any of them.
-    def between(model: type[Base], number: int) -> Any:
+def _sign_ups_by_day() -> Any:
+    # Sixty counts over ranges of two primary keys, which fetch no row.
+    def count_between(model: type[Base], number: int) -> Any:
         start, end = (bindparam(f"day_{n}", type_=model.id.type) for n in (number, number + 1))
-        return _counted(select(model.id).where(model.id >= start, model.id < end)).scalar_subquery()
+        return _bounded_count(select(model.id).where(model.id >= start, model.id < end)).scalar_subquery()
 
     return select(
         *(
-            between(model, number).label(f"{name}_{number}")
+            count_between(model, number).label(f"{name}_{number}")
             for name, model in (("joined", User), ("by_code", Referral))
             for number in range(DAYS)
         )
     )
 
 
-def _top() -> Any:
+def _top_referrers() -> Any:
     latest = (
         select(Referral.referrer_id, Referral.status)
         .where(Referral.id >= bindparam("since", type_=Referral.id.type))
@@ -143,7 +143,7 @@ def _top() -> Any:
         .where(latest.c.status != ReferralStatus.REJECTED)
         .group_by(latest.c.referrer_id)
         .order_by(brought.desc(), latest.c.referrer_id)
-        .limit(TOP)
+        .limit(MAX_REFERRERS)
         .subquery()
     )
     return (
@@ -153,8 +153,8 @@ def _top() -> Any:
     )
 
 
-_DAYS, _TOP = _days(), _top()
-_ENDING = _counted(
+_SIGN_UPS_BY_DAY, _TOP_REFERRERS = _sign_ups_by_day(), _top_referrers()
+_EXPIRING_CODES = _bounded_count(
     select(ReferralCode.id).where(
         ReferralCode.activated_at.is_not(None),
         ReferralCode.retired_at.is_(None),
@@ -162,4 +162,4 @@ _ENDING = _counted(
         ReferralCode.expires_at <= bindparam("end", type_=ReferralCode.expires_at.type),
     )
 )
-_REFUSING = _counted(select(Unsubscribe.id))
+_UNSUBSCRIBED = _bounded_count(select(Unsubscribe.id))

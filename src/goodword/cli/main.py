@@ -34,7 +34,7 @@ app.add_typer(audit.app, name="audit")
 
 @app.callback()
 def begin() -> None:
-    """Attribute every command to the operator, and send its log to standard error."""
+    """Record the operator as the actor of every command, and send the log to standard error."""
     import structlog
 
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))

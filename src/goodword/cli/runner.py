@@ -61,7 +61,7 @@ def load_settings() -> "Settings":
 
 @contextmanager
 def reported_errors() -> Iterator[None]:
-    """Exit with a message instead of raising an expected error."""
+    """Report an expected error on standard error and exit."""
     from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 
     from goodword.config.settings import SettingsError

@@ -42,7 +42,7 @@ def find(part: Annotated[str, text_argument("EMAIL-OR-PART")]) -> None:
     """List the users whose e-mail address or name contains a text, latest first."""
     from goodword.admin import service
 
-    users = run_in_transaction(lambda session, _: service.page(session, part=part, limit=MAX_LISTED))
+    users = run_in_transaction(lambda session, _: service.list_users(session, part=part, limit=MAX_LISTED))
     if not users:
         fail("No user was found.")
     for user in users[:MAX_LISTED]:
@@ -112,7 +112,7 @@ def run_for_user(email_or_id: str, work: "Callable[[AsyncSession, uuid.UUID, Ser
     from goodword.admin import service
 
     async def find_and_run(session: "AsyncSession", services: "Services") -> T:
-        return await work(session, await service.id_of(session, email_or_id), services)
+        return await work(session, await service.find_id(session, email_or_id), services)
 
     return run_in_transaction(find_and_run)
 

@@ -1,4 +1,4 @@
-"""Who sees the pages under /admin: administrators. To everybody else nothing is there."""
+"""Access to the pages under /admin: every other visitor receives 404."""
 
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any
@@ -22,22 +22,22 @@ from goodword.web.html.rendering import foreign_form, page, translate_for
 from goodword.web.schemas import Text
 
 PREFIX = "/admin"
-LONGEST_SEARCH = 100
+MAX_SEARCH_LENGTH = 100
 
 _TEXT: TypeAdapter[str] = TypeAdapter(Text)
 
 
 class AdminPage(APIRoute):
-    """A page that looks at nothing of a request before it knows that an administrator sent it.
+    """A page that checks for an administrator first.
 
-    Its session and its account are asked for anew each time, so whoever loses either is out at once.
+    It reads session and user for each request, so a revoked session or right takes effect at once.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def hidden(request: Request) -> Response:
-            visitor = await _admit(request)
+            visitor = await _require_administrator(request)
             if request.method != "GET":
                 request.scope["state"][ACTOR].administers = True
                 await count_write(request, visitor.user_id)
@@ -49,7 +49,7 @@ class AdminPage(APIRoute):
         return hidden
 
 
-async def _admit(request: Request) -> Visitor:
+async def _require_administrator(request: Request) -> Visitor:
     visitor = await cookies.visitor(request)
     if visitor is None or not await users.is_administrator(services_of(request).database, visitor.user_id):
         raise NotFound
@@ -65,12 +65,12 @@ Administrator = Annotated[Visitor, Depends(_administrator)]
 
 
 def router() -> APIRouter:
-    """For pages of administrators: each of them is one, whether it asks who looks at it or not."""
+    """Return a router whose pages all require an administrator."""
     return APIRouter(prefix=PREFIX, route_class=AdminPage, include_in_schema=False)
 
 
 def install(app: FastAPI) -> None:
-    """To be called below the pages: nothing else is there, also for administrators."""
+    """Respond with 404 to every other path below the prefix. Call it after the pages are added."""
     problems.hide_subtree(app, PREFIX)
 
 
@@ -84,7 +84,7 @@ async def admin_page(
     error: AppError | None = None,
     **values: Any,
 ) -> Response:
-    """A page with what all of them show. `done` has the words for what was done, by the name in the address."""
+    """Render a page with its common parts. `done` maps the query parameter `done` to a message."""
     said = (done or {}).get(request.query_params.get("done", "")) if error is None else None
     return page(
         request,
@@ -98,12 +98,12 @@ async def admin_page(
     )
 
 
-def searched(request: Request) -> tuple[str, str | None]:
-    """The text that is searched for, and what is wrong with it, if anything."""
-    given = request.query_params.get("q", "").strip()
-    if len(given) > LONGEST_SEARCH:
-        return given[:LONGEST_SEARCH], translate_for(request, messages.TEXTS["string_too_long"])
+def read_search(request: Request) -> tuple[str, str | None]:
+    """Return the search text, and an error message if it is invalid."""
+    text = request.query_params.get("q", "").strip()
+    if len(text) > MAX_SEARCH_LENGTH:
+        return text[:MAX_SEARCH_LENGTH], translate_for(request, messages.TEXTS["string_too_long"])
     try:
-        return _TEXT.validate_python(given), None
+        return _TEXT.validate_python(text), None
     except ValidationError:
         return "", translate_for(request, messages.TEXTS["text_forbidden_character"])

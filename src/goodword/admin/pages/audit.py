@@ -1,4 +1,4 @@
-"""/admin/audit: who did what to what, and from where."""
+"""/admin/audit: the audit log."""
 
 import json
 import uuid
@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.admin import service
 from goodword.admin.pages import audit_messages as words
-from goodword.admin.pages.access import Administrator, admin_page, router as admin_router, searched
-from goodword.admin.pages.users import AT_ONCE
+from goodword.admin.pages.access import Administrator, admin_page, read_search, router as admin_router
+from goodword.admin.pages.users import PAGE_SIZE
 from goodword.audit import hash_chain, service as audit
 from goodword.audit.actions import Action
 from goodword.audit.models import AuditEvent
@@ -28,7 +28,7 @@ NOBODY = to_translate("Nobody has this address, and it is no id.")
 
 
 class Row(NamedTuple):
-    """An event with what it says in words, and the accounts of those whom it names by id."""
+    """An event with its translated texts and the users that it refers to."""
 
     event: AuditEvent
     what: str
@@ -41,13 +41,13 @@ class Row(NamedTuple):
 
 @router.get("/audit")
 async def show_audit(request: Request, visitor: Administrator, reader: Reader, clock: Clock) -> Response:
-    """Events, the latest first, of a kind and of a person: what they did, and what was done to them."""
-    # First what takes a connection for a moment: who waited for it with one in hand could wait for ever.
+    """Show events, latest first, filtered by action and user."""
+    # Before `reader` holds a connection: waiting for a second one while holding the first can deadlock the pool.
     seals = await hash_chain.read_state(services_of(request).database)
-    (text, wrong), cursors = searched(request), services_of(request).cursors
+    (text, wrong), cursors = read_search(request), services_of(request).cursors
     asked, cursor = request.query_params.get("action", ""), request.query_params.get("cursor")
     action = Action(asked) if asked in set(Action) else None
-    user_id = await _whose(reader, text) if text and not wrong else None
+    user_id = await _resolve_user_id(reader, text) if text and not wrong else None
     if text and not wrong and user_id is None:
         wrong = translate_for(request, NOBODY)
     name = f"pages of audit {action} {user_id}"
@@ -57,10 +57,10 @@ async def show_audit(request: Request, visitor: Administrator, reader: Reader, c
     if not wrong:
         position = cursors.read(cursor, of=name)
         after = position.id if position else None
-        found = await audit.list_events(reader, user_id=user_id, action=action, after=after, limit=AT_ONCE)
-        events, following = cursors.cut(found, AT_ONCE, of=name)
+        found = await audit.list_events(reader, user_id=user_id, action=action, after=after, limit=PAGE_SIZE)
+        events, following = cursors.cut(found, PAGE_SIZE, of=name)
         named = {one for event in events for one in (event.actor_id, event.person_id) if one}
-        people = await service.named(reader, named | ({user_id} if user_id else set()))
+        people = await service.get_many(reader, named | ({user_id} if user_id else set()))
         rows = [_row(request, event, people) for event in events]
     return await admin_page(
         request,
@@ -80,17 +80,17 @@ async def show_audit(request: Request, visitor: Administrator, reader: Reader, c
     )
 
 
-async def _whose(session: AsyncSession, text: str) -> uuid.UUID | None:
-    """An id as it is, since the audit outlives accounts; or that of the account with this address."""
+async def _resolve_user_id(session: AsyncSession, text: str) -> uuid.UUID | None:
+    """Return the id in `text`, whose user may no longer exist, or the id of the user with this address."""
     try:
         return uuid.UUID(text)
     except ValueError:
-        found = await service.page(session, email=text, limit=1)
+        found = await service.list_users(session, email=text, limit=1)
         return found[0].id if found else None
 
 
 def _row(request: Request, event: AuditEvent, people: Mapping[uuid.UUID, User]) -> Row:
-    # What a newer release has added, on another node, has no words here yet.
+    # Another node with a newer release may write actions that are unknown here.
     return Row(
         event,
         what=translate_for(request, words.ACTIONS.get(event.action, event.action)),

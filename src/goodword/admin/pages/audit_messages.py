@@ -1,4 +1,4 @@
-"""What the page of the audit says of events: each action of the registry in plain words."""
+"""Texts of the audit page for actions, subjects and actors."""
 
 from collections.abc import Mapping
 
@@ -17,7 +17,7 @@ ACTIONS: Mapping[str, str] = {
     Action.USER_EXPORTED: to_translate("Own data exported"),
     Action.USER_VIEWED: to_translate("Person looked at by an administrator"),
     Action.USER_TAKEN_OVER: to_translate("Unverified account taken over by the owner of its address"),
-    Action.USERS_SEARCHED: to_translate("People searched by an administrator"),
+    Action.USERS_SEARCHED: to_translate("People read_search by an administrator"),
     Action.SESSION_STARTED: to_translate("Sign-in"),
     Action.SESSION_ENDED: to_translate("Sign-out"),
     Action.SESSIONS_ENDED: to_translate("Sign-out in several places"),

@@ -1,4 +1,4 @@
-"""/admin/jobs: what waits, what was given up, and running that again."""
+"""/admin/jobs: counts of jobs, and dead jobs to retry."""
 
 import re
 import uuid
@@ -7,7 +7,7 @@ from fastapi import Request, Response
 
 from goodword.admin import statistics
 from goodword.admin.pages.access import Administrator, admin_page, router as admin_router
-from goodword.admin.pages.users import AT_ONCE
+from goodword.admin.pages.users import PAGE_SIZE
 from goodword.db.keyset import Position
 from goodword.jobs import admin
 from goodword.languages import to_translate
@@ -28,16 +28,16 @@ DONE = {
 
 @router.get("/jobs")
 async def show_jobs(request: Request, visitor: Administrator, reader: Reader, clock: Clock) -> Response:
-    """How many there are of each kind, and the dead, the latest first. What they hold is never shown."""
+    """Show the number of jobs by kind, and the dead ones, latest first, without payloads."""
     services, cursor, now = services_of(request), request.query_params.get("cursor"), clock()
     after = services.cursors.read(cursor, of=LIST)
-    # First what takes a connection for a moment: who waited for it with one in hand could wait for ever.
-    counts = await statistics.open_jobs(services.database, now=now)
+    # Before `reader` holds a connection: waiting for a second one while holding the first can deadlock the pool.
+    counts = await statistics.count_open_jobs(services.database, now=now)
     longest_due = await admin.oldest_due(services.database, now=now)
-    found = await admin.list_dead(reader, limit=AT_ONCE + 1, after=after)
+    found = await admin.list_dead(reader, limit=PAGE_SIZE + 1, after=after)
     following = None
-    if len(found) > AT_ONCE:
-        last = found[AT_ONCE - 1]
+    if len(found) > PAGE_SIZE:
+        last = found[PAGE_SIZE - 1]
         following = services.cursors.write(Position(last.finished_at or now, last.id), of=LIST)
     return await admin_page(
         request,
@@ -47,7 +47,7 @@ async def show_jobs(request: Request, visitor: Administrator, reader: Reader, cl
         done=DONE,
         counts=counts,
         longest_due=longest_due,
-        dead=found[:AT_ONCE],
+        dead=found[:PAGE_SIZE],
         letters=statistics.EMAILS,
         following=following,
         is_first=cursor is None,
@@ -57,7 +57,7 @@ async def show_jobs(request: Request, visitor: Administrator, reader: Reader, cl
 
 @router.post("/jobs/retry")
 async def retry(request: Request, session: Session, clock: Clock) -> Response:
-    """Give one dead job, or all of a kind, as many attempts as a new one has. Sent again, none is dead."""
+    """Retry one dead job, or all of a kind. Repeating the request changes nothing."""
     form = await read_form(request)
     kind, job_id, count = form.get("kind", ""), _id(form.get("of", "")), 0
     if KIND.fullmatch(kind):

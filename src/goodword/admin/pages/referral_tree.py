@@ -1,4 +1,4 @@
-"""/admin/users/{id}/tree: who brought whom, as a picture and as a list that says the same."""
+"""/admin/users/{id}/tree: the referral tree as a picture and as a list."""
 
 import math
 import uuid
@@ -11,7 +11,7 @@ from fastapi import Request, Response
 
 from goodword.admin import referral_tree, service
 from goodword.admin.pages.access import Administrator, admin_page, router as admin_router
-from goodword.admin.pages.users import ONE
+from goodword.admin.pages.users import USER_PATH
 from goodword.referrals.service import UserNotFound
 from goodword.services import services_of
 from goodword.web.dependencies import Session
@@ -19,25 +19,25 @@ from goodword.web.html.rendering import link
 
 router = admin_router()
 
-DEPTH = 3
-DRAWN = 150
-"""People in the picture; the list has all that were found."""
+DEFAULT_DEPTH = 3
+MAX_DRAWN = 150
+"""The most users in the picture. The list has all of them."""
 STEP, LINE, MARGIN, LABEL = 190, 26, 16, 170
-SMALLEST, LARGEST = 4, 10
+MIN_RADIUS, MAX_RADIUS = 4, 10
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody in the tree, with those whom they brought and who are shown."""
+class Node:
+    """A user in the tree, with the loaded users that they referred."""
 
     row: Any
-    friends: list["Person"] = field(default_factory=list)
+    children: list["Node"] = field(default_factory=list)
 
     @property
     def more(self) -> int:
-        """How many they brought besides."""
-        brought: int = self.row.referrals
-        return max(brought - len(self.friends), 0)
+        """The number of referrals that are not loaded."""
+        total: int = self.row.referrals
+        return max(total - len(self.children), 0)
 
 
 class Dot(NamedTuple):
@@ -49,7 +49,7 @@ class Dot(NamedTuple):
 
 
 class Line(NamedTuple):
-    """From who brought somebody to that one; `status` is the referral's."""
+    """The line of a referral from the referrer, with the status of the referral."""
 
     path: str
     status: str
@@ -62,19 +62,19 @@ class Picture(NamedTuple):
     height: int
 
 
-@router.get(f"{ONE}/tree")
+@router.get(f"{USER_PATH}/tree")
 async def show_tree(
     user_id: uuid.UUID, request: Request, visitor: Administrator, session: Session
 ) -> Response:
-    """Who brought this person, and whom they brought, as many levels down as is asked for. The audit notes it."""
+    """Show the tree of a user down to a number of levels. The audit log records the view."""
     asked = request.query_params.get("depth", "")
     depths = range(1, referral_tree.MAX_DEPTH + 1)
-    depth = next((one for one in depths if str(one) == asked), DEPTH)
+    depth = next((one for one in depths if str(one) == asked), DEFAULT_DEPTH)
     rows = await referral_tree.load(services_of(request).database, user_id, depth=depth)
     if not rows:
         raise UserNotFound
-    service.note_look(session, user_id)
-    top = grown(rows)
+    service.record_view(session, user_id)
+    top = build_tree(rows)
     return await admin_page(
         request,
         session,
@@ -82,51 +82,51 @@ async def show_tree(
         "admin_tree.html",
         top=top,
         person=next(row for row in rows if row.level == 0),
-        picture=drawn(grown(rows[:DRAWN])),
-        is_cut=len(rows) > DRAWN,
-        drawn=DRAWN,
+        picture=lay_out(build_tree(rows[:MAX_DRAWN])),
+        is_cut=len(rows) > MAX_DRAWN,
+        drawn=MAX_DRAWN,
         depth=depth,
         depths=depths,
         here=link(request, f"/admin/users/{user_id}/tree?depth={depth}"),
     )
 
 
-def grown(rows: Sequence[Any]) -> Person:
-    """The tree of rows that come level by level. Whoever brought the person asked for is the top."""
-    everybody: dict[uuid.UUID, Person] = {}
+def build_tree(rows: Sequence[Any]) -> Node:
+    """Return the root of the tree of rows, which are sorted by level."""
+    nodes: dict[uuid.UUID, Node] = {}
     for row in rows:
-        person = everybody[row.id] = Person(row)
-        if len(everybody) > 1:
-            everybody[row.referrer_id].friends.append(person)
-    return next(iter(everybody.values()))
+        node = nodes[row.id] = Node(row)
+        if len(nodes) > 1:
+            nodes[row.referrer_id].children.append(node)
+    return next(iter(nodes.values()))
 
 
-def drawn(top: Person) -> Picture:
-    """From left to right, level by level. Each who brought nobody has a line; others stand amid their friends."""
+def lay_out(top: Node) -> Picture:
+    """Place the tree from left to right. A leaf has a line of its own; a parent is centred on its children."""
     dots: list[Dot] = []
     lines: list[Line] = []
-    free_line = count()
+    next_line = count()
 
-    def place(person: Person, level: int) -> Dot:
-        friends = [place(friend, level + 1) for friend in person.friends]
-        if friends:
-            y = (friends[0].y + friends[-1].y) // 2
+    def place(node: Node, level: int) -> Dot:
+        children = [place(child, level + 1) for child in node.children]
+        if children:
+            y = (children[0].y + children[-1].y) // 2
             text_y = y - 6
         else:
-            y = MARGIN + next(free_line) * LINE
+            y = MARGIN + next(next_line) * LINE
             text_y = y + 4
-        radius = min(SMALLEST + math.isqrt(person.row.referrals), LARGEST)
-        dot = Dot(person.row, MARGIN + level * STEP, y, radius, text_y)
-        lines.extend(Line(_curve(dot, friend), friend.row.referral_status) for friend in friends)
+        radius = min(MIN_RADIUS + math.isqrt(node.row.referrals), MAX_RADIUS)
+        dot = Dot(node.row, MARGIN + level * STEP, y, radius, text_y)
+        lines.extend(Line(_curve(dot, child), child.row.referral_status) for child in children)
         dots.append(dot)
         return dot
 
     place(top, 0)
     width = max(dot.x for dot in dots) + LABEL
-    return Picture(dots, lines, width, 2 * MARGIN + (next(free_line) - 1) * LINE)
+    return Picture(dots, lines, width, 2 * MARGIN + (next(next_line) - 1) * LINE)
 
 
 def _curve(start: Dot, end: Dot) -> str:
-    # Level until the name is past, which stands above the line of those who have friends.
+    # Horizontal below the name, which is written above the line of a parent.
     turn, middle = end.x - STEP // 3, end.x - STEP // 6
     return f"M{start.x} {start.y} H{turn} C{middle} {start.y} {middle} {end.y} {end.x} {end.y}"

@@ -1,4 +1,4 @@
-"""GET /admin: the figures."""
+"""/admin: statistics."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,7 +18,7 @@ WIDTH, HEIGHT, GAP = 600, 120, 3
 
 
 class Bar(NamedTuple):
-    """A day: how high it stands, and how much of that came by a code."""
+    """The bar of a day: its height, and the part of it that signed up with a code."""
 
     x: int
     width: int
@@ -28,10 +28,10 @@ class Bar(NamedTuple):
 
 @router.get("")
 async def show_statistics(request: Request, visitor: Administrator, reader: Reader, clock: Clock) -> Response:
-    """Who joins, who brings them, which codes end soon, whether jobs are done and letters go out."""
+    """Show sign-ups, top referrers, expiring codes, jobs and e-mail counts."""
     database, now = services_of(request).database, clock()
-    days = await statistics.days(database, now=now)
-    open_jobs = await statistics.open_jobs(database, now=now)
+    days = await statistics.sign_ups_by_day(database, now=now)
+    open_jobs = await statistics.count_open_jobs(database, now=now)
     joined = sum(day.joined for day in days)
     by_code = sum(day.by_code for day in days)
     return await admin_page(
@@ -40,29 +40,29 @@ async def show_statistics(request: Request, visitor: Administrator, reader: Read
         visitor,
         "admin_statistics.html",
         days=days,
-        bars=bars(days),
+        bars=build_bars(days),
         size=(WIDTH, HEIGHT),
         joined=joined,
         by_code=by_code,
         share=round(100 * by_code / joined) if joined else 0,
         most=max(day.joined for day in days),
         top=await statistics.top_referrers(database, now=now),
-        ending=await statistics.codes_ending(database, now=now),
+        ending=await statistics.count_expiring_codes(database, now=now),
         jobs={state: sum(counts[state] for counts in open_jobs.values()) for state in jobs.STATES},
-        letters=await statistics.emails(database, open_jobs, now=now),
+        letters=await statistics.count_emails(database, open_jobs, now=now),
         looked_at=MAX_COUNTED,
     )
 
 
-def bars(days: Sequence[statistics.Day]) -> Sequence[Bar]:
-    """One for each day, the highest as high as the picture; a day with nobody is a line at its foot."""
-    step, most = WIDTH // len(days), max(*(day.joined for day in days), 1)
+def build_bars(days: Sequence[statistics.Day]) -> Sequence[Bar]:
+    """Return a bar for each day, scaled to the highest. A day without sign-ups has a bar of one pixel."""
+    step, highest = WIDTH // len(days), max(*(day.joined for day in days), 1)
     return [
         Bar(
             number * step,
             step - GAP,
-            max(round(day.joined * HEIGHT / most), 1),
-            round(min(day.by_code, day.joined) * HEIGHT / most),
+            max(round(day.joined * HEIGHT / highest), 1),
+            round(min(day.by_code, day.joined) * HEIGHT / highest),
         )
         for number, day in enumerate(days)
     ]

@@ -1,4 +1,4 @@
-"""/admin/users: finding people, looking at one, shutting them out, forgetting them."""
+"""/admin/users: search, view, disable, enable and erase users."""
 
 import uuid
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.admin import referral_tree, search, service
-from goodword.admin.pages.access import Administrator, admin_page, router as admin_router, searched
+from goodword.admin.pages.access import Administrator, admin_page, read_search, router as admin_router
 from goodword.admin.schemas import ReferralReject
 from goodword.codes import service as codes
 from goodword.errors import AppError
@@ -28,10 +28,10 @@ from goodword.web.html.rendering import link, see_other, translate_for
 
 router = admin_router()
 
-AT_ONCE = 25
-SHOWN = 100
-ONE = "/users/{user_id:uuid}"
-NOT_THEIRS = to_translate("This is not the address of this person.")
+PAGE_SIZE = 25
+MAX_CODES = 100
+USER_PATH = "/users/{user_id:uuid}"
+WRONG_EMAIL = to_translate("This is not the address of this person.")
 DONE = {
     "disabled": to_translate("This person is signed out everywhere, and stays out."),
     "enabled": to_translate("This person may sign in again."),
@@ -43,16 +43,18 @@ DONE = {
 
 @router.get("/users")
 async def show_users(request: Request, visitor: Administrator, session: Session) -> Response:
-    """Accounts, newest first; by address, by id, by a part of an address or a name, by state. The audit notes it."""
-    (text, wrong), cursors = searched(request), services_of(request).cursors
+    """Show users by address, id, part of an address or name, and status. The audit log records the search."""
+    (text, wrong), cursors = read_search(request), services_of(request).cursors
     asked, cursor = request.query_params.get("status", ""), request.query_params.get("cursor")
     status = UserStatus(asked) if asked in set(UserStatus) else None
     name = f"pages of users {status} {text!r}"
     found: search.Page[User] = search.Page([])
     if not wrong:
         after = cursors.read(cursor, of=name)
-        found = await search.people(session, part=text or None, status=status, after=after, limit=AT_ONCE)
-        service.note_search(session, found=len(found.rows))
+        found = await search.find_users(
+            session, part=text or None, status=status, after=after, limit=PAGE_SIZE
+        )
+        service.record_search(session, found=len(found.rows))
     return await admin_page(
         request,
         session,
@@ -64,32 +66,32 @@ async def show_users(request: Request, visitor: Administrator, session: Session)
         text=text,
         wrong={"q": wrong} if wrong else {},
         chosen=status or "",
-        stretch=search.STRETCH,
+        stretch=search.SCAN_LIMIT,
     )
 
 
-@router.get(ONE)
+@router.get(USER_PATH)
 async def show_user(
     user_id: uuid.UUID, request: Request, visitor: Administrator, session: Session, clock: Clock
 ) -> Response:
-    """An account, how it came, its codes and sessions. The audit notes the look."""
-    return await _look(request, session, visitor, clock, user_id)
+    """Show a user with referrer, codes and sessions. The audit log records the view."""
+    return await _user_page(request, session, visitor, clock, user_id)
 
 
-@router.post(f"{ONE}/disable")
+@router.post(f"{USER_PATH}/disable")
 async def disable(
     user_id: uuid.UUID, request: Request, visitor: Administrator, session: Session, clock: Clock
 ) -> Response:
-    """Shut somebody out. Sent again, they are out already."""
+    """Disable a user. Repeating the request changes nothing."""
     try:
         async with session.begin_nested():
             await service.disable(session, user_id, by=visitor.user_id, now=clock())
     except (service.NotYourself, service.UserErased) as error:
-        return await _look(request, session, visitor, clock, user_id, error=error)
-    return _done(request, user_id, "disabled")
+        return await _user_page(request, session, visitor, clock, user_id, error=error)
+    return _redirect(request, user_id, "disabled")
 
 
-@router.post(f"{ONE}/enable")
+@router.post(f"{USER_PATH}/enable")
 async def enable(
     user_id: uuid.UUID, request: Request, visitor: Administrator, session: Session, clock: Clock
 ) -> Response:
@@ -97,47 +99,47 @@ async def enable(
         async with session.begin_nested():
             await service.enable(session, user_id)
     except service.UserErased as error:
-        return await _look(request, session, visitor, clock, user_id, error=error)
-    return _done(request, user_id, "enabled")
+        return await _user_page(request, session, visitor, clock, user_id, error=error)
+    return _redirect(request, user_id, "enabled")
 
 
-@router.get(f"{ONE}/erase")
-async def ask_to_erase(
+@router.get(f"{USER_PATH}/erase")
+async def show_erase(
     user_id: uuid.UUID, request: Request, visitor: Administrator, session: Session
 ) -> Response:
-    """What it means, and the field to type their address into: nobody is erased by a slip of the finger."""
-    return await _ask(request, session, visitor, user_id)
+    """Show the confirmation form, which asks for the e-mail address of the user."""
+    return await _erase_page(request, session, visitor, user_id)
 
 
-@router.post(f"{ONE}/erase")
+@router.post(f"{USER_PATH}/erase")
 async def erase(user_id: uuid.UUID, request: Request, visitor: Administrator, session: Session) -> Response:
-    """Forget somebody for ever, once their address is typed. Sent again, there is nothing left to forget."""
+    """Erase a user if the typed e-mail address is theirs. Repeating the request changes nothing."""
     typed = (await read_form(request)).get("email", "").strip()
-    # Not by `session`, which would not read it anew when it is locked; and this connection is given back.
+    # Not with `session`, which would keep this state instead of the locked row. This connection is released.
     async with services_of(request).database.readers() as reader:
         person = await service.get(reader, user_id)
     if person.status == UserStatus.ERASED:
-        return _done(request, user_id, "erased")
+        return _redirect(request, user_id, "erased")
     if addresses.key_of(typed) != person.email_key:
-        return await _ask(request, session, visitor, user_id, wrong=NOT_THEIRS)
+        return await _erase_page(request, session, visitor, user_id, wrong=WRONG_EMAIL)
     try:
-        with suppress(service.UserErased):  # by somebody else, a moment ago
+        with suppress(service.UserErased):  # by a concurrent request
             async with session.begin_nested():
                 await service.erase(session, services_of(request), user_id, by=visitor.user_id)
     except service.NotYourself as error:
-        return await _ask(request, session, visitor, user_id, error=error)
-    return _done(request, user_id, "erased")
+        return await _erase_page(request, session, visitor, user_id, error=error)
+    return _redirect(request, user_id, "erased")
 
 
-@router.post(f"{ONE}/reject")
+@router.post(f"{USER_PATH}/reject")
 async def reject(
     user_id: uuid.UUID, request: Request, visitor: Administrator, session: Session, clock: Clock
 ) -> Response:
-    """Let it count no longer that somebody brought them. Sent again, it counts no longer already."""
+    """Reject the referral of a user. Repeating the request changes nothing."""
     given = (await read_form(request)).get("reason", "")
-    # As above: `session` reads it when it is locked.
+    # Not with `session`, as above.
     async with services_of(request).database.readers() as reader:
-        referral = await service.referral_of(reader, user_id)
+        referral = await service.find_referral(reader, user_id)
     if referral is None:
         raise service.ReferralNotFound
     try:
@@ -145,14 +147,14 @@ async def reject(
     except ValidationError as error:
         texts = messages.field_errors(error, ("reason",)).items()
         wrong = {name: translate_for(request, text) for name, text in texts}
-        return await _look(request, session, visitor, clock, user_id, wrong=wrong, given=given)
+        return await _user_page(request, session, visitor, clock, user_id, wrong=wrong, given=given)
     with suppress(service.ReferralRejected):
         async with session.begin_nested():
             await service.reject_referral(session, referral.id, reason=body.reason)
-    return _done(request, user_id, "rejected")
+    return _redirect(request, user_id, "rejected")
 
 
-async def _look(
+async def _user_page(
     request: Request,
     session: AsyncSession,
     visitor: Visitor,
@@ -163,15 +165,15 @@ async def _look(
     wrong: Mapping[str, str] | None = None,
     given: str = "",
 ) -> Response:
-    # First what takes a connection for a moment: who waited for it with one in hand could wait for ever.
+    # Before `session` holds a connection: waiting for a second one while holding the first can deadlock the pool.
     services = services_of(request)
     around, now = await referral_tree.load(services.database, user_id, depth=0), clock()
-    person, referral = await service.get(session, user_id), await service.referral_of(session, user_id)
-    service.note_look(session, user_id)
+    person, referral = await service.get(session, user_id), await service.find_referral(session, user_id)
+    service.record_view(session, user_id)
     email, settings = person.email, services.settings
     alike = await homoglyphs.find_confusable(session, email) if email else None
     theirs = await codes.list_codes(
-        session, user_id, status=None, after=None, limit=SHOWN, now=now, erased=True
+        session, user_id, status=None, after=None, limit=MAX_CODES, now=now, erased=True
     )
     return await admin_page(
         request,
@@ -189,13 +191,13 @@ async def _look(
         referrer=next((row for row in around if row.level < 0), None),
         brought=next((row.referrals for row in around if row.level == 0), 0),
         sessions=await sessions.list_active(session, user_id, now=now),
-        codes=[(code, code.status(now)) for code in theirs[:SHOWN]],
+        codes=[(code, code.status(now)) for code in theirs[:MAX_CODES]],
         itself=visitor.user_id == user_id,
         here=link(request, f"/admin/users/{user_id}"),
     )
 
 
-async def _ask(
+async def _erase_page(
     request: Request,
     session: AsyncSession,
     visitor: Visitor,
@@ -207,7 +209,7 @@ async def _ask(
     person = await service.get(session, user_id)
     if person.status == UserStatus.ERASED:
         raise UserNotFound
-    service.note_look(session, user_id)
+    service.record_view(session, user_id)
     return await admin_page(
         request,
         session,
@@ -220,5 +222,5 @@ async def _ask(
     )
 
 
-def _done(request: Request, user_id: uuid.UUID, what: str) -> Response:
+def _redirect(request: Request, user_id: uuid.UUID, what: str) -> Response:
     return see_other(f"{link(request, f'/admin/users/{user_id}')}?done={what}")
