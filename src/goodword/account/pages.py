@@ -80,15 +80,7 @@ async def invite(request: Request, visitor: AccountVisitor, session: Session, cl
         body = InvitationCreate(**{name: text for name, text in given.items() if text})
         sender = await users.lock(session, visitor.user_id)
         async with session.begin_nested():
-            await invitations.invite(
-                session,
-                sender,
-                body.email,
-                limits=services.invitation_limits,
-                mailing=services.settings.smtp_url is not None,
-                language=sender.language,
-                now=clock(),
-            )
+            await invitations.invite(session, services, sender, body.email, now=clock())
     except (ValidationError, AppError) as error:
         return await show(request, session, visitor, clock, fields=("email",), given=given, error=error)
     return done(request, "invitation")

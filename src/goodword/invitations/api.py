@@ -40,19 +40,10 @@ async def invite(
     unsubscribed, has been invited by you before, or has received three invitations today. You can send 20
     invitations a day, or 3 before you verify your own address.
     """
-    services = services_of(request)
 
     async def effect(_: None) -> Answer:
         sender = await users.lock(session, caller.user_id)
-        await service.invite(
-            session,
-            sender,
-            body.email,
-            limits=services.invitation_limits,
-            mailing=services.settings.smtp_url is not None,
-            language=sender.language,
-            now=clock(),
-        )
+        await service.invite(session, services_of(request), sender, body.email, now=clock())
         return Answer(EmailAccepted(), user_id=sender.id, status=202)
 
     return await once.run(session, body, caller=str(caller.user_id), prepare=_nothing, effect=effect)
@@ -81,10 +72,10 @@ async def request_code_email(
         if services.settings.code_lookup != "off":
             await service.request_code_email(
                 session,
+                services,
                 referrer_email=body.referrer_email,
                 email=body.email,
                 network=ip_address.network(request),
-                limits=services.invitation_limits,
                 language=languages.preferred_language(request.headers.get("accept-language")),
                 now=clock(),
             )

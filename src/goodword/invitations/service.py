@@ -16,6 +16,7 @@ from goodword.errors import Conflict, TooManyRequests
 from goodword.jobs import service as jobs
 from goodword.rate_limits import quotas
 from goodword.rate_limits.quotas import QuotaExceeded
+from goodword.services import Services
 from goodword.users import addresses
 from goodword.users.models import User
 
@@ -56,14 +57,7 @@ class EmailQuotas:
 
 
 async def invite(
-    session: AsyncSession,
-    sender: User,
-    email: str,
-    *,
-    limits: EmailQuotas,
-    mailing: bool,
-    language: str,
-    now: datetime,
+    session: AsyncSession, services: Services, sender: User, email: str, *, now: datetime
 ) -> None:
     """Enqueue an invitation by `sender`, whose row is locked. Raises `NoActiveCode` and `TooManyEmails`.
 
@@ -71,27 +65,29 @@ async def invite(
     """
     if await usable_code(session, sender.id, now=now) is None:
         raise NoActiveCode
-    limit = INVITATIONS_PER_DAY if sender.verified_at or not mailing else INVITATIONS_UNVERIFIED
-    await limits.take(session, INVITATION, "from", str(sender.id), limit=limit, period=DAY, now=now)
+    is_trusted = sender.verified_at or services.settings.smtp_url is None
+    limit = INVITATIONS_PER_DAY if is_trusted else INVITATIONS_UNVERIFIED
+    scope = (INVITATION, "from", str(sender.id))
+    await services.invitation_limits.take(session, *scope, limit=limit, period=DAY, now=now)
     address = addresses.parse(email)
-    payload = {"email": address.text, "email_key": address.key, "language": language}
+    payload = {"email": address.text, "email_key": address.key, "language": sender.language}
     jobs.enqueue(session, INVITATION, payload, user_id=sender.id, now=now)
     record(session, Action.EMAIL_REQUESTED, Subject.USER, sender.id, letter=INVITATION)
 
 
 async def request_code_email(
     session: AsyncSession,
+    services: Services,
     *,
     referrer_email: str,
     email: str,
     network: str | None,
-    limits: EmailQuotas,
     language: str,
     now: datetime,
 ) -> None:
     """Enqueue an e-mail to `email` with the code of the user with the other address. Raises `TooManyEmails`."""
     scope, hour = (CODE_EMAIL, "from", network or "unknown"), timedelta(hours=1)
-    await limits.take(session, *scope, limit=CODE_EMAILS_PER_HOUR, period=hour, now=now)
+    await services.invitation_limits.take(session, *scope, limit=CODE_EMAILS_PER_HOUR, period=hour, now=now)
     address = addresses.parse(email)
     payload = {"email": address.text, "email_key": address.key, "language": language}
     payload["referrer_key"] = addresses.parse(referrer_email).key
