@@ -17,6 +17,7 @@ from goodword.admin import service as admin
 from goodword.codes import service as codes
 from goodword.codes.models import ReferralCode
 from goodword.codes.redemption import Redemption
+from goodword.codes.schemas import CodeCreate
 from goodword.oauth.models import OAuthClient, OAuthGrant
 from goodword.referrals import service as referrals
 from goodword.referrals.models import Referral
@@ -207,11 +208,7 @@ async def make_world(app):
         code = await codes.create(
             session,
             owner,
-            expires_at=codes.expires_at_from(None, 3600, now=now),
-            chosen=None,
-            active=True,
-            max_uses=None,
-            discoverable=True,
+            CodeCreate.model_validate({"lifetime": 3600}),
             key=app.state.services.keys.referral_codes,
             now=now,
         )

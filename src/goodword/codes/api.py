@@ -100,17 +100,8 @@ async def create_code(
     async def effect(_: None) -> Answer:
         owner = await users.lock(session, caller.user_id)
         now = clock()
-        code = await service.create(
-            session,
-            owner,
-            expires_at=service.expires_at_from(body.expires_at, body.lifetime, now=now),
-            chosen=body.code,
-            active=body.active,
-            max_uses=body.max_uses,
-            discoverable=body.discoverable,
-            key=services_of(request).keys.referral_codes,
-            now=now,
-        )
+        key = services_of(request).keys.referral_codes
+        code = await service.create(session, owner, body, key=key, now=now)
         answer = _read(request, code, now)
         return Answer(answer, location=f"{owner_router.prefix}/{code.code}", user_id=owner.id)
 

@@ -55,20 +55,11 @@ async def create_code(request: Request, visitor: PageVisitor, session: Session, 
     if await _latest(session, visitor, now=clock()) > form.get("latest", ""):
         return see_other(link(request, "/"))
     try:
-        body = CodeCreate(**{name: _value(name, text) for name, text in given.items() if text})
+        fields = {name: _value(name, text) for name, text in given.items() if text}
+        body = CodeCreate(active="later" not in form, **fields)
         async with session.begin_nested():
-            now = clock()
-            await service.create(
-                session,
-                owner,
-                expires_at=service.expires_at_from(None, body.lifetime, now=now),
-                chosen=body.code,
-                active="later" not in form,
-                max_uses=body.max_uses,
-                discoverable=True,
-                key=services_of(request).keys.referral_codes,
-                now=now,
-            )
+            key = services_of(request).keys.referral_codes
+            await service.create(session, owner, body, key=key, now=clock())
     except (ValidationError, AppError) as error:
         return await _page(request, session, visitor, now=clock(), given=given, error=error)
     return see_other(link(request, "/"))

@@ -12,6 +12,7 @@ from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import code_format, lookup
 from goodword.codes.models import ACTIVE, CodeStatus, ReferralCode, Retirement, has_status, usable
+from goodword.codes.schemas import CodeCreate
 from goodword.crypto import hmac_of
 from goodword.db.keyset import keyset_page
 from goodword.db.statements import insert_if_absent
@@ -64,7 +65,7 @@ class TermTooLong(TermTooShort):
     code, detail = "term_too_long", "The term of a code must be at most 366 days."
 
 
-def expires_at_from(expires_at: datetime | None, lifetime: int | None, *, now: datetime) -> datetime:
+def _expires_at(expires_at: datetime | None, lifetime: int | None, *, now: datetime) -> datetime:
     """Return when a code created at `now` expires. Raises one of the `Term…` errors.
 
     The term is rounded up to whole seconds: one of 60 seconds may have become shorter while the request was sent.
@@ -85,27 +86,19 @@ def expires_at_from(expires_at: datetime | None, lifetime: int | None, *, now: d
 
 
 async def create(
-    session: AsyncSession,
-    owner: User,
-    *,
-    expires_at: datetime,
-    chosen: str | None,
-    active: bool,
-    max_uses: int | None,
-    discoverable: bool,
-    key: bytes,
-    now: datetime,
+    session: AsyncSession, owner: User, body: CodeCreate, *, key: bytes, now: datetime
 ) -> ReferralCode:
     """Create a code for `owner`, whose row is locked. `key` is the key of the keyed hash of the code.
 
-    Raises `ActiveCodeExists`, `CodeTaken`, `CodeInvalid` and `CodeReserved`.
+    Raises `ActiveCodeExists`, `CodeTaken`, `CodeInvalid`, `CodeReserved` and the `Term…` errors.
     """
-    if chosen is not None:
-        code_format.validate_chosen(chosen)
-    if active:
+    expires_at = _expires_at(body.expires_at, body.lifetime, now=now)
+    if body.code is not None:
+        code_format.validate_chosen(body.code)
+    if body.active:
         await _retire_active(session, owner, now)
     for _ in range(MAX_ATTEMPTS):
-        text = chosen or code_format.generate()
+        text = body.code or code_format.generate()
         normalised = code_format.normalise(text) or ""
         code = await insert_if_absent(
             session,
@@ -114,17 +107,17 @@ async def create(
             code=text,
             key=normalised,
             key_mac=hmac_of(key, normalised.encode()),
-            kind="chosen" if chosen else "generated",
+            kind="chosen" if body.code else "generated",
             created_at=now,
             expires_at=expires_at,
-            activated_at=now if active else None,
-            max_uses=max_uses,
-            discoverable=discoverable,
+            activated_at=now if body.active else None,
+            max_uses=body.max_uses,
+            discoverable=body.discoverable,
         )
         if code is not None:
-            await _save(session, owner, code, Action.CODE_ISSUED, kind=code.kind, active=active)
+            await _save(session, owner, code, Action.CODE_ISSUED, kind=code.kind, active=body.active)
             return code
-        if chosen is not None:
+        if body.code is not None:
             raise CodeTaken
     raise Conflict  # several of 2^50 random codes in a row were issued before
 
