@@ -2,7 +2,7 @@
 
 A test that asks for `api` (or for a person) runs twice: on SQLite and on PostgreSQL, over the migrated
 schema, with real commits; rows are deleted between tests. The mark `one_database` is for tests of what cannot differ
-between the two: they run on SQLite. Every answer is held against the OpenAPI document.
+between the two: they run on SQLite. `both_databases` makes an exception of a test in a module with that mark. Every answer is held against the OpenAPI document.
 """
 
 import socket
@@ -94,7 +94,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test on both databases, or on SQLite alone if it is marked `one_database`."""
     chosen = {mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")}
     if "database_kind" in metafunc.fixturenames and "database_kind" not in chosen:
-        both = metafunc.definition.get_closest_marker("one_database") is None
+        marks = {mark.name for mark in metafunc.definition.iter_markers()}
+        both = "one_database" not in marks or "both_databases" in marks
         kinds = ["sqlite", "postgres"] if both else ["sqlite"]
         metafunc.parametrize("database_kind", kinds, indirect=True, scope="session")
 

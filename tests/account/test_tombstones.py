@@ -24,6 +24,8 @@ from goodword.users import service as users
 from people import PASSWORD, join, make_code, sign_in
 from serving import goodword, working
 
+pytestmark = pytest.mark.one_database
+
 LINE = re.compile(rb"1 [0-9a-f]{64} \S+\n")
 
 
@@ -92,6 +94,7 @@ async def erase_after_backup(settings):
     return alice, backup
 
 
+@pytest.mark.both_databases
 async def test_f11_a_restored_backup_does_not_bring_her_back(installation):
     alice, backup = await erase_after_backup(installation)
     await restore(installation, backup)
@@ -127,6 +130,7 @@ async def people_of(settings):
         await database.close()
 
 
+@pytest.mark.both_databases
 async def test_f11_a_worker_that_starts_first_writes_to_nobody_who_was_erased(installation, tmp_path):
     """The backup holds the letters that waited: the one to Alice would be the first."""
     _, backup = await erase_after_backup(installation)
@@ -291,6 +295,7 @@ async def test_f11_an_erasure_whose_file_cannot_be_written_holds_all_the_same(in
     assert LINE.fullmatch((installation.data_dir / "tombstones").read_bytes())
 
 
+@pytest.mark.both_databases
 async def test_f11_an_erasure_that_is_taken_back_writes_nothing(installation):
     """Or the next start would erase somebody who never was."""
     async with running(create_app(installation)) as app, client_of(app) as api:

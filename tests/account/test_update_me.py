@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+pytestmark = pytest.mark.one_database
+
 ME = "/api/v1/me"
 
 
@@ -79,6 +81,7 @@ async def test_nobody_else_is_changed(alice, mallory):
     assert (await alice.get(ME)).json()["id"] != (await mallory.get(ME)).json()["id"]
 
 
+@pytest.mark.both_databases
 async def test_two_at_once_do_not_undo_each_other(alice):
     await asyncio.gather(
         alice.patch(ME, {"first_name": "Lorina"}), alice.patch(ME, {"last_name": "Hargreaves"})

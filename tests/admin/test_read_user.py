@@ -6,6 +6,8 @@ import pytest
 
 from people import PASSWORD, join, make_code
 
+pytestmark = pytest.mark.one_database
+
 PATH = "/api/v1/admin/users"
 
 

@@ -11,6 +11,8 @@ from asgi import document
 from people import PASSWORD, bring, make_code, register, sign_in
 from third_party import Browser, register_app
 
+pytestmark = pytest.mark.one_database
+
 DOCUMENT = document()
 METHODS = {
     operation["operationId"]: method

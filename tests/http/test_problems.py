@@ -17,6 +17,8 @@ from operations import json_operations, make_admin
 from people import PASSWORD, register, sign_in
 from sweeps import Sweep
 
+pytestmark = pytest.mark.one_database
+
 KEYS = {"type", "title", "status", "detail", "code", "request_id"}
 OPERATIONS = json_operations()
 CANARY = "c4n4ry"

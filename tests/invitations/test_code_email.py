@@ -8,6 +8,8 @@ from asgi import client_of
 from people import make_code
 from second_service import second_service
 
+pytestmark = pytest.mark.one_database
+
 PATH = "/api/v1/referral-code-emails"
 ACCEPTED = {"detail": "The request was accepted. An e-mail is sent if there is something to send."}
 
@@ -80,6 +82,7 @@ async def test_another_is_sent_after_a_day(api, alice, post, clock):
     assert len(await post()) == 1
 
 
+@pytest.mark.both_databases
 async def test_concurrent_requests_from_many_networks_send_one(app, code, post):
     async def from_network(n):
         async with client_of(app, peer=f"198.51.{n}.7") as api:

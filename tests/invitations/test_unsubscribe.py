@@ -10,6 +10,8 @@ from goodword.composition import build_worker
 from goodword.mail import delivery
 from people import bring, join, make_code
 
+pytestmark = pytest.mark.one_database
+
 UNSUBSCRIBE = "/api/v1/letters/refusals"
 
 

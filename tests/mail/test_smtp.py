@@ -20,6 +20,8 @@ from mail_server import mail_server, password_of, self_made_certificate
 from people import register
 from serving import GOODWORD, environment, free_port
 
+pytestmark = pytest.mark.one_database
+
 STATE = "SELECT outcome, attempts, error FROM jobs WHERE kind = 'verify_email'"
 
 

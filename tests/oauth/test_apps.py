@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.one_database
+
 APPS = "/api/v1/me/apps"
 
 

@@ -8,6 +8,8 @@ import pytest
 from asgi import client_of
 from third_party import Browser, Form, answer_of
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture
 async def mallorys(app, mallory):
@@ -124,6 +126,7 @@ async def test_a_page_is_good_once(garden, alices, rows):
     assert await rows("SELECT count(*) FROM oauth_codes") == [(1,)]
 
 
+@pytest.mark.both_databases
 async def test_a_page_sent_ten_times_at_once_makes_one_code(garden, alices):
     page = await alices.get(garden.url())
 

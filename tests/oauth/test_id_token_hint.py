@@ -7,6 +7,8 @@ from forged_tokens import encode, parts_of, signed_anew
 from goodword.sessions.keys import rotate
 from third_party import Browser, answer_of
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture
 async def bobs_hint(app, garden, bob):

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.one_database
+
 
 def outcome(answer):
     return answer.status_code, answer.json().get("error")

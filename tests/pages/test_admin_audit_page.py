@@ -15,6 +15,8 @@ from goodword.web.html.rendering import translate
 from pages.pressing import press
 from people import make_code, register
 
+pytestmark = pytest.mark.one_database
+
 HTML = {"Accept": "text/html"}
 PATH = "/admin/audit"
 

@@ -8,6 +8,8 @@ from goodword.admin import search
 from pages.pressing import press
 from people import make_code, register
 
+pytestmark = pytest.mark.one_database
+
 HTML = {"Accept": "text/html"}
 
 

@@ -9,6 +9,8 @@ from goodword.jobs.models import Job
 from pages.pressing import press
 from people import register
 
+pytestmark = pytest.mark.one_database
+
 HTML = {"Accept": "text/html"}
 PATH, AGAIN = "/admin/jobs", "/admin/jobs/retry"
 

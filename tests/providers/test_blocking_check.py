@@ -9,6 +9,8 @@ from people import register
 from providers.conftest import work
 from providers.outside import status
 
+pytestmark = pytest.mark.one_database
+
 VERIFIER = "/v2/email-verifier"
 USERS = "SELECT count(*) FROM users"
 
@@ -78,6 +80,7 @@ async def test_a_taken_address_and_a_bad_code_are_told_without_asking(node, serv
     assert services.count() == 1
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize("said", ["valid", "invalid"])
 async def test_two_sign_ups_at_once_make_one_call(node, services, said):
     """On one node and on two, the second waits for what the first is told."""
@@ -91,6 +94,7 @@ async def test_two_sign_ups_at_once_make_one_call(node, services, said):
     assert statuses == ([201, 409, 409, 409] if said == "valid" else [422] * 4)
 
 
+@pytest.mark.both_databases
 async def test_many_at_once_for_one_hanging_address_make_one_call(node, services):
     _, api = await node(email_check="blocking")
     services.delay = 30

@@ -10,6 +10,8 @@ from providers.conftest import join_and_prove, work
 from providers.outside import status
 from traces import traces
 
+pytestmark = pytest.mark.one_database
+
 ME, VERIFIER = "/api/v1/me", "/v2/email-verifier"
 WORDS = ("alice", "liddell", "rabbit", "oxford", "curiosity")
 """Of her address, and of what is said about her."""

@@ -16,6 +16,8 @@ from people import PASSWORD, bring, make_code
 from slowly import slowly
 from third_party import Browser, Form, register_app
 
+pytestmark = pytest.mark.one_database
+
 ME, CODES, ADMIN = "/api/v1/me", "/api/v1/me/referral-codes", "/api/v1/admin"
 NEW = "quiet otters swim at dawn"
 
@@ -192,6 +194,7 @@ async def test_by_api(world, name, how):
     check(how, path, *await world.act(person, how, method, path, headers, body))
 
 
+@pytest.mark.both_databases
 @pytest.mark.parametrize(("path", "how"), [(path, how) for path in BY_PAGE for how in ways(path)])
 async def test_by_page(world, path, how):
     person = world.rita if is_for_administrators(path) else world.alice
@@ -231,6 +234,7 @@ def test_no_way_to_write_is_missing():
     assert pages == known | WITHOUT_A_SESSION | WITHOUT_DATA
 
 
+@pytest.mark.both_databases
 async def test_two_tabs_sign_out_together(world):
     assert (await world.alice.get(ME)).status_code == 200
     await world.shut_out(world.alice, "signed out")

@@ -6,6 +6,8 @@ import pytest
 
 from people import register
 
+pytestmark = pytest.mark.one_database
+
 REFUSED = {
     "display name": "Bob <a@x.com>",
     "leading space": " a@x.com",

@@ -4,6 +4,8 @@ import pytest
 
 from people import join, register
 
+pytestmark = pytest.mark.one_database
+
 TEXTS = [
     "<script>alert(1)</script>",
     "{{7*7}}",

@@ -9,6 +9,8 @@ from goodword.account import erasure
 from people import make_code, referrals_of, register
 from social.browser import COOKIE, assert_refused, begin, leave, sign_in
 
+pytestmark = pytest.mark.one_database
+
 USERS = "SELECT email, first_name, last_name, verified_at IS NOT NULL, password_hash FROM users"
 IDENTITIES = "SELECT provider, subject FROM identities"
 each_provider = pytest.mark.parametrize("slug", ["oidc", "google", "github"])
