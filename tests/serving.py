@@ -1,4 +1,4 @@
-"""Run the `goodword` command as an operator would: in a process of its own, over real sockets."""
+"""Run the `goodword` command, in this process or in one of its own."""
 
 import os
 import signal
@@ -31,13 +31,13 @@ class Served:
     log: Path
 
     def stop(self) -> None:
-        """End it as an operator does. It takes leave of its clients, then ends by that very signal."""
+        """Terminate the process and wait for it. It ends by the signal after a graceful shutdown."""
         self.process.terminate()
         assert self.process.wait(timeout=30) == -signal.SIGTERM
 
 
 def environment(folder: Path, **settings: str) -> dict[str, str]:
-    """Nothing of ours but these settings; a clean folder for its data."""
+    """Return the environment with these settings only, and with a data folder in `folder`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GOODWORD_")}
     given = {"DATA_DIR": str(folder / "data"), "PASSWORD_HASH": "fast_for_tests", **settings}
     return kept | {f"GOODWORD_{name}": value for name, value in given.items()}
@@ -83,7 +83,7 @@ def goodword_process(folder: Path, *arguments: str, **settings: str) -> subproce
 
 @contextmanager
 def serving(folder: Path, *arguments: str, within: Sequence[str] = (), **settings: str) -> Iterator[Served]:
-    """`goodword serve` until the block ends, from the moment when it is ready; `within` another command."""
+    """Run `goodword serve` until the block ends. `within` is a command that runs it."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     log = folder / "serve.log"
@@ -107,7 +107,7 @@ def serving(folder: Path, *arguments: str, within: Sequence[str] = (), **setting
 
 @contextmanager
 def working(folder: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-    """`goodword worker` until the block ends. What it logs is in `worker.log` of the folder."""
+    """Run `goodword worker` until the block ends. It logs to `worker.log` in the folder."""
     with (folder / "worker.log").open("w") as log:
         process = subprocess.Popen(
             [GOODWORD, "worker"], cwd=folder, env=environment(folder, **settings), stdout=log, stderr=log
@@ -126,14 +126,14 @@ def free_port() -> int:
 
 
 def wait_for_port(port: int) -> None:
-    """Until somebody listens there."""
+    """Wait until a server listens on the port."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    raise AssertionError("nobody listens")
+    raise AssertionError("no server listens on the port")
 
 
 def _wait_until_ready(url: str, process: subprocess.Popen[str], log: Path) -> None:

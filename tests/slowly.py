@@ -1,4 +1,4 @@
-"""A request whose body stops half-way, while something else happens."""
+"""Send a request whose body arrives in two halves, with another action in between."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

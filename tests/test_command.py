@@ -26,7 +26,7 @@ def register(served, name):
     return call(f"{served.url}/api/v1/users", body)
 
 
-def test_serve_makes_all_that_it_needs_and_keeps_it(tmp_path):
+def test_serve_creates_the_data_folder_and_reuses_it(tmp_path):
     with serving(tmp_path) as served:
         alice = register(served, "alice")
         served.stop()
@@ -41,7 +41,7 @@ def test_serve_makes_all_that_it_needs_and_keeps_it(tmp_path):
     assert alice["email"] == "alice@example.com"
 
 
-def test_several_processes_serve_one_database(tmp_path):
+def test_several_worker_processes_share_one_database(tmp_path):
     with serving(tmp_path, "--workers", "2") as served:
         for name in ("alice", "bob", "carol", "dave"):
             register(served, name)
@@ -84,7 +84,7 @@ def test_wrong_settings_are_refused_and_named(tmp_path, settings, named):
     assert "Traceback" not in done.stderr
 
 
-def test_serve_says_when_the_port_is_taken(tmp_path):
+def test_serve_reports_a_port_in_use(tmp_path):
     with serving(tmp_path) as served:
         done = goodword_process(tmp_path, "serve", "--port", served.url.rpartition(":")[2])
 
@@ -92,7 +92,7 @@ def test_serve_says_when_the_port_is_taken(tmp_path):
     assert "address already in use" in done.stderr
 
 
-def test_postgres_is_migrated_when_asked_and_not_before(tmp_path, postgres_url):
+def test_serve_migrates_postgres_only_with_migrate(tmp_path, postgres_url):
     name = "command_test"
     subprocess.run(
         [GOODWORD.with_name("python"), "-c", CREATE, postgres_url, name], check=True, env=os.environ
@@ -118,14 +118,14 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-def test_migrate_says_where_the_schema_is(tmp_path):
+def test_migrate_prints_the_revision(tmp_path):
     done = goodword(tmp_path, "migrate")
 
     assert done.returncode == 0
     assert "The schema is at 2" in done.stdout
 
 
-def test_config_hides_secrets_and_says_what_is_not_built(tmp_path):
+def test_config_hides_secrets_and_marks_settings_without_effect(tmp_path):
     done = goodword(tmp_path, "config", METRICS_TOKEN="very secret", SECRET_KEY=SECRET)
 
     assert done.returncode == 0
@@ -135,7 +135,7 @@ def test_config_hides_secrets_and_says_what_is_not_built(tmp_path):
     assert "GOODWORD_PUBLIC_URL=http://127.0.0.1:8000\n" in done.stdout
 
 
-def test_config_says_what_is_wrong(tmp_path):
+def test_config_reports_invalid_settings(tmp_path):
     done = goodword(tmp_path, "config", PASSWORD_MIN_LENGTH="2", ENVIRONMENT="staging")
 
     assert done.returncode == 2
@@ -143,7 +143,7 @@ def test_config_says_what_is_wrong(tmp_path):
     assert "GOODWORD_ENVIRONMENT" in done.stderr
 
 
-def test_config_says_that_postgresql_needs_a_key(tmp_path):
+def test_config_reports_a_missing_secret_key(tmp_path):
     url = {"DATABASE_URL": "postgresql+asyncpg://goodword@localhost/goodword"}
 
     done = goodword(tmp_path, "config", **url)
@@ -169,7 +169,7 @@ def test_every_log_line_is_json_with_the_request_id_and_no_personal_data(tmp_pat
     assert "lanterns" not in text
 
 
-def test_it_runs_as_a_module_too(tmp_path):
+def test_python_m_goodword_runs_the_command(tmp_path):
     done = subprocess.run(
         [GOODWORD.with_name("python"), "-m", "goodword", "--help"],
         env=environment(tmp_path),

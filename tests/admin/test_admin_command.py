@@ -27,7 +27,7 @@ def sign_in(url):
         return json.load(answer)
 
 
-def test_the_first_administrator_comes_before_the_service(tmp_path):
+def test_create_works_before_the_first_start_of_the_service(tmp_path):
     done = create(tmp_path)
     assert done.returncode == 0, done.stderr
     assert "rita@example.com is an administrator" in done.stdout
@@ -42,7 +42,7 @@ def test_the_first_administrator_comes_before_the_service(tmp_path):
     assert (rita["is_admin"], rita["email_verified"], rita["first_name"]) == (True, True, None)
 
 
-def test_it_works_next_to_the_running_service(tmp_path):
+def test_commands_work_while_the_service_runs(tmp_path):
     with serving(tmp_path) as served:
         assert create(tmp_path).returncode == 0
         assert sign_in(served.url)
@@ -67,7 +67,7 @@ def test_it_works_next_to_the_running_service(tmp_path):
         ("", PASSWORD, "printable text"),
     ],
 )
-def test_it_refuses_what_registration_refuses(tmp_path, email, password, says):
+def test_create_refuses_what_sign_up_refuses(tmp_path, email, password, says):
     done = create(tmp_path, email, password)
 
     assert done.returncode in (1, 2)
@@ -83,7 +83,7 @@ def read_until(terminal, text):
     return shown
 
 
-def test_the_password_is_asked_for_without_echo(tmp_path):
+def test_create_prompts_for_the_password_without_echo(tmp_path):
     parent, child = pty.openpty()
     with subprocess.Popen(
         [GOODWORD, "admin", "create", EMAIL],
@@ -107,14 +107,14 @@ def test_the_password_is_asked_for_without_echo(tmp_path):
     assert PASSWORD.encode() not in shown
 
 
-def test_it_asks_nobody_where_nobody_is(tmp_path):
+def test_create_without_a_terminal_fails(tmp_path):
     done = goodword(tmp_path, "admin", "create", EMAIL)
 
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
 
 
-def test_an_account_that_is_there_is_promoted_and_not_made_anew(tmp_path):
+def test_promote_makes_an_existing_user_an_administrator(tmp_path):
     assert create(tmp_path).returncode == 0
     again = create(tmp_path)
     assert (again.returncode, "account with this address already" in again.stderr) == (1, True)
@@ -126,7 +126,7 @@ def test_an_account_that_is_there_is_promoted_and_not_made_anew(tmp_path):
     assert "administrator: yes" in " ".join(goodword(tmp_path, "users", "show", EMAIL).stdout.split())
 
 
-def test_people_are_found_shown_disabled_enabled_and_erased(tmp_path):
+def test_users_are_found_shown_disabled_enabled_and_erased(tmp_path):
     create(tmp_path)
     found = goodword(tmp_path, "users", "find", "RITA@")
     assert f"  {EMAIL}  -  active, administrator" in found.stdout
@@ -145,7 +145,7 @@ def test_people_are_found_shown_disabled_enabled_and_erased(tmp_path):
     assert (again.returncode, "was erased" in again.stderr) == (1, True)
 
 
-def test_nobody_is_erased_without_a_yes(tmp_path):
+def test_erase_asks_for_confirmation(tmp_path):
     create(tmp_path)
     for reply in ("n\n", "", "\n"):
         done = goodword(tmp_path, "users", "erase", EMAIL, stdin=reply)
@@ -155,7 +155,7 @@ def test_nobody_is_erased_without_a_yes(tmp_path):
 
 
 @pytest.mark.parametrize("act", ["show", "disable", "enable", "erase"])
-def test_it_says_when_there_is_nobody(tmp_path, act):
+def test_an_unknown_user_is_reported(tmp_path, act):
     create(tmp_path)
     for who in ("nobody@example.com", "01a201dc-5258-77c8-bbbf-93ad69676570", "%", "'"):
         done = goodword(tmp_path, "users", act, who)
@@ -173,7 +173,7 @@ def test_it_says_when_there_is_nobody(tmp_path, act):
         ),
     ],
 )
-def test_it_says_when_there_is_no_database(tmp_path, settings, says):
+def test_an_unusable_database_is_reported(tmp_path, settings, says):
     done = goodword(tmp_path, "users", "find", "rita", **settings)
 
     assert done.returncode == 2

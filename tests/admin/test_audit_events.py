@@ -17,7 +17,7 @@ async def listed(rita, **query):
     return answer.json()["items"]
 
 
-async def test_it_tells_who_did_what_to_what_from_where(app, rita, alice):
+async def test_an_event_has_actor_action_subject_and_address(app, rita, alice):
     code = await make_code(alice)
     await seal(app)
 
@@ -38,7 +38,7 @@ async def test_it_tells_who_did_what_to_what_from_where(app, rita, alice):
     assert event["sequence"] > 0
 
 
-async def test_the_events_of_a_person_are_those_by_them_and_about_them(rita, alice, bob):
+async def test_events_of_a_user_are_those_by_and_about_the_user(rita, alice, bob):
     await rita.post(f"/api/v1/admin/users/{alice.id}/disable", None)
 
     found = await listed(rita, user_id=alice.id)
@@ -49,7 +49,7 @@ async def test_the_events_of_a_person_are_those_by_them_and_about_them(rita, ali
     assert await listed(rita, user_id=str(uuid.uuid4())) == []
 
 
-async def test_pages_join(rita, alice, bob):
+async def test_pages_contain_every_event_once(rita, alice, bob):
     whole = await listed(rita)
     seen, cursor = [], None
     while True:
@@ -63,7 +63,7 @@ async def test_pages_join(rita, alice, bob):
     assert [event["id"] for event in seen] == sorted((event["id"] for event in seen), reverse=True)
 
 
-async def test_it_is_asked_for_a_time(rita, alice, clock, api):
+async def test_since_and_until_limit_the_events(rita, alice, clock, api):
     clock.forward(days=1)
     noon = clock()
     clock.forward(days=1)
@@ -77,22 +77,22 @@ async def test_it_is_asked_for_a_time(rita, alice, clock, api):
 
 
 @pytest.mark.parametrize("since", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59Z"])
-async def test_any_time_will_do(rita, since):
+async def test_any_instant_is_accepted(rita, since):
     assert isinstance(await listed(rita, since=since, until=since), list)
 
 
 @pytest.mark.parametrize(
     "query", [{"action": "no.such"}, {"since": "yesterday"}, {"user_id": "alice"}, {"limit": 0}]
 )
-async def test_a_question_that_is_none(rita, query):
+async def test_invalid_parameters_are_refused(rita, query):
     assert (await rita.get(PATH, params=query)).status_code == 422
 
 
-async def test_a_cursor_of_another_question(rita, alice):
+async def test_a_cursor_of_another_query_is_refused(rita, alice):
     cursor = (await rita.get(PATH, params={"limit": 1})).json()["next_cursor"]
     answer = await rita.get(PATH, params={"limit": 1, "cursor": cursor, "action": "user.registered"})
     assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")
 
 
-async def test_for_others_nothing_is_there(alice):
+async def test_other_users_get_404(alice):
     assert (await alice.get(PATH)).status_code == 404

@@ -9,7 +9,7 @@ from people import make_code, referrals_of, register, sign_in
 PATH = "/api/v1/admin/users"
 
 
-async def test_whoever_is_disabled_is_out_at_once(api, rita, alice):
+async def test_a_disabled_user_is_signed_out_at_once(api, rita, alice):
     answer = await rita.post(f"{PATH}/{alice.id}/disable", None)
 
     assert (answer.status_code, answer.json()["status"]) == (200, "disabled")
@@ -24,7 +24,7 @@ async def test_whoever_is_disabled_is_out_at_once(api, rita, alice):
     assert (await api.post("/oauth/token", data=refresh)).json()["error"] == "invalid_grant"
 
 
-async def test_the_codes_of_whoever_is_disabled_do_not_work(api, rita, alice):
+async def test_codes_of_a_disabled_user_do_not_work(api, rita, alice):
     code = await make_code(alice)
 
     await rita.post(f"{PATH}/{alice.id}/disable", None)
@@ -45,7 +45,7 @@ async def test_the_address_stays_taken_and_referrals_stay(api, rita, alice):
     assert (await rita.get(f"/api/v1/users/{alice.id}/referrals")).json()["items"]
 
 
-async def test_whoever_is_enabled_comes_in_anew(api, rita, alice):
+async def test_an_enabled_user_can_sign_in_again(api, rita, alice):
     code = await make_code(alice)
     await rita.post(f"{PATH}/{alice.id}/disable", None)
 
@@ -60,19 +60,19 @@ async def test_whoever_is_enabled_comes_in_anew(api, rita, alice):
 
 
 @pytest.mark.parametrize("act", ["disable", "enable"])
-async def test_twice_is_as_good_as_once(rita, alice, act):
+async def test_repeating_changes_nothing(rita, alice, act):
     for _ in range(2):
         assert (await rita.post(f"{PATH}/{alice.id}/{act}", None)).status_code == 200
 
 
-async def test_an_administrator_stays_in(rita):
+async def test_administrators_cannot_disable_themselves(rita):
     answer = await rita.post(f"{PATH}/{rita.id}/disable", None)
 
     assert (answer.status_code, answer.json()["code"]) == (409, "not_yourself")
     assert (await rita.get("/api/v1/me")).status_code == 200
 
 
-async def test_another_administrator_is_out_too(app, rita, alice):
+async def test_another_administrator_can_be_disabled(app, rita, alice):
     from goodword.admin import service
 
     async with app.state.services.database.transaction() as session:
@@ -87,7 +87,7 @@ async def test_another_administrator_is_out_too(app, rita, alice):
 
 
 @pytest.mark.parametrize("act", ["disable", "enable"])
-async def test_there_must_be_somebody(rita, alice, act):
+async def test_an_unknown_user_is_refused(rita, alice, act):
     unknown = await rita.post(f"{PATH}/{uuid.uuid4()}/{act}", None)
     assert (unknown.status_code, unknown.json()["code"]) == (404, "user_not_found")
 

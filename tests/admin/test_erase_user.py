@@ -9,7 +9,7 @@ from people import join, make_code, referrals_of, register, sign_in
 PATH = "/api/v1/admin/users"
 
 
-async def test_whoever_is_erased_is_gone_at_once(api, rita, alice):
+async def test_an_erased_user_is_gone_at_once(api, rita, alice):
     code = await make_code(alice)
 
     answer = await rita.delete(f"{PATH}/{alice.id}")
@@ -21,7 +21,7 @@ async def test_whoever_is_erased_is_gone_at_once(api, rita, alice):
     assert (await register(api, "alice")).status_code == 201
 
 
-async def test_nothing_of_the_person_is_left(rita, alice, rows):
+async def test_no_personal_data_is_left(rita, alice, rows):
     await make_code(alice)
     await rita.delete(f"{PATH}/{alice.id}")
 
@@ -31,7 +31,7 @@ async def test_nothing_of_the_person_is_left(rita, alice, rows):
     assert "liddell" not in users
 
 
-async def test_who_came_by_them_stays(api, rita, alice):
+async def test_referred_users_stay(api, rita, alice):
     code = await make_code(alice)
     bob = await join(api, "bob", referral_code=code["code"])
     await make_code(bob, code="BOBS-OWN")
@@ -43,7 +43,7 @@ async def test_who_came_by_them_stays(api, rita, alice):
     assert len(await referrals_of(bob)) == 1
 
 
-async def test_an_administrator_who_is_erased_is_none_any_more(app, rita, alice, rows):
+async def test_an_erased_administrator_loses_the_rights(app, rita, alice, rows):
     from goodword.admin import service
 
     async with app.state.services.database.transaction() as session:
@@ -56,26 +56,26 @@ async def test_an_administrator_who_is_erased_is_none_any_more(app, rita, alice,
     assert await rows("SELECT count(*) FROM users WHERE is_admin") == [(1,)]
 
 
-async def test_somebody_disabled_can_be_erased(rita, alice):
+async def test_a_disabled_user_can_be_erased(rita, alice):
     await rita.post(f"{PATH}/{alice.id}/disable", None)
 
     assert (await rita.delete(f"{PATH}/{alice.id}")).status_code == 204
 
 
-async def test_one_of_many_at_once_erases(rita, alice):
+async def test_one_of_several_concurrent_requests_erases(rita, alice):
     answers = await asyncio.gather(*(rita.delete(f"{PATH}/{alice.id}") for _ in range(8)))
 
     assert Counter(answer.status_code for answer in answers) == {204: 1, 409: 7}
 
 
-async def test_an_administrator_does_not_erase_themself(rita):
+async def test_administrators_cannot_erase_themselves(rita):
     answer = await rita.delete(f"{PATH}/{rita.id}")
 
     assert answer.status_code == 409
     assert answer.json()["code"] == "not_yourself"
 
 
-async def test_there_must_be_somebody(rita):
+async def test_an_unknown_user_is_refused(rita):
     answer = await rita.delete(f"{PATH}/{uuid.uuid4()}")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "user_not_found")

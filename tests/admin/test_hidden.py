@@ -42,7 +42,7 @@ def seen(answer):
     return answer.status_code, headers, body
 
 
-async def test_it_looks_like_an_unknown_address_to_anybody(api, app):
+async def test_anonymous_requests_get_the_404_of_an_unknown_path(api, app):
     with Sweep() as sweep:
         for method, path, options in REQUESTS:
             forget_limits(app)
@@ -55,7 +55,7 @@ async def test_it_looks_like_an_unknown_address_to_anybody(api, app):
                 assert answer.status_code == 404
 
 
-async def test_it_looks_like_an_unknown_address_to_people(alice, app):
+async def test_users_get_the_404_of_an_unknown_path(alice, app):
     with Sweep() as sweep:
         for method, path, options in REQUESTS:
             forget_limits(app)
@@ -68,14 +68,14 @@ async def test_it_looks_like_an_unknown_address_to_people(alice, app):
 
 
 @pytest.mark.parametrize("token", ["nonsense", "", "a.b.c", "ü"])
-async def test_it_looks_so_with_a_bad_token(api, token):
+async def test_an_invalid_token_gets_404(api, token):
     answer = await api.get("/api/v1/admin/users", headers={"Authorization": f"Bearer {token}".encode()})
 
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert "www-authenticate" not in answer.headers
 
 
-async def test_it_is_hidden_at_once_from_whom_the_right_was_taken(app, rita):
+async def test_a_demoted_administrator_gets_404_at_once(app, rita):
     assert (await rita.get("/api/v1/admin/users")).status_code == 200
 
     async with app.state.services.database.transaction() as session:
@@ -85,7 +85,7 @@ async def test_it_is_hidden_at_once_from_whom_the_right_was_taken(app, rita):
     assert (await rita.get("/api/v1/me")).status_code == 200
 
 
-async def test_it_shows_after_a_new_sign_in_only(app, api, alice):
+async def test_a_promoted_user_needs_a_new_sign_in(app, api, alice):
     async with app.state.services.database.transaction() as session:
         user_id = await service.find_id(session, alice.email)
         await service.promote(
@@ -99,10 +99,10 @@ async def test_it_shows_after_a_new_sign_in_only(app, api, alice):
     assert (await alice.get("/api/v1/admin/users")).status_code == 200
 
 
-async def test_nobody_signs_in_with_more_than_they_may(alice):
+async def test_sign_in_grants_no_scope_without_the_right(alice):
     assert "admin" not in alice.tokens["scope"].split()
 
 
-async def test_a_wrong_address_is_not_found_by_administrators_too(rita):
+async def test_administrators_get_404_for_an_unknown_path(rita):
     for method, path in (("PUT", "/users"), ("GET", "/nothing"), ("GET", "/users/")):
         assert (await rita.call(method, f"/api/v1/admin{path}")).status_code == 404

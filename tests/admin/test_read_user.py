@@ -11,7 +11,7 @@ pytestmark = pytest.mark.one_database
 PATH = "/api/v1/admin/users"
 
 
-async def test_it_shows_the_account_and_what_belongs_to_it(api, rita, alice):
+async def test_a_user_has_codes_sessions_and_referrer(api, rita, alice):
     code = await make_code(alice)
     bob = await join(api, "bob", referral_code=code["code"])
     await bob.sign_in()
@@ -36,7 +36,7 @@ async def test_it_shows_the_account_and_what_belongs_to_it(api, rita, alice):
         "alice@ехample.com",  # Cyrillic in the domain
     ],
 )
-async def test_an_address_that_looks_like_another_is_flagged(api, rita, alice, email):
+async def test_a_confusable_address_is_flagged(api, rita, alice, email):
     """B06: another person, and whose address it could be taken for."""
     answer = await api.post("/api/v1/users", json={"email": email, "password": PASSWORD})
     assert answer.status_code == 201
@@ -48,13 +48,13 @@ async def test_an_address_that_looks_like_another_is_flagged(api, rita, alice, e
 
 
 @pytest.mark.parametrize("email", ["алиса@example.com", "alice2@example.com", "аnna@example.com"])
-async def test_other_addresses_look_like_nobodys(api, rita, alice, email):
+async def test_other_addresses_are_not_flagged(api, rita, alice, email):
     answer = await api.post("/api/v1/users", json={"email": email, "password": PASSWORD})
 
     assert (await rita.get(f"{PATH}/{answer.json()['id']}")).json()["looks_like"] is None
 
 
-async def test_an_erased_person_is_shown_without_a_trace(rita, alice):
+async def test_an_erased_user_has_no_personal_data(rita, alice):
     await make_code(alice)
     await rita.delete(f"{PATH}/{alice.id}")
 
@@ -65,7 +65,7 @@ async def test_an_erased_person_is_shown_without_a_trace(rita, alice):
     assert [code["code"] for code in shown["codes"]] == [None]
 
 
-async def test_there_must_be_somebody(rita):
+async def test_an_unknown_user_is_refused(rita):
     answer = await rita.get(f"{PATH}/{uuid.uuid4()}")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "user_not_found")

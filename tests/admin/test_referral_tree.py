@@ -37,7 +37,7 @@ async def family(api, alice):
     return people
 
 
-async def test_it_goes_down_level_by_level_the_latest_first(rita, family):
+async def test_the_tree_is_sorted_by_level_and_newest_first(rita, family):
     assert outline(await tree_of(rita, family["alice"])) == [
         (0, "alice@example.com", 2),
         (1, "carol@example.com", 0),
@@ -47,7 +47,7 @@ async def test_it_goes_down_level_by_level_the_latest_first(rita, family):
     ]
 
 
-async def test_it_shows_who_brought_the_person(rita, family):
+async def test_the_tree_has_the_referrer(rita, family):
     up, root, *_ = await tree_of(rita, family["bob"], depth=1)
 
     assert (up["level"], up["user_id"], up["referrals"]) == (-1, family["alice"].id, 2)
@@ -58,20 +58,20 @@ async def test_it_shows_who_brought_the_person(rita, family):
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4, 5])
-async def test_it_goes_as_deep_as_asked(rita, family, depth):
+async def test_depth_limits_the_levels(rita, family, depth):
     nodes = await tree_of(rita, family["alice"], depth=depth)
 
     assert max(node["level"] for node in nodes) == depth
 
 
 @pytest.mark.parametrize("depth", [0, -1, 6, 10**18, "1.0", "x", ""])
-async def test_it_goes_no_deeper_than_five(rita, alice, depth):
+async def test_depth_is_at_most_five(rita, alice, depth):
     answer = await rita.get(f"{PATH}/{alice.id}/referral-tree", params={"depth": depth})
 
     assert answer.status_code == 422
 
 
-async def test_an_erased_person_stays_in_it_without_a_name(rita, family):
+async def test_an_erased_user_stays_in_the_tree_without_a_name(rita, family):
     await rita.delete(f"{PATH}/{family['dave'].id}")
 
     nodes = {node["user_id"]: node for node in await tree_of(rita, family["bob"])}
@@ -85,11 +85,11 @@ async def test_an_erased_person_stays_in_it_without_a_name(rita, family):
     ]
 
 
-async def test_somebody_alone_is_a_tree(rita, alice):
+async def test_a_user_without_referrals_is_a_tree(rita, alice):
     assert outline(await tree_of(rita, alice)) == [(0, alice.email, 0)]
 
 
-async def test_of_many_the_latest_are_shown_and_all_are_counted(app, api, alice):
+async def test_a_large_tree_is_limited_and_counts_all_referrals(app, api, alice):
     names = [f"friend{number}" for number in range(5)]
     await bring(api, alice, *names)
     values = {"user_id": uuid.UUID(alice.id), "depth": 2, "nodes": 1000}
@@ -102,7 +102,7 @@ async def test_of_many_the_latest_are_shown_and_all_are_counted(app, api, alice)
     assert [row.level for row in cut] == [0, 1, 1, 1]
 
 
-async def test_there_must_be_somebody(rita):
+async def test_an_unknown_user_is_refused(rita):
     answer = await rita.get(f"{PATH}/{uuid.uuid4()}/referral-tree")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "user_not_found")

@@ -9,7 +9,7 @@ from people import join, make_code
 each_view = pytest.mark.parametrize("view", ["referrals", "referral-stats"])
 
 
-async def test_they_see_them_with_addresses_masked(api, rita, alice):
+async def test_administrators_see_referrals_with_masked_addresses(api, rita, alice):
     code = await make_code(alice)
     await join(api, "bob", referral_code=code["code"])
 
@@ -22,14 +22,14 @@ async def test_they_see_them_with_addresses_masked(api, rita, alice):
 
 
 @each_view
-async def test_they_do_not_find_what_is_not_there(rita, view):
+async def test_an_unknown_user_is_refused(rita, view):
     answer = await rita.get(f"/api/v1/users/{uuid.uuid4()}/{view}")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "user_not_found")
 
 
 @each_view
-async def test_others_get_the_same_answer_for_foreign_and_unknown(alice, bob, view):
+async def test_users_get_the_same_response_for_foreign_and_unknown_ids(alice, bob, view):
     foreign = await bob.get(f"/api/v1/users/{alice.id}/{view}")
     unknown = await bob.get(f"/api/v1/users/{uuid.uuid4()}/{view}")
 
@@ -38,7 +38,7 @@ async def test_others_get_the_same_answer_for_foreign_and_unknown(alice, bob, vi
 
 
 @each_view
-async def test_not_after_the_right_was_taken(app, rita, alice, view):
+async def test_a_demoted_administrator_is_refused(app, rita, alice, view):
     from goodword.admin import service
 
     async with app.state.services.database.transaction() as session:

@@ -30,14 +30,14 @@ async def test_a_rejected_referral_counts_as_such(rita, alice, path):
     assert stats["by_status"] == {"pending": 0, "confirmed": 0, "rejected": 1}
 
 
-async def test_both_people_stay(rita, alice, path, api):
+async def test_both_users_stay(rita, alice, path, api):
     await rita.post(path, {"reason": "why not"})
 
     found = (await rita.get("/api/v1/admin/users", params={"q": "bob"})).json()["items"]
     assert found[0]["status"] == "active"
 
 
-async def test_one_of_many_at_once_rejects(rita, path):
+async def test_one_of_several_concurrent_requests_rejects(rita, path):
     answers = await asyncio.gather(*(rita.post(path, {"reason": str(n)}) for n in range(8)))
 
     assert Counter(answer.status_code for answer in answers) == {200: 1, 409: 7}
@@ -49,11 +49,11 @@ async def test_one_of_many_at_once_rejects(rita, path):
     [{}, {"reason": ""}, {"reason": None}, {"reason": 7}, {"reason": "a" * 101}, {"reason": "a\0b"},
      {"reason": "  "}, {"reason": "fine", "more": 1}],
 )  # fmt: skip
-async def test_it_refuses_a_reason_that_is_none(rita, path, body):
+async def test_an_invalid_reason_is_refused(rita, path, body):
     assert (await rita.post(path, body)).status_code == 422
 
 
-async def test_it_refuses_half_a_character(rita, path):
+async def test_a_lone_surrogate_is_refused(rita, path):
     headers = {"Content-Type": "application/json"}
 
     answer = await rita.call("POST", path, content=rb'{"reason": "\ud800"}', headers=headers)
@@ -61,7 +61,7 @@ async def test_it_refuses_half_a_character(rita, path):
     assert answer.status_code == 422
 
 
-async def test_there_must_be_such_a_referral(rita):
+async def test_an_unknown_referral_is_refused(rita):
     answer = await rita.post(f"/api/v1/admin/referrals/{uuid.uuid4()}/reject", {"reason": "why not"})
 
     assert (answer.status_code, answer.json()["code"]) == (404, "referral_not_found")

@@ -7,7 +7,7 @@ from people import make_code, referrals_of, register
 PATH = "/api/v1/admin/referral-codes"
 
 
-async def test_a_revoked_code_is_gone_for_friends_at_once(api, rita, alice):
+async def test_a_revoked_code_is_not_found_at_once(api, rita, alice):
     code = (await make_code(alice))["code"]
     await register(api, "bob", referral_code=code)
 
@@ -21,7 +21,7 @@ async def test_a_revoked_code_is_gone_for_friends_at_once(api, rita, alice):
     assert len(await referrals_of(alice)) == 1
 
 
-async def test_its_owner_sees_it_retired_and_makes_another(rita, alice, rows):
+async def test_the_owner_sees_it_retired_and_creates_another(rita, alice, rows):
     code = (await make_code(alice))["code"]
     await rita.delete(f"{PATH}/{code}")
 
@@ -38,7 +38,7 @@ async def test_its_owner_sees_it_retired_and_makes_another(rita, alice, rows):
     assert shown["retired_reason"] == "revoked"
 
 
-async def test_it_is_folded_like_everywhere(rita, alice):
+async def test_the_code_is_normalised(rita, alice):
     await make_code(alice, code="ALICE-2030")
 
     assert (await rita.delete(f"{PATH}/a1ice-2o30")).status_code == 204
@@ -50,7 +50,7 @@ async def test_a_prepared_code_can_be_revoked_too(rita, alice):
     assert (await rita.delete(f"{PATH}/{code}")).status_code == 204
 
 
-async def test_a_second_time_it_is_not_found(rita, alice):
+async def test_a_revoked_code_cannot_be_revoked_again(rita, alice):
     code = (await make_code(alice))["code"]
     await rita.delete(f"{PATH}/{code}")
 
@@ -60,7 +60,7 @@ async def test_a_second_time_it_is_not_found(rita, alice):
 
 
 @pytest.mark.parametrize("code", ["7KQ2M9XWPA", "----", "by-email", "%00", "０００００", "a" * 3000, "%ff"])
-async def test_it_does_not_find_what_is_not_there(rita, code):
+async def test_an_unknown_code_is_refused(rita, code):
     answer = await rita.delete(f"{PATH}/{code}")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "code_not_found")

@@ -71,7 +71,7 @@ async def test_nothing_survives(app, api, rita, alice, rows, how, wait):
     await browser.client.aclose()
 
 
-async def test_of_two_administrators_who_disable_each_other_one_stays(
+async def test_one_of_two_administrators_who_disable_each_other_stays(
     app, api, rita, alice, rows, database_url
 ):
     async with app.state.services.database.transaction() as session:

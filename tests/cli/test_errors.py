@@ -1,5 +1,6 @@
 """Every command reports an error in one line and exits with 1 for a refused operation and with 2 for any other."""
 
+import shutil
 import sqlite3
 from contextlib import closing
 
@@ -41,11 +42,17 @@ def assert_fails(done, status, message):
     assert done.stdout == ""
 
 
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("migrated")
+    assert goodword(folder, "migrate").returncode == 0
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path):
+def folder(migrated, tmp_path):
     """A folder with an empty database of the current schema."""
-    assert goodword(tmp_path, "migrate").returncode == 0
-    return tmp_path
+    return shutil.copytree(migrated, tmp_path, dirs_exist_ok=True)
 
 
 @every_command
