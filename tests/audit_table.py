@@ -10,7 +10,7 @@ from goodword.db.database import Database
 
 @asynccontextmanager
 async def unguarded(session):
-    """Rows of the audit can be changed and removed within the block, as by somebody who owns the database."""
+    """Allow updates and deletes of audit rows within the block, as the owner of the database could."""
     if session.get_bind().dialect.name == "postgresql":
         await session.execute(text("SET LOCAL session_replication_role = replica"))
         yield

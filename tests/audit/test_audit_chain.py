@@ -17,7 +17,7 @@ from goodword.db.database import Database
 from goodword.jobs.worker import Worker
 from people import join, make_code
 
-# SQLite has one writer at a time, so that nobody commits late, and no TRUNCATE.
+# SQLite has one writer at a time, so no transaction commits late, and it has no TRUNCATE.
 ON_POSTGRES = pytest.mark.parametrize("database_kind", ["postgres"], scope="session")
 
 
@@ -113,8 +113,10 @@ async def test_h20_verify_detects_a_truncated_chain_by_its_head(app, sealed):
 
 
 async def test_h20_verify_detects_a_resealed_tail_by_its_head(app, sealed):
-    anew = "UPDATE audit_events SET sequence = NULL, hash = NULL, address_mac = NULL, action = 'user.viewed'"
-    await meddle(app.state.services.database, f"{anew} WHERE sequence = 3")
+    reseal = (
+        "UPDATE audit_events SET sequence = NULL, hash = NULL, address_mac = NULL, action = 'user.viewed'"
+    )
+    await meddle(app.state.services.database, f"{reseal} WHERE sequence = 3")
     await seal(app)
 
     assert (await verify(app)).sequence == 3

@@ -40,7 +40,7 @@ def await_seals(folder):
     deadline = time.monotonic() + 20
     with closing(sqlite3.connect(folder / "data" / "goodword.sqlite3")) as database:
         while database.execute("SELECT 1 FROM audit_events WHERE sequence IS NULL").fetchall():
-            assert time.monotonic() < deadline, "nobody seals"
+            assert time.monotonic() < deadline, "no row is sealed"
             time.sleep(0.1)
 
 
@@ -97,10 +97,10 @@ def test_verify_warns_of_overdue_rows(tmp_path):
             (uuid.uuid4().hex,),
         )
 
-    told = goodword(tmp_path, "audit", "verify")
+    result = goodword(tmp_path, "audit", "verify")
 
-    assert told.returncode == 0
-    assert "1 rows have not been sealed" in told.stderr
+    assert result.returncode == 0
+    assert "1 rows have not been sealed" in result.stderr
 
 
 async def test_addresses_are_cleared_after_ninety_days_and_the_chain_stays_valid(app, api, rows, clock):

@@ -24,7 +24,7 @@ PAGES = {
     if isinstance(route, APIRoute) and route.path.startswith("/admin")
 }
 WITHOUT = {
-    "show_statistics": "it is about nobody in particular",
+    "show_statistics": "it shows no personal data",
     "show_codes": "it is about codes",
     "show_jobs": "it is about jobs",
     "show_audit": "its operation leaves none either",

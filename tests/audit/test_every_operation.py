@@ -102,8 +102,8 @@ class Story:
 
     async def unsubscribe_by_token(self):
         await self.invite()
-        letter = (await self.post(to="dave@example.org"))[0]
-        token = letter.text.partition("token=")[2].split()[0]
+        message = (await self.post(to="dave@example.org"))[0]
+        token = message.text.partition("token=")[2].split()[0]
         return await self.api.post("/api/v1/letters/refusals", json={"token": token})
 
     async def update_me(self):
@@ -122,8 +122,8 @@ class Story:
 
     async def confirm_email_change(self):
         await self.request_email_change()
-        letter = (await self.post(to="alice@example.org"))[0]
-        return await self.api.post("/api/v1/me/email-changes/confirm", json={"token": letter.token})
+        message = (await self.post(to="alice@example.org"))[0]
+        return await self.api.post("/api/v1/me/email-changes/confirm", json={"token": message.token})
 
     async def request_email_verification(self):
         return await self.api.post("/api/v1/email-verifications", json={"email": self.alice.email})
@@ -176,7 +176,7 @@ class Story:
         return await self.rita.post(f"{ADMIN}/referrals/{referral['id']}/reject", {"reason": "twice"})
 
 
-ALICE, RITA, NOBODY = "alice", "rita", None
+ALICE, RITA, NO_ACTOR = "alice", "rita", None
 STORIES = {
     "register": ({"user.registered", "referral.made"}, "new"),
     "sign_in": ({"session.started"}, ALICE),
@@ -184,23 +184,23 @@ STORIES = {
     "sign_out": ({"session.ended"}, ALICE),
     "end_session": ({"session.ended"}, ALICE),
     "token": ({"session.started"}, ALICE),
-    "revoke": ({"session.ended"}, NOBODY),
+    "revoke": ({"session.ended"}, NO_ACTOR),
     "revoke_app_access": ({"grant.revoked", "sessions.ended"}, ALICE),
     "create_code": ({"code.issued"}, ALICE),
     "update_code": ({"code.changed"}, ALICE),
     "delete_code": ({"code.retired"}, ALICE),
     "activate_code": ({"code.activated", "code.retired"}, ALICE),
     "invite": ({"email.requested"}, ALICE),
-    "request_code_email": ({"email.requested"}, NOBODY),
-    "unsubscribe_by_token": ({"emails.unsubscribed"}, NOBODY),
+    "request_code_email": ({"email.requested"}, NO_ACTOR),
+    "unsubscribe_by_token": ({"emails.unsubscribed"}, NO_ACTOR),
     "update_me": ({"user.changed"}, ALICE),
     "delete_me": ({"user.erased", "sessions.ended"}, ALICE),
     "change_password": ({"password.changed", "sessions.ended"}, ALICE),
     "request_email_change": ({"email.change_asked"}, ALICE),
     "confirm_email_change": ({"email.changed", "email.verified"}, ALICE),
-    "request_email_verification": ({"email.requested"}, NOBODY),
+    "request_email_verification": ({"email.requested"}, NO_ACTOR),
     "verify_email": ({"email.verified"}, ALICE),
-    "request_password_reset": ({"email.requested"}, NOBODY),
+    "request_password_reset": ({"email.requested"}, NO_ACTOR),
     "reset_password": ({"password.reset", "email.verified", "sessions.ended"}, ALICE),
     "check_email": ({"email.checked"}, ALICE),
     "export_me": ({"user.exported"}, ALICE),

@@ -140,7 +140,7 @@ async def test_failed_jobs_are_retried_with_growing_delays(worker_of, enqueue, r
 
     assert (outcome, attempts) == (None, 2)
     assert timedelta(seconds=5) <= waited[0] <= timedelta(seconds=15)
-    assert error.startswith("ValueError in test_jobs.py:"), "never the message, which may name somebody"
+    assert error.startswith("ValueError in test_jobs.py:"), "not the message, which may contain personal data"
 
 
 async def test_a_job_is_dead_after_the_last_attempt(worker_of, enqueue, rows, clock):
@@ -199,7 +199,7 @@ async def test_concurrent_workers_run_each_job_once(services, enqueue, rows):
 async def test_a_leased_job_is_not_claimed_until_the_lease_expires(services, enqueue, rows, clock):
     await enqueue(n=1)
     async with services.database.transaction() as session:
-        gone = await service.claim(session, ["greet"], worker_id="somebody gone", now=clock())
+        gone = await service.claim(session, ["greet"], worker_id="a stopped worker", now=clock())
     worker = Worker(services, {"greet": nothing})
 
     clock.forward(seconds=59)

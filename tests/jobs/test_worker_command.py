@@ -22,10 +22,10 @@ def fresh_postgres(postgres_url):
     return postgres_url.rpartition("/")[0] + f"/{name}"
 
 
-def wait_for_letters(folder, count):
+def wait_for_emails(folder, count):
     deadline = time.monotonic() + 90  # a machine busy with other tests is slow to start it
     while len(found := list((folder / "data" / "letters").glob("*.eml"))) < count:
-        assert time.monotonic() < deadline, "no letter came"
+        assert time.monotonic() < deadline, "no e-mail was sent"
         time.sleep(0.05)
     return found
 
@@ -33,14 +33,14 @@ def wait_for_letters(folder, count):
 def test_serve_sends_emails_itself_on_the_embedded_database(tmp_path):
     with serving(tmp_path, LOG_FORMAT="json") as served:
         register(served, "alice")
-        (letter,) = wait_for_letters(tmp_path, 1)
+        (message,) = wait_for_emails(tmp_path, 1)
 
-    assert letter.name.startswith("verify_email-")
-    assert f"{served.url}/verify-email#token=gwv_" in letter.read_text()
-    assert letter.stat().st_mode & 0o777 == 0o600
-    assert letter.parent.stat().st_mode & 0o777 == 0o700
+    assert message.name.startswith("verify_email-")
+    assert f"{served.url}/verify-email#token=gwv_" in message.read_text()
+    assert message.stat().st_mode & 0o777 == 0o600
+    assert message.parent.stat().st_mode & 0o777 == 0o700
     log = served.log.read_text()
-    assert letter.stem in log
+    assert message.stem in log
     assert "alice" not in log
     assert "gwv_" not in log
 
@@ -50,7 +50,7 @@ def test_the_worker_sends_the_emails_of_a_service_on_postgres(tmp_path, fresh_po
     with serving(tmp_path, "--migrate", **settings) as served:
         register(served, "alice")
         with working(tmp_path, **settings) as worker:
-            wait_for_letters(tmp_path, 1)
+            wait_for_emails(tmp_path, 1)
             worker.send_signal(signal.SIGTERM)
             assert worker.wait(timeout=60) == 0
     assert "Traceback" not in (tmp_path / "worker.log").read_text()
@@ -60,9 +60,9 @@ def test_two_workers_and_a_service_send_each_email_once(tmp_path):
     with serving(tmp_path) as served, working(tmp_path), working(tmp_path):
         for name in ("alice", "bob", "carol", "dave"):
             register(served, name)
-        wait_for_letters(tmp_path, 4)
+        wait_for_emails(tmp_path, 4)
         time.sleep(0.5)
-        assert len(wait_for_letters(tmp_path, 4)) == 4
+        assert len(wait_for_emails(tmp_path, 4)) == 4
 
 
 def test_the_worker_refuses_an_outdated_schema(tmp_path, fresh_postgres):

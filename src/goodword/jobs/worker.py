@@ -69,7 +69,7 @@ class Worker:
                 except (SQLAlchemyError, OSError) as error:
                     log.warning("the database does not answer the worker", error=type(error).__name__)
                 except Exception:  # the worker must not end
-                    log.exception("the worker goes on")
+                    log.exception("the worker continues after an unexpected error")
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
             if self._running:
