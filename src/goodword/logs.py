@@ -23,7 +23,7 @@ FIELDS = frozenset(
         *("method", "route", "status", "ms"),
         *("kind", "id", "attempt", "error", "sqlstate"),
         *("provider", "host", "why", "seconds"),
-        *("message", "files", "rows", "people", "line"),
+        *("message", "files", "rows", "accounts", "line"),
     }
 )
 """Fields of a line. Add a field only if it cannot contain user input."""
