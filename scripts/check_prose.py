@@ -47,7 +47,10 @@ PATHS = [
     "src/goodword/codes/**/*.py",
     "src/goodword/invitations/**/*.py",
     "src/goodword/referrals/**/*.py",
+    "src/goodword/sessions/**/*.py",
     "src/goodword/signup/**/*.py",
+    "src/goodword/social/**/*.py",
+    "src/goodword/users/**/*.py",
     "src/goodword/web/html/**/*.py",
 ]
 """Files whose wording passes, as glob patterns. Add to this list; remove nothing."""

@@ -176,7 +176,7 @@ async def revoke_access(session: AsyncSession, user_id: uuid.UUID, client_id: st
         raise AppNotFound
     await session.execute(delete(OAuthCode).filter_by(**place))
     record(session, Action.GRANT_REVOKED, Subject.CLIENT, row_id, person=user_id, client=client_id)
-    await sessions.revoke_client(session, user_id, client_id, why="app_shut_out", now=now)
+    await sessions.revoke_all(session, user_id, why="app_shut_out", now=now, client=client_id)
 
 
 async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:

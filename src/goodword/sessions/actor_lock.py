@@ -1,9 +1,8 @@
-"""Who acts, checked once more in the transaction that writes.
+"""Check of the actor at the begin of the transaction that writes.
 
-A request is let in when its head is there. Its body may take seconds to arrive, its password to be hashed, and its
-session may be remembered as live by this process. So the transaction of every request that writes for a signed-in
-person begins with one statement that locks the account and the session. A person who was disabled, erased, demoted
-or signed out by then is refused, and nobody else can do that to them until the transaction ends.
+A request is authenticated by its headers, with a session that this process may have cached. Its body and the hash
+of its password take time after that. So each transaction that writes for a signed-in user begins with a statement
+that locks the account and the session. It refuses a user who was disabled, erased, demoted or signed out meanwhile.
 """
 
 import uuid
@@ -20,12 +19,12 @@ from goodword.sessions.models import UserSession
 from goodword.users.models import User, UserStatus
 
 LOCK = 0x60_0D_AD
-"""Number of PostgreSQL's advisory lock that one transaction of an administrator holds at a time."""
+"""Number of the advisory lock that serializes the transactions of administrators on PostgreSQL."""
 
 
 @dataclass(slots=True)
 class Acting:
-    """A signed-in person who writes, from one session."""
+    """A signed-in user who writes, and the session."""
 
     user_id: uuid.UUID
     session_id: uuid.UUID
@@ -35,7 +34,7 @@ class Acting:
     def lock(self, session: HookedSession, connection: Connection) -> None:
         """Lock the account and the session. Raises `TokenInvalid`, for administrators `NotFound`."""
         if self.administers and connection.dialect.name == "postgresql":
-            # Two administrators who disable each other would each wait for the account of the other.
+            # Avoids a deadlock of two administrators who disable each other.
             connection.execute(_LOCK)
         values = {"user_id": self.user_id, "session_id": self.session_id, "now": self.clock()}
         row = connection.execute(_HELD, values).mappings().one_or_none()
@@ -61,6 +60,6 @@ _HELD = (
         _SESSIONS.c.expires_at > _NOW,
         _SESSIONS.c.idle_expires_at > _NOW,
     )
-    # The account first, as everywhere, so that no two transactions wait for each other.
+    # The account first, as everywhere, to avoid deadlocks.
     .with_for_update(key_share=True, of=[_USERS, _SESSIONS])
 )

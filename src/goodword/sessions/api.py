@@ -1,4 +1,4 @@
-"""Sign in, sign out, and see where one is signed in."""
+"""Endpoints of sessions: sign in, list, sign out."""
 
 import uuid
 
@@ -30,28 +30,23 @@ router = APIRouter(prefix="/api/v1", tags=["Sessions"], route_class=JsonRoute)
     dependencies=[limited("sign-in")],
 )
 async def sign_in(body: SessionCreate, request: Request, session: Session, clock: Clock) -> TokenRead:
-    """Prove who you are with address and password, and get an access token and a refresh token.
+    """Sign in with e-mail address and password. Returns an access token and a refresh token.
 
-    An unknown address and a wrong password are answered alike. Send the access token as
+    An unknown address and a wrong password get the same response. Send the access token as
     `Authorization: Bearer …`; before it expires, get a new pair at `POST /oauth/token`.
     """
-    proven = await check_password(request, session, body)
+    authenticated = await check_password(request, session, body)
     signed_in = await service.create_authenticated(
-        session, proven, client_info=client_info.client_info_of(request), now=clock()
+        session, authenticated, client_info=client_info.client_info_of(request), now=clock()
     )
     return token_answer(request, signed_in)
 
 
 @router.get("/me/sessions", summary="List your sessions", responses=problems(CursorInvalid))
 async def list_sessions(
-    request: Request,
-    caller: Account,
-    reader: Reader,
-    clock: Clock,
-    limit: Limit = 50,
-    cursor: Cursor = None,
+    request: Request, caller: Account, reader: Reader, clock: Clock, limit: Limit = 50, cursor: Cursor = None
 ) -> SessionList:
-    """Where you are signed in, the latest used first."""
+    """List your active sessions, the most recently used first."""
     cursors, name = services_of(request).cursors, f"sessions {caller.user_id}"
     after = cursors.read(cursor, of=name)
     found = await service.list_active(reader, caller.user_id, now=clock(), after=after, limit=limit)
@@ -72,26 +67,26 @@ async def list_sessions(
     return SessionList(items=items, next_cursor=following)
 
 
-@router.delete("/me/sessions/current", summary="Sign out here", status_code=204)
+@router.delete("/me/sessions/current", summary="End the current session", status_code=204)
 async def sign_out(caller: Account, request: Request, session: Session, clock: Clock) -> None:
-    """End the session of this access token. Both of its tokens stop working at once."""
-    # It may have ended since the token was checked: two tabs sign out together, and both are right.
+    """End the session of this access token. Both of its tokens become invalid at once."""
+    # No check of the actor: two tabs that sign out at the same time both succeed.
     del request.scope["state"][ACTOR]
     await service.revoke_one(session, caller.session_id, why="signed_out", now=clock())
 
 
 @router.delete(
     "/me/sessions/{session_id}",
-    summary="Sign out there",
+    summary="End a session",
     status_code=204,
     responses=problems(service.SessionNotFound),
 )
 async def end_session(session_id: uuid.UUID, caller: Account, session: Session, clock: Clock) -> None:
-    """End one of your sessions, on a device that you lost or lent."""
+    """End one of your sessions, for example on a device that you lost."""
     await service.revoke(session, caller.user_id, session_id, now=clock())
 
 
-@router.delete("/me/sessions", summary="Sign out everywhere", status_code=204)
+@router.delete("/me/sessions", summary="End all sessions", status_code=204)
 async def end_all_sessions(caller: Account, session: Session, clock: Clock) -> None:
-    """End all of your sessions, this one too."""
+    """End all of your sessions, including this one."""
     await service.revoke_all(session, caller.user_id, why="signed_out_everywhere", now=clock())

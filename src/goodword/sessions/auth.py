@@ -21,7 +21,7 @@ from goodword.users import service as users
 from goodword.web.request_context import READS
 
 REMEMBERED = 4.0
-"""Seconds for which a session that was on is taken to be on."""
+"""Seconds that an active session is cached."""
 Live = Row[Any] | None
 
 bearer = HTTPBearer(
@@ -34,7 +34,7 @@ bearer = HTTPBearer(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is calling, from which session, and what the token lets them do."""
+    """The user and session of an access token, and its scopes."""
 
     user_id: uuid.UUID
     session_id: uuid.UUID
@@ -42,8 +42,11 @@ class Caller:
 
 
 async def authenticate(request: Request, needed: frozenset[str] = frozenset()) -> Caller:
-    """The caller, if the token is ours, its session is on, and it has the scopes that the operation needs."""
-    # The raw header: to look it up by way of `request.headers` takes longer than all that follows.
+    """Return the caller of a request with a valid access token.
+
+    Raises `Unauthorized` without a token, `TokenInvalid`, and `InsufficientScope` if a scope is missing.
+    """
+    # The raw header: `request.headers` takes longer than all that follows.
     given = next((value for name, value in request.scope["headers"] if name == b"authorization"), b"")
     scheme, _, token = given.decode("latin-1").partition(" ")
     if scheme.lower() != "bearer":
@@ -68,9 +71,9 @@ async def authenticate(request: Request, needed: frozenset[str] = frozenset()) -
 
 
 async def _live(services: Services, claims: Claims) -> Live:
-    """The session, remembered for a moment: nobody signs out more than a few times, and most requests come often.
+    """Return the active session, cached for `REMEMBERED` seconds.
 
-    Whoever ends a session outdates it at once in this node, and `REMEMBERED` seconds later everywhere.
+    The end of a session invalidates the entry at once in this node; other nodes notice when it expires.
     """
 
     async def look() -> CacheEntry[Live]:
@@ -91,12 +94,12 @@ async def get_caller(
 
 
 async def is_administrator(request: Request, caller: Caller) -> bool:
-    """Whether the token may administer, and its account still does: that right can be taken away at any time."""
+    """Return whether the token has the scope `admin` and its account is still an administrator's."""
     database = services_of(request).database
     return "admin" in caller.scopes and await users.is_administrator(database, caller.user_id)
 
 
-# The callers of endpoints: each names the scope that its token must hold.
+# Dependencies on the caller, with the scope that the token must have.
 OpenId = Annotated[Caller, Security(get_caller, scopes=["openid"])]
 Profile = Annotated[Caller, Security(get_caller, scopes=["profile"])]
 Account = Annotated[Caller, Security(get_caller, scopes=["account"])]

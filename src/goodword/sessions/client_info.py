@@ -1,4 +1,4 @@
-"""Where a request comes from, told coarsely: for its owner to recognise a session, and no fingerprint."""
+"""Coarse information about a client, by which users recognise their sessions."""
 
 from fastapi import Request
 
@@ -27,7 +27,7 @@ def client_info_of(request: Request) -> ClientInfo:
 
 
 def device(user_agent: str | None) -> str | None:
-    """`Firefox on Linux`; for a program that is no browser, the name before its version."""
+    """Return `Firefox on Linux`, or for other programs the name before the version."""
     if not user_agent:
         return None
     browser = next((name for mark, name in BROWSERS if mark in user_agent), None)

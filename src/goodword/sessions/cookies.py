@@ -21,13 +21,13 @@ from goodword.web.request_context import READS
 
 CLIENT = "goodword-pages"
 SCOPE = "pages"
-"""A browser session gets no access token: its cookie is all that it has."""
+"""A browser session has a cookie and no access token."""
 LANGUAGE_KEPT = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody signed in on our pages."""
+    """A user who is signed in on the pages."""
 
     user_id: uuid.UUID
     session_id: uuid.UUID
@@ -40,29 +40,19 @@ class Cookies:
     def __init__(self, key: bytes, *, https: bool) -> None:
         self._key = key
         self._https = https
-        # The prefix makes browsers insist on TLS, so a home network without it needs the plain name.
+        # The prefix requires TLS, so installations without it use the plain name.
         self.name = "__Host-goodword" if https else "goodword"
         self.language_name = f"{self.name}-language"
 
     def write(self, response: Response, signed_in: UserSession) -> None:
-        value = base64.urlsafe_b64encode(
-            signed_in.id.bytes + hmac_of(self._key, b"cookie", signed_in.id.bytes)
-        )
-        response.set_cookie(
-            self.name,
-            value.decode(),
-            max_age=int(ABSOLUTE.total_seconds()),
-            path="/",
-            secure=self._https,
-            httponly=True,
-            samesite="lax",
-        )
+        signed = signed_in.id.bytes + hmac_of(self._key, b"cookie", signed_in.id.bytes)
+        self._set(response, self.name, base64.urlsafe_b64encode(signed).decode(), ABSOLUTE)
 
     def clear(self, response: Response) -> None:
         response.delete_cookie(self.name, path="/", secure=self._https, httponly=True, samesite="lax")
 
     def read(self, request: Request) -> uuid.UUID | None:
-        """The session that the cookie names, if we wrote it."""
+        """Return the session id in the cookie, if its signature is valid."""
         try:
             raw = base64.b64decode(request.cookies.get(self.name, ""), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
@@ -72,29 +62,23 @@ class Cookies:
         return uuid.UUID(bytes=raw[:16])
 
     def language(self, request: Request) -> str:
-        """What was chosen on this browser, or else what it asks for."""
+        """Return the language chosen on this browser, or else the one in `Accept-Language`."""
         chosen = request.cookies.get(self.language_name)
-        return (
-            chosen
-            if chosen in languages.LANGUAGES
-            else languages.preferred_language(request.headers.get("accept-language"))
-        )
+        if chosen in languages.LANGUAGES:
+            return chosen
+        return languages.preferred_language(request.headers.get("accept-language"))
 
     def write_language(self, response: Response, language: str) -> None:
-        response.set_cookie(
-            self.language_name,
-            language,
-            max_age=int(LANGUAGE_KEPT.total_seconds()),
-            path="/",
-            secure=self._https,
-            httponly=True,
-            samesite="lax",
-        )
+        self._set(response, self.language_name, language, LANGUAGE_KEPT)
+
+    def _set(self, response: Response, name: str, value: str, age: timedelta) -> None:
+        seconds = int(age.total_seconds())
+        response.set_cookie(name, value, seconds, secure=self._https, httponly=True, samesite="lax")
 
     def form_token(self, visitor: Visitor, *about: str) -> str:
-        """For a hidden field: another site can make a browser send our cookie, but cannot know this.
+        """Return the token of a hidden field, which protects the form against CSRF.
 
-        `about` are other fields of the form, which then cannot be changed.
+        It also signs `about`, other fields of the form.
         """
         fields = (field.encode() for field in about)
         return hmac_of(self._key, b"form", visitor.session_id.bytes, *fields).hex()
@@ -104,7 +88,7 @@ class Cookies:
 
 
 async def visitor(request: Request) -> Visitor | None:
-    """Who is signed in on this browser, if anybody still is."""
+    """Return the visitor with an active session in this browser, or None."""
     services = services_of(request)
     session_id = services.page_cookies.read(request)
     if session_id is None:

@@ -1,4 +1,4 @@
-"""The keys that access tokens are signed with: made once, sealed in the database, watched by every process."""
+"""The keys that sign access tokens: encrypted in the database, and reloaded by every process."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -21,15 +21,15 @@ from goodword.sessions.models import SigningKey
 
 ALGORITHM = "ES256"
 OVERLAP = timedelta(hours=1)
-"""How long a retired key still verifies: the longest life that an access token can be given."""
+"""How long a retired key still verifies: the longest lifetime of an access token."""
 WATCH_SECONDS = 3.0
-"""How often a process looks for keys that were rotated elsewhere: a revoked one is dead within five seconds."""
+"""Interval of the reload, so that a revoked key is refused within five seconds."""
 
 log = structlog.get_logger("goodword.keys")
 
 
 class SigningKeys:
-    """The current private key, and every key that a token still in use can be signed with."""
+    """The current private key, and the public keys of all tokens that can be valid."""
 
     def __init__(self, database: Database, sealing_key: bytes, clock: Callable[[], datetime]) -> None:
         self._database, self._sealing_key, self._clock = database, sealing_key, clock
@@ -47,21 +47,18 @@ class SigningKeys:
         return self._keys.get(kid) if isinstance(kid, str) else None
 
     async def find_unrevoked(self, kid: str) -> ECKey | None:
-        """Return the key with this id, however long ago it was retired, or None if it is unknown or revoked.
-
-        Raises `ValueError` for what cannot be the id of a key.
-        """
+        """Return a key, retired or not, or None if it is unknown or revoked. Raises `ValueError` if `kid` is no id."""
         if known := self.find(kid):
             return known
         row = await self._database.row(_UNREVOKED, key_id=UUID(kid))
         return self._open(row) if row else None
 
     def public(self) -> list[dict[str, object]]:
-        """The public halves, as a JWK set has them (RFC 7517 §5)."""
+        """Return the public keys in the form of a JWK set (RFC 7517 §5)."""
         return [dict(key.as_dict(private=False)) for key in self._keys.values()]
 
     async def load(self) -> None:
-        """Read the keys of this database; the first process to ask makes one. Raises `WrongSecret`."""
+        """Load the keys of the database. The first process creates one. Raises `WrongSecret`."""
         rows = await self._database.rows(_KEYS, since=self._clock() - OVERLAP)
         if not any(row.retired_at is None for row in rows):
             async with self._database.transaction() as session:
@@ -73,7 +70,7 @@ class SigningKeys:
         self._loaded_at = asyncio.get_running_loop().time()
 
     async def look_again(self) -> bool:
-        """Load anew for a key that nobody here knows, once a second at most: anybody can invent key ids."""
+        """Load the keys again for an unknown key id, at most once a second, since clients can invent key ids."""
         async with self._loading:
             if asyncio.get_running_loop().time() - self._loaded_at < 1:
                 return False
@@ -81,7 +78,7 @@ class SigningKeys:
             return True
 
     async def watch(self) -> None:
-        """Follow rotations that happen elsewhere, until cancelled."""
+        """Load the keys at intervals until cancelled."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             try:
@@ -95,7 +92,7 @@ class SigningKeys:
 
 
 async def rotate(session: AsyncSession, sealing_key: bytes, *, at_once: bool, now: datetime) -> None:
-    """Sign with a new key from now on. Tokens of the old ones stay good for their life, unless `at_once`."""
+    """Create a new current key. Tokens of the old keys stay valid until they expire, unless `at_once`."""
     await session.execute(update(SigningKey).where(SigningKey.retired_at.is_(None)).values(retired_at=now))
     if at_once:
         await session.execute(

@@ -1,4 +1,4 @@
-"""The job behind a lock of the sign-in: whoever has the account is told, and the audit."""
+"""The job that reports a lockout of the sign-in to the audit and to the user."""
 
 import uuid
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ from goodword.services import Services
 from goodword.sessions import throttle
 from goodword.users.models import User, UserStatus
 
-LETTERS_EVERY = timedelta(days=1)
-"""One letter a day: an attack goes on for longer than that, and its victim should not be buried in letters."""
+EMAIL_INTERVAL = timedelta(days=1)
+"""At most one e-mail a day, since attacks go on for longer."""
 
 
 async def tell(services: Services, work: ClaimedJob) -> None:
-    """Note a lock, and send a letter, if the address is anybody's here. Nobody learns the answer."""
+    """Record a lockout and notify the user, if there is an account."""
     told, now = work.payload, services.clock()
-    # The row tells of the request that failed, not of this job.
+    # The audit row describes the request that failed, not this job.
     address, request_id = told["address"], told["request_id"]
     asked = actor_context.set(
         ActorContext(Actor.ANONYMOUS, request_id=request_id, peer=address, clock=services.clock)
@@ -51,12 +51,9 @@ async def tell(services: Services, work: ClaimedJob) -> None:
                 failures=told["failures"],
                 where=told["where"],
             )
-            key, scope = (
-                services.keys.quotas,
-                (MessageKind.SIGN_IN_LOCKED, str(user.id)),
-            )
+            key, scope = (services.keys.quotas, (MessageKind.SIGN_IN_LOCKED, str(user.id)))
             try:
-                await quotas.take(session, key, *scope, limit=1, period=LETTERS_EVERY, now=now)
+                await quotas.take(session, key, *scope, limit=1, period=EMAIL_INTERVAL, now=now)
             except quotas.QuotaExceeded:
                 return
             notifications.notify(session, user.id, MessageKind.SIGN_IN_LOCKED, now=now)

@@ -1,4 +1,4 @@
-"""Who is signed in where, and the keys that access tokens are signed with."""
+"""Sessions, the keys that sign access tokens, and failed sign-ins."""
 
 import uuid
 from datetime import datetime
@@ -10,7 +10,7 @@ from goodword.db.base import Base
 
 
 class UserSession(Base):
-    """One sign-in: a row for its whole life. Its refresh tokens are counted, not stored."""
+    """A session, from the sign-in to its end. Its refresh tokens are counted, not stored."""
 
     __tablename__ = "sessions"
     __table_args__ = (
@@ -20,7 +20,7 @@ class UserSession(Base):
 
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     counter: Mapped[int] = mapped_column(default=0)
-    """The number of the refresh token in force. A trigger lets it grow only."""
+    """The number of the current refresh token. A trigger prevents that it decreases."""
     rotated_at: Mapped[datetime]
     idle_expires_at: Mapped[datetime]
     expires_at: Mapped[datetime]
@@ -28,7 +28,7 @@ class UserSession(Base):
     client: Mapped[str] = mapped_column(String(64))
     device: Mapped[str | None] = mapped_column(String(64))
     place: Mapped[str | None] = mapped_column(String(64))
-    """The network that it was begun from, without the part that tells single machines apart."""
+    """The network of the client, without the part that identifies single machines."""
     revoked_at: Mapped[datetime | None]
     revoked_reason: Mapped[str | None] = mapped_column(String(32))
 
@@ -37,11 +37,11 @@ class UserSession(Base):
 
 
 class SigningKey(Base):
-    """An ES256 key. The private half is sealed with a key derived from the secret."""
+    """An ES256 key. The private key is encrypted with a key derived from the secret."""
 
     __tablename__ = "signing_keys"
     __table_args__ = (
-        # At most one key is current, whatever several processes do at their first start.
+        # At most one key is current, also if several processes start at the same time.
         Index(
             "uq_signing_keys_current",
             "algorithm",
@@ -54,13 +54,13 @@ class SigningKey(Base):
     algorithm: Mapped[str] = mapped_column(String(16))
     private_key: Mapped[bytes] = mapped_column(LargeBinary)
     retired_at: Mapped[datetime | None]
-    """Since when it signs nothing more; what it signed before stays good for its lifetime."""
+    """When it stopped signing. Tokens signed before stay valid until they expire."""
     revoked_at: Mapped[datetime | None]
-    """Since when nothing that it ever signed is good."""
+    """When all tokens that it signed became invalid."""
 
 
 class LoginFailures(Base):
-    """Wrong passwords for an address, known or not, from one network or (`network` empty) from anywhere."""
+    """The count of wrong passwords for an address, from one network or (`network` empty) from all."""
 
     __tablename__ = "login_failures"
     __table_args__ = (

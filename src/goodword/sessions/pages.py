@@ -1,4 +1,4 @@
-"""Signing in and out on our own pages."""
+"""Pages to sign in and out."""
 
 from urllib.parse import urlencode
 
@@ -33,10 +33,7 @@ async def show_sign_in(request: Request) -> Response:
 
 @router.post("/sign-in", dependencies=[limited("sign-in")])
 async def sign_in(request: Request, session: Session, clock: Clock) -> Response:
-    """Begin a browser session. Nobody has one yet whose token the form could carry: its origin is checked.
-
-    Without that another site could sign its visitor in as somebody else, and read what they then enter.
-    """
+    """Create a browser session. The form has no token before the sign-in, so its origin is checked (login CSRF)."""
     if not is_from_here(request):
         return foreign_form(request)
     try:
@@ -48,9 +45,9 @@ async def sign_in(request: Request, session: Session, clock: Clock) -> Response:
         signed_in = await _sign_in(request, session, clock, form)
     except (service.InvalidCredentials, TooManyAttempts, HashingBusy) as error:
         return _form(request, next_path=next_path, email=email, error=error)
-    # Asked for now, not before: what was done so far, the newcomer did.
+    # Read after the sign-in, so that the audit names the new user for it.
     before = await browser.visitor(request)
-    if before is not None:  # one browser, one session: who was signed in here is no more
+    if before is not None:  # one session per browser
         await service.revoke_one(session, before.session_id, why="signed_in_anew", now=clock())
     response = see_other(next_path)
     services_of(request).page_cookies.write(response, signed_in)
@@ -59,13 +56,13 @@ async def sign_in(request: Request, session: Session, clock: Clock) -> Response:
 
 @router.post("/sign-out")
 async def sign_out(request: Request, session: Session, clock: Clock) -> Response:
-    """End the browser session. Apps that were let in stay in."""
+    """End the browser session. Authorized apps keep their access."""
     cookies = services_of(request).page_cookies
     visitor = await browser.visitor(request)
     if visitor is not None:
         if not await is_own_form(request, visitor):
             return foreign_form(request)
-        del request.scope["state"][ACTOR]  # two tabs sign out together, and both are right
+        del request.scope["state"][ACTOR]  # two tabs that sign out at the same time both succeed
         await service.revoke_one(session, visitor.session_id, why="signed_out", now=clock())
     response = see_other(link(request, "/"))
     cookies.clear(response)
@@ -77,16 +74,12 @@ async def _sign_in(
 ) -> UserSession:
     try:
         body = SessionCreate(email=form.get("email", ""), password=form.get("password", ""))
-    except ValidationError:  # what the API would refuse is nobody's address or password
+    except ValidationError:  # the API would refuse it too
         raise service.InvalidCredentials(headers={"WWW-Authenticate": "Bearer"}) from None
-    proven = await check_password(request, session, body)
+    authenticated = await check_password(request, session, body)
+    info = client_info.client_info_of(request)
     return await service.create_authenticated(
-        session,
-        proven,
-        client=browser.CLIENT,
-        scope=browser.SCOPE,
-        client_info=client_info.client_info_of(request),
-        now=clock(),
+        session, authenticated, client=browser.CLIENT, scope=browser.SCOPE, client_info=info, now=clock()
     )
 
 

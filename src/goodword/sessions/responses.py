@@ -1,4 +1,4 @@
-"""What signing in by API and by page have in common, and the answer to a sign-in and to a refresh."""
+"""The check of a password, and the token response of a sign-in and of a refresh."""
 
 from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,7 +12,7 @@ from goodword.sessions.service import Authenticated
 
 
 async def check_password(request: Request, session: AsyncSession, body: SessionCreate) -> Authenticated:
-    """Who shows this address and password. Raises what `service.authenticate` raises."""
+    """Return the user with this address and password. Raises what `service.authenticate` raises."""
     services = services_of(request)
     return await service.authenticate(
         session,
@@ -27,7 +27,7 @@ async def check_password(request: Request, session: AsyncSession, body: SessionC
 
 
 def token_answer(request: Request, signed_in: UserSession) -> TokenRead:
-    """The tokens of a session, as they stand now."""
+    """Return a new access token and the current refresh token of a session."""
     services = services_of(request)
     access = services.access_tokens.sign(
         user_id=signed_in.user_id,

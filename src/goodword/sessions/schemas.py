@@ -1,4 +1,4 @@
-"""Signing in, as the API takes and answers it."""
+"""Request and response bodies of sessions."""
 
 import uuid
 from typing import Literal
@@ -26,17 +26,19 @@ class TokenRead(Output):
         description="A JWT for `Authorization: Bearer …`.", examples=["eyJhbGciOiJFUzI1…"]
     )
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105
-    expires_in: int = Field(description="Seconds that the access token works.", examples=[600])
+    expires_in: int = Field(description="Lifetime of the access token in seconds.", examples=[600])
     refresh_token: str = Field(description="For `POST /oauth/token`, once.", examples=["gwr_AZrd0c…"])
     scope: str = Field(examples=["profile email codes:read codes:write referrals:read account"])
 
 
 class SessionRead(Output):
     id: uuid.UUID
-    current: bool = Field(description="Whether this is the session that asks.")
-    client: str = Field(description="`goodword`, or the app that you let in.", examples=["goodword"])
+    current: bool = Field(description="Whether this is the session of the request.")
+    client: str = Field(description="`goodword`, or the id of an authorized app.", examples=["goodword"])
     device: str | None = Field(examples=["Firefox on Linux"])
-    place: str | None = Field(description="The network it was begun from.", examples=["203.0.113.0/24"])
+    place: str | None = Field(
+        description="The network of the client at the sign-in.", examples=["203.0.113.0/24"]
+    )
     created_at: Instant
     last_used_at: Instant
     expires_at: Instant

@@ -1,4 +1,4 @@
-"""Rules about signing in, staying signed in, and signing out."""
+"""Rules of sessions: sign-in, refresh and sign-out."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, true, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword import actor
@@ -28,7 +28,7 @@ from goodword.users.models import User, UserStatus
 from goodword.users.passwords import Passwords, same_password
 
 OWN_SCOPE = "profile email codes:read codes:write referrals:read account"
-"""What our own sign-in may do. `account` (password, sessions, erasure) is never given to anyone else."""
+"""The scope of our own sign-in. No app gets `account` (password, sessions, erasure)."""
 
 
 class InvalidCredentials(Unauthorized):
@@ -36,16 +36,16 @@ class InvalidCredentials(Unauthorized):
 
 
 class SessionNotFound(NotFound):
-    code, detail = "session_not_found", "You have no such session."
+    code, detail = "session_not_found", "You have no session with this id."
 
 
 class RefreshRefused(Exception):
-    """The refresh token is not good, or no longer: `invalid_grant` of RFC 6749 §5.2."""
+    """The refresh token is invalid (`invalid_grant` of RFC 6749 §5.2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientInfo:
-    """What a session remembers of where it was begun: coarse, for its owner to recognise."""
+    """Coarse information about the client of a session, for its owner to recognise."""
 
     device: str | None = None
     place: str | None = None
@@ -53,7 +53,7 @@ class ClientInfo:
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """Somebody who has just shown their password; `better_hash` is to be stored if there is one."""
+    """A user whose password was verified. `better_hash` replaces the stored hash, unless it is None."""
 
     user_id: uuid.UUID
     password_hash: str
@@ -64,45 +64,49 @@ async def authenticate(
     session: AsyncSession,
     database: Database,
     passwords: Passwords,
-    failures: LoginThrottle,
+    throttle: LoginThrottle,
     *,
     email: str,
     password: str,
     network: str | None,
     clock: Callable[[], datetime],
 ) -> Authenticated:
-    """Check a password with no connection held. Raises `InvalidCredentials` and `TooManyAttempts`.
+    """Verify a password without holding a connection. Raises `InvalidCredentials` and `TooManyAttempts`.
 
-    An unknown address, a disabled account and a wrong password take the same time and get the same answer.
+    An unknown address, a disabled account and a wrong password take the same time and get the same response.
     """
-    attempt = failures.attempt(email, network)
-    async with failures.claimed(database, attempt, clock=clock) as claim:
+    attempt = throttle.attempt(email, network)
+    async with throttle.claimed(database, attempt, clock=clock) as claim:
         row = await database.row(_BY_EMAIL, email_key=addresses.key_of(email) or "")
         stored = row.password_hash if row else None
         valid, better = await passwords.verify(password, stored)
         if row is None or stored is None or not valid or row.status != UserStatus.ACTIVE:
-            failures.confirm(session, claim, now=clock())
+            throttle.confirm(session, claim, now=clock())
             await commit_before_error(session)
             raise InvalidCredentials(headers={"WWW-Authenticate": "Bearer"})
-        await failures.take_back(session, claim)
+        await throttle.take_back(session, claim)
     return Authenticated(row.id, stored, better)
 
 
 async def create_authenticated(
     session: AsyncSession,
-    proven: Authenticated,
+    authenticated: Authenticated,
     *,
     client_info: ClientInfo,
     now: datetime,
     client: str = CLIENT,
     scope: str | None = None,
 ) -> UserSession:
-    """A new session for somebody proven, unless the account changed since. Raises `InvalidCredentials`."""
-    user = await session.scalar(users.LOCKED, {"user_id": proven.user_id})
-    if user is None or not user.is_active or not same_password(user.password_hash, proven.password_hash):
+    """Create a session, unless the account has changed since. Raises `InvalidCredentials`."""
+    user = await session.scalar(users.LOCKED, {"user_id": authenticated.user_id})
+    if (
+        user is None
+        or not user.is_active
+        or not same_password(user.password_hash, authenticated.password_hash)
+    ):
         raise InvalidCredentials(headers={"WWW-Authenticate": "Bearer"})
-    if proven.better_hash:
-        user.password_hash = proven.better_hash
+    if authenticated.better_hash:
+        user.password_hash = authenticated.better_hash
     return await create(
         session, user, client=client, scope=scope or own_scope(user), client_info=client_info, now=now
     )
@@ -111,7 +115,7 @@ async def create_authenticated(
 async def create(
     session: AsyncSession, user: User, *, client: str, scope: str, client_info: ClientInfo, now: datetime
 ) -> UserSession:
-    """A new session of `user`, who is locked and active, for one client with one scope."""
+    """Create a session of `user`, who is locked and active."""
     signed_in = await insert(
         session,
         UserSession,
@@ -132,7 +136,7 @@ async def create(
 
 
 def own_scope(user: User) -> str:
-    """What our own sign-in of somebody may do."""
+    """Return the scope of our own sign-in for `user`."""
     return f"{OWN_SCOPE} admin" if user.is_admin else OWN_SCOPE
 
 
@@ -145,10 +149,10 @@ async def refresh(
     client: str = CLIENT,
     grace: timedelta = GRACE,
 ) -> UserSession:
-    """The session with its refresh token turned by one. Raises `RefreshRefused`, also for another client's.
+    """Rotate the refresh token and return the session. Raises `RefreshRefused`, also for another client's token.
 
-    The token just before the current one answers with the current one for ten seconds: its answer was lost,
-    or two tabs asked at once. Anything older was used by two parties, so the session ends (RFC 9700 §4.14.2).
+    The previous token gets the current one for ten seconds, since a response can be lost and two tabs can refresh
+    at once. An older token was used by two parties, so the session ends (RFC 9700 §4.14.2).
     """
     shown = tokens.read(token)
     found = await session.execute(
@@ -168,7 +172,7 @@ async def refresh(
         sign_in.rotated_at = now
         sign_in.idle_expires_at = now + IDLE
         await session.flush()
-    # Without grace the times are not compared: who waited for the lock comes with a time from before it.
+    # Without grace the times are not compared: `now` can be older than the wait for the lock.
     elif not grace or shown.counter != sign_in.counter - 1 or now >= sign_in.rotated_at + grace:
         sign_in.revoked_at, sign_in.revoked_reason = now, "refresh_token_replayed"
         invalidate(session, cache_key(sign_in.user_id))
@@ -180,12 +184,12 @@ async def refresh(
 
 
 async def find_active(database: Database, session_id: uuid.UUID, *, now: datetime) -> Row[Any] | None:
-    """The session if it is on and its account active, else None: asked for every request with a token."""
+    """Return a session if it and its account are active, else None. Runs for every request with a token."""
     return await database.row(_LIVE, session_id=session_id, now=now)
 
 
 async def started_at(database: Database, session_id: uuid.UUID) -> datetime:
-    """When somebody signed in. Raises `TokenInvalid` if the session is no more."""
+    """Return the time of the sign-in. Raises `TokenInvalid` if there is no such session."""
     row = await database.row(_BEGAN, session_id=session_id)
     if row is None:
         raise TokenInvalid
@@ -194,7 +198,7 @@ async def started_at(database: Database, session_id: uuid.UUID) -> datetime:
 
 
 def cache_key(user_id: uuid.UUID) -> str:
-    """The name under which processes remember that any session of somebody is on."""
+    """Return the cache key that invalidates all sessions of a user."""
     return f"{HERE}sessions:{user_id}"
 
 
@@ -206,7 +210,7 @@ async def list_active(
     after: tuple[datetime, uuid.UUID] | None = None,
     limit: int = 100,
 ) -> Sequence[UserSession]:
-    """The sessions that somebody is signed in with, the latest used first; one more than `limit` if there are."""
+    """Return the active sessions of a user, the most recently used first, and one more than `limit`."""
     position = (UserSession.rotated_at, UserSession.id)
     query = select(UserSession).where(
         UserSession.user_id == user_id,
@@ -219,7 +223,7 @@ async def list_active(
 
 
 async def revoke(session: AsyncSession, user_id: uuid.UUID, session_id: uuid.UUID, *, now: datetime) -> None:
-    """Sign out of one session. Raises `SessionNotFound`, also for a session of somebody else."""
+    """End a session of a user. Raises `SessionNotFound`, also for a session of another user."""
     ended = await session.scalar(
         update(UserSession)
         .where(UserSession.id == session_id, UserSession.user_id == user_id, UserSession.revoked_at.is_(None))
@@ -233,28 +237,35 @@ async def revoke(session: AsyncSession, user_id: uuid.UUID, session_id: uuid.UUI
 
 
 async def revoke_all(
-    session: AsyncSession, user_id: uuid.UUID, *, why: str, now: datetime, but: uuid.UUID | None = None
+    session: AsyncSession,
+    user_id: uuid.UUID,
+    *,
+    why: str,
+    now: datetime,
+    but: uuid.UUID | None = None,
+    client: str | None = None,
 ) -> None:
-    """Sign out everywhere, or everywhere but in one session."""
-    others = UserSession.id != but if but else true()
-    await session.execute(
-        update(UserSession)
-        .where(UserSession.user_id == user_id, UserSession.revoked_at.is_(None), others)
-        .values(revoked_at=now, revoked_reason=why)
-    )
+    """End all sessions of a user, all but one, or all with one client."""
+    query = update(UserSession).where(UserSession.user_id == user_id, UserSession.revoked_at.is_(None))
+    if but is not None:
+        query = query.where(UserSession.id != but)
+    if client is not None:
+        query = query.where(UserSession.client == client)
+    await session.execute(query.values(revoked_at=now, revoked_reason=why))
     invalidate(session, cache_key(user_id))
-    record(session, Action.SESSIONS_ENDED, Subject.USER, user_id, why=why)
+    details: dict[str, Any] = {"client": client} if client is not None else {}
+    record(session, Action.SESSIONS_ENDED, Subject.USER, user_id, why=why, **details)
 
 
 async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
-    """Take away what the sessions of somebody tell of them. The rows stay, for the tokens that name them."""
+    """Delete the personal data of a user's sessions. The rows stay, for the tokens that reference them."""
     await session.execute(
         update(UserSession).where(UserSession.user_id == user_id).values(device=None, place=None)
     )
 
 
 async def revoke_one(session: AsyncSession, session_id: uuid.UUID, *, why: str, now: datetime) -> None:
-    """End a session, whosever it is; one that has ended stays as it is."""
+    """End a session of any user, unless it has ended before."""
     user_id = await session.scalar(
         update(UserSession)
         .where(UserSession.id == session_id, UserSession.revoked_at.is_(None))
@@ -264,19 +275,6 @@ async def revoke_one(session: AsyncSession, session_id: uuid.UUID, *, why: str, 
     if user_id is not None:
         invalidate(session, cache_key(user_id))
         record(session, Action.SESSION_ENDED, Subject.SESSION, session_id, person=user_id, why=why)
-
-
-async def revoke_client(
-    session: AsyncSession, user_id: uuid.UUID, client: str, *, why: str, now: datetime
-) -> None:
-    """Sign somebody out of one app."""
-    await session.execute(
-        update(UserSession)
-        .where(UserSession.user_id == user_id, UserSession.client == client, UserSession.revoked_at.is_(None))
-        .values(revoked_at=now, revoked_reason=why)
-    )
-    invalidate(session, cache_key(user_id))
-    record(session, Action.SESSIONS_ENDED, Subject.USER, user_id, why=why, client=client)
 
 
 _BY_EMAIL = select(User.id, User.password_hash, User.status).where(User.email_key == bindparam("email_key"))

@@ -1,8 +1,7 @@
-"""Wrong passwords, counted by address, known or not. Too many make the next attempt wait.
+"""Throttling of sign-ins by the count of wrong passwords for an address, whether it has an account or not.
 
-A failure is counted before the password is hashed, and taken back if the password is right. So guesses sent at the
-same moment, to any process of any node, never pass the limit: the database accepts each claim once. A process that
-dies in between leaves one failure too many, which is forgotten like any other.
+A failure is counted before the password is hashed, and taken back if the password is right. So concurrent guesses
+to any process of any node stay within the limit. A process that dies in between leaves one failure too many.
 """
 
 import math
@@ -25,43 +24,41 @@ from goodword.db import transaction_hooks
 from goodword.db.database import Database
 from goodword.errors import TooManyRequests
 from goodword.jobs import service as jobs
+from goodword.sessions.keyed_locks import KeyedLock, KeyedLocks
 from goodword.sessions.models import LoginFailures
-from goodword.sessions.turns import Turn, Turns
 from goodword.users import addresses
 from goodword.users.passwords import HashingBusy
 
 KEY = "sign-in failures"
-"""The name of the key that addresses are hashed with."""
+"""The purpose of the key that hashes addresses."""
 WINDOW = timedelta(minutes=15)
 LONGEST_WAIT = 900
 ANYWHERE = ""
 FREE_FROM_ONE_NETWORK = 5
 FREE_FROM_ANYWHERE = 20
 TRIES = 20
-"""How often a claim is repeated that another process was faster than."""
+"""Attempts to count a failure while other processes change the count."""
 NOT_SEEN = -1
 LOCKED = "sign_in_locked"
-"""The job that tells the person, if there is one, and the audit: see `locks`."""
+"""The job that reports a lockout: see `lockout_notice`."""
 
 
 class TooManyAttempts(TooManyRequests):
-    code, detail = (
-        "too_many_attempts",
-        "Too many wrong passwords for this address. Wait, or reset the password.",
-    )
+    code = "too_many_attempts"
+    detail = "Too many wrong passwords for this address. Wait, or reset the password."
 
 
 class OvertakenError(Exception):
-    """Another process changed a count after it was read."""
+    """Another process has changed the count since it was read."""
 
 
 class Attempt(NamedTuple):
-    """Whose password is tried, from which network."""
+    """An attempt to sign in: the hashed address and the network."""
 
     address_mac: bytes
     network: str
     whose: Mapping[str, str]
-    """For the job that finds out whom to tell: an address, or the id of a user who is signed in."""
+    """The address, or the id of a signed-in user, for the job that notifies the user."""
 
     @property
     def place(self) -> dict[str, Any]:
@@ -70,19 +67,19 @@ class Attempt(NamedTuple):
 
 @dataclass(slots=True)
 class Claim:
-    """One failure that was counted in advance."""
+    """A failure that was counted in advance."""
 
     attempt: Attempt
-    turn: Turn
+    lock: KeyedLock
     counts: Mapping[str, int]
-    """The counts with this failure, by network. Empty where nothing is counted."""
+    """The counts with this failure, by network. Empty if the throttle is off."""
     before: Mapping[str, datetime]
-    """When the latest failure before this one was counted, by network; this one where there was none."""
+    """The time of the failure before this one, by network, or of this one if there was none."""
     at: datetime
 
 
 class LoginThrottle:
-    """The counts, in the database so that all nodes share them, under a keyed hash of the address.
+    """The counts of failures, in the database, by a keyed hash of the address.
 
     After 5 failures from one network, or 20 from anywhere, each further one doubles the wait: 1 s to 15 min.
     """
@@ -90,7 +87,7 @@ class LoginThrottle:
     def __init__(self, key: bytes, *, counted: bool) -> None:
         self._key = key
         self._counted = counted
-        self._turns = Turns()
+        self._locks = KeyedLocks()
 
     def attempt(self, email: str, network: str | None) -> Attempt:
         key = addresses.key_of(email)
@@ -100,7 +97,7 @@ class LoginThrottle:
     def attempt_of(self, user_id: uuid.UUID, network: str | None) -> Attempt:
         """Return the attempt of a user who is signed in and is asked for the password.
 
-        Counted apart from the sign-ins: a stranger who fails there must not keep the user from changing it.
+        Counted separately, so that failed sign-ins of others do not stop the user from changing the password.
         """
         counted = hmac_of(self._key, b"signed in", user_id.bytes)
         return Attempt(counted, network or "unknown", {"user_id": str(user_id)})
@@ -111,16 +108,15 @@ class LoginThrottle:
     ) -> AsyncIterator[Claim]:
         """Count a failure for the block, which hashes the password and calls `confirm` or `take_back`.
 
-        Attempts at one address from one network take turns in a process. So at most one failure a process is
-        counted in advance, and right passwords sent at the same moment do not refuse one another. Raises
-        `TooManyAttempts` while the wait lasts, for right and wrong passwords alike.
+        Attempts at one address from one network run one after the other in a process, so that concurrent right
+        passwords do not count as failures. Raises `TooManyAttempts` while the wait lasts.
         """
-        with self._turns.of((attempt.address_mac, attempt.network)) as turn:
+        with self._locks.of((attempt.address_mac, attempt.network)) as lock:
             if self._counted:
-                await turn.wait()
-                claim = await self._claim(database, attempt, turn, clock)
+                await lock.wait()
+                claim = await self._claim(database, attempt, lock, clock)
             else:
-                claim = Claim(attempt, turn, {}, {}, clock())
+                claim = Claim(attempt, lock, {}, {}, clock())
             try:
                 yield claim
             except HashingBusy:  # no password was tried
@@ -130,45 +126,45 @@ class LoginThrottle:
                 raise
 
     async def of(self, session: AsyncSession, attempt: Attempt) -> Sequence[LoginFailures]:
-        """Return all counts, from any network."""
+        """Return the counts of all networks."""
         query = select(LoginFailures).where(
             LoginFailures.address_mac == attempt.address_mac, LoginFailures.failures > 0
         )
         return (await session.scalars(query)).all()
 
     def confirm(self, session: AsyncSession, claim: Claim, *, now: datetime) -> None:
-        """Leave the failure counted: the password was wrong. Tell the person if the limit is reached by it."""
+        """Keep the failure counted, after a wrong password. Report it if it reaches the limit."""
         for network, count in claim.counts.items():
             if count == _free(network):
-                self._tell(session, claim.attempt, network, now=now)
+                self._report(session, claim.attempt, network, now=now)
 
     async def take_back(self, session: AsyncSession, claim: Claim) -> None:
-        """Forget the failures from this network, and one from anywhere: the password was right.
+        """Delete the failures from this network, and subtract one from anywhere, after a right password.
 
         The next attempt in this process waits for the end of the transaction.
         """
         if not claim.counts:
             return
-        claim.turn.keep()
-        transaction_hooks.run_at_end(session, claim.turn.end)
-        # In the order of the claim, so that no two transactions wait for each other.
+        claim.lock.keep()
+        transaction_hooks.run_at_end(session, claim.lock.end)
+        # In the order of the claim, to avoid deadlocks.
         await self._subtract(session, claim, ANYWHERE)
         await session.execute(_FORGET, claim.attempt.place)
 
     async def _claim(
-        self, database: Database, attempt: Attempt, turn: Turn, clock: Callable[[], datetime]
+        self, database: Database, attempt: Attempt, lock: KeyedLock, clock: Callable[[], datetime]
     ) -> Claim:
         with suppress(OvertakenError):
-            return await self._count(database, attempt, turn, clock())
-        # Attempts from many networks change the count from anywhere: from here on one at a time in a process.
-        with self._turns.of(attempt.address_mac) as retry:
+            return await self._count(database, attempt, lock, clock())
+        # Attempts from other networks change the count from anywhere: retry one at a time in a process.
+        with self._locks.of(attempt.address_mac) as retry:
             await retry.wait()
             for _ in range(TRIES):
                 with suppress(OvertakenError):
-                    return await self._count(database, attempt, turn, clock())
+                    return await self._count(database, attempt, lock, clock())
         raise TooManyAttempts(headers={"Retry-After": "1"})
 
-    async def _count(self, database: Database, attempt: Attempt, turn: Turn, now: datetime) -> Claim:
+    async def _count(self, database: Database, attempt: Attempt, lock: KeyedLock, now: datetime) -> Claim:
         rows = {row.network: row for row in await database.rows(_COUNTS, **attempt.place)}
         until = max((row.last_at + _wait(row.network, row.failures) for row in rows.values()), default=now)
         if until > now:
@@ -191,18 +187,17 @@ class LoginThrottle:
                     "seen_at": before[network],
                 }
                 found = await session.scalar(_count(database.is_sqlite), values)
-                # A row that was read and is gone by now would be inserted again, with a count that is too high.
+                # A row that was deleted since would be inserted again, with a count that is too high.
                 if found is None or (found == new_id) != (seen is None):
                     raise OvertakenError
-        return Claim(attempt, turn, counts, before, now)
+        return Claim(attempt, lock, counts, before, now)
 
     async def _subtract(self, session: AsyncSession, claim: Claim, network: str) -> None:
         place = {"of_mac": claim.attempt.address_mac, "of_network": network}
         await session.execute(_SUBTRACT, {**place, "claimed_at": claim.at, "before": claim.before[network]})
 
-    def _tell(self, session: AsyncSession, attempt: Attempt, network: str, *, now: datetime) -> None:
-        # Once for each lock, and alike for addresses without an account: the time it takes must not tell a
-        # client whether there is a person to inform.
+    def _report(self, session: AsyncSession, attempt: Attempt, network: str, *, now: datetime) -> None:
+        # Also for addresses without an account, so that the time does not show whether there is one.
         asked = current_context()
         payload = {
             **attempt.whose,
@@ -224,7 +219,7 @@ def _wait(network: str, failures: int) -> timedelta:
 
 
 def _next(seen: Any, *, now: datetime) -> int:
-    """Return the count with one more failure. A quiet quarter of an hour beyond its wait clears a count."""
+    """Return the count with one more failure. It starts again after `WINDOW` without failures beyond the wait."""
     if seen is None or now - seen.last_at > WINDOW + _wait(seen.network, seen.failures):
         return 1
     failures: int = seen.failures
@@ -246,10 +241,7 @@ _SUBTRACT = (
     .values(
         failures=LoginFailures.failures - 1,
         last_at=case(
-            (
-                LoginFailures.last_at == bindparam("claimed_at", type_=_TIME),
-                bindparam("before", type_=_TIME),
-            ),
+            (LoginFailures.last_at == bindparam("claimed_at", type_=_TIME), bindparam("before", type_=_TIME)),
             else_=LoginFailures.last_at,
         ),
     )
@@ -270,7 +262,7 @@ _FORGET = (
 
 @cache
 def _count(is_sqlite: bool) -> Executable:
-    """Return the statement that counts one more failure, if the count is still as it was read."""
+    """Return the statement that counts one more failure, if the count has not changed since it was read."""
     table: Any = LoginFailures.__table__
     statement: Any = (sqlite if is_sqlite else postgresql).insert(table)
     counted: Executable = statement.on_conflict_do_update(

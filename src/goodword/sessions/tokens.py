@@ -1,4 +1,4 @@
-"""Access tokens (JWT) and refresh tokens (opaque): made and read here, with no database."""
+"""Access tokens (JWT) and refresh tokens (opaque), without the database."""
 
 import base64
 import binascii
@@ -19,12 +19,12 @@ from goodword.errors import TokenInvalid
 from goodword.sessions.keys import ALGORITHM, SigningKeys
 
 CLIENT = "goodword"
-"""`client_id` of our own sign-ins (RFC 9068 §2.2 asks for one)."""
+"""The `client_id` of our own sign-ins (required by RFC 9068 §2.2)."""
 
 MAX_LENGTH = 4096
 REMEMBERED = 10_000
 LEEWAY = 60
-"""Seconds by which the clock of another node may be ahead of ours."""
+"""Seconds that the clock of another node may be ahead."""
 
 MAC_BYTES = 16
 CLAIMS = ("iss", "aud", "sub", "sid", "client_id", "iat", "exp", "jti", "scope")
@@ -35,7 +35,7 @@ class Claims:
     user_id: uuid.UUID
     session_id: uuid.UUID
     session: str
-    """The session's id as text, made once: it is looked for at every request."""
+    """The session id as text, converted once for all requests."""
     client: str
     scopes: frozenset[str]
     issued_at: int
@@ -44,7 +44,7 @@ class Claims:
 
 
 class UnknownKey(TokenInvalid):
-    """Signed with a key that this process does not know: perhaps one that was made elsewhere just now."""
+    """The signing key is unknown to this process. Another process may have just created it."""
 
 
 class AccessTokens:
@@ -53,8 +53,8 @@ class AccessTokens:
     def __init__(self, keys: SigningKeys, *, issuer: str, lifetime: int) -> None:
         self._keys, self._issuer, self.lifetime = keys, issuer, lifetime
         self._registry = jws.JWSRegistry(algorithms=[ALGORITHM])
-        # A signature costs more to check than all the rest of a read, and a token comes many times. Kept by
-        # the whole token, oldest out first; what can change (time, keys, sessions) is asked every time.
+        # Verified signatures by token, the oldest evicted first: a signature takes longer to verify than the rest of
+        # a read. Expiry, keys and sessions are checked for each request.
         self._verified: OrderedDict[str, Claims] = OrderedDict()
 
     def sign(
@@ -79,7 +79,7 @@ class AccessTokens:
         )
 
     def verify(self, token: str, *, now: datetime) -> Claims:
-        """The claims of one of our tokens in its lifetime. Raises `TokenInvalid`, whatever is wrong."""
+        """Return the claims of a valid token. Raises `TokenInvalid`."""
         if len(token) > MAX_LENGTH:
             raise TokenInvalid
         claims = self._verified.get(token)
@@ -129,19 +129,18 @@ class RefreshTokenParts(NamedTuple):
 
 
 class RefreshTokens:
-    """A refresh token is its session, its number in it, and our MAC: nothing of it has to be stored."""
+    """Writes and reads refresh tokens: the session, the number of the token, and a MAC."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
     def write(self, session_id: uuid.UUID, counter: int) -> str:
         body = session_id.bytes + counter.to_bytes(8)
-        return "gwr_" + base64.urlsafe_b64encode(body + hmac_of(self._key, body)[:MAC_BYTES]).decode().rstrip(
-            "="
-        )
+        signed = body + hmac_of(self._key, body)[:MAC_BYTES]
+        return "gwr_" + base64.urlsafe_b64encode(signed).decode().rstrip("=")
 
     def read(self, token: str) -> RefreshTokenParts | None:
-        """What it says, if it is one that we wrote."""
+        """Return the parts of a token, or None if it is not valid."""
         text = token.removeprefix("gwr_")
         try:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
@@ -150,7 +149,7 @@ class RefreshTokens:
         if len(raw) != 24 + MAC_BYTES:
             return None
         shown = RefreshTokenParts(uuid.UUID(bytes=raw[:16]), int.from_bytes(raw[16:24]))
-        # The text is compared, not its bytes: several texts of Base64 stand for the same bytes.
+        # The text is compared, since several Base64 texts decode to the same bytes.
         return shown if token.isascii() and hmac.compare_digest(token, self.write(*shown)) else None
 
 

@@ -1,4 +1,4 @@
-"""Sign in or join with an account at Google, GitHub or any OpenID provider."""
+"""Endpoints of the sign-in with Google, GitHub or another OpenID provider."""
 
 from typing import Annotated
 
@@ -19,17 +19,17 @@ from goodword.web.schemas import reject_control_characters
 
 router = APIRouter(prefix="/oauth", tags=["Sessions"], route_class=JsonRoute)
 
-Slug = Annotated[str, Path(examples=["google"], description="`google`, `github` or `oidc`, where set up.")]
+Slug = Annotated[str, Path(examples=["google"], description="`google`, `github` or `oidc`, if configured.")]
 
 
-def _redirect(where: str, example: str) -> dict[int | str, dict[str, object]]:
-    header = {"description": where, "schema": {"type": "string"}, "example": example}
-    return {303: {"description": where, "headers": {"Location": header}}}
+def _redirect(description: str, example: str) -> dict[int | str, dict[str, object]]:
+    header = {"description": description, "schema": {"type": "string"}, "example": example}
+    return {303: {"description": description, "headers": {"Location": header}}}
 
 
 @router.get(
     "/sign-in/{provider}",
-    summary="Sign in or join with another account",
+    summary="Sign in with a provider",
     status_code=303,
     response_class=RedirectResponse,
     responses=_redirect("To the provider.", "https://accounts.google.com/o/oauth2/v2/auth?…")
@@ -42,16 +42,16 @@ async def begin_outside_sign_in(
     clock: Clock,
     referral_code: Annotated[
         Annotated[str, AfterValidator(reject_control_characters)] | None,
-        Query(max_length=255, description="Whose referral to become, for those who have no account yet."),
+        Query(max_length=255, description="The referral code of a user who registers."),
     ] = None,
     next_page: Annotated[
         str | None,
-        Query(alias="next", description="The page of this site to come to; anything else is `/`."),
+        Query(alias="next", description="The local path to redirect to. Another value is read as `/`."),
     ] = None,
 ) -> RedirectResponse:
-    """Go to the provider. For browsers: a link to this address is the button "Sign in with …".
+    """Redirect a browser to the provider. The link of the button "Sign in with …" is this address.
 
-    A cookie remembers the sign-in for ten minutes, and only the browser that has it can finish it.
+    A cookie holds the state of the sign-in for ten minutes. Only the browser with this cookie can finish it.
     """
     clients = services_of(request).social_clients
     now = clock()
@@ -63,10 +63,10 @@ async def begin_outside_sign_in(
 
 @router.get(
     "/callback/{provider}",
-    summary="Come back from a provider",
+    summary="Finish the sign-in with a provider",
     status_code=303,
     response_class=RedirectResponse,
-    responses=_redirect("To the page that `next` named: signed in, unless the person said no.", "/")
+    responses=_redirect("To the path in `next`: signed in, unless the user cancelled.", "/")
     | problems(
         errors.ProviderNotFound,
         errors.StateInvalid,
@@ -89,11 +89,11 @@ async def finish_outside_sign_in(
     error: Annotated[str | None, Query(max_length=255)] = None,
     iss: Annotated[str | None, Query(max_length=255)] = None,
 ) -> RedirectResponse:
-    """Where the provider sends the browser back to (RFC 6749 §4.1.2). Nobody calls this on their own.
+    """Receive the redirect of the provider (RFC 6749 §4.1.2) and sign the user in.
 
-    Somebody who is new gets an account, with the referral if a code came along; a code that cannot be used is
-    refused, and no account is made. An account here that has the same address is signed in to if the
-    address is verified on both sides; one whose address nobody has verified goes to whoever has.
+    A new user gets an account, with the referral if a code was given. A code that cannot be used is refused, and
+    no account is created. An account with the same address is linked if the address is verified on both sides.
+    An account whose address was never verified is taken over by the user whose address the provider has verified.
     """
     services = services_of(request)
     clients = services.social_clients
@@ -102,20 +102,20 @@ async def finish_outside_sign_in(
     response = RedirectResponse(flow.next, 303)
     clients.cookie.clear(response)
     if error == "access_denied":
-        return response  # they changed their mind
+        return response  # the user cancelled
     try:
-        person = await clients.identify(flow, code=code, error=error, issuer=iss, now=clock())
-        await session.connection()  # wait for the database first: what counts is the time after it
+        identity = await clients.identify(flow, code=code, error=error, issuer=iss, now=clock())
+        await session.connection()  # the time is read after the wait for the database
         user = await service.sign_in(
             session,
-            person,
+            identity,
             referral_code=flow.referral_code,
             settings=services.settings,
             language=services.page_cookies.language(request),
             clock=clock,
         )
     except errors.ProviderUnavailable:
-        raise  # the flow stays, for another try
+        raise  # the cookie stays for another attempt
     except AppError as refused:
         refused.headers["Set-Cookie"] = response.headers["Set-Cookie"]
         raise

@@ -1,4 +1,4 @@
-"""Who somebody is, as a provider tells it: nothing here is believed before it was looked at."""
+"""Validation of the claims of a provider about a user."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from goodword.users import addresses
 from goodword.users.addresses import Email
 from goodword.web.schemas import Name
 
-LONGEST_SUBJECT = 255
+MAX_SUBJECT_LENGTH = 255
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderIdentity:
-    """An account at a provider. `realm` and `subject` are who it is; all else may change hands."""
+    """An account at a provider, identified by `realm` and `subject`. All else can change."""
 
     realm: str
     subject: str
@@ -31,30 +31,31 @@ class ProviderIdentity:
 
 
 def from_claims(realm: str, claims: Mapping[str, Any]) -> ProviderIdentity:
-    """A person by the standard claims (OIDC Core §5.1). Raises `SignInFailed` without a subject."""
+    """Return the identity in the standard claims (OIDC Core §5.1). Raises `SignInFailed` without a subject."""
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT:
+    if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT_LENGTH:
         raise SignInFailed
     if not subject.isascii() or not subject.isprintable():
         raise SignInFailed
-    email = _fit(_EMAIL, claims.get("email"))
-    first, last = (_fit(_NAME, claims.get(claim)) for claim in ("given_name", "family_name"))
+    email = _valid_or_none(_EMAIL, claims.get("email"))
+    first, last = (_valid_or_none(_NAME, claims.get(claim)) for claim in ("given_name", "family_name"))
     if first is None and last is None:
-        first, last = _halves(claims.get("name"))
-    # Only true is true: some providers write "false", which is a text and would pass for yes.
+        first, last = _split_name(claims.get("name"))
+    # Only the boolean: some providers send the string "false".
     verified = email is not None and claims.get("email_verified") is True
     return ProviderIdentity(realm, subject, email, verified, first, last)
 
 
-def _halves(name: object) -> tuple[str | None, str | None]:
+def _split_name(name: object) -> tuple[str | None, str | None]:
     if not isinstance(name, str):
         return None, None
     first, _, last = name.strip().rpartition(" ")
-    return (_fit(_NAME, first), _fit(_NAME, last)) if first else (_fit(_NAME, last), None)
+    given = _valid_or_none(_NAME, first or last)
+    return given, _valid_or_none(_NAME, last) if first else None
 
 
-def _fit(kind: TypeAdapter[str], value: object) -> str | None:
-    """The value if it could have been typed into our own form, else nothing: a name is not worth a refusal."""
+def _valid_or_none(kind: TypeAdapter[str], value: object) -> str | None:
+    """Return the value if the registration form would accept it, else None."""
     try:
         return kind.validate_python(value.strip()) if isinstance(value, str) else None
     except ValidationError:

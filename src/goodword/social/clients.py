@@ -1,4 +1,4 @@
-"""Goodword as a client of the configured providers: the way there, and what comes back."""
+"""Goodword as a client of the configured providers."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -7,15 +7,15 @@ from goodword.social.claims import ProviderIdentity
 from goodword.social.errors import ProviderNotFound, ProviderUnavailable, SignInFailed
 from goodword.social.flow import Flow, FlowCookie
 from goodword.social.github import GitHub
-from goodword.social.http_client import conversation
+from goodword.social.http_client import open_requests
 from goodword.social.openid import OpenID
 from goodword.social.providers import GitHubProvider, OpenIDProvider, Provider
 
-PROVIDER_TROUBLE = frozenset({"server_error", "temporarily_unavailable"})
+UNAVAILABLE_ERRORS = frozenset({"server_error", "temporarily_unavailable"})
 
 
 class ProviderClients:
-    """One client for each provider, and the cookie that all of them remember a sign-in with."""
+    """One client for each provider, and the cookie that holds the state of a sign-in."""
 
     def __init__(self, providers: Sequence[Provider], *, key: bytes, public_url: str) -> None:
         self.cookie = FlowCookie(key, https=public_url.startswith("https://"))
@@ -24,37 +24,37 @@ class ProviderClients:
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """The providers' names for people, by the part of our addresses that stands for each."""
+        """Return the display name of each provider by its slug."""
         return {slug: client.provider.label for slug, client in self._clients.items()}
 
     async def authorization_url(self, flow: Flow, *, now: datetime) -> str:
-        """Where to send the browser. Raises `ProviderNotFound` and `ProviderUnavailable`."""
+        """Return the URL to redirect the browser to. Raises `ProviderNotFound` and `ProviderUnavailable`."""
         client = self.find(flow.provider)
-        async with conversation(client.provider) as talk:
-            return await client.authorization_url(talk, flow, redirect_uri=self._back(flow), now=now)
+        async with open_requests(client.provider) as requests:
+            return await client.authorization_url(requests, flow, redirect_uri=self._back(flow), now=now)
 
     async def identify(
         self, flow: Flow, *, code: str | None, error: str | None, issuer: str | None, now: datetime
     ) -> ProviderIdentity:
-        """Whom the provider's answer is about. Raises `SignInFailed` and `ProviderUnavailable`."""
-        if error in PROVIDER_TROUBLE:
+        """Return the identity that the provider's response proves. Raises `SignInFailed` and `ProviderUnavailable`."""
+        if error in UNAVAILABLE_ERRORS:
             raise ProviderUnavailable
         if error or not code:
             raise SignInFailed
         client = self.find(flow.provider)
-        async with conversation(client.provider) as talk:
+        async with open_requests(client.provider) as requests:
             return await client.identify(
-                talk, flow, code=code, issuer=issuer, redirect_uri=self._back(flow), now=now
+                requests, flow, code=code, issuer=issuer, redirect_uri=self._back(flow), now=now
             )
 
     def find(self, slug: str) -> OpenID | GitHub:
-        """Raises `ProviderNotFound`."""
+        """Return the client of a provider. Raises `ProviderNotFound`."""
         if slug not in self._clients:
             raise ProviderNotFound
         return self._clients[slug]
 
     def _back(self, flow: Flow) -> str:
-        # From the settings, never from the request: whoever can set a Host header must not choose it.
+        # From the settings, never from the Host header, which a client can set.
         return f"{self._public_url}/oauth/callback/{flow.provider}"
 
 

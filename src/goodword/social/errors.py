@@ -1,34 +1,32 @@
-"""Why a sign-in with an outside identity does not come about."""
+"""Errors of the sign-in with a provider."""
 
 from goodword.errors import BadRequest, Conflict, NotFound, Unavailable
 from goodword.signup import service as signup
 
 
 class ProviderNotFound(NotFound):
-    code, detail = "provider_not_found", "Nobody can sign in with this provider here."
+    code, detail = "provider_not_found", "This provider is not configured."
 
 
 class StateInvalid(BadRequest):
     code = "state_invalid"
-    detail = "This sign-in was not begun in this browser, or more than ten minutes ago. Begin it again."
+    detail = "This sign-in was not started in this browser, or more than ten minutes ago. Start again."
 
 
 class SignInFailed(BadRequest):
-    """One answer for whatever the provider said that we cannot believe, and for accounts that are closed."""
+    """The response of the provider is not valid, or the account is disabled."""
 
-    code, detail = "sign_in_failed", "The provider's answer does not let you in. Begin again."
+    code, detail = "sign_in_failed", "The sign-in with the provider failed. Start again."
 
 
 class LinkRequired(Conflict):
     code = "link_required"
-    detail = (
-        "There is an account with this address, and it is not certain that it is yours. Use its password."
-    )
+    detail = "An account with this address exists and cannot be linked. Sign in with its password."
 
 
 class EmailMissing(Conflict):
     code = "email_missing"
-    detail = "The provider tells no address of yours that could be used. Register with a password instead."
+    detail = "The provider returned no valid e-mail address. Register with a password instead."
 
 
 class CodeNotUsable(signup.CodeNotUsable):
@@ -36,7 +34,4 @@ class CodeNotUsable(signup.CodeNotUsable):
 
 
 class ProviderUnavailable(Unavailable):
-    code, detail = (
-        "provider_unavailable",
-        "The provider does not answer properly just now. Try again shortly.",
-    )
+    code, detail = "provider_unavailable", "The provider is unavailable. Try again shortly."

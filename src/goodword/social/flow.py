@@ -1,4 +1,4 @@
-"""A sign-in under way: what it must remember while the browser is at the provider, in a sealed cookie."""
+"""The state of a sign-in with a provider, in an encrypted cookie."""
 
 import base64
 import binascii
@@ -39,7 +39,7 @@ class Flow:
 
 
 def begin(provider: str, *, referral_code: str | None, next_page: str | None, now: datetime) -> Flow:
-    """A new one, with fresh secrets: 256 bits for `state` and `nonce`, a verifier as RFC 7636 §4.1 has it."""
+    """Return a new flow with random `state`, `nonce` and code verifier (RFC 7636 §4.1)."""
     return Flow(
         provider=provider,
         state=secrets.token_urlsafe(32),
@@ -52,9 +52,9 @@ def begin(provider: str, *, referral_code: str | None, next_page: str | None, no
 
 
 class FlowCookie:
-    """Carries the flow in the browser that began it (RFC 9700 §4.7.1), so that nothing is stored here.
+    """Holds the flow in the browser that started it (RFC 9700 §4.7.1).
 
-    It is sealed because the verifier is in it. `Lax`, since the way back is a navigation from another site.
+    The cookie is encrypted because it holds the verifier, and `Lax` because the provider redirects back to here.
     """
 
     def __init__(self, key: bytes, *, https: bool) -> None:
@@ -75,7 +75,7 @@ class FlowCookie:
         )
 
     def read(self, request: Request, *, provider: str, state: str, now: datetime) -> Flow:
-        """The flow that this browser began with this provider and `state`. Raises `StateInvalid`."""
+        """Return the flow that this browser started with this provider and `state`. Raises `StateInvalid`."""
         try:
             sealed = base64.b64decode(request.cookies.get(self.name, ""), altchars=b"-_", validate=True)
             flow = Flow(**json.loads(decrypt(self._key, sealed, about=ABOUT)))

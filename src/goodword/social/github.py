@@ -1,11 +1,11 @@
-"""Sign-in with GitHub: plain OAuth 2.0, and its API says who it is."""
+"""Sign-in with GitHub: OAuth 2.0, and the GitHub API for the identity."""
 
 from datetime import datetime
 
-from goodword.social import claims as people
+from goodword.social import claims as identities
 from goodword.social.claims import ProviderIdentity
 from goodword.social.flow import Flow
-from goodword.social.http_client import Conversation, Nonsense
+from goodword.social.http_client import InvalidResponse, ProviderRequests
 from goodword.social.providers import GitHubProvider
 
 
@@ -14,10 +14,10 @@ class GitHub:
         self.provider = provider
 
     async def authorization_url(
-        self, talk: Conversation, flow: Flow, *, redirect_uri: str, now: datetime
+        self, requests: ProviderRequests, flow: Flow, *, redirect_uri: str, now: datetime
     ) -> str:
-        del now  # nothing of GitHub is looked up, so nothing grows old
-        return talk.authorization_url(
+        del now  # needed by `OpenID` only
+        return requests.authorization_url(
             f"{self.provider.site}/login/oauth/authorize",
             redirect_uri=redirect_uri,
             state=flow.state,
@@ -26,7 +26,7 @@ class GitHub:
 
     async def identify(
         self,
-        talk: Conversation,
+        requests: ProviderRequests,
         flow: Flow,
         *,
         code: str,
@@ -34,12 +34,9 @@ class GitHub:
         redirect_uri: str,
         now: datetime,
     ) -> ProviderIdentity:
-        """Whoever the code stands for, by their number: names are given up, and taken by others.
-
-        Raises `SignInFailed`.
-        """
-        del issuer, now  # GitHub has an address of its own to come back to, so no mix-up (RFC 9700 §4.4.2)
-        tokens = await talk.exchange(
+        """Return the owner of the code, identified by number, since names change owners. Raises `SignInFailed`."""
+        del issuer, now  # the redirect URI of each provider is different: no mix-up (RFC 9700 §4.4.2)
+        tokens = await requests.exchange(
             f"{self.provider.site}/login/oauth/access_token",
             code=code,
             verifier=flow.verifier,
@@ -47,18 +44,18 @@ class GitHub:
             auth="client_secret_post",
         )
         token = str(tokens.get("access_token"))
-        user = await talk.get(f"{self.provider.api}/user", token=token)
+        user = await requests.get(f"{self.provider.api}/user", token=token)
         if not isinstance(user, dict) or type(user.get("id")) is not int:
-            raise Nonsense("no user")
-        email = _primary(await talk.get(f"{self.provider.api}/user/emails", token=token))
+            raise InvalidResponse("no user")
+        email = _primary(await requests.get(f"{self.provider.api}/user/emails", token=token))
         claims = {"sub": str(user["id"]), "name": user.get("name"), "email": email, "email_verified": True}
-        return people.from_claims(self.provider.realm, claims)
+        return identities.from_claims(self.provider.realm, claims)
 
 
 def _primary(emails: object) -> str | None:
-    """The primary address if it is verified. The one in the profile is whatever somebody wrote there."""
+    """Return the primary address if it is verified. The address in the profile is not checked by GitHub."""
     if not isinstance(emails, list):
-        raise Nonsense("no addresses")
+        raise InvalidResponse("no addresses")
     for one in emails:
         if isinstance(one, dict) and one.get("primary") is True and one.get("verified") is True:
             email = one.get("email")

@@ -1,4 +1,4 @@
-"""Identities elsewhere that somebody signs in with."""
+"""Identities at providers."""
 
 import uuid
 
@@ -9,7 +9,7 @@ from goodword.db.base import Base
 
 
 class Identity(Base):
-    """An account at a provider. Known by the provider's own id of it: addresses change hands."""
+    """An account at a provider, identified by the provider's id, since addresses change owners."""
 
     __tablename__ = "identities"
     __table_args__ = (
@@ -19,5 +19,5 @@ class Identity(Base):
 
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     provider: Mapped[str] = mapped_column(String(255))
-    """Whose subject it is: an OpenID issuer, or a name such as `github`."""
+    """The namespace of the subject: an OpenID issuer, or a name such as `github`."""
     subject: Mapped[str] = mapped_column(String(255))

@@ -1,4 +1,4 @@
-"""OpenID Connect: discovery, the provider's keys, and what makes an ID token good."""
+"""OpenID Connect: discovery, the provider's keys, and validation of ID tokens."""
 
 import asyncio
 from collections.abc import Mapping
@@ -12,19 +12,19 @@ from joserfc.jwk import JWKRegistry, Key, KeySet
 from pydantic import AfterValidator, BaseModel, ValidationError
 
 from goodword.http_client import PARSE_ERRORS
-from goodword.social import claims as people
+from goodword.social import claims as identities
 from goodword.social.claims import ProviderIdentity
 from goodword.social.errors import SignInFailed
 from goodword.social.flow import Flow
-from goodword.social.http_client import Conversation, Nonsense
+from goodword.social.http_client import InvalidResponse, ProviderRequests
 from goodword.social.providers import OpenIDProvider
 
 KEPT = timedelta(hours=1)
 UNKNOWN_KEY_PAUSE = timedelta(minutes=1)
-"""How long an unknown key id waits before the keys are fetched once more: tokens must not make us hammer."""
+"""Shortest time between two fetches of the keys for unknown key ids."""
 LEEWAY = 60
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519")
-"""Signatures with a key pair. Neither `none`, nor HMAC, whose key would be our client secret."""
+"""Asymmetric signatures. Neither `none` nor HMAC, whose key would be the client secret."""
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -39,7 +39,7 @@ Endpoint = Annotated[str, AfterValidator(_address)]
 
 
 class Metadata(BaseModel):
-    """What is needed of a provider's configuration (OIDC Discovery §3)."""
+    """The part of the provider's configuration that is used (OIDC Discovery §3)."""
 
     issuer: str
     authorization_endpoint: Endpoint
@@ -55,7 +55,7 @@ class Metadata(BaseModel):
 
 
 class OpenID:
-    """One OpenID provider, with its configuration and keys remembered for an hour."""
+    """One OpenID provider, with its configuration and keys cached for an hour."""
 
     def __init__(self, provider: OpenIDProvider) -> None:
         self.provider = provider
@@ -66,11 +66,11 @@ class OpenID:
         self._fetching = asyncio.Lock()
 
     async def authorization_url(
-        self, talk: Conversation, flow: Flow, *, redirect_uri: str, now: datetime
+        self, requests: ProviderRequests, flow: Flow, *, redirect_uri: str, now: datetime
     ) -> str:
-        """OIDC Core §3.1.2.1."""
-        metadata = await self._discover(talk, now)
-        return talk.authorization_url(
+        """Return the URL of the authentication request (OIDC Core §3.1.2.1)."""
+        metadata = await self._discover(requests, now)
+        return requests.authorization_url(
             metadata.authorization_endpoint,
             redirect_uri=redirect_uri,
             state=flow.state,
@@ -80,7 +80,7 @@ class OpenID:
 
     async def identify(
         self,
-        talk: Conversation,
+        requests: ProviderRequests,
         flow: Flow,
         *,
         code: str,
@@ -88,37 +88,37 @@ class OpenID:
         redirect_uri: str,
         now: datetime,
     ) -> ProviderIdentity:
-        """Whoever the code stands for. Raises `SignInFailed`.
+        """Return the identity in the ID token for the code. Raises `SignInFailed`.
 
-        `issuer` is what the answer names itself with (RFC 9207): another one is a mix-up of providers.
+        `issuer` is the `iss` parameter of the response (RFC 9207). Another issuer indicates a mix-up attack.
         """
-        metadata = await self._discover(talk, now)
+        metadata = await self._discover(requests, now)
         if issuer is not None and issuer not in self._issuers(metadata):
             raise SignInFailed
-        tokens = await talk.exchange(
+        tokens = await requests.exchange(
             metadata.token_endpoint,
             code=code,
             verifier=flow.verifier,
             redirect_uri=redirect_uri,
             auth=metadata.auth_method,
         )
-        claims = await self._verify(talk, metadata, tokens.get("id_token"), nonce=flow.nonce, now=now)
+        claims = await self._verify(requests, metadata, tokens.get("id_token"), nonce=flow.nonce, now=now)
         if "email" not in claims and metadata.userinfo_endpoint:
-            claims = await self._ask(talk, metadata.userinfo_endpoint, tokens, claims)
-        return people.from_claims(self.provider.realm, claims)
+            claims = await self._ask(requests, metadata.userinfo_endpoint, tokens, claims)
+        return identities.from_claims(self.provider.realm, claims)
 
     async def _verify(
-        self, talk: Conversation, metadata: Metadata, id_token: object, *, nonce: str, now: datetime
+        self, requests: ProviderRequests, metadata: Metadata, id_token: object, *, nonce: str, now: datetime
     ) -> Mapping[str, Any]:
-        """The claims of an ID token that holds in every respect (OIDC Core §3.1.3.7)."""
+        """Return the claims of an ID token after its validation (OIDC Core §3.1.3.7). Raises `SignInFailed`."""
         if not isinstance(id_token, str):
             raise SignInFailed
-        keys = await self._key_set(talk, metadata, now)
+        keys = await self._key_set(requests, metadata, now)
         try:
             try:
                 token = _decode(id_token, keys)
             except InvalidKeyIdError:
-                token = _decode(id_token, await self._key_set(talk, metadata, now, not_in=keys))
+                token = _decode(id_token, await self._key_set(requests, metadata, now, not_in=keys))
             required = jwt.JWTClaimsRegistry(
                 now=int(now.timestamp()),
                 leeway=LEEWAY,
@@ -134,14 +134,14 @@ class OpenID:
             raise SignInFailed from None
         several = isinstance(token.claims["aud"], list) and len(token.claims["aud"]) > 1
         if token.claims.get("azp", None if several else self.provider.client_id) != self.provider.client_id:
-            raise SignInFailed  # meant for another of its audiences
+            raise SignInFailed  # issued to another client
         return token.claims
 
     async def _ask(
-        self, talk: Conversation, endpoint: str, tokens: Mapping[str, Any], known: Mapping[str, Any]
+        self, requests: ProviderRequests, endpoint: str, tokens: Mapping[str, Any], known: Mapping[str, Any]
     ) -> Mapping[str, Any]:
-        """The claims that the provider keeps out of ID tokens, if they are of the same person (§5.3.2)."""
-        more = await talk.get(endpoint, token=str(tokens.get("access_token")))
+        """Return the claims of the userinfo endpoint, if they have the same subject (OIDC Core §5.3.2)."""
+        more = await requests.get(endpoint, token=str(tokens.get("access_token")))
         if not isinstance(more, dict) or more.get("sub") != known["sub"]:
             raise SignInFailed
         return more
@@ -149,25 +149,25 @@ class OpenID:
     def _issuers(self, metadata: Metadata) -> list[str]:
         return [metadata.issuer, *filter(None, [self.provider.issuer_alias])]
 
-    async def _discover(self, talk: Conversation, now: datetime) -> Metadata:
-        """OIDC Discovery §4."""
+    async def _discover(self, requests: ProviderRequests, now: datetime) -> Metadata:
+        """Return the configuration of the provider (OIDC Discovery §4)."""
         async with self._fetching:
             if self._metadata is None or now - self._metadata_at >= KEPT:
                 issuer = self.provider.issuer
-                found = await talk.get(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+                found = await requests.get(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
                 self._metadata, self._metadata_at = _metadata(found, issuer), now
             return self._metadata
 
     async def _key_set(
-        self, talk: Conversation, metadata: Metadata, now: datetime, *, not_in: KeySet | None = None
+        self, requests: ProviderRequests, metadata: Metadata, now: datetime, *, not_in: KeySet | None = None
     ) -> KeySet:
-        """The provider's keys (RFC 7517 §5); fetched again, but seldom, for a key that is `not_in` those known."""
+        """Return the provider's keys (RFC 7517 §5). Fetch them again, within limits, if the key is `not_in` them."""
         async with self._fetching:
             stale = now - self._keys_at >= KEPT
             missing = self._keys is not_in and now - self._keys_asked_at >= UNKNOWN_KEY_PAUSE
             if self._keys is None or stale or missing:
-                self._keys_asked_at = now  # before: a fetch that fails counts too
-                self._keys = _public_keys(await talk.get(metadata.jwks_uri))
+                self._keys_asked_at = now  # before the fetch: a failed one counts too
+                self._keys = _public_keys(await requests.get(metadata.jwks_uri))
                 self._keys_at = now
             return self._keys
 
@@ -176,20 +176,20 @@ def _metadata(document: Any, issuer: str) -> Metadata:
     try:
         found = Metadata.model_validate(document)
     except ValidationError as error:
-        raise Nonsense("no configuration") from error
-    # Settings keep no slash at the end, some issuers have one; but for it they are the same (§4.3).
+        raise InvalidResponse("no configuration") from error
+    # Settings have no trailing slash, some issuers do. Otherwise they must be equal (§4.3).
     if found.issuer.rstrip("/") != issuer.rstrip("/"):
-        raise Nonsense("another issuer")
+        raise InvalidResponse("another issuer")
     endpoints = [found.authorization_endpoint, found.token_endpoint, found.jwks_uri, found.userinfo_endpoint]
     if issuer.startswith("https://") and not all(one.startswith("https://") for one in endpoints if one):
-        raise Nonsense("an endpoint without TLS")
+        raise InvalidResponse("an endpoint without TLS")
     return found
 
 
 def _public_keys(document: Any) -> KeySet:
-    """Those that signatures can be checked with; of the others a provider may publish what it likes."""
+    """Return the keys that can verify signatures. Others are ignored."""
     if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
-        raise Nonsense("no keys")
+        raise InvalidResponse("no keys")
     found: list[Key] = []
     for data in document["keys"]:
         try:

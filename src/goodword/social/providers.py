@@ -1,4 +1,4 @@
-"""Which providers people can sign in with: what an operator set, and what is known of Google and GitHub."""
+"""The configured providers of sign-in."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ OTHER = "OpenID"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """Our registration at a provider. `slug` is its part of our addresses, `label` its name for people."""
+    """The registration at a provider. `slug` is its part of the URL, `label` its display name."""
 
     slug: str
     label: str
@@ -23,29 +23,27 @@ class Provider:
 
     @property
     def realm(self) -> str:
-        """Within what its subjects are unique: identities are kept under it."""
+        """The namespace in which the subjects of the provider are unique."""
         return self.slug
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenIDProvider(Provider):
-    """A provider of OpenID Connect, which tells the rest of itself (OIDC Discovery §4)."""
+    """An OpenID Connect provider with discovery (OIDC Discovery §4)."""
 
     issuer: str
     issuer_alias: str | None = None
-    """Another `iss` that its tokens may carry."""
+    """Another `iss` that its tokens can have."""
     scope: ClassVar[str] = "openid email profile"
 
     @property
     def realm(self) -> str:
-        # A subject is unique within its issuer only (OIDC Core §2): after a change of OIDC_ISSUER the same
-        # subject is somebody else.
-        return self.issuer
+        return self.issuer  # a subject is unique within its issuer only (OIDC Core §2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitHubProvider(Provider):
-    """GitHub speaks OAuth 2.0 without OpenID: who somebody is, its API says."""
+    """GitHub: OAuth 2.0 without OpenID Connect, so its API returns the identity."""
 
     site: str = "https://github.com"
     api: str = "https://api.github.com"
@@ -53,7 +51,7 @@ class GitHubProvider(Provider):
 
 
 def configured(settings: Settings) -> Sequence[Provider]:
-    """The providers that the settings name."""
+    """Return the providers in the settings."""
     found: list[Provider] = []
     if settings.google_client_id and settings.google_client_secret:
         google = OpenIDProvider(
@@ -62,7 +60,7 @@ def configured(settings: Settings) -> Sequence[Provider]:
             client_id=settings.google_client_id,
             client_secret=_plain(settings.google_client_secret),
             issuer="https://accounts.google.com",
-            issuer_alias="accounts.google.com",  # its documentation still allows for this one
+            issuer_alias="accounts.google.com",  # still documented
         )
         found.append(google)
     if settings.github_client_id and settings.github_client_secret:

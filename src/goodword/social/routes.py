@@ -1,4 +1,4 @@
-"""The routers of the sign-in by a provider's account."""
+"""The routers of the sign-in with a provider."""
 
 from goodword.social import api
 

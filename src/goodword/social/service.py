@@ -1,4 +1,4 @@
-"""Whose account an outside identity is: known by provider and subject, joined by an address twice verified."""
+"""Rules of the sign-in with a provider: which account an identity belongs to."""
 
 import uuid
 from collections.abc import Callable
@@ -29,7 +29,7 @@ ATTEMPTS = 3
 
 
 class OvertakenError(Exception):
-    """A twin of this request was faster: look again."""
+    """A concurrent request changed the accounts or identities after they were read."""
 
 
 async def sign_in(
@@ -47,7 +47,7 @@ async def sign_in(
     """
     for _ in range(ATTEMPTS):
         try:
-            async with session.begin_nested():  # what an overtaken attempt did, such as using the code, goes
+            async with session.begin_nested():  # rolls an overtaken attempt back, with the use of the code
                 return (
                     await _known(session, person, settings=settings, now=clock())
                     or await _link(session, person, settings=settings, now=clock())
@@ -66,14 +66,14 @@ async def sign_in(
 
 
 async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
-    """Nobody signs in to this account from outside any longer."""
+    """Delete all identities of an account."""
     gone = await session.scalars(delete(Identity).where(Identity.user_id == user_id).returning(Identity.id))
     if gone.all():
         record(session, Action.IDENTITIES_UNLINKED, Subject.USER, user_id)
 
 
 async def revoke_unproven_access(session: AsyncSession, user: User) -> None:
-    """End all access to an account that does not depend on the mailbox: whoever registered never verified the address.
+    """Revoke what the person who registered, but never verified the address, could sign in with later.
 
     The caller revokes the sessions and replaces the password ("Pre-hijacked accounts", USENIX Security 2022).
     """
@@ -91,7 +91,7 @@ async def _known(
     if user_id is None:
         return None
     user = await _lock(session, User.id == user_id)
-    # The identity may have been taken off the account while we waited for it.
+    # The identity may have been unlinked during the wait for the lock.
     if user is None or await _owner(session, person) != user_id:
         raise OvertakenError
     if not user.is_active:
@@ -105,16 +105,15 @@ async def _known(
 async def _link(
     session: AsyncSession, person: ProviderIdentity, *, settings: Settings, now: datetime
 ) -> User | None:
-    """The account that has the address, if both sides have verified it; then the identity is tied to it.
+    """Link the identity to the account with the same address, if both sides have verified it.
 
-    Where the account has not, whoever made it never showed that the address is theirs. So it goes to the one
-    who did, without a way back for the other ("Pre-hijacked accounts", USENIX Security 2022).
+    An account whose address was never verified is taken over by the identity with the verified address.
     """
     user = await _lock(session, User.email_key == person.email_key) if person.email_key else None
     if user is None:
         return None
     if await _owner(session, person) is not None:
-        raise OvertakenError  # while we waited for the account
+        raise OvertakenError  # during the wait for the lock
     if not user.is_active:
         raise SignInFailed
     if not person.email_verified:
@@ -123,14 +122,14 @@ async def _link(
         await _take_over(session, user, person, now=now)
         await mark_email_verified(session, user, settings=settings, now=now)
     elif await _has_identity(session, user, person.realm):
-        raise LinkRequired  # the address has changed hands at the provider
+        raise LinkRequired  # the address has a new owner at the provider
     await _attach(session, user, person, now=now)
     return user
 
 
 async def _take_over(session: AsyncSession, user: User, person: ProviderIdentity, *, now: datetime) -> None:
     if user.is_admin:
-        raise LinkRequired  # an operator made it and typed the address: not for a provider to give away
+        raise LinkRequired  # created by an operator: a provider cannot transfer it
     actor.mark_authenticated(user.id)
     record(session, Action.USER_TAKEN_OVER, Subject.USER, user.id)
     user.password_hash = None

@@ -1,4 +1,4 @@
-"""One rule for e-mail addresses: what is accepted, and when two of them are the same."""
+"""Validation and normalisation of e-mail addresses."""
 
 import unicodedata
 from functools import lru_cache
@@ -13,20 +13,19 @@ GMAIL = frozenset({"gmail.com", "googlemail.com"})
 
 class Address(NamedTuple):
     text: str
-    """As it was typed, in NFC: where letters go."""
+    """The address as typed, in NFC. E-mails go to it."""
     key: str
-    """Two addresses with one key are one account: NFC, lower case, the domain in its IDNA form."""
+    """NFC, lower case, the domain in IDNA form. Unique among accounts."""
     canonical: str
-    """The key without plus-tags and Gmail's dots: the same mailbox, most likely. A sign of risk, not a key."""
+    """The key without plus-tags and Gmail's dots, probably the same mailbox. A risk signal, not unique."""
 
 
-@lru_cache(1024)  # one request asks several times, and what it asks about is asked about again
+@lru_cache(1024)  # one request parses the same address several times
 def parse(text: str) -> Address:
-    """Split an address by RFC 5321 and 6531, without display name, quoting or address literal.
+    """Parse an address by RFC 5321 and 6531, without display name, quoting or address literal.
 
-    Letters of every script are accepted, and stay what they are: ß is not ss, ﬁ is not fi, and a Cyrillic а
-    is another letter. Invisible characters are refused. Domains reserved for tests (RFC 6761) are accepted,
-    other special ones are not. Raises `ValueError`.
+    All scripts are accepted, and compatible characters stay different: ß is not ss, and Cyrillic а is not Latin a.
+    Invisible characters and special domains, except those for tests (RFC 6761), are refused. Raises `ValueError`.
     """
     found = validate_email(text, check_deliverability=False, test_environment=True, strict=True)
     local = unicodedata.normalize("NFC", found.local_part.lower())
@@ -40,7 +39,7 @@ def parse(text: str) -> Address:
 
 
 def key_of(text: str) -> str | None:
-    """The key of an address, or None for a text that is none: for look-ups, where it is simply unknown."""
+    """Return the key of an address, or None if `text` is no address."""
     try:
         return parse(text).key
     except ValueError:
@@ -51,9 +50,7 @@ def _check(text: str) -> str:
     try:
         return parse(text).text
     except EmailNotValidError:
-        raise PydanticCustomError(
-            "email_invalid", "This is not an e-mail address that can get mail."
-        ) from None
+        raise PydanticCustomError("email_invalid", "This is not a valid e-mail address.") from None
 
 
 Email = Annotated[
@@ -64,8 +61,8 @@ Email = Annotated[
         {
             "type": "string",
             "format": "email",
-            "description": "Case does not matter, nor does the form of accents (NFC) or of an international "
-            "domain. Letters that look alike are different letters.",
+            "description": "Compared without case, in NFC, with the domain in IDNA form. Characters that look alike "
+            "are different.",
             "maxLength": 254,
             "examples": ["alice@example.com"],
         }

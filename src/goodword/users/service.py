@@ -1,4 +1,4 @@
-"""Rules about one account."""
+"""Rules of accounts."""
 
 import uuid
 from datetime import datetime
@@ -16,7 +16,7 @@ from goodword.users.models import User, UserStatus
 
 
 class EmailTaken(Conflict):
-    code, detail = "email_taken", "There is an account with this address already."
+    code, detail = "email_taken", "An account with this address already exists."
 
 
 async def create(
@@ -29,7 +29,7 @@ async def create(
     now: datetime,
     language: str = DEFAULT,
 ) -> User:
-    """A new account. Raises `EmailTaken`, also to all but one of those who ask at the same moment."""
+    """Create an account. Raises `EmailTaken`, also for all but one of several concurrent requests."""
     address = addresses.parse(email)
     user = await insert_if_absent(
         session,
@@ -52,36 +52,36 @@ async def create(
 def personal_words(
     email: str | None, first_name: str | None, last_name: str | None
 ) -> tuple[str | None, ...]:
-    """What anyone may know of a person, and nobody may take for a password."""
+    """Return what others may know about a user, which must not be the password."""
     local_part, _, _ = (email or "").rpartition("@")
     return (email, local_part, first_name, last_name, f"{first_name} {last_name}")
 
 
 async def is_administrator(database: Database, user_id: uuid.UUID) -> bool:
-    """Whether this is, at this moment, the active account of an administrator."""
+    """Return whether this is the active account of an administrator."""
     return await database.row(_ADMINISTRATOR, user_id=user_id) is not None
 
 
 async def exists(database: Database, user_id: uuid.UUID) -> bool:
-    """Whether there is, or was before erasure, an account with this id."""
+    """Return whether there is an account with this id, erased or not."""
     return await database.row(_BY_ID, user_id=user_id) is not None
 
 
 async def has_address(session: AsyncSession, address: addresses.Address) -> bool:
-    """Whether somebody has an account with this address, whatever its state."""
+    """Return whether an account has this address, whatever its status."""
     return await session.scalar(select(User.id).where(User.email_key == address.key)) is not None
 
 
 async def get(session: AsyncSession, user_id: uuid.UUID) -> User:
-    """The account of somebody signed in. Raises `TokenInvalid`."""
+    """Return the active account of a signed-in user. Raises `TokenInvalid`."""
     return _active(await session.get(User, user_id))
 
 
 async def lock(session: AsyncSession, user_id: uuid.UUID) -> User:
-    """The account, held against every other change until the transaction ends.
+    """Return the active account, locked until the transaction ends. Raises `TokenInvalid`.
 
-    Whoever writes for a person does this first: two requests of one person take turns, and none of them
-    acts for an account that was disabled or erased meanwhile. Raises `TokenInvalid`.
+    Requests that write for a user call this first. So they run one after the other, and none acts for an account
+    that was disabled or erased meanwhile.
     """
     await session.connection()  # begins the transaction, whose check of the actor may have locked the account
     row = take_locked_user(session)
@@ -97,6 +97,5 @@ def _active(user: User | None) -> User:
 
 
 LOCKED = select(User).where(User.id == bindparam("user_id")).with_for_update(key_share=True)
-"""The account of this id, held against every other change."""
 _BY_ID = select(User.id).where(User.id == bindparam("user_id"))
 _ADMINISTRATOR = _BY_ID.where(User.is_admin.is_(True), User.status == UserStatus.ACTIVE)

@@ -1,4 +1,4 @@
-"""One-time tokens that prove that somebody reads an address: each for one purpose, and one use."""
+"""One-time tokens, sent by e-mail, that prove access to a mailbox."""
 
 import secrets
 import uuid
@@ -33,7 +33,7 @@ EMAILS_PER_HOUR = 5
 
 class VerificationInvalid(BadRequest):
     code = "token_invalid"
-    detail = "This link is not valid, or no longer. Ask for a new one."
+    detail = "This link is not valid or has expired. Request a new one."
 
 
 async def issue(
@@ -87,17 +87,17 @@ def user_scope(purpose: Purpose, user_id: uuid.UUID) -> Sequence[str]:
 async def find(
     database: Database, purpose: Purpose, token: str, *, key: bytes, now: datetime
 ) -> Row[Any] | None:
-    """Whose token it is (address and names), if it is good now. Nothing is used up."""
+    """Return the address and names of the owner of a valid token. The token stays unused."""
     return await database.row(_GOOD, token_mac=_mac(key, purpose, token), now=now)
 
 
 async def consume(
     session: AsyncSession, purpose: Purpose, token: str, *, key: bytes, now: datetime
 ) -> tuple[User, str]:
-    """Use a token up: its person, locked, and the address that it proves.
+    """Mark a token as used. Return its user, locked, and the address that it verifies.
 
-    Raises `VerificationInvalid`, whatever is wrong: used, expired, superseded, for another purpose, not one
-    of ours, of an account that is not active, or sent to an address that is no longer its own.
+    Raises `VerificationInvalid` for a token that is unknown, used, expired or superseded, has another purpose,
+    belongs to an inactive account, or was sent to an address that the account no longer has.
     """
     token_mac = _mac(key, purpose, token)
     owner = select(Verification.user_id).where(Verification.token_mac == token_mac).scalar_subquery()
@@ -138,7 +138,7 @@ async def forget(session: AsyncSession, user_id: uuid.UUID, email_key: str | Non
 
 
 def _mac(key: bytes, purpose: Purpose, token: str) -> bytes:
-    # The purpose is part of what is hashed, so that a token for another one is simply unknown.
+    # The purpose is part of the hash, so that a token for another purpose is unknown.
     return hmac_of(key, purpose.encode(), token.encode(errors="surrogatepass"))
 
 
@@ -150,9 +150,6 @@ _GOOD = (
         Verification.used_at.is_(None),
         Verification.expires_at > bindparam("now", type_=Verification.expires_at.type),
         User.status == UserStatus.ACTIVE,
-        or_(
-            Verification.purpose == Purpose.CHANGE_EMAIL,
-            Verification.email_key == User.email_key,
-        ),
+        or_(Verification.purpose == Purpose.CHANGE_EMAIL, Verification.email_key == User.email_key),
     )
 )
