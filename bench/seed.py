@@ -1,8 +1,8 @@
-"""Fill a database with people, codes and referrals, as fast as it can write them.
+"""Fill a database with users, codes and referrals.
 
-The rows are made by the database itself: ten million take minutes, and minutes more from here. Person `n` has the
-address `person<n>@example.org`. The first half of the crowd own a code each, and everybody but the first few was
-brought by person `n / 2`. Two stars, persons 0 and 1, have brought people of their own beyond the crowd.
+The database generates the rows itself, which takes minutes for ten million. User `n` has the address
+`person<n>@example.org`. The first half of the users own a code each. User `n / 2` referred user `n`, except for the
+first few. Users 0 and 1 have many more referrals, as `Crowd.stars` says.
 """
 
 import json
@@ -18,7 +18,7 @@ TABLES = ("users", "referral_codes", "referrals")
 
 @dataclass(frozen=True)
 class Crowd:
-    """How many there are. Each star is a number of referrals: those of person 0, and those of person 1."""
+    """Number of users, and the extra referrals of user 0 and of user 1."""
 
     people: int
     stars: tuple[int, int]
@@ -33,12 +33,12 @@ def email(person: int) -> str:
 
 
 def code(person: int) -> str:
-    """The code of a person: ten hexadecimal digits, each code once, in no order. The database does the same."""
+    """Return the code of a user: ten hexadecimal digits, unique and unordered. The SQL below does the same."""
     return f"{person * 173205080757 & 0xFFFFFFFFFF:010X}"
 
 
 def joiners(tag: int, codes: Iterable[int]) -> list[str]:
-    """Sign-ups (see `requests.lua`) with the codes of these persons, of people whom no other tag has."""
+    """Return sign-up requests (see `requests.lua`) with the codes of these users. Each tag gives other addresses."""
 
     def line(n: int, owner: int) -> str:
         body = {"email": f"friend{tag}-{n}@example.net", "password": "quiet otters swim at dawn"}
@@ -48,7 +48,7 @@ def joiners(tag: int, codes: Iterable[int]) -> list[str]:
 
 
 async def fill(database_url: str, crowd: Crowd) -> None:
-    """The schema is there and empty; afterwards nothing is left for the database to do about it later."""
+    """Fill the empty schema, and finish the maintenance that the database would do later."""
     hashed = Argon2Hasher(memory_cost=19 * 1024, time_cost=2, parallelism=1).hash(PASSWORD)
     connection = await asyncpg.connect(dsn(database_url))
     try:
@@ -74,7 +74,7 @@ async def fill(database_url: str, crowd: Crowd) -> None:
 
 
 def dsn(database_url: str) -> str:
-    """The URL as the bare driver takes it."""
+    """Return the URL in the form of asyncpg."""
     return database_url.replace("+asyncpg", "")
 
 
