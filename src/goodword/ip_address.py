@@ -4,8 +4,6 @@ import ipaddress
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
-from fastapi import Request
-
 Address = IPv4Address | IPv6Address
 
 _WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?|([\d.]+):\d{1,5}", re.ASCII)
@@ -23,14 +21,9 @@ def read_address(text: str) -> Address | None:
     return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
 
 
-def network(request: Request) -> str | None:
-    """The network of the peer: a /24 of IPv4, a /64 of IPv6, which is what one household or firm has.
-
-    Forwarding headers are not read: anybody can write them.
-    """
-    if request.client is None:
-        return None
-    address = read_address(request.client.host)
+def network(host: str) -> str | None:
+    """Return the network of an address: the /24 of IPv4 or the /64 of IPv6, usually one household or company."""
+    address = read_address(host)
     if address is None:
         return None
     return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))

@@ -4,7 +4,6 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword import ip_address
 from goodword.account import erasure, export, service
 from goodword.account.schemas import AccountDelete, AccountRead, ProfileUpdate
 from goodword.providers.enrichment import find_profile
@@ -17,6 +16,7 @@ from goodword.sessions.throttle import TooManyAttempts
 from goodword.users import service as users
 from goodword.users.models import User
 from goodword.users.passwords import HashingBusy
+from goodword.web.client_address import client_network
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.json_body import JsonRoute
 from goodword.web.openapi import problems
@@ -115,7 +115,7 @@ async def delete_me(
         services.login_throttle,
         caller.user_id,
         body.password,
-        network=ip_address.network(request),
+        network=client_network(request),
         clock=clock,
     )
     user = await service.lock_with_password(session, caller.user_id, password_hash=password_hash)

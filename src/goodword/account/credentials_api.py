@@ -2,7 +2,6 @@
 
 from fastapi import APIRouter, Request
 
-from goodword import ip_address
 from goodword.account import credentials, service
 from goodword.account.schemas import Accepted, Confirmation, EmailChange, PasswordChange
 from goodword.rate_limits.dependencies import count_email, limited
@@ -12,6 +11,7 @@ from goodword.sessions.throttle import TooManyAttempts
 from goodword.users import addresses, passwords
 from goodword.users.models import Purpose
 from goodword.users.verifications import VerificationInvalid
+from goodword.web.client_address import client_network
 from goodword.web.dependencies import Clock, Session
 from goodword.web.json_body import JsonRoute
 from goodword.web.openapi import problems
@@ -48,7 +48,7 @@ async def change_password(
         caller.user_id,
         current=body.current_password,
         new=body.new_password,
-        network=ip_address.network(request),
+        network=client_network(request),
         clock=clock,
     )
     await credentials.change_password(
@@ -82,7 +82,7 @@ async def request_email_change(
         services.login_throttle,
         caller.user_id,
         body.password,
-        network=ip_address.network(request),
+        network=client_network(request),
         clock=clock,
     )
     await count_email(request, Purpose.CHANGE_EMAIL, addresses.parse(body.email).key)

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword import ip_address
 from goodword.account import credentials, service
 from goodword.account.schemas import EmailChange
 from goodword.errors import AppError
@@ -16,6 +15,7 @@ from goodword.sessions.cookies import Visitor
 from goodword.sessions.page_access import signed_in
 from goodword.users import addresses, service as users
 from goodword.users.models import Purpose
+from goodword.web.client_address import client_network
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.forms import read_form
 from goodword.web.html.form_errors import error_context
@@ -49,7 +49,7 @@ async def request_email_change(
             services.login_throttle,
             visitor.user_id,
             body.password,
-            network=ip_address.network(request),
+            network=client_network(request),
             clock=clock,
         )
         await count_email(request, Purpose.CHANGE_EMAIL, addresses.parse(body.email).key)

@@ -1,6 +1,8 @@
 """The account page, and its forms."""
 
+import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
@@ -8,7 +10,6 @@ from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword import ip_address
 from goodword.account import credentials, erasure, export, service
 from goodword.account.schemas import AccountDelete, PasswordChange, ProfileUpdate
 from goodword.errors import AppError
@@ -21,6 +22,7 @@ from goodword.sessions import service as sessions
 from goodword.sessions.cookies import Visitor
 from goodword.sessions.page_access import signed_in
 from goodword.users import service as users
+from goodword.web.client_address import client_network
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.forms import read_form
 from goodword.web.html.form_errors import error_context
@@ -102,7 +104,7 @@ async def change_password(
             visitor.user_id,
             current=body.current_password,
             new=body.new_password,
-            network=ip_address.network(request),
+            network=client_network(request),
             clock=clock,
         )
         async with session.begin_nested():
@@ -146,7 +148,7 @@ async def delete_account(
                 services.login_throttle,
                 visitor.user_id,
                 body.password,
-                network=ip_address.network(request),
+                network=client_network(request),
                 clock=clock,
             )
             user = await service.lock_with_password(session, visitor.user_id, password_hash=password_hash)
@@ -156,6 +158,37 @@ async def delete_account(
     response = see_other(link(request, "/"))
     services.page_cookies.clear(response)
     return response
+
+
+@router.post("/sessions/end")
+async def end_session(request: Request, visitor: AccountVisitor, session: Session, clock: Clock) -> Response:
+    """End a session. One that has already ended is no error."""
+    session_id = (await read_form(request)).get("session", "")
+    with suppress(ValueError, sessions.SessionNotFound):
+        await sessions.revoke(session, visitor.user_id, uuid.UUID(session_id), now=clock())
+    return done(request, "session")
+
+
+@router.post("/sessions/end-all")
+async def end_all_sessions(
+    request: Request, visitor: AccountVisitor, session: Session, clock: Clock
+) -> Response:
+    """End all sessions of the user."""
+    await sessions.revoke_all(session, visitor.user_id, why="signed_out_everywhere", now=clock())
+    response = see_other(link(request, "/"))
+    services_of(request).page_cookies.clear(response)
+    return response
+
+
+@router.post("/apps/shut-out")
+async def revoke_app_access(
+    request: Request, visitor: AccountVisitor, session: Session, clock: Clock
+) -> Response:
+    """Revoke the access of an app. An app without access is no error."""
+    client_id = (await read_form(request)).get("client_id", "")
+    with suppress(oauth.AppNotFound):
+        await oauth.revoke_access(session, visitor.user_id, client_id, now=clock())
+    return done(request, "app")
 
 
 def done(request: Request, what: str) -> Response:

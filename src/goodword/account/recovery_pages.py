@@ -23,10 +23,11 @@ from goodword.sessions.page_access import is_own_form, signed_in
 from goodword.users import addresses, service as users
 from goodword.users.models import Purpose
 from goodword.web.dependencies import Clock, Reader, Session
-from goodword.web.forms import FormInvalid, is_from_here, read_form
+from goodword.web.forms import is_from_here, read_form
 from goodword.web.html import messages
 from goodword.web.html.form_errors import error_context
 from goodword.web.html.rendering import foreign_form, link, message_page, page, see_other
+from goodword.web.urlencoded import FormInvalid
 
 router = APIRouter(include_in_schema=False)
 

@@ -6,9 +6,7 @@ from goodword.account import (
     email_change_page,
     pages,
     recovery_api,
-    recovery_pages,
-    session_pages,
-)
+    recovery_pages)
 
 API = (api.router, credentials_api.router, recovery_api.router)
-PAGES = (pages.router, email_change_page.router, session_pages.router, recovery_pages.router)
+PAGES = (pages.router, email_change_page.router, recovery_pages.router)

@@ -3,10 +3,11 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Query, Request, Response
 from starlette.types import Receive, Scope, Send
 
 from goodword.codes import code_format, lookup, service
+from goodword.codes.parameters import Code
 from goodword.codes.models import CodeStatus, ReferralCode
 from goodword.codes.schemas import (
     CodeActivate,
@@ -57,8 +58,6 @@ public_router = APIRouter(
     prefix="/api/v1/referral-codes", tags=["Looking up a code"], route_class=LookupRoute
 )
 BY_EMAIL = f"{public_router.prefix}/by-email"
-
-Code = Annotated[str, Path(description="Case, spaces, hyphens and look-alikes (0/O, 1/I/L) are ignored.")]
 
 
 @owner_router.post(

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from goodword.codes import code_format, qr, service
-from goodword.codes.api import Code
+from goodword.codes.parameters import Code
 from goodword.services import services_of
 from goodword.sessions.auth import CodesReader
 from goodword.web.dependencies import Reader

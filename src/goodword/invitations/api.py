@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from goodword import ip_address, languages
+from goodword import languages
 from goodword.errors import TokenInvalid, Unauthorized
 from goodword.invitations import service
 from goodword.invitations.schemas import CodeEmailRequest, EmailAccepted, InvitationCreate, UnsubscribeRequest
@@ -11,6 +11,7 @@ from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
 from goodword.sessions.auth import Account, authenticate
 from goodword.users import service as users
+from goodword.web.client_address import client_network
 from goodword.web.dependencies import Clock, Session
 from goodword.web.idempotency import ANONYMOUS, Answer, IdempotentWriteDependency, KeyInUse, KeyReused
 from goodword.web.json_body import JsonRoute
@@ -75,7 +76,7 @@ async def request_code_email(
                 services,
                 referrer_email=body.referrer_email,
                 email=body.email,
-                network=ip_address.network(request),
+                network=client_network(request),
                 language=languages.preferred_language(request.headers.get("accept-language")),
                 now=clock(),
             )

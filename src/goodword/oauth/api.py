@@ -17,7 +17,8 @@ from goodword.sessions.auth import OpenId
 from goodword.sessions.models import UserSession
 from goodword.users import service as users
 from goodword.web.dependencies import Clock, Reader, Session
-from goodword.web.forms import FORM, FormInvalid, read_form
+from goodword.web.forms import read_form
+from goodword.web.urlencoded import FORM, FormInvalid
 
 router = APIRouter(prefix="/oauth", tags=["OAuth 2.0"])
 

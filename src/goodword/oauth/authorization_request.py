@@ -11,7 +11,7 @@ from goodword.db.database import Database
 from goodword.languages import to_translate
 from goodword.oauth.clients import Client, ClientRegistry
 from goodword.oauth.tokens import ServerTokens
-from goodword.web import forms
+from goodword.web import urlencoded
 
 SINCE = "signed_in_since"
 """A parameter of our own, put in place of `prompt=login` or `max_age`, and beside `id_token_hint`, on the way
@@ -98,10 +98,10 @@ async def read(
         raise UnredirectableError(to_translate("The request is too long."))
     repeated = False
     try:
-        parameters = forms.parse(query)
-    except forms.ParameterRepeated as error:
+        parameters = urlencoded.parse(query)
+    except urlencoded.ParameterRepeated as error:
         parameters, repeated = error.parameters, True
-    except forms.FormInvalid:
+    except urlencoded.FormInvalid:
         raise UnredirectableError(to_translate("The request cannot be read.")) from None
 
     client = await clients.find(database, parameters.get("client_id", ""))

@@ -17,8 +17,9 @@ from goodword.services import services_of
 from goodword.sessions import cookies as browser
 from goodword.sessions.cookies import Visitor
 from goodword.web.dependencies import Clock, Session
-from goodword.web.forms import FormInvalid, is_from_here, read_form
+from goodword.web.forms import is_from_here, read_form
 from goodword.web.html.rendering import foreign_form, link, message_page, page, see_other, translate_for
+from goodword.web.urlencoded import FormInvalid
 
 router = APIRouter(prefix="/oauth", include_in_schema=False)
 

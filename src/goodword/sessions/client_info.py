@@ -2,8 +2,8 @@
 
 from fastapi import Request
 
-from goodword.ip_address import network
 from goodword.sessions.service import ClientInfo
+from goodword.web.client_address import client_network
 
 BROWSERS = (
     ("Edg", "Edge"),
@@ -23,7 +23,7 @@ SYSTEMS = (
 
 
 def client_info_of(request: Request) -> ClientInfo:
-    return ClientInfo(device(request.headers.get("user-agent")), network(request))
+    return ClientInfo(device(request.headers.get("user-agent")), client_network(request))
 
 
 def device(user_agent: str | None) -> str | None:

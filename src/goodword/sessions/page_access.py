@@ -9,9 +9,10 @@ from goodword.rate_limits.dependencies import count_write
 from goodword.services import services_of
 from goodword.sessions import cookies
 from goodword.sessions.cookies import Visitor
-from goodword.web.forms import FormInvalid, is_from_here, read_form
+from goodword.web.forms import is_from_here, read_form
 from goodword.web.html.rendering import foreign_form, link, see_other
 from goodword.web.request_context import READS
+from goodword.web.urlencoded import FormInvalid
 
 
 class AccessRefused(Exception):

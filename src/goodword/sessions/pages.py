@@ -18,9 +18,10 @@ from goodword.sessions.schemas import SessionCreate
 from goodword.sessions.throttle import TooManyAttempts
 from goodword.users.passwords import HashingBusy
 from goodword.web.dependencies import Clock, Session
-from goodword.web.forms import FormInvalid, is_from_here, local_path, read_form
+from goodword.web.forms import is_from_here, local_path, read_form
 from goodword.web.html import messages
 from goodword.web.html.rendering import foreign_form, link, message_page, page, see_other, translate_for
+from goodword.web.urlencoded import FormInvalid
 
 router = APIRouter(include_in_schema=False)
 

@@ -3,12 +3,12 @@
 from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword import ip_address
 from goodword.services import services_of
 from goodword.sessions import service
 from goodword.sessions.models import UserSession
 from goodword.sessions.schemas import SessionCreate, TokenRead
 from goodword.sessions.service import Authenticated
+from goodword.web.client_address import client_network
 
 
 async def check_password(request: Request, session: AsyncSession, body: SessionCreate) -> Authenticated:
@@ -21,7 +21,7 @@ async def check_password(request: Request, session: AsyncSession, body: SessionC
         services.login_throttle,
         email=body.email,
         password=body.password,
-        network=ip_address.network(request),
+        network=client_network(request),
         clock=services.clock,
     )
 

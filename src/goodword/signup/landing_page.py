@@ -13,7 +13,7 @@ from goodword.codes.schemas import CodeFound
 from goodword.config.settings import Settings
 from goodword.rate_limits.dependencies import after_lookup, before_lookup
 from goodword.services import services_of
-from goodword.signup.pages import FIELDS
+from goodword.signup.schemas import REGISTRATION_FIELDS
 from goodword.web.dependencies import Clock
 from goodword.web.html import assets
 from goodword.web.html.rendering import html_response, link, render
@@ -53,7 +53,7 @@ class LandingPages:
         if content == lookup.NOT_FOUND:
             return render(self._settings, language, "dead_code.html", here=here, **values)
         code = CodeFound.model_validate_json(content)
-        given = dict.fromkeys(FIELDS, "") | {"referral_code": code.code}
+        given = dict.fromkeys(REGISTRATION_FIELDS, "") | {"referral_code": code.code}
         url = code_format.link(self._settings.public_url, code.code)
         values |= {"code": code, "url": url, "given": given, "errors": {}, "picture": assets.path("card.png")}
         return render(self._settings, language, "landing.html", here=here, **values)

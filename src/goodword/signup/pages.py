@@ -12,16 +12,16 @@ from goodword.services import services_of
 from goodword.sessions import client_info, cookies, service as sessions
 from goodword.sessions.page_access import leads_to_an_app
 from goodword.signup import service
-from goodword.signup.schemas import UserCreate
+from goodword.signup.schemas import REGISTRATION_FIELDS, UserCreate
 from goodword.web.dependencies import Clock, Session
-from goodword.web.forms import FormInvalid, is_from_here, local_path, read_form
+from goodword.web.forms import is_from_here, local_path, read_form
 from goodword.web.html import messages
 from goodword.web.html.form_errors import error_context
 from goodword.web.html.rendering import foreign_form, link, message_page, page, see_other
+from goodword.web.urlencoded import FormInvalid
 
 router = APIRouter(include_in_schema=False)
 
-FIELDS = ("email", "password", "first_name", "last_name", "referral_code")
 
 
 @router.get("/sign-up")
@@ -42,7 +42,7 @@ async def sign_up(request: Request, session: Session, clock: Clock) -> Response:
         return message_page(request, error.status, messages.TITLE, messages.UNREADABLE)
     services, next_path = services_of(request), local_path(form.get("next"))
     given = {
-        name: form[name] if name == "password" else form[name].strip() for name in FIELDS if name in form
+        name: form[name] if name == "password" else form[name].strip() for name in REGISTRATION_FIELDS if name in form
     }
     try:
         body = UserCreate(**{name: text for name, text in given.items() if text})
@@ -83,11 +83,11 @@ def _form(
     return page(
         request,
         "sign_up.html",
-        **error_context(request, error, FIELDS),
+        **error_context(request, error, REGISTRATION_FIELDS),
         redirects_to_app=leads_to_an_app(request, next_path),
         here=f"{link(request, '/sign-up')}?{urlencode(query)}",
         next_path=next_path,
-        given=dict.fromkeys(FIELDS, "") | {name: text for name, text in given.items() if name != "password"},
+        given=dict.fromkeys(REGISTRATION_FIELDS, "") | {name: text for name, text in given.items() if name != "password"},
         providers=services_of(request).social_clients.labels,
         least=services_of(request).settings.password_min_length,
     )

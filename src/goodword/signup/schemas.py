@@ -31,3 +31,6 @@ class UserCreate(Input):
     referral_code: Annotated[str, Field(max_length=255), AfterValidator(reject_control_characters)] | None = (
         Field(None, description="The code of the referrer.")
     )
+
+
+REGISTRATION_FIELDS = tuple(UserCreate.model_fields)

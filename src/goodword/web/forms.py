@@ -1,47 +1,15 @@
-"""How forms and query strings are read: strictly, each parameter once; and where a form may lead to."""
+"""Reading of form bodies, and checks of where a form comes from and leads to."""
 
 import re
-from collections import Counter
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from fastapi import Request
 
-from goodword.errors import BadRequest
 from goodword.services import services_of
-
-FORM = "application/x-www-form-urlencoded"
-MAX_FIELDS = 32
+from goodword.web.urlencoded import FORM, FormInvalid, parse
 
 _LOCAL_PATH = re.compile(r"(?:/(?!/)[!\"$-.0->@-\[\]-~]*)+(?:[?#][!-\[\]-~]*)?")
 """A path in visible ASCII without empty segments or backslashes: browsers read `//host` and `/\\host` as another host."""
-
-
-class FormInvalid(BadRequest):
-    code, detail = "form_invalid", f"Send the parameters as {FORM} in UTF-8."
-
-
-class ParameterRepeated(FormInvalid):
-    """Two values for one name: a proxy and we might each believe another one."""
-
-    code, detail = "parameter_repeated", "A parameter is repeated."
-
-    def __init__(self, parameters: dict[str, str]) -> None:
-        super().__init__()
-        self.parameters = parameters
-        """Those that are not repeated."""
-
-
-def parse(text: bytes) -> dict[str, str]:
-    """The parameters, those without a value left out (RFC 6749 §3.1). Raises `FormInvalid`."""
-    try:
-        pairs = parse_qsl(text.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
-    except ValueError:
-        raise FormInvalid from None
-    counts = Counter(name for name, _ in pairs)
-    once = {name: value for name, value in pairs if counts[name] == 1 and value}
-    if counts.total() > len(counts):
-        raise ParameterRepeated(once)
-    return once
 
 
 async def read_form(request: Request) -> dict[str, str]:

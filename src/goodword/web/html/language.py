@@ -4,9 +4,10 @@ from fastapi import APIRouter, Request, Response
 
 from goodword.languages import LANGUAGES
 from goodword.services import services_of
-from goodword.web.forms import FormInvalid, is_from_here, local_path, read_form
+from goodword.web.forms import is_from_here, local_path, read_form
 from goodword.web.html import messages
 from goodword.web.html.rendering import foreign_form, message_page, see_other
+from goodword.web.urlencoded import FormInvalid
 
 router = APIRouter(include_in_schema=False)
 

@@ -1,0 +1,13 @@
+"""The network that a request came from."""
+
+from fastapi import Request
+
+from goodword import ip_address
+
+
+def client_network(request: Request) -> str | None:
+    """Return the network of the peer, or None if the server does not know the peer.
+
+    Forwarding headers are not read, because any client can send them.
+    """
+    return ip_address.network(request.client.host) if request.client else None
