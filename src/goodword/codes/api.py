@@ -7,8 +7,8 @@ from fastapi import APIRouter, Body, Query, Request, Response
 from starlette.types import Receive, Scope, Send
 
 from goodword.codes import code_format, lookup, service
-from goodword.codes.parameters import Code
 from goodword.codes.models import CodeStatus, ReferralCode
+from goodword.codes.parameters import Code
 from goodword.codes.schemas import (
     CodeActivate,
     CodeCreate,

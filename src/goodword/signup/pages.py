@@ -23,7 +23,6 @@ from goodword.web.urlencoded import FormInvalid
 router = APIRouter(include_in_schema=False)
 
 
-
 @router.get("/sign-up")
 async def show_sign_up(request: Request) -> Response:
     query = request.query_params
@@ -42,7 +41,9 @@ async def sign_up(request: Request, session: Session, clock: Clock) -> Response:
         return message_page(request, error.status, messages.TITLE, messages.UNREADABLE)
     services, next_path = services_of(request), local_path(form.get("next"))
     given = {
-        name: form[name] if name == "password" else form[name].strip() for name in REGISTRATION_FIELDS if name in form
+        name: form[name] if name == "password" else form[name].strip()
+        for name in REGISTRATION_FIELDS
+        if name in form
     }
     try:
         body = UserCreate(**{name: text for name, text in given.items() if text})
@@ -87,7 +88,8 @@ def _form(
         redirects_to_app=leads_to_an_app(request, next_path),
         here=f"{link(request, '/sign-up')}?{urlencode(query)}",
         next_path=next_path,
-        given=dict.fromkeys(REGISTRATION_FIELDS, "") | {name: text for name, text in given.items() if name != "password"},
+        given=dict.fromkeys(REGISTRATION_FIELDS, "")
+        | {name: text for name, text in given.items() if name != "password"},
         providers=services_of(request).social_clients.labels,
         least=services_of(request).settings.password_min_length,
     )
