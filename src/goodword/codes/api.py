@@ -47,7 +47,7 @@ class LookupRoute(JsonRoute):
         if target[0] == BY_EMAIL:
             await _check_access(Request(scope))
         if answer == lookup.NOT_FOUND:
-            await _answer(scope, answer)
+            await _check_found(scope, answer)
         await _json(answer)(scope, receive, send)
 
 
@@ -197,7 +197,8 @@ async def find_code_by_email(
     key = addresses.parse(email).key
     _note(request, lookup.email_cache_key(key))
     found = await lookup.get_json_by_email(services_of(request), key, now=clock())
-    return await _answer(request.scope, found)
+    await _check_found(request.scope, found)
+    return _json(found)
 
 
 @public_router.get(
@@ -206,16 +207,18 @@ async def find_code_by_email(
 async def find_code(code: Code, request: Request, clock: Clock) -> Response:
     """Return a usable code, when it expires, and the name of the referrer."""
     key = code_format.normalise(code)
-    if key is None:
-        return await _answer(request.scope, lookup.NOT_FOUND)
-    _note(request, lookup.cache_key(key))
-    return await _answer(request.scope, await lookup.get_json(services_of(request), key, now=clock()))
+    found = lookup.NOT_FOUND
+    if key is not None:
+        _note(request, lookup.cache_key(key))
+        found = await lookup.get_json(services_of(request), key, now=clock())
+    await _check_found(request.scope, found)
+    return _json(found)
 
 
 async def _check_access(request: Request) -> None:
     access = services_of(request).settings.code_lookup
     if access == "off":
-        await _answer(request.scope, lookup.NOT_FOUND)
+        await _check_found(request.scope, lookup.NOT_FOUND)
     if access == "authenticated":
         await authenticate(request)
 
@@ -225,11 +228,11 @@ def _note(request: Request, name: str) -> None:
     cache.note((request.scope["path"], request.scope["query_string"]), name)
 
 
-async def _answer(scope: Scope, content: bytes) -> Response:
+async def _check_found(scope: Scope, content: bytes) -> None:
+    """Count the look-up. Raises `CodeNotFound` if it found no code."""
     await after_lookup(scope, found=content != lookup.NOT_FOUND)
     if content == lookup.NOT_FOUND:
         raise service.CodeNotFound
-    return _json(content)
 
 
 def _json(content: bytes) -> Response:
