@@ -14,7 +14,7 @@ from goodword.composition import build_services, serving
 from goodword.config.loading import load, with_own_secret
 from goodword.config.settings import Settings
 from goodword.logs import configure_logging
-from goodword.oauth import errors as oauth_errors, scopes
+from goodword.oauth import error_responses as oauth_errors, scopes
 from goodword.rate_limits.middleware import RateLimitMiddleware
 from goodword.services import Services
 from goodword.social.providers import Provider
@@ -74,8 +74,7 @@ def create_app(
 
 def _add_middleware(app: FastAPI, services: Services, limits: RequestLimits) -> None:
     settings = services.settings
-    respond = problems.install(app, oauth_errors.form, rendering.render_error)
-    app.add_exception_handler(oauth_errors.OAuthError, oauth_errors.answer)
+    respond = problems.install(app, oauth_errors.render_error, rendering.render_error)
     # From the inside out: error responses need CORS headers, and all need those of the request context.
     app.add_middleware(RateLimitMiddleware, limiter=services.rate_limiter, refuse=respond)
     app.add_middleware(RequestGuard, respond=respond, hosts=hosts_of(settings), **limits)

@@ -17,7 +17,7 @@ class AppError(Exception):
 
     status: ClassVar[int]
     title: ClassVar[str]
-    code: ClassVar[str]
+    code: str
     detail: str
 
     def __init__(self, *, headers: Mapping[str, str] | None = None) -> None:

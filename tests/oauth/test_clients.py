@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from goodword.oauth.clients import ClientInvalid, check_redirect_uri
+from goodword.oauth.redirect_uris import ClientInvalid, check_redirect_uri
 from serving import goodword
 
 

@@ -32,6 +32,7 @@ def create(
 ) -> None:
     """Create a client and show its secret. The secret is shown only once."""
     from goodword.oauth import clients
+    from goodword.oauth.redirect_uris import ClientInvalid
 
     scopes = [part for text in scope or ["openid", "profile"] for part in text.split()]
     refreshing = ["refresh_token"] if "offline_access" in scopes else []
@@ -52,7 +53,7 @@ def create(
 
     try:
         client_id, secret = run_in_transaction(register)
-    except clients.ClientInvalid as error:
+    except ClientInvalid as error:
         fail(str(error))
     typer.echo(f"client_id      {client_id}")
     if secret:

@@ -1,4 +1,4 @@
-"""The token, revocation, introspection and userinfo endpoints."""
+"""The token, revocation and introspection endpoints."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,17 +8,16 @@ from fastapi import APIRouter, Request, Response
 from goodword import actor
 from goodword.oauth import introspection, scopes, service
 from goodword.oauth.clients import Client
-from goodword.oauth.errors import InvalidClient, InvalidGrant, OAuthError, documented
-from goodword.oauth.schemas import Introspection, TokenAnswer, UserInfo
+from goodword.oauth.error_responses import documented
+from goodword.oauth.errors import InvalidClient, InvalidGrant, OAuthError
+from goodword.oauth.schemas import Introspection, TokenAnswer
 from goodword.rate_limits.dependencies import count_app, limited
 from goodword.services import services_of
 from goodword.sessions import client_info, service as sessions
-from goodword.sessions.auth import OpenId
 from goodword.sessions.models import UserSession
-from goodword.users import service as users
-from goodword.web.dependencies import Clock, Reader, Session
+from goodword.web.dependencies import Clock, Session
 from goodword.web.forms import read_form
-from goodword.web.urlencoded import FORM, FormInvalid
+from goodword.web.urlencoded import FORM
 
 router = APIRouter(prefix="/oauth", tags=["OAuth 2.0"])
 
@@ -61,13 +60,6 @@ TOKEN_DOCS = form_docs(
 )
 
 
-async def parameters(request: Request) -> Mapping[str, str]:
-    try:
-        return await read_form(request)
-    except FormInvalid as error:
-        raise OAuthError("invalid_request", error.detail) from None
-
-
 async def identify(request: Request, form: Mapping[str, str]) -> Client:
     services = services_of(request)
     # Never from the query: addresses are logged and kept (RFC 6749 §2.3.1).
@@ -104,7 +96,7 @@ async def token(request: Request, session: Session, clock: Clock) -> TokenAnswer
     with the pair in force, for an answer that was lost. An app says who it is, and has no such grace. An
     older token was copied by somebody: it ends the session.
     """
-    form = await parameters(request)
+    form = await read_form(request)
     grant = needed(form, "grant_type")
     if grant == "refresh_token" and not _is_app(request, form):
         return await _refresh_own(request, session, clock, form)
@@ -131,7 +123,7 @@ async def _refresh_own(
         )
     except sessions.RefreshRefused:
         raise InvalidGrant("The refresh token is not good, or no longer.") from None
-    return _answer(request, sign_in, sign_in.scope, clock, refreshable=True)
+    return _token_response(request, sign_in, sign_in.scope, clock, refreshable=True)
 
 
 async def _exchange(
@@ -150,7 +142,9 @@ async def _exchange(
         now=clock(),
     )
     scope = traded.sign_in.scope
-    found = _answer(request, traded.sign_in, scope, clock, refreshable=service.may_refresh(client, scope))
+    found = _token_response(
+        request, traded.sign_in, scope, clock, refreshable=service.may_refresh(client, scope)
+    )
     if "openid" not in scope.split():
         return found
     id_token = services.server_tokens.id_token(
@@ -175,7 +169,7 @@ async def _refresh(
         scope=form.get("scope"),
         now=clock(),
     )
-    return _answer(request, sign_in, scope, clock, refreshable=True)
+    return _token_response(request, sign_in, scope, clock, refreshable=True)
 
 
 async def _credentials(
@@ -194,7 +188,7 @@ GRANTS = {
 }
 
 
-def _answer(
+def _token_response(
     request: Request, sign_in: UserSession, scope: str, clock: Clock, *, refreshable: bool
 ) -> TokenAnswer:
     services = services_of(request)
@@ -232,7 +226,7 @@ async def revoke(request: Request, session: Session, clock: Clock) -> Response:
 
     A token that is unknown, or of another app, is answered like one that was just revoked.
     """
-    form = await parameters(request)
+    form = await read_form(request)
     client = await identify(request, form)
     shown = needed(form, "token")
     services, now = services_of(request), clock()
@@ -256,7 +250,7 @@ async def revoke(request: Request, session: Session, clock: Clock) -> Response:
 )
 async def introspect(request: Request, clock: Clock) -> Introspection:
     """Whether a token of the app works now, and for what (RFC 7662). For confidential apps."""
-    form = await parameters(request)
+    form = await read_form(request)
     client = await identify(request, form)
     if client.is_public:
         raise InvalidClient("Anybody can call themselves a public app.")
@@ -289,29 +283,3 @@ async def introspect(request: Request, clock: Clock) -> Introspection:
         iat=found.issued_at,
         exp=found.expires_at,
     )
-
-
-USERINFO: dict[str, Any] = {"summary": "Who signed in", "response_model_exclude_none": True}
-
-
-@router.get("/userinfo", **USERINFO)
-async def read_userinfo(caller: OpenId, reader: Reader) -> UserInfo:
-    """What the scopes of the token show of the person (OpenID Connect Core §5.3)."""
-    user = await users.get(reader, caller.user_id)
-    found: dict[str, Any] = {"sub": str(user.id)}
-    if "profile" in caller.scopes:
-        names = [name for name in (user.first_name, user.last_name) if name]
-        found |= {
-            "name": " ".join(names) or None,
-            "given_name": user.first_name,
-            "family_name": user.last_name,
-        }
-    if "email" in caller.scopes:
-        found |= {"email": user.email, "email_verified": user.verified_at is not None}
-    return UserInfo(**found)
-
-
-@router.post("/userinfo", **USERINFO)
-async def post_userinfo(caller: OpenId, reader: Reader) -> UserInfo:
-    """The same, for clients that ask by POST. The token stands in the header here too."""
-    return await read_userinfo(caller, reader)

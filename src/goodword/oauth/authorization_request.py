@@ -10,6 +10,7 @@ from uuid import UUID
 from goodword.db.database import Database
 from goodword.languages import to_translate
 from goodword.oauth.clients import Client, ClientRegistry
+from goodword.oauth.errors import OAuthError, RedirectableError, UnredirectableError
 from goodword.oauth.tokens import ServerTokens
 from goodword.web import urlencoded
 
@@ -24,23 +25,6 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _MILLISECONDS = re.compile(r"[0-9]{1,15}")
 _PLAIN = re.compile(r"[^\x00-\x1f\x7f]{1,255}")
-
-
-class UnredirectableError(Exception):
-    """Nobody knows that the app is who it says, so nothing is sent to where it says (RFC 6749 §4.1.2.1)."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class RedirectableError(Exception):
-    """An error that the app is told, by a redirect."""
-
-    def __init__(self, redirect_uri: str, state: str | None, error: str, description: str) -> None:
-        super().__init__(error)
-        self.redirect_uri, self.state = redirect_uri, state
-        self.error, self.description = error, description
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +70,14 @@ class AuthorizationRequest:
         """Return whether this is the person of the `id_token_hint`, or there is none."""
         return self.expected_user in (None, str(user_id))
 
-    def send_back(self, error: str, description: str) -> RedirectableError:
-        return RedirectableError(self.redirect_uri, self.state, error, description)
+    def send_back(self, code: str, detail: str) -> RedirectableError:
+        return RedirectableError(self.redirect_uri, self.state, code, detail)
 
 
 async def read(
     database: Database, clients: ClientRegistry, tokens: ServerTokens, query: bytes
 ) -> AuthorizationRequest:
-    """Return the request in a query string. Raises `NoRedirect` and `SentBack`."""
+    """Return the request in a query string. Raises `UnredirectableError` and `RedirectableError`."""
     if len(query) > LONGEST:
         raise UnredirectableError(to_translate("The request is too long."))
     repeated = False
@@ -116,16 +100,11 @@ async def read(
         )
     try:
         if repeated:
-            raise _Wrong("invalid_request", "A parameter is repeated.")
+            raise OAuthError("invalid_request", "A parameter is repeated.")
         return _checked(client, redirect_uri, parameters, await _expected_user(tokens, client, parameters))
-    except _Wrong as wrong:
+    except OAuthError as error:
         state = parameters.get("state")
-        raise RedirectableError(redirect_uri, state, wrong.error, wrong.description) from None
-
-
-class _Wrong(Exception):
-    def __init__(self, error: str, description: str) -> None:
-        self.error, self.description = error, description
+        raise RedirectableError(redirect_uri, state, error.code, error.detail) from None
 
 
 def _checked(
@@ -133,19 +112,19 @@ def _checked(
 ) -> AuthorizationRequest:
     for unsupported in ("request", "request_uri"):  # OpenID Connect Core §6 names these errors
         if unsupported in parameters:
-            raise _Wrong(f"{unsupported}_not_supported", "Send the parameters themselves.")
+            raise OAuthError(f"{unsupported}_not_supported", "Send the parameters themselves.")
     if "response_type" not in parameters:
-        raise _Wrong("invalid_request", "response_type is missing.")
+        raise OAuthError("invalid_request", "response_type is missing.")
     if parameters["response_type"] != "code":
-        raise _Wrong("unsupported_response_type", "Use response_type=code.")
+        raise OAuthError("unsupported_response_type", "Use response_type=code.")
     if parameters.get("response_mode", "query") != "query":
-        raise _Wrong("invalid_request", "Use response_mode=query.")
+        raise OAuthError("invalid_request", "Use response_mode=query.")
     if "authorization_code" not in client.grant_types:
-        raise _Wrong("unauthorized_client", "This app is not registered for authorization_code.")
+        raise OAuthError("unauthorized_client", "This app is not registered for authorization_code.")
     if parameters.get("code_challenge_method") != "S256":
-        raise _Wrong("invalid_request", "PKCE is required, with code_challenge_method=S256.")
+        raise OAuthError("invalid_request", "PKCE is required, with code_challenge_method=S256.")
     if not _CHALLENGE.fullmatch(parameters.get("code_challenge", "")):
-        raise _Wrong("invalid_request", "code_challenge is not the base64url form of a SHA-256 hash.")
+        raise OAuthError("invalid_request", "code_challenge is not the base64url form of a SHA-256 hash.")
     return AuthorizationRequest(
         client=client,
         redirect_uri=redirect_uri,
@@ -168,7 +147,7 @@ async def _expected_user(tokens: ServerTokens, client: Client, parameters: Mappi
         return None
     subject = await tokens.subject_of(hint, client_id=client.client_id)
     if subject is None:
-        raise _Wrong("invalid_request", "id_token_hint is not an ID token that this app got from here.")
+        raise OAuthError("invalid_request", "id_token_hint is not an ID token that this app got from here.")
     return subject
 
 
@@ -177,21 +156,21 @@ def _scopes(client: Client, text: str | None) -> frozenset[str]:
         return client.default_scopes
     asked = frozenset(text.split(" ")) - {""}
     if not asked or not asked <= client.scopes:
-        raise _Wrong("invalid_scope", "The scope is more than this app is registered for, or empty.")
+        raise OAuthError("invalid_scope", "The scope is more than this app is registered for, or empty.")
     return asked
 
 
 def _prompt(text: str) -> frozenset[str]:
     asked = frozenset(text.split())
     if not asked <= PROMPTS or (len(asked) > 1 and "none" in asked):
-        raise _Wrong("invalid_request", "prompt is none, or some of login, consent and select_account.")
+        raise OAuthError("invalid_request", "prompt is none, or some of login, consent and select_account.")
     return asked
 
 
 def _matching(pattern: re.Pattern[str], parameters: Mapping[str, str], name: str) -> str | None:
     value = parameters.get(name)
     if value is not None and not pattern.fullmatch(value):
-        raise _Wrong("invalid_request", f"{name} cannot be used.")
+        raise OAuthError("invalid_request", f"{name} cannot be used.")
     return value
 
 

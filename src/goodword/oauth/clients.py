@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import unquote_plus
 from uuid import UUID
 
 from sqlalchemy import Row, bindparam, select, update
@@ -23,6 +23,7 @@ from goodword.db.statements import insert_if_absent
 from goodword.oauth import scopes
 from goodword.oauth.errors import InvalidClient, OAuthError
 from goodword.oauth.models import OAuthClient
+from goodword.oauth.redirect_uris import ClientInvalid, check_redirect_uri
 from goodword.sessions.models import UserSession
 
 PURPOSE = "oauth clients and codes"
@@ -33,12 +34,6 @@ DOCS = "goodword-docs"
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\])(?::(\d{1,5}))?((?:[/?].*)?)", re.ASCII)
-_PRIVATE_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+", re.ASCII)
-_PLAIN = re.compile(r"[!-~]{1,2000}")
-
-
-class ClientInvalid(ValueError):
-    """What an operator wants to register will not do. The text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,28 +200,6 @@ async def register(
     await session.flush()
     record(session, Action.CLIENT_MADE, Subject.CLIENT, client.id, client=client_id)
     return client, secret
-
-
-def check_redirect_uri(uri: str, *, public: bool) -> None:
-    """Raises `ClientInvalid` unless answers can safely go there (RFC 9700 §2.1, RFC 8252 §7)."""
-    try:
-        parts = urlsplit(uri)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise ClientInvalid(f"{uri!r} is not a URI.") from None
-    if not _PLAIN.fullmatch(uri) or "\\" in uri or "#" in uri or "@" in parts.netloc:
-        raise ClientInvalid(
-            f"{uri!r}: no blanks, backslash, fragment or user name; 2,000 characters at most."
-        )
-    if any(segment in (".", "..") for segment in parts.path.split("/")):
-        raise ClientInvalid(f"{uri!r}: no . and .. in the path.")
-    on_this_machine = parts.scheme == "http" and host in ("127.0.0.1", "::1", "localhost")
-    on_the_web = parts.scheme == "https" and bool(host)
-    in_an_app = public and not host and bool(_PRIVATE_SCHEME.fullmatch(parts.scheme)) and bool(parts.path)
-    if not (on_this_machine or on_the_web or in_an_app):
-        raise ClientInvalid(
-            f"{uri!r}: https, http to 127.0.0.1 or [::1], or for a public app a scheme such as com.example.app:/"
-        )
 
 
 async def list_clients(session: AsyncSession) -> Sequence[OAuthClient]:

@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.errors import TokenInvalid
 from goodword.languages import to_translate
 from goodword.oauth import authorization_request, consents, scopes
-from goodword.oauth.authorization_request import AuthorizationRequest, RedirectableError, UnredirectableError
+from goodword.oauth.authorization_request import AuthorizationRequest
 from goodword.oauth.consents import Consent, ConsentRequired
+from goodword.oauth.errors import RedirectableError, UnredirectableError
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
 from goodword.sessions import cookies as browser
@@ -159,7 +160,7 @@ def _to_sign_in(request: Request, asked: AuthorizationRequest, now: datetime) ->
 
 
 def _send_back(request: Request, error: RedirectableError) -> Response:
-    parameters = {"error": error.error, "error_description": error.description, "state": error.state}
+    parameters = {"error": error.code, "error_description": error.detail, "state": error.state}
     return _redirect(request, error.redirect_uri, parameters)
 
 
@@ -172,4 +173,4 @@ def _redirect(request: Request, redirect_uri: str, parameters: dict[str, str | N
 
 def _no_redirect(request: Request, error: UnredirectableError) -> Response:
     title = to_translate("This request cannot be trusted")
-    return message_page(request, 400, title, NOT_TRUSTED, reason=translate_for(request, error.reason))
+    return message_page(request, 400, title, NOT_TRUSTED, reason=translate_for(request, error.detail))

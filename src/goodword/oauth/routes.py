@@ -1,6 +1,6 @@
 """The routers of the OAuth 2.0 server."""
 
-from goodword.oauth import api, apps_api, discovery, pages
+from goodword.oauth import api, apps_api, discovery, pages, userinfo_api
 
-API = (api.router, apps_api.router, discovery.router)
+API = (api.router, userinfo_api.router, apps_api.router, discovery.router)
 PAGES = (pages.router,)
