@@ -25,7 +25,7 @@ def html(kind: MessageKind, language: str) -> bytes:
         link=SITE + TOKENS.get(kind, "/r/7KQ2M9XWPA"),
         name="Alice L.",
         code="7KQ2M9XWPA",
-        unsubscribe_link=f"{SITE}/letters/refuse?token=gwr_8fYw…" if kind in OTHERS else None,
+        unsubscribe_link=f"{SITE}/letters/refuse?token=gwu_8fYw…" if kind in OTHERS else None,
     )
     letter = messages.build_message(
         kind,

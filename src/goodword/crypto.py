@@ -1,5 +1,7 @@
 """Derive keys from the secret, compute HMACs, encrypt and decrypt."""
 
+import base64
+import binascii
 import hashlib
 import hmac
 import os
@@ -23,6 +25,35 @@ def hmac_of(key: bytes, *parts: bytes) -> bytes:
     """Return the HMAC-SHA256 of the parts, each preceded by its length."""
     message = b"".join(len(part).to_bytes(8) + part for part in parts)
     return hmac.digest(key, message, hashlib.sha256)
+
+
+class Signer:
+    """Signs payloads as opaque text: a prefix, then the payload and its MAC in base64url.
+
+    Each purpose has a key and a prefix of its own. The text is not encrypted.
+    """
+
+    MAC_BYTES = 16
+
+    def __init__(self, key: bytes, prefix: str) -> None:
+        self._key, self._prefix = key, prefix
+
+    def sign(self, payload: bytes, context: str = "") -> str:
+        """Return the text for `payload`. `context` is signed too, but is not part of the text."""
+        mac = hmac_of(self._key, self._prefix.encode(), payload, context.encode())[: self.MAC_BYTES]
+        return self._prefix + base64.urlsafe_b64encode(payload + mac).decode().rstrip("=")
+
+    def verify(self, text: str, context: str = "") -> bytes | None:
+        """Return the payload of a text made by `sign` with the same context, or None for any other text."""
+        encoded = text[len(self._prefix) :]
+        try:
+            raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            return None
+        payload = raw[: -self.MAC_BYTES]
+        # The text is compared, not its bytes: several base64 texts decode to the same bytes.
+        is_valid = text.isascii() and hmac.compare_digest(text, self.sign(payload, context))
+        return payload if is_valid else None
 
 
 def encrypt(key: bytes, plain: bytes, *, about: bytes) -> bytes:

@@ -33,6 +33,7 @@ async def test_a_cursor_can_be_reused_with_another_limit(alice, cursor):
 
 async def test_a_cursor_reveals_nothing(alice, cursor):
     assert alice.id not in cursor
+    assert cursor.startswith("gwp_")
     assert cursor.replace("-", "").replace("_", "").isalnum()
 
 

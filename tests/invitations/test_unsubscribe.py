@@ -106,9 +106,9 @@ async def test_an_invalid_token_changes_nothing(api, token, rows):
         inside,
         token[:-4],
         token + "AAAA",
-        "gwr_",
+        "gwu_",
         "",
-        token.removeprefix("gwr_"),
+        token.removeprefix("gwu_"),
         "ü" * 68,
     ):
         answer = await api.post(UNSUBSCRIBE, json={"token": wrong})
@@ -128,7 +128,7 @@ async def test_stores_neither_address_nor_token(api, token, rows):
 
     assert b"dave" not in bytes(kept)
     answer = await api.post(
-        UNSUBSCRIBE, json={"token": "gwr_" + base64.urlsafe_b64encode(bytes(kept)).decode()}
+        UNSUBSCRIBE, json={"token": "gwu_" + base64.urlsafe_b64encode(bytes(kept)).decode()}
     )
     assert answer.status_code == 400
 
@@ -145,7 +145,7 @@ async def test_emails_have_list_unsubscribe_headers(app, alice, post):
 
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert re.fullmatch(
-        r"<https://refer\.example\.com/goodword/letters/refuse\?token=gwr_[\w-]{64}>",
+        r"<https://refer\.example\.com/goodword/letters/refuse\?token=gwu_[\w-]{64}>",
         message["List-Unsubscribe"],
     )
     assert "evil" not in message["From"]

@@ -22,7 +22,7 @@ class CodeEmailRequest(Input):
 
 
 class UnsubscribeRequest(Input):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"token": "gwr_" + "x" * 64}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"token": "gwu_" + "x" * 64}]})
 
     token: Text = Field(max_length=255, description="The token of the link at the end of the e-mail.")
 

@@ -1,7 +1,5 @@
 """A browser on our own pages: the cookies that name its session and its language, and the token of its forms."""
 
-import base64
-import binascii
 import hmac
 import uuid
 from dataclasses import dataclass
@@ -10,7 +8,7 @@ from datetime import datetime, timedelta
 from fastapi import Request, Response
 
 from goodword import actor, languages
-from goodword.crypto import hmac_of
+from goodword.crypto import Signer, hmac_of
 from goodword.db.transaction_hooks import ACTOR
 from goodword.services import services_of
 from goodword.sessions import service
@@ -39,27 +37,22 @@ class Cookies:
 
     def __init__(self, key: bytes, *, https: bool) -> None:
         self._key = key
+        self._signer = Signer(key, "gwb_")
         self._https = https
         # The prefix requires TLS, so installations without it use the plain name.
         self.name = "__Host-goodword" if https else "goodword"
         self.language_name = f"{self.name}-language"
 
     def write(self, response: Response, signed_in: UserSession) -> None:
-        signed = signed_in.id.bytes + hmac_of(self._key, b"cookie", signed_in.id.bytes)
-        self._set(response, self.name, base64.urlsafe_b64encode(signed).decode(), ABSOLUTE)
+        self._set(response, self.name, self._signer.sign(signed_in.id.bytes), ABSOLUTE)
 
     def clear(self, response: Response) -> None:
         response.delete_cookie(self.name, path="/", secure=self._https, httponly=True, samesite="lax")
 
     def read(self, request: Request) -> uuid.UUID | None:
         """Return the session id in the cookie, if its signature is valid."""
-        try:
-            raw = base64.b64decode(request.cookies.get(self.name, ""), altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
-            return None
-        if not hmac.compare_digest(raw[16:], hmac_of(self._key, b"cookie", raw[:16])):
-            return None
-        return uuid.UUID(bytes=raw[:16])
+        session_id = self._signer.verify(request.cookies.get(self.name, ""))
+        return uuid.UUID(bytes=session_id) if session_id is not None else None
 
     def language(self, request: Request) -> str:
         """Return the language chosen on this browser, or else the one in `Accept-Language`."""
