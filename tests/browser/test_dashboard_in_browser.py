@@ -22,21 +22,21 @@ def test_a_code_is_made_handed_out_and_deleted(visiting, served, api, scripts):
     page = visiting(java_script_enabled=scripts, permissions=["clipboard-read", "clipboard-write"])
     signed_in(page, served.url, name)
 
-    page.get_by_label("A code of your own").fill("a")
-    page.get_by_role("button", name="Make the code").click()
-    expect(page.get_by_label("A code of your own")).to_have_accessible_description(
-        "4 to 32 Latin letters, digits and hyphens. Without it, we draw one. "
-        "A code has 4 to 32 Latin letters, digits and hyphens, at least four of them not hyphens."
+    page.get_by_label("Custom code").fill("a")
+    page.get_by_role("button", name="Create code").click()
+    expect(page.get_by_label("Custom code")).to_have_accessible_description(
+        "4 to 32 Latin letters, digits and hyphens. Leave empty and we generate one. "
+        "Use 4 to 32 Latin letters, digits and hyphens, with at least four letters or digits."
     )
-    page.get_by_label("A code of your own").fill(f"SPRING-{scripts}")
-    page.get_by_label("How long it works").select_option("1 week")
-    page.get_by_role("button", name="Make the code").click()
+    page.get_by_label("Custom code").fill(f"SPRING-{scripts}")
+    page.get_by_label("Valid for").select_option("1 week")
+    page.get_by_role("button", name="Create code").click()
 
     link = f"{served.url}/r/SPRING-{scripts}"
     expect(page.get_by_role("link", name=link)).to_be_visible()
     page.reload()
     assert page.get_by_alt_text("Your link as a QR code").evaluate("one => one.naturalWidth") > 100
-    copy = page.get_by_text("Copy the link")
+    copy = page.get_by_text("Copy link")
     if scripts:
         copy.click()
         expect(page.get_by_role("status")).to_have_text("Copied")
@@ -45,11 +45,11 @@ def test_a_code_is_made_handed_out_and_deleted(visiting, served, api, scripts):
         expect(copy).to_be_hidden()
     page.get_by_text("Delete this code").click()
     page.get_by_role("button", name="Delete SPRING").click()
-    expect(page.get_by_text("You have no referral code that works now.")).to_be_visible()
+    expect(page.get_by_text("You have no active referral code.")).to_be_visible()
 
 
 def everywhere(page: Page, home: str):
-    """Every page of somebody signed in, with all that unfolds, and the forms that were refused."""
+    """Every page of a signed-in user, with all that unfolds, and the forms that were refused."""
     for path in ("/", "/people", "/account", "/account/address"):
         yield page.goto(home + path)
         yield page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")

@@ -22,17 +22,17 @@ def sign_up(page: Page, name: str, number: int) -> str:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_label("First name").fill(name)
     page.get_by_role("button", name="Sign up").click()
-    title(page).to_have_text("Check your mail")
+    title(page).to_have_text("Check your e-mail")
     return email
 
 
 def verify(page: Page, link: str) -> None:
     page.goto(link)
-    pasted = page.get_by_label("Link from the letter")
+    pasted = page.get_by_label("Link from the e-mail")
     if pasted.is_visible():  # without scripts
         pasted.fill(link)
-    page.get_by_role("button", name="Verify my address").click()
-    title(page).to_have_text("Your address is verified")
+    page.get_by_role("button", name="Verify address").click()
+    title(page).to_have_text("Your address has been verified")
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no_scripts"])
@@ -44,17 +44,17 @@ def test_alice_bob_and_carol(visiting, served, api, size, scripts):
     alice.goto(served.url)
     alice.get_by_role("link", name="Sign up").click()
     verify(alice, api.letter(sign_up(alice, "Alice", number), "verify_email").link)
-    alice.get_by_role("link", name="Go on").click()
-    alice.get_by_label("How long it works").select_option("1 month")
-    alice.get_by_label("How many friends can join with it").fill("3")
-    alice.get_by_role("button", name="Make the code").click()
+    alice.get_by_role("link", name="Continue").click()
+    alice.get_by_label("Valid for").select_option("1 month")
+    alice.get_by_label("How many friends can use it").fill("3")
+    alice.get_by_role("button", name="Create code").click()
     link = alice.locator(f"a[href^='{served.url}/r/']").inner_text()
 
     bob.goto(link)
     title(bob).to_have_text("Alice invites you")
     verify(bob, api.letter(sign_up(bob, "Bob", number), "verify_email").link)
 
-    alice.get_by_role("link", name="Your people").click()
+    alice.get_by_role("link", name="Your referrals").click()
     friend = alice.get_by_role("listitem").filter(has_text="Bob")
     expect(friend).to_contain_text("confirmed")
     expect(friend).not_to_contain_text(f"bob{number}@")
@@ -62,21 +62,21 @@ def test_alice_bob_and_carol(visiting, served, api, size, scripts):
     expect(alice.get_by_text("1 of 3")).to_be_visible()
     alice.get_by_text("Delete this code").click()
     alice.get_by_role("button", name="Delete ").click()
-    expect(alice.get_by_text("You have no referral code that works now.")).to_be_visible()
+    expect(alice.get_by_text("You have no active referral code.")).to_be_visible()
 
     carol.goto(link)
-    title(carol).to_have_text("This invitation is over")
+    title(carol).to_have_text("This invitation is no longer valid")
     carol.get_by_role("link", name="Sign up without a code").click()
     carol.get_by_label("Referral code").fill(link.rpartition("/")[2])
     carol.get_by_label("E-mail address").fill(f"carol{number}@example.com")
     carol.get_by_label("Password").fill(PASSWORD)
     carol.get_by_role("button", name="Sign up").click()
     expect(carol.get_by_label("Referral code")).to_have_accessible_description(
-        "This referral code cannot be used. Ask your friend for another, or join without one."
+        "This referral code is not valid. Ask your friend for another, or sign up without one."
     )
     assert api.rows(f"SELECT 1 FROM users WHERE email = 'carol{number}@example.com'") == []
 
-    alice.get_by_role("link", name="Your people").click()
+    alice.get_by_role("link", name="Your referrals").click()
     expect(alice.get_by_role("listitem").filter(has_text="Bob")).to_contain_text("confirmed")
 
 
@@ -106,8 +106,8 @@ def test_a_second_tab_of_somebody_else_is_found_out(visiting, served):
     sign_up(other, "Quentin", 1)
 
     page.get_by_label("First name").fill("Mallory")
-    page.get_by_role("button", name="Keep this name").click()
+    page.get_by_role("button", name="Save name").click()
 
-    title(page).to_have_text("Not from here")
+    title(page).to_have_text("Form rejected")
     other.goto(f"{served.url}/account")
     expect(other.get_by_label("First name")).to_have_value("Quentin")

@@ -32,28 +32,28 @@ def test_bob_joins_by_alices_link_and_carol_comes_too_late(visiting, served, api
     expect(bob.get_by_role("alert")).to_be_visible()
     expect(bob.get_by_label("Password")).to_be_focused()
     expect(bob.get_by_label("Password")).to_have_accessible_description(
-        re.compile("Many people use this password")
+        re.compile("This password is too common")
     )
     expect(bob.get_by_label("E-mail address")).to_have_value(email)
     bob.get_by_label("Password").fill(PASSWORD)
     bob.get_by_role("button", name="Sign up").click()
-    expect(bob.get_by_role("heading", level=1)).to_have_text("Check your mail")
+    expect(bob.get_by_role("heading", level=1)).to_have_text("Check your e-mail")
     expect(bob.get_by_text(email)).to_be_visible()
 
     letter = api.letter(email, "verify_email")
     bob.goto(letter.link)
     assert api.rows(f"SELECT verified_at FROM users WHERE email = '{email}'") == [(None,)]
-    pasted = bob.get_by_label("Link from the letter")
+    pasted = bob.get_by_label("Link from the e-mail")
     if scripts:
         expect(pasted).to_be_hidden()
     else:
         pasted.fill(letter.link)
-    bob.get_by_role("button", name="Verify my address").click()
-    expect(bob.get_by_role("heading", level=1)).to_have_text("Your address is verified")
+    bob.get_by_role("button", name="Verify address").click()
+    expect(bob.get_by_role("heading", level=1)).to_have_text("Your address has been verified")
     if scripts:
         look_over(bob)
     assert api.rows(f"SELECT verified_at IS NULL FROM users WHERE email = '{email}'") == [(0,)]
-    bob.get_by_role("link", name="Go on").click()
+    bob.get_by_role("link", name="Continue").click()
     expect(bob.get_by_role("heading", level=1)).to_have_text("Your code")
     bob.get_by_role("button", name="Sign out").click()
     expect(bob.get_by_role("heading", level=1)).to_have_text("Welcome")
@@ -61,12 +61,12 @@ def test_bob_joins_by_alices_link_and_carol_comes_too_late(visiting, served, api
     carol = visiting(viewport=size, java_script_enabled=scripts)
     api.post(f"/api/v1/me/referral-codes/{code['code']}", {}, alice, method="DELETE")
     carol.goto(code["link"])
-    expect(carol.get_by_role("heading", level=1)).to_have_text("This invitation is over")
+    expect(carol.get_by_role("heading", level=1)).to_have_text("This invitation is no longer valid")
     carol.get_by_role("link", name="Sign up without a code").click()
     carol.get_by_label("E-mail address").fill(f"carol{name.lower()}@example.com")
     carol.get_by_label("Password").fill(PASSWORD)
     carol.get_by_role("button", name="Sign up").click()
-    expect(carol.get_by_role("heading", level=1)).to_have_text("Check your mail")
+    expect(carol.get_by_role("heading", level=1)).to_have_text("Check your e-mail")
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no_scripts"])
@@ -78,20 +78,20 @@ def test_a_forgotten_password(visiting, served, api, scripts):
     page.goto(f"{served.url}/sign-in")
     page.get_by_role("link", name="Forgot your password?").click()
     page.get_by_label("E-mail address").fill(f"{name}@example.com")
-    page.get_by_role("button", name="Send the letter").click()
+    page.get_by_role("button", name="Send e-mail").click()
     expect(page.get_by_role("status")).to_contain_text("a letter is on its way")
     if scripts:
         look_over(page)
     letter = api.letter(f"{name}@example.com", "reset_password")
     page.goto(letter.link)
     if not scripts:
-        page.get_by_label("Link from the letter").fill(letter.link)
+        page.get_by_label("Link from the e-mail").fill(letter.link)
     page.get_by_label("New password").fill("short")
-    page.get_by_role("button", name="Change the password").click()
+    page.get_by_role("button", name="Change password").click()
     expect(page.get_by_label("New password")).to_be_focused()
     page.get_by_label("New password").fill("eight lanterns in the valley")
-    page.get_by_role("button", name="Change the password").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Your password is changed")
+    page.get_by_role("button", name="Change password").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your password has been changed")
     if scripts:
         look_over(page)
 
@@ -136,7 +136,7 @@ def test_a_button_that_is_pressed_twice_sends_once(visiting, served, api):
         "one => { one.click(); setTimeout(() => one.click(), 1) }"
     )
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("Check your mail")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Check your e-mail")
     assert sent == [f"{served.url}/sign-up"]
     assert api.rows("SELECT count(*) FROM users WHERE email = 'grace@example.com'") == [(1,)]
 
@@ -181,7 +181,7 @@ def test_a_form_can_be_filled_in_from_the_keyboard(visiting, served, api):
     assert outline == "3px"
     page.keyboard.press("Enter")
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("Check your mail")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Check your e-mail")
 
 
 def test_no_other_page_can_frame_ours(visiting, served):

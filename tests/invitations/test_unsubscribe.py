@@ -94,7 +94,7 @@ async def test_the_page_and_one_click_unsubscribe(api, token, rows, body):
     answer = await api.post("/letters/refuse", params={"token": token}, **body)
 
     assert answer.status_code == 200
-    assert "No more letters" in answer.text
+    assert "You have unsubscribed" in answer.text
     assert await rows("SELECT count(*) FROM unsubscribes") == [(1,)]
 
 

@@ -59,7 +59,7 @@ async def test_the_page_shows_the_account(at_home, alice):
     assert alice.email in page.text
     assert "not verified yet" in page.text
     assert 'value="Alice"' in page.text
-    assert "You are here." in page.text
+    assert "This session." in page.text
     assert len(re.findall("<h1>", page.text)) == 1
     for name in re.findall(r'<input id="(\w+)"', page.text):
         assert f'<label for="{name}">' in page.text
@@ -71,7 +71,7 @@ async def test_the_page_shows_the_account(at_home, alice):
 async def test_a_name_is_changed_and_taken_away(at_home, alice):
     answer = await send(at_home, "name", first_name=" <b>Al</b> ", last_name="")
 
-    assert await said(at_home, answer) == "Your name is changed."
+    assert await said(at_home, answer) == "Your name has been changed."
     me = (await alice.get("/api/v1/me")).json()
     assert (me["first_name"], me["last_name"]) == ("<b>Al</b>", None)
     page = (await at_home.get("/account")).text
@@ -94,19 +94,25 @@ async def test_a_new_name_is_on_the_page_of_the_link(at_home, alice):
         ("name", {"first_name": "x" * 101}, 422, "first_name", "too long"),
         ("name", {"last_name": "\u202eevil"}, 422, "last_name", "Control characters"),
         ("invitation", {}, 422, "email", "fill this in"),
-        ("invitation", {"email": '"><b>'}, 422, "email", "not an e-mail address"),
+        ("invitation", {"email": '"><b>'}, 422, "email", "valid e-mail address"),
         ("password", {"new_password": NEW}, 422, "current_password", "fill this in"),
-        ("password", {"current_password": "x", "new_password": NEW}, 403, "current_password", "is wrong"),
+        (
+            "password",
+            {"current_password": "x", "new_password": NEW},
+            403,
+            "current_password",
+            "Wrong password",
+        ),
         ("password", {"current_password": PASSWORD, "new_password": "short"}, 422, "new_password", "8 char"),
         (
             "password",
             {"current_password": PASSWORD, "new_password": "password123"},
             422,
             "new_password",
-            "Many",
+            "too common",
         ),
         ("deletion", {}, 422, "password", "fill this in"),
-        ("deletion", {"password": "x"}, 403, "password", "is wrong"),
+        ("deletion", {"password": "x"}, 403, "password", "Wrong password"),
     ],
 )
 async def test_what_is_wrong_is_said_beside_its_field(at_home, alice, action, fields, status, name, words):
@@ -138,7 +144,7 @@ async def test_the_language_is_that_of_pages_and_letters(at_home, rows):
 async def test_a_friend_is_invited_by_letter(at_home, alice, post):
     refused = await send(at_home, "invitation", email="bob@example.com")
     assert refused.status_code == 409
-    assert "Make one first" in refused.text
+    assert "Create one first" in refused.text
     assert 'value="bob@example.com"' in refused.text
     code = await make_code(alice)
     await post()
@@ -171,7 +177,7 @@ async def test_one_signs_out_there_and_everywhere(at_home, alice, app):
 
         for _ in range(2):
             answer = await send(at_home, "sessions/end", session=other)
-            assert await said(at_home, answer) == "You are signed out there."
+            assert await said(at_home, answer) == "The session has ended."
         assert location(await there.get("/account")) == "/sign-in?next=%2Faccount"
         assert (await at_home.get("/account")).status_code == 200
 
@@ -194,10 +200,10 @@ async def test_an_app_is_shut_out(at_home, alice, app, api):
 
     for _ in range(2):
         answer = await send(at_home, "apps/shut-out", client_id=letters.client_id)
-        assert await said(at_home, answer) == "The app is shut out."
+        assert await said(at_home, answer) == "Access revoked."
 
     assert (await letters.get("/api/v1/me", tokens)).status_code == 401
-    assert "There are none." in (await at_home.get("/account")).text
+    assert "None." in (await at_home.get("/account")).text
 
 
 async def test_the_password_is_changed_and_others_are_signed_out(at_home, alice):
@@ -250,7 +256,7 @@ async def test_without_a_password_a_sign_in_must_be_recent(at_home, alice, app, 
     clock.forward(seconds=301)
     refused = await send(at_home, "deletion")
     assert refused.status_code == 403
-    assert "sign out and in again" in refused.text
+    assert "sign out and sign in again" in refused.text
     clock.forward(seconds=-10)
     assert location(await send(at_home, "deletion")) == "/"
     assert await rows("SELECT email FROM users") == [(None,)]

@@ -60,7 +60,7 @@ async def test_an_event_says_who_did_what_to_what_and_from_where(office, alice, 
     ((request_id,),) = await rows("SELECT request_id FROM audit_events WHERE action = 'user.disabled'")
     assert "Account disabled" in row
     assert f'<a href="/admin/users/{rita.id}">Rita</a>' in row
-    assert f'person <a href="/admin/users/{alice.id}">Alice Liddell</a>' in row
+    assert f'user <a href="/admin/users/{alice.id}">Alice Liddell</a>' in row
     assert "127.0.0.1" in row
     assert request_id in row
     assert "<time datetime=" in row
@@ -74,7 +74,7 @@ async def test_the_latest_come_first_and_are_asked_for_by_kind(office, alice):
     assert actions(page)[-1] == "user.registered"
     assert set(actions(await shown(office, action="user.registered"))) == {"user.registered"}
     assert actions(await shown(office, action="keys.rotated")) == []
-    assert "Nothing of this kind has happened." in (await shown(office, action="keys.rotated")).text
+    assert "No events found." in (await shown(office, action="keys.rotated")).text
     assert actions(await shown(office, action="no.such")) == actions(page), "what is no kind is not asked for"
 
 
@@ -82,7 +82,7 @@ async def test_what_happened_to_a_person_is_one_click_away(office, alice, bob):
     await press(office, f"/admin/users/{alice.id}", f"/admin/users/{alice.id}/disable")
 
     person = (await office.get(f"/admin/users/{alice.id}")).text
-    [onward] = re.findall(r'<a href="(/admin/audit\?q=[^"]+)">What happened here', person)
+    [onward] = re.findall(r'<a href="(/admin/audit\?q=[^"]+)">View events', person)
     page = await office.get(onward)
 
     found = {"user.viewed", "sessions.ended", "user.disabled", "session.started", "user.registered"}
@@ -110,7 +110,7 @@ async def test_the_rows_of_somebody_erased_stay_and_name_nobody(office, alice):
     page = await shown(office, q=alice.id)
 
     assert "user.erased" in actions(page)
-    assert "Erased person" in page.text
+    assert "Erased user" in page.text
     for word in ("Alice", "Liddell", alice.email, code["code"]):
         assert word not in page.text
 
@@ -137,17 +137,17 @@ async def test_an_action_of_a_newer_release_is_shown_by_its_name(office, app):
 async def test_how_far_the_chain_has_come(office, app, alice, clock):
     page = (await shown(office)).text
     assert "Sealed events: 0." in page
-    assert re.search(r"Waiting for their seal: \d+, since <time", page)
-    assert "Does a worker run?" not in page
+    assert re.search(r"Waiting to be sealed: \d+, since <time", page)
+    assert "Check that a worker is running." not in page
 
     clock.forward(seconds=61)
-    assert "Does a worker run?" in (await shown(office)).text
+    assert "Check that a worker is running." in (await shown(office)).text
 
     sealed = await seal(app)
     page = (await shown(office)).text
     assert f"Sealed events: {sealed}." in page
     assert "Waiting" not in page
-    assert "Does a worker run?" not in page
+    assert "Check that a worker is running." not in page
 
 
 async def test_pages_follow_one_another(office, api, rita, rows):
@@ -160,7 +160,7 @@ async def test_pages_follow_one_another(office, api, rita, rows):
 
     assert len(actions(first)) == 25
     assert len(actions(second)) == 3
-    assert "To the first page" in second.text
+    assert "Home page" in second.text
     for wrong in (onward + "x", onward.replace("user.registered", "code.issued"), f"{PATH}?cursor=x"):
         answer = await office.get(wrong, headers=HTML)
         assert answer.status_code == 400
@@ -186,6 +186,6 @@ async def test_it_verifies_nothing(office, app):
 async def test_in_russian(office, alice):
     page = await office.get(PATH, headers={"Accept-Language": "ru"})
 
-    assert "<h1>Журнал</h1>" in page.text
+    assert "<h1>Журнал аудита</h1>" in page.text
     assert "Учётная запись создана" in page.text
-    assert "Account made" not in page.text
+    assert "Account created" not in page.text

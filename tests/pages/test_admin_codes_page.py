@@ -89,8 +89,8 @@ async def test_a_search_goes_on_where_it_stopped(office, alice, monkeypatch):
         await make_code(alice, code=f"CODE-{number}", active=False)
 
     page = await office.get("/admin/codes?q=de0")
-    assert "No code is found among the 2 looked at." in page.text
-    onward = re.search(r'href="(/admin/codes\?[^"]*cursor=[^"]+)">Look further back', page.text)[1]
+    assert "No matches in the 2 codes searched so far." in page.text
+    onward = re.search(r'href="(/admin/codes\?[^"]*cursor=[^"]+)">Search older entries', page.text)[1]
     assert found(await office.get(onward.replace("&amp;", "&"))) == ["CODE-0"]
 
 
@@ -102,7 +102,7 @@ async def test_a_code_is_revoked_where_it_is_seen(office, api, alice):
     answer = await press(office, "/admin/codes?q=spring&status=active", "/admin/codes/revoke")
     back = "/admin/codes?q=spring&status=active&done=revoked"
     assert (answer.status_code, answer.headers["location"]) == (303, back)
-    assert "This code works no more." in (await office.get(back)).text
+    assert "The code has been retired." in (await office.get(back)).text
     assert (await api.get("/api/v1/referral-codes/SPRING-1")).status_code == 404
     assert (await api.get("/r/SPRING-1")).status_code == 404
     page = (await office.get(f"/admin/users/{alice.id}")).text

@@ -21,8 +21,8 @@ async def test_who_joined_and_by_a_code(browser, api, rita, alice, clock):
 
     page = await browser.get("/admin")
 
-    assert "Together: 4. Most on one day: 4." in page.text
-    assert "By a code: 2, 50 % of them." in page.text
+    assert "Total: 4. Daily maximum: 4." in page.text
+    assert "With a code: 2 (50 %)." in page.text
     heights = [int(height) for height in re.findall(r'<rect x="\d+" y="\d+" [^>]*height="(\d+)"', page.text)]
     assert len(heights) == 30
     assert heights[-1] == HEIGHT
@@ -37,7 +37,7 @@ async def test_who_joined_and_by_a_code(browser, api, rita, alice, clock):
 
     clock.forward(days=30)
     await browser.sign_in(rita)
-    assert "Together: 0." in (await browser.get("/admin")).text
+    assert "Total: 0." in (await browser.get("/admin")).text
 
 
 async def test_who_brought_most(browser, api, rita, alice, bob):
@@ -62,7 +62,7 @@ async def test_codes_that_end(browser, rita, alice, bob, mallory):
 
     page = await browser.get("/admin")
 
-    assert figure(page, "End within a week") == "1"
+    assert figure(page, "Expire within a week") == "1"
 
 
 async def test_jobs_and_letters(browser, api, rita, app, post: Post):
@@ -77,7 +77,7 @@ async def test_jobs_and_letters(browser, api, rita, app, post: Post):
 
     assert int(figure(page, "Waiting")) < waiting
     assert int(figure(page, "Sent")) >= 1
-    assert figure(page, "Given up") == "0"
+    assert figure(page, "Failed") == "0"
 
 
 async def test_nothing_yet(browser, rita):
@@ -86,7 +86,7 @@ async def test_nothing_yet(browser, rita):
     page = await browser.get("/admin")
 
     assert page.status_code == 200
-    assert "Nobody brought anybody yet." in page.text
+    assert "No referrals yet." in page.text
 
 
 def test_bars_fit_the_picture():

@@ -55,14 +55,14 @@ async def test_what_waits_runs_and_is_dead_is_counted(office, app, api, given_up
     found = counts(page)
     assert found["notice"][2] == 2
     assert found["verify_email"][0] >= 1
-    assert "The next one is due since" in page.text
+    assert "The next job has been due since" in page.text
 
     async with app.state.services.database.transaction() as session:
         until = app.state.services.clock().replace(year=2100)
         await session.execute(update(Job).where(Job.finished_at.is_(None)).values(leased_until=until))
     page = await office.get(PATH)
     assert counts(page)["verify_email"][:2] == (0, found["verify_email"][0])
-    assert "The next one is due since" not in page.text
+    assert "The next job has been due since" not in page.text
 
 
 async def test_a_dead_letter_says_why_and_not_what(office, given_up):
@@ -71,7 +71,7 @@ async def test_a_dead_letter_says_why_and_not_what(office, given_up):
     page = await office.get(PATH)
 
     assert "the mail server refused it for good (550)" in page.text
-    assert "a letter" in page.text
+    assert "e-mail" in page.text
     assert "secret" not in page.text
 
 
@@ -80,7 +80,7 @@ async def test_one_is_tried_again(office, given_up, rows):
 
     answer = await press(office, PATH, AGAIN, of=first, kind="")
     assert answer.headers["location"] == f"{PATH}?done=again"
-    assert "It will be tried again." in (await office.get(f"{PATH}?done=again")).text
+    assert "The job will run again." in (await office.get(f"{PATH}?done=again")).text
     again = await press(office, PATH, AGAIN, of=first, kind="")
     assert again.headers["location"] == f"{PATH}?done=nothing"
     alive = "SELECT attempts, error FROM jobs WHERE kind = 'notice' AND outcome IS NULL"
@@ -114,8 +114,8 @@ async def test_pages_follow_one_another(office, given_up):
     onward = re.search(rf'href="({PATH}\?cursor=[^"]+)"', first.text)[1]
     second = await office.get(onward)
 
-    assert first.text.count("Try again</button>") == 25
-    assert second.text.count("Try again</button>") == 1
+    assert first.text.count("Retry</button>") == 25
+    assert second.text.count("Retry</button>") == 1
     answer = await office.get(onward + "A", headers=HTML)
     assert answer.status_code == 400
     assert "notice" not in answer.text

@@ -51,7 +51,7 @@ async def test_odd_text_finds_nobody(office, alice, text):
     page = await office.get("/admin/users?q=" + quoted(text))
 
     assert found(page) == []
-    assert "Nobody is found." in page.text
+    assert "No users found." in page.text
 
 
 @pytest.mark.parametrize("text", ["\x00", "a\x00b", "x" * 1_000, "x" * 101, "\u202eabc"])
@@ -92,8 +92,8 @@ async def test_a_search_goes_on_where_it_stopped(office, api, alice, monkeypatch
 
     page = await searched(office, q="lidd")
     assert found(page) == []
-    assert "Nobody is found among the 3 looked at." in page.text
-    onward = re.search(r'href="(/admin/users\?[^"]*cursor=[^"]+)">Look further back', page.text)[1]
+    assert "No matches in the 3 users searched so far." in page.text
+    onward = re.search(r'href="(/admin/users\?[^"]*cursor=[^"]+)">Search older entries', page.text)[1]
     assert found(await office.get(onward.replace("&amp;", "&"))) == ["Alice Liddell"]
 
 
@@ -102,7 +102,7 @@ async def test_one_person_is_shown_with_what_is_theirs(office, api, alice, bob):
     dave = (await sign_in(api, "dave@example.com")).json()
 
     page = (await office.get(f"/admin/users/{alice.id}")).text
-    assert all(text in page for text in (alice.email, "Alice Liddell", code["code"], "1: see the tree"))
+    assert all(text in page for text in (alice.email, "Alice Liddell", code["code"], "1 – see the tree"))
     assert "Revoke" in page
     assert "last used" in page
     assert "password" not in page.lower()
@@ -118,13 +118,13 @@ async def test_a_person_is_disabled_and_enabled(office, api, alice):
         answer = await press(office, here, f"{here}/disable")
         assert (answer.status_code, answer.headers["location"]) == (303, f"{here}?done=disabled")
 
-    assert "signed out everywhere, and stays out" in (await office.get(f"{here}?done=disabled")).text
+    assert "disabled and signed out everywhere" in (await office.get(f"{here}?done=disabled")).text
     assert (await alice.get("/api/v1/me")).status_code == 401
     assert (await sign_in(api, alice.email)).status_code == 401
     assert (await api.get(f"/api/v1/referral-codes/{code['code']}")).status_code == 404
     page = (await office.get(here)).text
     assert "disabled</span>" in page
-    assert "Nowhere." in page
+    assert "No active sessions." in page
 
     for _ in range(2):
         assert (await press(office, here, f"{here}/enable")).status_code == 303
@@ -137,10 +137,10 @@ async def test_a_person_is_erased_once_their_address_is_typed(office, alice, row
     code = await make_code(alice)
 
     wrong = await press(office, f"{here}/erase", f"{here}/erase", email="bob@example.com")
-    assert "This is not the address of this person." in wrong.text
+    assert "This is not the user’s address." in wrong.text
     assert (await alice.get("/api/v1/me")).status_code == 200
     empty = await press(office, f"{here}/erase", f"{here}/erase")
-    assert "This is not the address of this person." in empty.text
+    assert "This is not the user’s address." in empty.text
 
     answer = await press(office, f"{here}/erase", f"{here}/erase", email=" Alice@EXAMPLE.com ")
     assert answer.headers["location"] == f"{here}?done=erased"
@@ -161,12 +161,12 @@ async def test_a_person_is_erased_once_their_address_is_typed(office, alice, row
         assert "Liddell" not in page
         assert alice.email not in page
         assert code["code"] not in page
-    assert "Erased person" in (await office.get(here)).text
+    assert "Erased user" in (await office.get(here)).text
     assert (await office.get(f"{here}/erase", headers=HTML)).status_code == 404
     for act in ("disable", "enable"):
         refused = await press(office, here, f"{here}/{act}")
         assert refused.status_code == 409
-        assert "This person was erased." in refused.text
+        assert "This user has been erased" in refused.text
     assert await rows("SELECT count(*) FROM users WHERE status = 'erased'") == [(1,)]
 
 
@@ -187,7 +187,7 @@ async def test_the_codes_of_somebody_erased_are_told_without_their_strings(offic
 
     assert '<strong class="address">–</strong> <span class="state retired">erased</span>' in page
     assert code["code"] not in page
-    assert "mail arrives" not in page
+    assert "deliverable" not in page
 
 
 async def test_nobody_shuts_themselves_out(office, rita):

@@ -62,7 +62,7 @@ async def test_as_deep_as_is_asked_for(browser, rita, family):
 
     page = await browser.get(f"{tree}?depth=1")
     assert listed(page) == ["Alice Liddell", "Bob", "Dave"]
-    assert "1 more of Dave" in page.text
+    assert "1 more referrals of Dave" in page.text
     assert "more of Alice" not in page.text
     assert f'<a href="{tree}?depth=1" aria-current="page">1</a>' in page.text
     for odd in ("0", "6", "-1", "x", "", "1" * 1000, "１"):
@@ -78,7 +78,7 @@ async def test_what_a_referral_is_worth_is_said(browser, rita, alice, api):
     page = await browser.get(f"/admin/users/{alice.id}/tree")
 
     assert '<path class="rejected"' in page.text
-    assert '<span class="note">not counted</span>' in page.text
+    assert '<span class="note">rejected</span>' in page.text
 
 
 async def test_who_is_alone(browser, rita):
@@ -117,4 +117,4 @@ async def test_a_picture_has_so_many_people_and_the_list_all(browser, rita, alic
 
     assert len(pictured(page)) == 3
     assert len(listed(page)) == 4
-    assert "The picture has the first 3 people" in page.text
+    assert "The picture shows the first 3 users" in page.text

@@ -59,10 +59,10 @@ async def test_generates_a_code_by_default(signed_in, alice):
     [
         ({"code": "a"}, "code", "4 to 32 Latin letters"),
         ({"code": "привет"}, "code", "4 to 32 Latin letters"),
-        ({"code": "admin"}, "code", "part of our addresses"),
+        ({"code": "admin"}, "code", "is reserved"),
         ({"code": "x" * 65}, "code", "too long"),
         ({"code": '"><b>x'}, "code", "4 to 32 Latin letters"),
-        ({"code": "TAKEN-BY-BOB"}, "code", "given out before"),
+        ({"code": "TAKEN-BY-BOB"}, "code", "already taken"),
         ({"max_uses": "many"}, "max_uses", "whole number"),
         ({"max_uses": "-1"}, "max_uses", "whole number"),
         ({"max_uses": "0"}, "max_uses", "too small"),
@@ -89,7 +89,7 @@ async def test_a_term_is_required(signed_in, alice):
     answer = await press(signed_in, "/", "/")
 
     assert answer.status_code == 422
-    assert "how long the code works" in answer.text
+    assert "how long the code is valid" in answer.text
     assert await codes_of(alice) == []
 
 
@@ -114,7 +114,7 @@ async def test_prepares_activates_and_deletes_a_code(signed_in, alice):
     assert (
         await press(signed_in, "/", "/", lifetime="604800", code="SPRING", later="yes")
     ).status_code == 303
-    assert "stops working then, for good" in (await signed_in.get("/")).text
+    assert "will be retired" in (await signed_in.get("/")).text
 
     for _ in range(2):
         answer = await signed_in.client.post(
@@ -145,7 +145,7 @@ async def test_activation_does_not_replace_unless_requested(signed_in, alice):
     another = await signed_in.client.post("/code/activate", data=await fields(signed_in, of="NO-SUCH"))
 
     assert (answer.status_code, another.status_code) == (409, 404)
-    assert "You have a code that works already" in answer.text
+    assert "You already have an active code" in answer.text
     assert "no such code" in another.text
 
 

@@ -78,7 +78,7 @@ async def test_an_unusable_code_offers_registration_without_it(browser, alice):
     answer = await browser.get(f"/r/{code['code']}")
 
     assert answer.status_code == 404
-    assert "This invitation is over" in answer.text
+    assert "This invitation is no longer valid" in answer.text
     assert 'href="/sign-up"' in answer.text
     assert "Alice" not in answer.text
 

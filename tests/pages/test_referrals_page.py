@@ -28,7 +28,7 @@ async def test_shows_referees_with_masked_addresses(browser, alice, api):
     assert "b***@example.com" in page.text
     assert "bob@example.com" not in page.text
     assert page.text.count("confirmed ·") == 3
-    assert "Together: 3. Most on one day: 3." in page.text
+    assert "Total: 3. Daily maximum: 3." in page.text
     assert page.headers["cache-control"] == "no-store"
 
 
@@ -56,7 +56,7 @@ async def test_paginates(browser, alice, api):
     assert len(names(first)) == 20
     assert names(second) == ["Friend0"]
     assert "cursor=" not in second.text.partition("<footer>")[0]
-    assert "To the latest" in second.text
+    assert "Latest" in second.text
 
 
 async def test_another_users_referrals_are_not_shown(browser, alice, mallory, api):
@@ -88,7 +88,7 @@ async def test_the_chart_has_a_bar_a_day_and_a_description(browser, alice, clock
     assert [number for number, height in enumerate(found) if height == HEIGHT] == [DAYS - 4]
     assert re.search('<svg [^>]*role="img" aria-labelledby="chart-title chart-text"', page.text)
     assert '<title id="chart-title">' in page.text
-    assert '<desc id="chart-text">Together: 1. Most on one day: 1.</desc>' in page.text
+    assert '<desc id="chart-text">Total: 1. Daily maximum: 1.</desc>' in page.text
 
 
 @pytest.mark.parametrize(

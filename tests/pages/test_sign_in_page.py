@@ -12,7 +12,7 @@ from third_party import Form
 
 pytestmark = pytest.mark.one_database
 
-WRONG = "The e-mail address or the password is wrong."
+WRONG = "The e-mail address or password is wrong."
 
 
 async def test_a_person_signs_in_and_out(browser, alice):

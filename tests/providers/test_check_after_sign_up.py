@@ -43,10 +43,10 @@ async def test_the_verdict_is_kept_and_shown_to_administrators(node, services, c
 @pytest.mark.parametrize(
     ("verdict", "said"),
     [
-        ("valid", "mail arrives"),
-        ("invalid", "mail does not arrive"),
-        ("webmail", "it is doubtful whether mail arrives"),
-        ("unknown", "whether mail arrives is not known"),
+        ("valid", "deliverable"),
+        ("invalid", "undeliverable"),
+        ("webmail", "delivery uncertain"),
+        ("unknown", "delivery unknown"),
     ],
 )
 async def test_the_page_about_somebody_has_the_verdict_in_words(node, services, clock, rita, verdict, said):

@@ -20,13 +20,15 @@ def assert_page(answer, status, text):
 
 
 async def test_a_provider_that_there_is_not(api):
-    assert_page(await api.get("/oauth/sign-in/nobody", headers=PERSON), 404, "Nobody can sign in with")
+    assert_page(
+        await api.get("/oauth/sign-in/nobody", headers=PERSON), 404, "This sign-in provider is not available"
+    )
 
 
 async def test_a_sign_in_of_another_browser(api):
     answer = await api.get("/oauth/callback/oidc?state=x&code=y", headers=PERSON)
 
-    assert_page(answer, 400, "not begun in this browser")
+    assert_page(answer, 400, "started in another browser")
 
 
 async def test_a_code_that_died_meanwhile(api, mallory, provider):
@@ -36,7 +38,7 @@ async def test_a_code_that_died_meanwhile(api, mallory, provider):
 
     answer = await api.get(back, headers=PERSON)
 
-    assert_page(answer, 422, "This referral code cannot be used")
+    assert_page(answer, 422, "This referral code is not valid")
     assert "goodword-flow=" in answer.headers["set-cookie"]
 
 
@@ -45,7 +47,7 @@ async def test_in_the_language_that_was_chosen(api):
 
     answer = await api.get("/oauth/callback/oidc?state=x&code=y", headers=headers)
 
-    assert_page(answer, 400, "Этот вход начат не в этом браузере")
+    assert_page(answer, 400, "Этот вход начат в другом браузере")
 
 
 @pytest.mark.parametrize("accept", [None, "*/*", "application/json"])
@@ -60,7 +62,7 @@ async def test_a_page_that_there_is_not(api, path):
     answer = await api.get(path, headers=PERSON)
 
     assert answer.status_code == 404
-    assert "There is nothing at this address" in answer.text
+    assert "There is no page at this address" in answer.text
 
 
 async def test_the_api_answers_in_json_whoever_asks(api):

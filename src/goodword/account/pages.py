@@ -35,12 +35,12 @@ AccountVisitor = Annotated[Visitor, signed_in(HERE)]
 NAME = ("first_name", "last_name")
 PASSWORDS = ("current_password", "new_password")
 DONE = {
-    "name": to_translate("Your name is changed."),
-    "language": to_translate("Your language is changed."),
-    "invitation": to_translate("If there is something to send, a letter is on its way."),
-    "password": to_translate("Your password is changed. You are signed out everywhere else."),
-    "session": to_translate("You are signed out there."),
-    "app": to_translate("The app is shut out."),
+    "name": to_translate("Your name has been changed."),
+    "language": to_translate("Your language has been changed."),
+    "invitation": to_translate("If the address can receive invitations, the e-mail is on its way."),
+    "password": to_translate("Your password has been changed. You have been signed out everywhere else."),
+    "session": to_translate("The session has ended."),
+    "app": to_translate("Access revoked."),
 }
 
 

@@ -12,7 +12,7 @@ from goodword.web.html.rendering import message_page, page
 router = APIRouter(prefix="/letters", include_in_schema=False)
 
 DEAD_LINK = to_translate("This link does not work")
-NOT_WHOLE = to_translate("This link is not whole. Take it from the letter once more.")
+NOT_WHOLE = to_translate("This link is incomplete. Copy it from the e-mail again.")
 
 
 @router.get("/refuse")

@@ -86,18 +86,16 @@ async def read(
     except urlencoded.ParameterRepeated as error:
         parameters, repeated = error.parameters, True
     except urlencoded.FormInvalid:
-        raise UnredirectableError(to_translate("The request cannot be read.")) from None
+        raise UnredirectableError(to_translate("The request is invalid.")) from None
 
     client = await clients.find(database, parameters.get("client_id", ""))
     if client is None:
         raise UnredirectableError(
-            to_translate("It does not say which app it is from, or we do not know that app.")
+            to_translate("The request names no app, or an app that is not registered here.")
         )
     redirect_uri = parameters.get("redirect_uri", "")
     if not client.allows(redirect_uri):
-        raise UnredirectableError(
-            to_translate("The address that the app wants to be answered at is not one that it registered.")
-        )
+        raise UnredirectableError(to_translate("The app gave a redirect address that it has not registered."))
     try:
         if repeated:
             raise OAuthError("invalid_request", "A parameter is repeated.")

@@ -25,8 +25,12 @@ from goodword.web.urlencoded import FormInvalid
 router = APIRouter(prefix="/oauth", include_in_schema=False)
 
 PAGE_LIFETIME = timedelta(minutes=10)
-STALE = to_translate("This page was answered already, or is too old. Go back to the app and begin again.")
-NOT_TRUSTED = to_translate("%(reason)s You were not sent back, for your safety. Tell those who make the app.")
+STALE = to_translate(
+    "This page has already been answered or has expired. Go back to the app and start again."
+)
+NOT_TRUSTED = to_translate(
+    "%(reason)s For your safety, we did not send you back to the app. Please report this to its developers."
+)
 
 
 @router.get("/authorize", dependencies=[limited("authorize")])
@@ -52,7 +56,7 @@ async def answer_consent(request: Request, session: Session, clock: Clock) -> Re
         return foreign_form(request)
     now = clock()
     if now.timestamp() - int(form["once"].partition(".")[0]) > PAGE_LIFETIME.total_seconds():
-        return message_page(request, 403, to_translate("Too late"), STALE)
+        return message_page(request, 403, to_translate("No longer possible"), STALE)
     try:
         asked = await _read(request, form["request"].encode())
         if form.get("decision") != "allow":
@@ -143,7 +147,7 @@ async def _go_on(
         error = "login_required" if "none" in asked.prompt else "access_denied"
         raise asked.send_back(error, "The person cannot be asked any more.") from None
     if code is None:
-        return message_page(request, 403, to_translate("Answered already"), STALE)
+        return message_page(request, 403, to_translate("Already answered"), STALE)
     return _redirect(request, asked.redirect_uri, {"code": code, "state": asked.state})
 
 
@@ -172,5 +176,5 @@ def _redirect(request: Request, redirect_uri: str, parameters: dict[str, str | N
 
 
 def _no_redirect(request: Request, error: UnredirectableError) -> Response:
-    title = to_translate("This request cannot be trusted")
+    title = to_translate("This request is not valid")
     return message_page(request, 400, title, NOT_TRUSTED, reason=translate_for(request, error.detail))

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from goodword.languages import to_translate
 
 SCOPES = {
-    "openid": to_translate("Know that you are you, by an id that does not change"),
+    "openid": to_translate("Identify you by a permanent ID"),
     "profile": to_translate("See your account: your name, your e-mail address and who invited you"),
     "email": to_translate("See your e-mail address and whether it is verified"),
     "codes:read": to_translate("See your referral codes"),
     "codes:write": to_translate("Create, change and delete your referral codes"),
-    "referrals:read": to_translate("See whom you brought, with their addresses masked"),
-    "offline_access": to_translate("Keep this access while you are away, until you take it back"),
-    "admin": to_translate("Administer this service as you can: see, disable and erase accounts"),
+    "referrals:read": to_translate("See your referrals, with masked addresses"),
+    "offline_access": to_translate("Keep this access while you are not using the app, until you revoke it"),
+    "admin": to_translate("Administer this service with your rights: view, disable and erase accounts"),
 }
 """`account` (password, sessions, erasure) is missing: it is for our own sign-in only."""
 

@@ -24,7 +24,7 @@ from goodword.web.html.rendering import translate_for
 
 router = admin_router()
 
-NOBODY = to_translate("Nobody has this address, and it is no id.")
+NOBODY = to_translate("No user with this address or ID.")
 
 
 class Row(NamedTuple):

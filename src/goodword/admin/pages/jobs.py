@@ -21,8 +21,8 @@ router = admin_router()
 KIND = re.compile(r"[a-z_]{1,64}")
 LIST = "pages of dead jobs"
 DONE = {
-    "again": to_translate("It will be tried again."),
-    "nothing": to_translate("There was nothing left to try again."),
+    "again": to_translate("The job will run again."),
+    "nothing": to_translate("There are no failed jobs to retry."),
 }
 
 

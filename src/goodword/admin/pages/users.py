@@ -31,13 +31,13 @@ router = admin_router()
 PAGE_SIZE = 25
 MAX_CODES = 100
 USER_PATH = "/users/{user_id:uuid}"
-WRONG_EMAIL = to_translate("This is not the address of this person.")
+WRONG_EMAIL = to_translate("This is not the user’s address.")
 DONE = {
-    "disabled": to_translate("This person is signed out everywhere, and stays out."),
-    "enabled": to_translate("This person may sign in again."),
-    "erased": to_translate("This person is forgotten."),
-    "revoked": to_translate("This code works no more."),
-    "rejected": to_translate("That they were brought counts no longer."),
+    "disabled": to_translate("The user is disabled and signed out everywhere."),
+    "enabled": to_translate("The user can sign in again."),
+    "erased": to_translate("The user has been erased."),
+    "revoked": to_translate("The code has been retired."),
+    "rejected": to_translate("Referral rejected."),
 }
 
 

@@ -160,7 +160,7 @@ def render_error(request: Request, error: AppError) -> Response | None:
 
 def foreign_form(request: Request) -> Response:
     """Return the error page for a form of another site or of another session."""
-    return message_page(request, 403, to_translate("Not from here"), messages.FOREIGN)
+    return message_page(request, 403, to_translate("Form rejected"), messages.FOREIGN)
 
 
 def see_other(url: str) -> Response:
