@@ -1,7 +1,7 @@
 """The rate limit and the circuit breaker of each provider, in one row that all nodes share.
 
 The breaker is closed while the provider answers, open for a pause after failures, and half-open after the pause:
-then one request tests the provider. `docs/decisions/0011-asking-others.md` explains the limits.
+then one request tests the provider. `docs/decisions/0011-providers.md` explains the limits.
 """
 
 from dataclasses import dataclass
