@@ -19,7 +19,7 @@ PATHS = [
     "src/goodword/mail/**/*.py",
     "src/goodword/providers/**/*.py",
     "CODE_OF_CONDUCT.md",
-    "docs/decisions/README.md",
+    "docs/decisions/*.md",
     "docs/glossary.md",
     "scripts/*.py",
     "src/goodword/audit/**/*.py",
