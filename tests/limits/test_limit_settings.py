@@ -19,7 +19,7 @@ pytestmark = pytest.mark.one_database
 ROW = re.compile(r"\| `([a-z-]+)` \| (\d+)/(\w+) \| (\w+) \| (.+) \|")
 ONLY_COUNTED_WITH_ALL = {"read_metadata", "read_openid_configuration", "read_jwks", "livez", "readyz"}
 FORMS_OF_SOMEBODY_SIGNED_IN = {  # `signed_in.sending` and `admin_access.AdminPage` count them
-    "make_code", "activate_code", "delete_code", "change_name", "change_language", "invite", "request_email_change", "download_data",
+    "create_code", "activate_code", "delete_code", "change_name", "change_language", "invite", "request_email_change", "download_data",
     "change_password",
     "delete_account", "end_session", "end_all_sessions", "revoke_app_access",
 }  # fmt: skip
