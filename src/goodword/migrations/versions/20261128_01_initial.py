@@ -58,6 +58,7 @@ def upgrade() -> None:
         op.execute("SET LOCAL lock_timeout = '4s'")
     create_users()
     create_sessions()
+    create_referral_codes()
     create_referrals()
     create_oauth()
     create_jobs()
@@ -208,8 +209,8 @@ def create_sessions() -> None:
     )
 
 
-def create_referrals() -> None:
-    """Create referral codes and referrals."""
+def create_referral_codes() -> None:
+    """Create referral codes."""
     create_table(
         "referral_codes",
         sa.Column("owner_id", sa.Uuid(), nullable=False),
@@ -255,6 +256,9 @@ def create_referrals() -> None:
         # Free space on each page lets PostgreSQL update the use count without touching an index (HOT).
         op.execute("ALTER TABLE referral_codes SET (fillfactor = 85)")
 
+
+def create_referrals() -> None:
+    """Create referrals."""
     create_table(
         "referrals",
         sa.Column("referrer_id", sa.Uuid(), nullable=False),
