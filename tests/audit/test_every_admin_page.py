@@ -50,7 +50,7 @@ class Twins:
         yield await self.rita.get(f"{ADMIN}/users/{alice.id}")
         yield await self.browser.get(f"/admin/users/{bob.id}")
 
-    async def ask_to_erase(self, alice, bob):
+    async def show_erase(self, alice, bob):
         yield await self.rita.get(f"{ADMIN}/users/{alice.id}")
         yield await self.browser.get(f"/admin/users/{bob.id}/erase")
 
