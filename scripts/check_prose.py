@@ -27,6 +27,8 @@ PATHS = [
     "CONTRIBUTING.md",
     "README.ru.md",
     "README.md",
+    "docs/asvs.md",
+    "docs/cases.md",
     "docs/decisions/*.md",
     "docs/glossary.md",
     "scripts/*.py",
