@@ -23,7 +23,7 @@ LISTENS_TO_EVENTS = {
     "migrations/__init__.py": "to connections",
 }
 LONGEST_FILE = 300
-LONGER = {"oauth/api.py": 317, "oauth/clients.py": 311, "web/guard.py": 310, "web/uvicorn_protocol.py": 301}
+LONGER = {"oauth/api.py": 317, "oauth/clients.py": 311}
 """Files that must become shorter. Remove a file when it has at most `LONGEST_FILE` lines, and add none."""
 LONGEST_FUNCTION = 60
 

@@ -40,7 +40,7 @@ async def idle(app):
 @pytest.fixture
 async def hurried(database_url, app):
     """A service with little time: for a body, for a request; and little room. `app` empties the database."""
-    limits: RequestLimits = {"body_seconds": 0.3, "deadline": 0.6, "room": 30}
+    limits: RequestLimits = {"body_seconds": 0.3, "deadline": 0.6, "max_concurrent": 30}
     service = create_app(settings_for(database_url), limits=limits)
 
     @service.get("/slow/waiting", include_in_schema=False)

@@ -12,7 +12,7 @@ from asgi import client_of, forget_limits, running, settings_for
 from goodword.app import create_app
 from goodword.users.models import User
 from goodword.web.dependencies import Session
-from goodword.web.problems import OF_RULES, message_of
+from goodword.web.problems import SCHEMA_VALUES, message_of
 from operations import json_operations, make_admin
 from people import PASSWORD, register, sign_in
 from sweeps import Sweep
@@ -162,7 +162,7 @@ def test_no_message_of_the_validator_repeats_what_was_sent():
         for known in list_all_errors():
             with sweep.case(f"{known!a}"):
                 context = known.get("example_context") or {}
-                of_input = context.keys() - OF_RULES - {"actual_length", "field_type"}
+                of_input = context.keys() - SCHEMA_VALUES - {"actual_length", "field_type"}
                 message = CANARY if of_input else known["example_message_python"]
 
                 said = message_of({"type": known["type"], "msg": message, "ctx": context})
@@ -187,7 +187,7 @@ async def test_what_is_no_uuid_is_not_repeated(alice, app):
                 answer = await alice.get(f"/api/v1/users/{text}/referrals")
 
                 assert answer.status_code == 422
-                assert answer.json()["errors"][0]["message"].startswith("Give a UUID, such as")
+                assert answer.json()["errors"][0]["message"].startswith("Send a UUID, such as")
 
 
 async def test_a_password_does_not_come_back(api):

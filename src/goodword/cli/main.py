@@ -51,7 +51,7 @@ def serve(
     """Run the service. An embedded database is created and migrated first."""
     import uvicorn
 
-    from goodword.web.uvicorn_protocol import room_for_connections
+    from goodword.web.uvicorn_protocol import connection_limit
 
     run(_check_database, migrate="always" if migrate else "embedded")
     with _shared_memory(workers):
@@ -67,7 +67,7 @@ def serve(
             proxy_headers=False,
             http="goodword.web.uvicorn_protocol:HttpProtocol",
             ws="none",
-            limit_concurrency=room_for_connections(),
+            limit_concurrency=connection_limit(),
             timeout_graceful_shutdown=20,
             timeout_keep_alive=15,
         )

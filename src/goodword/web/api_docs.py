@@ -1,6 +1,6 @@
-"""The API's documentation: `/openapi.json`, and `/docs` (Swagger UI) and `/redoc` with all their assets.
+"""API documentation: `/openapi.json`, Swagger UI at `/docs` and ReDoc at `/redoc`, with their assets.
 
-Nothing is fetched from another host, so both pages work without internet and under a strict policy.
+Both pages load nothing from other hosts, so they work offline and with a strict content security policy.
 """
 
 import functools
@@ -16,10 +16,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-_OURS = Path(__file__).parent / "api_docs_static"
+_STATIC = Path(__file__).parent / "api_docs_static"
 
-# fastapi-offline carries the bundles of both tools; found by its metadata, so that none of its code runs.
-_THEIRS = "fastapi_offline/static"
+# fastapi-offline contains the assets of both tools. Its metadata locates them without running its code.
+_BUNDLES = "fastapi_offline/static"
 
 _TYPES = {
     ".json": "application/json",
@@ -28,16 +28,16 @@ _TYPES = {
     ".svg": "image/svg+xml; charset=utf-8",
 }
 
-# ReDoc signs its menu with a remote picture. One that cannot be decoded makes it leave the picture out.
+# ReDoc shows a remote logo in its menu, and omits a logo that cannot be decoded.
 _REMOTE_LOGO, _NO_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg", b"data:,"
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-# Swagger UI styles its elements from scripts only, which a policy does not count as inline style.
+# Swagger UI sets styles from scripts, which is not inline style for a policy.
 _SWAGGER_POLICY = f"{_POLICY}; style-src 'self'"
-# ReDoc writes its theme into <style> elements, and builds its search index in a worker started from a blob.
+# ReDoc uses <style> elements, and builds its search index in a worker from a blob.
 _REDOC_POLICY = f"{_POLICY}; style-src 'unsafe-inline'; worker-src blob:"
 
 
@@ -49,11 +49,11 @@ class _Asset:
 
 
 def install(app: FastAPI) -> None:
-    """Add the pages and their assets. Everything is read here, so a missing file stops the start."""
+    """Add the pages and their assets. Files are read here, so the application does not start without one."""
     assets = _assets()
-    swagger = (_OURS / "swagger.html").read_bytes()
-    redoc = (_OURS / "redoc.html").read_bytes()
-    redirect = (_OURS / "oauth2-redirect.html").read_bytes()
+    swagger = (_STATIC / "swagger.html").read_bytes()
+    redoc = (_STATIC / "redoc.html").read_bytes()
+    redirect = (_STATIC / "oauth2-redirect.html").read_bytes()
 
     async def show_swagger(_request: Request) -> Response:
         return HTMLResponse(swagger, headers={"Content-Security-Policy": _SWAGGER_POLICY})
@@ -77,7 +77,7 @@ def install(app: FastAPI) -> None:
     async def send_document(request: Request) -> Response:
         return _send(request, await run_in_threadpool(document), "no-cache")
 
-    # The pages name their assets and the specification by relative URLs: that covers any root_path.
+    # The pages use relative URLs, which work with any root_path.
     app.add_route("/openapi.json", send_document, include_in_schema=False)
     app.add_route("/docs", show_swagger, include_in_schema=False)
     app.add_route("/redoc", show_redoc, include_in_schema=False)
@@ -87,15 +87,15 @@ def install(app: FastAPI) -> None:
 
 @functools.cache
 def _assets() -> dict[str, _Asset]:
-    theirs = Path(str(distribution("fastapi-offline").locate_file(_THEIRS)))
+    bundles = Path(str(distribution("fastapi-offline").locate_file(_BUNDLES)))
     return {
-        "favicon.svg": _read(_OURS / "favicon.svg"),
-        "oauth2-redirect.js": _read(_OURS / "oauth2-redirect.js"),
-        "redoc.js": _read(_OURS / "redoc.js"),
-        "swagger.js": _read(_OURS / "swagger.js"),
-        "redoc.standalone.js": _read(theirs / "redoc.standalone.js"),
-        "swagger-ui-bundle.js": _read(theirs / "swagger-ui-bundle.js"),
-        "swagger-ui.css": _read(theirs / "swagger-ui.css"),
+        "favicon.svg": _read(_STATIC / "favicon.svg"),
+        "oauth2-redirect.js": _read(_STATIC / "oauth2-redirect.js"),
+        "redoc.js": _read(_STATIC / "redoc.js"),
+        "swagger.js": _read(_STATIC / "swagger.js"),
+        "redoc.standalone.js": _read(bundles / "redoc.standalone.js"),
+        "swagger-ui-bundle.js": _read(bundles / "swagger-ui-bundle.js"),
+        "swagger-ui.css": _read(bundles / "swagger-ui.css"),
     }
 
 
@@ -109,7 +109,7 @@ def _asset(body: bytes, suffix: str) -> _Asset:
 
 def _send(request: Request, asset: _Asset, cache_control: str) -> Response:
     headers = {"Cache-Control": cache_control, "ETag": asset.etag}
-    # A proxy that compresses may have weakened the tag.
+    # A proxy that compresses responses makes the tag weak.
     known = request.headers.get("if-none-match", "").split(",")
     if any(tag.strip().removeprefix("W/") in {asset.etag, "*"} for tag in known):
         return Response(status_code=304, headers=headers)

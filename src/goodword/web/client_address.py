@@ -1,4 +1,4 @@
-"""The network that a request came from."""
+"""The network of the client."""
 
 from fastapi import Request
 

@@ -1,4 +1,4 @@
-"""Other sites whose scripts may call the API: those that are named, to the letter."""
+"""CORS for the API: scripts of the configured origins may call it."""
 
 from collections.abc import Collection
 
@@ -9,15 +9,14 @@ EXPOSED = (
     "Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id"
 )
 ACCEPTED = "Accept-Language, Authorization, Content-Type, Idempotency-Key"
-REMEMBERED = "600"
+MAX_AGE = "600"
 
 
 class CorsMiddleware:
-    """The headers of the Fetch standard for named origins; others are answered as if there were none.
+    """Adds the CORS headers of the Fetch standard for configured origins.
 
-    Never with credentials: other sites call with a token, and cookies are for our own pages. A preflight is
-    asked of the service like anything else: its 405 names the methods of the path, which is what was asked, so
-    a path that is not there, or a host that is not ours, is refused as ever.
+    Credentials are not allowed: other sites send a token, and only pages of this service use cookies. A preflight
+    reaches the router, whose 405 lists the methods of the path. An unknown path or host is refused as usual.
     """
 
     def __init__(self, app: ASGIApp, *, origins: Collection[str]) -> None:
@@ -32,10 +31,10 @@ class CorsMiddleware:
         given = headers.getlist("origin")
         origin = given[0] if len(given) == 1 and given[0] in self.origins else None
         is_preflight = scope["method"] == "OPTIONS" and "access-control-request-method" in headers
-        cut = False
+        drop_body = False
 
-        async def dressed_send(message: Message) -> None:
-            nonlocal cut
+        async def send_with_headers(message: Message) -> None:
+            nonlocal drop_body
             if message["type"] == "http.response.start":
                 answer = MutableHeaders(scope=message)
                 answer.add_vary_header("Origin")
@@ -43,14 +42,14 @@ class CorsMiddleware:
                     answer["access-control-allow-origin"] = origin
                     answer["access-control-expose-headers"] = EXPOSED
                     if is_preflight and message["status"] == 405:
-                        cut = True
+                        drop_body = True
                         message["status"] = 204
                         answer["access-control-allow-methods"] = answer["allow"]
                         answer["access-control-allow-headers"] = ACCEPTED
-                        answer["access-control-max-age"] = REMEMBERED
+                        answer["access-control-max-age"] = MAX_AGE
                         del answer["content-length"], answer["content-type"]
-            elif cut:
+            elif drop_body:
                 message = {**message, "body": b""}
             await send(message)
 
-        await self.app(scope, receive, dressed_send)
+        await self.app(scope, receive, send_with_headers)

@@ -1,4 +1,4 @@
-"""Dependencies that endpoints share: the session of the request, and the clock."""
+"""Shared dependencies of endpoints: database sessions and the clock."""
 
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
@@ -11,21 +11,21 @@ from goodword.services import services_of
 
 
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
-    """One request, one transaction: commit when the endpoint returns, roll back when it raises.
+    """Yield a session that commits when the endpoint returns, and rolls back when it raises.
 
-    Nothing is begun before the first statement, so what is slow can come before it.
+    The transaction begins with the first statement, so slow work can precede it.
     """
     database = services_of(request).database
     async with database.transaction(request.scope["state"]) as session:
         yield session
 
 
-# scope="function": the commit comes before the answer leaves, so that a failed commit is never a 2xx.
+# scope="function": the commit precedes the response, so a failed commit never has a 2xx response.
 Session = Annotated[AsyncSession, Depends(get_session, scope="function")]
 
 
 async def get_reader(request: Request) -> AsyncIterator[AsyncSession]:
-    """A session for looking only: every statement on its own, no transaction, no lock."""
+    """Yield a read-only session without a transaction or locks."""
     database = services_of(request).database
     async with database.readers() as session:
         yield session
@@ -34,10 +34,10 @@ async def get_reader(request: Request) -> AsyncIterator[AsyncSession]:
 Reader = Annotated[AsyncSession, Depends(get_reader, scope="function")]
 
 
-# Asynchronous, though it waits for nothing: FastAPI would call a plain function in a thread.
+# Asynchronous because FastAPI would call a plain function in a thread.
 async def get_clock(request: Request) -> Callable[[], datetime]:
     return services_of(request).clock
 
 
-# A function, not the time itself: who waits for a lock or a hash asks for the time after it.
+# A function, so that code can read the time after it waited for a lock or a hash.
 Clock = Annotated[Callable[[], datetime], Depends(get_clock)]

@@ -1,4 +1,4 @@
-"""Reading of form bodies, and checks of where a form comes from and leads to."""
+"""Form bodies, and checks of their origin and of redirect targets."""
 
 import re
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ _LOCAL_PATH = re.compile(r"(?:/(?!/)[!\"$-.0->@-\[\]-~]*)+(?:[?#][!-\[\]-~]*)?")
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """The parameters of a form body. Raises `FormInvalid`."""
+    """Return the parameters of a form body. Raises `FormInvalid`."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
         raise FormInvalid
     return parse(await request.body())
@@ -25,10 +25,9 @@ def local_path(text: str | None) -> str:
 
 
 def is_from_here(request: Request) -> bool:
-    """Whether a form was sent by a page of ours, as far as the browser tells.
+    """Return whether a page of this service sent the form.
 
-    `Sec-Fetch-Site` and `Origin` cannot be written by another site. A client that sends neither is no browser
-    of this decade, and carries nobody's cookies.
+    Another site cannot set `Sec-Fetch-Site` or `Origin`. Current browsers send them; other clients have no cookies.
     """
     origin = request.headers.get("origin")
     public = urlsplit(services_of(request).settings.public_url).netloc

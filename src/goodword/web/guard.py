@@ -1,4 +1,4 @@
-"""The limits on what a request may be and cost, and a last net under every fault."""
+"""Limits on the size and duration of a request, and the last handler of exceptions."""
 
 import asyncio
 from contextlib import suppress
@@ -30,72 +30,67 @@ MAX_HEAD = 16 * 1024
 MAX_TARGET = 4 * 1024
 MAX_BODY = 64 * 1024
 BODY_SECONDS = 8.0
-"""A body of the largest size takes 8 KiB a second to arrive in time."""
+"""The largest body arrives in time at 8 KiB a second."""
 DEADLINE = 25.0
-"""Seconds for one request: longer than all its waits together (for the body 8, for a hash behind a full queue 6,
-for a provider 2.5, for a connection and for a lock 5 each), shorter than 30, when PostgreSQL ends an idle
-transaction by itself and most proxies give up."""
+"""Seconds for one request. Its waits add up to less: 8 for the body, 6 for a password hash, 2.5 for a provider,
+5 for a connection and 5 for a lock. PostgreSQL ends an idle transaction after 30, and most proxies time out."""
 MAX_CONCURRENT = 1000
-"""Requests at once in a process: whoever comes then would wait for a database connection until the deadline."""
+"""Concurrent requests of a process. More would wait for a database connection until the deadline."""
 DRAIN_SECONDS = 1.0
-"""Seconds, and with `PARTING_BYTES` how much, is still read from a client that sends too much: closed upon while
-it sends, it would never see the answer."""
 DRAIN_BYTES = 1024 * 1024
+"""Limits of what is read after an early response. A client may lose a response if the server closes while it sends."""
 
-ONCE = frozenset({b"host", b"authorization", b"content-type", b"content-encoding", b"content-length"})
-ANY_HOST = frozenset({"/livez", "/readyz"})
-"""Asked by address, from within; and answered however much there is to do."""
-EVERY_HOST = "*"
+SINGLE_HEADERS = frozenset(b"host authorization content-type content-encoding content-length".split())
+HEALTH_PATHS = frozenset({"/livez", "/readyz"})
+"""Exempt from the check of `Host` and from the limit on concurrency: probes use the address of the process."""
+ANY_HOST = "*"
 
 log = structlog.get_logger("goodword.request")
 
 
 class HeadTooLarge(AppError):
     status, title = 431, "Request Header Fields Too Large"
-    code, detail = "headers_too_large", "A request may have 64 header fields, of 16 KiB together."
+    code, detail = "headers_too_large", "The header exceeds 64 fields or 16 KiB. Shorten the header."
 
 
 class UriTooLong(AppError):
     status, title = 414, "URI Too Long"
-    code, detail = "uri_too_long", "Path and query may have 4 KiB together."
+    code, detail = "uri_too_long", "The path and query exceed 4 KiB. Shorten the URL."
 
 
 class HostRefused(BadRequest):
-    code, detail = "host_not_served", "There is no service under this host name; ALLOWED_HOSTS lists those."
+    code, detail = "host_not_served", "This host name is not served. Use one that ALLOWED_HOSTS lists."
 
 
 class HeaderRepeated(BadRequest):
-    """A proxy and we might each believe another one."""
+    """A proxy and this server could each use another value."""
 
-    code, detail = "header_repeated", "A header field that can have one value was sent twice."
+    code, detail = "header_repeated", "A header field with a single value is repeated. Send it once."
 
 
 class BodyTooSlow(AppError):
     status, title = 408, "Request Timeout"
-    code, detail = "request_timeout", "The body did not arrive in time."
+    code, detail = "request_timeout", "The body did not arrive in time. Try again."
 
 
 class TookTooLong(Unavailable):
-    code, detail = "took_too_long", "This took too long and was given up. Try again."
+    code, detail = "took_too_long", "The request took too long and was not completed. Try again."
 
 
 class Overloaded(Unavailable):
-    code, detail = "overloaded", "Too many requests at this moment. Try again shortly."
+    code, detail = "overloaded", "The server is handling too many requests. Try again shortly."
 
 
 class RequestLimits(TypedDict, total=False):
-    """Limits of `Guard` that are given; the others have their defaults."""
+    """Limits of `RequestGuard` that override its defaults."""
 
     body_seconds: float
     deadline: float
-    room: int
+    max_concurrent: int
 
 
 class RequestGuard:
-    """Stands before the whole service: what it refuses costs next to nothing.
-
-    `respond` gives an error the form that fits who asks. HEAD is GET without the body.
-    """
+    """Refuses requests over a limit before any other work, and serves HEAD as GET without a body."""
 
     def __init__(
         self,
@@ -105,86 +100,82 @@ class RequestGuard:
         hosts: frozenset[bytes],
         body_seconds: float = BODY_SECONDS,
         deadline: float = DEADLINE,
-        room: int = MAX_CONCURRENT,
+        max_concurrent: int = MAX_CONCURRENT,
     ) -> None:
-        self.app = app
-        self.respond = respond
-        self.hosts = hosts
-        self.body_seconds = body_seconds
-        self.deadline = deadline
-        self.room = room
-        self.inside = 0
+        self.app, self.respond, self.hosts = app, respond, hosts
+        self.body_seconds, self.deadline, self.max_concurrent = body_seconds, deadline, max_concurrent
+        self.active = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         request = _GuardedRequest(scope, receive, send, self.body_seconds)
-        refused = self._refuses(scope) or request.refused
-        if refused:
-            await self._answer(request, refused)
+        refusal = self._check(scope) or request.refusal
+        if refusal:
+            await self._respond(request, refusal)
             return
-        self.inside += 1
-        request.timer = asyncio.get_running_loop().call_later(self.deadline, self._give_up, request)
+        self.active += 1
+        request.timer = asyncio.get_running_loop().call_later(self.deadline, self._time_out, request)
         try:
             await self.app(request.scope, request.receive, request.send)
         except ClientDisconnect:
             if request.timeout_reply is None:
                 raise
         except asyncio.CancelledError:
-            if not request.abandoned:
+            if not request.aborted:
                 raise
             raise ClientDisconnect from None
-        except Exception as error:  # noqa: BLE001  it is logged in `_fault`
-            await self._fault(request, error)
+        except Exception as error:  # noqa: BLE001  logged in `_handle_exception`
+            await self._handle_exception(request, error)
         finally:
             request.timer.cancel()
-            self.inside -= 1
+            self.active -= 1
             if "route" in request.scope:
                 scope["route"] = request.scope["route"]
         if request.timeout_reply is not None:
             await request.timeout_reply
 
-    def _give_up(self, request: "_GuardedRequest") -> None:
-        """Answer in place of the application, which is not cancelled: that would leave connections behind.
+    def _time_out(self, request: "_GuardedRequest") -> None:
+        """Send a timeout reply. The application is not cancelled, because that would leak database connections.
 
-        All that it waits for has an end of its own, and `db.get_session` commits nothing that was given up.
+        Each of its waits has a timeout, and `Database.transaction` rolls back because of `TIMED_OUT`.
         """
-        if request.moved:  # a long answer to a slow reader: each piece of it has the whole time
-            request.moved = False
-            request.timer = asyncio.get_running_loop().call_later(self.deadline, self._give_up, request)
+        if request.progressed:  # a long response to a slow client: the deadline applies to each part
+            request.progressed = False
+            request.timer = asyncio.get_running_loop().call_later(self.deadline, self._time_out, request)
             return
         log.warning("request given up", route=route_of(request.scope))
-        if request.answered:
-            request.abandoned = True  # nobody fetches the answer; its transaction is long over
+        if request.response_started:
+            request.aborted = True  # the client does not read; the transaction has ended
             request.task.cancel()
         else:
             request.scope["state"][TIMED_OUT] = True
-            request.given_up = True
-            request.timeout_reply = asyncio.create_task(self._answer(request, TookTooLong()))
+            request.timed_out = True
+            request.timeout_reply = asyncio.create_task(self._respond(request, TookTooLong()))
 
-    def _refuses(self, scope: Scope) -> AppError | None:
+    def _check(self, scope: Scope) -> AppError | None:
         headers = scope["headers"]
         if len(headers) > MAX_FIELDS:
             return HeadTooLarge()
-        size, found = 0, {}
+        size, single = 0, {}
         for name, value in headers:
             size += len(name) + len(value)
-            if name in ONCE:
-                if name in found:
-                    return UnsupportedMediaType() if name.startswith(b"content-t") else HeaderRepeated()
-                found[name] = value
+            if name in SINGLE_HEADERS:
+                if name in single:
+                    return UnsupportedMediaType() if name == b"content-type" else HeaderRepeated()
+                single[name] = value
         if size > MAX_HEAD:
             return HeadTooLarge()
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MAX_TARGET:
             return UriTooLong()
-        if scope["path"] in ANY_HOST:
+        if scope["path"] in HEALTH_PATHS:
             return None
-        if not self._serves(found.get(b"host", b"")):
+        if not self._serves(single.get(b"host", b"")):
             return HostRefused()
-        if self.inside >= self.room:
+        if self.active >= self.max_concurrent:
             return Overloaded()
-        if found.get(b"content-encoding", b"identity").lower() != b"identity":
+        if single.get(b"content-encoding", b"identity").lower() != b"identity":
             return UnsupportedMediaType()
         return None
 
@@ -194,86 +185,85 @@ class RequestGuard:
         name, colon, port = host.lower().rpartition(b":")
         if not colon or name.endswith(b":") or (port and not port.isdigit()):
             name = host.lower()
-        return name in self.hosts or (EVERY_HOST.encode() in self.hosts and bool(name))
+        return name in self.hosts or (ANY_HOST.encode() in self.hosts and bool(name))
 
-    async def _answer(self, request: "_GuardedRequest", error: AppError) -> None:
-        asked = Request(request.scope)
+    async def _respond(self, request: "_GuardedRequest", error: AppError) -> None:
+        http_request = Request(request.scope)
         try:
-            response = self.respond(asked, error)
-        except Exception:  # the page that should tell of a fault may be the fault
+            response = self.respond(http_request, error)
+        except Exception:  # the error page itself may be broken
             log.exception("no answer to an error", route=route_of(request.scope))
-            response = answer(error, asked.state.request_id)
-        await response(request.scope, request.receive, request.pass_on)
+            response = answer(error, http_request.state.request_id)
+        await response(request.scope, request.receive, request.forward)
 
-    async def _fault(self, request: "_GuardedRequest", error: Exception) -> None:
+    async def _handle_exception(self, request: "_GuardedRequest", error: Exception) -> None:
         if isinstance(error, DBAPIError):
-            # Without its text, which would quote the row that failed.
+            # The text of the error may quote a row, so it is not logged.
             sqlstate = getattr(error.orig, "sqlstate", None)
             route, kind = route_of(request.scope), type(error).__name__
             log.error("request failed", route=route, error=kind, sqlstate=sqlstate)
         else:
             log.error("request failed", route=route_of(request.scope), exc_info=error)
-        if request.given_up:
+        if request.timed_out:
             return
-        if request.answered:
-            raise error  # the answer is under way: only the server can end it now
-        await self._answer(request, InternalError())
+        if request.response_started:
+            raise error  # uvicorn closes the connection, which ends the incomplete response
+        await self._respond(request, InternalError())
 
 
 class _GuardedRequest:
-    """One request and its answer: the body is counted and timed, and HEAD gets none."""
+    """A request with limits on the size and duration of its body, and no response body for HEAD."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, body_seconds: float) -> None:
-        self._receive, self._send = receive, send
-        self._read = 0
+        self._receive, self._send, self._body_size = receive, send, 0
         self.is_head = scope["method"] == "HEAD"
-        # A copy: the server must still know what was asked for.
+        # A copy: uvicorn and the log need the original method.
         self.scope = {**scope, "method": "GET"} if self.is_head else scope
-        self.answered = self.given_up = self.abandoned = self.moved = False
+        self.response_started = self.timed_out = self.aborted = self.progressed = False
         self.timer: asyncio.TimerHandle
         self.timeout_reply: asyncio.Task[None] | None = None
         self.task = cast("asyncio.Task[Any]", asyncio.current_task())
-        self.refused: AppError | None = None
+        self.refusal: AppError | None = None
         length = _declared_length(scope)
         if length > MAX_BODY:
-            self.refused = _cut_short(BodyTooLarge)
-        self._more = length != 0
-        self._ends = asyncio.get_running_loop().time() + body_seconds if self._more else 0.0
+            self.refusal = _closing(BodyTooLarge)
+        self._more_body = length != 0
+        self._body_deadline = asyncio.get_running_loop().time() + body_seconds if self._more_body else 0.0
 
     async def receive(self) -> Message:
-        if not self._more:
+        if not self._more_body:
             return await self._receive()
         try:
-            async with asyncio.timeout_at(self._ends):
+            async with asyncio.timeout_at(self._body_deadline):
                 message = await self._receive()
         except TimeoutError:
-            raise _cut_short(BodyTooSlow) from None
-        self._more = message.get("more_body", False)
-        self._read += len(message.get("body", b""))
-        if self._read > MAX_BODY:
-            self.refused = _cut_short(BodyTooLarge)
-            raise self.refused
+            raise _closing(BodyTooSlow) from None
+        self._more_body = message.get("more_body", False)
+        self._body_size += len(message.get("body", b""))
+        if self._body_size > MAX_BODY:
+            self.refusal = _closing(BodyTooLarge)
+            raise self.refusal
         return message
 
     async def send(self, message: Message) -> None:
-        if not self.given_up:
-            await self.pass_on(message)
+        if not self.timed_out:
+            await self.forward(message)
 
-    async def pass_on(self, message: Message) -> None:
+    async def forward(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.answered = True
+            self.response_started = True
         elif message["type"] == "http.response.body":
             if self.is_head:
                 message = {**message, "body": b""}
-            if self.refused and self._more and not message.get("more_body"):
-                self.refused.__traceback__ = None  # its frames keep the body that was read so far
+            if self.refusal and self._more_body and not message.get("more_body"):
+                self.refusal.__traceback__ = None  # its frames refer to the part of the body already read
                 await self._send({**message, "more_body": True})
-                await self._part()
+                await self._drain()
                 message = {"type": "http.response.body"}
         await self._send(message)
-        self.moved = self.answered
+        self.progressed = self.response_started
 
-    async def _part(self) -> None:
+    async def _drain(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
                 more, read = True, 0
@@ -284,26 +274,26 @@ class _GuardedRequest:
 
 
 def _declared_length(scope: Scope) -> int:
-    """Of the body; -1: nothing is said of it."""
+    """Return the content length, or -1 if the request declares none."""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
-            # Longer numbers are too large anyway, and int() refuses the very longest.
+            # 20 digits suffice to exceed the limit, and int() rejects very long numbers.
             return int(value.lstrip(b"0")[:20] or b"0")
     return -1
 
 
-def _cut_short(kind: type[AppError]) -> AppError:
-    return kind(headers={"Connection": "close"})
+def _closing(error: type[AppError]) -> AppError:
+    return error(headers={"Connection": "close"})
 
 
 def hosts_of(settings: Settings) -> frozenset[bytes]:
-    """The names that the service answers to, as they stand in `Host`."""
+    """Return the host names that the service accepts, in the form of the `Host` header."""
     public = urlsplit(settings.public_url).hostname or ""
     others = settings.allowed_hosts or ("localhost", "127.0.0.1", "::1")
-    return frozenset(_as_sent(name) for name in (public, *others))
+    return frozenset(_host_value(name) for name in (public, *others))
 
 
-def _as_sent(name: str) -> bytes:
+def _host_value(name: str) -> bytes:
     name = name.lower()
     if ":" in name:
         return f"[{name.strip('[]')}]".encode()

@@ -1,7 +1,7 @@
-"""Stored answers of writes: who repeats a request with its `Idempotency-Key` gets the first answer again.
+"""Idempotent writes: a request repeated with its `Idempotency-Key` gets the stored response.
 
-Follows draft-ietf-httpapi-idempotency-key-header. The row is written in the transaction of the effect itself,
-so the two are kept or lost together, and an attempt that failed does not use the key up.
+Follows draft-ietf-httpapi-idempotency-key-header. The response is stored in the transaction of the write, so a
+failed attempt does not use the key.
 """
 
 import hmac
@@ -33,18 +33,15 @@ Prepared = TypeVar("Prepared")
 
 class KeyReused(Unprocessable):
     code, field = "idempotency_key_reused", "header.Idempotency-Key"
-    detail = "This key was used for another request. Take a new key for a new request."
+    detail = "This key was used for another request. Use a new key."
 
 
 class KeyInUse(Conflict):
-    code, detail = (
-        "idempotency_key_in_use",
-        "The first request with this key is still running. Try again shortly.",
-    )
+    code, detail = "idempotency_key_in_use", "A request with this key is running. Try again shortly."
 
 
 class IdempotencyKey(Base):
-    """The finished answer to one write of one caller."""
+    """The stored response to a write of a caller."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (
@@ -57,17 +54,17 @@ class IdempotencyKey(Base):
     route: Mapped[str] = mapped_column(String(64))
     key: Mapped[str] = mapped_column(String(255))
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary(32))
-    """HMAC of the body. A plain hash of a sign-up would let its password be guessed."""
+    """HMAC of the body. A plain hash would allow guesses of the password in a sign-up."""
     status: Mapped[int | None]
     location: Mapped[str | None] = mapped_column(String(255))
     body: Mapped[str | None] = mapped_column(Text)
     user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
-    """Whom the answer is about: it goes when they are erased."""
+    """The user in the response, which is deleted when the user is erased."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a write answers: a model, the address of what was made, and the person it is about, if any."""
+    """The result of a write: a model, the URL of the new resource, and the user it concerns."""
 
     content: BaseModel
     location: str | None = None
@@ -76,7 +73,7 @@ class Answer:
 
 
 class IdempotentWrite:
-    """Runs a write once for each key of a caller. Without a key it simply runs it."""
+    """Runs a write once for each key of a caller, or without a check if there is no key."""
 
     def __init__(self, request: Request, key: str | None) -> None:
         services = services_of(request)
@@ -94,9 +91,9 @@ class IdempotentWrite:
         prepare: Callable[[], Awaitable[Prepared]],
         effect: Callable[[Prepared], Awaitable[Answer]],
     ) -> Response:
-        """`prepare` outside the transaction (slow things, early refusals), then `effect` inside it.
+        """Call `prepare` before the transaction (slow work, early checks), then `effect` inside it.
 
-        Raises `KeyReused` for another body, and `KeyInUse` when a twin takes longer than we wait.
+        Raises `KeyReused` for another body, and `KeyInUse` if a concurrent request holds the key for too long.
         """
         if self._key is None:
             return _response(await effect(await prepare()))
@@ -107,12 +104,12 @@ class IdempotentWrite:
         try:
             prepared = await prepare()
         except AppError:
-            # Refused, perhaps because its twin has just done the same: then it answers as the twin did.
+            # A concurrent request with this key may have caused the error: return its response.
             if kept := await self._kept(slot, fingerprint):
                 return kept
             raise
         row = await self._claim(session, slot, fingerprint)
-        if row is None:  # a twin was first, and has finished
+        if row is None:  # a concurrent request has finished
             kept = await self._kept(slot, fingerprint)
             if kept is None:
                 raise KeyInUse
@@ -163,14 +160,14 @@ async def get_once(
     idempotency_key: Annotated[
         str | None,
         Header(
-            description="1–255 visible ASCII characters of your choice. The same request with the same key is "
-            "done once, and answered alike for 24 hours (`Idempotency-Replayed: true`).",
+            description="1–255 visible ASCII characters of your choice. A repeated request with the same key is "
+            "not executed again for 24 hours: it gets the stored response (`Idempotency-Replayed: true`).",
         ),
     ] = None,
 ) -> IdempotentWrite:
     given = request.headers.getlist("idempotency-key")
     if len(given) > 1 or not all(re.fullmatch(r"[\x21-\x7e]{1,255}", key) for key in given):
-        message = "Give one key, of 1 to 255 visible ASCII characters."
+        message = "Send one key of 1 to 255 visible ASCII characters."
         raise ValidationFailed(
             [{"field": "header.Idempotency-Key", "code": "key_invalid", "message": message}]
         )

@@ -11,17 +11,17 @@ from starlette.datastructures import Headers
 
 from goodword.errors import BadRequest, UnsupportedMediaType, ValidationFailed
 
-DEEPEST = 16
-"""How far lists and objects may stand in one another."""
+MAX_DEPTH = 16
+"""Maximum nesting of lists and objects."""
 UTF_8 = {"charset=utf-8", 'charset="utf-8"', "charset=utf8", 'charset="utf8"'}
 
 
 class MalformedJson(BadRequest):
-    code, detail = "malformed_json", "The body is not a JSON object in UTF-8 without repeated names."
+    code, detail = "malformed_json", "Send the body as a JSON object in UTF-8 without repeated names."
 
 
 class JsonRoute(APIRoute):
-    """A route whose body is one strict JSON object, and whose declared query parameters come once."""
+    """A route that accepts one strict JSON object as body, and each query parameter once."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -32,7 +32,7 @@ class JsonRoute(APIRoute):
         async def strict(request: Request) -> Response:
             repeated = [name for name in singles if len(request.query_params.getlist(name)) > 1]
             if repeated:
-                message = "Give this parameter once."
+                message = "Send this parameter once."
                 raise ValidationFailed(
                     [{"field": f"query.{name}", "code": "repeated", "message": message} for name in repeated]
                 )
@@ -46,7 +46,7 @@ class JsonRoute(APIRoute):
 
 
 class _Parsed(Request):
-    """A request whose JSON was read already, more strictly than the framework would."""
+    """A request whose JSON body was parsed by `parse_json`."""
 
     document: dict[str, Any]
 
@@ -69,15 +69,15 @@ def _check_content_type(headers: Headers) -> None:
 
 
 def parse_json(raw: bytes) -> dict[str, Any]:
-    """One JSON object (RFC 8259, as I-JSON of RFC 7493 narrows it). Raises `MalformedJson`.
+    """Return the JSON object in `raw` (I-JSON, RFC 7493). Raises `MalformedJson`.
 
-    What parsers disagree about is refused: repeated names, NaN and infinities, other encodings, a BOM.
+    Refuses what parsers treat differently: repeated names, NaN, infinities, other encodings and a BOM.
     """
     try:
         document = json.loads(
             raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
         )
-        _measure(document, DEEPEST)
+        _check_depth(document, MAX_DEPTH)
     except (ValueError, RecursionError):
         raise MalformedJson from None
     if not isinstance(document, dict):
@@ -85,12 +85,12 @@ def parse_json(raw: bytes) -> dict[str, Any]:
     return document
 
 
-def _measure(value: Any, room: int) -> None:
+def _check_depth(value: Any, depth: int) -> None:
     if isinstance(value, dict | list):
-        if not room:
+        if not depth:
             raise ValueError("too deep")
         for inner in value.values() if isinstance(value, dict) else value:
-            _measure(inner, room - 1)
+            _check_depth(inner, depth - 1)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

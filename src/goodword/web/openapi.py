@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI cannot know of an operation, its errors above all, is added here."""
+"""The OpenAPI document of FastAPI, completed with errors, examples and the OAuth flow."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,33 +31,36 @@ from goodword.web.guard import (
 from goodword.web.json_body import MalformedJson
 
 DESCRIPTION = """
-People sign up, hand out a **referral code**, friends join with it, and everyone can see whom they brought.
+Users share a **referral code**, friends register with it, and each user can list their referrals.
 
-The story, in the order of the sections below: Alice *registers*, *signs in* and *creates a code* with a term
-of validity. Bob *finds it by her e-mail address* and registers with it. Alice *lists her referrals* and sees
-Bob. She deletes the code, and nobody can join with it any more.
+An example, in the order of the sections below: Alice *registers*, *signs in* and *creates a code* with an expiry
+time. Bob *finds it by her e-mail address* and registers with it. Alice *lists her referrals* and sees Bob. She
+deletes the code, and it can no longer be used.
 
-Every answer that is not 2xx is a problem document (RFC 9457, `application/problem+json`) with a stable `code`.
-Times are RFC 3339 in UTC. To call the protected operations from the interactive page, press **Authorize**: either
-sign in by OAuth2 on our own page, or paste the `access_token` of *Sign in*, which can do all that you can.
+Every error response is a problem document (RFC 9457, `application/problem+json`) with a stable `code`. Times are
+RFC 3339 in UTC. To call protected operations from the interactive page, press **Authorize**. Then sign in with
+OAuth2, or paste the `access_token` of *Sign in*, which has all permissions of the user.
 """
 
 TAGS = [
-    {"name": "Registration", "description": "Join, alone or with a friend's code."},
-    {"name": "Sessions", "description": "Sign in, stay signed in, sign out."},
-    {"name": "Your referral codes", "description": "Create, prepare, activate and delete codes of your own."},
-    {"name": "Looking up a code", "description": "Find a friend's code, and see whether it works."},
-    {"name": "Referrals", "description": "Whom you brought."},
+    {"name": "Registration", "description": "Create an account, with or without a referral code."},
+    {"name": "Sessions", "description": "Sign in, refresh tokens, sign out."},
+    {"name": "Your referral codes", "description": "Create, prepare, activate and delete your codes."},
+    {"name": "Looking up a code", "description": "Find a code, and check whether it is valid."},
+    {"name": "Referrals", "description": "List the users who registered with your codes."},
     {
         "name": "Invitations",
-        "description": "Letters to friends, and a way for them to refuse all further ones.",
+        "description": "Invite friends by e-mail. Recipients can unsubscribe.",
     },
-    {"name": "Your account", "description": "See, change and delete what is stored about you."},
-    {"name": "Checking an address", "description": "Whether mail to an address arrives."},
-    {"name": "Address and password", "description": "Prove, change and recover what you sign in with."},
-    {"name": "OAuth 2.0", "description": "For apps that people let in: tokens, and what is known of them."},
-    {"name": "Administration", "description": "For administrators; to everybody else nothing is there."},
-    {"name": "Health", "description": "For those who run the service."},
+    {"name": "Your account", "description": "Read, change, export and delete your data."},
+    {"name": "Checking an address", "description": "Check whether an address can receive e-mail."},
+    {
+        "name": "Address and password",
+        "description": "Verify, change and recover your e-mail address and password.",
+    },
+    {"name": "OAuth 2.0", "description": "Tokens for authorized apps, and token introspection."},
+    {"name": "Administration", "description": "For administrators. Other users get 404."},
+    {"name": "Health", "description": "Probes for operators."},
 ]
 
 EVERYWHERE = (
@@ -71,22 +74,22 @@ EVERYWHERE = (
     Overloaded,
     TookTooLong,
 )
-"""Errors of every operation alike, documented once."""
+"""Errors that every operation can return."""
 
 PROBLEM = {
     "type": "object",
-    "description": "What went wrong (RFC 9457).",
+    "description": "A problem document (RFC 9457).",
     "required": ["type", "title", "status", "detail", "code", "request_id"],
     "properties": {
         "type": {"type": "string", "format": "uri"},
         "title": {"type": "string"},
         "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "For people; it may change."},
-        "code": {"type": "string", "description": "For programs; it never changes."},
-        "request_id": {"type": "string", "description": "Name it when you ask for help."},
+        "detail": {"type": "string", "description": "Text for people. It may change."},
+        "code": {"type": "string", "description": "Identifier for programs. It does not change."},
+        "request_id": {"type": "string", "description": "Quote it when you contact support."},
         "errors": {
             "type": "array",
-            "description": "With 422: what is wrong with which field.",
+            "description": "With 422: the invalid fields.",
             "items": {
                 "type": "object",
                 "required": ["field", "code", "message"],
@@ -107,12 +110,12 @@ LIMIT_HEADERS = {
         "example": 20,
     },
     "RateLimit-Policy": {
-        "description": "The limit that was reached: so many (`q`) in so many seconds (`w`).",
+        "description": "The limit: `q` requests in `w` seconds.",
         "schema": {"type": "string"},
         "example": '"sign-up";q=150;w=60',
     },
     "RateLimit": {
-        "description": "How many are left (`r`), and for how many seconds (`t`). Also with answers that went well.",
+        "description": "Remaining requests (`r`) and seconds until the reset (`t`). Sent with successful responses too.",
         "schema": {"type": "string"},
         "example": '"sign-up";r=0;t=20',
     },
@@ -120,18 +123,22 @@ LIMIT_HEADERS = {
 
 
 def problems(*errors: type[AppError], location: str | None = None) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of an operation: errors of its own by status, and the `Location` of what it makes."""
+    """Return the `responses` of an operation: its errors by status, and the `Location` of a new resource."""
     responses: dict[int | str, dict[str, Any]] = {}
     for error in errors:
         _add(responses, error.status, error)
     if location:
-        header = {"description": "Where it is.", "schema": {"type": "string"}, "example": location}
+        header = {
+            "description": "URL of the new resource.",
+            "schema": {"type": "string"},
+            "example": location,
+        }
         responses[201] = {"headers": {"Location": header}}
     return responses
 
 
 def install(app: FastAPI, *, scopes: Mapping[str, str]) -> None:
-    """Make `app.openapi` return the completed document. `scopes` are those that apps can be given."""
+    """Make `app.openapi` return the completed document. `scopes` are the scopes of OAuth clients."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -153,7 +160,7 @@ def _complete(app: FastAPI, scopes: Mapping[str, str]) -> dict[str, Any]:
     flow = {"authorizationUrl": "/oauth/authorize", "tokenUrl": "/oauth/token", "scopes": dict(scopes)}
     document["components"]["securitySchemes"]["OAuth2"] = {
         "type": "oauth2",
-        "description": "Sign in on our own page, as any app asks people to (RFC 6749 with PKCE).",
+        "description": "Authorization code flow with PKCE (RFC 6749, RFC 7636).",
         "flows": {"authorizationCode": flow},
     }
     for path in document["paths"].values():
@@ -170,11 +177,11 @@ def _refused() -> dict[str, Any]:
     found: dict[str, dict[str, Any]] = {}
     for error in EVERYWHERE:
         _add(found, "default", error)
-    return found["default"] | {"description": "Refused before the operation was reached, or given up."}
+    return found["default"] | {"description": "Refused before the operation, or timed out."}
 
 
 def _offer_flow(operation: dict[str, Any], scopes: Mapping[str, str]) -> None:
-    # What needs `account` is for our own sign-in alone, so no app can be given it.
+    # No OAuth client can get the scope `account`.
     for needed in [way["AccessToken"] for way in operation.get("security", ()) if "AccessToken" in way]:
         if set(needed) <= set(scopes):
             operation["security"].append({"OAuth2": needed})
@@ -235,7 +242,7 @@ def _contents(operation: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _example(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
-    """An example of a schema, put together from those of its fields."""
+    """Return an example of a schema, built from the examples of its fields."""
     if reference := schema.get("$ref"):
         schema = schemas[reference.rpartition("/")[2]]
     if "examples" in schema:

@@ -24,17 +24,14 @@ class Placed(Protocol):
 
 Row = TypeVar("Row", bound=Placed)
 
-Limit = Annotated[QueryInt, Query(ge=1, le=100, description="How many items to answer at most.")]
+Limit = Annotated[QueryInt, Query(ge=1, le=100, description="Maximum number of items.")]
 Cursor = Annotated[
-    str | None, Query(description="`next_cursor` of the page before; none for the first page.")
+    str | None, Query(description="`next_cursor` of the previous page. Omit it for the first page.")
 ]
 
 
 class CursorInvalid(BadRequest):
-    code, detail = (
-        "cursor_invalid",
-        "This cursor is not one of ours for this list. Start from the first page.",
-    )
+    code, detail = "cursor_invalid", "This cursor is not valid for this list. Start from the first page."
 
 
 def place(row: Placed) -> Position:

@@ -27,7 +27,7 @@ from goodword.errors import (
 
 
 def problem(error: AppError, request_id: str) -> dict[str, Any]:
-    """The problem document of an error. Its `type` is a name, not an address: there is nothing to fetch."""
+    """Return the problem document of an error. Its `type` is a URN, which cannot be dereferenced."""
     document: dict[str, Any] = {
         "type": f"urn:goodword:problem:{error.code}",
         "title": error.title,
@@ -42,7 +42,7 @@ def problem(error: AppError, request_id: str) -> dict[str, Any]:
 
 
 def answer(error: AppError, request_id: str, **members: Any) -> JSONResponse:
-    """The answer to an error; `members` extend its problem document (RFC 9457 §3.2)."""
+    """Return the response for an error. `members` extend the problem document (RFC 9457 §3.2)."""
     document = problem(error, request_id) | members
     return JSONResponse(document, error.status, error.headers, media_type="application/problem+json")
 
@@ -51,17 +51,16 @@ ErrorResponder = Callable[[Request, AppError], Response]
 ErrorRenderer = Callable[[Request, AppError], Response | None]
 
 
-def install(app: FastAPI, *forms: ErrorRenderer) -> ErrorResponder:
-    """The one mapping of errors to answers, and what gives them their form. What is not mapped here is a bug.
+def install(app: FastAPI, *renderers: ErrorRenderer) -> ErrorResponder:
+    """Install the exception handlers. Return the function that renders an error, for use outside endpoints.
 
-    Each of the `forms` is asked whether it has another one than the problem document for this request: a page
-    where a person is looking, the form of RFC 6749 where an OAuth client is. Returned is what answers an error,
-    for those who meet one outside of the endpoints.
+    The first of the `renderers` that returns a response renders the error: as a page, or as RFC 6749 requires.
+    Otherwise the response is a problem document. An exception without a handler is a bug.
     """
 
     def respond(request: Request, error: AppError) -> Response:
-        for form in forms:
-            if response := form(request, error):
+        for render in renderers:
+            if response := render(request, error):
                 return response
         return answer(error, request.state.request_id)
 
@@ -91,7 +90,7 @@ def install(app: FastAPI, *forms: ErrorRenderer) -> ErrorResponder:
         raise error
 
     @app.exception_handler(PoolTimeout)
-    @app.exception_handler(OSError)  # drivers let the refused connection through as it is
+    @app.exception_handler(OSError)  # drivers do not wrap a refused connection
     async def no_connection(request: Request, _error: Exception) -> Response:
         return respond(request, DatabaseUnavailable())
 
@@ -99,30 +98,30 @@ def install(app: FastAPI, *forms: ErrorRenderer) -> ErrorResponder:
 
 
 def _field_error(found: Mapping[str, Any]) -> FieldError:
-    # An unknown field's name is the sender's text: only one that could be a field's name is repeated.
+    # The name of an unknown field is input, so only a valid identifier is repeated.
     path = [str(part) for part in found["loc"] if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", str(part), re.ASCII)]
     return {"field": ".".join(path), "code": found["type"], "message": message_of(found)}
 
 
-OF_RULES = frozenset(
+SCHEMA_VALUES = frozenset(
     {"expected", "pattern", "ge", "gt", "le", "lt", "multiple_of", "min_length", "max_length"}
 )
-"""What a message may be filled with: the rule that was broken. All else comes from what was sent."""
-MESSAGES = {"uuid_parsing": "Give a UUID, such as 019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11."}
+"""Values that a message may contain, because they come from the schema. Others may come from the input."""
+MESSAGES = {"uuid_parsing": "Send a UUID, such as 019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11."}
 
 
 def message_of(found: Mapping[str, Any]) -> str:
-    """What is wrong, for the developer of a client. Some of Pydantic's own messages repeat what was sent."""
+    """Return the message of a validation error. Some messages of Pydantic repeat the input and are replaced."""
     if found["type"] in MESSAGES:
         return MESSAGES[found["type"]]
-    if found.get("ctx", {}).keys() - OF_RULES - {"field_type", "actual_length"}:
+    if found.get("ctx", {}).keys() - SCHEMA_VALUES - {"field_type", "actual_length"}:
         return "This value is not valid."
-    said: str = found["msg"]
-    return said
+    message: str = found["msg"]
+    return message
 
 
 def _methods(app: FastAPI, path: str) -> set[str]:
-    # Each method of a path is a route of its own here, and the router names only those of the first.
+    # Each method of a path has its own route, and the router lists only the methods of the first.
     routes = (context.original_route for context in iter_route_contexts(app.routes))
     methods = {
         method
@@ -134,12 +133,12 @@ def _methods(app: FastAPI, path: str) -> set[str]:
 
 
 def hide_subtree(app: FastAPI, prefix: str) -> None:
-    """A net: a wrong method (405) or a slash too many (307) would tell that something is there."""
+    """Return 404 for all other requests below `prefix`. A 405 or a redirect would reveal that it exists."""
     app.router.routes.append(Route(prefix + "{rest:path}", _NotFound(), include_in_schema=False))
 
 
 class _NotFound:
-    """An application, not a function: it takes every method."""
+    """An ASGI application, because Starlette limits the methods of a function."""
 
     async def __call__(self, _scope: Scope, _receive: Receive, _send: Send) -> None:
         raise NotFound

@@ -1,4 +1,4 @@
-"""Whose word is taken for a client's address: that of trusted proxies, and no further than they vouch for it."""
+"""The client address in `X-Forwarded-For`, if trusted proxies sent it."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -10,10 +10,10 @@ from goodword.ip_address import Address, read_address
 
 
 class TrustedProxiesMiddleware:
-    """Puts the client's address in the place of the proxy's, from `X-Forwarded-For`.
+    """Replaces the address of a trusted proxy with that of the client, from `X-Forwarded-For`.
 
-    Every proxy appends whom it talked to. So the list is read from its end, as long as it was a trusted one who
-    wrote: the first address that is not a proxy's is the client. What stands before it anybody may have sent.
+    Each proxy appends the address of its peer, so the list is read from its end. The first address that is not a
+    trusted proxy is the client. The client may have forged the addresses before it.
     """
 
     def __init__(self, app: ASGIApp, *, trusted: Iterable[str]) -> None:
@@ -33,10 +33,10 @@ class TrustedProxiesMiddleware:
     def _client(self, peer: Address, forwarded: str) -> Address:
         client = peer
         for text in reversed(forwarded.split(",")):
-            said = read_address(text)
-            if said is None:  # nothing, or nonsense: nobody vouches for what stands before it
+            address = read_address(text)
+            if address is None:  # the addresses before an invalid one are not trusted
                 break
-            client = said
+            client = address
             if not self.trusts(client):
                 break
         return client

@@ -1,4 +1,4 @@
-"""The edge of the service: the middleware around every request, and how a body is read."""
+"""The outermost middleware: request id, actor, standard headers and the request log."""
 
 import time
 
@@ -7,13 +7,13 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
-from goodword.actor import Actor, ActorContext, actor_context as current_origin
+from goodword.actor import Actor, ActorContext, actor_context
 from goodword.logs import request_id_var
 from goodword.rate_limits import limiter
 from goodword.services import services_of
 
 SLOW = 1.0
-"""Seconds after which a request is worth a line, whatever it was."""
+"""Seconds after which a request is always logged."""
 READS = {"GET", "HEAD"}
 
 log = structlog.get_logger("goodword.request")
@@ -32,7 +32,7 @@ HSTS = {"strict-transport-security": "max-age=63072000; includeSubDomains"}
 
 
 class RequestContextMiddleware:
-    """Request id, log line and standard headers, on whatever the service answers."""
+    """Adds the request id and standard headers to every response, and logs the request."""
 
     def __init__(self, app: ASGIApp, *, https: bool, log_reads: bool) -> None:
         self.app = app
@@ -48,10 +48,10 @@ class RequestContextMiddleware:
         request_id = str(uuid7())
         scope.setdefault("state", {})["request_id"] = request_id
         request_id_var.set(request_id)
-        asked = current_origin.set(_origin(scope, request_id))
+        token = actor_context.set(_anonymous(scope, request_id))
         status = 0
 
-        async def dressed_send(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -63,24 +63,24 @@ class RequestContextMiddleware:
             await send(message)
 
         try:
-            await self.app(scope, receive, dressed_send)
+            await self.app(scope, receive, send_with_headers)
         except ClientDisconnect:
-            status = 499  # as nginx logs it: nobody is left to answer
+            status = 499  # the status that nginx logs for a closed connection
         finally:
-            current_origin.reset(asked)
+            actor_context.reset(token)
             took = time.perf_counter() - began
-            # Where reads come by the thousand, a line for each would cost more than the answer.
+            # Logging each read may cost more than the response.
             if self.log_reads or status >= 400 or took > SLOW or scope["method"] not in READS:
                 method, route = scope["method"], route_of(scope)
                 log.info("request", method=method, route=route, status=status, ms=round(took * 1000, 1))
 
 
-def _origin(scope: Scope, request_id: str) -> ActorContext:
+def _anonymous(scope: Scope, request_id: str) -> ActorContext:
     peer = scope.get("client")
     clock = services_of(scope).clock
     return ActorContext(Actor.ANONYMOUS, request_id=request_id, peer=peer[0] if peer else None, clock=clock)
 
 
 def route_of(scope: Scope) -> str:
-    # The template, never the path: codes and addresses stand in paths and queries, and logs are kept.
+    # The template, because paths and queries contain codes and addresses.
     return getattr(scope.get("route"), "path", "-")

@@ -1,4 +1,4 @@
-"""How connections are served: uvicorn, with the limits that no application can set, because it sees only requests."""
+"""uvicorn protocol with limits per connection, which an ASGI application cannot enforce."""
 
 import asyncio
 import json
@@ -18,104 +18,102 @@ from goodword.web.guard import MAX_BODY, MAX_FIELDS
 from goodword.web.request_context import HEADERS
 
 HEAD_SECONDS = 8.0
-"""For a request line and header fields, from their first byte, or from the beginning of the connection."""
+"""For the request line and header, from their first byte or the start of the connection."""
 REST_SECONDS = 5.0
-"""For the rest of a body that was answered already."""
-PARTING_SECONDS = 1.0
+"""For the rest of a body after its response is complete."""
+CLOSE_SECONDS = 1.0
 WRITE_SECONDS = 10.0
-"""For a client to take what waits to be written, in which it makes no headway."""
+"""For a client to read from a full write buffer."""
 MAX_HEAD = 32 * 1024
-"""Bytes of a message that are not its body: head, trailers, and what is around chunks. What is complete is for `Guard`
-to judge, which has a smaller limit."""
+"""Bytes of a message outside its body: header, trailers and chunk framing. `RequestGuard` has a smaller limit for the
+header of a complete request."""
 CHUNK_COST, TRAILER_COST = 16, MAX_HEAD // MAX_FIELDS
-"""Counted besides their bytes: the shortest take as much time as long ones."""
-PIECE = 4 * 1024
-"""Bytes that are parsed before limits are checked. A packet may hold 256 KiB."""
+"""Added to their bytes, because short ones cost as much time as long ones."""
+SLICE = 4 * 1024
+"""Bytes parsed between checks of limits. One read may return 256 KiB."""
 MAX_PIPELINED = 8
-MAX_AHEAD = 32 * 1024
-"""Requests, and their bytes, that wait on a connection for an answer to another one."""
-MAX_IGNORED = 1024 * 1024
-"""Bytes of a body that are read so that a client that still sends sees the answer."""
-TOO_LARGE = "A request may have 64 header fields, of 16 KiB together."
+MAX_PIPELINED_BYTES = 32 * 1024
+"""Requests of a connection, and their bytes, that may wait for an earlier response."""
+MAX_DISCARDED = 1024 * 1024
+"""Bytes of a body that are read and discarded after a response, so that the client receives it."""
+TOO_LARGE = "The header exceeds 64 fields or 16 KiB. Shorten the header."
 NO_LINGER = struct.pack("ii", 1, 0)
-MOST_CONNECTIONS = 4096
-FILES_FOR_OTHERS = 128
+MAX_CONNECTIONS = 4096
+RESERVED_FILES = 128
 
 
 class _TooLarge(Exception):
-    """A head with too many fields, or one too many requests. The parser stops and passes it on."""
+    """Too many header fields or pipelined requests. Raised in a callback to stop the parser."""
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """One connection of a client."""
+    """The connection of a client."""
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        # uvicorn's own limit would refuse those who are inside, too, as long as there are too many.
-        self._most, self.limit_concurrency = self.limit_concurrency or sys.maxsize, None
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # uvicorn's own limit would also refuse requests on connections that were accepted before.
+        self._max_connections, self.limit_concurrency = self.limit_concurrency or sys.maxsize, None
         self._timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._in_head = True
-        self._overhead = 0
-        """Bytes of this message that are not its body: head, trailers and the framing of chunks."""
-        self._ahead = 0
-        """Bytes of requests that wait for the answer to another one."""
-        self._ignored = 0
-        """Bytes of this message that were read only to be dropped."""
-        self._parting = False
+        self._overhead = 0  # bytes of this message that count towards `MAX_HEAD`
+        self._pipelined_bytes = 0
+        self._discarded = 0  # bytes of this message that count towards `MAX_DISCARDED`
+        self._closing = False
         self._running: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > 2 * self._most:
-            transport.abort()  # not even room for the regrets
-        elif len(self.connections) > self._most:
-            self.app = _full
-        self._start(HEAD_SECONDS)
+        if len(self.connections) > 2 * self._max_connections:
+            transport.abort()  # a response would cost too much
+        elif len(self.connections) > self._max_connections:
+            self.app = _refuse_connection
+        self._start_timer(HEAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop()
-        self._stop_writing()
-        self._unset_keepalive_if_required()  # uvicorn leaves it after a reset
+        self._stop_timer()
+        self._stop_write_timer()
+        self._unset_keepalive_if_required()  # uvicorn keeps this timer after a reset
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
-        if self._in_head and self._timer is None and not self._parting:
-            self._start(HEAD_SECONDS)
+        if self._in_head and self._timer is None and not self._closing:
+            self._start_timer(HEAD_SECONDS)
         rest = memoryview(data)
-        while rest and not self._parting:
-            piece, rest = rest[:PIECE], rest[PIECE:]
-            self._overhead += len(piece)
+        while rest and not self._closing:
+            part, rest = rest[:SLICE], rest[SLICE:]
+            self._overhead += len(part)
             if self.pipeline:
-                self._ahead += len(piece)
-            self._parse(piece)
-            if not self._parting and (self._overhead > MAX_HEAD or self._ahead > MAX_AHEAD):
+                self._pipelined_bytes += len(part)
+            self._parse(part)
+            too_large = self._overhead > MAX_HEAD or self._pipelined_bytes > MAX_PIPELINED_BYTES
+            if too_large and not self._closing:
                 self._refuse_head()
-        self._ignore(len(rest))
+        self._discard(len(rest))
 
     def _parse(self, data: bytes | memoryview) -> None:
-        if self._parting or not data:
+        if self._closing or not data:
             return
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as stopped:
-            self._resume(data[stopped.args[0] :])
+        except httptools.HttpParserUpgrade as upgrade:
+            self._resume(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             if isinstance(error.__context__, _TooLarge):
                 self._refuse_head()
             else:
-                self._refuse(400, "malformed_request", "This is no HTTP request.")
+                self._refuse(400, "malformed_request", "The request is not valid HTTP.")
 
     def _resume(self, rest: bytes | memoryview) -> None:
-        """Parse a request that asks for another protocol as one that does not, as RFC 9110 section 7.8 allows.
+        """Parse a request without its `Upgrade` header, as RFC 9110 section 7.8 allows.
 
-        llhttp takes such a request to end with its head. Its body would be the next request.
+        llhttp ends a request with `Upgrade` after its header, and would parse its body as the next request.
         """
         method = self.parser.get_method()
-        if method == b"CONNECT":  # what follows is for the other end of a tunnel
+        if method == b"CONNECT":  # the bytes that follow are for a tunnel
             self.cycle.keep_alive = False
-            self._parting = True
+            self._closing = True
             return
         lines = [b"%s %s HTTP/%s\r\n" % (method, self.url, self.parser.get_http_version().encode())]
         lines += [b"%s: %s\r\n" % field for field in self.headers if field[0] != b"upgrade"]
@@ -129,12 +127,12 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._ignored = 0
+        self._discarded = 0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._in_head:
             self._overhead += TRAILER_COST
-            return  # a trailer: never a header field (RFC 9110 section 6.5.1)
+            return  # a trailer is not a header field (RFC 9110 section 6.5.1)
         if len(self.headers) == MAX_FIELDS:
             raise _TooLarge
         super().on_header(name, value)
@@ -146,7 +144,7 @@ class HttpProtocol(HttpToolsProtocol):
             raise _TooLarge
         super().on_headers_complete()
         self._in_head = False
-        self._stop()
+        self._stop_timer()
 
     def on_chunk_header(self) -> None:
         self._overhead += CHUNK_COST
@@ -154,9 +152,9 @@ class HttpProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._overhead -= len(body)
         if self.cycle.response_complete:
-            self._ignore(len(body))
+            self._discard(len(body))
         else:
-            # `Guard` refuses what is longer than `MAX_BODY`, so its rest need not be kept.
+            # `RequestGuard` refuses a body over `MAX_BODY`, so the rest of it is not kept.
             super().on_body(body[: MAX_BODY + 1 - len(self.cycle.body)])
 
     def on_message_complete(self) -> None:
@@ -164,29 +162,30 @@ class HttpProtocol(HttpToolsProtocol):
             return
         super().on_message_complete()
         self._in_head, self._overhead = True, 0
-        self._stop()
+        self._stop_timer()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
         super()._start_asgi_task(cycle, app)
 
-    def _ignore(self, count: int) -> None:
-        """Count bytes that are read only so that the client sees an answer. Stop reading at the limit."""
-        self._ignored += count
-        if self._ignored > (MAX_HEAD if self._parting else MAX_IGNORED) and not self.transport.is_closing():
+    def _discard(self, count: int) -> None:
+        """Count discarded bytes, and stop reading at the limit."""
+        self._discarded += count
+        limit = MAX_HEAD if self._closing else MAX_DISCARDED
+        if self._discarded > limit and not self.transport.is_closing():
             self.flow.pause_reading()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if not self.pipeline:
-            self._ahead = 0
+            self._pipelined_bytes = 0
         if self.transport.is_closing():
-            self._start(WRITE_SECONDS)
+            self._start_timer(WRITE_SECONDS)
         elif not self._in_head:
-            self._start(REST_SECONDS)
+            self._start_timer(REST_SECONDS)
 
     def timeout_keep_alive_handler(self) -> None:
-        self._reset()  # a mere close would wait for a client that does not read
+        self._reset()  # close() would wait for a client that does not read
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -194,46 +193,46 @@ class HttpProtocol(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._stop_writing()
+        self._stop_write_timer()
 
     def _reset(self) -> None:
-        """End the connection, and free what was not sent: the kernel would keep it for minutes."""
+        """Reset the connection. The kernel would keep unsent bytes for minutes after a plain close."""
         if self._running is not None:
-            self._running.disconnected = True  # the application may be about to write
-        with suppress(OSError, ValueError):  # it may be closed already
+            self._running.disconnected = True  # the application may still write
+        with suppress(OSError, ValueError):  # the socket may be closed
             self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         self.transport.abort()
 
-    def _stop_writing(self) -> None:
+    def _stop_write_timer(self) -> None:
         if self._write_timer is not None:
             self._write_timer.cancel()
             self._write_timer = None
 
-    def _start(self, seconds: float) -> None:
-        self._stop()
-        self._timer = self.loop.call_later(seconds, self._too_late)
+    def _start_timer(self, seconds: float) -> None:
+        self._stop_timer()
+        self._timer = self.loop.call_later(seconds, self._time_out)
 
-    def _stop(self) -> None:
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _too_late(self) -> None:
+    def _time_out(self) -> None:
         self._timer = None
-        if self._parting or not self._in_head or not self._overhead or self.transport.is_closing():
+        if self._closing or not self._in_head or not self._overhead or self.transport.is_closing():
             self._reset()
         elif self.cycle is not None and not self.cycle.response_complete:
-            self._start(HEAD_SECONDS)  # the answer before this one is still under way
+            self._start_timer(HEAD_SECONDS)  # the response to an earlier request is not complete
         else:
-            self._refuse(408, "request_timeout", "The header fields did not arrive in time.")
+            self._refuse(408, "request_timeout", "The header did not arrive in time. Try again.")
 
     def _refuse_head(self) -> None:
         self._refuse(431, "headers_too_large", TOO_LARGE)
 
     def _refuse(self, status: int, code: str, detail: str) -> None:
-        """Answer in place of the application, and close; never in between of another answer."""
-        self._parting = True
-        if self.pipeline and not self._in_head:  # its head was good, and it waits for others
+        """Send an error unless another response is incomplete, and close the connection."""
+        self._closing = True
+        if self.pipeline and not self._in_head:  # its header was valid, and it waits in the pipeline
             self.pipeline.popleft()
             self._close_after_last()
             return
@@ -241,30 +240,30 @@ class HttpProtocol(HttpToolsProtocol):
             if self.cycle is not None and not self.cycle.response_complete:
                 self._close_after_last()
                 return
-        elif self.cycle.response_complete:  # one answer to a request, whatever its body turns out to be
-            self._part()
+        elif self.cycle.response_complete:  # a request has one response, even if its body is invalid
+            self._close_gracefully()
             return
         elif self.cycle.response_started:
             self._close_after_last()
             return
         else:
-            self.cycle.disconnected = True  # its body is no body: the application need not go on
+            self.cycle.disconnected = True  # the body is invalid: stop the application
             self.cycle.message_event.set()
         headers, body = _problem(status, code, detail)
         lines = b"".join(b"%s: %s\r\n" % header for header in headers)
         reason = HTTPStatus(status).phrase.encode()
         self.transport.write(b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (status, reason, lines, body))
-        self._part()
+        self._close_gracefully()
 
-    def _part(self) -> None:
-        """Close, after some time for the client to see the answer: it is lost on one that is still sending."""
+    def _close_gracefully(self) -> None:
+        """End the response, and close after a delay. A client that still sends would lose the response."""
         self.transport.write_eof()
-        self._start(PARTING_SECONDS)
+        self._start_timer(CLOSE_SECONDS)
 
     def _close_after_last(self) -> None:
-        """What came before is answered, and this is not."""
+        """Close the connection after the responses to earlier requests, without one to this request."""
         last = self.pipeline[0][0] if self.pipeline else self._running
-        assert last is not None, "it follows another request"
+        assert last is not None, "no earlier request"
         last.keep_alive = False
 
 
@@ -279,23 +278,23 @@ def _problem(status: int, code: str, detail: str) -> tuple[list[tuple[bytes, byt
     return [(name.encode(), value.encode()) for name, value in headers.items()], body
 
 
-async def _full(_scope: Scope, _receive: Receive, send: Send) -> None:
-    """The answer to connections beyond the limit: those inside keep theirs."""
-    headers, body = _problem(503, "overloaded", "Too many connections at this moment. Try again shortly.")
+async def _refuse_connection(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """Respond with 503 on a connection over the limit. Accepted connections stay open."""
+    headers, body = _problem(503, "overloaded", "The server has too many connections. Try again shortly.")
     headers.append((b"retry-after", b"1"))
     await send({"type": "http.response.start", "status": 503, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-def room_for_connections() -> int:
-    """How many a process may have: twice as many must find a file descriptor, and others need some, too."""
+def connection_limit() -> int:
+    """Return the maximum of connections, which needs twice as many file descriptors. Raises the soft limit."""
     if sys.platform == "win32":
         return 256
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * MOST_CONNECTIONS + FILES_FOR_OTHERS
+    wanted = 2 * MAX_CONNECTIONS + RESERVED_FILES
     if soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return max(16, min(MOST_CONNECTIONS, (soft - FILES_FOR_OTHERS) // 2))
+    return max(16, min(MAX_CONNECTIONS, (soft - RESERVED_FILES) // 2))
