@@ -102,7 +102,7 @@ async def _page(pool: asyncpg.Pool, referrer: UUID) -> bytes:
         }
         for row in await pool.fetch(_PAGE, referrer, 51)
     ]
-    return to_json({"items": items[:50], "next_cursor": "A" * 54})
+    return to_json({"items": items[:50], "next_cursor": "A" * 58})
 
 
 _BY_EMAIL = """

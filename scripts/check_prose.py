@@ -56,6 +56,7 @@ PATHS = [
     "src/goodword/cli/**/*.py",
     "src/goodword/codes/**/*.py",
     "src/goodword/invitations/**/*.py",
+    "src/goodword/oauth/**/*.py",
     "src/goodword/referrals/**/*.py",
     "src/goodword/sessions/**/*.py",
     "src/goodword/signup/**/*.py",

@@ -23,7 +23,7 @@ router = APIRouter(prefix="/oauth", tags=["OAuth 2.0"])
 
 
 def form_docs(required: list[str], properties: dict[str, str], **examples: dict[str, str]) -> dict[str, Any]:
-    """The request body of an operation: FastAPI cannot know it, since it is read more strictly than forms."""
+    """Return the OpenAPI request body of an operation. FastAPI cannot derive it: the form is read strictly."""
     schema = {
         "type": "object",
         "required": required,
@@ -92,9 +92,9 @@ def needed(form: Mapping[str, str], name: str) -> str:
 async def token(request: Request, session: Session, clock: Clock) -> TokenAnswer:
     """Trade a refresh token, an authorization code or an app's credentials for tokens (RFC 6749 §3.2).
 
-    A refresh token is good once. Our own sessions send it alone, and for ten seconds the one before answers
-    with the pair in force, for an answer that was lost. An app says who it is, and has no such grace. An
-    older token was copied by somebody: it ends the session.
+    A refresh token works once. First-party sessions send it alone; for ten seconds the previous token returns
+    the current pair, in case the response was lost. An app authenticates and has no such grace period. A replay
+    of an older token ends the session.
     """
     form = await read_form(request)
     grant = needed(form, "grant_type")
@@ -224,7 +224,7 @@ ONE_TOKEN = form_docs(
 async def revoke(request: Request, session: Session, clock: Clock) -> Response:
     """End the session that an access token or a refresh token of the app belongs to (RFC 7009).
 
-    A token that is unknown, or of another app, is answered like one that was just revoked.
+    An unknown token, or one of another client, gets the same response as a revoked one.
     """
     form = await read_form(request)
     client = await identify(request, form)
@@ -249,7 +249,7 @@ async def revoke(request: Request, session: Session, clock: Clock) -> Response:
     dependencies=[limited("token")],
 )
 async def introspect(request: Request, clock: Clock) -> Introspection:
-    """Whether a token of the app works now, and for what (RFC 7662). For confidential apps."""
+    """Return whether a token of the client is active, and its scope (RFC 7662). For confidential clients."""
     form = await read_form(request)
     client = await identify(request, form)
     if client.is_public:

@@ -1,4 +1,4 @@
-"""/me/apps: the apps that somebody let in."""
+"""/me/apps: the apps that a user has authorized."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api/v1/me/apps", tags=["Your account"], route_class=
 async def list_apps(
     request: Request, caller: Account, reader: Reader, limit: Limit = 50, cursor: Cursor = None
 ) -> AppList:
-    """Each with what it may do, the latest first."""
+    """List the authorized apps with their scopes, the latest first."""
     cursors, name = services_of(request).cursors, f"apps {caller.user_id}"
     found = await service.list_apps(reader, caller.user_id, after=cursors.read(cursor, of=name), limit=limit)
     rows, following = cursors.cut(found, limit, of=name)
@@ -39,5 +39,5 @@ async def revoke_app_access(
     session: Session,
     clock: Clock,
 ) -> None:
-    """Take back all that you let an app do. Its tokens stop working at once; it may ask you again."""
+    """Revoke an app's access. Its tokens stop working at once. The app can ask for access again."""
     await service.revoke_access(session, caller.user_id, client_id, now=clock())

@@ -1,4 +1,4 @@
-"""An authorization request (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1): read and checked."""
+"""Parse and validate authorization requests (RFC 6749 §4.1.1, OpenID Connect Core §3.1.2.1)."""
 
 import re
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ from goodword.oauth.tokens import ServerTokens
 from goodword.web import urlencoded
 
 SINCE = "signed_in_since"
-"""A parameter of our own, put in place of `prompt=login` or `max_age`, and beside `id_token_hint`, on the way
-through the sign-in page: the time, in milliseconds, after which the person must have signed in."""
+"""A private parameter that replaces `prompt=login` or `max_age`, and accompanies `id_token_hint`, while the user
+is at the sign-in page: the time in milliseconds after which the user must have signed in."""
 
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 LONGEST = 8192
@@ -40,16 +40,16 @@ class AuthorizationRequest:
     since: int | None
     login_hint: str | None
     expected_user: str | None
-    """The subject of the `id_token_hint`: the only person whom the app wants an answer for."""
+    """The subject of the `id_token_hint`: the only user for whom the app accepts a response."""
     parameters: Mapping[str, str]
 
     @property
     def query(self) -> str:
-        """The same request again."""
+        """Return the query string of the same request."""
         return urlencode(self.parameters)
 
     def after_sign_in(self, now: datetime) -> str:
-        """The query of the request that follows the sign-in page, which must not ask for it again."""
+        """Return the query string for the request after the sign-in, which does not ask for another one."""
         is_repeatable = self.max_age is None and self.expected_user is None
         if is_repeatable and not self.prompt & {"login", "select_account"}:
             return self.query
@@ -59,7 +59,7 @@ class AuthorizationRequest:
         return urlencode({name: value for name, value in parameters.items() if value})
 
     def is_recent(self, signed_in_at: datetime, *, now: datetime) -> bool:
-        """Whether this sign-in is as fresh as the app wants it. It can tell by `auth_time` in the ID token."""
+        """Return whether the sign-in is as recent as the app requires. The ID token reports it as `auth_time`."""
         if self.since is not None:
             return int(signed_in_at.timestamp() * 1000) >= self.since
         if self.prompt & {"login", "select_account"}:
@@ -67,7 +67,7 @@ class AuthorizationRequest:
         return self.max_age is None or now - signed_in_at <= timedelta(seconds=self.max_age)
 
     def is_expected(self, user_id: UUID) -> bool:
-        """Return whether this is the person of the `id_token_hint`, or there is none."""
+        """Return whether this is the user of the `id_token_hint`, or the request has none."""
         return self.expected_user in (None, str(user_id))
 
     def send_back(self, code: str, detail: str) -> RedirectableError:

@@ -1,4 +1,4 @@
-"""The registry of apps: which there are, what each may ask for, and how it proves who it is."""
+"""Register, look up and authenticate OAuth clients."""
 
 import base64
 import binascii
@@ -27,7 +27,7 @@ from goodword.oauth.redirect_uris import ClientInvalid, check_redirect_uri
 from goodword.sessions.models import UserSession
 
 PURPOSE = "oauth clients and codes"
-"""Of the key under which secrets and codes are stored as keyed hashes."""
+"""Purpose of the key of the HMACs under which client secrets and codes are stored."""
 
 GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
 DOCS = "goodword-docs"
@@ -38,7 +38,7 @@ _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\])(?::(\d{1,5}))?((?:[/?].*)
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """An app as the protocol sees it. Public (RFC 6749 §2.1) when it has no secret."""
+    """A client (RFC 6749 §2). Public if it has no secret (§2.1)."""
 
     id: UUID
     client_id: str
@@ -61,9 +61,9 @@ class Client:
         return self.scopes - scopes.ASKED_FOR_BY_NAME
 
     def allows(self, redirect_uri: str) -> bool:
-        """Whether answers may go there: registered to the letter (RFC 9700 §4.1.3).
+        """Return whether a redirect URI is registered, compared as a string (RFC 9700 §4.1.3).
 
-        An app on somebody's own machine takes whatever port is free (RFC 8252 §7.3).
+        The port of a loopback address may vary (RFC 8252 §7.3).
         """
         return redirect_uri in self.redirect_uris or self._may_listen_at(redirect_uri)
 
@@ -75,20 +75,20 @@ class Client:
         return any(one and (one[1], one[3]) == (shown[1], shown[3]) for one in known)
 
     def is_certain_at(self, redirect_uri: str) -> bool:
-        """Whether nobody else can get the answer, so that a remembered consent may stand for a new one.
+        """Return whether only this client can receive the response, so that an earlier consent may be reused.
 
-        Any program on a machine can listen there and call itself a public app (RFC 8252 §8.6).
+        Any program on the user's machine can listen on a loopback address as a public client (RFC 8252 §8.6).
         """
         return not self.is_public or self.is_built_in or redirect_uri.startswith("https://")
 
 
 def is_id(text: str) -> bool:
-    """Whether it can be the id of an app at all: anything else need not be looked for."""
+    """Return whether this has the form of a client id, so that a look-up makes sense."""
     return bool(_ID.fullmatch(text))
 
 
 def documentation(public_url: str) -> Client:
-    """The app that our own documentation page is: it gets no refresh token, and no secret to keep."""
+    """Return the built-in client of the documentation page. It has no secret and gets no refresh token."""
     return Client(
         UUID("019aa000-0000-7000-8000-000000000d0c"),
         DOCS,
@@ -101,14 +101,14 @@ def documentation(public_url: str) -> Client:
 
 
 class ClientRegistry:
-    """Finds apps, and holds them to their secrets."""
+    """Finds and authenticates clients."""
 
     def __init__(self, key: bytes, *, built_in: Client | None) -> None:
         self._key = key
         self._built_in = built_in
 
     async def find(self, database: Database, client_id: str) -> Client | None:
-        """The app, unless it is disabled."""
+        """Return the client, or None if it is unknown or disabled."""
         if self._built_in and client_id == DOCS:
             return self._built_in
         if not is_id(client_id) or client_id == DOCS:
@@ -119,7 +119,7 @@ class ClientRegistry:
     async def identify(
         self, database: Database, authorization: str | None, form: Mapping[str, str]
     ) -> Client:
-        """Who calls, by RFC 6749 §2.3.1: Basic or form parameters, never both; a public app by its id alone.
+        """Return the authenticated client (RFC 6749 §2.3.1: Basic or form parameters; a public client by its id).
 
         Raises `InvalidClient`, and `OAuthError` for two methods at once.
         """
@@ -140,7 +140,7 @@ class ClientRegistry:
 
 
 async def keep_row(session: AsyncSession, client: Client, *, now: datetime) -> None:
-    """Grants and codes point at a row: the built-in app gets one when it is first let in."""
+    """Insert the row of the built-in client if it is missing: grants and codes refer to it."""
     if client.is_built_in:
         await insert_if_absent(
             session,
@@ -166,7 +166,7 @@ async def register(
     public: bool,
     now: datetime,
 ) -> tuple[OAuthClient, str | None]:
-    """Register an app. Its secret is told here and never again. Raises `ClientInvalid`."""
+    """Register a client and return its secret, which is not stored. Raises `ClientInvalid`."""
     if not name.strip() or len(name) > 100 or not name.isprintable():
         raise ClientInvalid("A name has 1 to 100 visible characters: people will read it.")
     if unknown := set(scope) - set(scopes.SCOPES):
@@ -207,7 +207,7 @@ async def list_clients(session: AsyncSession) -> Sequence[OAuthClient]:
 
 
 async def rotate(session: AsyncSession, key: bytes, client_id: str) -> str | None:
-    """A new secret; the old one is dead. None when there is no such app that has one."""
+    """Replace the secret and return the new one, or None for an unknown or public client."""
     secret = new_secret()
     changed = await session.scalar(
         update(OAuthClient)
@@ -222,9 +222,9 @@ async def rotate(session: AsyncSession, key: bytes, client_id: str) -> str | Non
 
 
 async def disable(session: AsyncSession, client_id: str, *, now: datetime) -> bool:
-    """Let an app do nothing more, at once. False when there is none.
+    """Disable a client at once. Return False if it is unknown.
 
-    The built-in one is not disabled here: it goes with the page that it serves, by `DOCS=off`.
+    The built-in client is disabled together with its page, by `DOCS=off`.
     """
     changed = await session.scalar(
         update(OAuthClient)
@@ -248,7 +248,7 @@ def new_secret() -> str:
 
 
 def secret_mac(key: bytes, client_id: str, secret: str) -> bytes:
-    """As it is stored. A plain keyed hash is enough: the secret is 256 random bits, and nobody's choice."""
+    """Return the stored form of a secret. An HMAC is enough: the secret is 256 random bits."""
     return hmac_of(key, b"client secret", client_id.encode(), secret.encode())
 
 

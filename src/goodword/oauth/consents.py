@@ -1,4 +1,4 @@
-"""Consents of people to apps, and the authorization codes that are issued for them."""
+"""Store consents of users to apps, and issue authorization codes for them."""
 
 import base64
 import uuid
@@ -23,25 +23,25 @@ from goodword.users.models import User
 
 CODE_LIFETIME = timedelta(seconds=60)
 CODES_KEPT = timedelta(days=1)
-"""How long a used code is known, so that showing it again ends the session that it was traded for."""
+"""How long a used code is kept. A replay within this time ends the session that it was exchanged for."""
 
 
 class ConsentRequired(Exception):
-    """There is no consent that covers the request, or it was revoked."""
+    """No consent covers the request, or it was revoked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a person is to be asked, or need not be."""
+    """What the consent page asks the user, if it must."""
 
     email: str
     scopes: frozenset[str]
-    """Of those that the app wants, the ones that this person can give."""
+    """The requested scopes that this user can grant."""
     is_answered: bool
 
 
 async def question(database: Database, request: AuthorizationRequest, user_id: uuid.UUID) -> Question:
-    """Return what to ask a person. Raises `TokenInvalid`.
+    """Return what to ask the user. Raises `TokenInvalid`.
 
     The read takes no lock, so `is_answered` can be outdated: `issue` reads the consent again.
     """
@@ -56,30 +56,29 @@ async def question(database: Database, request: AuthorizationRequest, user_id: u
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """A person's consent to a request, in a browser session."""
+    """A user's consent to a request, given in a browser session."""
 
     user_id: uuid.UUID
     browser_session_id: uuid.UUID
     signed_in_at: datetime
     scopes: frozenset[str]
-    """The scopes that the consent page showed, or of which `question` said that they were consented to before."""
+    """The scopes that the consent page showed, or that `question` found in an earlier consent."""
     once: str
-    """The one-time value of the consent page: the same page sent twice is one consent."""
+    """The one-time value of the consent page. The same page submitted twice is one consent."""
     is_remembered: bool = False
-    """Whether the person was not asked, because of a consent that they gave before."""
+    """Whether an earlier consent was used instead of asking."""
 
 
 async def issue(
     session: AsyncSession, key: bytes, request: AuthorizationRequest, consent: Consent, *, now: datetime
 ) -> str | None:
-    """Return an authorization code and store the consent. Return None for a page that was sent before.
+    """Store the consent and return an authorization code, or None for a page that was submitted before.
 
-    The code is made from the page's one-time value, so a second sending makes the same code, which the unique
-    index refuses, whichever of two comes first.
+    The code is derived from the page's one-time value, so a second submission yields the same code, which the
+    unique index refuses.
 
-    What the request was shown may have changed before the account was locked, so it is read again: an ended
-    browser session or a lost right raises `TokenInvalid`, a remembered consent that was revoked raises
-    `ConsentRequired` (OpenID Connect Core §3.1.2.6). A remembered consent is never stored a second time.
+    The consent is read again once the account is locked. Raises `TokenInvalid` if the browser session ended or
+    the user lost a right, and `ConsentRequired` if an earlier consent was revoked (OpenID Connect Core §3.1.2.6).
     """
     user = await users.lock(session, consent.user_id)
     client = request.client
@@ -146,12 +145,12 @@ async def _new_code(
 
 
 def code_mac(key: bytes, code: str) -> bytes:
-    """Return the keyed hash under which a code is stored."""
+    """Return the HMAC under which a code is stored."""
     return hmac_of(key, b"code", code.encode())
 
 
 def _givable(wanted: frozenset[str], *, is_admin: bool) -> frozenset[str]:
-    # Nobody can give what they do not have. The answer's `scope` tells the app (RFC 6749 §3.3).
+    # A user cannot grant more than their own rights. `scope` in the response tells the app (RFC 6749 §3.3).
     return wanted if is_admin else wanted - {"admin"}
 
 

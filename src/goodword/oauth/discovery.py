@@ -1,4 +1,4 @@
-"""What clients need to know of this server, at the addresses where they look for it."""
+"""Server metadata and public keys, at the well-known addresses."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from goodword.sessions.keys import ALGORITHM
 router = APIRouter(prefix="/.well-known", tags=["OAuth 2.0"])
 
 CACHED = {"Cache-Control": "public, max-age=300"}
-"""Short: a client that learns of a rotated key too late refuses good tokens."""
+"""Short, because a client that has an outdated key set refuses tokens of a new key."""
 
 WITH_SECRET = ["client_secret_basic", "client_secret_post"]
 
 
 def metadata(issuer: str) -> dict[str, Any]:
-    """RFC 8414 §2, with the members that OpenID Connect Discovery §3 adds: one document serves both."""
+    """Return the metadata of RFC 8414 §2 with the members of OpenID Connect Discovery §3."""
     return {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/oauth/authorize",
@@ -68,7 +68,7 @@ JWKS_DOCS = _shown(
     responses=METADATA_DOCS,
 )
 async def read_metadata(request: Request) -> Response:
-    """Endpoints and abilities, as clients of OAuth 2.0 look for them (RFC 8414)."""
+    """Return the metadata of the authorization server (RFC 8414)."""
     return JSONResponse(metadata(services_of(request).settings.public_url), headers=CACHED)
 
 
@@ -79,7 +79,7 @@ async def read_metadata(request: Request) -> Response:
     responses=METADATA_DOCS,
 )
 async def read_openid_configuration(request: Request) -> Response:
-    """The same document, where clients of OpenID Connect look for it (Discovery §4)."""
+    """Return the same metadata at the address of OpenID Connect Discovery §4."""
     return JSONResponse(metadata(services_of(request).settings.public_url), headers=CACHED)
 
 
@@ -87,5 +87,5 @@ async def read_openid_configuration(request: Request) -> Response:
     "/jwks.json", summary="Keys that tokens are signed with", response_class=JSONResponse, responses=JWKS_DOCS
 )
 async def read_jwks(request: Request) -> Response:
-    """The public halves of the keys (RFC 7517), retired ones too while tokens of theirs may be in use."""
+    """Return the public keys (RFC 7517), including retired keys whose tokens may still be valid."""
     return JSONResponse({"keys": services_of(request).signing_keys.public()}, headers=CACHED)

@@ -1,4 +1,4 @@
-"""What a token that an app shows is worth: for revocation (RFC 7009) and introspection (RFC 7662)."""
+"""Look up a token of a client, for revocation (RFC 7009) and introspection (RFC 7662)."""
 
 import uuid
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from goodword.users.models import User, UserStatus
 
 @dataclass(frozen=True, slots=True)
 class TokenOwner:
-    """A token of one app, and the session that it belongs to."""
+    """A token of a client, and its session."""
 
     session_id: uuid.UUID
     user_id: uuid.UUID
@@ -36,7 +36,7 @@ async def find(
     *,
     now: datetime,
 ) -> TokenOwner | None:
-    """The token, if it is one of this app's, good or spent; a token of others is not told from none."""
+    """Return a token of this client, active or used. Another client's token is treated as unknown."""
     refresh = refresh_tokens.read(token)
     claims = None
     if refresh is None:

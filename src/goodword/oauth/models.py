@@ -1,4 +1,4 @@
-"""Third-party apps, what people let them do, and the codes of flows under way."""
+"""OAuth clients, consents and authorization codes."""
 
 import uuid
 from datetime import datetime
@@ -10,7 +10,7 @@ from goodword.db.base import Base
 
 
 class OAuthClient(Base):
-    """An app that may ask people for access (RFC 6749 §2). Public when it has no secret."""
+    """A client (RFC 6749 §2). Public if it has no secret."""
 
     __tablename__ = "oauth_clients"
     __table_args__ = (Index("uq_oauth_clients_client_id", "client_id", unique=True),)
@@ -19,15 +19,15 @@ class OAuthClient(Base):
     name: Mapped[str] = mapped_column(String(100))
     secret_mac: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     redirect_uris: Mapped[str] = mapped_column(Text)
-    """One a line, each matched to the letter; the port of a loopback address may vary (RFC 8252 §7.3)."""
+    """One a line, compared as strings. The port of a loopback address may vary (RFC 8252 §7.3)."""
     scope: Mapped[str] = mapped_column(String(255))
-    """All that it may ask for."""
+    """The scopes that it may request."""
     grant_types: Mapped[str] = mapped_column(String(255))
     disabled_at: Mapped[datetime | None]
 
 
 class OAuthGrant(Base):
-    """What somebody let an app do. Remembered, so that they are asked once; theirs to take back."""
+    """A user's consent to a client. The user is asked once, and can revoke it."""
 
     __tablename__ = "oauth_grants"
     __table_args__ = (
@@ -41,7 +41,7 @@ class OAuthGrant(Base):
 
 
 class OAuthCode(Base):
-    """An authorization code (RFC 6749 §4.1): good once, for a minute, for whoever began the flow."""
+    """An authorization code (RFC 6749 §4.1): works once, within a minute, for the client that began the flow."""
 
     __tablename__ = "oauth_codes"
     __table_args__ = (
@@ -59,8 +59,8 @@ class OAuthCode(Base):
     nonce: Mapped[str | None] = mapped_column(String(255))
     signed_in_at: Mapped[datetime]
     browser_session_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("sessions.id"))
-    """Where the person said yes. When that session has ended, so has what it began."""
+    """The session in which the user consented. The code does not outlive it."""
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     session_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("sessions.id"))
-    """The session that it was traded for: ended when somebody shows the code again (RFC 6749 §4.1.2)."""
+    """The session that the code was exchanged for. A replay of the code ends it (RFC 6749 §4.1.2)."""

@@ -1,4 +1,4 @@
-"""The authorization endpoint (RFC 6749 §3.1): where an app sends a person, who says yes or no."""
+"""The authorization endpoint (RFC 6749 §3.1) and its consent page."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -35,7 +35,7 @@ NOT_TRUSTED = to_translate(
 
 @router.get("/authorize", dependencies=[limited("authorize")])
 async def show_consent(request: Request, session: Session, clock: Clock) -> Response:
-    """Ask the person, or go on at once when they were asked before."""
+    """Show the consent page, or redirect at once if an earlier consent covers the request."""
     try:
         return await _show(request, session, clock())
     except UnredirectableError as error:
@@ -46,7 +46,7 @@ async def show_consent(request: Request, session: Session, clock: Clock) -> Resp
 
 @router.post("/authorize", dependencies=[limited("authorize")])
 async def answer_consent(request: Request, session: Session, clock: Clock) -> Response:
-    """What the person said. Only the page that we showed them can say it, and once."""
+    """Handle the consent form. It works once, and only for the visitor to whom the page was shown."""
     visitor = await browser.visitor(request)
     try:
         form = await read_form(request)
@@ -119,7 +119,7 @@ async def _read(request: Request, query: bytes) -> AuthorizationRequest:
 
 
 def _is_own(request: Request, visitor: Visitor, form: dict[str, str]) -> bool:
-    """Whether the form is the one that we showed this visitor, about this very request."""
+    """Return whether the form was shown to this visitor for this request."""
     if not {"form_token", "once", "request", "scope"} <= form.keys():
         return False
     cookies = services_of(request).page_cookies
@@ -169,7 +169,7 @@ def _send_back(request: Request, error: RedirectableError) -> Response:
 
 
 def _redirect(request: Request, redirect_uri: str, parameters: dict[str, str | None]) -> Response:
-    """To the app, with `iss` (RFC 9207), by which it notices an answer of another server."""
+    """Redirect to the app, with `iss` against mix-up of servers (RFC 9207)."""
     parameters = {**parameters, "iss": services_of(request).settings.public_url}
     query = urlencode({name: value for name, value in parameters.items() if value is not None})
     return see_other(f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{query}")

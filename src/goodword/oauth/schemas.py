@@ -1,4 +1,4 @@
-"""What the OAuth endpoints answer, and the apps that somebody let in."""
+"""Responses of the OAuth endpoints, and authorized apps."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ EXAMPLE_SCOPE = "openid referrals:read offline_access"
 
 
 class TokenAnswer(Output):
-    """RFC 6749 §5.1, and OpenID Connect Core §3.1.3.3. What was not granted is left out."""
+    """A token response (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3). Tokens that were not granted are omitted."""
 
     access_token: str = Field(
         description="A JWT for `Authorization: Bearer …`.", examples=["eyJhbGciOiJFUzI1…"]
@@ -29,7 +29,7 @@ class TokenAnswer(Output):
 
 
 class Introspection(Output):
-    """RFC 7662 §2.2. Of a token that is not good, or not the caller's, only `active`."""
+    """An introspection response (RFC 7662 §2.2). Only `active` for a token that is not valid or not the caller's."""
 
     active: bool = Field(examples=[True])
     scope: str | None = Field(default=None, examples=[EXAMPLE_SCOPE])
@@ -42,7 +42,7 @@ class Introspection(Output):
 
 
 class UserInfo(Output):
-    """OpenID Connect Core §5.3.2: what the scopes of the token show of the person."""
+    """Claims about the user that the scopes of the token allow (OpenID Connect Core §5.3.2)."""
 
     sub: str = Field(examples=["019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11"])
     name: str | None = Field(default=None, description="With `profile`.", examples=["Alice Liddell"])

@@ -1,4 +1,4 @@
-"""What an app can be let do, in the words in which people are asked."""
+"""The scopes that apps can request, and their descriptions on the consent page."""
 
 from collections.abc import Iterable
 
@@ -14,17 +14,17 @@ SCOPES = {
     "offline_access": to_translate("Keep this access while you are not using the app, until you revoke it"),
     "admin": to_translate("Administer this service with your rights: view, disable and erase accounts"),
 }
-"""`account` (password, sessions, erasure) is missing: it is for our own sign-in only."""
+"""Without `account` (password, sessions, erasure), which only first-party sessions have."""
 
 ASKED_FOR_BY_NAME = frozenset({"offline_access", "admin"})
-"""Never among what an app gets when it names no scope (RFC 6749 §3.3)."""
+"""Not part of the default for a request without `scope` (RFC 6749 §3.3)."""
 
 ABOUT_PEOPLE = frozenset({"openid", "offline_access"})
-"""Without meaning where nobody signed in."""
+"""Scopes that need a signed-in user."""
 
 
 def text(scopes: Iterable[str]) -> str:
-    """Scopes as one string, in the order of the list above."""
+    """Return scopes as one string, in the order of `SCOPES`."""
     chosen = set(scopes)
     return " ".join(name for name in SCOPES if name in chosen)
 

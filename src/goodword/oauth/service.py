@@ -1,4 +1,4 @@
-"""Sessions that apps get for authorization codes, and the apps that people let in."""
+"""Exchange authorization codes for sessions, and list and revoke authorized apps."""
 
 import base64
 import hashlib
@@ -39,7 +39,7 @@ class AppNotFound(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class Exchanged:
-    """A session for an app, and what its ID token says of the sign-in behind it."""
+    """A session of an app, and what its ID token says about the sign-in."""
 
     sign_in: UserSession
     nonce: str | None
@@ -58,10 +58,10 @@ async def exchange(
     access_lifetime: int,
     now: datetime,
 ) -> Exchanged:
-    """Trade a code for a session (RFC 6749 §4.1.3, RFC 7636 §4.6). Raises `OAuthError`.
+    """Exchange a code for a session (RFC 6749 §4.1.3, RFC 7636 §4.6). Raises `OAuthError`.
 
-    A code that is shown a second time was seen by two parties: what it was traded for ends. The client is read
-    again and held until the commit: `clients.disable` then waits, and ends the new session too.
+    A replayed code ends the session that it was exchanged for. The client is read again and locked until the
+    commit, so that `clients.disable` ends the new session too.
     """
     if not _VERIFIER.fullmatch(verifier):
         raise OAuthError("invalid_request", "code_verifier has 43 to 128 unreserved characters.")
@@ -71,7 +71,7 @@ async def exchange(
     if owner is None:
         raise refusal
     try:
-        user = await users.lock(session, owner)  # whoever else shows the code waits here
+        user = await users.lock(session, owner)  # concurrent replays of the code wait here
     except TokenInvalid:
         raise refusal from None
     found = await session.scalar(
@@ -119,9 +119,9 @@ async def refresh(
     scope: str | None,
     now: datetime,
 ) -> tuple[UserSession, str]:
-    """The session turned by one, and the scope of the access token: the same or less (RFC 6749 §6).
+    """Rotate the refresh token. Return the session and the scope of the access token (RFC 6749 §6).
 
-    No grace here: an app that refreshes twice with one token loses its session (RFC 9700 §4.14.2).
+    There is no grace period: a second use of one token ends the session (RFC 9700 §4.14.2).
     """
     try:
         sign_in = await sessions.refresh(
@@ -136,7 +136,7 @@ async def refresh(
 
 
 def client_scope(client: Client, asked: str | None) -> str:
-    """What an app may do on its own behalf. Raises `OAuthError`."""
+    """Return the scopes of a client that acts on its own behalf. Raises `OAuthError`."""
     possible = client.scopes - scopes.ABOUT_PEOPLE
     chosen = possible - scopes.ASKED_FOR_BY_NAME if asked is None else frozenset(asked.split())
     if not chosen <= possible:
@@ -151,7 +151,7 @@ async def list_apps(
     after: tuple[datetime, uuid.UUID] | None = None,
     limit: int = 100,
 ) -> Sequence[Row[str, str, str, datetime, uuid.UUID]]:
-    """The apps that somebody let in, the latest first; one more than `limit` if there are."""
+    """Return a user's authorized apps, the latest first: at most one more than `limit`."""
     position = (OAuthGrant.created_at, OAuthGrant.id)
     query = (
         select(
@@ -165,7 +165,7 @@ async def list_apps(
 
 
 async def revoke_access(session: AsyncSession, user_id: uuid.UUID, client_id: str, *, now: datetime) -> None:
-    """Take back what an app was let do: its tokens and codes are dead at once. Raises `AppNotFound`."""
+    """Revoke an app's access, with its tokens and codes. Raises `AppNotFound`."""
     if not clients.is_id(client_id):
         raise AppNotFound
     await users.lock(session, user_id)
@@ -180,7 +180,7 @@ async def revoke_access(session: AsyncSession, user_id: uuid.UUID, client_id: st
 
 
 async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
-    """A person is erased: no consent and no code of theirs stays."""
+    """Delete a user's consents and codes."""
     await session.execute(delete(OAuthCode).where(OAuthCode.user_id == user_id))
     await session.execute(delete(OAuthGrant).where(OAuthGrant.user_id == user_id))
 

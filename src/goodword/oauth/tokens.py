@@ -1,4 +1,4 @@
-"""The tokens that only this server issues: ID tokens, and the access tokens of apps on their own behalf."""
+"""Issue and verify ID tokens, and access tokens of clients that act on their own behalf."""
 
 import base64
 import hashlib
@@ -26,7 +26,7 @@ class ClientClaims:
 
 
 class ServerTokens:
-    """Signed with the same keys as access tokens, and of no use in their place."""
+    """Signed with the keys of access tokens, but not accepted as one."""
 
     def __init__(self, keys: SigningKeys, *, issuer: str, lifetime: int) -> None:
         self._keys, self.issuer, self.lifetime = keys, issuer, lifetime
@@ -42,7 +42,7 @@ class ServerTokens:
         nonce: str | None,
         now: datetime,
     ) -> str:
-        """Who signed in, and when, for one app (OpenID Connect Core §2)."""
+        """Return an ID token for one client (OpenID Connect Core §2)."""
         issued = int(now.timestamp())
         claims: dict[str, str | int] = {
             "iss": self.issuer,
@@ -58,11 +58,10 @@ class ServerTokens:
         return self._sign("JWT", claims)
 
     async def subject_of(self, id_token: str, *, client_id: str) -> str | None:
-        """Return whom an ID token that this server issued to the client is about, or None if it is no such token.
+        """Return the subject of an ID token that this server issued to the client, or None for any other token.
 
-        For `id_token_hint` (OpenID Connect Core §3.1.2.1): an expired token will do, also one whose signing key
-        was retired since, but none whose key was revoked. The token of another client will not: with it a client
-        that was never let in could find out who is signed in.
+        For `id_token_hint` (OpenID Connect Core §3.1.2.1): an expired token is accepted, also with a retired key,
+        but not with a revoked one. Another client's token is not: it would reveal who is signed in.
         """
         if len(id_token) > MAX_LENGTH:
             return None
@@ -80,9 +79,9 @@ class ServerTokens:
             return None
 
     def for_client(self, client_id: str, scope: str, *, now: datetime) -> str:
-        """An access token of an app itself (RFC 6749 §4.4): no person and no session stands behind it.
+        """Return an access token of a client itself (RFC 6749 §4.4), without user and session.
 
-        It has no `sid`, which every operation on a person's things asks for: none of them takes it.
+        It has no `sid`, so operations on a user's data refuse it.
         """
         issued = int(now.timestamp())
         claims: dict[str, str | int] = {
@@ -98,7 +97,7 @@ class ServerTokens:
         return self._sign("at+jwt", claims)
 
     def read_client(self, token: str, *, now: datetime) -> ClientClaims | None:
-        """What `for_client` wrote, in its lifetime."""
+        """Return the claims of a token made by `for_client` that has not expired."""
         if len(token) > MAX_LENGTH:
             return None
         try:

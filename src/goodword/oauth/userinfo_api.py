@@ -16,7 +16,7 @@ USERINFO: dict[str, Any] = {"summary": "Who signed in", "response_model_exclude_
 
 @router.get("/userinfo", **USERINFO)
 async def read_userinfo(caller: OpenId, reader: Reader) -> UserInfo:
-    """What the scopes of the token show of the person (OpenID Connect Core §5.3)."""
+    """Return the claims about the user that the scopes of the token allow (OpenID Connect Core §5.3)."""
     user = await users.get(reader, caller.user_id)
     found: dict[str, Any] = {"sub": str(user.id)}
     if "profile" in caller.scopes:
@@ -33,5 +33,5 @@ async def read_userinfo(caller: OpenId, reader: Reader) -> UserInfo:
 
 @router.post("/userinfo", **USERINFO)
 async def post_userinfo(caller: OpenId, reader: Reader) -> UserInfo:
-    """The same, for clients that ask by POST. The token stands in the header here too."""
+    """Return the same claims to clients that use POST. The token is sent in the header here too."""
     return await read_userinfo(caller, reader)
