@@ -64,6 +64,8 @@ PATHS = [
     "src/goodword/users/**/*.py",
     "src/goodword/web/*.py",
     "src/goodword/web/html/**/*.py",
+    "src/goodword/**/*.html",
+    "src/goodword/**/*.txt",
 ]
 """Files whose wording passes, as glob patterns. Add to this list; remove nothing."""
 

@@ -237,7 +237,7 @@ async def test_the_email_is_in_the_language_of_the_sender(api, post):
     await make_code(ivan)
     await invite(ivan, "dave@example.org")
 
-    assert "Ваш знакомый приглашает вас" in (await post.only("dave@example.org")).text
+    assert "Ваш друг приглашает вас" in (await post.only("dave@example.org")).text
 
 
 async def test_not_sent_if_the_sender_is_erased(carol, post):

@@ -36,10 +36,10 @@ class MessageKind(StrEnum):
 
 
 UNSUBSCRIBE = {
-    "en": "No more letters like this one, whoever asks for them:",
-    "ru": "Больше не получать таких писем, кто бы о них ни просил:",
+    "en": "Unsubscribe from e-mails like this one:",
+    "ru": "Отписаться от таких писем:",
 }
-A_FRIEND = {"en": "A friend", "ru": "Ваш знакомый"}
+A_FRIEND = {"en": "A friend", "ru": "Ваш друг"}
 MAX_NAME_LENGTH = 40
 # A dot ends an initial. A dot inside a word would make a domain.
 _NAME = re.compile(r"(?:[^\W\d_]|[\u0300-\u036f '’-]|\.(?!\S))+")
