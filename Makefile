@@ -85,8 +85,8 @@ messages: .venv/tests ## Collect the texts of the pages for translation, and com
 	    --input-file .venv/messages.pot --locale $$language --output-file $$file && \
 	  $(BIN)/pybabel --quiet compile --locale $$language --input-file $$file --output-file $${file%.po}.mo; done
 
-pictures: .venv/tests ## Make the pictures of the letters and pages anew, with chromium
-	@$(BIN)/python docs/pictures/letters.py
+pictures: .venv/tests ## Make the pictures of the e-mails and pages again, with chromium
+	@$(BIN)/python docs/pictures/emails.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/pages.py
 
 lock: .venv/tests ## Choose the versions of all dependencies anew (UPGRADE=--upgrade for the newest)

@@ -30,7 +30,7 @@ class Letter:
 class Post:
     def __init__(self, app: FastAPI) -> None:
         self._app = app
-        self._folder = app.state.services.settings.data_dir / "letters"
+        self._folder = app.state.services.settings.data_dir / "emails"
 
     async def __call__(self, *, to: str | None = None) -> list[Letter]:
         """Do what is due; the letters since the last time, or of them those to one address."""

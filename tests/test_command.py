@@ -31,7 +31,7 @@ def test_serve_creates_the_data_folder_and_reuses_it(tmp_path):
         alice = register(served, "alice")
         served.stop()
     made = {path.name for path in (tmp_path / "data").iterdir()}
-    assert made - {"letters"} == {"goodword.sqlite3", "secret_key"}  # her letter may wait for the next start
+    assert made - {"emails"} == {"goodword.sqlite3", "secret_key"}  # her letter may wait for the next start
 
     with serving(tmp_path) as served, pytest.raises(HTTPError) as refused:
         register(served, "alice")

@@ -50,7 +50,7 @@ def tour(page: Page, served: Served, email: str, client_id: str) -> Iterator[str
         yield name
     page.goto(f"{served.url}/nowhere")
     yield "not-found"
-    page.goto(f"{served.url}/letters/refuse?token=x")
+    page.goto(f"{served.url}/unsubscribe?token=x")
     yield "refuse-letters"
     for name in ("verify-email", "confirm-email", "reset-password"):
         page.goto(f"{served.url}/{name}#token=gwv_3kX0")

@@ -59,7 +59,7 @@ async def live_fully(app, api, post, rita):
 @pytest.mark.parametrize("by", ["herself", "an administrator"])
 async def test_f08_nothing_of_the_person_is_left(app, api, post, rita, caplog, capsys, by):
     xaviera = await live_fully(app, api, post, rita)
-    letters = app.state.services.settings.data_dir / "letters"
+    letters = app.state.services.settings.data_dir / "emails"
     before = {path.name for path in letters.glob("*.eml")}
     assert {table for table, _ in await hits(app, *NAMES)} >= {
         "users",
@@ -113,7 +113,7 @@ async def test_f08_letters_to_somebody_new_with_the_address_stay(app, api, alice
     assert letter.to == alice.email
     await api.post("/api/v1/password-resets", json={"email": alice.email})
     await run_due_jobs(app)
-    for path in (app.state.services.settings.data_dir / "letters").glob("*.eml"):
+    for path in (app.state.services.settings.data_dir / "emails").glob("*.eml"):
         os.utime(path, times=(time.time() + 90,) * 2)
     clock.forward(minutes=3)
 

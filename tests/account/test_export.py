@@ -67,7 +67,7 @@ async def test_f07_it_is_complete(full_life, bob):
     assert found["account"]["id"] == alice.id
     sections = {name for data in PERSONAL_DATA for name in data.export}
     assert {name for name in sections if not found[name]} == {
-        "letters_refused",
+        "unsubscribed",
         "referred_by",
         "audit_of_others",
     }

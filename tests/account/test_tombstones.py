@@ -135,7 +135,7 @@ async def test_f11_a_worker_that_starts_first_writes_to_nobody_who_was_erased(in
     """The backup holds the letters that waited: the one to Alice would be the first."""
     _, backup = await erase_after_backup(installation)
     await restore(installation, backup)
-    letters = installation.data_dir / "letters"
+    letters = installation.data_dir / "emails"
 
     with working(tmp_path, **set_like(installation)) as worker:
         deadline = time.monotonic() + 90

@@ -104,7 +104,7 @@ class Story:
         await self.invite()
         message = (await self.post(to="dave@example.org"))[0]
         token = message.text.partition("token=")[2].split()[0]
-        return await self.api.post("/api/v1/letters/refusals", json={"token": token})
+        return await self.api.post("/api/v1/unsubscribes", json={"token": token})
 
     async def update_me(self):
         return await self.alice.patch("/api/v1/me", {"first_name": "Alicia"})

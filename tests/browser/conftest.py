@@ -146,7 +146,7 @@ class Api:
         """The latest letter of a kind to an address, once it is written."""
         deadline = time.monotonic() + 15
         while time.monotonic() < deadline:
-            paths = sorted((self.folder / "letters").glob(f"{kind}-*.eml"), reverse=True)
+            paths = sorted((self.folder / "emails").glob(f"{kind}-*.eml"), reverse=True)
             for letter in map(read, paths):
                 if letter.to == to:
                     return letter

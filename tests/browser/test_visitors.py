@@ -145,7 +145,7 @@ def everywhere(page: Page, home: str, code: str):
     """Every page of a visitor in turn, in each of its states."""
     for path in ("/", "/sign-in", "/sign-up", "/forgot-password", "/reset-password", "/verify-email"):
         yield page.goto(home + path)
-    for path in ("/confirm-email", "/letters/refuse?token=x", f"/r/{code}", "/r/NOSUCHCODE", "/nowhere"):
+    for path in ("/confirm-email", "/unsubscribe?token=x", f"/r/{code}", "/r/NOSUCHCODE", "/nowhere"):
         yield page.goto(home + path)
     for path in ("/sign-up", "/sign-in", "/forgot-password", "/verify-email"):
         page.goto(home + path)

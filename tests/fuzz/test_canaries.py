@@ -38,7 +38,7 @@ ECHOES = (
     (r"GET /r/\{code\}", {404}, {"path"}),
     # A form comes back as it was filled in, without passwords; what stands around it is the account's own.
     (f"POST {PAGE}", {200, 400, 401, 403, 404, 409, 422}, PERSON | {"code", "referralcode"}),
-    (r"POST /(verify-email|confirm-email|reset-password|letters/refuse)", {400, 422}, {"token"}),
+    (r"POST /(verify-email|confirm-email|reset-password|unsubscribe)", {400, 422}, {"token"}),
 )
 """What an answer may show again of what was sent: the operation, its status, the fields."""
 ADDRESS = {"email", "referreremail"}

@@ -35,7 +35,7 @@ async def test_sends_the_code_and_the_link(api, code, post):
     assert code["link"] in message.text.splitlines()
     assert "Alice L. shares this code" in message.text
     assert "alice@example.com" not in message.text
-    assert "/letters/refuse?token=gwu_" in message.text
+    assert "/unsubscribe?token=gwu_" in message.text
 
 
 async def test_the_response_is_the_same_if_nothing_is_sent(api, alice, bob, mallory, clock, post):

@@ -48,7 +48,7 @@ async def test_sends_the_code_and_an_unsubscribe_link(carol, post):
     assert "Carol D. invites you" in message.text
     assert code["link"] in message.text.splitlines()
     assert code["code"] in message.text
-    assert re.search(r"^http://127.0.0.1:8000/letters/refuse\?token=gwu_\S{64}$", message.text, re.MULTILINE)
+    assert re.search(r"^http://127.0.0.1:8000/unsubscribe\?token=gwu_\S{64}$", message.text, re.MULTILINE)
     assert carol.email not in message.text + message.html
 
 

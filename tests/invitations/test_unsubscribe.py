@@ -12,7 +12,7 @@ from people import bring, join, make_code
 
 pytestmark = pytest.mark.one_database
 
-UNSUBSCRIBE = "/api/v1/letters/refusals"
+UNSUBSCRIBE = "/api/v1/unsubscribes"
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ async def token(api, alice, post):
 
 
 def token_of(message):
-    return re.search(r"/letters/refuse\?token=(\S+)", message.text)[1]
+    return re.search(r"/unsubscribe\?token=(\S+)", message.text)[1]
 
 
 async def send_all(api, alice, *, email="dave@example.org"):
@@ -78,10 +78,10 @@ async def test_an_email_waiting_for_a_retry_is_not_sent(api, alice, token, post,
 
 
 async def test_the_link_shows_a_page_and_changes_nothing(api, alice, token, post, rows):
-    page = await api.get("/letters/refuse", params={"token": token})
+    page = await api.get("/unsubscribe", params={"token": token})
 
     assert page.status_code == 200
-    assert f'action="/letters/refuse?token={token}"' in page.text
+    assert f'action="/unsubscribe?token={token}"' in page.text
     assert "form-action 'self'" in page.headers["Content-Security-Policy"]
     assert await rows("SELECT count(*) FROM unsubscribes") == [(0,)]
 
@@ -91,7 +91,7 @@ async def test_the_link_shows_a_page_and_changes_nothing(api, alice, token, post
     [{"data": {"List-Unsubscribe": "One-Click"}}, {"files": {"List-Unsubscribe": (None, "One-Click")}}, {}],
 )
 async def test_the_page_and_one_click_unsubscribe(api, token, rows, body):
-    answer = await api.post("/letters/refuse", params={"token": token}, **body)
+    answer = await api.post("/unsubscribe", params={"token": token}, **body)
 
     assert answer.status_code == 200
     assert "You have unsubscribed" in answer.text
@@ -114,9 +114,9 @@ async def test_an_invalid_token_changes_nothing(api, token, rows):
         answer = await api.post(UNSUBSCRIBE, json={"token": wrong})
         assert answer.status_code == 400
         assert answer.json()["code"] == "token_invalid"
-        page = await api.post("/letters/refuse", params={"token": wrong})
+        page = await api.post("/unsubscribe", params={"token": wrong})
         assert page.status_code == 400
-        assert (await api.get("/letters/refuse", params={"token": wrong})).status_code == 200
+        assert (await api.get("/unsubscribe", params={"token": wrong})).status_code == 200
     assert await rows("SELECT count(*) FROM unsubscribes") == [(0,)]
 
 
@@ -140,12 +140,12 @@ async def test_emails_have_list_unsubscribe_headers(app, alice, post):
     await make_code(alice)
     await alice.post("/api/v1/me/invitations", {"email": "dave@example.org"})
     await build_worker(replace(app.state.services, settings=settings)).run_due()
-    (path,) = (app.state.services.settings.data_dir / "letters").glob("invitation-*.eml")
+    (path,) = (app.state.services.settings.data_dir / "emails").glob("invitation-*.eml")
     message = email.message_from_bytes(path.read_bytes())
 
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert re.fullmatch(
-        r"<https://refer\.example\.com/goodword/letters/refuse\?token=gwu_[\w-]{64}>",
+        r"<https://refer\.example\.com/goodword/unsubscribe\?token=gwu_[\w-]{64}>",
         message["List-Unsubscribe"],
     )
     assert "evil" not in message["From"]

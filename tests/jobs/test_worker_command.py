@@ -24,7 +24,7 @@ def fresh_postgres(postgres_url):
 
 def wait_for_emails(folder, count):
     deadline = time.monotonic() + 90  # a machine busy with other tests is slow to start it
-    while len(found := list((folder / "data" / "letters").glob("*.eml"))) < count:
+    while len(found := list((folder / "data" / "emails").glob("*.eml"))) < count:
         assert time.monotonic() < deadline, "no e-mail was sent"
         time.sleep(0.05)
     return found

@@ -105,7 +105,7 @@ def test_the_sender_is_a_domain_of_mail(site, host):
 
 
 async def test_a_letter_is_kept_whole_for_the_operator_alone(tmp_path):
-    folder = tmp_path / "data" / "letters"
+    folder = tmp_path / "data" / "emails"
 
     await delivery.save(write(), folder, name="verify_email-1")
     await delivery.save(write(to="bob@example.com"), folder, name="verify_email-1")
@@ -118,10 +118,10 @@ async def test_a_letter_is_kept_whole_for_the_operator_alone(tmp_path):
 
 
 async def test_a_folder_that_cannot_be_written_is_an_error_and_leaves_nothing(tmp_path):
-    (tmp_path / "letters").write_text("a file is in the way")
+    (tmp_path / "emails").write_text("a file is in the way")
 
-    with pytest.raises(OSError, match="letters"):
-        await delivery.save(write(), tmp_path / "letters", name="verify_email-1")
+    with pytest.raises(OSError, match="emails"):
+        await delivery.save(write(), tmp_path / "emails", name="verify_email-1")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ PAGES = [
     "/reset-password",
     "/verify-email",
     "/confirm-email",
-    "/letters/refuse",
+    "/unsubscribe",
     "/oauth/authorize",
     "/r/NOSUCHCODE",
 ]

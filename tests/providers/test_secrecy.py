@@ -37,8 +37,8 @@ def until(condition):
 
 def prove(served, folder, *, letters):
     """Follow the links of all letters, once there are so many."""
-    until(lambda: len(list((folder / "data" / "letters").glob("verify*.eml"))) == letters)
-    for letter in (folder / "data" / "letters").glob("verify*.eml"):
+    until(lambda: len(list((folder / "data" / "emails").glob("verify*.eml"))) == letters)
+    for letter in (folder / "data" / "emails").glob("verify*.eml"):
         token = re.search(r"#token=(gwv_[\w-]+)", letter.read_text())[1]
         post(f"{served.url}/api/v1/email-verifications/confirm", {"token": token})
 

@@ -16,7 +16,7 @@ async def test_the_referrer_is_notified(alice, post):
     assert message.to == alice.email
     assert "Bob B. joined" in message.text
     assert "bob@example.com" not in message.text + message.html
-    assert "/letters/refuse?token=" in message.text
+    assert "/unsubscribe?token=" in message.text
 
 
 async def test_not_sent_before_the_referral_is_confirmed(api, alice, post, database_url, tmp_path):

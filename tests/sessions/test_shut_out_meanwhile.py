@@ -78,7 +78,7 @@ WITHOUT_A_SESSION = {
     "/confirm-email",
     "/reset-password",
     "/forgot-password",
-    "/letters/refuse",
+    "/unsubscribe",
     "/language",
 }
 WITHOUT_DATA = {"/admin/jobs/retry"}

@@ -86,7 +86,7 @@ async def request_code_email(
 
 
 @router.post(
-    "/letters/refusals",
+    "/unsubscribes",
     summary="Unsubscribe",
     status_code=204,
     responses=problems(unsubscribe.UnsubscribeTokenInvalid),

@@ -157,7 +157,7 @@ def _contents(
         link=code_format.link(public_url, code) if code else None,
         code=code,
         name=messages.safe_name(name, language),
-        unsubscribe_link=f"{public_url}/letters/refuse?token={token}",
+        unsubscribe_link=f"{public_url}/unsubscribe?token={token}",
     )
 
 

@@ -69,7 +69,7 @@ async def deliver(
 
 def folder(settings: Settings) -> Path:
     """Return the folder of saved messages."""
-    return settings.data_dir / "letters"
+    return settings.data_dir / "emails"
 
 
 async def save(message: EmailMessage, folder: Path, *, name: str) -> None:

@@ -16,6 +16,6 @@ PERSONAL_DATA = (
     PersonalData(
         model=Unsubscribe,
         erase=Kept("A keyed hash. The mailbox must get no messages after the erasure either."),
-        export={"letters_refused": _unsubscribed},
+        export={"unsubscribed": _unsubscribed},
     ),
 )

@@ -1,4 +1,4 @@
-"""Pictures of all letters as they arrive, by headless Chromium: `make pictures`."""
+"""Take pictures of all e-mails with headless Chromium: `make pictures`."""
 
 import subprocess
 import tempfile
@@ -25,9 +25,9 @@ def html(kind: MessageKind, language: str) -> bytes:
         link=SITE + TOKENS.get(kind, "/r/7KQ2M9XWPA"),
         name="Alice L.",
         code="7KQ2M9XWPA",
-        unsubscribe_link=f"{SITE}/letters/refuse?token=gwu_8fYw…" if kind in OTHERS else None,
+        unsubscribe_link=f"{SITE}/unsubscribe?token=gwu_8fYw…" if kind in OTHERS else None,
     )
-    letter = messages.build_message(
+    message = messages.build_message(
         kind,
         to="bob@example.com",
         job_id=uuid.UUID(int=0),
@@ -36,7 +36,7 @@ def html(kind: MessageKind, language: str) -> bytes:
         language=language,
         contents=contents,
     )
-    body = letter.get_body(("html",))
+    body = message.get_body(("html",))
     assert body is not None
     return body.get_content().encode()
 
@@ -44,9 +44,9 @@ def html(kind: MessageKind, language: str) -> bytes:
 with tempfile.TemporaryDirectory() as folder:
     for kind in MessageKind:
         for language in LANGUAGES:
-            page = Path(folder, "letter.html")
+            page = Path(folder, "email.html")
             page.write_bytes(html(kind, language))
-            picture = HERE / f"letter-{kind}-{language}.png"
+            picture = HERE / f"email-{kind}-{language}.png"
             command = ["chromium", "--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=620,430"]
             subprocess.run(
                 [*command, f"--screenshot={picture}", page.as_uri()], check=True, capture_output=True
