@@ -53,7 +53,7 @@ def test_an_administrator_shuts_somebody_out(visiting, served, api, rita, script
     expect(friend.get_by_role("alert")).to_have_text("The e-mail address or password is wrong.")
 
     page.get_by_role("link", name="Erase …").click()
-    page.get_by_label("Type their address").fill(f"{name}@example.com")
+    page.get_by_label("Enter the user’s address to confirm").fill(f"{name}@example.com")
     page.get_by_role("button", name="Erase permanently").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Erased user")
 

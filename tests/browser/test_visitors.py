@@ -79,7 +79,7 @@ def test_a_forgotten_password(visiting, served, api, scripts):
     page.get_by_role("link", name="Forgot your password?").click()
     page.get_by_label("E-mail address").fill(f"{name}@example.com")
     page.get_by_role("button", name="Send e-mail").click()
-    expect(page.get_by_role("status")).to_contain_text("a letter is on its way")
+    expect(page.get_by_role("status")).to_contain_text("we sent an e-mail to it")
     if scripts:
         look_over(page)
     letter = api.letter(f"{name}@example.com", "reset_password")
@@ -102,7 +102,7 @@ def test_the_token_survives_another_language(visiting, api):
 
     page.goto(api.letter("erin@example.com", "verify_email").link)
     page.get_by_role("button", name="Русский").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Подтвердите адрес")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Подтверждение адреса")
     expect(page.get_by_label("Ссылка из письма")).to_be_hidden()
     page.get_by_role("button", name="Подтвердить адрес").click()
 
