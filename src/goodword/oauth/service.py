@@ -34,7 +34,7 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 class AppNotFound(NotFound):
-    code, detail = "app_not_found", "You have let in no such app."
+    code, detail = "app_not_found", "You have not authorized this app."
 
 
 @dataclass(frozen=True, slots=True)
