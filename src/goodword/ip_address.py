@@ -10,7 +10,7 @@ _WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?|([\d.]+):\d{1,5}", r
 
 
 def read_address(text: str) -> Address | None:
-    """An address with or without a port; one of IPv4 that is written in IPv6 is one of IPv4."""
+    """Return an address, given with or without a port, or None. An IPv4-mapped IPv6 address is an IPv4 address."""
     text = text.strip()
     if found := _WITH_PORT.fullmatch(text):
         text = found[1] or found[2]

@@ -1,8 +1,8 @@
-"""What was looked up a moment ago: in the memory of each process and, where one is set, in Redis or Valkey.
+"""Look-up cache: process memory in front of Redis or Valkey.
 
-The database is right; this saves asking it. Nobody may be shown what a transaction has outdated: not in this
-node (one `goodword serve`, however many processes) once the writer has its answer, and nowhere else a second
-later. `docs/decisions/0010-cache.md` says how, and why that holds while servers stall, die and come back.
+The database is the source of truth. Once a writer has its response, no process of its node (one `goodword serve`)
+serves the old value, and one second later no other node does. `docs/decisions/0010-cache.md` explains how, also
+while servers stall, fail and return.
 """
 
 import asyncio
@@ -23,36 +23,35 @@ from goodword.db.base import Base
 from goodword.db.database import Database
 
 LONGEST_TARGET = 256
-"""A request may be asked in any number of words; those that are this long are not remembered."""
+"""Bytes of path and query. Longer requests are not cached by their text."""
 NEAR = 0.5
-"""Seconds for which a process serves what it found without hearing from anybody."""
+"""Seconds a process may serve an entry without having heard from Redis."""
 FOLLOW = 0.2
-"""Seconds between two looks at what changed elsewhere."""
+"""Seconds between two polls for invalidations of other nodes."""
 FRESH = 0.4
-"""Seconds after such a look for which nothing else is taken to have changed. With `NEAR`, below one second."""
+"""Seconds for which the result of a poll is taken to be complete. With `NEAR`, below one second."""
 FAR = 60.0
 READER = 5.0
-"""Seconds after which a reader no longer puts what it found into the shared cache."""
+"""Seconds after which a reader no longer stores its result in the shared cache."""
 HERE = "here:"
-"""How names begin of what is only kept in the memory of processes."""
+"""Prefix of names that are cached in process memory only."""
 
 log = structlog.get_logger("goodword.cache")
 Target = tuple[str, bytes]
-"""Path and query of a request, as they came."""
+"""Path and query of a request, unchanged."""
 
 
 class Epoch(Base):
-    """The one row whose id is in the name of all that is in the shared cache: a new id empties it for everyone."""
+    """One row whose id is part of every name in the shared cache. A new id invalidates all entries."""
 
     __tablename__ = "cache_epoch"
 
 
 class LookupCache:
-    """Answers of look-ups, each a text of bytes; none is an empty one.
+    """Caches responses of look-ups, as bytes. An empty value means that nothing was found.
 
-    Before a transaction that outdates some is committed, a mark takes their place in the shared cache, over
-    which nobody puts what they read before. Where the mark cannot be set, the transaction itself begins a new
-    epoch.
+    Before a transaction commits, a mark replaces the entries that it invalidates in the shared cache. Readers of
+    the old rows cannot overwrite a mark. If the mark cannot be set, the transaction begins a new epoch.
     """
 
     def __init__(
@@ -69,24 +68,24 @@ class LookupCache:
         self._memory: LocalCache[bytes] = LocalCache(board, clock, seconds=NEAR)
         self._names: dict[Target, str] = {}
         self._epoch = ""
-        # Also where no answers are wanted: the other nodes may want to hear what is outdated by this one.
+        # Needed without a cache too: other nodes may have cached what this one invalidates.
         self._shared = RedisCache(redis_url, key) if redis_url else None
         database.observers.cache = self
 
     def peek(self, target: Target) -> bytes | None:
-        """The answer to a request in these very words, if it is known at this moment without asking anybody."""
+        """Return the response to a request with this text, if process memory has it."""
         name = self._names.get(target)
         return self._memory.peek(name) if name else None
 
     def note(self, target: Target, name: str) -> None:
-        """Requests in these words ask for what has that name."""
+        """Remember which name a request with this text looks up."""
         if self._enabled and len(target[0]) + len(target[1]) <= LONGEST_TARGET:
             self._names[target] = name
             if len(self._names) > MAX_ENTRIES:
                 del self._names[next(iter(self._names))]
 
     async def get(self, name: str, load: Callable[[], Awaitable[CacheEntry[bytes]]]) -> bytes:
-        """The answer under that name: from memory, from the shared cache, or from `load`."""
+        """Return the value from memory, from the shared cache, or from `load`."""
         if not self._enabled:
             return (await load()).value
         return await self._memory.get(name, lambda: self._look_up(name, load), invalidated_by=name)
@@ -110,8 +109,8 @@ class LookupCache:
             return CacheEntry(*known, told=True)
         found = await load()
         window_ms = min(found.until - now, FAR)
-        # An answer that stands shorter than a reader takes could replace a mark, and be gone before a slower
-        # reader comes with what it read before the mark.
+        # An entry with a shorter lifetime than a read could replace a mark and expire before a slower reader
+        # stores what it read before the mark.
         if window_ms <= READER or time.monotonic() - began >= READER or there.startswith(MARKED):
             return found
         answer = CachedValue(found.value, now + window_ms)
@@ -120,7 +119,7 @@ class LookupCache:
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
-        """Hear of what changes elsewhere, as long as the block runs. Without that nothing shared is used."""
+        """Poll for invalidations of other nodes while the block runs. Without this, the shared cache is not used."""
         if self._shared is None or not self._enabled:
             yield
             return
@@ -130,7 +129,7 @@ class LookupCache:
         try:
             yield
         finally:
-            stop.set()  # not cancelled: it may be in the middle of a question to the database
+            stop.set()  # not cancelled: it may be within a query
             await task
 
     async def _keep_following(self, shared: RedisCache, stop: asyncio.Event) -> None:
@@ -139,7 +138,7 @@ class LookupCache:
                 await asyncio.wait_for(stop.wait(), FOLLOW)
             try:
                 await self._follow(shared)
-            except Exception:  # whatever it is: who no longer followed would have no shared cache for good
+            except Exception:  # any error: a poll that ends would disable the shared cache for good
                 log.exception("the news of the cache could not be followed")
                 self._memory.clear()
 
@@ -153,9 +152,9 @@ class LookupCache:
         except (DBAPIError, PoolTimeout, OSError):
             row = None
         if row is None:
-            self._memory.clear()  # the news was taken, and what it says is not known to be all
+            self._memory.clear()  # some invalidations may have been missed
             return
-        # The server too: one that was started anew has what it saved at some time, with marks missing.
+        # A restarted server has the entries of its last snapshot, without later marks.
         epoch = f"{row.id.hex} {news.server}"
         if news.missed or epoch != self._epoch:
             self._memory.clear()
@@ -166,7 +165,7 @@ class LookupCache:
 
     async def before_commit(self, session: AsyncSession, names: Iterable[str]) -> None:
         slots = {name: self._board.slot(name) for name in names if not name.startswith(HERE)}
-        # Also where there is no shared cache here: a shell of the operator's may know nothing of it.
+        # Also without a shared cache here: another process of the operator may use one.
         if slots and (self._shared is None or not await self._shared.mark(slots)):
             await session.execute(update(Epoch).values(id=uuid7(), created_at=self._clock()))
 
@@ -175,7 +174,7 @@ class LookupCache:
             self._board.turn(self._board.slot(name))
 
     async def is_well(self) -> bool:
-        """Whether the shared cache answers; always, where there is none to fail."""
+        """Return whether the shared cache responds. True if none is configured."""
         return self._shared is None or await self._shared.ping()
 
     async def close(self) -> None:

@@ -17,9 +17,9 @@ T = TypeVar("T")
 
 
 class InvalidationTable:
-    """A number for each slot of names, which changes when what is kept under one of them is outdated.
+    """A version for each slot of names, which changes when an entry under one of the names is invalidated.
 
-    Given a file, all processes of a node look at the same board.
+    With a file, all processes of a node share the table.
     """
 
     SLOTS = 16_384
@@ -43,22 +43,22 @@ class InvalidationTable:
         return self._numbers[slot]
 
     def turn(self, slot: int) -> None:
-        # Drawn, not counted on: two processes that count at the same moment would write the same number.
+        # Random, not incremented: two processes would increment to the same number.
         self._numbers[slot % self.SLOTS] = secrets.randbits(64)
 
 
 class CacheEntry(NamedTuple, Generic[T]):
-    """What a look-up found, and the instant (seconds since 1970) until which it can be true."""
+    """The result of a look-up, and the time (seconds since 1970) until which it can be valid."""
 
     value: T
     until: float
     told: bool = False
-    """Whether there will be news of a change: it stands in the shared cache, and no mark over it."""
+    """Whether invalidations of the entry are received: the shared cache has it, without a mark."""
 
 
 @dataclass(slots=True, eq=False)
 class _Slot(Generic[T]):
-    """A look-up, under way or done; `number` is the board's from before it began."""
+    """A look-up, running or finished. `number` is the version of its slot from before it began."""
 
     slot: int
     number: int
@@ -68,19 +68,19 @@ class _Slot(Generic[T]):
 
 
 class LocalCache(Generic[T]):
-    """Remembers values for a moment; many who ask for one at the same time cause one look-up.
+    """Caches values in process memory. Concurrent callers share one look-up.
 
-    Each has a name of its own, and another one, perhaps the same, under which it is outdated.
+    Each value has a name, and a name, perhaps the same, by which it is invalidated.
     """
 
     def __init__(self, board: InvalidationTable, clock: Callable[[], datetime], *, seconds: float) -> None:
         self._board, self._clock, self._seconds = board, clock, seconds
         self._kept: dict[str, _Slot[T]] = {}
         self.invalidations_until = 0.0
-        """Until when all that there will be news of is known to be unchanged."""
+        """Time until which entries whose invalidations are received are known to be valid."""
 
     def peek(self, name: str) -> T | None:
-        """What is known at this moment, without asking anybody."""
+        """Return the value from memory, or None."""
         kept = self._kept.get(name)
         if kept is None or kept.found is None or not self._is_good(kept):
             return None
@@ -89,7 +89,10 @@ class LocalCache(Generic[T]):
     async def get(
         self, name: str, look_up: Callable[[], Awaitable[CacheEntry[T]]], *, invalidated_by: str
     ) -> T:
-        """The value from memory, or else from `look_up`, whose error all get who wait for it."""
+        """Return the value from memory, or call `look_up` once for all concurrent callers.
+
+        Raises whatever `look_up` raises; errors are not cached.
+        """
         known = self.peek(name)
         if known is not None:
             return known
@@ -97,14 +100,14 @@ class LocalCache(Generic[T]):
         if kept is None or kept.task is None or not self._is_good(kept):
             kept = self._begin(name, look_up, invalidated_by)
         assert kept.task is not None
-        # Shielded: one of those who wait may go away without the look-up ending for the others.
+        # Shielded: one caller may be cancelled without ending the look-up of the others.
         return (await asyncio.shield(kept.task)).value
 
     def _begin(
         self, name: str, look_up: Callable[[], Awaitable[CacheEntry[T]]], invalidated_by: str
     ) -> _Slot[T]:
         slot = self._board.slot(invalidated_by)
-        # Both from before the look-up: what changes while it runs outdates it, and its time is not added.
+        # Both from before the look-up: a change while it runs invalidates it, and its duration is not added.
         kept = _Slot[T](slot, self._board.number(slot), time.monotonic() + self._seconds)
 
         def landed(task: asyncio.Task[CacheEntry[T]]) -> None:
@@ -116,14 +119,14 @@ class LocalCache(Generic[T]):
 
         kept.task = asyncio.ensure_future(_run(look_up))
         kept.task.add_done_callback(landed)
-        self._kept.pop(name, None)  # now it stands last: what was looked up longest ago is first to go
+        self._kept.pop(name, None)  # move to the end: the oldest entry is removed first
         self._kept[name] = kept
         if len(self._kept) > MAX_ENTRIES:
             del self._kept[next(iter(self._kept))]
         return kept
 
     def clear(self) -> None:
-        """Forget everything, also what is being looked up."""
+        """Remove all entries, including running look-ups."""
         self._kept.clear()
 
     def _is_good(self, kept: _Slot[T]) -> bool:

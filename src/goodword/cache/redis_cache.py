@@ -1,4 +1,4 @@
-"""Redis or Valkey, which all nodes share: answers of look-ups, marks over outdated ones, and news of those."""
+"""The shared cache in Redis or Valkey: responses of look-ups, marks, and the stream of invalidations."""
 
 import hmac
 import secrets
@@ -13,32 +13,32 @@ from goodword.cache.redis_client import RedisClient
 from goodword.crypto import hmac_of
 
 MARK = 30
-"""Seconds for which a mark stands: longer than a commit (10 s) and a reader of the old row together take."""
+"""Lifetime of a mark in seconds: longer than a commit (10 s) and a read of the old row together."""
 MARKED, SEAL = b"mark:", 16
 NEWS, NEWS_KEPT = "goodword:news", 1_000
 
 
 class CachedValue(NamedTuple):
-    """What stands in the cache, and the instant (seconds since 1970) until which it can be true."""
+    """A stored value, and the time (seconds since 1970) until which it can be valid."""
 
     value: bytes
     until: float
 
 
 class Invalidations(NamedTuple):
-    """What changed since the last time, unless some of it was missed."""
+    """Invalidations since the last poll, and whether some may have been missed."""
 
     slots: list[int]
     missed: bool
     server: str
-    """Which run of which server says so: another one when it was started anew, or another took its place."""
+    """Run id of the server. It changes with a restart or a failover."""
 
 
 class RedisCache:
-    """Redis or Valkey, asked once and shortly, and left alone for a moment when it fails.
+    """A client of Redis or Valkey with short timeouts and a circuit breaker.
 
-    It is not trusted either: what stands there is sealed by name, epoch and release, and anything else is as
-    good as nothing. No address and no code can be read from it.
+    The server is not trusted: values are authenticated with name, epoch and release, and any other value is
+    ignored. Names and values reveal no address and no code.
     """
 
     def __init__(self, url: str, key: bytes) -> None:
@@ -52,8 +52,8 @@ class RedisCache:
         return self._server.is_available()
 
     async def read(self, name: str) -> bytes | None:
-        """What stands under that name, nothing being an empty text; None if the server does not say."""
-        # MGET, because it takes what is not a text for nothing, where GET fails.
+        """Return the stored bytes, empty if there are none, or None if the server does not respond."""
+        # MGET returns nil for a key of another type, where GET fails.
         return await self._server.ask(self._read(self._place(name)))
 
     async def _read(self, place: str) -> bytes:
@@ -65,22 +65,22 @@ class RedisCache:
     async def fill(
         self, name: str, epoch: str, there: bytes, answer: CachedValue, *, window_ms: float
     ) -> bool:
-        """Put an answer there for so many seconds, unless something else than `there` stands by now."""
+        """Store a value for `window_ms`, unless the stored bytes are no longer `there`."""
         body = round(answer.until * 1000).to_bytes(8) + answer.value
         values: list[bytes | int] = [there, self._seal(name, epoch, body) + body, round(window_ms * 1000)]
         return await self._server.ask(self._fill(keys=[self._place(name)], args=values)) == 1
 
     def opened(self, name: str, epoch: str, there: bytes) -> CachedValue | None:
-        """The answer in what stands there, if we put it for that name in this epoch, and in this shape."""
+        """Return the value in the stored bytes if it was stored for this name, epoch and release."""
         seal, body = there[:SEAL], there[SEAL:]
         if len(body) <= 8 or not hmac.compare_digest(seal, self._seal(name, epoch, body)):
             return None
         return CachedValue(body[8:], int.from_bytes(body[:8]) / 1000)
 
     async def mark(self, slots: Mapping[str, int]) -> bool:
-        """Let nobody put there what was read before this moment, and tell all nodes. Whether that is sure.
+        """Mark names as invalid and publish the invalidations. Return whether the server confirmed it.
 
-        Given are names, each with its slot on the board.
+        `slots` maps each name to its slot in the `InvalidationTable`.
         """
         if not self.is_available():
             return False
@@ -91,7 +91,7 @@ class RedisCache:
         return await self._server.ask(pipeline.execute()) is not None
 
     async def news(self) -> Invalidations | None:
-        """What was told since it was last asked; None if the server does not say."""
+        """Return the invalidations since the last poll, or None if the server does not respond."""
         if not self.is_available():
             return None
         return await self._server.ask(self._read_news())
@@ -102,7 +102,7 @@ class RedisCache:
         pipeline.xrange(NEWS, min=self._last_news or "-", count=NEWS_KEPT)
         info, found = await pipeline.execute(raise_on_error=False)
         server = str(info["run_id"])
-        # From the last one that we know, which must be there still: nothing was lost between.
+        # From the last known entry, which must still exist: then nothing was lost in between.
         if (
             self._last_news is not None
             and isinstance(found, list)
@@ -113,12 +113,12 @@ class RedisCache:
             told = b" ".join(fields.get(b"slots", b"") for _, fields in found[1:])
             try:
                 return Invalidations([int(slot) for slot in told.split()], len(found) == NEWS_KEPT, server)
-            except ValueError:  # not written by us
+            except ValueError:  # not written by Goodword
                 return Invalidations([], True, server)
         try:
             self._last_news = await self._tell(self._redis, [])
         except ResponseError:
-            await self._redis.delete(NEWS)  # something else stands in its place
+            await self._redis.delete(NEWS)  # the key has another type
             raise
         return Invalidations([], True, server)
 
@@ -140,7 +140,7 @@ class RedisCache:
         return hmac_of(self._key, b"seal", release, epoch.encode(), name.encode(), body)[:SEAL]
 
 
-# In one step on the server. What is of another kind than text counts as nothing and is replaced.
+# One atomic step. A key of another type counts as empty and is replaced.
 _FILL = """
 local there = redis.call('TYPE', KEYS[1]).ok == 'string' and redis.call('GET', KEYS[1]) or ''
 if there ~= ARGV[1] then return 0 end

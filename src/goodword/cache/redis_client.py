@@ -1,4 +1,4 @@
-"""Redis or Valkey as we ask it: shortly, and not at all for a moment when it fails. Nothing depends on its answer."""
+"""A client of Redis or Valkey with short timeouts and a circuit breaker. The service works without the server."""
 
 import asyncio
 import time
@@ -13,9 +13,9 @@ from redis.exceptions import RedisError
 
 PATIENCE = 0.05
 PAUSE = 1.0
-"""Seconds for which a server that failed is left alone."""
+"""Seconds for which the circuit breaker stays open."""
 PING = 0.5
-"""Seconds to wait where nobody waits for us."""
+"""Timeout in seconds where no request waits."""
 
 log = structlog.get_logger("goodword.redis")
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class RedisClient:
-    """One use of the server, with connections of its own. `name` is what the log calls it."""
+    """A connection pool for one use of the server. `name` is its name in the log."""
 
     def __init__(self, url: str, name: str) -> None:
         pool = BlockingConnectionPool.from_url(
@@ -38,11 +38,11 @@ class RedisClient:
         return time.monotonic() >= self._open_until
 
     async def ask(self, question: Awaitable[T], *, patience: float = PATIENCE) -> T | None:
-        """The answer; None if there is none in time."""
+        """Return the response, or None on an error or a timeout."""
         try:
             async with asyncio.timeout(patience):
                 return await question
-        except Exception as error:  # noqa: BLE001  a server that talks nonsense is one that does not answer
+        except Exception as error:  # noqa: BLE001  an invalid response counts as none
             if self.is_available():
                 log.warning(self._silent, error=type(error).__name__)
             self._open_until = time.monotonic() + PAUSE

@@ -19,7 +19,7 @@ NOT_BUILT = frozenset(
         "metrics_token",
     }
 )
-"""Settings that are accepted already although this version has nothing yet that they change."""
+"""Settings that are accepted but have no effect in this version."""
 
 SECRETS = frozenset(
     name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
@@ -27,8 +27,11 @@ SECRETS = frozenset(
 
 
 def load(environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")) -> Settings:
-    """Settings from `.env` and the environment, which wins. Raises `SettingsError` naming all that is wrong."""
-    # An editor may begin the file with a byte order mark, which would hide the first setting.
+    """Return the settings from `.env` and the environment, which takes precedence.
+
+    Raises `SettingsError`, which lists every wrong setting.
+    """
+    # A byte order mark would hide the first setting.
     try:
         from_file = dotenv_values(env_file, encoding="utf-8-sig") if env_file else {}
     except UnicodeDecodeError:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 OPTIONS = ("host", "port", "ssl", "passfile", "target_session_attrs")
-"""What may follow the `?`. Others, such as `dsn` and `service`, would name a server that is not checked."""
+"""Query parameters that are accepted. Others, such as `dsn` and `service`, could name an unchecked server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class PostgresServer:
 
 
 def parse(url: str) -> PostgresServer:
-    """Return what a connection is made with. Raise `ValueError`, whose text holds no part of the URL."""
+    """Return the connection parameters. Raises `ValueError`, whose text contains no part of the URL."""
     # Imported here: a start on SQLite and most commands do without them.
     from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
     from sqlalchemy.engine import make_url

@@ -1,4 +1,4 @@
-"""What is good enough to try the service out, and too weak to run it for others."""
+"""Checks of the settings that production requires."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from goodword.config.settings import Settings
 
 EXAMPLES = re.compile(r"change.?(me|this)|example|secret.?key|your.?secret|insecure|password|x{8}|0123456789")
-"""What stands in the place of a secret in instructions."""
+"""Placeholders of secrets in instructions."""
 GUESSED = frozenset({"postgres", "password", "changeme", "admin", "root", "secret", "example"})
 OWN_ADDRESSES = tuple(
     ipaddress.ip_network(network)
@@ -37,7 +37,7 @@ WIDEST = {4: 8, 6: 16}
 
 
 def weaknesses(settings: Settings) -> Iterator[str]:
-    """Each begins with the name of its setting, and says why, without the value."""
+    """Yield the reasons why the settings are too weak: each names its setting, without the value."""
     yield from _weak_secrets(settings)
     yield from _open_doors(settings)
     yield from _clear_text(settings)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 MOST = 10**12
 PREFIX, ACCOUNT, APP, ADDRESS = "network", "account", "app", "address"
-"""Whom a limit counts: a client's network, who is signed in, an app that has proven itself, an e-mail address."""
+"""What a limit counts by: network, signed-in user, authenticated client, or e-mail address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """So many in so many seconds, from the first one on, for each of those that it counts `by`."""
+    """A number of requests within a number of seconds from the first one, for each value of `by`."""
 
     name: str
     amount: int
@@ -45,7 +45,7 @@ DEFAULTS: Mapping[str, Policy] = {
 
 
 def parse(words: Iterable[str]) -> dict[str, Policy]:
-    """All limits, those of the words with other numbers. Raises `ValueError`, which says what is wrong."""
+    """Return all limits, with the numbers that the setting changes. Raises `ValueError`."""
     found, given = dict(DEFAULTS), set()
     for word in words:
         match = re.fullmatch(r"([a-z-]{1,40})=([0-9]{1,13})/(second|minute|hour|day)", word)

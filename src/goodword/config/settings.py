@@ -42,11 +42,11 @@ PROVIDERS = (
     ("github_client_id", "github_client_secret"),
     ("oidc_issuer", "oidc_client_id", "oidc_client_secret"),
 )
-"""What it takes for people to sign in with each: all of a line, or none."""
+"""The settings of each sign-in provider: all of a group, or none."""
 
 
 class Settings(BaseModel):
-    """Everything an operator can set, each as `GOODWORD_<NAME>`; a `SecretStr` also as `…_FILE`."""
+    """The settings, each read from `GOODWORD_<NAME>`; a `SecretStr` also from `…_FILE`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -147,7 +147,7 @@ class Settings(BaseModel):
 
     @property
     def database(self) -> str:
-        """The SQLAlchemy URL in force: the embedded SQLite file when none is set."""
+        """The SQLAlchemy URL: the embedded SQLite file if none is set."""
         if self.database_url:
             return self.database_url.get_secret_value()
         return f"sqlite+aiosqlite:///{self.data_dir / 'goodword.sqlite3'}"
@@ -159,7 +159,7 @@ class Settings(BaseModel):
 
     @property
     def mail_server(self) -> MailServer | None:
-        """Where letters are handed in; None: they are kept as files."""
+        """The mail server, or None: e-mails are kept as files."""
         return parse_smtp_url(self.smtp_url.get_secret_value()) if self.smtp_url else None
 
     @property
@@ -175,15 +175,15 @@ class Settings(BaseModel):
 
     @property
     def address_check(self) -> Literal["off", "async", "blocking"]:
-        """When new addresses are checked: after the sign-up, once there is a key to ask with."""
+        """When new addresses are checked: by default after the sign-up, if there is an API key."""
         return self.email_check or ("async" if self.hunter_api_key else "off")
 
     @property
     def docs_shown(self) -> bool:
-        """On, unless production left it unset: a public API page is for the operator to choose."""
+        """Whether the API documentation is served. In production only if it is set to on."""
         return self.docs == "on" or (self.docs is None and self.environment == "development")
 
     @property
     def reads_logged(self) -> bool:
-        """In development every request has a line in the log; elsewhere those that change something, or fail."""
+        """Whether reads are logged. By default only in development."""
         return self.log_requests == "all" or (self.log_requests is None and self.environment == "development")

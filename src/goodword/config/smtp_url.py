@@ -12,7 +12,7 @@ PORTS = {"starttls": 587, "implicit": 465, "off": 25}
 
 @dataclass(frozen=True, slots=True)
 class MailServer:
-    """`starttls` is a must, not a wish: a server that does not offer it gets nothing (RFC 8314 §3)."""
+    """`starttls` is required: a server without it gets no message (RFC 8314 §3)."""
 
     host: str
     port: int
@@ -22,7 +22,7 @@ class MailServer:
 
 
 def parse(url: str) -> MailServer:
-    """Raises `ValueError`, whose text names no part of the URL."""
+    """Return the parsed URL. Raises `ValueError`, whose text contains no part of the URL."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

@@ -1,4 +1,4 @@
-"""What the rate limits have counted: in memory that all processes of a node share, and in Redis or Valkey."""
+"""Counters of the rate limits: in memory that the processes of a node share, and in Redis or Valkey."""
 
 import mmap
 from pathlib import Path
@@ -11,11 +11,11 @@ from goodword.cache.redis_client import PATIENCE, PING, RedisClient
 
 
 class Counts:
-    """A table of fixed size, with eight places for each key to be in. What is counted least gives way.
+    """A table of fixed size with eight slots for each key. The lowest count is evicted.
 
-    So a million addresses take no more memory than one, and who has used up much is not forgotten for those
-    who come once. Given a file, all processes of a node count together. They take no lock: of two who count
-    for the same key in the same microsecond one may be lost, which lets nobody through who counts on it.
+    A million addresses take no more memory than one, and high counts survive many single requests. With a file,
+    all processes of a node share the table. There is no lock: of two increments of one key in the same
+    microsecond one may be lost.
     """
 
     PLACES = 1 << 17
@@ -23,7 +23,7 @@ class Counts:
     COLUMNS = 4
     SIZE = PLACES * COLUMNS * 8
     OFFSET = InvalidationTable.SLOTS * 8
-    """Where it begins in the file, which the board begins: a multiple of any page."""
+    """Offset in the file, after the `InvalidationTable`: a multiple of every page size."""
 
     def __init__(self, file: Path | None = None) -> None:
         if file is None:
@@ -34,10 +34,10 @@ class Counts:
         words, places = memory.cast("Q"), self.PLACES
         self._keys = words[:places]
         self.ends = words[places : 2 * places]
-        """The last millisecond of the window."""
+        """End of the window in milliseconds."""
         self.numbers = words[2 * places : 3 * places]
         self.unsynced = words[3 * places :]
-        """How many of them Redis has not heard of."""
+        """The part of the count that was not sent to Redis."""
 
     @classmethod
     def create(cls, file: Path) -> None:
@@ -45,19 +45,17 @@ class Counts:
             opened.truncate(cls.OFFSET + cls.SIZE)
 
     def find(self, key: int) -> int | None:
-        """Where `key`, a number of 64 bits, is counted, in whatever window."""
+        """Return the slot of `key`, a 64-bit number, in any window, or None."""
         begin = key % self.PLACES & -self.WAYS
         keys = self._keys[begin : begin + self.WAYS].tolist()
         return begin + keys.index(key) if key in keys else None
 
     def place(self, key: int, now: int, window_ms: int) -> int:
-        """Where `key` is counted in the window of now, which is begun if there is none."""
+        """Return the slot of `key` in the current window. Begin the window if there is none."""
         at = self.find(key)
         if at is None:
             at = self._give_way(key, now)
-        elif (
-            now < self.ends[at] <= now + 2 * window_ms
-        ):  # one that ends later is of a clock that was set back
+        elif now < self.ends[at] <= now + 2 * window_ms:  # a later end: the clock was set back
             return at
         self.numbers[at] = self.unsynced[at] = 0
         self.ends[at] = now + window_ms
@@ -73,14 +71,14 @@ class Counts:
 
 
 class Total(NamedTuple):
-    """What all nodes have counted, and the milliseconds that are left of the window."""
+    """The count of all nodes, and the milliseconds left of the window."""
 
     number: int
     left: int
 
 
 class SharedCounts:
-    """The counts of all nodes, in Redis or Valkey. No address can be read from their names."""
+    """The counts of all nodes in Redis or Valkey. Their names reveal no address."""
 
     def __init__(self, url: str) -> None:
         self._server = RedisClient(url, "what the rate limits share")
@@ -90,7 +88,7 @@ class SharedCounts:
         return self._server.is_available()
 
     async def add(self, key: int, number: int, window_ms: int, *, waited_for: bool) -> Total | None:
-        """Count so many more; None if the server does not say."""
+        """Add to the count. Return None if the server does not respond."""
         patience = PATIENCE if waited_for else PING
         return await self._server.ask(self._added(key, number, window_ms), patience=patience)
 
@@ -104,7 +102,7 @@ class SharedCounts:
         await self._server.close()
 
 
-# In one step on the server, so that no count is left without an end.
+# One atomic step, so that every count expires.
 _ADD = """
 local count = redis.call('INCRBY', KEYS[1], ARGV[1])
 local left = redis.call('PTTL', KEYS[1])

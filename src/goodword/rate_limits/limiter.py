@@ -1,7 +1,7 @@
-"""Rate limits: who may ask how often. An endpoint says `dependencies=[limited("sign-up")]`.
+"""Rate limits. An endpoint declares `dependencies=[limited("sign-up")]`.
 
-The counts stand in this node's memory, and in Redis or Valkey where one is set. If that is out, each node
-goes on from what it has counted, by the same numbers. `docs/decisions/0017-rate-limits.md` says why it is so.
+Counts are kept in the memory of the node and, if configured, in Redis or Valkey. While that is unavailable, each
+node enforces the limits by its own counts. `docs/decisions/0017-rate-limits.md` explains why.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from goodword.errors import TooManyRequests
 from goodword.rate_limits.counters import Counts, SharedCounts, Total
 
 STEPS = 50
-"""The part of a limit that a node counts before it tells the others, where it does not ask them each time."""
+"""The share of a limit that a node counts before it reports to Redis, where it does not ask each time."""
 ASKED = "limits"
-"""The name in a request's state of what was counted for it."""
+"""Key in the state of a request: its `Usage`."""
 
 
 class RateLimited(TooManyRequests):
@@ -28,7 +28,7 @@ class RateLimited(TooManyRequests):
 
 
 class Rule:
-    """A policy as it is used, thousands of times a second."""
+    """A policy in the form that the hot path uses."""
 
     __slots__ = ("amount", "policy_header", "salt", "shown", "window_ms")
 
@@ -41,7 +41,7 @@ class Rule:
 
 
 class Usage:
-    """Who asks and when, and of the limits that were counted for it the one that is nearest to its end."""
+    """The client and time of a request, and the counted limit that is closest to exhaustion."""
 
     __slots__ = ("ends", "left", "network", "now", "rule")
 
@@ -55,11 +55,11 @@ class Usage:
 
 
 class Limiter:
-    """Counts, and raises `RateLimited` for what is too much.
+    """Counts requests, and raises `RateLimited` above a limit.
 
-    A window begins with the first request in it. What is asked thousands of times a second (`count`) is told
-    to the other nodes in steps of a fiftieth of the limit, so each of them may let that much through on top.
-    All else (`hit`) asks Redis each time, so the limit holds for all nodes together.
+    A window begins with its first request. `count`, for frequent requests, reports to Redis in steps of a fiftieth
+    of the limit, so each node may exceed it by that much. `hit` asks Redis each time: the limit holds for all
+    nodes together.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Limiter:
         self._telling: set[asyncio.Task[Total | None]] = set()
 
     def count(self, scope: Scope, name: str) -> None:
-        """Count a request of this network, without waiting for anybody."""
+        """Count a request of this network, without waiting for Redis."""
         if not self.on:
             return
         rule, asked, counts = self._rules[name], self._asked(scope), self._counts
@@ -95,7 +95,7 @@ class Limiter:
         _judge(asked, rule, counts.numbers[at], counts.ends[at])
 
     async def hit(self, scope: Scope, name: str, subject: str | None = None) -> None:
-        """Count a request of this network, or of the `subject` that the limit is about."""
+        """Count a request of this network, or of the `subject` of the limit."""
         if not self.on:
             return
         rule, asked, counts = self._rules[name], self._asked(scope), self._counts
@@ -104,17 +104,17 @@ class Limiter:
         asked.now = self._now()
         at = counts.place(key, asked.now, rule.window_ms)
         counts.numbers[at] += 1
-        count = counts.numbers[at]  # its own: those who come while it waits must not be held against it
+        count = counts.numbers[at]  # before the await: later requests must not count against this one
         if self._shared is not None:
             counts.unsynced[at] += 1
             if self._shared.is_available():
                 total = await self._tell(self._shared, rule, key, waited_for=True)
                 count = max(count, total.number if total else 0)
-                at = counts.place(key, asked.now, rule.window_ms)  # it may have had to give way meanwhile
+                at = counts.place(key, asked.now, rule.window_ms)  # it may have been evicted during the await
         _judge(asked, rule, count, counts.ends[at])
 
     def check(self, scope: Scope, name: str) -> None:
-        """Refuse what can only be one too many, and count nothing."""
+        """Raise if the limit is already reached. Count nothing."""
         if not self.on:
             return
         rule, asked = self._rules[name], self._asked(scope)
@@ -138,10 +138,10 @@ class Limiter:
         now = self._now()
         at = counts.place(key, now, rule.window_ms)
         if total is None:
-            # For when it is back. What it got just before it stalled counts twice then, which is the safe side.
+            # Reported when Redis is back. A report just before the failure counts twice, which is the safe side.
             counts.unsynced[at] += unsynced
             return None
-        # The greater of the two: a server that was emptied lets nobody begin anew.
+        # The greater of the two: an emptied server must not reset the limit.
         counts.numbers[at] = max(counts.numbers[at], total.number + counts.unsynced[at])
         counts.ends[at] = min(counts.ends[at], now + total.left)
         return total
@@ -172,9 +172,9 @@ def _refuse(asked: Usage, rule: Rule, ends: int) -> None:
 
 
 def headers(scope: Scope, status: int) -> tuple[tuple[bytes, bytes], ...]:
-    """How the limits stand (draft-ietf-httpapi-ratelimit-headers, from its eighth version on).
+    """Return the rate limit headers (draft-ietf-httpapi-ratelimit-headers, version 8 and later).
 
-    Not with errors of other kinds: those that shall tell nothing are alike to the last header.
+    Not sent with other errors: responses that must reveal nothing are identical in every header.
     """
     asked: Usage | None = scope["state"].get(ASKED)
     if asked is None or asked.rule is None or (status >= 400 and status != RateLimited.status):
@@ -184,9 +184,9 @@ def headers(scope: Scope, status: int) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def network_prefix(scope: Scope) -> bytes:
-    """Whose requests count together: one address of IPv4; of IPv6 the /64 that a household or a server has.
+    """Return the network whose requests count together: an IPv4 address, or the /64 of an IPv6 address.
 
-    The address is the peer's, unless a trusted proxy told another one: see `app.py`.
+    The address is the peer's, or the one that a trusted proxy reports.
     """
     host: str = scope["client"][0] if scope.get("client") else ""
     try:
@@ -202,5 +202,5 @@ _MAPPED = bytes(10) + b"\xff\xff"
 
 
 def hash_subject(key: bytes, text: bytes) -> int:
-    """A number of 64 bits by which a subject is counted, and from which nobody can tell who it is."""
+    """Return a 64-bit keyed hash under which a subject is counted."""
     return int.from_bytes(hashlib.blake2b(text, digest_size=8, key=key).digest())

@@ -9,12 +9,12 @@ from goodword.errors import AppError
 from goodword.rate_limits.limiter import Limiter, RateLimited
 
 PROBES = {"/livez", "/readyz"}
-"""Whoever asks these is to know how we are, not how often they asked."""
+"""Health probes are exempt."""
 LOOK_UPS = ("/api/v1/referral-codes/", "/r/")
 
 
 class RateLimitMiddleware:
-    """Middleware: all else that a network asks counts together. `refuse` makes the answer."""
+    """Counts every other request of a network together. `refuse` builds the response."""
 
     def __init__(
         self, app: ASGIApp, *, limiter: Limiter, refuse: Callable[[Request, AppError], Response]
@@ -32,7 +32,7 @@ class RateLimitMiddleware:
 
 
 def _counts_elsewhere(path: str) -> bool:
-    """Whether nobody counts a request, or `before_look_up` does: to count those twice would cost as much again."""
+    """Return whether a request is exempt, or counted by `before_lookup`."""
     for prefix in LOOK_UPS:
         if path.startswith(prefix):
             rest = path[len(prefix) :]
