@@ -25,7 +25,7 @@ async def confirm(api, token):
 
 @pytest.fixture
 async def change(alice, post):
-    """The letter to Alice's new address."""
+    """The message to Alice's new address."""
     await post()
     assert (await ask(alice)).status_code == 202
     return (await post(to=NEW))[0]
@@ -35,18 +35,18 @@ async def email_of(person):
     return (await person.get("/api/v1/me")).json()["email"]
 
 
-async def test_a_letter_goes_to_each_address_and_nothing_changes_yet(api, alice, post):
+async def test_both_addresses_get_a_message_and_nothing_changes_yet(api, alice, post):
     await post()
 
     answer = await ask(alice)
 
     assert answer.status_code == 202
     found = await post()
-    assert {(letter.kind, letter.to) for letter in found} == {
+    assert {(message.kind, message.to) for message in found} == {
         ("change_email", NEW),
         ("email_change_asked", alice.email),
     }
-    assert len({letter.message_id for letter in found}) == 2
+    assert len({message.message_id for message in found}) == 2
     assert await email_of(alice) == alice.email
     assert (await sign_in(api, NEW)).status_code == 401
 
@@ -68,26 +68,24 @@ async def test_the_old_address_is_free(api, alice, change):
     assert (await register(api, "alice")).status_code == 201
 
 
-async def test_an_address_that_has_an_account_is_answered_alike(api, alice, bob, post):
+async def test_a_taken_address_gets_the_same_response(api, alice, bob, post):
     await post()
 
     free, taken = await ask(alice), await ask(alice, bob.email.upper())
 
     assert (free.status_code, free.content) == (taken.status_code, taken.content)
     found = await post()
-    assert Counter((letter.kind, letter.to) for letter in found) == {
+    assert Counter((message.kind, message.to) for message in found) == {
         ("change_email", NEW): 1,
         ("email_change_asked", alice.email): 2,
         ("address_wanted", bob.email): 1,
     }
-    assert all("#token=" not in letter.text for letter in found if letter.to != NEW)
+    assert all("#token=" not in message.text for message in found if message.to != NEW)
     assert await email_of(bob) == bob.email
 
 
-async def test_asking_for_a_taken_address_ends_an_earlier_change_like_asking_for_a_free_one(
-    api, alice, bob, change, post
-):
-    """Else the fate of the first letter would tell whether the second address has an account."""
+async def test_a_request_for_a_taken_address_ends_an_earlier_change(api, alice, bob, change, post):
+    """Otherwise the first token would reveal whether the second address has an account."""
     await ask(alice, bob.email)
     await post()
 
@@ -132,7 +130,7 @@ async def test_a_newer_request_ends_it(api, alice, change, post):
     assert await email_of(alice) == "alice@example.net"
 
 
-async def test_it_is_refused_when_somebody_took_the_address_meanwhile(api, alice, change, post):
+async def test_it_fails_if_the_address_was_taken_meanwhile(api, alice, change, post):
     carol = await join(api, "carol", email=NEW)
     await post()
 
@@ -144,7 +142,7 @@ async def test_it_is_refused_when_somebody_took_the_address_meanwhile(api, alice
     assert await post() == []
 
 
-async def test_of_two_who_confirm_one_address_at_once_one_has_it(api, alice, bob, change, post):
+async def test_concurrent_confirmations_of_one_address_succeed_once(api, alice, bob, change, post):
     await ask(bob, NEW)
     his = (await post(to=NEW))[0]
 
@@ -154,7 +152,7 @@ async def test_of_two_who_confirm_one_address_at_once_one_has_it(api, alice, bob
     assert sorted([await email_of(alice) == NEW, await email_of(bob) == NEW]) == [False, True]
 
 
-async def test_a_letter_to_verify_the_old_address_is_worth_nothing_after_it(api, alice, post):
+async def test_it_invalidates_a_token_for_the_old_address(api, alice, post):
     verify = await post.only(alice.email)
     await ask(alice)
     await confirm(api, (await post(to=NEW))[0].token)
@@ -164,41 +162,41 @@ async def test_a_letter_to_verify_the_old_address_is_worth_nothing_after_it(api,
     assert answer.status_code == 400
 
 
-async def test_one_may_change_how_it_is_written(api, alice, post):
+async def test_the_spelling_of_an_address_can_be_changed(api, alice, post):
     await ask(alice, "Alice@Example.com")
 
-    letter = (await post(to="Alice@Example.com"))[0]
+    message = (await post(to="Alice@Example.com"))[0]
 
-    assert (await confirm(api, letter.token)).status_code == 204
+    assert (await confirm(api, message.token)).status_code == 204
     assert await email_of(alice) == "Alice@Example.com"
 
 
-async def test_nobodys_address_gets_more_than_five_letters_an_hour(api, alice, bob, mallory, post):
+async def test_an_address_gets_five_changes_an_hour(api, alice, bob, mallory, post):
     await post()
     for _ in range(4):
         await ask(alice, "stranger@example.com")
         await ask(mallory, "stranger@example.com")
         await ask(mallory, bob.email)
 
-    counts = Counter(letter.to for letter in await post())
+    counts = Counter(message.to for message in await post())
 
     assert counts["stranger@example.com"] <= 5
     assert counts[bob.email] <= 5
     assert counts[mallory.email] <= 5
 
 
-async def test_letters_go_to_international_addresses(api, alice, post):
+async def test_messages_go_to_international_addresses(api, alice, post):
     address = "älice@bücher.example"
     await post()
     assert (await ask(alice, address)).status_code == 202
 
-    letter = (await post(to=address))[0]
+    message = (await post(to=address))[0]
 
-    assert (await confirm(api, letter.token)).status_code == 204
+    assert (await confirm(api, message.token)).status_code == 204
     assert await email_of(alice) == address
 
 
-async def test_a_request_that_is_dropped_while_its_letter_waits_for_the_account_sends_none(app, alice, post):
+async def test_a_withdrawn_request_sends_no_message(app, alice, post):
     await post()
     await ask(alice)
     services = app.state.services
@@ -211,10 +209,10 @@ async def test_a_request_that_is_dropped_while_its_letter_waits_for_the_account_
 
     await emails.change_email(services, work)
 
-    assert [letter.kind for letter in await post()] == ["password_changed"]
+    assert [message.kind for message in await post()] == ["password_changed"]
 
 
-async def test_a_letter_that_is_sent_twice_has_one_id_and_the_later_token_works(api, app, alice, post, clock):
+async def test_a_message_sent_twice_has_one_id_and_the_later_token_works(api, app, alice, post, clock):
     """Its worker died between sending and saying so."""
     await post()
     await ask(alice)
@@ -224,7 +222,7 @@ async def test_a_letter_that_is_sent_twice_has_one_id_and_the_later_token_works(
             session, [Purpose.CHANGE_EMAIL], worker_id="about to die", now=services.clock()
         )
     await emails.change_email(services, work)
-    first = next(letter for letter in post.kept() if letter.to == NEW)
+    first = next(message for message in post.kept() if message.to == NEW)
     clock.forward(seconds=61)
 
     second = (await post(to=NEW))[0]

@@ -1,4 +1,4 @@
-"""PUT /api/v1/me/password: another password, known by the old one."""
+"""PUT /api/v1/me/password: change the password."""
 
 import asyncio
 from collections import Counter
@@ -42,9 +42,9 @@ async def test_its_owner_is_told(alice, post):
     await post()
     await change(alice)
 
-    letter = await post.only(alice.email)
-    assert letter.kind == "password_changed"
-    assert NEW not in letter.text + letter.html
+    message = await post.only(alice.email)
+    assert message.kind == "password_changed"
+    assert NEW not in message.text + message.html
 
 
 async def test_a_wrong_password_changes_nothing(api, alice, post):
@@ -111,11 +111,11 @@ async def test_ten_at_once_leave_one_password(api, alice):
 async def test_it_drops_a_change_of_address(api, alice, post):
     """Whoever stole the old password may have asked for it."""
     await alice.post("/api/v1/me/email-changes", {"email": "eve@example.com", "password": PASSWORD})
-    change_letter = (await post(to="eve@example.com"))[0]
+    change_message = (await post(to="eve@example.com"))[0]
 
     await change(alice)
 
-    answer = await api.post("/api/v1/me/email-changes/confirm", json={"token": change_letter.token})
+    answer = await api.post("/api/v1/me/email-changes/confirm", json={"token": change_message.token})
     assert answer.status_code == 400
 
 

@@ -82,7 +82,7 @@ async def test_its_tokens_are_dead(alice):
         assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
 
 
-async def test_nobody_signs_in_there_any_more(alice):
+async def test_an_erased_account_cannot_sign_in(alice):
     await erase(alice)
 
     answer = await sign_in(alice.api, alice.email)
@@ -90,7 +90,7 @@ async def test_nobody_signs_in_there_any_more(alice):
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_credentials")
 
 
-async def test_the_address_is_free_for_a_stranger_to_the_old_account(alice):
+async def test_the_address_is_free_for_a_new_account(alice):
     code = await make_code(alice)
     await join(alice.api, "bob", referral_code=code["code"])
     await erase(alice)
@@ -113,7 +113,7 @@ async def test_its_codes_are_not_found(alice, api):
     assert answer.json()["code"] == "code_not_usable"
 
 
-async def test_its_code_is_never_given_out_again(alice, mallory):
+async def test_its_code_is_never_issued_again(alice, mallory):
     await make_code(alice, code="ALICE-CODE")
     await erase(alice)
 
@@ -133,7 +133,7 @@ async def test_a_referrer_keeps_the_referral_without_the_name(alice):
     assert referral["code"] == code["code"]
 
 
-async def test_a_friend_was_brought_by_a_friend(alice):
+async def test_a_referee_sees_a_generic_referrer_name(alice):
     code = await make_code(alice)
     bob = await join(alice.api, "bob", referral_code=code["code"])
     await erase(alice)
@@ -141,7 +141,7 @@ async def test_a_friend_was_brought_by_a_friend(alice):
     assert (await bob.get(ME)).json()["referred_by"] == "A friend"
 
 
-async def test_no_trace_of_the_person_is_left(api, app, rows):
+async def test_no_personal_data_is_left(api, app, rows):
     wilma = await join(api, "wilma", first_name="Wilhelmina", last_name="Featherstone")
     [(stored,)] = await rows("SELECT password_hash FROM users")
     credentials = {"email": wilma.email, "password": PASSWORD}
@@ -161,7 +161,7 @@ async def test_no_trace_of_the_person_is_left(api, app, rows):
     assert left == []
 
 
-async def test_a_friends_lost_answer_is_not_given_again_with_the_erased_name(alice):
+async def test_a_stored_response_does_not_repeat_an_erased_name(alice):
     code = (await make_code(alice))["code"]
     body = {"email": "bob@example.com", "password": PASSWORD, "referral_code": code}
     headers = {"Idempotency-Key": "a-key"}
@@ -182,7 +182,7 @@ async def test_several_times_at_once_is_once(alice, rows):
     assert await rows("SELECT count(*) FROM users WHERE status = 'erased'") == [(1,)]
 
 
-async def test_what_happens_meanwhile_leaves_nothing_alive(alice, rows):
+async def test_concurrent_requests_leave_nothing_active(alice, rows):
     code = await make_code(alice)
     refresh = {"grant_type": "refresh_token", "refresh_token": alice.tokens["refresh_token"]}
 

@@ -1,4 +1,4 @@
-"""POST /api/v1/email-verifications and …/confirm: show that an address is yours."""
+"""POST /api/v1/email-verifications and …/confirm: verify an address."""
 
 import asyncio
 import uuid
@@ -29,14 +29,14 @@ async def is_verified(person):
     return (await person.get("/api/v1/me")).json()["email_verified"]
 
 
-async def test_a_registration_sends_a_letter_whose_token_verifies(api, alice, post):
-    letter = await post.only(alice.email)
-    assert letter.kind == "verify_email"
-    assert letter.link.startswith("http://127.0.0.1:8000/verify-email#token=gwv_")
-    assert letter.link in letter.html
+async def test_a_registration_sends_a_message_with_a_token(api, alice, post):
+    message = await post.only(alice.email)
+    assert message.kind == "verify_email"
+    assert message.link.startswith("http://127.0.0.1:8000/verify-email#token=gwv_")
+    assert message.link in message.html
     assert not await is_verified(alice)
 
-    answer = await confirm(api, letter.token)
+    answer = await confirm(api, message.token)
 
     assert (answer.status_code, answer.content) == (204, b"")
     assert await is_verified(alice)
@@ -51,27 +51,27 @@ async def test_a_registration_that_fails_sends_nothing(api, alice, post):
     assert await post() == []
 
 
-async def test_a_letter_is_sent_again_when_asked_for(api, alice, post):
+async def test_a_message_is_sent_again_on_request(api, alice, post):
     await post()
 
     answer = await ask(api, "ALICE@example.com")
 
     assert answer.status_code == 202
-    letter = await post.only(alice.email)
-    assert (await confirm(api, letter.token)).status_code == 204
+    message = await post.only(alice.email)
+    assert (await confirm(api, message.token)).status_code == 204
 
 
-async def test_it_answers_alike_for_everybody(api, alice, bob, post):
+async def test_every_address_gets_the_same_response(api, alice, bob, post):
     await confirm(api, (await post(to=bob.email))[0].token)
 
     answers = [await ask(api, email) for email in (alice.email, bob.email, "nobody@example.com")]
 
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.content for answer in answers}) == 1
-    assert [letter.to for letter in await post()] == [alice.email], "Bob's is verified, nobody has none"
+    assert [message.to for message in await post()] == [alice.email], "Bob's is verified, nobody has none"
 
 
-async def test_the_older_of_two_letters_is_worth_nothing(api, alice, post):
+async def test_a_newer_token_invalidates_an_older_one(api, alice, post):
     older = await post.only(alice.email)
     await ask(api, alice.email)
     newer = await post.only(alice.email)
@@ -80,14 +80,14 @@ async def test_the_older_of_two_letters_is_worth_nothing(api, alice, post):
     assert (await confirm(api, newer.token)).status_code == 204
 
 
-async def test_looking_at_the_link_changes_nothing(api, alice, post):
-    letter = await post.only(alice.email)
+async def test_a_get_of_the_link_changes_nothing(api, alice, post):
+    message = await post.only(alice.email)
 
-    for path in ("/verify-email", CONFIRM, f"{CONFIRM}?token={letter.token}"):
+    for path in ("/verify-email", CONFIRM, f"{CONFIRM}?token={message.token}"):
         assert (await api.get(path)).status_code in (200, 404, 405)
 
     assert not await is_verified(alice)
-    assert (await confirm(api, letter.token)).status_code == 204
+    assert (await confirm(api, message.token)).status_code == 204
 
 
 async def test_every_bad_token_gets_one_answer(api, alice, bob, post, clock):
@@ -123,15 +123,15 @@ async def test_a_token_ends_after_a_day(api, alice, bob, post, clock):
 
 
 async def test_twenty_at_once_use_it_once(api, alice, post):
-    letter = await post.only(alice.email)
+    message = await post.only(alice.email)
 
-    answers = await asyncio.gather(*(confirm(api, letter.token) for _ in range(20)))
+    answers = await asyncio.gather(*(confirm(api, message.token) for _ in range(20)))
 
     assert Counter(answer.status_code for answer in answers) == {204: 1, 400: 19}
 
 
 @pytest.mark.parametrize("token", [None, 5, ["gwv_"], {"a": 1}, "x" * 1025, "gwv_\x00", "\ud800"])
-async def test_it_refuses_what_is_no_token(api, token):
+async def test_invalid_tokens_are_rejected(api, token):
     body = '{"token": "\\ud800"}' if token == "\ud800" else None
     if body:
         answer = await api.post(CONFIRM, content=body, headers={"Content-Type": "application/json"})
@@ -145,21 +145,21 @@ async def test_it_refuses_what_is_no_token(api, token):
 @pytest.mark.parametrize(
     "email", ["", "alice", "a@b@c", "alice@example.com\r\nBcc: eve@example.com", "a" * 300]
 )
-async def test_it_refuses_what_is_no_address(api, email, rows):
+async def test_invalid_addresses_are_rejected(api, email, rows):
     assert (await ask(api, email)).status_code == 422
     assert await rows("SELECT count(*) FROM jobs") == [(0,)]
 
 
-async def test_an_address_gets_five_letters_an_hour(api, alice, post, clock):
+async def test_an_address_gets_five_messages_an_hour(api, alice, post, clock):
     assert len(await post()) == 1
     statuses = [(await ask(api, alice.email)).status_code for _ in range(10)]
     assert statuses == [202] * 5 + [429] * 5
-    letters = await post()
-    assert [letter.to for letter in letters] == [alice.email] * 4
-    assert (await confirm(api, letters[-1].token)).status_code == 204, "the last that was sent still works"
+    messages = await post()
+    assert [message.to for message in messages] == [alice.email] * 4
+    assert (await confirm(api, messages[-1].token)).status_code == 204, "the last that was sent still works"
 
 
-async def test_the_next_hour_has_letters_again(api, alice, post, clock):
+async def test_the_quota_is_renewed_after_an_hour(api, alice, post, clock):
     for _ in range(10):
         await ask(api, alice.email)
     assert len(await post()) == 5
@@ -209,7 +209,9 @@ async def test_a_hundred_requests_for_a_stranger_send_nothing(api, alice, post):
     assert await post() == []
 
 
-async def test_a_disabled_or_erased_account_gets_no_letter_and_its_token_is_bad(api, alice, bob, app, post):
+async def test_a_disabled_or_erased_account_gets_no_message_and_its_token_is_invalid(
+    api, alice, bob, app, post
+):
     hers, his = await post()
     async with app.state.services.database.transaction() as session:
         await session.execute(
@@ -263,18 +265,18 @@ async def test_a_rejected_referral_stays_rejected(api, alice, app, post):
 async def test_the_token_itself_is_stored_nowhere(api, alice, app, post):
     from goodword.tables import Base
 
-    letter = await post.only(alice.email)
+    message = await post.only(alice.email)
     for table in Base.metadata.sorted_tables:
         for row in await app.state.services.database.rows(table.select()):
-            assert letter.token not in str(tuple(row))
-            assert letter.token.removeprefix("gwv_") not in str(tuple(row))
+            assert message.token not in str(tuple(row))
+            assert message.token.removeprefix("gwv_") not in str(tuple(row))
 
 
-async def test_it_proves_no_other_address_than_the_one_it_was_sent_to(api, alice, app, post):
-    letter = await post.only(alice.email)
+async def test_a_token_verifies_only_the_address_that_it_was_sent_to(api, alice, app, post):
+    message = await post.only(alice.email)
     async with app.state.services.database.transaction() as session:
         await session.execute(
             text("UPDATE users SET email_key = 'eve@example.com' WHERE email_key LIKE 'alice%'")
         )
 
-    assert (await confirm(api, letter.token)).status_code == 400
+    assert (await confirm(api, message.token)).status_code == 400

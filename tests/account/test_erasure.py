@@ -1,4 +1,4 @@
-"""F08, F10: after an erasure nothing tells who it was, not even when everything happens at the same moment."""
+"""F08, F10: an erasure leaves no personal data, also with concurrent requests."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from people import PASSWORD, bring, join, make_code, referrals_of, register, sig
 from third_party import Browser, register_app
 
 NAMES = ("xaviera", "quillfeather", "XAVIERAS-OWN", "XAV1ERAS0WN")
-"""Her address, her names, her code as shown and as folded."""
+"""Her address, her names, her code as shown and as normalised."""
 
 
 async def hits(app, *words):
@@ -57,10 +57,10 @@ async def live_fully(app, api, post, rita):
 
 
 @pytest.mark.parametrize("by", ["herself", "an administrator"])
-async def test_f08_nothing_of_the_person_is_left(app, api, post, rita, caplog, capsys, by):
+async def test_f08_erasure_leaves_no_personal_data(app, api, post, rita, caplog, capsys, by):
     xaviera = await live_fully(app, api, post, rita)
-    letters = app.state.services.settings.data_dir / "emails"
-    before = {path.name for path in letters.glob("*.eml")}
+    messages = app.state.services.settings.data_dir / "emails"
+    before = {path.name for path in messages.glob("*.eml")}
     assert {table for table, _ in await hits(app, *NAMES)} >= {
         "users",
         "referral_codes",
@@ -77,8 +77,8 @@ async def test_f08_nothing_of_the_person_is_left(app, api, post, rita, caplog, c
     await run_due_jobs(app)
 
     assert await hits(app, *NAMES) == set()
-    kept = {path.name: path.read_text().lower() for path in letters.glob("*.eml")}
-    assert not [name for name, letter in kept.items() for word in NAMES if word.lower() in letter]
+    kept = {path.name: path.read_text().lower() for path in messages.glob("*.eml")}
+    assert not [name for name, message in kept.items() for word in NAMES if word.lower() in message]
     assert before - kept.keys(), "those that were to her, or named her"
     assert kept.keys() & before, "those of others stay"
     folder = app.state.services.settings.data_dir
@@ -92,7 +92,7 @@ async def test_f08_nothing_of_the_person_is_left(app, api, post, rita, caplog, c
     await verify(app)
 
 
-async def test_f08_the_addresses_she_came_from_are_cleared(app, api, rita, rows):
+async def test_f08_erasure_clears_ip_addresses(app, api, rita, rows):
     async with client_of(app, peer="192.0.2.7") as hers:
         xaviera = await join(hers, "xaviera")
         await xaviera.delete("/api/v1/me", json={"password": PASSWORD})
@@ -105,29 +105,29 @@ async def test_f08_the_addresses_she_came_from_are_cleared(app, api, rita, rows)
     await verify(app)
 
 
-async def test_f08_letters_to_somebody_new_with_the_address_stay(app, api, alice, post, clock):
+async def test_f08_messages_to_a_new_account_with_the_address_stay(app, api, alice, post, clock):
     await alice.delete("/api/v1/me", json={"password": PASSWORD})
     await post()
     await register(api, "alice")
-    (letter,) = await post()
-    assert letter.to == alice.email
+    (message,) = await post()
+    assert message.to == alice.email
     await api.post("/api/v1/password-resets", json={"email": alice.email})
     await run_due_jobs(app)
     for path in (app.state.services.settings.data_dir / "emails").glob("*.eml"):
         os.utime(path, times=(time.time() + 90,) * 2)
     clock.forward(minutes=3)
 
-    assert [letter.kind for letter in await post()] == ["reset_password"]
+    assert [message.kind for message in await post()] == ["reset_password"]
 
 
-async def test_f08_letters_to_somebody_new_stay_though_they_are_written_at_once(api, alice, post):
+async def test_f08_messages_to_a_new_account_created_immediately_stay(api, alice, post):
     await alice.delete("/api/v1/me", json={"password": PASSWORD})
     await register(api, "alice")
 
-    assert [(letter.kind, letter.to) for letter in await post()] == [("verify_email", alice.email)]
+    assert [(message.kind, message.to) for message in await post()] == [("verify_email", alice.email)]
 
 
-async def test_f08_nothing_of_her_is_left_in_the_shared_cache(
+async def test_f08_erasure_clears_the_shared_cache(
     database_url, app, redis, valkey_url, rita, api, post, tmp_path
 ):
     settings = settings_for(database_url, redis_url=valkey_url, data_dir=tmp_path)
@@ -151,14 +151,14 @@ async def test_f08_nothing_of_her_is_left_in_the_shared_cache(
         assert not [word for word in NAMES if word.lower().encode() in await kept()]
 
 
-async def test_f08_what_an_administrator_wrote_of_her_is_gone_and_the_count_stays(app, api, post, rita, rows):
+async def test_f08_erasure_deletes_reasons_and_keeps_the_count(app, api, post, rita, rows):
     xaviera = await live_fully(app, api, post, rita)
     await rita.delete(f"/api/v1/admin/users/{xaviera.id}")
 
     assert await rows("SELECT status, reason FROM referrals") == [("rejected", None)]
 
 
-async def test_f10_nothing_survives_an_erasure_in_the_middle_of_everything(app, api, rows):
+async def test_f10_concurrent_requests_leave_nothing_after_an_erasure(app, api, rows):
     """Sign-in, refresh, new codes, friends, changes of name and address, all while the account is erased."""
     for number in range(4):
         xaviera = await join(api, "xaviera", last_name="Quillfeather")

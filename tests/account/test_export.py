@@ -1,4 +1,4 @@
-"""F07: GET /api/v1/me/export: everything that is held about a person, and nothing of others."""
+"""F07: GET /api/v1/me/export: all data about a user, and none about others."""
 
 import json
 import time
@@ -58,7 +58,7 @@ async def full_life(app, api, alice, bob, rita, post):
     return alice
 
 
-async def test_f07_it_is_complete(full_life, bob):
+async def test_f07_the_export_is_complete(full_life, bob):
     alice = full_life
     found = await exported(alice)
 
@@ -85,7 +85,7 @@ async def test_f07_it_is_complete(full_life, bob):
     assert found["stored_answers"][0]["key"] == "key-of-alice"
 
 
-async def test_f07_nothing_of_others_is_in_it(full_life, bob, rita, rows):
+async def test_f07_the_export_contains_no_data_of_others(full_life, bob, rita, rows):
     text = json.dumps(await exported(full_life)).lower()
 
     for word in ("bob", "rita", "rabbit", "dave-of", "zoe@", bob.id, rita.id, "alices-friend@", PASSWORD):
@@ -102,7 +102,7 @@ async def test_f07_nothing_of_others_is_in_it(full_life, bob, rita, rows):
                 assert str(uuid.UUID(str(one))) not in text, table
 
 
-async def test_f07_friends_are_shown_as_their_list_shows_them(alice):
+async def test_f07_referrals_are_exported_as_listed(alice):
     await bring(alice, "carol")
     (listed,) = await referrals_of(alice)
     (found,) = (await exported(alice))["referrals"]
@@ -112,7 +112,7 @@ async def test_f07_friends_are_shown_as_their_list_shows_them(alice):
     )
 
 
-async def test_f07_an_administrator_who_acted_is_not_named(alice, rita, bob):
+async def test_f07_the_export_does_not_name_administrators(alice, rita, bob):
     code = await make_code(alice)
     await rita.delete(f"/api/v1/admin/referral-codes/{code['code']}")
 
@@ -123,7 +123,7 @@ async def test_f07_an_administrator_who_acted_is_not_named(alice, rita, bob):
     assert rita.id not in json.dumps(found)
 
 
-async def test_f07_a_friend_who_was_brought_sees_no_id_of_who_brought_them(api, alice):
+async def test_f07_the_export_of_a_referee_has_no_id_of_the_referrer(api, alice):
     code = await make_code(alice)
     bob = await join(api, "bob", referral_code=code["code"])
 
@@ -136,14 +136,14 @@ async def test_f07_a_friend_who_was_brought_sees_no_id_of_who_brought_them(api, 
     assert code["code"] not in json.dumps(found)
 
 
-async def test_the_export_itself_is_in_the_audit(alice, rows):
+async def test_the_export_is_recorded_in_the_audit_log(alice, rows):
     await exported(alice)
 
     assert await rows("SELECT count(*) FROM audit_events WHERE action = 'user.exported'") == [(1,)]
     assert "user.exported" in {one["action"] for one in (await exported(alice))["audit"]}
 
 
-async def test_pages_of_a_list_join(app, alice, monkeypatch):
+async def test_pages_of_a_list_are_joined(app, alice, monkeypatch):
     await bring(alice, *(f"friend{n}" for n in range(7)))
     monkeypatch.setattr(personal_data, "PAGE", 3)
 
@@ -152,7 +152,7 @@ async def test_pages_of_a_list_join(app, alice, monkeypatch):
     assert len({one["referee"]["display_name"] for one in found["referrals"]}) == 7
 
 
-async def test_an_app_cannot_have_it(app, api, alice):
+async def test_an_app_cannot_request_an_export(app, api, alice):
     browser = Browser(api)
     await browser.sign_in(alice)
     garden = await register_app(app, api, "https://garden.example/callback")
@@ -163,7 +163,7 @@ async def test_an_app_cannot_have_it(app, api, alice):
     assert answer.json()["code"] == "insufficient_scope"
 
 
-async def test_it_takes_the_same_memory_for_any_number_of_friends(app, alice):
+async def test_the_export_uses_the_same_memory_for_any_number_of_referrals(app, alice):
     """With 5,000 friends: what is in memory at a time is a page of them."""
     code = await make_code(alice)
     tables, now = Base.metadata.tables, app.state.services.clock()

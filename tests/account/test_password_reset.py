@@ -1,4 +1,4 @@
-"""POST /api/v1/password-resets and …/confirm: in again with a new password."""
+"""POST /api/v1/password-resets and …/confirm: set a new password."""
 
 import asyncio
 from collections import Counter
@@ -22,18 +22,18 @@ async def confirm(api: AsyncClient, token: str, password: str = NEW):
     return await api.post(CONFIRM, json={"token": token, "password": password})
 
 
-async def reset_letter(api, post, person):
+async def request_reset(api, post, person):
     await post()
     await ask(api, person.email)
     return await post.only(person.email)
 
 
 async def test_it_sets_the_password_and_ends_every_session(api, alice, post):
-    letter = await reset_letter(api, post, alice)
-    assert letter.kind == "reset_password"
-    assert letter.link.startswith("http://127.0.0.1:8000/reset-password#token=gwv_")
+    message = await request_reset(api, post, alice)
+    assert message.kind == "reset_password"
+    assert message.link.startswith("http://127.0.0.1:8000/reset-password#token=gwv_")
 
-    answer = await confirm(api, letter.token)
+    answer = await confirm(api, message.token)
 
     assert (answer.status_code, answer.content) == (204, b"")
     assert "set-cookie" not in answer.headers
@@ -45,16 +45,16 @@ async def test_it_sets_the_password_and_ends_every_session(api, alice, post):
 
 
 async def test_its_owner_is_told(api, alice, post):
-    letter = await reset_letter(api, post, alice)
+    message = await request_reset(api, post, alice)
 
-    await confirm(api, letter.token)
+    await confirm(api, message.token)
 
     assert (await post.only(alice.email)).kind == "password_changed"
 
 
-async def test_it_proves_the_address_too(api, alice, post):
-    letter = await reset_letter(api, post, alice)
-    await confirm(api, letter.token)
+async def test_a_reset_verifies_the_address(api, alice, post):
+    message = await request_reset(api, post, alice)
+    await confirm(api, message.token)
     alice.password = NEW
     await alice.sign_in()
 
@@ -67,12 +67,12 @@ async def test_a_pending_referral_is_confirmed_by_it(api, alice, post, database_
         carol = await join(mailing, "carol", referral_code=code["code"])
     assert (await referrals_of(alice))[0]["status"] == "pending"
 
-    await confirm(api, (await reset_letter(api, post, carol)).token)
+    await confirm(api, (await request_reset(api, post, carol)).token)
 
     assert (await referrals_of(alice))[0]["status"] == "confirmed"
 
 
-async def test_known_and_unknown_addresses_are_answered_and_worked_on_alike(api, alice, post, rows):
+async def test_known_and_unknown_addresses_are_handled_alike(api, alice, post, rows):
     await post()
 
     known, unknown = [await ask(api, email) for email in (alice.email, "nobody@example.com")]
@@ -82,10 +82,10 @@ async def test_known_and_unknown_addresses_are_answered_and_worked_on_alike(api,
     waiting = await rows("SELECT kind, attempts, user_id FROM jobs WHERE finished_at IS NULL")
     assert waiting == [("reset_password", 0, None)] * 2
     assert await rows("SELECT count(*) FROM verifications WHERE purpose = 'reset_password'") == [(0,)]
-    assert [letter.to for letter in await post()] == [alice.email]
+    assert [message.to for message in await post()] == [alice.email]
 
 
-async def test_a_finished_job_names_nobody(api, alice, post, rows):
+async def test_a_finished_job_contains_no_address(api, alice, post, rows):
     await ask(api, alice.email)
     await ask(api, "nobody@example.com")
     await post()
@@ -94,20 +94,20 @@ async def test_a_finished_job_names_nobody(api, alice, post, rows):
 
 
 async def test_a_token_works_once(api, alice, post):
-    letter = await reset_letter(api, post, alice)
-    assert (await confirm(api, letter.token)).status_code == 204
+    message = await request_reset(api, post, alice)
+    assert (await confirm(api, message.token)).status_code == 204
 
-    again = await confirm(api, letter.token, "nine lanterns in the forest")
+    again = await confirm(api, message.token, "nine lanterns in the forest")
 
     assert (again.status_code, again.json()["code"]) == (400, "token_invalid")
     assert (await sign_in(api, alice.email, NEW)).status_code == 201
 
 
 async def test_twenty_at_once_set_one_password(api, alice, post):
-    letter = await reset_letter(api, post, alice)
+    message = await request_reset(api, post, alice)
     passwords = [f"{NEW} {n}" for n in range(20)]
 
-    answers = await asyncio.gather(*(confirm(api, letter.token, password) for password in passwords))
+    answers = await asyncio.gather(*(confirm(api, message.token, password) for password in passwords))
 
     assert Counter(answer.status_code for answer in answers) == {204: 1, 400: 19}
     winner = next(password for password, answer in zip(passwords, answers, strict=True) if answer.is_success)
@@ -115,57 +115,57 @@ async def test_twenty_at_once_set_one_password(api, alice, post):
 
 
 async def test_it_ends_after_half_an_hour(api, alice, post, clock):
-    letter = await reset_letter(api, post, alice)
+    message = await request_reset(api, post, alice)
     clock.forward(minutes=30)
 
-    assert (await confirm(api, letter.token)).json()["code"] == "token_invalid"
+    assert (await confirm(api, message.token)).json()["code"] == "token_invalid"
 
 
 async def test_it_is_good_until_then(api, alice, post, clock):
-    letter = await reset_letter(api, post, alice)
+    message = await request_reset(api, post, alice)
     clock.forward(minutes=29, seconds=50)
 
-    assert (await confirm(api, letter.token)).status_code == 204
+    assert (await confirm(api, message.token)).status_code == 204
 
 
 async def test_a_newer_one_ends_it(api, alice, post):
-    older = await reset_letter(api, post, alice)
-    newer = await reset_letter(api, post, alice)
+    older = await request_reset(api, post, alice)
+    newer = await request_reset(api, post, alice)
 
     assert (await confirm(api, older.token)).status_code == 400
     assert (await confirm(api, newer.token)).status_code == 204
 
 
 async def test_a_change_of_password_ends_it(api, alice, post):
-    letter = await reset_letter(api, post, alice)
+    message = await request_reset(api, post, alice)
     body = {"current_password": PASSWORD, "new_password": "nine lanterns in the forest"}
     assert (await alice.call("PUT", "/api/v1/me/password", json=body)).status_code == 204
 
-    assert (await confirm(api, letter.token)).status_code == 400
+    assert (await confirm(api, message.token)).status_code == 400
 
 
 async def test_a_change_of_address_ends_it(api, alice, post):
-    letter = await reset_letter(api, post, alice)
+    message = await request_reset(api, post, alice)
     await alice.post("/api/v1/me/email-changes", {"email": "alice@example.org", "password": PASSWORD})
     change = (await post(to="alice@example.org"))[0]
     answer = await api.post("/api/v1/me/email-changes/confirm", json={"token": change.token})
     assert answer.status_code == 204
 
-    assert (await confirm(api, letter.token)).status_code == 400
+    assert (await confirm(api, message.token)).status_code == 400
 
 
 @pytest.mark.parametrize("requested", ["before", "and waiting"])
 async def test_it_drops_a_change_of_address(api, alice, post, requested):
-    letter = await reset_letter(api, post, alice)
+    message = await request_reset(api, post, alice)
     await alice.post("/api/v1/me/email-changes", {"email": "eve@example.com", "password": PASSWORD})
     change = (await post(to="eve@example.com"))[0] if requested == "before" else None
 
-    assert (await confirm(api, letter.token)).status_code == 204
+    assert (await confirm(api, message.token)).status_code == 204
 
     if change:
         answer = await api.post("/api/v1/me/email-changes/confirm", json={"token": change.token})
         assert answer.json()["code"] == "token_invalid"
-    assert [letter.kind for letter in await post()] == ["password_changed"]
+    assert [message.kind for message in await post()] == ["password_changed"]
 
 
 @pytest.mark.parametrize(
@@ -179,23 +179,23 @@ async def test_it_drops_a_change_of_address(api, alice, post, requested):
     ],
 )
 async def test_a_refused_password_does_not_use_the_token_up(api, alice, post, password, code):
-    letter = await reset_letter(api, post, alice)
+    message = await request_reset(api, post, alice)
 
-    answer = await confirm(api, letter.token, password)
+    answer = await confirm(api, message.token, password)
 
     assert answer.status_code == 422
     assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [("body.password", code)]
-    assert (await confirm(api, letter.token)).status_code == 204
+    assert (await confirm(api, message.token)).status_code == 204
 
 
-async def test_a_bad_token_tells_nothing_of_the_person(api, alice):
-    """Whether a password is personal is only said to whoever has the letter."""
+async def test_an_invalid_token_reveals_nothing_about_the_user(api, alice):
+    """Only the holder of a token learns whether a password contains personal data."""
     answer = await confirm(api, "gwv_" + "x" * 43, "alice@example.com")
 
     assert answer.json()["code"] == "token_invalid"
 
 
-async def test_the_link_is_that_of_the_setting_whatever_the_request_says(api, alice, post):
+async def test_the_link_has_the_configured_host(api, alice, post):
     await post()
     evil = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "gopher"}
     evil |= {"Forwarded": "host=evil.example", "Origin": "https://evil.example"}
@@ -203,12 +203,12 @@ async def test_the_link_is_that_of_the_setting_whatever_the_request_says(api, al
     assert (await ask(api, alice.email, headers=evil)).status_code == 202
     assert (await ask(api, alice.email, headers={"Host": "evil.example"})).status_code == 400
 
-    letter = await post.only(alice.email)
-    assert letter.link.startswith("http://127.0.0.1:8000/")
-    assert "evil" not in letter.text + letter.html + letter.message_id
+    message = await post.only(alice.email)
+    assert message.link.startswith("http://127.0.0.1:8000/")
+    assert "evil" not in message.text + message.html + message.message_id
 
 
-async def test_an_address_gets_five_letters_an_hour(api, alice, post, clock):
+async def test_an_address_gets_five_messages_an_hour(api, alice, post, clock):
     await post()
     statuses = [(await ask(api, alice.email)).status_code for _ in range(8)]
     assert statuses == [202] * 5 + [429] * 3
@@ -221,9 +221,7 @@ async def test_an_address_gets_five_letters_an_hour(api, alice, post, clock):
     assert len(await post()) == 1
 
 
-async def test_where_nodes_count_for_themselves_there_are_no_more_letters(
-    database_url, api, alice, post, clock
-):
+async def test_the_quota_holds_if_nodes_count_requests_separately(database_url, api, alice, post, clock):
     await post()
     async with second_service(database_url, clock=clock) as other:
         statuses = [(await ask(node, alice.email)).status_code for node in (api, other) for _ in range(4)]
@@ -232,7 +230,7 @@ async def test_where_nodes_count_for_themselves_there_are_no_more_letters(
     assert len(await post()) == 5
 
 
-async def test_somebody_elses_letters_do_not_count(api, alice, bob, post):
+async def test_messages_to_other_addresses_do_not_count(api, alice, bob, post):
     await post()
     for _ in range(6):
         await ask(api, alice.email)

@@ -13,14 +13,14 @@ async def test_it_shows_the_account(alice):
     assert answer.json().keys() == KEYS | {"profile"}
 
 
-async def test_it_shows_who_brought_one(alice):
+async def test_it_shows_the_referrer(alice):
     code = await make_code(alice)
     bob = await join(alice.api, "bob", referral_code=code["code"])
 
     assert (await bob.get("/api/v1/me")).json()["referred_by"] == "Alice L."
 
 
-async def test_it_follows_the_name_of_who_brought_one(alice):
+async def test_it_shows_the_current_name_of_the_referrer(alice):
     code = await make_code(alice)
     bob = await join(alice.api, "bob", referral_code=code["code"])
     await alice.patch("/api/v1/me", {"first_name": "Lorina"})

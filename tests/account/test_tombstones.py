@@ -1,4 +1,4 @@
-"""F11: who was erased stays erased when an older backup is restored."""
+"""F11: accounts in a restored backup are erased again."""
 
 import asyncio
 import re
@@ -95,7 +95,7 @@ async def erase_after_backup(settings):
 
 
 @pytest.mark.both_databases
-async def test_f11_a_restored_backup_does_not_bring_her_back(installation):
+async def test_f11_an_account_in_a_restored_backup_is_erased_again(installation):
     alice, backup = await erase_after_backup(installation)
     await restore(installation, backup)
 
@@ -131,22 +131,22 @@ async def people_of(settings):
 
 
 @pytest.mark.both_databases
-async def test_f11_a_worker_that_starts_first_writes_to_nobody_who_was_erased(installation, tmp_path):
-    """The backup holds the letters that waited: the one to Alice would be the first."""
+async def test_f11_a_worker_that_starts_first_sends_nothing_to_erased_users(installation, tmp_path):
+    """The backup has waiting messages: the one to Alice would be sent first."""
     _, backup = await erase_after_backup(installation)
     await restore(installation, backup)
-    letters = installation.data_dir / "emails"
+    messages = installation.data_dir / "emails"
 
     with working(tmp_path, **set_like(installation)) as worker:
         deadline = time.monotonic() + 90
-        while not any("bob@example.com" in letter.read_text() for letter in letters.glob("*.eml")):
+        while not any("bob@example.com" in message.read_text() for message in messages.glob("*.eml")):
             assert worker.poll() is None, (tmp_path / "worker.log").read_text()
-            assert time.monotonic() < deadline, "no letter came"
+            assert time.monotonic() < deadline, "no message was sent"
             await asyncio.sleep(0.05)
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(timeout=60) == 0
 
-    assert not [letter for letter in letters.glob("*.eml") if "alice" in letter.read_text().lower()]
+    assert not [message for message in messages.glob("*.eml") if "alice" in message.read_text().lower()]
     assert await people_of(installation) == [(None, "erased"), ("bob@example.com", "active")]
     assert "erased again" in (tmp_path / "worker.log").read_text()
 
@@ -174,7 +174,7 @@ async def test_f11_a_command_that_runs_first_erases_again(installation, tmp_path
     assert await people_of(installation) == [(None, "erased"), ("bob@example.com", "active")]
 
 
-async def test_f11_a_dead_letter_to_an_erased_person_is_not_sent_again(installation, tmp_path):
+async def test_f11_a_dead_message_to_an_erased_user_is_not_sent_again(installation, tmp_path):
     """`jobs retry` as the first command after a restore."""
     async with running(create_app(installation)) as app, client_of(app) as api:
         alice = await join(api, "alice")
@@ -205,7 +205,7 @@ async def test_f11_with_another_secret_no_command_touches_a_restored_database(in
     assert await people_of(installation) == [(None, "erased"), ("bob@example.com", "active")]
 
 
-async def test_f08_the_file_of_the_database_keeps_no_trace_where_nothing_points_at_it(tmp_path):
+async def test_f08_the_database_file_keeps_no_deleted_data(tmp_path):
     """On SQLite: what was removed is overwritten, and at the end of the service the log is written back."""
     url = f"sqlite+aiosqlite:///{tmp_path / 'goodword.sqlite3'}"
     await migrations.upgrade(url)
@@ -217,7 +217,7 @@ async def test_f08_the_file_of_the_database_keeps_no_trace_where_nothing_points_
     assert not (tmp_path / "goodword.sqlite3-wal").exists()
 
 
-async def test_f08_neither_does_the_log_of_the_database_while_the_service_goes_on(tmp_path):
+async def test_f08_the_database_log_keeps_no_deleted_data(tmp_path):
     url = f"sqlite+aiosqlite:///{tmp_path / 'goodword.sqlite3'}"
     await migrations.upgrade(url)
     async with running(create_app(settings_for(url, data_dir=tmp_path))) as app, client_of(app) as api:
@@ -231,7 +231,7 @@ async def test_f08_neither_does_the_log_of_the_database_while_the_service_goes_o
     assert not [word for word in (b"alice", b"liddell", b"alices-own") if word in content]
 
 
-async def test_f11_the_file_tells_nothing_of_anybody(installation):
+async def test_f11_the_file_contains_no_personal_data(installation):
     alice, _ = await erase_after_backup(installation)
 
     content = (installation.data_dir / "tombstones").read_bytes()
@@ -240,7 +240,7 @@ async def test_f11_the_file_tells_nothing_of_anybody(installation):
     assert (installation.data_dir / "tombstones").stat().st_mode & 0o777 == 0o600
 
 
-async def test_f11_lines_that_are_none_do_no_harm(installation, capsys):
+async def test_f11_invalid_lines_are_ignored(installation, capsys):
     alice, backup = await erase_after_backup(installation)
     file = installation.data_dir / "tombstones"
     rubbish = b"\xff\xfe\n1 12 now\n" + b"x" * 100_000 + b"\n2 " + b"a" * 64 + b" 2030-01-01\n"
@@ -262,7 +262,7 @@ async def test_f11_lines_that_are_none_do_no_harm(installation, capsys):
     assert b"\n1 " + b"d" * 30 + b"\n" in file.read_bytes(), "what comes later has a line of its own"
 
 
-async def test_f11_a_file_that_cannot_be_read_stops_the_start(installation):
+async def test_f11_an_unreadable_file_prevents_the_start(installation):
     (installation.data_dir / "tombstones").mkdir(parents=True)
 
     with pytest.raises(SettingsError, match=r"tombstones.*cannot be read"):
@@ -270,7 +270,7 @@ async def test_f11_a_file_that_cannot_be_read_stops_the_start(installation):
             pass
 
 
-async def test_f11_a_file_that_was_lost_comes_back_from_the_database(installation):
+async def test_f11_a_lost_file_is_restored_from_the_database(installation):
     await erase_after_backup(installation)
     (installation.data_dir / "tombstones").unlink()
 
@@ -281,7 +281,7 @@ async def test_f11_a_file_that_was_lost_comes_back_from_the_database(installatio
     assert LINE.fullmatch((installation.data_dir / "tombstones").read_bytes())
 
 
-async def test_f11_an_erasure_whose_file_cannot_be_written_holds_all_the_same(installation, capsys):
+async def test_f11_an_erasure_succeeds_if_the_file_is_not_writable(installation, capsys):
     async with running(create_app(installation)) as app, client_of(app) as api:
         alice = await join(api, "alice")
         (installation.data_dir / "tombstones").mkdir()  # root writes even where it may not
@@ -296,7 +296,7 @@ async def test_f11_an_erasure_whose_file_cannot_be_written_holds_all_the_same(in
 
 
 @pytest.mark.both_databases
-async def test_f11_an_erasure_that_is_taken_back_writes_nothing(installation):
+async def test_f11_an_erasure_that_is_rolled_back_writes_nothing(installation):
     """Or the next start would erase somebody who never was."""
     async with running(create_app(installation)) as app, client_of(app) as api:
         alice = await join(api, "alice")
@@ -311,7 +311,7 @@ async def test_f11_an_erasure_that_is_taken_back_writes_nothing(installation):
         assert (await sign_in(api, alice.email)).status_code == 201
 
 
-async def test_f11_a_person_whom_the_backup_does_not_know_is_looked_for_once(installation, monkeypatch):
+async def test_f11_an_account_missing_from_the_backup_is_searched_once(installation, monkeypatch):
     before = await back_up(installation)
     await erase_after_backup(installation)
     await restore(installation, before)
@@ -326,7 +326,7 @@ async def test_f11_a_person_whom_the_backup_does_not_know_is_looked_for_once(ins
         pass
 
 
-def test_f11_the_command_erases_for_the_file_too(tmp_path):
+def test_f11_the_command_writes_the_file(tmp_path):
     done = goodword(tmp_path, "admin", "create", "rita@example.com", "--password-stdin", stdin=PASSWORD)
     assert done.returncode == 0, done.stderr
     erased = goodword(tmp_path, "users", "erase", "--yes", "rita@example.com")

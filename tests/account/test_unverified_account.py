@@ -1,4 +1,4 @@
-"""What a squatter leaves on an address that was never verified: the reset by its owner removes all of it."""
+"""A password reset removes what a squatter left in an account with an unverified address."""
 
 import pytest
 
@@ -33,7 +33,7 @@ async def sign_in_with_new_password(browser, person):
     assert (await browser.send(page, email=person.email, password=NEW)).status_code == 303
 
 
-async def test_consents_and_codes_of_a_squatter_go(api, garden, browser, alice, post, rows):
+async def test_a_reset_deletes_consents_and_codes_of_a_squatter(api, garden, browser, alice, post, rows):
     await browser.sign_in(alice)
     tokens = await garden.let_in(browser, "openid offline_access")
     code = await garden.code(browser, scope="openid offline_access")
@@ -65,7 +65,7 @@ async def test_consents_of_a_verified_person_stay(api, garden, browser, alice, p
     assert "code" in answer_of(await browser.get(garden.url(scope="openid", prompt="none")))
 
 
-async def test_the_verification_that_was_sent_before_is_void(api, alice, post):
+async def test_a_reset_invalidates_an_earlier_verification(api, alice, post):
     await post()
     await api.post("/api/v1/email-verifications", json={"email": alice.email})
     verification = await post.only(alice.email)
@@ -76,7 +76,7 @@ async def test_the_verification_that_was_sent_before_is_void(api, alice, post):
     assert answer.json()["code"] == "token_invalid"
 
 
-async def test_a_prepared_change_of_address_is_void(api, alice, post):
+async def test_a_reset_cancels_a_change_of_address(api, alice, post):
     await alice.post("/api/v1/me/email-changes", {"email": "squatter@example.org", "password": PASSWORD})
     change = (await post(to="squatter@example.org"))[0]
 
@@ -86,7 +86,7 @@ async def test_a_prepared_change_of_address_is_void(api, alice, post):
     assert answer.json()["code"] == "token_invalid"
 
 
-async def test_no_address_that_a_squatter_asked_for_is_kept(api, alice, post, rows):
+async def test_a_reset_deletes_addresses_requested_by_a_squatter(api, alice, post, rows):
     await alice.post("/api/v1/me/email-changes", {"email": "squatter@example.org", "password": PASSWORD})
 
     await reset(api, alice, post)

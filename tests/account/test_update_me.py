@@ -22,13 +22,13 @@ async def test_it_changes_both_names(alice):
     assert (await alice.get(ME)).json() == answer.json()
 
 
-async def test_what_is_left_out_stays(alice):
+async def test_an_omitted_field_stays(alice):
     await alice.patch(ME, {"first_name": "Lorina"})
 
     assert await names(alice) == ("Lorina", "Liddell")
 
 
-async def test_null_takes_a_name_away(alice):
+async def test_null_removes_a_name(alice):
     await alice.patch(ME, {"last_name": None})
 
     assert await names(alice) == ("Alice", None)
@@ -82,7 +82,7 @@ async def test_nobody_else_is_changed(alice, mallory):
 
 
 @pytest.mark.both_databases
-async def test_two_at_once_do_not_undo_each_other(alice):
+async def test_concurrent_updates_do_not_undo_each_other(alice):
     await asyncio.gather(
         alice.patch(ME, {"first_name": "Lorina"}), alice.patch(ME, {"last_name": "Hargreaves"})
     )

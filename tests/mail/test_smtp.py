@@ -1,4 +1,4 @@
-"""Letters reach a mail server, and survive what mail servers do."""
+"""Delivery to a mail server, and its failures."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ STATE = "SELECT outcome, attempts, error FROM jobs WHERE kind = 'verify_email'"
 
 @pytest.fixture
 def service(app, database_url, clock, tmp_path):
-    """A service that sends letters to this URL: a client of it, and its worker."""
+    """A service that sends messages to this URL: a client of it, and its worker."""
 
     @asynccontextmanager
     async def start(url, **settings):
@@ -53,35 +53,35 @@ def start_worker(folder, settings):
 
 
 async def send_one(service, url, **settings):
-    """Alice registers, and her letter is sent, or not."""
+    """Register Alice, and run the job that sends her message."""
     async with service(url, **settings) as (api, worker):
         await register(api, "alice")
         await worker.run_due()
 
 
-async def test_a_letter_arrives_over_starttls(service, certificate, trusted, rows, tmp_path):
+async def test_a_message_is_delivered_over_starttls(service, certificate, trusted, rows, tmp_path):
     options: dict[str, Any] = {"authenticator": password_of("goodword", "p@ss:word"), "auth_required": True}
     with mail_server(tls=certificate[0], require_starttls=True, **options) as server:
         url = f"smtp://goodword:p%40ss%3Aword@127.0.0.1:{server.port}"
         await send_one(service, url, mail_from='"Acme, Ltd" <hello@acme.example>')
 
-    (letter,) = server.letters
-    assert letter.encrypted
-    assert (letter.sender, letter.recipients) == ("hello@acme.example", ["alice@example.com"])
-    assert letter.message["From"].addresses[0].display_name == "Acme, Ltd"
-    assert "/verify-email#token=gwv_" in letter.message.get_body(("plain",)).get_content()
+    (message,) = server.letters
+    assert message.encrypted
+    assert (message.sender, message.recipients) == ("hello@acme.example", ["alice@example.com"])
+    assert message.message["From"].addresses[0].display_name == "Acme, Ltd"
+    assert "/verify-email#token=gwv_" in message.message.get_body(("plain",)).get_content()
     assert await rows(STATE) == [("done", 1, None)]
     assert not list(tmp_path.rglob("*.eml"))
 
 
-async def test_a_letter_arrives_over_tls_from_the_start(service, certificate, trusted):
+async def test_a_message_is_delivered_over_implicit_tls(service, certificate, trusted):
     with mail_server(tls=certificate[0], implicit=True) as server:
         await send_one(service, f"smtps://127.0.0.1:{server.port}")
 
-    assert [letter.encrypted for letter in server.letters] == [True]
+    assert [message.encrypted for message in server.letters] == [True]
 
 
-async def test_a_letter_arrives_in_the_clear_when_told_so(service):
+async def test_a_message_is_delivered_without_tls_if_configured(service):
     with mail_server() as server:
         await send_one(service, f"smtp://127.0.0.1:{server.port}?tls=off")
 
@@ -90,7 +90,7 @@ async def test_a_letter_arrives_in_the_clear_when_told_so(service):
 
 
 @pytest.mark.parametrize("login", ["", "user:word@"])
-async def test_without_the_offer_of_starttls_nothing_is_sent(service, rows, login):
+async def test_nothing_is_sent_without_starttls(service, rows, login):
     """The offer can be stripped by whoever sits in between."""
     with mail_server() as server:
         await send_one(service, f"smtp://{login}127.0.0.1:{server.port}")
@@ -101,7 +101,7 @@ async def test_without_the_offer_of_starttls_nothing_is_sent(service, rows, logi
     assert "alice" not in error
 
 
-async def test_a_certificate_of_somebody_else_gets_nothing(service, certificate, rows):
+async def test_nothing_is_sent_to_a_server_with_an_invalid_certificate(service, certificate, rows):
     with mail_server(tls=certificate[0]) as server:
         await send_one(service, f"smtp://127.0.0.1:{server.port}")
 
@@ -112,7 +112,7 @@ async def test_a_certificate_of_somebody_else_gets_nothing(service, certificate,
 @pytest.mark.parametrize(
     "trouble", [{"on_recipient": "451 4.7.1 greylisted"}, {"on_data": "452 full"}, {"on_data": "drop"}]
 )
-async def test_what_may_pass_is_tried_again_as_the_same_letter(service, clock, rows, trouble):
+async def test_a_temporary_failure_is_retried_with_the_same_message(service, clock, rows, trouble):
     with mail_server() as server:
         for name, answer in trouble.items():
             setattr(server, name, answer)
@@ -130,7 +130,7 @@ async def test_what_may_pass_is_tried_again_as_the_same_letter(service, clock, r
     assert await rows(STATE) == [("done", 2, None)]
 
 
-async def test_a_server_that_hangs_is_given_up(service, rows, monkeypatch):
+async def test_a_server_that_hangs_times_out(service, rows, monkeypatch):
     monkeypatch.setattr("goodword.mail.delivery.TIMEOUT", 0.5)
     with mail_server() as server:
         server.on_data = "hang"
@@ -141,13 +141,13 @@ async def test_a_server_that_hangs_is_given_up(service, rows, monkeypatch):
     assert (await rows(STATE))[0][:2] == (None, 1)
 
 
-async def test_a_server_that_is_not_there_is_tried_again(service, rows):
+async def test_an_unreachable_server_is_retried(service, rows):
     await send_one(service, f"smtp://127.0.0.1:{free_port()}?tls=off")
 
     assert (await rows(STATE))[0][:2] == (None, 1)
 
 
-async def test_a_wrong_password_is_for_the_operator_to_mend(service, certificate, trusted, rows):
+async def test_a_wrong_smtp_password_is_retried(service, certificate, trusted, rows):
     options: dict[str, Any] = {"authenticator": password_of("goodword", "right"), "auth_required": True}
     with mail_server(tls=certificate[0], **options) as server:
         await send_one(service, f"smtp://goodword:wrong@127.0.0.1:{server.port}")
@@ -158,7 +158,7 @@ async def test_a_wrong_password_is_for_the_operator_to_mend(service, certificate
 @pytest.mark.parametrize(
     "trouble", [{"on_recipient": "550 5.1.1 <alice@example.com> unknown"}, {"on_data": "554 5.7.1 spam"}]
 )
-async def test_a_refusal_for_good_is_dead_at_once(service, rows, trouble):
+async def test_a_permanent_failure_is_not_retried(service, rows, trouble):
     with mail_server() as server:
         for name, answer in trouble.items():
             setattr(server, name, answer)
@@ -170,7 +170,7 @@ async def test_a_refusal_for_good_is_dead_at_once(service, rows, trouble):
     assert "alice" not in error
 
 
-async def test_an_international_domain_is_sent_as_any_server_takes_it(service):
+async def test_an_international_domain_needs_no_smtputf8(service):
     with mail_server() as server:
         async with service(f"smtp://127.0.0.1:{server.port}?tls=off") as (api, worker):
             await register(api, "anna", email="anna@bücher.example")
@@ -181,7 +181,7 @@ async def test_an_international_domain_is_sent_as_any_server_takes_it(service):
 
 
 @pytest.mark.parametrize("capable", [True, False])
-async def test_an_international_mailbox_needs_a_server_that_takes_it(service, rows, capable):
+async def test_an_international_mailbox_needs_smtputf8(service, rows, capable):
     with mail_server(enable_SMTPUTF8=capable) as server:
         async with service(f"smtp://127.0.0.1:{server.port}?tls=off") as (api, worker):
             await register(api, "anna", email="änna@example.com")
@@ -195,7 +195,7 @@ async def test_an_international_mailbox_needs_a_server_that_takes_it(service, ro
     "address",
     ["a@example.com\r\nBcc: z@example.com", "a@example.com\nRCPT TO:<z@example.com>", "a@x.com>\r\n"],
 )
-async def test_nobody_else_gets_a_letter_by_an_address_with_line_breaks(service, address):
+async def test_line_breaks_in_an_address_add_no_recipient(service, address):
     with mail_server() as server:
         async with service(f"smtp://127.0.0.1:{server.port}?tls=off") as (api, worker):
             assert (await register(api, "alice", email=address)).status_code == 422
@@ -207,7 +207,7 @@ async def test_nobody_else_gets_a_letter_by_an_address_with_line_breaks(service,
     assert server.commands == []
 
 
-async def test_a_worker_killed_after_the_letter_is_sent_sends_the_same_again(
+async def test_a_worker_killed_after_sending_sends_the_same_message_again(
     service, database_url, clock, rows, tmp_path
 ):
     """Between the server's yes and the row that says so there is nothing to lose but a second copy."""
@@ -230,7 +230,7 @@ async def test_a_worker_killed_after_the_letter_is_sent_sends_the_same_again(
     assert await rows(STATE) == [("done", 2, None)]
 
 
-async def test_a_slow_server_does_not_hold_back_everything_else(service, clock):
+async def test_a_slow_mail_server_does_not_delay_other_jobs(service, clock):
     """Letters hang, as many as there is room for; what else is to be done is done beside them."""
     done = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""The service with Hunter and Clearbit as they are told to be."""
+"""Fixtures of a service with fake providers."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -15,7 +15,7 @@ from goodword.app import create_app
 from goodword.users import addresses, verifications
 from goodword.users.models import Purpose, User
 from people import Person, join
-from providers.outside import CLEARBIT_KEY, KEY, Services, serving
+from providers.fake_providers import CLEARBIT_KEY, KEY, Services, serving
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +54,7 @@ async def work(app: FastAPI, clock: Any, *, rounds: int = 1, **ahead: float) -> 
 
 
 async def join_and_prove(app: FastAPI, api: AsyncClient, name: str, **fields: Any) -> Person:
-    """Somebody new who has followed the link of their letter; the jobs of their sign-up still wait."""
+    """Register a user with a verified address. The jobs of the registration still wait."""
     person = await join(api, name, **fields)
     async with app.state.services.database.transaction() as session:
         user = await session.get(User, UUID(person.id))

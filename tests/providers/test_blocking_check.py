@@ -7,7 +7,7 @@ import pytest
 
 from people import register
 from providers.conftest import work
-from providers.outside import status
+from providers.fake_providers import status
 
 pytestmark = pytest.mark.one_database
 
@@ -34,7 +34,7 @@ async def test_an_invalid_address_is_refused_and_no_account_is_made(node, servic
 
 
 @pytest.mark.parametrize("said", ["valid", "accept_all", "webmail", "disposable", "unknown", "whatever"])
-async def test_no_other_verdict_refuses(node, services, clock, rows, said):
+async def test_no_other_verdict_rejects_a_sign_up(node, services, clock, rows, said):
     app, api = await node(email_check="blocking")
     services.verdict = said
 
@@ -43,7 +43,7 @@ async def test_no_other_verdict_refuses(node, services, clock, rows, said):
     assert services.count() == 1, "what was said before the sign-up is not asked again after it"
 
 
-async def test_disposable_addresses_are_refused_where_the_operator_wants_it(node, services):
+async def test_disposable_addresses_are_rejected_if_configured(node, services):
     _, asking = await node(email_check="blocking", email_disposable="refuse")
     services.verdict = "disposable"
     assert_refused(await register(asking, "alice"))
@@ -56,7 +56,7 @@ async def test_disposable_addresses_are_refused_where_the_operator_wants_it(node
     assert (await register(allowing, "bob", email="bob@mailinator.com")).status_code == 201
 
 
-async def test_a_provider_that_hangs_costs_a_second_and_a_half(node, services, clock, rows):
+async def test_a_provider_that_hangs_delays_a_sign_up_by_1_5_seconds(node, services, clock, rows):
     app, api = await node(email_check="blocking")
     services.delay = 30
     began = time.monotonic()
@@ -71,7 +71,7 @@ async def test_a_provider_that_hangs_costs_a_second_and_a_half(node, services, c
     )
 
 
-async def test_a_taken_address_and_a_bad_code_are_told_without_asking(node, services):
+async def test_a_taken_address_and_an_unusable_code_need_no_request(node, services):
     _, api = await node(email_check="blocking")
     await register(api, "alice")
     assert (await register(api, "alice")).status_code == 409
@@ -107,7 +107,7 @@ async def test_many_at_once_for_one_hanging_address_make_one_call(node, services
     assert time.monotonic() - began < 4
 
 
-async def test_a_refusal_does_not_burn_the_idempotency_key(node, services, clock):
+async def test_a_rejection_does_not_use_the_idempotency_key(node, services, clock):
     _, api = await node(email_check="blocking")
     body = {"email": "alice@example.com", "password": "seven lanterns on the hill"}
     services.answers[VERIFIER] = status(500)

@@ -8,7 +8,7 @@ import pytest
 
 from people import join, register
 from providers.conftest import work
-from providers.outside import CLEARBIT_KEY, KEY, endless, resetting, status, text
+from providers.fake_providers import CLEARBIT_KEY, KEY, endless, resetting, status, text
 from third_party import Browser
 
 pytestmark = pytest.mark.one_database
@@ -23,7 +23,7 @@ async def verdict_for(admin, person):
     return answer.json()["email_check"]
 
 
-async def test_the_verdict_is_kept_and_shown_to_administrators(node, services, clock, rita, rows):
+async def test_the_verdict_is_stored_and_shown_to_administrators(node, services, clock, rita, rows):
     app, api = await node()
     services.verdict = "invalid"
     alice = await join(api, "alice")
@@ -49,7 +49,7 @@ async def test_the_verdict_is_kept_and_shown_to_administrators(node, services, c
         ("unknown", "delivery unknown"),
     ],
 )
-async def test_the_page_about_somebody_has_the_verdict_in_words(node, services, clock, rita, verdict, said):
+async def test_the_admin_page_of_a_user_shows_the_verdict(node, services, clock, rita, verdict, said):
     app, api = await node()
     services.verdict = verdict
     alice = await join(api, "alice")
@@ -62,7 +62,7 @@ async def test_the_page_about_somebody_has_the_verdict_in_words(node, services, 
     assert f"not verified yet, {said}</span>" in page
 
 
-async def test_with_the_check_off_nobody_is_asked(node, services, clock, rows):
+async def test_no_request_is_made_with_the_check_off(node, services, clock, rows):
     chosen: dict[str, dict[str, Any]] = {"alice": {"email_check": "off"}, "bob": {"hunter_api_key": None}}
     for name, settings in chosen.items():
         app, api = await node(**settings)
@@ -72,7 +72,7 @@ async def test_with_the_check_off_nobody_is_asked(node, services, clock, rows):
     assert await rows("SELECT count(*) FROM jobs WHERE kind = 'check_email'") == [(0,)]
 
 
-async def test_disposable_domains_are_known_without_asking(node, services, clock, rita):
+async def test_disposable_domains_need_no_request(node, services, clock, rita):
     app, api = await node()
     alice = await join(api, "alice", email="alice@mailinator.com")
     await work(app, clock)
@@ -81,7 +81,7 @@ async def test_disposable_domains_are_known_without_asking(node, services, clock
     assert await verdict_for(rita, alice) == "risky"
 
 
-async def test_what_takes_its_time_is_asked_again(node, services, clock, rows):
+async def test_a_pending_answer_is_requested_again(node, services, clock, rows):
     app, api = await node()
     for code in (202, 222, 202):
         services.answers[VERIFIER] = status(code)
@@ -97,7 +97,7 @@ async def test_what_takes_its_time_is_asked_again(node, services, clock, rows):
 
 
 @pytest.mark.parametrize("code", [202, 222])
-async def test_what_never_ends_is_given_up(node, services, clock, rows, code):
+async def test_requests_end_after_the_maximum(node, services, clock, rows, code):
     app, api = await node()
     services.answers[VERIFIER] = status(code)
     await register(api, "alice")
@@ -109,7 +109,7 @@ async def test_what_never_ends_is_given_up(node, services, clock, rows, code):
 
 
 @pytest.mark.parametrize("code", [400, 404, 422])
-async def test_a_question_that_is_refused_is_not_repeated(node, services, clock, rows, code):
+async def test_a_rejected_request_is_not_repeated(node, services, clock, rows, code):
     app, api = await node()
     services.answers[VERIFIER] = status(code)
     await register(api, "alice")
@@ -119,7 +119,7 @@ async def test_a_question_that_is_refused_is_not_repeated(node, services, clock,
     assert services.count() == 1
 
 
-async def test_an_address_that_must_not_be_processed_is_never_asked_about_again(node, services, clock, rows):
+async def test_a_restricted_address_is_never_requested_again(node, services, clock, rows):
     app, api = await node(enrichment="hunter", email_check="blocking")
     services.answers[VERIFIER] = status(451)
     assert (await register(api, "alice")).status_code == 201
@@ -154,7 +154,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("name", ODD)
-async def test_whatever_it_answers_people_come_in(node, services, clock, rows, rita, name, capfd):
+async def test_no_answer_prevents_a_sign_up(node, services, clock, rows, rita, name, capfd):
     """While it lasts the verdict is unknown; when it is over, the address is checked."""
     app, api = await node(email_check="blocking", enrichment="hunter")
     services.answers = dict.fromkeys((VERIFIER, "/v2/combined/find"), ODD[name])

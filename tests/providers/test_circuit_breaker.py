@@ -1,4 +1,4 @@
-"""How often a service is asked, and when not at all: one rule for all nodes, kept in the database."""
+"""The rate limit and the circuit breaker of a provider, which all nodes share."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ from asgi import run_due_jobs
 from concurrency import at_once
 from people import join, register
 from providers.conftest import work
-from providers.outside import status
+from providers.fake_providers import status
 
 VERIFIER = "/v2/email-verifier"
 OPEN = "SELECT failures, open_until IS NOT NULL FROM provider_states WHERE name = 'hunter verifier'"
@@ -21,7 +21,7 @@ def most_within(moments, seconds):
     return max(bisect_left(moments, moment + seconds) - n for n, moment in enumerate(moments))
 
 
-async def test_two_nodes_together_keep_to_ten_a_second(node, services, clock, rows):
+async def test_two_nodes_share_the_rate_limit(node, services, clock, rows):
     nodes = [await node(email_check="blocking") for _ in range(2)]
     began = time.monotonic()
     crowd = [(nodes[n % 2][1], n) for n in range(40)]
@@ -40,7 +40,7 @@ async def test_two_nodes_together_keep_to_ten_a_second(node, services, clock, ro
     assert len({email for _, _, email in services.asked}) == len(moments), "nobody twice"
 
 
-async def test_all_are_checked_in_the_end(node, services, clock, rows):
+async def test_every_address_is_checked_eventually(node, services, clock, rows):
     app, api = await node()
     for n in range(25):
         await register(api, f"person{n}")
@@ -69,7 +69,7 @@ async def test_five_failures_open_the_breaker_for_all_and_a_success_closes_it(no
     assert services.count() == 6
 
 
-async def test_after_an_outage_one_goes_ahead(node, services, clock, rows):
+async def test_a_half_open_breaker_lets_one_request_pass(node, services, clock, rows):
     _, api = await node(email_check="blocking")
     services.answers[VERIFIER] = status(500)
     for n in range(5):
@@ -83,7 +83,7 @@ async def test_after_an_outage_one_goes_ahead(node, services, clock, rows):
     assert await rows(OPEN) == [(6, True)]
 
 
-async def test_a_refused_key_stops_the_questions_and_is_told_in_the_log(node, services, clock, rows, capfd):
+async def test_a_refused_key_opens_the_breaker_and_is_logged(node, services, clock, rows, capfd):
     _, api = await node(email_check="blocking")
     services.answers[VERIFIER] = status(401)
     for n in range(3):
@@ -102,7 +102,7 @@ async def test_a_refused_key_stops_the_questions_and_is_told_in_the_log(node, se
 
 
 @pytest.mark.parametrize("code", [402, 403, 429])
-async def test_throttling_makes_longer_and_longer_pauses(node, services, clock, rows, code):
+async def test_throttling_opens_the_breaker_for_growing_pauses(node, services, clock, rows, code):
     app, api = await node()
     services.answers[VERIFIER] = status(code)
     await register(api, "alice")
@@ -115,7 +115,7 @@ async def test_throttling_makes_longer_and_longer_pauses(node, services, clock, 
 
 
 @pytest.mark.parametrize("code", [202, 222, 400, 404, 422, 451])
-async def test_what_is_said_of_one_address_is_no_fault_of_the_service(node, services, clock, rows, code):
+async def test_an_answer_about_one_address_is_not_a_failure(node, services, clock, rows, code):
     _, api = await node(email_check="blocking")
     services.answers[VERIFIER] = status(code)
     for n in range(6):
@@ -125,7 +125,7 @@ async def test_what_is_said_of_one_address_is_no_fault_of_the_service(node, serv
     assert await rows(OPEN) == [(0, False)]
 
 
-async def test_looking_does_not_wait_while_the_breaker_is_open(node, services, clock):
+async def test_a_check_does_not_wait_while_the_breaker_is_open(node, services, clock):
     _, api = await node()
     ann = await join(api, "ann")
     services.answers[VERIFIER] = status(401)

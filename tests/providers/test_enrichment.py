@@ -1,4 +1,4 @@
-"""Who is behind an address: asked after the sign-up, kept apart, shown to the person alone, erased with them."""
+"""Enrichment: profiles are stored after the sign-up, shown to the user only, and erased."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from goodword.jobs import service as jobs
 from people import PASSWORD, join, make_code, referrals_of
 from providers.conftest import join_and_prove, work
-from providers.outside import PERSON, status, text
+from providers.fake_providers import PERSON, status, text
 
 pytestmark = pytest.mark.one_database
 
@@ -40,7 +40,7 @@ async def alice_at(node, **settings):
 
 
 @pytest.mark.parametrize("provider", ["hunter", "clearbit"])
-async def test_it_is_found_after_the_sign_up_and_shown_to_the_person(node, services, clock, provider):
+async def test_a_profile_is_stored_and_shown_to_the_user(node, services, clock, provider):
     app, alice = await alice_at(node, enrichment=provider)
     assert await profile_of(alice) is None
     await work(app, clock)
@@ -53,7 +53,7 @@ async def test_it_is_found_after_the_sign_up_and_shown_to_the_person(node, servi
     assert patched["profile"]["full_name"] == "Alice Liddell"
 
 
-async def test_nobody_is_told_about_a_stranger_whose_address_they_typed(node, services, clock, rows):
+async def test_an_unverified_address_gets_no_profile(node, services, clock, rows):
     app, api = await node(email_check="off", enrichment="hunter")
     mallory = await join(api, "alice")
     await work(app, clock, rounds=3, seconds=60)
@@ -62,7 +62,7 @@ async def test_nobody_is_told_about_a_stranger_whose_address_they_typed(node, se
     assert await profile_of(mallory) is None
 
 
-async def test_nobody_is_asked_unless_the_operator_wants_it(node, services, clock):
+async def test_no_request_is_made_without_enrichment(node, services, clock):
     app, alice = await alice_at(node, enrichment="none")
     await work(app, clock)
 
@@ -70,7 +70,7 @@ async def test_nobody_is_asked_unless_the_operator_wants_it(node, services, cloc
     assert await profile_of(alice) is None
 
 
-async def test_an_app_and_the_referrer_do_not_see_it(node, services, clock):
+async def test_apps_and_the_referrer_do_not_see_a_profile(node, services, clock):
     app, alice = await alice_at(node)
     code = await make_code(alice)
     bob = await join_and_prove(app, alice.api, "bob", referral_code=code["code"])
@@ -105,7 +105,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-async def test_what_is_hostile_is_text_or_nothing(node, services, clock, name):
+async def test_hostile_values_are_cleaned_or_dropped(node, services, clock, name):
     services.person, expected = HOSTILE[name]
     app, alice = await alice_at(node)
     await work(app, clock)
@@ -115,7 +115,7 @@ async def test_what_is_hostile_is_text_or_nothing(node, services, clock, name):
     assert found["company"] == "Rabbit Hole Ltd", "the rest is as good as ever"
 
 
-async def test_keys_of_prototypes_and_unknown_fields_are_not_looked_at(node, services, clock, rows):
+async def test_unknown_fields_are_ignored(node, services, clock, rows):
     proto = (
         '"__proto__": {"is_admin": true}, "constructor": {"prototype": {"x": 1}}, "id": "7", "user_id": "7"'
     )
@@ -133,7 +133,7 @@ async def test_keys_of_prototypes_and_unknown_fields_are_not_looked_at(node, ser
     )
 
 
-async def test_an_answer_of_a_megabyte_is_not_taken(node, services, clock, rows):
+async def test_a_large_answer_is_rejected(node, services, clock, rows):
     services.person = {"name": {"fullName": "x" * 1_000_000}}
     app, alice = await alice_at(node)
     await work(app, clock)
@@ -143,7 +143,7 @@ async def test_an_answer_of_a_megabyte_is_not_taken(node, services, clock, rows)
 
 
 @pytest.mark.parametrize("provider", ["hunter", "clearbit"])
-async def test_what_takes_its_time_is_asked_again_and_what_is_unknown_is_not(node, services, clock, provider):
+async def test_pending_profiles_are_requested_again_and_unknown_ones_are_not(node, services, clock, provider):
     app, alice = await alice_at(node, enrichment=provider)
     services.answers[FIND] = status(202)
     await work(app, clock, minutes=1)
@@ -162,7 +162,7 @@ async def test_what_takes_its_time_is_asked_again_and_what_is_unknown_is_not(nod
 
 
 @pytest.mark.parametrize("body", ["{}", '{"data": null}', '{"data": {"person": {}, "company": {}}}'])
-async def test_an_empty_answer_is_no_profile(node, services, clock, rows, body):
+async def test_an_empty_answer_stores_no_profile(node, services, clock, rows, body):
     services.answers[FIND] = text(body)
     app, _ = await alice_at(node)
     await work(app, clock, rounds=2, hours=2)
@@ -171,7 +171,7 @@ async def test_an_empty_answer_is_no_profile(node, services, clock, rows, body):
     assert services.count(FIND) == 1
 
 
-async def test_who_forbids_it_is_never_asked_about_again(node, services, clock, rows):
+async def test_a_restricted_address_is_never_enriched_again(node, services, clock, rows):
     app, alice = await alice_at(node)
     services.answers[FIND] = status(451)
     await work(app, clock)

@@ -1,4 +1,4 @@
-"""Erasure takes all that others said along, also what they say later."""
+"""An erasure deletes the data of providers, and discards later answers."""
 
 import asyncio
 
@@ -7,14 +7,14 @@ import pytest
 from goodword.jobs import service as jobs
 from people import PASSWORD, Person, join
 from providers.conftest import join_and_prove, work
-from providers.outside import status
+from providers.fake_providers import status
 from traces import traces
 
 pytestmark = pytest.mark.one_database
 
 ME, VERIFIER = "/api/v1/me", "/v2/email-verifier"
 WORDS = ("alice", "liddell", "rabbit", "oxford", "curiosity")
-"""Of her address, and of what is said about her."""
+"""Words of her address and her profile."""
 
 
 async def erase(person):
@@ -38,7 +38,7 @@ async def test_nothing_is_left(node, services, clock, rows, mode):
     assert await rows("SELECT used FROM quotas") == [(1,)], "the messages to the address, for an hour"
 
 
-async def test_what_was_asked_before_the_account_was_made_goes_too(node, services, clock, rows):
+async def test_erasure_deletes_a_check_made_before_the_registration(node, services, clock, rows):
     _, api = await node(email_check="blocking")
     bob = await join(api, "bob")
     await bob.get("/api/v1/email-checks", params={"email": "Alice@example.com"})
@@ -51,7 +51,7 @@ async def test_what_was_asked_before_the_account_was_made_goes_too(node, service
     assert await rows("SELECT count(*) FROM email_checks c JOIN users u ON u.id = c.user_id") == [(1,)]
 
 
-async def test_a_prohibition_stays_as_nobodys(node, services, clock, rows):
+async def test_erasure_keeps_a_restriction_without_the_account(node, services, clock, rows):
     app, api = await node()
     services.answers[VERIFIER] = status(451)
     alice = await join(api, "alice")
@@ -67,7 +67,7 @@ async def test_a_prohibition_stays_as_nobodys(node, services, clock, rows):
     assert services.count() == 1
 
 
-async def test_nobody_is_asked_about_somebody_disabled(node, services, clock, rita, rows):
+async def test_no_request_is_made_for_a_disabled_user(node, services, clock, rita, rows):
     app, api = await node(enrichment="hunter")
     alice = await join_and_prove(app, api, "alice")
     assert (await rita.post(f"/api/v1/admin/users/{alice.id}/disable", None)).status_code == 200
@@ -76,7 +76,7 @@ async def test_nobody_is_asked_about_somebody_disabled(node, services, clock, ri
     assert services.asked == []
 
 
-async def test_an_address_that_is_asked_about_again_is_known_to_be_hers(node, services, clock, rows):
+async def test_a_repeated_check_is_linked_to_the_account(node, services, clock, rows):
     _, api = await node()
     _, elsewhere = await node(email_check="off")
     bob = await join(elsewhere, "bob")
@@ -92,7 +92,7 @@ async def test_an_address_that_is_asked_about_again_is_known_to_be_hers(node, se
 
 
 @pytest.mark.parametrize("kind", ["async", "off"])
-async def test_what_arrives_after_the_erasure_is_thrown_away(node, services, clock, rows, kind):
+async def test_an_answer_after_the_erasure_is_discarded(node, services, clock, rows, kind):
     """The job asks, she goes, the answer comes."""
     app, api = await node(email_check=kind, enrichment="hunter")
     alice = await join_and_prove(app, api, "alice")
@@ -109,7 +109,7 @@ async def test_what_arrives_after_the_erasure_is_thrown_away(node, services, clo
         assert await rows(f"SELECT * FROM {table}") == []
 
 
-async def test_a_failure_that_arrives_after_the_erasure_leaves_no_job(node, services, clock, rows):
+async def test_a_failure_after_the_erasure_leaves_no_job(node, services, clock, rows):
 
     app, api = await node(enrichment="hunter")
     alice = await join_and_prove(app, api, "alice")
@@ -126,7 +126,7 @@ async def test_a_failure_that_arrives_after_the_erasure_leaves_no_job(node, serv
     assert await rows("SELECT * FROM email_checks") == []
 
 
-async def test_old_verdicts_are_removed_and_prohibitions_stay(node, services, clock, rows):
+async def test_old_checks_are_purged_and_restrictions_stay(node, services, clock, rows):
 
     app, api = await node(email_check="blocking")
     await join(api, "alice")

@@ -1,4 +1,4 @@
-"""The keys of services and the addresses that are asked about stand in no log, no answer and no URL of ours."""
+"""Keys of providers and checked addresses are in no log, no response and no URL."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from providers.outside import KEY, status
+from providers.fake_providers import KEY, status
 from serving import ROOT, free_port, goodword, serving
 
 pytestmark = pytest.mark.one_database
@@ -35,15 +35,15 @@ def until(condition):
     raise AssertionError
 
 
-def prove(served, folder, *, letters):
-    """Follow the links of all letters, once there are so many."""
-    until(lambda: len(list((folder / "data" / "emails").glob("verify*.eml"))) == letters)
-    for letter in (folder / "data" / "emails").glob("verify*.eml"):
-        token = re.search(r"#token=(gwv_[\w-]+)", letter.read_text())[1]
+def prove(served, folder, *, messages):
+    """Follow the links of all messages, once there are so many."""
+    until(lambda: len(list((folder / "data" / "emails").glob("verify*.eml"))) == messages)
+    for message in (folder / "data" / "emails").glob("verify*.eml"):
+        token = re.search(r"#token=(gwv_[\w-]+)", message.read_text())[1]
         post(f"{served.url}/api/v1/email-verifications/confirm", {"token": token})
 
 
-def test_the_service_and_its_worker_tell_nobody(tmp_path, services):
+def test_keys_and_addresses_are_not_logged(tmp_path, services):
     """Whatever happens: an answer, a refusal of the key, an outage."""
     settings = {
         "HUNTER_URL": services.url,
@@ -53,13 +53,13 @@ def test_the_service_and_its_worker_tell_nobody(tmp_path, services):
     }
     with serving(tmp_path, **settings) as served:
         answers = [post(f"{served.url}/api/v1/users", BODY)]
-        prove(served, tmp_path, letters=1)
+        prove(served, tmp_path, messages=1)
         services.verdict = "invalid"
         answers.append(post(f"{served.url}/api/v1/users", BODY | {"email": "bob@example.com"}))
         until(lambda: services.count("/v2/combined/find") == 1)
         services.answers = dict.fromkeys(("/v2/email-verifier", "/v2/combined/find"), status(401))
         answers.append(post(f"{served.url}/api/v1/users", BODY | {"email": "carol@example.com"}))
-        prove(served, tmp_path, letters=2)
+        prove(served, tmp_path, messages=2)
         until(lambda: services.count("/v2/combined/find") == 2)
         time.sleep(0.3)
     shown = goodword(tmp_path, "config", **settings)

@@ -1,4 +1,4 @@
-"""Letters are plain, safe to send, and the same when they are written again."""
+"""Messages are safe to send, and the same if they are built again."""
 
 import email
 import email.policy
@@ -39,7 +39,7 @@ def read(message):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", MessageKind)
-def test_each_has_a_subject_a_text_and_the_same_as_html(kind, language):
+def test_each_message_has_a_subject_a_text_and_the_same_html(kind, language):
     found = read(write(kind, language=language))
     text, html = (found.get_body((form,)).get_content() for form in ("plain", "html"))
 
@@ -50,7 +50,7 @@ def test_each_has_a_subject_a_text_and_the_same_as_html(kind, language):
     assert all(len(line) < 998 for line in write(kind, language=language).as_bytes().split(b"\r\n"))
 
 
-def test_its_headers_are_those_of_a_machine_that_wants_no_answer():
+def test_headers_mark_an_automatic_message():
     found = read(write())
 
     assert found["To"] == "alice@example.com"
@@ -60,7 +60,7 @@ def test_its_headers_are_those_of_a_machine_that_wants_no_answer():
     assert found["Date"].datetime == NOW
 
 
-def test_the_link_is_whole_in_the_bytes_that_are_sent():
+def test_a_link_is_not_folded():
     sent = write().as_bytes().decode()
 
     assert f"\r\n{LINK}\r\n" in sent
@@ -82,12 +82,12 @@ def test_html_is_escaped():
         "x@" + "d" * 60 + ".example",
     ],
 )
-def test_it_takes_every_address_that_an_account_may_have(to):
+def test_a_message_can_be_sent_to_every_valid_address(to):
     assert read(write(to=to))["To"] == to
 
 
 @pytest.mark.parametrize("to", ["a@b.example\r\nBcc: eve@example.com", "a\n@b.example", "a\r@b.example"])
-def test_an_address_with_a_line_break_is_refused(to):
+def test_an_address_with_a_line_break_is_rejected(to):
     with pytest.raises(ValueError, match=r".+"):
         write(to=to).as_bytes()
 
@@ -100,11 +100,11 @@ def test_an_address_with_a_line_break_is_refused(to):
         ("https://bücher.example/refer", "xn--bcher-kva.example"),
     ],
 )
-def test_the_sender_is_a_domain_of_mail(site, host):
+def test_the_default_sender_has_a_mail_domain(site, host):
     assert read(write(site=site))["From"].addresses[0].domain == host
 
 
-async def test_a_letter_is_kept_whole_for_the_operator_alone(tmp_path):
+async def test_save_writes_a_private_file(tmp_path):
     folder = tmp_path / "data" / "emails"
 
     await delivery.save(write(), folder, name="verify_email-1")
@@ -117,7 +117,7 @@ async def test_a_letter_is_kept_whole_for_the_operator_alone(tmp_path):
     assert b"To: bob@example.com\r\n" in path.read_bytes()
 
 
-async def test_a_folder_that_cannot_be_written_is_an_error_and_leaves_nothing(tmp_path):
+async def test_save_leaves_nothing_if_the_folder_is_not_writable(tmp_path):
     (tmp_path / "emails").write_text("a file is in the way")
 
     with pytest.raises(OSError, match="emails"):
@@ -127,9 +127,9 @@ async def test_a_folder_that_cannot_be_written_is_an_error_and_leaves_nothing(tm
 @pytest.mark.parametrize(
     "domain", ["faß.de", "βόλος.com", "ᲀ.com", "bücher.example", "EXAMPLE.com", "Ⅷ.example"]
 )
-def test_a_letter_goes_to_the_domain_that_the_account_has(domain):
+def test_an_international_domain_is_encoded_by_idna_2008(domain):
     """Python's own codec would send those of faß.de to fass.de, who could then choose the password."""
     address = addresses.parse(f"bob@{domain}")
-    letter = write(MessageKind.RESET_PASSWORD, to=address.text)
+    message = write(MessageKind.RESET_PASSWORD, to=address.text)
 
-    assert letter["To"].addresses[0].addr_spec.lower() == address.key
+    assert message["To"].addresses[0].addr_spec.lower() == address.key

@@ -1,11 +1,11 @@
-"""GET /email-checks: what is known of an address; a doubt is a verdict, never an error."""
+"""GET /email-checks: the verdict on an address. A failure of the provider is a verdict, not an error."""
 
 import asyncio
 
 import pytest
 
 from people import join
-from providers.outside import KEY, status
+from providers.fake_providers import KEY, status
 
 pytestmark = pytest.mark.one_database
 
@@ -38,7 +38,7 @@ async def ann(node):
         ("restricted", "unknown"),
     ],
 )
-async def test_hunters_status_is_our_verdict(ann, services, said, verdict):
+async def test_the_status_of_hunter_determines_the_verdict(ann, services, said, verdict):
     services.verdict = said
 
     found = await check(ann, "Zoe@Example.com")
@@ -52,7 +52,7 @@ async def test_hunters_status_is_our_verdict(ann, services, said, verdict):
     assert found["checked_at"].endswith("Z")
 
 
-async def test_an_address_is_asked_about_once_however_it_is_written(ann, services, clock):
+async def test_an_address_is_checked_once_in_any_spelling(ann, services, clock):
     first = await check(ann, "zoe@example.com")
     services.verdict = "invalid"
     clock.forward(hours=100)
@@ -62,7 +62,7 @@ async def test_an_address_is_asked_about_once_however_it_is_written(ann, service
     assert [email for _, _, email in services.asked] == ["zoe@example.com"]
 
 
-async def test_what_is_old_is_asked_about_again(ann, services, clock):
+async def test_an_old_check_is_repeated(ann, services, clock):
     await check(ann, "zoe@example.com")
     services.verdict = "invalid"
     clock.forward(days=91)
@@ -78,7 +78,7 @@ async def test_the_key_goes_in_a_header_and_the_address_is_escaped(ann, services
     assert all(KEY not in url for url in services.urls)
 
 
-async def test_the_reader_of_an_address_may_forbid_it_for_ever(ann, services, clock, rows):
+async def test_a_restricted_address_stays_restricted(ann, services, clock, rows):
     services.answers["/v2/email-verifier"] = status(451)
     assert (await check(ann, "zoe@example.com"))["verdict"] == "unknown"
 
@@ -98,7 +98,7 @@ async def test_disposable_domains_need_no_provider(alice, ann, services, email):
     assert services.asked == []
 
 
-async def test_nobody_is_asked_without_a_key_or_when_it_is_off(alice, node, services):
+async def test_no_request_is_made_without_a_key_or_with_the_check_off(alice, node, services):
     nothing = {"verdict": "unknown", "provider": None, "checked_at": None}
     assert await check(alice, "zoe@example.com") == nothing | {"email": "zoe@example.com"}
 
@@ -108,7 +108,7 @@ async def test_nobody_is_asked_without_a_key_or_when_it_is_off(alice, node, serv
     assert services.asked == []
 
 
-async def test_twenty_a_day(ann, clock, services):
+async def test_a_user_may_check_twenty_addresses_a_day(ann, clock, services):
     for n in range(20):
         await check(ann, f"zoe{n % 3}@example.com")
     refused = await ann.get(CHECKS, params={"email": "zoe@example.com"})
@@ -123,7 +123,7 @@ async def test_twenty_a_day(ann, clock, services):
     await check(ann, "zoe@example.com")
 
 
-async def test_what_is_no_address_is_refused_and_does_not_count(ann, rows):
+async def test_an_invalid_address_does_not_count(ann, rows):
     before = await rows("SELECT sum(used) FROM quotas")
     for email in ("zoe", "", "zoe@localhost@x"):
         answer = await ann.get(CHECKS, params={"email": email})
@@ -140,7 +140,7 @@ async def test_the_table_holds_no_address(ann, rows, app):
     assert "zoe" not in str(found)
 
 
-async def test_who_asks_much_at_once_waits_for_a_turn(ann, services, clock):
+async def test_requests_over_the_rate_limit_wait(ann, services, clock):
     services.verdict = "disposable"
 
     async def pass_time():

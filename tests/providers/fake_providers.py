@@ -1,4 +1,4 @@
-"""Hunter and Clearbit for the tests, over real sockets in a thread of its own. They misbehave when told to."""
+"""Fake Hunter and Clearbit servers, in a thread. Tests configure their answers and failures."""
 
 import json
 import socket

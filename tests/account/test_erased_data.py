@@ -1,4 +1,4 @@
-"""After DELETE /api/v1/me no table holds a trace of the person: of letters sent, waiting, or failed."""
+"""After DELETE /api/v1/me no table contains data of messages that were sent, are waiting or have failed."""
 
 from people import PASSWORD
 from traces import traces
@@ -6,7 +6,7 @@ from traces import traces
 NEW = "alice@example.org"
 
 
-async def test_nothing_is_left_of_letters_that_were_sent(api, alice, app, post):
+async def test_erasure_deletes_data_of_sent_messages(api, alice, app, post):
     await api.post("/api/v1/password-resets", json={"email": alice.email})
     await alice.post("/api/v1/me/email-changes", {"email": NEW, "password": PASSWORD})
     assert len(await post()) == 4
@@ -19,7 +19,7 @@ async def test_nothing_is_left_of_letters_that_were_sent(api, alice, app, post):
     assert await post() == []
 
 
-async def test_nothing_is_left_of_letters_that_wait(api, alice, bob, app, post, rows):
+async def test_erasure_deletes_waiting_messages(api, alice, bob, app, post, rows):
     await post()
     await api.post("/api/v1/password-resets", json={"email": alice.email.upper()})
     await alice.post("/api/v1/me/email-changes", {"email": NEW, "password": PASSWORD})
@@ -29,10 +29,10 @@ async def test_nothing_is_left_of_letters_that_wait(api, alice, bob, app, post, 
     await alice.delete("/api/v1/me", json={"password": PASSWORD})
 
     assert await traces(app, "alice", NEW) == []
-    assert [letter.to for letter in await post()] == [bob.email], "his own waits on"
+    assert [message.to for message in await post()] == [bob.email], "his own waits on"
 
 
-async def test_nothing_is_left_of_letters_that_could_not_be_kept(api, alice, app, post, clock, monkeypatch):
+async def test_erasure_deletes_failed_messages(api, alice, app, post, clock, monkeypatch):
     async def out_of_order(*_arguments, **_options):
         raise OSError(28, "No space left on device", "alice@example.com")
 
@@ -50,7 +50,7 @@ async def test_nothing_is_left_of_letters_that_could_not_be_kept(api, alice, app
     assert await traces(app, "alice", NEW) == []
 
 
-async def test_an_address_that_somebody_else_wanted_goes_too(api, alice, bob, app, post):
+async def test_erasure_deletes_requests_of_other_users_for_the_address(api, alice, bob, app, post):
     await bob.post("/api/v1/me/email-changes", {"email": "Alice@Example.com", "password": PASSWORD})
     await post()
     assert ("verifications", "alice") in await traces(app, "alice")
@@ -60,9 +60,9 @@ async def test_an_address_that_somebody_else_wanted_goes_too(api, alice, bob, ap
     assert await traces(app, "alice") == []
 
 
-async def test_what_belongs_to_others_stays(api, alice, bob, app, post, rows):
-    letters = await post()
-    token = next(letter.token for letter in letters if letter.to == bob.email)
+async def test_erasure_keeps_data_of_other_users(api, alice, bob, app, post, rows):
+    messages = await post()
+    token = next(message.token for message in messages if message.to == bob.email)
 
     await alice.delete("/api/v1/me", json={"password": PASSWORD})
 
