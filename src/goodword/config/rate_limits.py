@@ -28,18 +28,18 @@ class Policy:
 DEFAULTS: Mapping[str, Policy] = {
     policy.name: policy
     for policy in (
-        Policy("requests", 6000, "minute", PREFIX, "everything but looking codes up, together"),
-        Policy("look-up", 600, "minute", PREFIX, "looking a code up, by its string, an address or a link"),
-        Policy("look-up-missing", 10, "minute", PREFIX, "of those, the ones that find nothing"),
-        Policy("sign-up", 150, "minute", PREFIX, "registering"),
-        Policy("sign-in", 600, "minute", PREFIX, "signing in, with a password or with another account"),
-        Policy("authorize", 300, "minute", PREFIX, "the page on which people let an app in"),
-        Policy("token", 600, "minute", PREFIX, "getting, returning and asking about tokens"),
-        Policy("app", 3000, "minute", APP, "the same, by an app that has shown its secret"),
-        Policy("email", 60, "minute", PREFIX, "asking for an e-mail"),
-        Policy("email-to", 5, "hour", ADDRESS, "asking for an e-mail of one kind to one address"),
-        Policy("email-token", 60, "minute", PREFIX, "showing the token of an e-mail"),
-        Policy("write", 300, "minute", ACCOUNT, "whatever changes something"),
+        Policy("requests", 6000, "minute", PREFIX, "all requests together, except code look-ups"),
+        Policy("look-up", 600, "minute", PREFIX, "code look-ups, by a string, an address or a link"),
+        Policy("look-up-missing", 10, "minute", PREFIX, "look-ups that find nothing"),
+        Policy("sign-up", 150, "minute", PREFIX, "registration"),
+        Policy("sign-in", 600, "minute", PREFIX, "sign-ins, with a password or with a provider"),
+        Policy("authorize", 300, "minute", PREFIX, "the consent page for apps"),
+        Policy("token", 600, "minute", PREFIX, "issue, revocation and introspection of tokens"),
+        Policy("app", 3000, "minute", APP, "the same, by an app that authenticates with its secret"),
+        Policy("email", 60, "minute", PREFIX, "requests for an e-mail"),
+        Policy("email-to", 5, "hour", ADDRESS, "requests for an e-mail of one kind to one address"),
+        Policy("email-token", 60, "minute", PREFIX, "submissions of a token from an e-mail"),
+        Policy("write", 300, "minute", ACCOUNT, "requests that change data"),
     )
 }
 
