@@ -86,6 +86,18 @@ def say(url: str, *pieces: bytes | str, pause: float = 0, patience: float = 15) 
         return hear(connection, patience)
 
 
+def pour(connection: socket.socket, piece: bytes, *, limit: int) -> int:
+    """Send `piece` again and again until the server hangs up. Return the bytes sent, at most some more than `limit`."""
+    sent = 0
+    try:
+        while sent < limit:
+            connection.sendall(piece)
+            sent += len(piece)
+    except ConnectionError:
+        pass
+    return sent
+
+
 def request(*lines: str, method: str = "GET", target: str = "/livez", close: bool = True) -> str:
     """A request without a body, with these header fields beside Host."""
     fields = [*lines, "Connection: close"] if close else lines

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from httpx2 import AsyncClient
 from asgi import client_of, running, settings_for
 from goodword.app import create_app
 from goodword.clock import utc_now
+from people import Person
 
 
 class StoppedClock:
@@ -26,6 +28,15 @@ class StoppedClock:
 async def second_service(
     url: str, *, clock: Callable[[], datetime] = utc_now, **settings: Any
 ) -> AsyncIterator[AsyncClient]:
-    """A client of it. The test has to ask for `api` or a person too, who leave the database empty."""
+    """Yield a client of the service. The test needs `api` or a person too, which empty the database afterwards."""
     async with running(create_app(settings_for(url, **settings), clock=clock)) as app, client_of(app) as api:
         yield api
+
+
+@asynccontextmanager
+async def stopped_at(now: datetime, person: Person, url: str) -> AsyncIterator[Person]:
+    """Yield the person, signed in to a second service whose clock is stopped at `now`."""
+    async with second_service(url, clock=StoppedClock(now)) as api:
+        there = replace(person, api=api)
+        await there.sign_in()
+        yield there

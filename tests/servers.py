@@ -1,6 +1,6 @@
-"""Real servers for the tests: PostgreSQL and Valkey, from the wheels in the development group.
+"""Real servers for the tests: PostgreSQL and Valkey, from the wheels in the development group, and ASGI applications.
 
-Nothing has to be installed for them. Each has a temporary folder and a port of its own and ends with the
+Nothing has to be installed for them. PostgreSQL and Valkey each have a temporary folder and a port of its own and ends with the
 process that started it, even when that is killed (only then the folder stays). They need Linux, and run as
 root too.
 
@@ -25,6 +25,9 @@ from pathlib import Path
 from signal import SIGKILL, SIGQUIT, Signals
 from tempfile import TemporaryDirectory
 
+import uvicorn
+from starlette.types import ASGIApp
+
 TIMEOUT_SECONDS = 60
 POLL_SECONDS = 0.02
 
@@ -48,6 +51,19 @@ class Postgres:
     url: str
     pid: int
     programs: Path
+
+
+@contextmanager
+def application_server(application: ASGIApp, listener: socket.socket) -> Iterator[None]:
+    """Serve an ASGI application on a bound socket, in a thread of this process, until the block ends."""
+    server = uvicorn.Server(uvicorn.Config(application, log_level="critical", lifespan="off", ws="none"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield
+    server.should_exit = server.force_exit = True
+    thread.join(timeout=10)
 
 
 @contextmanager

@@ -1,12 +1,11 @@
 """POST /api/v1/me/referral-codes: the term of a code."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from people import make_code
-from second_service import StoppedClock, second_service
+from second_service import stopped_at
 
 pytestmark = pytest.mark.one_database
 
@@ -18,9 +17,7 @@ DAY = 86_400
 @pytest.fixture
 async def alice_now(alice, database_url):
     """Return Alice on a service whose clock is stopped at `NOW`."""
-    async with second_service(database_url, clock=StoppedClock(NOW)) as api:
-        person = replace(alice, api=api)
-        await person.sign_in()
+    async with stopped_at(NOW, alice, database_url) as person:
         yield person
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from people import PASSWORD
-from raw_http import HOST, connect, connections, hear, memory_of, request, say
+from raw_http import HOST, connect, connections, hear, memory_of, pour, request, say
 from serving import serving
 
 KIBIBYTE = 1024
@@ -135,31 +135,20 @@ def test_a36_a_head_of_many_short_fields_is_not_kept(service):
 
 
 def test_a36_a_body_that_nobody_reads_has_a_size(service):
-    sent, piece = 0, b"8000\r\n" + b" " * 0x8000 + b"\r\n"
     with connect(service.url) as connection:
         connection.sendall(
             request("Transfer-Encoding: chunked", method="POST", target="/nowhere", close=False).encode()
         )
-        try:
-            while sent < 256 * KIBIBYTE * KIBIBYTE:
-                connection.sendall(piece)
-                sent += len(piece)
-        except ConnectionError:
-            pass
+        chunk = b"8000\r\n" + b" " * 0x8000 + b"\r\n"
+        sent = pour(connection, chunk, limit=256 * KIBIBYTE * KIBIBYTE)
     assert sent < 32 * KIBIBYTE * KIBIBYTE
 
 
 def test_a33_bytes_after_a_refused_request_are_limited_like_a_head(service):
-    sent, piece = 0, b" " * 8 * KIBIBYTE
     with connect(service.url) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
         connection.sendall(b"G@T / HTTP/1.1\r\n\r\n")
-        try:
-            while sent < 64 * KIBIBYTE * KIBIBYTE:
-                connection.sendall(piece)
-                sent += len(piece)
-        except ConnectionError:
-            pass
+        sent = pour(connection, b" " * 8 * KIBIBYTE, limit=64 * KIBIBYTE * KIBIBYTE)
     assert sent < 512 * KIBIBYTE
 
 

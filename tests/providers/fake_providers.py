@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+
+from servers import application_server
 
 KEY = "hunter-key-5f1d2c"
 CLEARBIT_KEY = "sk_clearbit-key-77aa01"
@@ -112,24 +113,17 @@ def _application(services: Services) -> Starlette:
 
 @contextmanager
 def serving() -> Iterator[Services]:
-    """Both, listening until the block ends."""
+    """Serve both providers until the block ends."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         services = Services(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        config = uvicorn.Config(_application(services), log_level="critical", lifespan="off", ws="none")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield services
-        server.should_exit = server.force_exit = True
-        thread.join(timeout=10)
+        with application_server(_application(services), listener):
+            yield services
 
 
 @contextmanager
 def resetting() -> Iterator[str]:
-    """A server that takes the request and resets the connection."""
+    """Run a server that reads the request and resets the connection."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def run():

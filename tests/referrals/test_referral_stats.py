@@ -1,14 +1,13 @@
 """GET /api/v1/users/{user_id}/referral-stats"""
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from concurrency import at_once
 from people import PASSWORD, join, make_code, register
-from second_service import StoppedClock, second_service
+from second_service import StoppedClock, second_service, stopped_at
 
 NOBODY = "019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11"
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)  # a Thursday
@@ -37,9 +36,7 @@ def starts(found):
 @pytest.fixture
 async def alice_now(alice, database_url):
     """Return Alice at `NOW`, with the code WELCOME."""
-    async with second_service(database_url, clock=StoppedClock(NOW)) as api:
-        person = replace(alice, api=api)
-        await person.sign_in()
+    async with stopped_at(NOW, alice, database_url) as person:
         await make_code(person, code="WELCOME", lifetime=366 * 86_400)
         yield person
 

@@ -1,11 +1,10 @@
 """GET /api/v1/users/{user_id}/referral-stats: the range"""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from second_service import StoppedClock, second_service
+from second_service import stopped_at
 
 NOW = datetime(2030, 1, 31, 12, tzinfo=UTC)
 
@@ -17,9 +16,7 @@ def path(person):
 @pytest.fixture
 async def alice_now(alice, database_url):
     """Return Alice at `NOW`."""
-    async with second_service(database_url, clock=StoppedClock(NOW)) as api:
-        person = replace(alice, api=api)
-        await person.sign_in()
+    async with stopped_at(NOW, alice, database_url) as person:
         yield person
 
 

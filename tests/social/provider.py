@@ -8,7 +8,6 @@ import hashlib
 import json
 import secrets
 import socket
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,7 +17,6 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import anyio
-import uvicorn
 from joserfc import jws, jwt
 from joserfc.jwk import Key, OctKey, RSAKey
 from joserfc.registry import HeaderParameter
@@ -26,6 +24,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
+
+from servers import application_server
 
 CLIENT_ID = "goodword-at-the-provider"
 CLIENT_SECRET = "known to the two of us, and long enough for an HMAC"
@@ -211,19 +211,12 @@ def _holds(begun: dict[str, str], form: dict[str, str]) -> bool:
 
 @contextmanager
 def serving() -> Iterator[Provider]:
-    """The provider, listening until the block ends."""
+    """Serve the provider until the block ends."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         provider = Provider(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        config = uvicorn.Config(_application(provider), log_level="critical", lifespan="off", ws="none")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        yield provider
-        server.should_exit = server.force_exit = True
-        thread.join(timeout=10)
+        with application_server(_application(provider), listener):
+            yield provider
 
 
 def jwk(key: Key, **changes: Any) -> dict[str, Any]:
