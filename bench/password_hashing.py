@@ -14,7 +14,7 @@ PASSWORD = "seven lanterns on the hill"
 
 
 def work(threads: int, seconds: float) -> tuple[float, float]:
-    """How many passwords a second these threads check, and the seconds of CPU that all of them took."""
+    """Return the passwords a second that these threads check, and the CPU seconds that they took."""
     stored = HASHER.hash(PASSWORD)
     began, used = time.monotonic(), time.process_time()
 

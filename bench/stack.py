@@ -51,7 +51,7 @@ class Stack:
         self.postgres, self.valkey, self.folder = postgres, valkey, folder
 
     def settings(self, given: dict[str, str]) -> dict[str, str]:
-        """Production with all that it has. Clients come through a proxy: see `requests.lua`."""
+        """Return the settings of production with every part. Clients come through a proxy: see `requests.lua`."""
         production = {
             "ENVIRONMENT": "production",
             "SECRET_KEY": SECRET,

@@ -114,7 +114,7 @@ def test_files_are_short_and_described():
 
 
 def test_benchmarks_and_tests_can_be_imported_together():
-    """Both folders are on the import path, so a file would hide another of the same name."""
+    # Both folders are on the import path, so a file would hide another of the same name.
     names = [{path.name for path in (ROOT / folder).glob("*.py")} for folder in ("bench", "tests")]
 
     assert not names[0] & names[1]

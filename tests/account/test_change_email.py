@@ -25,7 +25,7 @@ async def confirm(api, token):
 
 @pytest.fixture
 async def change(alice, post):
-    """The message to Alice's new address."""
+    """Return the message to Alice's new address."""
     await post()
     assert (await ask(alice)).status_code == 202
     return (await post(to=NEW))[0]
@@ -85,7 +85,7 @@ async def test_a_taken_address_gets_the_same_response(api, alice, bob, post):
 
 
 async def test_a_request_for_a_taken_address_ends_an_earlier_change(api, alice, bob, change, post):
-    """Otherwise the first token would reveal whether the second address has an account."""
+    """Prevent that the first token reveals whether the second address has an account."""
     await ask(alice, bob.email)
     await post()
 

@@ -68,7 +68,7 @@ async def test_every_address_gets_the_same_response(api, alice, bob, post):
 
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.content for answer in answers}) == 1
-    assert [message.to for message in await post()] == [alice.email], "Bob's is verified, nobody has none"
+    assert [message.to for message in await post()] == [alice.email], "Bob's address is verified"
 
 
 async def test_a_newer_token_invalidates_an_older_one(api, alice, post):

@@ -189,7 +189,7 @@ async def test_a_refused_password_does_not_use_the_token_up(api, alice, post, pa
 
 
 async def test_an_invalid_token_reveals_nothing_about_the_user(api, alice):
-    """Only the holder of a token learns whether a password contains personal data."""
+    # Only the holder of a token learns whether a password contains personal data.
     answer = await confirm(api, "gwv_" + "x" * 43, "alice@example.com")
 
     assert answer.json()["code"] == "token_invalid"

@@ -132,7 +132,7 @@ async def people_of(settings):
 
 @pytest.mark.both_databases
 async def test_f11_a_worker_that_starts_first_sends_nothing_to_erased_users(installation, tmp_path):
-    """The backup has waiting messages: the one to Alice would be sent first."""
+    """Restore a backup with waiting messages, of which the one to Alice is the first."""
     _, backup = await erase_after_backup(installation)
     await restore(installation, backup)
     messages = installation.data_dir / "emails"

@@ -23,7 +23,7 @@ ON_POSTGRES = pytest.mark.parametrize("database_kind", ["postgres"], scope="sess
 
 @pytest.fixture
 async def sealed(app, api):
-    """The head after some events were recorded and sealed."""
+    """Return the head after some events were recorded and sealed."""
     person = await join(api, "alice")
     await make_code(person)
     await seal(app)
@@ -125,7 +125,7 @@ async def test_h20_verify_detects_a_resealed_tail_by_its_head(app, sealed):
 
 
 async def test_h20_verify_detects_a_resealed_row(app, sealed):
-    """Resealing one row requires to reseal all later rows, even with the secret."""
+    """Show that an attacker with the secret would have to reseal all later rows too."""
     database = app.state.services.database
     await meddle(database, "UPDATE audit_events SET action = 'user.viewed' WHERE sequence = 2")
     table = AuditEvent.__table__

@@ -20,7 +20,7 @@ from serving import goodword, serving
 
 @pytest.fixture
 def folder(tmp_path):
-    """The folder of an installation with sealed events."""
+    """Return the folder of an installation with sealed events."""
     with serving(tmp_path) as served:
         done = goodword(tmp_path, "keys", "rotate")
         assert done.returncode == 0, done.stderr

@@ -49,7 +49,7 @@ def test_a_code_is_made_handed_out_and_deleted(visiting, served, api, scripts):
 
 
 def everywhere(page: Page, home: str):
-    """Every page of a signed-in user, with all that unfolds, and the forms that were refused."""
+    """Yield every page of a signed-in user, with everything unfolded, and the refused forms."""
     for path in ("/", "/people", "/account", "/account/address"):
         yield page.goto(home + path)
         yield page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")

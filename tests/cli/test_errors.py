@@ -51,7 +51,7 @@ def migrated(tmp_path_factory):
 
 @pytest.fixture
 def folder(migrated, tmp_path):
-    """A folder with an empty database of the current schema."""
+    """Return a folder with an empty database of the current schema."""
     return shutil.copytree(migrated, tmp_path, dirs_exist_ok=True)
 
 

@@ -35,7 +35,7 @@ asyncio.run(main())
 
 @pytest.fixture
 async def services(app, database_url):
-    """Services with their own engines, like those of another process."""
+    """Yield services with their own engines, like those of another process."""
     database = Database(database_url)
     yield replace(app.state.services, database=database)
     await database.close()
@@ -254,7 +254,7 @@ async def test_a_hanging_handler_times_out_before_its_lease(worker_of, enqueue, 
 
 
 async def test_a_commit_wakes_the_worker_of_the_process(services, clock, monkeypatch):
-    """The next poll is an hour away."""
+    # The next poll is an hour away.
     monkeypatch.setattr("goodword.jobs.worker.POLL_SECONDS", 3600)
     done = asyncio.Event()
 

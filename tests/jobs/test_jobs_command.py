@@ -13,7 +13,7 @@ NOW = "2030-01-31 12:00:00.000000"
 
 @pytest.fixture
 def folder(tmp_path):
-    """The folder of a database with one waiting, one done and three dead jobs."""
+    """Return the folder of a database with one waiting, one done and three dead jobs."""
     (tmp_path / "data").mkdir()
     assert goodword(tmp_path, "migrate").returncode == 0
     jobs = [("greet", None), ("greet", "done"), ("greet", "dead"), ("greet", "dead"), ("other", "dead")]

@@ -17,7 +17,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 async def services(app, database_url):
-    """Services with their own engines, like those of another process."""
+    """Yield services with their own engines, like those of another process."""
     database = Database(database_url)
     yield replace(app.state.services, database=database)
     await database.close()

@@ -54,7 +54,7 @@ async def enqueue(app, n, *, fail=False, delay=timedelta(0)):
 
 
 async def test_the_worker_polls(app, working):
-    """On SQLite there are no notifications; on PostgreSQL one may come first."""
+    # On SQLite there are no notifications; on PostgreSQL one may come first.
     async with working() as done:
         await enqueue(app, 1)
 

@@ -16,7 +16,7 @@ SECRET = "k4Jt-9vQ2mZx7Lp0RbWc5NfHs8GdYa1E"
 
 @pytest.fixture
 def fresh_postgres(postgres_url):
-    """The URL of an empty PostgreSQL database."""
+    """Return the URL of an empty PostgreSQL database."""
     name = f"jobs_{uuid.uuid4().hex}"
     subprocess.run([sys.executable, "-c", CREATE, postgres_url, name], check=True)
     return postgres_url.rpartition("/")[0] + f"/{name}"

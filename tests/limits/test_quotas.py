@@ -17,7 +17,7 @@ def take(app, clock):
     async def take(_=None):
         try:
             async with app.state.services.database.transaction() as session:
-                await quotas.take(session, KEY, "to", "somebody", limit=5, period=DAY, now=clock())
+                await quotas.take(session, KEY, "to", "one", limit=5, period=DAY, now=clock())
         except QuotaExceeded:
             return False
         return True
@@ -48,7 +48,7 @@ async def test_the_period_begins_with_the_first_use(take, clock):
 async def test_a_use_that_is_rolled_back_does_not_count(app, clock, take):
     async def fail():
         async with app.state.services.database.transaction() as session:
-            await quotas.take(session, KEY, "to", "somebody", limit=5, period=DAY, now=clock())
+            await quotas.take(session, KEY, "to", "one", limit=5, period=DAY, now=clock())
             raise KeyError
 
     for _ in range(7):
@@ -62,8 +62,8 @@ async def test_forget_deletes_the_counts_of_the_scopes(app, clock, take):
         await take()
     async with app.state.services.database.transaction() as session:
         await quotas.take(session, KEY, "to", "another", limit=5, period=DAY, now=clock())
-        await quotas.forget(session, KEY, [("to", "somebody")])
-        found = await quotas.find(session, KEY, [("to", "somebody"), ("to", "another")])
+        await quotas.forget(session, KEY, [("to", "one")])
+        found = await quotas.find(session, KEY, [("to", "one"), ("to", "another")])
 
     assert [row and row.used for row in found] == [None, 1]
     assert await take()

@@ -128,7 +128,7 @@ async def test_save_leaves_nothing_if_the_folder_is_not_writable(tmp_path):
     "domain", ["faß.de", "βόλος.com", "ᲀ.com", "bücher.example", "EXAMPLE.com", "Ⅷ.example"]
 )
 def test_an_international_domain_is_encoded_by_idna_2008(domain):
-    """Python's own codec would send those of faß.de to fass.de, who could then choose the password."""
+    # Python's own codec would send those of faß.de to fass.de, who could then choose the password.
     address = addresses.parse(f"bob@{domain}")
     message = write(MessageKind.RESET_PASSWORD, to=address.text)
 

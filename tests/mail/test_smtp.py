@@ -27,7 +27,7 @@ STATE = "SELECT outcome, attempts, error FROM jobs WHERE kind = 'verify_email'"
 
 @pytest.fixture
 def service(app, database_url, clock, tmp_path):
-    """A service that sends messages to this URL: a client of it, and its worker."""
+    """Yield a client and the worker of a service that sends messages to this URL."""
 
     @asynccontextmanager
     async def start(url, **settings):

@@ -20,7 +20,7 @@ async def check(person, email):
 
 @pytest.fixture
 async def ann(node):
-    """Signed in where Hunter is asked."""
+    """Return Ann, signed in to a service that uses Hunter."""
     _, api = await node()
     return await join(api, "ann")
 

@@ -24,7 +24,7 @@ def accounts(folder):
 
 @pytest.mark.parametrize("wait", ["for the commit", 0.004])
 def test_a_registration_survives_a_kill(tmp_path, wait):
-    """B22: a client without a response repeats the request with its key; one account is created."""
+    # B22: a client without a response repeats the request with its key; one account is created.
     with serving(tmp_path) as served:
         client = HTTPConnection(urlsplit(served.url).netloc)
         client.request("POST", "/api/v1/users", BODY, HEADERS)

@@ -17,7 +17,7 @@ RESET = {"password": "eight lanterns in the valley"}
 
 @pytest.fixture
 def service(service):
-    """The service with an enrichment provider. No test runs the job that asks it."""
+    """Yield a service with an enrichment provider. No test runs the job that calls it."""
     settings = service.state.services.settings.model_copy(update={"enrichment": "hunter"})
     with replaced(service, settings=settings):
         yield service
@@ -34,7 +34,7 @@ def change(service):
 
 @pytest.fixture
 async def referred(api, bob, change):
-    """Alice, whose address is not verified, and whose referral by Bob is pending."""
+    """Return Alice: her address is not verified, and her referral by Bob is pending."""
     code = await make_code(bob)
     alice = await join(api, "alice", referral_code=code["code"])
     await change("UPDATE referrals SET status = 'pending', confirmed_at = NULL")

@@ -14,7 +14,7 @@ class Subject(StrEnum):
     CLIENT = "oauth_client"
     KEY = "signing_key"
     JOB = "job"
-    NONE = "nobody"
+    NONE = "none"
     """No single object: a request without an account, or a search."""
 
 
