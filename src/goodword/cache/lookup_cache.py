@@ -108,13 +108,13 @@ class LookupCache:
         if known is not None and known.until > now:
             return CacheEntry(*known, told=True)
         found = await load()
-        window_ms = min(found.until - now, FAR)
+        lifetime = min(found.until - now, FAR)
         # An entry with a shorter lifetime than a read could replace a mark and expire before a slower reader
         # stores what it read before the mark.
-        if window_ms <= READER or time.monotonic() - began >= READER or there.startswith(MARKED):
+        if lifetime <= READER or time.monotonic() - began >= READER or there.startswith(MARKED):
             return found
-        answer = CachedValue(found.value, now + window_ms)
-        told = await self._shared.fill(name, epoch, there, answer, window_ms=window_ms)
+        answer = CachedValue(found.value, now + lifetime)
+        told = await self._shared.fill(name, epoch, there, answer, lifetime=lifetime)
         return CacheEntry(*answer, told=told)
 
     @asynccontextmanager

@@ -63,11 +63,11 @@ class RedisCache:
         return found or b""
 
     async def fill(
-        self, name: str, epoch: str, there: bytes, answer: CachedValue, *, window_ms: float
+        self, name: str, epoch: str, there: bytes, answer: CachedValue, *, lifetime: float
     ) -> bool:
-        """Store a value for `window_ms`, unless the stored bytes are no longer `there`."""
+        """Store a value for `lifetime` seconds, unless the stored bytes are no longer `there`."""
         body = round(answer.until * 1000).to_bytes(8) + answer.value
-        values: list[bytes | int] = [there, self._seal(name, epoch, body) + body, round(window_ms * 1000)]
+        values: list[bytes | int] = [there, self._seal(name, epoch, body) + body, round(lifetime * 1000)]
         return await self._server.ask(self._fill(keys=[self._place(name)], args=values)) == 1
 
     def opened(self, name: str, epoch: str, there: bytes) -> CachedValue | None:
