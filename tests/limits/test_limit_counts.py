@@ -43,9 +43,9 @@ def test_those_who_have_the_file_see_the_same(tmp_path):
     file = tmp_path / "node"
     InvalidationTable.create(file)
     Counts.create(file)
-    one, other, board = Counts(file), Counts(file), InvalidationTable(file)
+    one, other, table = Counts(file), Counts(file), InvalidationTable(file)
 
     one.numbers[one.place(7, 0, MINUTE)] = 5
 
     assert other.numbers[other.place(7, 1, MINUTE)] == 5
-    assert all(board.number(slot) == 0 for slot in range(InvalidationTable.SLOTS))
+    assert all(table.version(slot) == 0 for slot in range(InvalidationTable.SLOTS))

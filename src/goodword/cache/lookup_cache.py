@@ -57,15 +57,20 @@ class LookupCache:
     def __init__(
         self,
         database: Database,
-        board: InvalidationTable,
+        invalidations: InvalidationTable,
         *,
         clock: Callable[[], datetime],
         key: bytes,
         redis_url: str | None,
         enabled: bool = True,
     ) -> None:
-        self._database, self._board, self._clock, self._enabled = database, board, clock, enabled
-        self._memory: LocalCache[bytes] = LocalCache(board, clock, seconds=NEAR)
+        self._database, self._invalidations, self._clock, self._enabled = (
+            database,
+            invalidations,
+            clock,
+            enabled,
+        )
+        self._memory: LocalCache[bytes] = LocalCache(invalidations, clock, seconds=NEAR)
         self._names: dict[Target, str] = {}
         self._epoch = ""
         # Needed without a cache too: other nodes may have cached what this one invalidates.
@@ -160,18 +165,18 @@ class LookupCache:
             self._memory.clear()
             self._epoch = epoch
         for slot in news.slots:
-            self._board.turn(slot)
+            self._invalidations.invalidate(slot)
         self._memory.invalidations_until = began + FRESH
 
     async def before_commit(self, session: AsyncSession, names: Iterable[str]) -> None:
-        slots = {name: self._board.slot(name) for name in names if not name.startswith(HERE)}
+        slots = {name: self._invalidations.slot(name) for name in names if not name.startswith(HERE)}
         # Also without a shared cache here: another process of the operator may use one.
         if slots and (self._shared is None or not await self._shared.mark(slots)):
             await session.execute(update(Epoch).values(id=uuid7(), created_at=self._clock()))
 
     def after_commit(self, names: Iterable[str]) -> None:
         for name in names:
-            self._board.turn(self._board.slot(name))
+            self._invalidations.invalidate(self._invalidations.slot(name))
 
     async def is_well(self) -> bool:
         """Return whether the shared cache responds. True if none is configured."""

@@ -30,7 +30,7 @@ class InvalidationTable:
         else:
             with file.open("r+b") as opened:
                 memory = memoryview(mmap.mmap(opened.fileno(), self.SLOTS * 8))
-        self._numbers = memory.cast("Q")
+        self._versions = memory.cast("Q")
 
     @classmethod
     def create(cls, file: Path) -> None:
@@ -39,12 +39,12 @@ class InvalidationTable:
     def slot(self, name: str) -> int:
         return crc32(name.encode()) % self.SLOTS
 
-    def number(self, slot: int) -> int:
-        return self._numbers[slot]
+    def version(self, slot: int) -> int:
+        return self._versions[slot]
 
-    def turn(self, slot: int) -> None:
+    def invalidate(self, slot: int) -> None:
         # Random, not incremented: two processes would increment to the same number.
-        self._numbers[slot % self.SLOTS] = secrets.randbits(64)
+        self._versions[slot % self.SLOTS] = secrets.randbits(64)
 
 
 class CacheEntry(NamedTuple, Generic[T]):
@@ -57,11 +57,11 @@ class CacheEntry(NamedTuple, Generic[T]):
 
 
 @dataclass(slots=True, eq=False)
-class _Slot(Generic[T]):
-    """A look-up, running or finished. `number` is the version of its slot from before it began."""
+class _LookUp(Generic[T]):
+    """A look-up, running or finished. `version` is that of its slot from before it began."""
 
     slot: int
-    number: int
+    version: int
     good_until: float
     task: asyncio.Task[CacheEntry[T]] | None = None
     found: CacheEntry[T] | None = None
@@ -73,9 +73,11 @@ class LocalCache(Generic[T]):
     Each value has a name, and a name, perhaps the same, by which it is invalidated.
     """
 
-    def __init__(self, board: InvalidationTable, clock: Callable[[], datetime], *, seconds: float) -> None:
-        self._board, self._clock, self._seconds = board, clock, seconds
-        self._kept: dict[str, _Slot[T]] = {}
+    def __init__(
+        self, invalidations: InvalidationTable, clock: Callable[[], datetime], *, seconds: float
+    ) -> None:
+        self._invalidations, self._clock, self._seconds = invalidations, clock, seconds
+        self._kept: dict[str, _LookUp[T]] = {}
         self.invalidations_until = 0.0
         """Time until which entries whose invalidations are received are known to be valid."""
 
@@ -105,10 +107,10 @@ class LocalCache(Generic[T]):
 
     def _begin(
         self, name: str, look_up: Callable[[], Awaitable[CacheEntry[T]]], invalidated_by: str
-    ) -> _Slot[T]:
-        slot = self._board.slot(invalidated_by)
+    ) -> _LookUp[T]:
+        slot = self._invalidations.slot(invalidated_by)
         # Both from before the look-up: a change while it runs invalidates it, and its duration is not added.
-        kept = _Slot[T](slot, self._board.number(slot), time.monotonic() + self._seconds)
+        kept = _LookUp[T](slot, self._invalidations.version(slot), time.monotonic() + self._seconds)
 
         def landed(task: asyncio.Task[CacheEntry[T]]) -> None:
             kept.task = None
@@ -129,8 +131,8 @@ class LocalCache(Generic[T]):
         """Remove all entries, including running look-ups."""
         self._kept.clear()
 
-    def _is_good(self, kept: _Slot[T]) -> bool:
-        if self._board.number(kept.slot) != kept.number:
+    def _is_good(self, kept: _LookUp[T]) -> bool:
+        if self._invalidations.version(kept.slot) != kept.version:
             return False
         now = time.monotonic()
         return now < kept.good_until or (
