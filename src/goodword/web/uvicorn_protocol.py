@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from uuid_utils import uuid7
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from goodword.web.guard import MAX_BODY, MAX_FIELDS
+from goodword.web.guard import MAX_BODY, MAX_FIELDS, HeadTooLarge
 from goodword.web.request_context import HEADERS
 
 HEAD_SECONDS = 8.0
@@ -36,7 +36,6 @@ MAX_PIPELINED_BYTES = 32 * 1024
 """Requests of a connection, and their bytes, that may wait for an earlier response."""
 MAX_DISCARDED = 1024 * 1024
 """Bytes of a body that are read and discarded after a response, so that the client receives it."""
-TOO_LARGE = "The header exceeds 64 fields or 16 KiB. Shorten the header."
 NO_LINGER = struct.pack("ii", 1, 0)
 MAX_CONNECTIONS = 4096
 RESERVED_FILES = 128
@@ -227,7 +226,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(408, "request_timeout", "The header did not arrive in time. Try again.")
 
     def _refuse_head(self) -> None:
-        self._refuse(431, "headers_too_large", TOO_LARGE)
+        self._refuse(HeadTooLarge.status, HeadTooLarge.code, HeadTooLarge.detail)
 
     def _refuse(self, status: int, code: str, detail: str) -> None:
         """Send an error unless another response is incomplete, and close the connection."""
