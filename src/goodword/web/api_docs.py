@@ -4,9 +4,7 @@ Both pages load nothing from other hosts, so they work offline and with a strict
 """
 
 import functools
-import hashlib
 import json
-from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -16,17 +14,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from goodword.web import static_files
+from goodword.web.static_files import StaticFile
+
 _STATIC = Path(__file__).parent / "api_docs_static"
 
 # fastapi-offline contains the assets of both tools. Its metadata locates them without running its code.
 _BUNDLES = "fastapi_offline/static"
-
-_TYPES = {
-    ".json": "application/json",
-    ".js": "text/javascript",
-    ".css": "text/css",
-    ".svg": "image/svg+xml; charset=utf-8",
-}
 
 # ReDoc shows a remote logo in its menu, and omits a logo that cannot be decoded.
 _REMOTE_LOGO, _NO_LOGO = b"https://cdn.redoc.ly/redoc/logo-mini.svg", b"data:,"
@@ -39,13 +33,6 @@ _POLICY = (
 _SWAGGER_POLICY = f"{_POLICY}; style-src 'self'"
 # ReDoc uses <style> elements, and builds its search index in a worker from a blob.
 _REDOC_POLICY = f"{_POLICY}; style-src 'unsafe-inline'; worker-src blob:"
-
-
-@dataclass(frozen=True)
-class _Asset:
-    body: bytes
-    media_type: str
-    etag: str
 
 
 def install(app: FastAPI) -> None:
@@ -68,14 +55,15 @@ def install(app: FastAPI) -> None:
         asset = assets.get(request.path_params["name"])
         if asset is None:
             raise HTTPException(404)
-        return _send(request, asset, "public, max-age=86400")
+        return static_files.send(request, asset)
 
     @functools.cache
-    def document() -> _Asset:
-        return _asset(json.dumps(app.openapi(), ensure_ascii=False, separators=(",", ":")).encode(), ".json")
+    def document() -> StaticFile:
+        text = json.dumps(app.openapi(), ensure_ascii=False, separators=(",", ":"))
+        return StaticFile.create(text.encode(), ".json")
 
     async def send_document(request: Request) -> Response:
-        return _send(request, await run_in_threadpool(document), "no-cache")
+        return static_files.send(request, await run_in_threadpool(document), cache_control="no-cache")
 
     # The pages use relative URLs, which work with any root_path.
     app.add_route("/openapi.json", send_document, include_in_schema=False)
@@ -86,7 +74,7 @@ def install(app: FastAPI) -> None:
 
 
 @functools.cache
-def _assets() -> dict[str, _Asset]:
+def _assets() -> dict[str, StaticFile]:
     bundles = Path(str(distribution("fastapi-offline").locate_file(_BUNDLES)))
     return {
         "favicon.svg": _read(_STATIC / "favicon.svg"),
@@ -99,18 +87,5 @@ def _assets() -> dict[str, _Asset]:
     }
 
 
-def _read(path: Path) -> _Asset:
-    return _asset(path.read_bytes().replace(_REMOTE_LOGO, _NO_LOGO), path.suffix)
-
-
-def _asset(body: bytes, suffix: str) -> _Asset:
-    return _Asset(body, _TYPES[suffix], f'"{hashlib.sha256(body).hexdigest()[:32]}"')
-
-
-def _send(request: Request, asset: _Asset, cache_control: str) -> Response:
-    headers = {"Cache-Control": cache_control, "ETag": asset.etag}
-    # A proxy that compresses responses makes the tag weak.
-    known = request.headers.get("if-none-match", "").split(",")
-    if any(tag.strip().removeprefix("W/") in {asset.etag, "*"} for tag in known):
-        return Response(status_code=304, headers=headers)
-    return Response(asset.body, media_type=asset.media_type, headers=headers)
+def _read(path: Path) -> StaticFile:
+    return StaticFile.create(path.read_bytes().replace(_REMOTE_LOGO, _NO_LOGO), path.suffix)
