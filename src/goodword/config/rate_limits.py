@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 MOST = 10**12
-PREFIX, ACCOUNT, APP, ADDRESS = "network", "account", "app", "address"
+NETWORK, ACCOUNT, APP, ADDRESS = "network", "account", "app", "address"
 """What a limit counts by: network, signed-in user, authenticated client, or e-mail address."""
 
 
@@ -28,17 +28,17 @@ class Policy:
 DEFAULTS: Mapping[str, Policy] = {
     policy.name: policy
     for policy in (
-        Policy("requests", 6000, "minute", PREFIX, "all requests together, except code look-ups"),
-        Policy("look-up", 600, "minute", PREFIX, "code look-ups, by a string, an address or a link"),
-        Policy("look-up-missing", 10, "minute", PREFIX, "look-ups that find nothing"),
-        Policy("sign-up", 150, "minute", PREFIX, "registration"),
-        Policy("sign-in", 600, "minute", PREFIX, "sign-ins, with a password or with a provider"),
-        Policy("authorize", 300, "minute", PREFIX, "the consent page for apps"),
-        Policy("token", 600, "minute", PREFIX, "issue, revocation and introspection of tokens"),
+        Policy("requests", 6000, "minute", NETWORK, "all requests together, except code look-ups"),
+        Policy("look-up", 600, "minute", NETWORK, "code look-ups, by a string, an address or a link"),
+        Policy("look-up-missing", 10, "minute", NETWORK, "look-ups that find nothing"),
+        Policy("sign-up", 150, "minute", NETWORK, "registration"),
+        Policy("sign-in", 600, "minute", NETWORK, "sign-ins, with a password or with a provider"),
+        Policy("authorize", 300, "minute", NETWORK, "the consent page for apps"),
+        Policy("token", 600, "minute", NETWORK, "issue, revocation and introspection of tokens"),
         Policy("app", 3000, "minute", APP, "the same, by an app that authenticates with its secret"),
-        Policy("email", 60, "minute", PREFIX, "requests for an e-mail"),
+        Policy("email", 60, "minute", NETWORK, "requests for an e-mail"),
         Policy("email-to", 5, "hour", ADDRESS, "requests for an e-mail of one kind to one address"),
-        Policy("email-token", 60, "minute", PREFIX, "submissions of a token from an e-mail"),
+        Policy("email-token", 60, "minute", NETWORK, "submissions of a token from an e-mail"),
         Policy("write", 300, "minute", ACCOUNT, "requests that change data"),
     )
 }
