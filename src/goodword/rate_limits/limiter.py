@@ -18,7 +18,7 @@ from goodword.errors import TooManyRequests
 from goodword.rate_limits.counters import Counts, SharedCounts, Total
 
 STEPS = 50
-"""The share of a limit that a node counts before it reports to Redis, where it does not ask each time."""
+"""Steps of a limit. A node reports to Redis after each, where it does not ask each time."""
 ASKED = "limits"
 """Key in the state of a request: its `Usage`."""
 

@@ -8,6 +8,6 @@ from goodword import ip_address
 def client_network(request: Request) -> str | None:
     """Return the network of the peer, or None if the server does not know the peer.
 
-    Forwarding headers are not read, because any client can send them.
+    Forwarding headers are not read here: `TrustedProxiesMiddleware` has applied those of trusted proxies.
     """
     return ip_address.network(request.client.host) if request.client else None

@@ -1,4 +1,4 @@
-"""The outermost middleware: request id, actor, standard headers and the request log."""
+"""The middleware around every request: request id, actor, standard headers and the request log."""
 
 import time
 

@@ -168,7 +168,7 @@ class HttpProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def _discard(self, count: int) -> None:
-        """Count discarded bytes, and stop reading at the limit."""
+        """Count discarded bytes, and stop reading at the limit, which is lower after an invalid request."""
         self._discarded += count
         limit = MAX_HEAD if self._closing else MAX_DISCARDED
         if self._discarded > limit and not self.transport.is_closing():
