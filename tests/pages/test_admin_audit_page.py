@@ -160,7 +160,7 @@ async def test_pages_follow_one_another(office, api, rita, rows):
 
     assert len(actions(first)) == 25
     assert len(actions(second)) == 3
-    assert "Home page" in second.text
+    assert "First page" in second.text
     for wrong in (onward + "x", onward.replace("user.registered", "code.issued"), f"{PATH}?cursor=x"):
         answer = await office.get(wrong, headers=HTML)
         assert answer.status_code == 400
