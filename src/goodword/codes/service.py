@@ -217,7 +217,7 @@ async def erase_all(session: AsyncSession, owner: User, *, now: datetime) -> Non
         lookup.invalidate(session, code.key, owner.email_key)
         if code.retired_at is None:
             code.retire(Retirement.ERASED, now)
-            await _save(session, owner, code, Action.CODE_RETIRED, why=Retirement.ERASED.value)
+            _record(session, code, Action.CODE_RETIRED, why=Retirement.ERASED.value)
         code.code = code.key = None
     await session.flush()
 
@@ -240,6 +240,10 @@ async def _save(
 ) -> None:
     await session.flush()  # the unique index allows a new active code only after the previous one is retired
     lookup.invalidate(session, code.key, owner.email_key)
+    _record(session, code, action, **details)
+
+
+def _record(session: AsyncSession, code: ReferralCode, action: Action, **details: str | int) -> None:
     # The audit log has the id, not the code: a chosen code can be a name.
     record(session, action, Subject.CODE, code.id, person=code.owner_id, **details)
 
