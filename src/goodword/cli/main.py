@@ -87,9 +87,8 @@ def _shared_memory(workers: int) -> Iterator[None]:
     from goodword.cache.memory import InvalidationTable
     from goodword.rate_limits.counters import Counts
 
-    if (
-        sys.platform == "linux"
-    ):  # anonymous memory needs no folder, and no cleaner of temporary files removes it
+    # Anonymous memory needs no folder, and no cleaner of temporary files removes it.
+    if sys.platform == "linux":
         memory = os.memfd_create("goodword")
         file = Path(f"/proc/{os.getpid()}/fd/{memory}")
     else:
