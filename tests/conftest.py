@@ -2,7 +2,8 @@
 
 A test that asks for `api` (or for a person) runs twice: on SQLite and on PostgreSQL, over the migrated
 schema, with real commits; rows are deleted between tests. The mark `one_database` is for tests of what cannot differ
-between the two: they run on SQLite. `both_databases` makes an exception of a test in a module with that mark. Every answer is held against the OpenAPI document.
+between the two: they run on SQLite. `both_databases` makes an exception of a test in a module with that mark. Every
+answer is held against the OpenAPI document.
 """
 
 import socket
