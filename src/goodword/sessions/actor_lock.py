@@ -1,4 +1,4 @@
-"""Check of the actor at the begin of the transaction that writes.
+"""Check of the actor at the beginning of the transaction that writes.
 
 A request is authenticated by its headers, with a session that this process may have cached. Its body and the hash
 of its password take time after that. So each transaction that writes for a signed-in user begins with a statement

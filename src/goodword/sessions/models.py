@@ -20,7 +20,7 @@ class UserSession(Base):
 
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     counter: Mapped[int] = mapped_column(default=0)
-    """The number of the current refresh token. A trigger prevents that it decreases."""
+    """The number of the current refresh token. A trigger keeps it from decreasing."""
     rotated_at: Mapped[datetime]
     idle_expires_at: Mapped[datetime]
     expires_at: Mapped[datetime]

@@ -210,7 +210,7 @@ async def list_active(
     after: tuple[datetime, uuid.UUID] | None = None,
     limit: int = 100,
 ) -> Sequence[UserSession]:
-    """Return the active sessions of a user, the most recently used first, and one more than `limit`."""
+    """Return the active sessions of a user, the most recently used first: at most one more than `limit`."""
     position = (UserSession.rotated_at, UserSession.id)
     query = select(UserSession).where(
         UserSession.user_id == user_id,
