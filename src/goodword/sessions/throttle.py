@@ -186,7 +186,7 @@ class LoginThrottle:
                     "seen": seen.failures if seen else NOT_SEEN,
                     "seen_at": before[network],
                 }
-                found = await session.scalar(_count(database.is_sqlite), values)
+                found = await session.scalar(_count_statement(database.is_sqlite), values)
                 # A row that was deleted since would be inserted again, with a count that is too high.
                 if found is None or (found == new_id) != (seen is None):
                     raise OvertakenError
@@ -261,7 +261,7 @@ _FORGET = (
 
 
 @cache
-def _count(is_sqlite: bool) -> Executable:
+def _count_statement(is_sqlite: bool) -> Executable:
     """Return the statement that counts one more failure, if the count has not changed since it was read."""
     table: Any = LoginFailures.__table__
     statement: Any = (sqlite if is_sqlite else postgresql).insert(table)
