@@ -5,7 +5,8 @@ from contextlib import closing
 
 import pytest
 
-from goodword.oauth.redirect_uris import ClientInvalid, check_redirect_uri
+from goodword.oauth.errors import ClientInvalid
+from goodword.oauth.redirect_uris import check_redirect_uri
 from serving import goodword
 
 

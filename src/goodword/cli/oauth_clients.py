@@ -32,7 +32,7 @@ def create(
 ) -> None:
     """Create a client and show its secret. The secret is shown only once."""
     from goodword.oauth import clients
-    from goodword.oauth.redirect_uris import ClientInvalid
+    from goodword.oauth.errors import ClientInvalid
 
     scopes = [part for text in scope or ["openid", "profile"] for part in text.split()]
     refreshing = ["refresh_token"] if "offline_access" in scopes else []

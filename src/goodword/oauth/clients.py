@@ -21,9 +21,9 @@ from goodword.crypto import hmac_of
 from goodword.db.database import Database
 from goodword.db.statements import insert_if_absent
 from goodword.oauth import scopes
-from goodword.oauth.errors import InvalidClient, OAuthError
+from goodword.oauth.errors import ClientInvalid, InvalidClient, OAuthError
 from goodword.oauth.models import OAuthClient
-from goodword.oauth.redirect_uris import ClientInvalid, check_redirect_uri
+from goodword.oauth.redirect_uris import check_redirect_uri
 from goodword.sessions.models import UserSession
 
 PURPOSE = "oauth clients and codes"

@@ -1,4 +1,4 @@
-"""Errors of the OAuth 2.0 protocol (RFC 6749 §4.1.2.1 and §5.2)."""
+"""Errors of the OAuth 2.0 protocol (RFC 6749 §4.1.2.1 and §5.2), and of the registration of clients."""
 
 from goodword.errors import AppError
 
@@ -41,3 +41,7 @@ class RedirectableError(OAuthError):
     def __init__(self, redirect_uri: str, state: str | None, code: str, detail: str) -> None:
         super().__init__(code, detail)
         self.redirect_uri, self.state = redirect_uri, state
+
+
+class ClientInvalid(ValueError):
+    """A client that cannot be registered. The text gives the reason."""

@@ -3,12 +3,10 @@
 import re
 from urllib.parse import urlsplit
 
+from goodword.oauth.errors import ClientInvalid
+
 _PRIVATE_SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+", re.ASCII)
 _PLAIN = re.compile(r"[!-~]{1,2000}")
-
-
-class ClientInvalid(ValueError):
-    """A client that cannot be registered. The text gives the reason."""
 
 
 def check_redirect_uri(uri: str, *, public: bool) -> None:
