@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from fastapi import Request, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword import actor, languages
 from goodword.crypto import Signer, hmac_of
@@ -93,3 +94,13 @@ async def visitor(request: Request) -> Visitor | None:
     if request.method not in READS:
         request.scope["state"][ACTOR] = Acting(row.user_id, session_id, services.clock)
     return Visitor(row.user_id, session_id, row.created_at)
+
+
+async def end_previous_session(request: Request, session: AsyncSession, *, now: datetime) -> None:
+    """End the session that a browser had before a sign-in: a browser has one session.
+
+    Call this after the sign-in, whose audit events must not name the previous user.
+    """
+    previous = await visitor(request)
+    if previous is not None:
+        await service.revoke_one(session, previous.session_id, why="signed_in_anew", now=now)

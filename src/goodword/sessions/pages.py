@@ -46,10 +46,7 @@ async def sign_in(request: Request, session: Session, clock: Clock) -> Response:
         signed_in = await _sign_in(request, session, clock, form)
     except (service.InvalidCredentials, TooManyAttempts, HashingBusy) as error:
         return _form(request, next_path=next_path, email=email, error=error)
-    # Read after the sign-in, so that the audit names the new user for it.
-    before = await browser.visitor(request)
-    if before is not None:  # one session per browser
-        await service.revoke_one(session, before.session_id, why="signed_in_anew", now=clock())
+    await browser.end_previous_session(request, session, now=clock())
     response = see_other(next_path)
     services_of(request).page_cookies.write(response, signed_in)
     return response

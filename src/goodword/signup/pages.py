@@ -56,10 +56,7 @@ async def sign_up(request: Request, session: Session, clock: Clock) -> Response:
     except (ValidationError, AppError) as error:
         return _form(request, given, next_path=next_path, error=error)
     now = clock()
-    # Read only now: until here, the audit log must not name the user who is signed in on this browser.
-    previous = await cookies.visitor(request)
-    if previous is not None:
-        await sessions.revoke_one(session, previous.session_id, why="signed_in_anew", now=now)
+    await cookies.end_previous_session(request, session, now=now)
     created = await sessions.create(
         session,
         user,
