@@ -33,6 +33,19 @@ async def test_they_are_signed_in_on_our_pages(api, provider, rows, slug):
     assert await rows("SELECT client, scope FROM sessions") == [("goodword-pages", "pages")]
 
 
+async def test_the_session_that_the_browser_had_before_ends(api, provider, rows):
+    await sign_in(api, provider)
+    provider.person |= {"sub": "another", "email": "bob@example.com"}
+    await sign_in(api, provider)
+
+    assert await rows("SELECT revoked_reason FROM sessions ORDER BY created_at, id") == [
+        ("signed_in_anew",),
+        (None,),
+    ]
+    by = "SELECT email FROM audit_events JOIN users ON users.id = actor_id WHERE action = 'session.ended'"
+    assert await rows(by) == [("bob@example.com",)]
+
+
 @each_provider
 async def test_the_second_time_it_is_the_same_account(api, provider, rows, slug):
     await sign_in(api, provider, slug)

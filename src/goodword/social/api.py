@@ -10,7 +10,7 @@ from goodword.errors import AppError, Conflict
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
 from goodword.sessions import client_info, service as sessions
-from goodword.sessions.cookies import CLIENT, SCOPE
+from goodword.sessions.cookies import CLIENT, SCOPE, end_previous_session
 from goodword.social import errors, flow as flows, service
 from goodword.web.dependencies import Clock, Session
 from goodword.web.json_body import JsonRoute
@@ -127,5 +127,6 @@ async def finish_outside_sign_in(
         client_info=client_info.client_info_of(request),
         now=clock(),
     )
+    await end_previous_session(request, session, now=clock())
     services.page_cookies.write(response, begun)
     return response
