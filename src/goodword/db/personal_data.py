@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Integer, Row, Select, bindparam, select
+from sqlalchemy import Integer, Row, Select, bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.db.base import Base
@@ -65,6 +65,15 @@ class PersonalData:
     model: type[Base]
     erase: Erase | Kept
     export: Mapping[str, Load | Rows]
+
+
+def delete_rows(model: type[Base]) -> Erase:
+    """Return an erasure that deletes the rows of `model` whose `user_id` is the user."""
+
+    async def erase(session: AsyncSession, _services: Services, subject: DataSubject) -> None:
+        await session.execute(delete(model).where(model.__table__.c.user_id == subject.user_id))
+
+    return erase
 
 
 def rows_of(model: type[Base], fields: str, *, owner: str = "user_id") -> Rows:

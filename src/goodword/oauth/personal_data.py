@@ -2,20 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import delete, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import select
 
-from goodword.db.personal_data import DataSubject, PersonalData, Rows, fields_of, rows_by_id
+from goodword.db.personal_data import PersonalData, Rows, delete_rows, fields_of, rows_by_id
 from goodword.oauth.models import OAuthClient, OAuthCode, OAuthGrant
-from goodword.services import Services
-
-
-async def _erase_grants(session: AsyncSession, _services: Services, subject: DataSubject) -> None:
-    await session.execute(delete(OAuthGrant).where(OAuthGrant.user_id == subject.user_id))
-
-
-async def _erase_codes(session: AsyncSession, _services: Services, subject: DataSubject) -> None:
-    await session.execute(delete(OAuthCode).where(OAuthCode.user_id == subject.user_id))
 
 
 def _rows(model: type[OAuthGrant] | type[OAuthCode], fields: str) -> Rows:
@@ -29,12 +19,12 @@ def _rows(model: type[OAuthGrant] | type[OAuthCode], fields: str) -> Rows:
 PERSONAL_DATA = (
     PersonalData(
         model=OAuthGrant,
-        erase=_erase_grants,
+        erase=delete_rows(OAuthGrant),
         export={"apps": _rows(OAuthGrant, "client_id name scope created_at")},
     ),
     PersonalData(
         model=OAuthCode,
-        erase=_erase_codes,
+        erase=delete_rows(OAuthCode),
         export={
             "app_sign_ins": _rows(
                 OAuthCode, "client_id name scope redirect_uri created_at expires_at used_at"

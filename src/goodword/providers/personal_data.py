@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.db.personal_data import DataSubject, PersonalData
+from goodword.db.personal_data import DataSubject, PersonalData, delete_rows
 from goodword.providers import email_checks, enrichment
 from goodword.providers.models import EmailCheck, Profile, Status
 from goodword.providers.schemas import ProfileRead
@@ -25,10 +25,6 @@ async def _email_check(session: AsyncSession, services: Services, subject: DataS
     return {"verdict": known.verdict, "provider": known.provider, "checked_at": known.checked_at}
 
 
-async def _erase_profile(session: AsyncSession, _services: Services, subject: DataSubject) -> None:
-    await session.execute(delete(Profile).where(Profile.user_id == subject.user_id))
-
-
 async def _profile(
     session: AsyncSession, _services: Services, subject: DataSubject
 ) -> Mapping[str, Any] | None:
@@ -38,5 +34,5 @@ async def _profile(
 
 PERSONAL_DATA = (
     PersonalData(model=EmailCheck, erase=_erase_checks, export={"email_check": _email_check}),
-    PersonalData(model=Profile, erase=_erase_profile, export={"profile": _profile}),
+    PersonalData(model=Profile, erase=delete_rows(Profile), export={"profile": _profile}),
 )
