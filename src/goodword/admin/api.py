@@ -153,7 +153,7 @@ async def read_user(user_id: UserId, request: Request, session: Session, clock: 
     responses=problems(referrals.UserNotFound, service.UserErased, service.NotYourself),
 )
 async def disable_user(user_id: UserId, caller: Administrator, session: Session, clock: Clock) -> AdminUser:
-    """End all sessions of a user and prevent sign-in. The codes of the user do not work until they are enabled again."""
+    """End all sessions of a user and prevent sign-in. Their codes do not work until the user is enabled again."""
     return _user(await service.disable(session, user_id, by=caller.user_id, now=clock()))
 
 

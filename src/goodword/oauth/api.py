@@ -122,7 +122,7 @@ async def _refresh_own(
             session, services.refresh_tokens, needed(form, "refresh_token"), now=clock()
         )
     except sessions.RefreshRefused:
-        raise InvalidGrant("The refresh token is not good, or no longer.") from None
+        raise InvalidGrant("The refresh token is invalid, used or expired.") from None
     return _token_response(request, sign_in, sign_in.scope, clock, refreshable=True)
 
 
@@ -216,7 +216,7 @@ ONE_TOKEN = form_docs(
     openapi_extra=ONE_TOKEN,
     responses={
         **documented("`invalid_request`, or `unsupported_token_type`: an app's own token just expires."),
-        200: {"description": "The token is not good, or no longer."},
+        200: {"description": "The token is revoked. An unknown token gets the same response."},
     },
     response_class=Response,
     dependencies=[limited("token")],

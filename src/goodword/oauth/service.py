@@ -65,7 +65,7 @@ async def exchange(
     """
     if not _VERIFIER.fullmatch(verifier):
         raise OAuthError("invalid_request", "code_verifier has 43 to 128 unreserved characters.")
-    refusal = InvalidGrant("The code is not good, or no longer, or was made for another request.")
+    refusal = InvalidGrant("The code is invalid, used or expired, or belongs to another request.")
     by_code = OAuthCode.code_mac == code_mac(key, code)
     owner = await session.scalar(select(OAuthCode.user_id).where(by_code, OAuthCode.client_id == client.id))
     if owner is None:
@@ -128,7 +128,7 @@ async def refresh(
             session, tokens, token, client=client.client_id, grace=NO_GRACE, now=now
         )
     except sessions.RefreshRefused:
-        raise InvalidGrant("The refresh token is not good, or no longer.") from None
+        raise InvalidGrant("The refresh token is invalid, used or expired.") from None
     asked = set(sign_in.scope.split() if scope is None else scope.split())
     if not asked or not asked <= set(sign_in.scope.split()):
         raise OAuthError("invalid_scope", "The scope is more than was granted, or empty.")
