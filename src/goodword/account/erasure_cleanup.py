@@ -8,6 +8,7 @@ import email
 import email.policy
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -39,7 +40,7 @@ log = structlog.get_logger("goodword.account")
 async def schedule(session: AsyncSession, services: Services, subject: DataSubject) -> None:
     """Enqueue the jobs that follow the erasure of `subject`."""
     now = services.clock()
-    payload = {"user_id": str(subject.user_id), "mailbox": _mailbox(services.settings, subject.email)}
+    payload = {"user_id": str(subject.user_id), "mailbox": _mailbox(_key(services.settings), subject.email)}
     payload["until"] = str((now + LEASE).timestamp())
     for run_at in (now, now + SECOND_RUN):
         jobs.enqueue(session, CLEAN_UP, payload, now=now, run_at=run_at)
@@ -61,15 +62,15 @@ async def clean_up(services: Services, job: ClaimedJob) -> None:
 
 
 def _remove_messages(settings: Settings, payload: Mapping[str, str]) -> int:
-    removed = 0
+    key, removed = _key(settings), 0
     for path in delivery.folder(settings).glob("*.eml"):
-        if _is_about(path, settings, payload):
+        if _is_about(path, key, payload):
             path.unlink(missing_ok=True)
             removed += 1
     return removed
 
 
-def _is_about(path: Path, settings: Settings, payload: Mapping[str, str]) -> bool:
+def _is_about(path: Path, key: bytes, payload: Mapping[str, str]) -> bool:
     try:
         with path.open("rb") as file:
             message = email.message_from_binary_file(file, policy=email.policy.default)
@@ -78,18 +79,20 @@ def _is_about(path: Path, settings: Settings, payload: Mapping[str, str]) -> boo
         if not path.name.startswith(CAUSED_BY_OTHERS):
             return False  # about a new account with the same address
         # Later messages are for a new account with the same address.
-        to = [_mailbox(settings, address.addr_spec) for address in message["To"].addresses]
+        to = [_mailbox(key, address.addr_spec) for address in message["To"].addresses]
         return payload["mailbox"] in to and path.stat().st_mtime <= float(payload["until"])
     except (OSError, ValueError, AttributeError, TypeError, LookupError):
         return False  # another kind of file
 
 
-def _mailbox(settings: Settings, address: str) -> str:
-    try:
-        key = addresses.parse(address).key
-    except ValueError:
-        key = address
-    return hmac_of(derive_key(settings.secret, PURPOSE), key.encode()).hex()
+def _key(settings: Settings) -> bytes:
+    return derive_key(settings.secret, PURPOSE)
+
+
+def _mailbox(key: bytes, address: str) -> str:
+    with suppress(ValueError):
+        address = addresses.parse(address).key
+    return hmac_of(key, address.encode()).hex()
 
 
 HANDLERS: Mapping[str, Handler] = {CLEAN_UP: clean_up}

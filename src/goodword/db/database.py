@@ -55,9 +55,8 @@ class Database:
             if request_state is not None:
                 transaction_hooks.lock_actor_at_begin(session, request_state)
             yield session
-            await transaction_hooks.run_before_commit_hooks(
-                session
-            )  # may wait, so check the timeout after it
+            await transaction_hooks.run_before_commit_hooks(session)
+            # The hooks may have waited.
             if request_state is not None and TIMED_OUT in request_state:
                 raise TimeoutError("the timeout reply was sent before the commit")
         await transaction_hooks.run_after_commit_hooks(session)
