@@ -69,6 +69,21 @@ async def test_some_of_a_crowd_get_through(crowded):
     assert Counter(answer.status_code for answer in answers).keys() == {401, 503}
 
 
+async def test_a_refused_sign_in_writes_nothing(app, rows):
+    passwords = Passwords(cost="standard", min_length=8, room=1)
+
+    async def attempt(number):
+        async with client_of(app, peer=f"10.0.{number}.1") as api:
+            return (await sign_in(api, f"nobody-{number}@example.com")).status_code
+
+    with replaced(app, passwords=passwords):
+        answers = Counter(await asyncio.gather(*map(attempt, range(20))))
+    passwords.close()
+
+    assert answers.keys() == {401, 503}
+    assert await rows("SELECT count(*) FROM login_failures WHERE network <> ''") == [(answers[401],)]
+
+
 async def test_there_is_room_again_afterwards(crowded):
     api = crowded(1)
     await asyncio.gather(*(sign_in(api, "nobody@example.com") for _ in range(5)))

@@ -49,7 +49,7 @@ async def confirm_password(
     Wrong passwords are limited as at sign-in. Run this before the transaction.
     """
     attempt = throttle.attempt_of(user_id, network)
-    async with throttle.claimed(database, attempt, clock=clock) as claim:
+    async with throttle.claimed(database, passwords, attempt, clock=clock) as claim:
         row = await database.row(_PASSWORD, user_id=user_id)
         stored: str | None = row.password_hash if row else None
         valid, _ = await passwords.verify(password, stored)

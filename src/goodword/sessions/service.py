@@ -76,7 +76,7 @@ async def authenticate(
     An unknown address, a disabled account and a wrong password take the same time and get the same response.
     """
     attempt = throttle.attempt(email, network)
-    async with throttle.claimed(database, attempt, clock=clock) as claim:
+    async with throttle.claimed(database, passwords, attempt, clock=clock) as claim:
         row = await database.row(_BY_EMAIL, email_key=addresses.key_of(email) or "")
         stored = row.password_hash if row else None
         valid, better = await passwords.verify(password, stored)

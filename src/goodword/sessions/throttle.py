@@ -27,7 +27,7 @@ from goodword.jobs import service as jobs
 from goodword.sessions.keyed_locks import KeyedLock, KeyedLocks
 from goodword.sessions.models import LoginFailures
 from goodword.users import addresses
-from goodword.users.passwords import HashingBusy
+from goodword.users.passwords import HashingBusy, Passwords
 
 KEY = "sign-in failures"
 """The purpose of the key that hashes addresses."""
@@ -104,26 +104,28 @@ class LoginThrottle:
 
     @asynccontextmanager
     async def claimed(
-        self, database: Database, attempt: Attempt, *, clock: Callable[[], datetime]
+        self, database: Database, passwords: Passwords, attempt: Attempt, *, clock: Callable[[], datetime]
     ) -> AsyncIterator[Claim]:
         """Count a failure for the block, which hashes the password and calls `confirm` or `take_back`.
 
         Attempts at one address from one network run one after the other in a process, so that concurrent right
-        passwords do not count as failures. Raises `TooManyAttempts` while the wait lasts.
+        passwords do not count as failures. Raises `TooManyAttempts` while the wait lasts, and `HashingBusy`.
         """
         with self._locks.of((attempt.address_mac, attempt.network)) as lock:
             if self._counted:
                 await lock.wait()
-                claim = await self._claim(database, attempt, lock, clock)
-            else:
+            # Before anything is counted: a refusal must cost less than the hash.
+            with passwords.reserved():
                 claim = Claim(attempt, lock, {}, {}, clock())
-            try:
-                yield claim
-            except HashingBusy:  # no password was tried
-                async with database.transaction() as session:
-                    for network in claim.counts:
-                        await self._subtract(session, claim, network)
-                raise
+                if self._counted:
+                    claim = await self._claim(database, attempt, lock, clock)
+                try:
+                    yield claim
+                except HashingBusy:  # no password was tried
+                    async with database.transaction() as session:
+                        for network in claim.counts:
+                            await self._subtract(session, claim, network)
+                    raise
 
     async def of(self, session: AsyncSession, attempt: Attempt) -> Sequence[LoginFailures]:
         """Return the counts of all networks."""

@@ -6,8 +6,9 @@ import os
 import sys
 import threading
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -72,7 +73,7 @@ class Passwords:
             threads, thread_name_prefix="hashing", initializer=_lower_priority
         )
         self._room = threads + WAITING_ROOM if room is None else room
-        self._inside = 0
+        self._inside = self._places = 0
         self._dummy_hash = self._hasher.hash("no account has this password")
 
     async def check(self, password: str, *, about: tuple[str | None, ...] = ()) -> None:
@@ -110,6 +111,17 @@ class Passwords:
         if not self._hasher.check_needs_rehash(stored):
             return True, None
         return True, self._hasher.hash(password, salt=base64.b64decode(_salt(stored) + "=="))
+
+    @contextmanager
+    def reserved(self) -> Iterator[None]:
+        """Keep a place in the queue for the block. Raises `HashingBusy`."""
+        if self._places >= self._room:
+            raise HashingBusy
+        self._places += 1
+        try:
+            yield
+        finally:
+            self._places -= 1
 
     async def _run(self, work: Callable[..., T], *arguments: Any) -> T:
         if self._inside >= self._room:
