@@ -14,6 +14,7 @@ import pytest
 from redis.asyncio import Redis
 
 import second_service as services
+from goodword.cache.redis_client import MAX_LATE, RedisClient
 from people import make_code
 from servers import valkey, valkey_program
 from serving import free_port, serving, wait_for_port
@@ -233,6 +234,25 @@ async def test_a_server_that_hangs_costs_a_few_look_ups_a_moment_and_then_nothin
 
     # Asked for each of them, it would have taken 50 ms each time.
     assert took < 30 * 0.05
+
+
+@pytest.mark.parametrize("seconds_blocked", [0, 0.1])
+async def test_the_breaker_judges_the_server_not_the_event_loop(server, seconds_blocked):
+    client = RedisClient(server.url, "the cache")
+    assert await client.ask(client.client.ping())
+
+    os.kill(server.pid, SIGSTOP)
+    available = []
+    for _ in range(MAX_LATE):
+        asking = asyncio.create_task(client.ask(client.client.ping()))
+        await asyncio.sleep(0)
+        time.sleep(seconds_blocked)  # noqa: ASYNC251  the subject of the test
+        assert await asking is None
+        available.append(client.is_available())
+    os.kill(server.pid, SIGCONT)
+    await client.close()
+
+    assert available == ([True, True, False] if seconds_blocked else [False] * 3)
 
 
 def test_the_log_says_so_without_the_address_of_the_server(tmp_path):

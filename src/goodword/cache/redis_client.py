@@ -14,6 +14,10 @@ from redis.exceptions import RedisError
 PATIENCE = 0.05
 PAUSE = 1.0
 """Seconds for which the circuit breaker stays open."""
+LATE = 0.01
+"""Seconds by which a timeout fires late if the event loop, and not the server, was slow."""
+MAX_LATE = 3
+"""Late timeouts in a row after which the circuit breaker opens all the same."""
 PING = 0.5
 """Timeout in seconds where no request waits."""
 
@@ -32,6 +36,7 @@ class RedisClient:
         self.client = Redis.from_pool(pool)
         self._silent = f"{name} does not answer"
         self._open_until = 0.0
+        self._late = 0
 
     def is_available(self) -> bool:
         """Return whether the circuit breaker is closed: the server did not fail within the last `PAUSE` seconds."""
@@ -39,14 +44,22 @@ class RedisClient:
 
     async def ask(self, question: Awaitable[T], *, patience: float = PATIENCE) -> T | None:
         """Return the response, or None on an error or a timeout."""
+        due = time.monotonic() + patience
         try:
             async with asyncio.timeout(patience):
-                return await question
+                answer = await question
         except Exception as error:  # noqa: BLE001  an invalid response counts as none
-            if self.is_available():
-                log.warning(self._silent, error=type(error).__name__)
-            self._open_until = time.monotonic() + PAUSE
+            self._late = self._late + 1 if time.monotonic() > due + LATE else MAX_LATE
+            if self._late >= MAX_LATE:
+                self._open(error)
             return None
+        self._late = 0
+        return answer
+
+    def _open(self, error: Exception) -> None:
+        if self.is_available():
+            log.warning(self._silent, error=type(error).__name__)
+        self._open_until = time.monotonic() + PAUSE
 
     async def ping(self) -> bool:
         try:
