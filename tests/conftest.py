@@ -27,6 +27,7 @@ from audit_table import unguarded
 from goodword import migrations
 from goodword.admin import service as administration
 from goodword.app import create_app
+from goodword.db import engines
 from mailboxes import Post
 from people import Person, join
 from servers import Valkey, postgres, valkey
@@ -43,6 +44,9 @@ def refuse_foreign_hosts(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(refuse_foreign_hosts)
+
+# No test cuts the power, so SQLite need not wait for the disk at each commit.
+engines.SQLITE_PRAGMAS += ("synchronous = OFF",)
 
 KEPT_TABLES = {"alembic_version", "cache_epoch", "signing_keys"}
 

@@ -4,6 +4,8 @@ import email
 import email.policy
 import re
 from dataclasses import dataclass
+from email.header import decode_header, make_header
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -55,7 +57,9 @@ class Post:
 
 
 def read(path) -> Letter:
-    message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-    parts = (message.get_body((form,)).get_content() for form in ("plain", "html"))
+    # The old policy of `email` reads a message in a tenth of the time.
+    message: Any = email.message_from_bytes(path.read_bytes(), policy=email.policy.compat32)
+    parts = (part.get_payload(decode=True).decode() for part in message.get_payload())
     text, html = (part.replace("\r\n", "\n") for part in parts)
-    return Letter(path.name.partition("-")[0], message["To"], text, html, message["Message-ID"])
+    to = str(make_header(decode_header(message["To"])))
+    return Letter(path.name.partition("-")[0], to, text, html, message["Message-ID"])

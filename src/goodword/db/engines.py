@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 LOCK_TIMEOUT = 5.0
 """Seconds that a write waits for a lock before it fails."""
 POOL_TIMEOUT = 2.0
-SQLITE_PRAGMAS = (
+SQLITE_PRAGMAS: tuple[str, ...] = (
     "journal_mode = WAL",
     "synchronous = FULL",
     "foreign_keys = ON",
