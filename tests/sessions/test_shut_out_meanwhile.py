@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from asgi import client_of, settings_for
+from asgi import client_of, forget_limits, settings_for
 from goodword.admin import service as administration
 from goodword.app import create_app
 from goodword.db.database import Database
@@ -14,35 +14,36 @@ from goodword.sessions import service as sessions
 from goodword.tables import Base
 from people import PASSWORD, bring, make_code
 from slowly import slowly
+from sweeps import Sweep
 from third_party import Browser, Form, register_app
 
 pytestmark = pytest.mark.one_database
 
 ME, CODES, ADMIN = "/api/v1/me", "/api/v1/me/referral-codes", "/api/v1/admin"
-NEW = "quiet otters swim at dawn"
 
+# Each operation can be done after those before it.
 BY_API = {
     "update_me": ("PATCH", ME, {"first_name": "Mallory"}),
-    "delete_me": ("DELETE", ME, {"password": PASSWORD}),
     "create_code": ("POST", CODES, {"lifetime": 3600, "active": False}),
     "update_code": ("PATCH", f"{CODES}/{{code}}", {"discoverable": False}),
+    "invite": ("POST", f"{ME}/invitations", {"email": "dave@example.org"}),
     "delete_code": ("DELETE", f"{CODES}/{{code}}", None),
     "activate_code": ("POST", f"{CODES}/{{later}}/activate", {"replace": True}),
-    "end_all_sessions": ("DELETE", f"{ME}/sessions", None),
     "end_session": ("DELETE", f"{ME}/sessions/{{other}}", None),
+    "end_all_sessions": ("DELETE", f"{ME}/sessions", None),
     "revoke_app_access": ("DELETE", f"{ME}/apps/{{app}}", None),
-    "invite": ("POST", f"{ME}/invitations", {"email": "dave@example.org"}),
-    "change_password": ("PUT", f"{ME}/password", {"current_password": PASSWORD, "new_password": NEW}),
     "request_email_change": (
         "POST",
         f"{ME}/email-changes",
         {"email": "alice@example.org", "password": PASSWORD},
     ),
+    "change_password": ("PUT", f"{ME}/password", {"current_password": PASSWORD, "new_password": PASSWORD}),
+    "delete_me": ("DELETE", ME, {"password": PASSWORD}),
+    "revoke_code": ("DELETE", f"{ADMIN}/referral-codes/{{bobs}}", None),
+    "reject_referral": ("POST", f"{ADMIN}/referrals/{{referral}}/reject", {"reason": "twice"}),
     "disable_user": ("POST", f"{ADMIN}/users/{{bob}}/disable", None),
     "enable_user": ("POST", f"{ADMIN}/users/{{bob}}/enable", None),
     "erase_user": ("DELETE", f"{ADMIN}/users/{{bob}}", None),
-    "revoke_code": ("DELETE", f"{ADMIN}/referral-codes/{{bobs}}", None),
-    "reject_referral": ("POST", f"{ADMIN}/referrals/{{referral}}/reject", {"reason": "twice"}),
 }
 ENDS_ITSELF = {"sign_out"}
 """A session that has ended meanwhile is what was wanted."""
@@ -52,23 +53,23 @@ BY_PAGE = {
     "/account/name": {"first_name": "Mallory"},
     "/account/language": {"language": "ru"},
     "/account/invitation": {"email": "dave@example.org"},
-    "/account/password": {"current_password": PASSWORD, "new_password": NEW},
     "/account/export": {},
-    "/account/deletion": {"password": PASSWORD},
-    "/account/address": {"email": "alice@example.org", "password": PASSWORD},
     "/account/sessions/end": {"session": "{other}"},
     "/account/sessions/end-all": {},
-    "/account/apps/shut-out": {"client_id": "{app}"},
     "/": {"lifetime": "3600", "later": "on", "latest": "~"},
-    "/code/activate": {"of": "{later}", "replace": "on"},
     "/code/delete": {"of": "{code}"},
+    "/code/activate": {"of": "{later}", "replace": "on"},
     "/check-mail": {},
     "/oauth/authorize": {"decision": "allow"},
+    "/account/apps/shut-out": {"client_id": "{app}"},
+    "/account/address": {"email": "alice@example.org", "password": PASSWORD},
+    "/account/password": {"current_password": PASSWORD, "new_password": PASSWORD},
+    "/account/deletion": {"password": PASSWORD},
+    "/admin/codes/revoke": {"of": "{bobs}", "back": "/admin/codes"},
+    "/admin/users/{carol}/reject": {"reason": "twice"},
     "/admin/users/{bob}/disable": {},
     "/admin/users/{bob}/enable": {},
     "/admin/users/{bob}/erase": {"email": "bob@example.com"},
-    "/admin/users/{carol}/reject": {"reason": "twice"},
-    "/admin/codes/revoke": {"of": "{bobs}", "back": "/admin/codes"},
 }
 WITHOUT_A_SESSION = {
     "/sign-in",
@@ -89,54 +90,47 @@ def is_for_administrators(path):
     return "/admin" in path
 
 
-HOW = ["nothing", "signed out", "disabled", "demoted"]
-
-
-def ways(path):
-    return [how for how in HOW if how != "demoted" or is_for_administrators(path)]
-
-
-def one_way_each(operations):
-    """Return each operation done by a user in good standing, and by one who is shut out in turn in each way.
+def cases(operations):
+    """Yield each operation by a user who is shut out, with each of the ways in turn, and then each without that.
 
     One statement checks the actor of all operations: not each needs every way.
     """
-    cases = []
     for turn, (name, path) in enumerate(operations):
-        nothing, *shut_out = ways(path)
-        cases += [(name, nothing), (name, shut_out[turn % len(shut_out)])]
-    return cases
+        ways = (
+            ["signed out", "disabled", "demoted"]
+            if is_for_administrators(path)
+            else ["signed out", "disabled"]
+        )
+        yield name, ways[turn % len(ways)]
+    for name, _ in operations:
+        yield name, None
 
 
 @pytest.fixture
 async def world(app, api, alice, bob, rita, rows, database_url):
-    return await World(
-        app, api, alice, bob, rita, rows, Database.from_settings(settings_for(database_url))
-    ).begin()
+    elsewhere = Database.from_settings(settings_for(database_url))
+    async with client_of(app) as client:
+        yield await World(app, api, alice, bob, rita, rows, elsewhere, Browser(client)).begin()
+    await elsewhere.close()
 
 
 class World:
     """Alice with all that she can change, Rita who administers, and another node that shuts them out."""
 
-    def __init__(self, app, api, alice, bob, rita, rows, elsewhere):
+    def __init__(self, app, api, alice, bob, rita, rows, elsewhere, browser):
         self.app, self.api, self.alice, self.bob, self.rita = app, api, alice, bob, rita
-        self.rows, self.elsewhere = rows, elsewhere
+        self.rows, self.elsewhere, self.browser = rows, elsewhere, browser
 
     async def begin(self):
-        client = client_of(self.app)
-        self.browser = Browser(client)
         await self.browser.sign_in(self.alice)
         garden = await register_app(self.app, self.api, "https://garden.example/callback")
         await garden.let_in(self.browser)
-        self.consent = await self.browser.get(garden.url(prompt="consent"))
-        await self.alice.sign_in()
-        items = (await self.alice.get(f"{ME}/sessions")).json()["items"]
+        self.consent = garden.url(prompt="consent")
         bobs = await bring(self.bob, "carol")
         referral, carol = (await self.rows("SELECT id, referee_id FROM referrals"))[0]
         self.names = {
             "code": (await make_code(self.alice))["code"],
             "later": (await make_code(self.alice, active=False))["code"],
-            "other": next(one["id"] for one in items if not one["current"]),
             "app": garden.client_id,
             "bob": self.bob.id,
             "bobs": bobs["code"],
@@ -160,6 +154,23 @@ class World:
                 case "demoted":
                     await administration.demote(session, user_id)
 
+    async def readmit(self, person):
+        """Undo `shut_out`: the person signs in again, here and on another device."""
+        services = self.app.state.services
+        async with self.elsewhere.transaction() as session:
+            user_id = await administration.find_id(session, person.email)
+            await administration.enable(session, user_id)
+            if person is self.rita:
+                await administration.promote(
+                    session, user_id, settings=services.settings, now=services.clock()
+                )
+        forget_limits(self.app)
+        await person.sign_in()
+        items = (await person.get(f"{ME}/sessions")).json()["items"]
+        self.names["other"] = next(one["id"] for one in items if one["current"])
+        await person.sign_in()
+        assert (await person.get(ME)).status_code == 200  # and so it is remembered
+
     async def stored(self):
         return {
             table.name: sorted(map(str, await self.rows(f'SELECT * FROM "{table.name}"')))
@@ -167,23 +178,20 @@ class World:
         }
 
     async def act(self, person, how, method, path, headers, body):
-        """The status of a request during which `person` is shut out, and what it changed."""
+        """Return the status of a request during which `person` is shut out, and the tables that it changed."""
         before = {}
 
         async def meanwhile():
             await self.shut_out(person, how)
             before.update(await self.stored())
 
-        path = path.format(**self.names)
         status = await slowly(self.app, method, path, headers=headers, body=body, meanwhile=meanwhile)
         after = await self.stored()
-        await self.elsewhere.close()
-        await self.browser.client.aclose()
         return status, {name for name in after if after[name] != before[name]}
 
 
 def check(how, path, status, changed):
-    if how == "nothing":
+    if how is None:
         assert status < 400
         assert changed
     else:
@@ -191,38 +199,45 @@ def check(how, path, status, changed):
         assert changed == set()
 
 
-@pytest.mark.parametrize(("name", "how"), one_way_each((name, path) for name, (_, path, _) in BY_API.items()))
-async def test_by_api(world, name, how):
-    method, path, fields = BY_API[name]
-    person = world.rita if is_for_administrators(path) else world.alice
-    assert (await person.get(ME)).status_code == 200  # and so it is remembered
-    headers = {"Authorization": f"Bearer {person.tokens['access_token']}"}
-    if fields is not None:
-        headers["Content-Type"] = "application/json"
-    body = b"" if fields is None else json.dumps(fields).encode()
+async def test_by_api(world):
+    with Sweep() as sweep:
+        for name, how in cases([(name, path) for name, (_, path, _) in BY_API.items()]):
+            with sweep.case((name, how)):
+                method, path, fields = BY_API[name]
+                person = world.rita if is_for_administrators(path) else world.alice
+                await world.readmit(person)
+                headers = {"Authorization": f"Bearer {person.tokens['access_token']}"}
+                if fields is not None:
+                    headers["Content-Type"] = "application/json"
+                body = b"" if fields is None else json.dumps(fields).encode()
+                target = path.format(**world.names)
 
-    check(how, path, *await world.act(person, how, method, path, headers, body))
+                check(how, path, *await world.act(person, how, method, target, headers, body))
 
 
 @pytest.mark.both_databases
-@pytest.mark.parametrize(("path", "how"), one_way_each((path, path) for path in BY_PAGE))
-async def test_by_page(world, path, how):
-    person = world.rita if is_for_administrators(path) else world.alice
-    if person is world.rita:
-        await world.browser.sign_in(person)
-    shown = world.consent if path == "/oauth/authorize" else await world.browser.get("/account")
-    fields = {name: text.format(**world.names) for name, text in BY_PAGE[path].items()}
-    fields = {**Form(shown.text).fields, **fields} if path == "/oauth/authorize" else fields
-    token = Form(shown.text).fields["form_token"]
-    headers = {
-        "Cookie": "; ".join(f"{one.name}={one.value}" for one in world.browser.client.cookies.jar),
-        "Origin": "http://127.0.0.1:8000",
-        "Sec-Fetch-Site": "same-origin",
-        "Content-Type": "application/x-www-form-urlencoded",
-    }
-    body = urlencode({**fields, "form_token": token}).encode()
+async def test_by_page(world):
+    with Sweep() as sweep:
+        for path, how in cases([(path, path) for path in BY_PAGE]):
+            with sweep.case((path, how)):
+                person = world.rita if is_for_administrators(path) else world.alice
+                await world.readmit(person)
+                await world.browser.sign_in(person)
+                is_consent = path == "/oauth/authorize"
+                form = Form((await world.browser.get(world.consent if is_consent else "/account")).text)
+                fields = {name: text.format(**world.names) for name, text in BY_PAGE[path].items()}
+                fields |= form.fields | fields if is_consent else {"form_token": form.fields["form_token"]}
+                headers = {
+                    "Cookie": "; ".join(
+                        f"{one.name}={one.value}" for one in world.browser.client.cookies.jar
+                    ),
+                    "Origin": "http://127.0.0.1:8000",
+                    "Sec-Fetch-Site": "same-origin",
+                    "Content-Type": "application/x-www-form-urlencoded",
+                }
+                target, body = path.format(**world.names), urlencode(fields).encode()
 
-    check(how, path, *await world.act(person, how, "POST", path, headers, body))
+                check(how, path, *await world.act(person, how, "POST", target, headers, body))
 
 
 def test_no_way_to_write_is_missing():
@@ -248,6 +263,5 @@ def test_no_way_to_write_is_missing():
 async def test_two_tabs_sign_out_together(world):
     assert (await world.alice.get(ME)).status_code == 200
     await world.shut_out(world.alice, "signed out")
-    await world.elsewhere.close()
 
     assert (await world.alice.delete(f"{ME}/sessions/current")).status_code == 204
