@@ -11,6 +11,7 @@ from second_service import second_service
 
 ASK = "/api/v1/password-resets"
 CONFIRM = "/api/v1/password-resets/confirm"
+OWN = "/api/v1/me/password"
 NEW = "eight lanterns in the valley"
 
 
@@ -244,3 +245,34 @@ async def test_messages_to_other_addresses_do_not_count(api, alice, bob, post):
 async def test_a_body_needs_both_fields_and_no_more(api):
     for body in ({"token": "gwv_"}, {"password": NEW}, {}, {"token": "a", "password": NEW, "email": "x"}):
         assert (await api.post(CONFIRM, json=body)).status_code == 422
+
+
+async def guess(api, alice, clock):
+    """Guess until the next sign-in, and the next change of the password, have to wait for minutes."""
+    for failures in range(14):
+        await sign_in(api, alice.email, "wrong")
+        await alice.call("PUT", OWN, json={"current_password": "wrong", "new_password": NEW})
+        clock.forward(seconds=2 ** max(failures - 4, 0) if failures < 13 else 0)
+
+
+async def test_a_reset_lifts_the_wait_after_wrong_passwords(api, alice, post, clock):
+    await guess(api, alice, clock)
+    assert (await sign_in(api, alice.email)).status_code == 429
+    message = await request_reset(api, post, alice)
+
+    await confirm(api, message.token)
+
+    alice.password = NEW
+    await alice.sign_in()
+    back = {"current_password": NEW, "new_password": PASSWORD}
+    assert (await alice.call("PUT", OWN, json=back)).status_code == 204
+
+
+async def test_a_refused_reset_does_not_lift_the_wait(api, alice, post, clock):
+    message = await request_reset(api, post, alice)
+    await guess(api, alice, clock)
+
+    assert (await confirm(api, message.token, "short")).status_code == 422
+    assert (await confirm(api, "gwv_unknown")).status_code == 400
+
+    assert (await sign_in(api, alice.email)).status_code == 429

@@ -18,6 +18,8 @@ from goodword.errors import Unprocessable
 from goodword.jobs import service as jobs
 from goodword.mail import notifications
 from goodword.mail.messages import MessageKind
+from goodword.providers import email_checks, enrichment
+from goodword.services import Services
 from goodword.sessions import service as sessions
 from goodword.sessions.throttle import LoginThrottle
 from goodword.signup.email_verification import mark_email_verified
@@ -54,8 +56,8 @@ async def verify_address(
 
 async def prepare_reset(
     database: Database, passwords: Passwords, *, token: str, password: str, key: bytes, now: datetime
-) -> str:
-    """Return the hash of the new password. Run this before the transaction.
+) -> tuple[str, str]:
+    """Return the address of the account and the hash of the new password. Run this before the transaction.
 
     Raises the errors of `Passwords.check`, so that a rejected password does not use the token, and then
     `VerificationInvalid`.
@@ -65,14 +67,28 @@ async def prepare_reset(
     await passwords.check(password, about=about)
     if user is None:
         raise VerificationInvalid
-    return await passwords.hash(password)
+    return user.email, await passwords.hash(password)
 
 
 async def reset_password(
-    session: AsyncSession, token: str, *, password_hash: str, key: bytes, settings: Settings, now: datetime
+    session: AsyncSession,
+    services: Services,
+    token: str,
+    *,
+    email: str,
+    password_hash: str,
+    now: datetime,
 ) -> None:
-    """Set a new password, and end all sessions. Raises `VerificationInvalid`."""
+    """Set a new password, end all sessions, and lift the wait after wrong passwords.
+
+    `email` is the address that `prepare_reset` returned. Raises `VerificationInvalid`.
+    """
+    key, settings, throttle = services.keys.one_time_tokens, services.settings, services.login_throttle
+    await throttle.forget(
+        session, throttle.attempt(email, None)
+    )  # before the account is locked, as at sign-in
     user, _ = await verifications.consume(session, Purpose.RESET_PASSWORD, token, key=key, now=now)
+    await throttle.forget(session, throttle.attempt_of(user.id, None))
     await _set_password(session, user, password_hash, now=now)
     record(session, Action.PASSWORD_RESET, Subject.USER, user.id)
     await sessions.revoke_all(session, user.id, why="password_reset", now=now)
@@ -147,6 +163,9 @@ async def change_address(
     except IntegrityError:
         raise VerificationInvalid from None
     await codes.invalidate_lookups(session, user, email_key=former)
+    await email_checks.link(session, settings, user)
+    if address.key != former:
+        await enrichment.forget(session, user.id)
     record(session, Action.EMAIL_CHANGED, Subject.USER, user.id)
     await verifications.revoke(session, user.id, Purpose.RESET_PASSWORD, Purpose.VERIFY_EMAIL, now=now)
     await mark_email_verified(session, user, settings=settings, now=now)

@@ -93,7 +93,7 @@ async def reset_password(body: PasswordReset, request: Request, session: Session
     A rejected password does not use the token. A requested change of the address is cancelled.
     """
     services = services_of(request)
-    password_hash = await credentials.prepare_reset(
+    email, password_hash = await credentials.prepare_reset(
         services.database,
         services.passwords,
         token=body.token,
@@ -102,10 +102,5 @@ async def reset_password(body: PasswordReset, request: Request, session: Session
         now=clock(),
     )
     await credentials.reset_password(
-        session,
-        body.token,
-        password_hash=password_hash,
-        key=services.keys.one_time_tokens,
-        settings=services.settings,
-        now=clock(),
+        session, services, body.token, email=email, password_hash=password_hash, now=clock()
     )

@@ -103,7 +103,7 @@ async def reset_password(request: Request, session: Session, clock: Clock) -> Re
 
     async def apply(form: Form) -> None:
         body = PasswordReset(token=_token(form), password=form.get("password", ""))
-        password_hash = await credentials.prepare_reset(
+        email, password_hash = await credentials.prepare_reset(
             services.database,
             services.passwords,
             token=body.token,
@@ -113,12 +113,7 @@ async def reset_password(request: Request, session: Session, clock: Clock) -> Re
         )
         async with session.begin_nested():
             await credentials.reset_password(
-                session,
-                body.token,
-                password_hash=password_hash,
-                key=services.keys.one_time_tokens,
-                settings=services.settings,
-                now=clock(),
+                session, services, body.token, email=email, password_hash=password_hash, now=clock()
             )
 
     return await _answer(request, "reset_password.html", apply)

@@ -134,6 +134,10 @@ class LoginThrottle:
         )
         return (await session.scalars(query)).all()
 
+    async def forget(self, session: AsyncSession, attempt: Attempt) -> None:
+        """Delete the counts of all networks, which lifts the wait."""
+        await session.execute(delete(LoginFailures).where(LoginFailures.address_mac == attempt.address_mac))
+
     def confirm(self, session: AsyncSession, claim: Claim, *, now: datetime) -> None:
         """Keep the failure counted, after a wrong password. Report it if it reaches the limit."""
         for network, count in claim.counts.items():
