@@ -5,6 +5,7 @@ import json
 import pytest
 
 from goodword.jobs import service as jobs
+from mailboxes import Post
 from people import PASSWORD, join, make_code, referrals_of
 from providers.conftest import join_and_prove, work
 from providers.fake_providers import PERSON, status, text
@@ -60,6 +61,24 @@ async def test_an_unverified_address_gets_no_profile(node, services, clock, rows
 
     assert services.asked == []
     assert await profile_of(mallory) is None
+
+
+async def test_a_changed_address_gets_a_profile_of_its_own(node, services, clock):
+    app, alice = await alice_at(node)
+    post = Post(app)
+    await post()
+    assert (await profile_of(alice))["full_name"] == "Alice Liddell"
+    wanted = {"email": "alice@example.org", "password": PASSWORD}
+    assert (await alice.post("/api/v1/me/email-changes", wanted)).status_code == 202
+    [message] = await post(to="alice@example.org")
+
+    answer = await alice.post("/api/v1/me/email-changes/confirm", {"token": message.token})
+
+    assert answer.status_code == 204
+    assert await profile_of(alice) is None
+    await work(app, clock)
+    assert (await profile_of(alice))["full_name"] == "Alice Liddell"
+    assert [email for _, _, email in services.asked] == ["alice@example.com", "alice@example.org"]
 
 
 async def test_no_request_is_made_without_enrichment(node, services, clock):

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from goodword.jobs import service as jobs
+from mailboxes import Post
 from people import PASSWORD, Person, join
 from providers.conftest import join_and_prove, work
 from providers.fake_providers import status
@@ -49,6 +50,35 @@ async def test_erasure_deletes_a_check_made_before_the_registration(node, servic
 
     assert await rows("SELECT count(*) FROM email_checks") == [(1,)]
     assert await rows("SELECT count(*) FROM email_checks c JOIN users u ON u.id = c.user_id") == [(1,)]
+
+
+@pytest.mark.parametrize("last", ["alice@example.org", "alice@example.net"])
+async def test_erasure_deletes_the_checks_of_addresses_that_the_account_had(node, services, rows, last):
+    app, api = await node(email_check="blocking")
+    alice, post = await join(api, "alice"), Post(app)
+    for email in dict.fromkeys(["alice@example.org", last]):
+        await post()
+        await alice.get("/api/v1/email-checks", params={"email": email})
+        await alice.post("/api/v1/me/email-changes", {"email": email, "password": PASSWORD})
+        [message] = await post(to=email)
+        await api.post("/api/v1/me/email-changes/confirm", json={"token": message.token})
+
+    await erase(alice)
+
+    assert await rows("SELECT count(*) FROM email_checks") == [(0,)]
+
+
+async def test_erasure_deletes_a_check_although_checks_are_off_now(node, rows):
+    _, checking = await node(email_check="blocking")
+    bob = await join(checking, "bob")
+    await bob.get("/api/v1/email-checks", params={"email": "alice@example.com"})
+    _, api = await node(email_check="off")
+    alice = await join(api, "alice")
+    assert await rows("SELECT count(*) FROM email_checks") == [(2,)]
+
+    await erase(alice)
+
+    assert await rows("SELECT count(*) FROM email_checks") == [(1,)]
 
 
 async def test_erasure_keeps_a_restriction_without_the_account(node, services, clock, rows):

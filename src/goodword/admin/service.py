@@ -14,6 +14,7 @@ from goodword.codes import code_format, lookup, service as codes
 from goodword.codes.models import ReferralCode, Retirement
 from goodword.config.settings import Settings
 from goodword.errors import Conflict, NotFound
+from goodword.providers import email_checks
 from goodword.referrals.models import Referral, ReferralStatus
 from goodword.referrals.service import UserNotFound
 from goodword.services import Services
@@ -53,6 +54,7 @@ async def create_administrator(
     )
     user.is_admin = True
     record(session, Action.USER_REGISTERED, Subject.USER, user.id, by="operator")
+    await email_checks.link(session, settings, user)
     await mark_email_verified(session, user, settings=settings, now=now)
     record(session, Action.USER_PROMOTED, Subject.USER, user.id)
     return user

@@ -138,7 +138,7 @@ async def _claim(services: Services, address: Address) -> Claim:
 
 async def claim_check(session: AsyncSession, services: Services, address: Address) -> Claim:
     """Return the stored result, or claim the check of an address for `LEASE`, effective after the commit."""
-    now, address_mac = services.clock(), _mac(services.settings, address.key)
+    now, address_mac = services.clock(), mac_of(services.settings, address.key)
     # Lock the account before its data, as an erasure does.
     owner = await session.scalar(
         select(User.id).where(User.email_key == address.key).with_for_update(key_share=True)
@@ -190,7 +190,7 @@ async def store_answer(
 
 async def restrict(session: AsyncSession, services: Services, address: Address) -> None:
     """Record for ever, as a keyed hash, that an address must not be processed."""
-    now, address_mac = services.clock(), _mac(services.settings, address.key)
+    now, address_mac = services.clock(), mac_of(services.settings, address.key)
     values = {"status": Status.RESTRICTED, "checked_at": now, "provider": hunter.NAME}
     await insert_if_absent(session, EmailCheck, address_mac=address_mac, created_at=now, **values)
     statement = update(EmailCheck).where(EmailCheck.address_mac == address_mac)
@@ -199,7 +199,7 @@ async def restrict(session: AsyncSession, services: Services, address: Address) 
 
 async def is_restricted(session: AsyncSession, settings: Settings, address: Address) -> bool:
     """Return whether an address must not be processed."""
-    own = EmailCheck.address_mac == _mac(settings, address.key)
+    own = EmailCheck.address_mac == mac_of(settings, address.key)
     query = select(EmailCheck.id).where(own, EmailCheck.status == Status.RESTRICTED)
     return await session.scalar(query) is not None
 
@@ -207,7 +207,7 @@ async def is_restricted(session: AsyncSession, settings: Settings, address: Addr
 async def known_of(session: AsyncSession, settings: Settings, email: str) -> CheckResult:
     """Return the stored result of an address."""
     address = addresses.parse(email)
-    query = select(EmailCheck).where(EmailCheck.address_mac == _mac(settings, address.key))
+    query = select(EmailCheck).where(EmailCheck.address_mac == mac_of(settings, address.key))
     row = await session.scalar(query)
     if row is None and disposable.is_disposable(address.key):
         return CheckResult(Status.DISPOSABLE, disposable.NAME)
@@ -215,9 +215,9 @@ async def known_of(session: AsyncSession, settings: Settings, email: str) -> Che
 
 
 async def link(session: AsyncSession, settings: Settings, user: User) -> None:
-    """Link the check of an address to the account that is created with it."""
+    """Link the check of an address to the account that has got the address, whose erasure deletes it."""
     if settings.address_check != "off" and user.email_key is not None:
-        own = EmailCheck.address_mac == _mac(settings, user.email_key)
+        own = EmailCheck.address_mac == mac_of(settings, user.email_key)
         await session.execute(update(EmailCheck).where(own).values(user_id=user.id))
 
 
@@ -238,5 +238,6 @@ def _result(row: EmailCheck) -> CheckResult:
     return CheckResult(status, row.provider, row.checked_at)
 
 
-def _mac(settings: Settings, email_key: str) -> bytes:
+def mac_of(settings: Settings, email_key: str) -> bytes:
+    """Return the keyed hash by which the check of an address is found."""
     return hmac_of(derive_key(settings.secret, "checked addresses"), email_key.encode())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.config.settings import Settings
@@ -74,6 +74,11 @@ def configured(settings: Settings) -> Hunter | Clearbit | None:
 async def find_profile(session: AsyncSession, user_id: uuid.UUID) -> Profile | None:
     """Return the profile of a user. Only the user may see it: not the referrer, and no app."""
     return await session.scalar(select(Profile).where(Profile.user_id == user_id))
+
+
+async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
+    """Delete the profile of a user, which was found by an address that the account no longer has."""
+    await session.execute(delete(Profile).where(Profile.user_id == user_id))
 
 
 def _columns(document: Any, *, within: str | None = None) -> Answer:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.db.personal_data import DataSubject, PersonalData, delete_rows
@@ -13,11 +13,13 @@ from goodword.providers.schemas import ProfileRead
 from goodword.services import Services
 
 
-async def _erase_checks(session: AsyncSession, _services: Services, subject: DataSubject) -> None:
-    own = EmailCheck.user_id == subject.user_id
-    restricted = EmailCheck.status == Status.RESTRICTED  # kept for ever, without the account
-    await session.execute(update(EmailCheck).where(own, restricted).values(user_id=None))
-    await session.execute(delete(EmailCheck).where(own))
+async def _erase_checks(session: AsyncSession, services: Services, subject: DataSubject) -> None:
+    address_mac = email_checks.mac_of(services.settings, subject.email_key)
+    own = or_(EmailCheck.user_id == subject.user_id, EmailCheck.address_mac == address_mac)
+    # A restriction is kept for ever, without the account.
+    unrestricted = EmailCheck.status.is_distinct_from(Status.RESTRICTED)
+    await session.execute(delete(EmailCheck).where(own, unrestricted))
+    await session.execute(update(EmailCheck).where(own).values(user_id=None))
 
 
 async def _email_check(session: AsyncSession, services: Services, subject: DataSubject) -> Mapping[str, Any]:
