@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from people import register
+from people import PASSWORD, join, register
 from providers.conftest import work
 from providers.fake_providers import status
 
@@ -54,6 +54,31 @@ async def test_disposable_addresses_are_rejected_if_configured(node, services):
 
     _, allowing = await node(email_check="blocking")
     assert (await register(allowing, "bob", email="bob@mailinator.com")).status_code == 201
+
+
+async def test_a_change_of_address_is_checked_like_a_registration(node, services, rows):
+    _, api = await node(email_check="blocking", email_disposable="refuse")
+    alice = await join(api, "alice")
+
+    for verdict, email in [("invalid", "no@example.org"), ("valid", "a@mailinator.com")]:
+        services.verdict = verdict
+        wanted = {"email": email, "password": PASSWORD}
+        assert_refused(await alice.post("/api/v1/me/email-changes", wanted))
+    assert await rows("SELECT count(*) FROM jobs WHERE kind = 'change_email'") == [(0,)]
+    services.verdict = "valid"
+    wanted = {"email": "yes@example.org", "password": PASSWORD}
+    assert (await alice.post("/api/v1/me/email-changes", wanted)).status_code == 202
+
+
+async def test_a_wrong_password_costs_no_check(node, services):
+    _, api = await node(email_check="blocking")
+    alice = await join(api, "alice")
+    before = services.count()
+
+    wanted = {"email": "alice@example.org", "password": "wrong"}
+    assert (await alice.post("/api/v1/me/email-changes", wanted)).status_code == 403
+
+    assert services.count() == before
 
 
 async def test_a_provider_that_hangs_delays_a_sign_up_by_1_5_seconds(node, services, clock, rows):

@@ -2,8 +2,9 @@
 
 import pytest
 
+from asgi import replaced
 from people import make_code
-from social.browser import begin, leave
+from social.browser import begin, leave, sign_in
 
 pytestmark = pytest.mark.one_database
 
@@ -40,6 +41,27 @@ async def test_a_code_that_died_meanwhile(api, mallory, provider):
 
     assert_page(answer, 422, "This referral code is not valid")
     assert "goodword-flow=" in answer.headers["set-cookie"]
+
+
+async def test_a_disposable_address_is_refused_like_at_a_registration(service, api, provider, rows):
+    settings = service.state.services.settings.model_copy(update={"email_disposable": "refuse"})
+    provider.person["email"] = "alice@mailinator.com"
+    with replaced(service, settings=settings):
+        answer = await api.get(await leave(api, provider), headers=PERSON)
+
+    assert_page(answer, 422, "This address cannot receive e-mail or is temporary")
+    assert "goodword-flow=" in answer.headers["set-cookie"]
+    assert await rows("SELECT count(*) FROM users") == [(0,)]
+
+
+async def test_a_disposable_address_of_an_account_may_sign_in(service, api, provider, rows):
+    settings = service.state.services.settings.model_copy(update={"email_disposable": "refuse"})
+    provider.person["email"] = "alice@mailinator.com"
+    await sign_in(api, provider)
+    with replaced(service, settings=settings):
+        assert (await sign_in(api, provider)).status_code == 303
+
+    assert await rows("SELECT count(*) FROM users") == [(1,)]
 
 
 async def test_in_the_language_that_was_chosen(api):

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request
 
 from goodword.account import credentials, service
 from goodword.account.schemas import Accepted, Confirmation, EmailChange, PasswordChange
+from goodword.providers.email_checks import EmailUndeliverable, ensure_deliverable
 from goodword.rate_limits.dependencies import count_email, limited
 from goodword.services import services_of
 from goodword.sessions.auth import Account
@@ -65,7 +66,7 @@ async def change_password(
     "/email-changes",
     summary="Ask for another address",
     status_code=202,
-    responses=problems(service.WrongPassword, TooManyAttempts, passwords.HashingBusy),
+    responses=problems(service.WrongPassword, EmailUndeliverable, TooManyAttempts, passwords.HashingBusy),
     dependencies=[limited("email")],
 )
 async def request_email_change(
@@ -86,6 +87,7 @@ async def request_email_change(
         clock=clock,
     )
     await count_email(request, Purpose.CHANGE_EMAIL, addresses.parse(body.email).key)
+    await ensure_deliverable(services, body.email)
     await credentials.request_email_change(
         session, caller.user_id, body.email, password_hash=password_hash, now=clock()
     )

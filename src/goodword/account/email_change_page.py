@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.account import credentials, service
 from goodword.account.schemas import EmailChange
 from goodword.errors import AppError
+from goodword.providers.email_checks import ensure_deliverable
 from goodword.rate_limits.dependencies import count_email
 from goodword.services import services_of
 from goodword.sessions.cookies import Visitor
@@ -53,6 +54,7 @@ async def request_email_change(
             clock=clock,
         )
         await count_email(request, Purpose.CHANGE_EMAIL, addresses.parse(body.email).key)
+        await ensure_deliverable(services, body.email)
         await credentials.request_email_change(
             session, visitor.user_id, body.email, password_hash=password_hash, now=clock()
         )

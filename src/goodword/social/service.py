@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, bindparam, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword import actor
@@ -16,6 +16,8 @@ from goodword.db.statements import insert_if_absent
 from goodword.errors import Conflict
 from goodword.jobs import service as jobs
 from goodword.oauth import service as oauth
+from goodword.providers import email_checks
+from goodword.services import Services
 from goodword.sessions import service as sessions
 from goodword.signup import service as signup
 from goodword.signup.email_verification import mark_email_verified
@@ -63,6 +65,18 @@ async def sign_in(
         except (OvertakenError, users.EmailTaken):
             continue
     raise Conflict
+
+
+async def ensure_may_join(services: Services, person: ProviderIdentity) -> None:
+    """Check the address of a person without an account as a registration does, before the transaction.
+
+    Raises `EmailUndeliverable`.
+    """
+    if person.email is None:
+        return
+    known = {"provider": person.realm, "subject": person.subject, "email_key": person.email_key}
+    if await services.database.row(_ACCOUNT, **known) is None:
+        await email_checks.ensure_deliverable(services, person.email)
 
 
 async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
@@ -193,3 +207,15 @@ async def _has_identity(session: AsyncSession, user: User, realm: str) -> bool:
 
 async def _lock(session: AsyncSession, which: ColumnElement[bool]) -> User | None:
     return await session.scalar(select(User).where(which).with_for_update(key_share=True))
+
+
+_ACCOUNT = select(User.id).where(
+    or_(
+        User.email_key == bindparam("email_key"),
+        User.id.in_(
+            select(Identity.user_id).where(
+                Identity.provider == bindparam("provider"), Identity.subject == bindparam("subject")
+            )
+        ),
+    )
+)
