@@ -1,5 +1,9 @@
 """GET /oauth/authorize: what is answered to whom, and what is not sent anywhere."""
 
+import base64
+import json
+import secrets
+import zlib
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -61,6 +65,43 @@ async def test_it_shows_the_sign_in_first_and_then_goes_on(garden, browser, alic
 
     assert "Garden letters" in page.text
     assert "code" in answer_of(await browser.send(page, decision="allow"))
+
+
+def json_state(length):
+    """Return a state as single-page apps send it."""
+    items = [{"id": number, "title": f"Письмо {number}"} for number in range(length)]
+    return json.dumps({"returnTo": "/garden?bed=3#roses", "items": items})[:length]
+
+
+@pytest.mark.parametrize("state", [json_state(2350), secrets.token_urlsafe(2700)])
+@pytest.mark.parametrize("prompt", [None, "login"])
+async def test_a_long_request_survives_the_sign_in(garden, browser, alice, state, prompt):
+    url = garden.url(scope="openid", login_hint="alice@example.com", state=state, prompt=prompt)
+    assert 3_700 < len(url) < 4_096, len(url)
+
+    to_sign_in = await browser.get(url)
+    form = await browser.get(to_sign_in.headers["location"])
+    assert form.status_code == 200, form.text
+    back = await browser.sign_in(alice, form)
+    page = await browser.get(back.headers["location"])
+
+    assert answer_of(await browser.send(page, decision="allow"))["state"] == state
+
+
+@pytest.mark.parametrize("pending", ["", "x", "===", "AAAA", "%00", "ы", "eJwDAAAAAAE"])
+async def test_a_short_form_that_we_did_not_write_is_no_request(garden, alices, pending):
+    answer = await alices.get(f"/oauth/authorize?pending={pending}")
+
+    assert is_error_page(answer)
+
+
+async def test_a_short_form_is_not_expanded_beyond_the_longest_request(alices):
+    deflate = zlib.compressobj(9, wbits=-15)
+    packed = deflate.compress(b"a" * 2_000_000) + deflate.flush()
+    bomb = base64.urlsafe_b64encode(packed).decode().rstrip("=")
+    assert len(bomb) < 4_000
+
+    assert is_error_page(await alices.get(f"/oauth/authorize?pending={bomb}"))
 
 
 @pytest.mark.parametrize(

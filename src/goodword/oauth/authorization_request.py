@@ -11,6 +11,7 @@ from goodword.db.database import Database
 from goodword.languages import to_translate
 from goodword.oauth.clients import Client, ClientRegistry
 from goodword.oauth.errors import OAuthError, RedirectableError, UnredirectableError
+from goodword.oauth.pending_request import LONGEST, expand, shorten
 from goodword.oauth.tokens import ServerTokens
 from goodword.web import urlencoded
 
@@ -19,7 +20,6 @@ SINCE = "signed_in_since"
 is at the sign-in page: the time in milliseconds after which the user must have signed in."""
 
 PROMPTS = frozenset({"none", "login", "consent", "select_account"})
-LONGEST = 8192
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _SECONDS = re.compile(r"[0-9]{1,9}")
@@ -49,14 +49,17 @@ class AuthorizationRequest:
         return urlencode(self.parameters)
 
     def after_sign_in(self, now: datetime) -> str:
-        """Return the query string for the request after the sign-in, which does not ask for another one."""
+        """Return the query string for the request after the sign-in, which does not ask for another one.
+
+        It has the short form of `pending_request` if it is long.
+        """
         is_repeatable = self.max_age is None and self.expected_user is None
         if is_repeatable and not self.prompt & {"login", "select_account"}:
-            return self.query
+            return shorten(self.query)
         parameters = {name: value for name, value in self.parameters.items() if name != "max_age"}
         parameters["prompt"] = " ".join(sorted(self.prompt - {"login", "select_account"}))
         parameters[SINCE] = str(int(now.timestamp() * 1000))
-        return urlencode({name: value for name, value in parameters.items() if value})
+        return shorten(urlencode({name: value for name, value in parameters.items() if value}))
 
     def is_recent(self, signed_in_at: datetime, *, now: datetime) -> bool:
         """Return whether the sign-in is as recent as the app requires. The ID token reports it as `auth_time`."""
@@ -78,6 +81,7 @@ async def read(
     database: Database, clients: ClientRegistry, tokens: ServerTokens, query: bytes
 ) -> AuthorizationRequest:
     """Return the request in a query string. Raises `UnredirectableError` and `RedirectableError`."""
+    query = expand(query)
     if len(query) > LONGEST:
         raise UnredirectableError(to_translate("The request is too long."))
     repeated = False

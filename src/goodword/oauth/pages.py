@@ -19,6 +19,7 @@ from goodword.sessions import cookies as browser
 from goodword.sessions.cookies import Visitor
 from goodword.web.dependencies import Clock, Session
 from goodword.web.forms import is_from_here, read_form
+from goodword.web.guard import MAX_TARGET
 from goodword.web.html.rendering import foreign_form, link, message_page, page, see_other, translate_for
 from goodword.web.urlencoded import FormInvalid
 
@@ -160,7 +161,10 @@ def _sign_in_link(request: Request, asked: AuthorizationRequest, now: datetime) 
 
 
 def _to_sign_in(request: Request, asked: AuthorizationRequest, now: datetime) -> Response:
-    return see_other(_sign_in_link(request, asked, now))
+    url = _sign_in_link(request, asked, now)
+    if len(url) > MAX_TARGET:
+        raise asked.send_back("invalid_request", "The request is too long.")
+    return see_other(url)
 
 
 def _send_back(request: Request, error: RedirectableError) -> Response:

@@ -7,6 +7,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import AfterValidator
 
 from goodword.errors import AppError, Conflict
+from goodword.providers.email_checks import EmailUndeliverable
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
 from goodword.sessions import client_info, service as sessions
@@ -33,7 +34,7 @@ def _redirect(description: str, example: str) -> dict[int | str, dict[str, objec
     status_code=303,
     response_class=RedirectResponse,
     responses=_redirect("To the provider.", "https://accounts.google.com/o/oauth2/v2/auth?…")
-    | problems(errors.ProviderNotFound, errors.ProviderUnavailable),
+    | problems(errors.ProviderNotFound, errors.ProviderUnavailable, errors.NextTooLong),
     dependencies=[limited("sign-in")],
 )
 async def begin_outside_sign_in(
@@ -74,6 +75,7 @@ async def begin_outside_sign_in(
         errors.LinkRequired,
         errors.EmailMissing,
         errors.CodeNotUsable,
+        EmailUndeliverable,
         errors.ProviderUnavailable,
         Conflict,
     ),
@@ -105,6 +107,7 @@ async def finish_outside_sign_in(
         return response  # the user cancelled
     try:
         identity = await clients.identify(flow, code=code, error=error, issuer=iss, now=clock())
+        await service.ensure_may_join(services, identity)
         await session.connection()  # the time is read after the wait for the database
         user = await service.sign_in(
             session,

@@ -13,6 +13,11 @@ class StateInvalid(BadRequest):
     detail = "This sign-in was not started in this browser, or more than ten minutes ago. Start again."
 
 
+class NextTooLong(BadRequest):
+    code = "next_too_long"
+    detail = "`next` is too long for a sign-in with a provider. Sign in with a password instead."
+
+
 class SignInFailed(BadRequest):
     """The response of the provider is not valid, or the account is disabled."""
 

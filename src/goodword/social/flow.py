@@ -5,19 +5,20 @@ import binascii
 import hmac
 import json
 import secrets
+import zlib
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 from fastapi import Request, Response
 
 from goodword.crypto import WrongSecret, decrypt, encrypt
-from goodword.social.errors import StateInvalid
+from goodword.social.errors import NextTooLong, StateInvalid
 from goodword.web.forms import local_path
 
 LIFETIME = timedelta(minutes=10)
 ABOUT = b"sign-in under way"
-MAX_NEXT = 1024
-"""The longest `next` that fits in the cookie."""
+MAX_COOKIE = 4096
+"""Bytes of a cookie's name and value that browsers keep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def begin(provider: str, *, referral_code: str | None, next_page: str | None, no
         nonce=secrets.token_urlsafe(32),
         verifier=secrets.token_urlsafe(48),
         referral_code=referral_code,
-        next=local_path(next_page if next_page and len(next_page) <= MAX_NEXT else None),
+        next=local_path(next_page),
         began_at=now.timestamp(),
     )
 
@@ -63,8 +64,12 @@ class FlowCookie:
         self.name = "__Host-goodword-flow" if https else "goodword-flow"
 
     def write(self, response: Response, flow: Flow) -> None:
-        sealed = encrypt(self._key, json.dumps(asdict(flow), ensure_ascii=False).encode(), about=ABOUT)
-        self._set(response, base64.urlsafe_b64encode(sealed).decode(), int(LIFETIME.total_seconds()))
+        """Raises `NextTooLong`."""
+        packed = zlib.compress(json.dumps(asdict(flow), ensure_ascii=False).encode(), 9)
+        value = base64.urlsafe_b64encode(encrypt(self._key, packed, about=ABOUT)).decode()
+        if len(self.name) + len(value) > MAX_COOKIE:
+            raise NextTooLong
+        self._set(response, value, int(LIFETIME.total_seconds()))
 
     def clear(self, response: Response) -> None:
         self._set(response, "", 0)
@@ -78,8 +83,8 @@ class FlowCookie:
         """Return the flow that this browser started with this provider and `state`. Raises `StateInvalid`."""
         try:
             sealed = base64.b64decode(request.cookies.get(self.name, ""), altchars=b"-_", validate=True)
-            flow = Flow(**json.loads(decrypt(self._key, sealed, about=ABOUT)))
-        except (binascii.Error, ValueError, TypeError, WrongSecret):
+            flow = Flow(**json.loads(zlib.decompress(decrypt(self._key, sealed, about=ABOUT))))
+        except (binascii.Error, zlib.error, ValueError, TypeError, WrongSecret):
             raise StateInvalid from None
         known = hmac.compare_digest(flow.state.encode(), state.encode())
         if not known or flow.provider != provider or not flow.is_in_time(now):

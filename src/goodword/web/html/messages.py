@@ -54,6 +54,7 @@ TEXTS = {
     "too_many_emails": to_translate("You have reached the e-mail limit. Try again later."),
     # Codes
     "active_code_exists": to_translate("You already have an active code. Check it first."),
+    "too_many_codes": to_translate("An account can have 10,000 codes. Contact the operator."),
     "code_taken": to_translate("This code is already taken. Choose another."),
     "code_invalid": to_translate(
         "Use 4 to 32 Latin letters, digits and hyphens, with at least four letters or digits."
@@ -78,6 +79,9 @@ TEXTS = {
         "This sign-in was started in another browser or more than ten minutes ago. Start again."
     ),
     "sign_in_failed": to_translate("Sign-in with the provider failed. Start again."),
+    "next_too_long": to_translate(
+        "The app’s request is too long for a sign-in with this provider. Sign in with a password instead."
+    ),
     "link_required": to_translate("An account with this address already exists. Sign in with its password."),
     "email_missing": to_translate(
         "The provider did not share an e-mail address with us. Sign up with a password instead."
