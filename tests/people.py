@@ -1,9 +1,19 @@
 """Those who use the service in the tests: Alice has a code, Bob comes by it, Mallory means no good."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from httpx2 import AsyncClient, Response
+from sqlalchemy import insert
+from uuid_utils.compat import uuid7
+
+from goodword.codes.models import ReferralCode
+from goodword.sessions import service as sessions
+from goodword.sessions.cookies import CLIENT, SCOPE
+from goodword.sessions.service import ClientInfo
+from goodword.users.models import User
 
 PASSWORD = "seven lanterns on the hill"
 
@@ -93,3 +103,27 @@ async def bring(owner, *names, **fields):
         answer = await register(owner.api, name, referral_code=code["code"])
         assert answer.status_code == 201, answer.text
     return code
+
+
+async def begin_sessions(app, person, number):
+    """Begin more sessions of a user than the limit of sign-ins allows, the first one earliest."""
+    services = app.state.services
+    async with services.database.transaction() as session:
+        user = await session.get(User, UUID(person.id))
+        for second in range(number):
+            info, now = ClientInfo(f"Device {second}"), services.clock() - timedelta(hours=1, seconds=-second)
+            await sessions.create(session, user, client=CLIENT, scope=SCOPE, client_info=info, now=now)
+
+
+async def insert_codes(app, owner, number):
+    """Insert prepared codes of a user, every third of them deleted: more than the limit of writes allows."""
+    now = app.state.services.clock()
+    rows = []
+    for index in range(number):
+        deleted_at, why = (now, "deleted") if index % 3 == 0 else (None, None)
+        values = {"id": uuid7(), "owner_id": UUID(owner.id), "code": f"MANY-{index}", "key": f"MANY{index}"}
+        values |= {"key_mac": index.to_bytes(32), "kind": "generated", "uses": 0, "discoverable": True}
+        values |= {"created_at": now - timedelta(seconds=index), "expires_at": now + timedelta(days=1)}
+        rows.append(values | {"retired_at": deleted_at, "retired_reason": why, "deleted_at": deleted_at})
+    async with app.state.services.database.transaction() as session:
+        await session.execute(insert(ReferralCode), rows)

@@ -1,6 +1,7 @@
 """DELETE /api/v1/admin/referral-codes/{code}"""
 
 import pytest
+from sqlalchemy import text
 
 from people import make_code, referrals_of, register
 
@@ -36,6 +37,29 @@ async def test_the_owner_sees_it_retired_and_creates_another(rita, alice, rows):
         if one["code"] == code
     ]
     assert shown["retired_reason"] == "revoked"
+
+
+async def test_a_revoked_code_stays_revoked_when_its_owner_deletes_it(rita, alice, rows):
+    revoked, deleted = (await make_code(alice))["code"], (await make_code(alice, active=False))["code"]
+    await rita.delete(f"{PATH}/{revoked}")
+    for code in (revoked, deleted):
+        assert (await alice.delete(f"/api/v1/me/referral-codes/{code}")).status_code == 204
+
+    shown = (await rita.get(f"/api/v1/admin/users/{alice.id}")).json()["codes"]
+    assert {one["code"]: one["retired_reason"] for one in shown} == {revoked: "revoked", deleted: "deleted"}
+    assert (await alice.get("/api/v1/me/referral-codes")).json()["items"] == []
+    assert (await alice.delete(f"/api/v1/me/referral-codes/{revoked}")).status_code == 404
+
+
+async def test_a_code_deleted_by_a_node_of_an_earlier_release_stays_hidden(app, alice):
+    code = (await make_code(alice))["code"]
+    async with app.state.services.database.transaction() as session:
+        await session.execute(
+            text("UPDATE referral_codes SET retired_at = created_at, retired_reason = 'deleted'")
+        )
+
+    assert (await alice.get("/api/v1/me/referral-codes")).json()["items"] == []
+    assert (await alice.get(f"/api/v1/me/referral-codes/{code}")).status_code == 404
 
 
 async def test_the_code_is_normalised(rita, alice):

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from concurrency import at_once
-from people import join, make_code, register
+from people import insert_codes, join, make_code, register
 
 PATH = "/api/v1/me/referral-codes"
 
@@ -213,3 +213,13 @@ async def test_errors_do_not_repeat_the_input(alice):
 
     assert answer.status_code == 422
     assert "canary" not in answer.text
+
+
+async def test_an_account_can_have_ten_thousand_codes(app, alice, bob):
+    await insert_codes(app, alice, 9_999)
+
+    assert (await alice.post(PATH, {"lifetime": 3600, "active": False})).status_code == 201
+    answer = await alice.post(PATH, {"lifetime": 3600, "active": False})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "too_many_codes")
+    assert (await bob.post(PATH, {"lifetime": 3600})).status_code == 201

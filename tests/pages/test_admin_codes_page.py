@@ -51,6 +51,15 @@ async def test_codes_are_found_by_string_and_state(office, alice, bob, mallory, 
         assert 'id="q-error"' in (await office.client.get(f"/admin/codes?q={impossible}")).text
 
 
+async def test_a_revoked_code_stays_revoked_when_its_owner_deletes_it(office, rita, alice):
+    code = (await make_code(alice))["code"]
+    await rita.delete(f"/api/v1/admin/referral-codes/{code}")
+    await alice.delete(f"/api/v1/me/referral-codes/{code}")
+
+    page = (await office.get("/admin/codes")).text
+    assert re.findall(r'<span class="state retired">(.*?)</span>', page) == ["revoked"]
+
+
 async def test_the_next_to_end_come_first_and_pages_follow(office, app, alice, api):
     for number in range(27):
         await register(api, f"friend{number}")

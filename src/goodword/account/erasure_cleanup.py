@@ -1,4 +1,4 @@
-"""The job that follows an erasure: it deletes saved messages, IP addresses in the audit log, and SQLite's log.
+"""The job that follows an erasure: it deletes further codes, saved messages, IP addresses, and SQLite's log.
 
 It runs immediately, and again when every job that ran during the erasure has ended.
 """
@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit import hash_chain, ip_retention as audited
+from goodword.codes import erasure
 from goodword.config.settings import Settings
 from goodword.crypto import derive_key, hmac_of
 from goodword.db.personal_data import DataSubject
@@ -47,8 +48,9 @@ async def schedule(session: AsyncSession, services: Services, subject: DataSubje
 
 
 async def clean_up(services: Services, job: ClaimedJob) -> None:
-    """Delete saved messages to or about the user, and clear the user's IP addresses in the audit log."""
+    """Erase further codes, delete saved messages to or about the user, and clear IP addresses in the audit log."""
     user_id, settings = uuid.UUID(job.payload["user_id"]), services.settings
+    await _erase_codes(services, user_id)
     removed = await asyncio.to_thread(_remove_messages, settings, job.payload)
     if removed:
         log.info("messages removed", files=removed)
@@ -59,6 +61,15 @@ async def clean_up(services: Services, job: ClaimedJob) -> None:
         async with services.database.transaction() as session:
             cleared = await audited.clear_for_user(session, user_id, limit=BATCH)
     await services.database.truncate_wal()
+
+
+async def _erase_codes(services: Services, user_id: uuid.UUID) -> None:
+    """Erase the codes that the transaction of the erasure left, each batch in a transaction."""
+    position, is_first = None, True
+    while is_first or position is not None:
+        async with services.database.transaction() as session:
+            position = await erasure.erase_batch(session, user_id, after=position, now=services.clock())
+        is_first = False
 
 
 def _remove_messages(settings: Settings, payload: Mapping[str, str]) -> int:

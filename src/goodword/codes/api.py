@@ -68,6 +68,7 @@ BY_EMAIL = f"{public_router.prefix}/by-email"
     responses=problems(
         service.ActiveCodeExists,
         service.CodeTaken,
+        service.TooManyCodes,
         service.TermMissing,
         service.TermAmbiguous,
         service.TermTooShort,

@@ -64,6 +64,8 @@ class ReferralCode(Base):
     activated_at: Mapped[datetime | None]
     retired_at: Mapped[datetime | None]
     retired_reason: Mapped[str | None] = mapped_column(String(16))
+    deleted_at: Mapped[datetime | None]
+    """When the owner deleted it. A code that was retired before keeps its reason."""
     max_uses: Mapped[int | None]
     uses: Mapped[int] = mapped_column(default=0)
     discoverable: Mapped[bool] = mapped_column(default=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from math import ceil
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
@@ -22,11 +22,18 @@ from goodword.users.models import User
 MIN_TERM = timedelta(seconds=60)
 MAX_TERM = timedelta(days=366)
 MAX_ATTEMPTS = 8
+MAX_CODES = 10_000
+"""Codes of one owner, with retired and deleted ones: their rows stay."""
 
 
 class ActiveCodeExists(Conflict):
     code = "active_code_exists"
     detail = "You already have an active code. Delete it, or activate another one with `replace`."
+
+
+class TooManyCodes(Conflict):
+    code = "too_many_codes"
+    detail = "You have created 10,000 codes, with retired and deleted ones. An account can have no more."
 
 
 class CodeTaken(Conflict):
@@ -90,11 +97,14 @@ async def create(
 ) -> ReferralCode:
     """Create a code for `owner`, whose row is locked. `key` is the key of the keyed hash of the code.
 
-    Raises `ActiveCodeExists`, `CodeTaken`, `CodeInvalid`, `CodeReserved` and the `Term…` errors.
+    Raises `ActiveCodeExists`, `CodeTaken`, `CodeInvalid`, `CodeReserved`, `TooManyCodes` and the `Term…` errors.
     """
     expires_at = _expires_at(body.expires_at, body.lifetime, now=now)
     if body.code is not None:
         code_format.validate_chosen(body.code)
+    all_codes = select(ReferralCode.id).where(ReferralCode.owner_id == owner.id)
+    if await session.scalar(all_codes.offset(MAX_CODES - 1).limit(1)) is not None:
+        raise TooManyCodes
     if body.active:
         await _retire_active(session, owner, now)
     for _ in range(MAX_ATTEMPTS):
@@ -145,7 +155,9 @@ async def activate(
 async def delete(session: AsyncSession, owner: User, code: str, *, now: datetime) -> None:
     """Retire a code and hide it from its owner. Raises `CodeNotFound`, also for a deleted code."""
     found = await get(session, owner.id, code, lock=True)
-    found.retired_at, found.retired_reason = found.retired_at or now, Retirement.DELETED
+    found.deleted_at = now
+    if found.retired_at is None:
+        found.retire(Retirement.DELETED, now)
     await _save(session, owner, found, Action.CODE_RETIRED, why=Retirement.DELETED.value)
 
 
@@ -185,17 +197,17 @@ async def list_codes(
     after: tuple[datetime, uuid.UUID] | None,
     limit: int,
     now: datetime,
-    erased: bool = False,
+    for_administrator: bool = False,
 ) -> Sequence[ReferralCode]:
-    """Return an owner's codes without the deleted ones, newest first, and one more than `limit` if there are more.
+    """Return an owner's codes, newest first, and one more than `limit` if there are more.
 
-    Codes of an erased owner have no text. Only administrators may list them, with `erased`: a session of the owner
-    can be valid for a moment after the erasure.
+    Only administrators may list deleted codes, and those of an erased owner, which have no text: a session of the
+    owner can be valid for a moment after the erasure.
     """
     position = (ReferralCode.created_at, ReferralCode.id)
-    query = select(ReferralCode).where(ReferralCode.owner_id == owner_id, _NOT_DELETED)
-    if not erased:
-        query = query.where(ReferralCode.key.is_not(None))
+    query = select(ReferralCode).where(ReferralCode.owner_id == owner_id)
+    if not for_administrator:
+        query = query.where(ReferralCode.key.is_not(None), _NOT_DELETED)
     if status is not None:
         query = query.where(has_status(status, now))
     query = keyset_page(query, position, after=after, limit=limit)
@@ -208,18 +220,6 @@ async def invalidate_lookups(session: AsyncSession, owner: User, *, email_key: s
     current = await session.scalar(_active(owner))
     if current is not None:
         lookup.invalidate(session, current.key, owner.email_key)
-
-
-async def erase_all(session: AsyncSession, owner: User, *, now: datetime) -> None:
-    """Retire all codes of an erased owner and delete their text, which can be a name."""
-    codes = select(ReferralCode).where(ReferralCode.owner_id == owner.id)
-    for code in await session.scalars(codes.with_for_update()):
-        lookup.invalidate(session, code.key, owner.email_key)
-        if code.retired_at is None:
-            code.retire(Retirement.ERASED, now)
-            _record(session, code, Action.CODE_RETIRED, why=Retirement.ERASED.value)
-        code.code = code.key = None
-    await session.flush()
 
 
 async def _retire_active(session: AsyncSession, owner: User, now: datetime, *, replace: bool = False) -> None:
@@ -252,4 +252,7 @@ def _active(owner: User) -> Select[ReferralCode]:
     return select(ReferralCode).where(ReferralCode.owner_id == owner.id, ACTIVE)
 
 
-_NOT_DELETED = func.coalesce(ReferralCode.retired_reason, "") != Retirement.DELETED
+# The reason alone marks codes that were deleted before there was `deleted_at`, or by a node of an earlier release.
+_NOT_DELETED = and_(
+    ReferralCode.deleted_at.is_(None), func.coalesce(ReferralCode.retired_reason, "") != Retirement.DELETED
+)

@@ -1,0 +1,17 @@
+"""Record the deletion of a code beside the reason why it was retired."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "20261128_02"
+down_revision = "20261128_01"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("referral_codes", sa.Column("deleted_at", sa.DateTime(timezone=True)))
+
+
+def downgrade() -> None:
+    op.drop_column("referral_codes", "deleted_at")
