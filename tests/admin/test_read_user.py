@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from people import PASSWORD, join, make_code
+from people import PASSWORD, begin_sessions, join, make_code
 
 pytestmark = pytest.mark.one_database
 
@@ -52,6 +52,12 @@ async def test_other_addresses_are_not_flagged(api, rita, alice, email):
     answer = await api.post("/api/v1/users", json={"email": email, "password": PASSWORD})
 
     assert (await rita.get(f"{PATH}/{answer.json()['id']}")).json()["looks_like"] is None
+
+
+async def test_every_active_session_is_counted(app, rita, alice):
+    await begin_sessions(app, alice, 120)
+
+    assert (await rita.get(f"{PATH}/{alice.id}")).json()["sessions"] == 121
 
 
 async def test_an_erased_user_has_no_personal_data(rita, alice):

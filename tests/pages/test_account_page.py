@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from asgi import client_of
 from pages.pressing import press
-from people import PASSWORD, make_code, sign_in
+from people import PASSWORD, begin_sessions, make_code, sign_in
 from third_party import Browser, register_app
 
 pytestmark = pytest.mark.one_database
@@ -66,6 +66,20 @@ async def test_the_page_shows_the_account(at_home, alice):
     ids = re.findall(r' id="([^"]+)"', page.text)
     assert len(ids) == len(set(ids))
     assert not re.search(r"<style|style=|\son\w+=|javascript:", page.text)
+
+
+async def test_sessions_come_in_pages(app, at_home, alice):
+    await begin_sessions(app, alice, 45)
+    path, pages = "/account", []
+    while path:
+        page = await at_home.get(path)
+        assert page.status_code == 200, page.text
+        pages.append(re.findall(r"<strong>(Device \d+|[^<]+)</strong>, ", page.text))
+        path = next(iter(re.findall(r'href="(/account\?sessions=[^"#]+)#sessions"', page.text)), None)
+
+    assert [len(found) for found in pages] == [20, 20, 7]
+    assert len({device for found in pages for device in found if device.startswith("Device")}) == 45
+    assert (await at_home.get("/account?sessions=nonsense")).status_code == 400
 
 
 async def test_a_name_is_changed_and_taken_away(at_home, alice):

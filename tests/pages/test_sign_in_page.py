@@ -69,6 +69,44 @@ async def test_the_session_of_a_token_opens_no_page(app, browser, alice, rows):
     assert "Welcome" in (await browser.get("/")).text
 
 
+async def test_the_use_of_a_browser_session_is_recorded(browser, alice, clock):
+    await browser.sign_in(alice)
+
+    async def last_used():
+        await alice.sign_in()  # its access token may have expired
+        found = (await alice.get("/api/v1/me/sessions")).json()["items"]
+        return next(one["last_used_at"] for one in found if one["client"] == "goodword-pages")
+
+    before = await last_used()
+    await browser.get("/account")
+    assert await last_used() == before, "not more often than every ten minutes"
+    clock.forward(minutes=9, seconds=59)
+    await browser.get("/account")
+    assert await last_used() == before
+    clock.forward(seconds=1)
+    await browser.get("/account")
+    assert await last_used() > before
+
+
+async def test_a_browser_session_ends_after_thirty_days_without_use(browser, alice, clock):
+    await browser.sign_in(alice)
+    clock.forward(days=29)
+    assert "You are signed in" in (await browser.get("/")).text
+    clock.forward(days=29)
+    assert "You are signed in" in (await browser.get("/")).text
+    clock.forward(days=30)
+    assert "Welcome" in (await browser.get("/")).text
+
+
+async def test_a_browser_session_ends_after_ninety_days_of_use(browser, alice, clock):
+    await browser.sign_in(alice)
+    for _ in range(4):
+        clock.forward(days=22)
+        assert "You are signed in" in (await browser.get("/")).text
+    clock.forward(days=2)
+    assert "Welcome" in (await browser.get("/")).text
+
+
 async def test_in_the_audit_nobody_signs_in_for_another(browser, alice, bob, rows):
     await browser.sign_in(alice)
     await browser.sign_in(bob)

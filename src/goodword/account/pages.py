@@ -12,13 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.account import credentials, erasure, export, service
 from goodword.account.schemas import AccountDelete, PasswordChange, ProfileUpdate
+from goodword.db.keyset import Position
 from goodword.errors import AppError
 from goodword.invitations import service as invitations
 from goodword.invitations.schemas import InvitationCreate
 from goodword.languages import LANGUAGES, to_translate
 from goodword.oauth import scopes, service as oauth
 from goodword.services import services_of
-from goodword.sessions import service as sessions
+from goodword.sessions import active, service as sessions
 from goodword.sessions.cookies import Visitor
 from goodword.sessions.page_access import signed_in
 from goodword.users import service as users
@@ -32,6 +33,7 @@ router = APIRouter(prefix="/account", include_in_schema=False)
 
 HERE = "/account"
 AccountVisitor = Annotated[Visitor, signed_in(HERE)]
+SESSIONS_PER_PAGE = 20
 NAME = ("first_name", "last_name")
 PASSWORDS = ("current_password", "new_password")
 DONE = {
@@ -207,6 +209,15 @@ async def show(
     error: AppError | ValidationError | None = None,
 ) -> Response:
     """Render the page. `fields` are those of a rejected form."""
+    services, cursor = services_of(request), request.query_params.get("sessions")
+    name = f"sessions {visitor.user_id}"
+    after = services.cursors.read(cursor, of=name)
+    found = await active.list_active(
+        session, visitor.user_id, now=clock(), after=after, limit=SESSIONS_PER_PAGE
+    )
+    shown, following = services.cursors.cut(
+        found, SESSIONS_PER_PAGE, of=name, place=lambda one: Position(one.rotated_at, one.id)
+    )
     user = await users.get(session, visitor.user_id)
     apps = await oauth.list_apps(session, visitor.user_id)
     said = DONE.get(request.query_params.get("done", "")) if error is None else None
@@ -216,7 +227,6 @@ async def show(
         "email": "",
         **(given or {}),
     }
-    services = services_of(request)
     return page(
         request,
         "account.html",
@@ -225,7 +235,9 @@ async def show(
         user=user,
         given=values,
         done=translate_for(request, said) if said else None,
-        sessions=await sessions.list_active(session, visitor.user_id, now=clock()),
+        sessions=shown,
+        following=following,
+        is_first=cursor is None,
         current=visitor.session_id,
         apps=[
             (app, [translate_for(request, words) for words in scopes.in_words(app.scope.split())])

@@ -29,7 +29,7 @@ from goodword.providers import email_checks
 from goodword.rate_limits.dependencies import count_write
 from goodword.referrals import service as referrals
 from goodword.services import services_of
-from goodword.sessions import service as sessions
+from goodword.sessions import active
 from goodword.sessions.auth import Caller, authenticate, bearer, is_administrator
 from goodword.users import homoglyphs
 from goodword.users.models import User, UserStatus, display_name
@@ -135,14 +135,14 @@ async def read_user(user_id: UserId, request: Request, session: Session, clock: 
         else None
     )
     theirs = await codes.list_codes(
-        session, user_id, status=None, after=None, limit=100, now=now, erased=True
+        session, user_id, status=None, after=None, limit=100, now=now, for_administrator=True
     )
     return AdminUserDetail(
         **_user(user).model_dump(),
         referred_by=await referrals.referred_by(session, user_id),
         email_check=known.verdict if known else None,
         looks_like=await homoglyphs.find_confusable(session, user.email) if user.email else None,
-        sessions=len(await sessions.list_active(session, user_id, now=now)),
+        sessions=await active.count(session, user_id, now=now),
         codes=[_code(code, now) for code in theirs[:100]],
     )
 

@@ -53,7 +53,7 @@ class AdminUserDetail(AdminUser):
     looks_like: uuid.UUID | None = Field(
         description="The user whose ASCII e-mail address this one can be mistaken for."
     )
-    sessions: int = Field(description="Number of active sessions, at most 100.", examples=[2])
+    sessions: int = Field(description="Number of active sessions.", examples=[2])
     codes: list[AdminCode] = Field(description="The latest 100 codes.")
 
 

@@ -8,7 +8,7 @@ from goodword.db.keyset import Position
 from goodword.db.transaction_hooks import ACTOR
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
-from goodword.sessions import client_info, service
+from goodword.sessions import active, client_info, service
 from goodword.sessions.auth import Account
 from goodword.sessions.responses import check_password, token_answer
 from goodword.sessions.schemas import SessionCreate, SessionList, SessionRead, TokenRead
@@ -49,7 +49,7 @@ async def list_sessions(
     """List your active sessions, the most recently used first."""
     cursors, name = services_of(request).cursors, f"sessions {caller.user_id}"
     after = cursors.read(cursor, of=name)
-    found = await service.list_active(reader, caller.user_id, now=clock(), after=after, limit=limit)
+    found = await active.list_active(reader, caller.user_id, now=clock(), after=after, limit=limit)
     rows, following = cursors.cut(found, limit, of=name, place=lambda one: Position(one.rotated_at, one.id))
     items = [
         SessionRead(

@@ -2,17 +2,19 @@
 
 import hmac
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from fastapi import Request, Response
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword import actor, languages
 from goodword.crypto import Signer, hmac_of
 from goodword.db.transaction_hooks import ACTOR
 from goodword.services import services_of
-from goodword.sessions import service
+from goodword.sessions import active, service
 from goodword.sessions.actor_lock import Acting
 from goodword.sessions.models import UserSession
 from goodword.sessions.tokens import ABSOLUTE
@@ -31,6 +33,7 @@ class Visitor:
     user_id: uuid.UUID
     session_id: uuid.UUID
     signed_in_at: datetime
+    used_at: datetime
 
 
 class Cookies:
@@ -82,7 +85,22 @@ class Cookies:
 
 
 async def visitor(request: Request) -> Visitor | None:
-    """Return the visitor with an active session in this browser, or None."""
+    """Return the visitor with an active session in this browser, or None. Records that the session is used.
+
+    Call this before the transaction of the request begins.
+    """
+    found = await _find(request)
+    if found is not None:
+        services = services_of(request)
+        now = services.clock()
+        if now - found.used_at >= active.RECORDED_EVERY:
+            with suppress(SQLAlchemyError):  # pages can be read while nothing can be written
+                async with services.database.transaction() as session:
+                    await active.record_use(session, found.session_id, now=now)
+    return found
+
+
+async def _find(request: Request) -> Visitor | None:
     services = services_of(request)
     session_id = services.page_cookies.read(request)
     if session_id is None:
@@ -93,7 +111,7 @@ async def visitor(request: Request) -> Visitor | None:
     actor.mark_authenticated(row.user_id, CLIENT)
     if request.method not in READS:
         request.scope["state"][ACTOR] = Acting(row.user_id, session_id, services.clock)
-    return Visitor(row.user_id, session_id, row.created_at)
+    return Visitor(row.user_id, session_id, row.created_at, row.rotated_at)
 
 
 async def end_previous_session(request: Request, session: AsyncSession, *, now: datetime) -> None:
@@ -101,6 +119,6 @@ async def end_previous_session(request: Request, session: AsyncSession, *, now: 
 
     Call this after the sign-in, whose audit events must not name the previous user.
     """
-    previous = await visitor(request)
+    previous = await _find(request)
     if previous is not None:
         await service.revoke_one(session, previous.session_id, why="signed_in_anew", now=now)

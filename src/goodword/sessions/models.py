@@ -22,6 +22,7 @@ class UserSession(Base):
     counter: Mapped[int] = mapped_column(default=0)
     """The number of the current refresh token. A trigger keeps it from decreasing."""
     rotated_at: Mapped[datetime]
+    """When it was last used: refreshed, or by a browser, to some minutes."""
     idle_expires_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     scope: Mapped[str] = mapped_column(String(255))

@@ -1,7 +1,7 @@
 """Rules of sessions: sign-in, refresh and sign-out."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,6 @@ from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.cache.lookup_cache import HERE
 from goodword.db.database import Database
-from goodword.db.keyset import keyset_page
 from goodword.db.statements import insert
 from goodword.db.transaction_hooks import commit_before_error, invalidate
 from goodword.errors import NotFound, TokenInvalid, Unauthorized
@@ -202,26 +201,6 @@ def cache_key(user_id: uuid.UUID) -> str:
     return f"{HERE}sessions:{user_id}"
 
 
-async def list_active(
-    session: AsyncSession,
-    user_id: uuid.UUID,
-    *,
-    now: datetime,
-    after: tuple[datetime, uuid.UUID] | None = None,
-    limit: int = 100,
-) -> Sequence[UserSession]:
-    """Return the active sessions of a user, the most recently used first: at most one more than `limit`."""
-    position = (UserSession.rotated_at, UserSession.id)
-    query = select(UserSession).where(
-        UserSession.user_id == user_id,
-        UserSession.revoked_at.is_(None),
-        UserSession.expires_at > now,
-        UserSession.idle_expires_at > now,
-    )
-    query = keyset_page(query, position, after=after, limit=limit)
-    return (await session.scalars(query)).all()
-
-
 async def revoke(session: AsyncSession, user_id: uuid.UUID, session_id: uuid.UUID, *, now: datetime) -> None:
     """End a session of a user. Raises `SessionNotFound`, also for a session of another user."""
     ended = await session.scalar(
@@ -284,6 +263,7 @@ _LIVE = (
         UserSession.user_id,
         UserSession.client,
         UserSession.created_at,
+        UserSession.rotated_at,
         UserSession.expires_at,
         UserSession.idle_expires_at,
     )

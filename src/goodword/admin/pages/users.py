@@ -17,7 +17,7 @@ from goodword.languages import to_translate
 from goodword.providers import email_checks
 from goodword.referrals.service import UserNotFound
 from goodword.services import services_of
-from goodword.sessions import service as sessions
+from goodword.sessions import active
 from goodword.sessions.cookies import Visitor
 from goodword.users import addresses, homoglyphs
 from goodword.users.models import User, UserStatus
@@ -173,7 +173,7 @@ async def _user_page(
     email, settings = person.email, services.settings
     alike = await homoglyphs.find_confusable(session, email) if email else None
     theirs = await codes.list_codes(
-        session, user_id, status=None, after=None, limit=MAX_CODES, now=now, erased=True
+        session, user_id, status=None, after=None, limit=MAX_CODES, now=now, for_administrator=True
     )
     return await admin_page(
         request,
@@ -190,7 +190,8 @@ async def _user_page(
         given=given,
         referrer=next((row for row in around if row.level < 0), None),
         brought=next((row.referrals for row in around if row.level == 0), 0),
-        sessions=await sessions.list_active(session, user_id, now=now),
+        sessions=(await active.list_active(session, user_id, now=now, limit=PAGE_SIZE))[:PAGE_SIZE],
+        active_sessions=await active.count(session, user_id, now=now),
         codes=[(code, code.status(now)) for code in theirs[:MAX_CODES]],
         itself=visitor.user_id == user_id,
         here=link(request, f"/admin/users/{user_id}"),
