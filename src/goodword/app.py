@@ -18,6 +18,7 @@ from goodword.logs import configure_logging
 from goodword.oauth import error_responses as oauth_errors, scopes
 from goodword.rate_limits.middleware import RateLimitMiddleware
 from goodword.services import Services
+from goodword.signup import landing_page
 from goodword.social.providers import Provider
 from goodword.web import api_docs, openapi, problems
 from goodword.web.cors import CorsMiddleware
@@ -75,7 +76,9 @@ def create_app(
 
 def _add_middleware(app: FastAPI, services: Services, limits: RequestLimits) -> None:
     settings = services.settings
-    respond = problems.install(app, oauth_errors.render_error, rendering.render_error)
+    respond = problems.install(
+        app, oauth_errors.render_error, landing_page.render_error, rendering.render_error
+    )
     # From the inside out: error responses need CORS headers, and all need those of the request context.
     app.add_middleware(RateLimitMiddleware, limiter=services.rate_limiter, refuse=respond)
     app.add_middleware(RequestGuard, respond=respond, hosts=hosts_of(settings), **limits)

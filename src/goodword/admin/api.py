@@ -23,6 +23,7 @@ from goodword.audit.actions import Action
 from goodword.audit.schemas import AuditList, AuditRead
 from goodword.codes import service as codes
 from goodword.codes.models import ReferralCode
+from goodword.codes.parameters import Code
 from goodword.db.transaction_hooks import ACTOR
 from goodword.errors import Forbidden, NotFound, Unauthorized
 from goodword.providers import email_checks
@@ -203,10 +204,13 @@ async def read_referral_tree(
 
 
 @router.delete(
-    "/referral-codes/{code}", summary="Revoke a code", status_code=204, responses=problems(codes.CodeNotFound)
+    "/referral-codes/{code:pasted}",
+    summary="Revoke a code",
+    status_code=204,
+    responses=problems(codes.CodeNotFound),
 )
 async def revoke_code(
-    code: Annotated[str, Path(description="The code, in any spelling that a sign-up accepts.")],
+    code: Code,
     session: Session,
     clock: Clock,
 ) -> None:

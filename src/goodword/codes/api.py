@@ -19,6 +19,7 @@ from goodword.codes.schemas import (
     CodeUpdate,
 )
 from goodword.errors import TokenInvalid, Unauthorized
+from goodword.rate_limits import dependencies
 from goodword.rate_limits.dependencies import after_lookup, before_lookup
 from goodword.services import services_of
 from goodword.sessions.auth import CodesReader, CodesWriter, authenticate
@@ -39,7 +40,7 @@ class LookupRoute(JsonRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         services, target = services_of(scope), (scope["path"], scope["query_string"])
-        before_lookup(scope)
+        before_lookup(scope, missing=_limit_for_misses(scope))
         answer = services.cache.peek(target) if scope["method"] == "GET" else None
         if answer is None:
             await super().handle(scope, receive, send)
@@ -128,7 +129,7 @@ async def list_codes(
     return CodeList(items=[_read(request, code, now) for code in rows], next_cursor=following)
 
 
-@owner_router.get("/{code}", summary="Get a code", responses=problems(service.CodeNotFound))
+@owner_router.get("/{code:pasted}", summary="Get a code", responses=problems(service.CodeNotFound))
 async def read_code(
     code: Code, request: Request, caller: CodesReader, reader: Reader, clock: Clock
 ) -> CodeRead:
@@ -137,7 +138,7 @@ async def read_code(
 
 
 @owner_router.post(
-    "/{code}/activate",
+    "/{code:pasted}/activate",
     summary="Activate a code",
     responses=problems(
         service.CodeNotFound, service.ActiveCodeExists, service.CodeExpired, service.CodeRetired
@@ -160,7 +161,7 @@ async def activate_code(
     return _read(request, await service.activate(session, owner, code, replace=body.replace, now=now), now)
 
 
-@owner_router.patch("/{code}", summary="Hide or show a code", responses=problems(service.CodeNotFound))
+@owner_router.patch("/{code:pasted}", summary="Hide or show a code", responses=problems(service.CodeNotFound))
 async def update_code(
     code: Code, body: CodeUpdate, request: Request, caller: CodesWriter, session: Session, clock: Clock
 ) -> CodeRead:
@@ -171,7 +172,7 @@ async def update_code(
 
 
 @owner_router.delete(
-    "/{code}", summary="Delete a code", status_code=204, responses=problems(service.CodeNotFound)
+    "/{code:pasted}", summary="Delete a code", status_code=204, responses=problems(service.CodeNotFound)
 )
 async def delete_code(code: Code, caller: CodesWriter, session: Session, clock: Clock) -> None:
     """Delete a code. It stops working at once and is never issued again. Its referrals stay."""
@@ -203,7 +204,10 @@ async def find_code_by_email(
 
 
 @public_router.get(
-    "/{code}", summary="Look up a code", response_model=CodeFound, responses=problems(service.CodeNotFound)
+    "/{code:pasted}",
+    summary="Look up a code",
+    response_model=CodeFound,
+    responses=problems(service.CodeNotFound),
 )
 async def find_code(code: Code, request: Request, clock: Clock) -> Response:
     """Return a usable code, when it expires, and the name of the referrer."""
@@ -231,9 +235,13 @@ def _note(request: Request, name: str) -> None:
 
 async def _check_found(scope: Scope, content: bytes) -> None:
     """Count the look-up. Raises `CodeNotFound` if it found no code."""
-    await after_lookup(scope, found=content != lookup.NOT_FOUND)
+    await after_lookup(scope, found=content != lookup.NOT_FOUND, missing=_limit_for_misses(scope))
     if content == lookup.NOT_FOUND:
         raise service.CodeNotFound
+
+
+def _limit_for_misses(scope: Scope) -> str:
+    return dependencies.BY_EMAIL if scope["path"] == BY_EMAIL else dependencies.BY_CODE
 
 
 def _json(content: bytes) -> Response:

@@ -13,7 +13,7 @@ from goodword.web.json_body import JsonRoute
 from goodword.web.openapi import problems
 
 router = APIRouter(
-    prefix="/api/v1/me/referral-codes/{code}", tags=["Your referral codes"], route_class=JsonRoute
+    prefix="/api/v1/me/referral-codes/{code:pasted}", tags=["Your referral codes"], route_class=JsonRoute
 )
 
 

@@ -4,11 +4,14 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field
 
+from goodword.codes import code_format
 from goodword.codes.models import CodeStatus
 from goodword.web.schemas import Input, Instant, Output, reject_control_characters
 
 # Not normalised to NFC, unlike other texts: that would turn the Kelvin sign into a K.
 Chosen = Annotated[str, Field(max_length=64), AfterValidator(reject_control_characters)]
+PastedCode = Annotated[str, Field(max_length=1024), AfterValidator(code_format.check_pasted)]
+"""A code or its link, as people paste it."""
 Uses = Annotated[int, Field(ge=1, le=1_000_000)]
 
 

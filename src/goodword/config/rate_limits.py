@@ -30,7 +30,10 @@ DEFAULTS: Mapping[str, Policy] = {
     for policy in (
         Policy("requests", 6000, "minute", NETWORK, "all requests together, except code look-ups"),
         Policy("look-up", 600, "minute", NETWORK, "code look-ups, by a string, an address or a link"),
-        Policy("look-up-missing", 10, "minute", NETWORK, "look-ups that find nothing"),
+        Policy("look-up-missing", 200, "minute", NETWORK, "look-ups by code, and links, that find nothing"),
+        Policy(
+            "look-up-email-missing", 10, "minute", NETWORK, "look-ups by e-mail address that find nothing"
+        ),
         Policy("sign-up", 150, "minute", NETWORK, "registration"),
         Policy("sign-in", 600, "minute", NETWORK, "sign-ins, with a password or with a provider"),
         Policy("authorize", 300, "minute", NETWORK, "the consent page for apps"),

@@ -8,6 +8,9 @@ from starlette.types import Scope
 from goodword.rate_limits.limiter import Limiter
 from goodword.services import services_of
 
+BY_CODE, BY_EMAIL = "look-up-missing", "look-up-email-missing"
+"""The limits for look-ups that find nothing. The one by address is strict: it protects who has an account here."""
+
 
 def limited(name: str) -> Any:
     """Return the dependency that limits an endpoint by network."""
@@ -34,20 +37,20 @@ async def count_app(request: Request, client_id: str) -> None:
     await _of(request.scope).hit(request.scope, "app", f"app {client_id}")
 
 
-def before_lookup(scope: Scope) -> None:
-    """Count a look-up of a code. Refuse it before the look-up once the limit for misses is reached."""
+def before_lookup(scope: Scope, *, missing: str = BY_CODE) -> None:
+    """Count a look-up. Refuse it before the look-up once the limit `missing` for misses is reached."""
     limiter = _of(scope)
-    limiter.check(scope, "look-up-missing")
+    limiter.check(scope, missing)
     limiter.count(scope, "look-up")
 
 
-async def after_lookup(scope: Scope, *, found: bool) -> None:
-    """Count a miss. Hits are refused too once the limit for misses is reached."""
+async def after_lookup(scope: Scope, *, found: bool, missing: str = BY_CODE) -> None:
+    """Count a miss. Hits are refused too once the limit `missing` for misses is reached."""
     limiter = _of(scope)
     if found:
-        limiter.check(scope, "look-up-missing")
+        limiter.check(scope, missing)
     else:
-        await limiter.hit(scope, "look-up-missing")
+        await limiter.hit(scope, missing)
 
 
 def _of(scope: Scope) -> Limiter:

@@ -1,5 +1,6 @@
 """Middleware that counts every request of a network."""
 
+import re
 from collections.abc import Callable
 
 from fastapi import Request, Response
@@ -10,7 +11,8 @@ from goodword.rate_limits.limiter import Limiter, RateLimited
 
 PROBES = {"/livez", "/readyz"}
 """Health probes are exempt."""
-LOOK_UPS = ("/api/v1/referral-codes/", "/r/")
+LOOK_UPS = re.compile(r"/[rR]/.*|/api/v1/referral-codes/(?:.*/[rR]/)?[^/]+(?:/\W*)?", re.DOTALL)
+"""The paths of look-ups. A code in a path can be a whole link."""
 
 
 class RateLimitMiddleware:
@@ -33,8 +35,4 @@ class RateLimitMiddleware:
 
 def _counts_elsewhere(path: str) -> bool:
     """Return whether a request is exempt, or counted by `before_lookup`."""
-    for prefix in LOOK_UPS:
-        if path.startswith(prefix):
-            rest = path[len(prefix) :]
-            return rest != "" and "/" not in rest
-    return path in PROBES
+    return path in PROBES or LOOK_UPS.fullmatch(path) is not None

@@ -44,8 +44,9 @@ async def register(
 ) -> Response:
     """Create an account. With a `referral_code` the new user becomes a referral of the code's owner.
 
-    Case, spaces, hyphens and look-alikes (0/O, 1/I/L) in the code are ignored. If the code cannot be used, the
-    request fails and **no account is created**. Register again with another code, or without one.
+    The code can be given as people paste it: as a link, in any case, with spaces, hyphens, look-alikes (0/O, 1/I/L)
+    or punctuation around it. If it cannot be used, the request fails and **no account is created**. Register again
+    with another code, or without one.
     """
     services = services_of(request)
 

@@ -9,14 +9,17 @@ from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
 from goodword.codes import code_format, lookup
+from goodword.codes.parameters import Code
 from goodword.codes.schemas import CodeFound
 from goodword.config.settings import Settings
+from goodword.errors import AppError
 from goodword.rate_limits.dependencies import after_lookup, before_lookup
+from goodword.rate_limits.limiter import RateLimited
 from goodword.services import services_of
 from goodword.signup.schemas import REGISTRATION_FIELDS
 from goodword.web.dependencies import Clock
 from goodword.web.html import assets
-from goodword.web.html.rendering import html_response, link, render
+from goodword.web.html.rendering import accepts_html, html_response, link, page, render
 from goodword.web.request_context import READS
 
 MAX_PAGES = 1000
@@ -62,8 +65,9 @@ class LandingPages:
 router = APIRouter(include_in_schema=False, route_class=LandingRoute)
 
 
-@router.api_route("/r/{code}", methods=["GET", "HEAD"])
-async def show_landing(code: str, request: Request, clock: Clock) -> Response:
+@router.api_route("/r/{code:rest}", methods=["GET", "HEAD"])
+@router.api_route("/R/{code:rest}", methods=["GET", "HEAD"])
+async def show_landing(code: Code, request: Request, clock: Clock) -> Response:
     """Show the referrer and the registration form, or a page without a code if the code is not usable."""
     key = code_format.normalise(code)
     if key is None:
@@ -71,6 +75,24 @@ async def show_landing(code: str, request: Request, clock: Clock) -> Response:
     services = services_of(request)
     services.cache.note((request.scope["path"], b""), lookup.cache_key(key))
     return await _answer(request, await lookup.get_json(services, key, now=clock()))
+
+
+def render_error(request: Request, error: AppError) -> Response | None:
+    """Return the page of a link that is refused because of a limit. It keeps the code for the registration."""
+    path: str = request.scope["path"]
+    if not isinstance(error, RateLimited) or not path.startswith(("/r/", "/R/")) or not accepts_html(request):
+        return None
+    key = code_format.normalise(path[len("/r/") :]) or ""
+    seconds, here = int(error.headers["Retry-After"]), link(request, f"/r/{key}")
+    return page(
+        request,
+        "landing_refused.html",
+        status=error.status,
+        headers=error.headers,
+        here=here,
+        code=key,
+        seconds=seconds,
+    )
 
 
 async def _answer(request: Request, content: bytes) -> Response:

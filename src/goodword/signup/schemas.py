@@ -1,11 +1,10 @@
 """Schemas of registration."""
 
-from typing import Annotated
+from pydantic import ConfigDict, Field
 
-from pydantic import AfterValidator, ConfigDict, Field
-
+from goodword.codes.schemas import PastedCode
 from goodword.users.addresses import Email
-from goodword.web.schemas import Input, Name, Password, reject_control_characters
+from goodword.web.schemas import Input, Name, Password
 
 
 class UserCreate(Input):
@@ -27,10 +26,7 @@ class UserCreate(Input):
     password: Password = Field(description="8 to 256 characters, not a common password.")
     first_name: Name | None = None
     last_name: Name | None = None
-    # Not normalised to NFC, unlike names: that would turn the Kelvin sign into a K.
-    referral_code: Annotated[str, Field(max_length=255), AfterValidator(reject_control_characters)] | None = (
-        Field(None, description="The code of the referrer.")
-    )
+    referral_code: PastedCode | None = Field(None, description="The code of the referrer, or its link.")
 
 
 REGISTRATION_FIELDS = tuple(UserCreate.model_fields)

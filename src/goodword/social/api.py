@@ -4,8 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import RedirectResponse
-from pydantic import AfterValidator
 
+from goodword.codes import code_format
+from goodword.codes.schemas import PastedCode
 from goodword.errors import AppError, Conflict
 from goodword.providers.email_checks import EmailUndeliverable
 from goodword.rate_limits.dependencies import limited
@@ -16,7 +17,6 @@ from goodword.social import errors, flow as flows, service
 from goodword.web.dependencies import Clock, Session
 from goodword.web.json_body import JsonRoute
 from goodword.web.openapi import problems
-from goodword.web.schemas import reject_control_characters
 
 router = APIRouter(prefix="/oauth", tags=["Sessions"], route_class=JsonRoute)
 
@@ -42,8 +42,7 @@ async def begin_outside_sign_in(
     request: Request,
     clock: Clock,
     referral_code: Annotated[
-        Annotated[str, AfterValidator(reject_control_characters)] | None,
-        Query(max_length=255, description="The referral code of a user who registers."),
+        PastedCode | None, Query(description="The referral code of a user who registers, or its link.")
     ] = None,
     next_page: Annotated[
         str | None,
@@ -56,6 +55,8 @@ async def begin_outside_sign_in(
     """
     clients = services_of(request).social_clients
     now = clock()
+    if referral_code:  # the cookie has no room for a long link
+        referral_code = code_format.normalise(referral_code) or referral_code[:64]
     flow = flows.begin(provider, referral_code=referral_code or None, next_page=next_page, now=now)
     response = RedirectResponse(await clients.authorization_url(flow, now=now), 303)
     clients.cookie.write(response, flow)

@@ -83,4 +83,4 @@ def _anonymous(scope: Scope, request_id: str) -> ActorContext:
 
 def route_of(scope: Scope) -> str:
     # The template, because paths and queries contain codes and addresses.
-    return getattr(scope.get("route"), "path", "-")
+    return getattr(scope.get("route"), "path_format", "-")

@@ -149,10 +149,15 @@ def message_page(
     )
 
 
+def accepts_html(request: Request) -> bool:
+    """Return whether the client is a browser that shows a page."""
+    return "text/html" in request.headers.get("accept", "")
+
+
 def render_error(request: Request, error: AppError) -> Response | None:
     """Return an error page for a browser, or None for the API and other clients."""
     path: str = request.scope["path"]
-    if "text/html" not in request.headers.get("accept", "") or path.startswith("/api/"):
+    if not accepts_html(request) or path.startswith("/api/"):
         return None
     title, text, signs_in = messages.title_of(error), messages.text_of(error), path.startswith("/oauth/")
     return message_page(request, error.status, title, text, headers=error.headers, signs_in=signs_in)
