@@ -89,6 +89,8 @@ POLICY = {
     # Referrals
     "list_referrals": own("referrals:read", for_admins_too=True),
     "read_referral_stats": own("referrals:read", for_admins_too=True),
+    "list_own_referrals": needs("referrals:read"),
+    "read_own_referral_stats": needs("referrals:read"),
     # Letters to friends
     "invite": needs("account"),
     "request_code_email": PUBLIC,

@@ -1,4 +1,4 @@
-"""Parameters of the query: each once, of its type; unknown ones are ignored."""
+"""Parameters of the query: each once, of its type; unknown ones are refused under /api/ and ignored on pages."""
 
 import re
 
@@ -54,19 +54,22 @@ async def test_a_repeated_one_is_refused(person, app):
 
 
 @pytest.mark.one_database
-async def test_an_unknown_one_is_ignored(person, app):
+async def test_an_unknown_one_is_refused_by_every_operation(person, app):
     with Sweep() as sweep:
-        for operation in LISTS:
+        for operation in [one for one in operations() if one.path.startswith("/api/")]:
             forget_limits(app)
             with sweep.case(f"{operation}"):
-                known = await ask(person, operation, {"limit": "1"})
+                path = re.sub(r"\{\w+\}", person.id, operation.path)
+                answer = await person.call(operation.method, f"{path}?Limit=1&x=1&x=2&%22%3E=3")
 
-                answer = await ask(
-                    person, operation, [("limit", "1"), ("fields", "id"), ("fields", "x"), ("Limit", "x")]
-                )
+                assert (answer.status_code, answer.json()["code"]) == (422, "unknown_parameter")
+                assert wrong_fields(answer) == ["query.Limit", "query.x"]
 
-                assert known.status_code == 200
-                assert answer.json() == known.json()
+
+@pytest.mark.one_database
+async def test_an_unknown_one_is_ignored_on_pages(person, api, app):
+    for path in ("/sign-in", "/sign-up", "/forgot-password", "/", "/verify-email", "/livez"):
+        assert (await api.get(f"{path}?utm_source=x&fbclid=y&fbclid=z")).status_code == 200
 
 
 @pytest.mark.one_database

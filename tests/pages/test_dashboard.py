@@ -109,6 +109,43 @@ async def test_a_form_sent_twice_creates_one_code(signed_in, alice, later):
     assert len(await codes_of(alice)) == 1 + later
 
 
+async def test_extends_a_code(signed_in, alice):
+    code = await make_code(alice, lifetime=3600)
+
+    answer = await press(
+        signed_in, "/", "/code/update", of=code["code"], new_lifetime="604800", new_max_uses="5"
+    )
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    (changed,) = await codes_of(alice)
+    assert changed["expires_at"] > code["expires_at"]
+    assert changed["max_uses"] == 5
+    assert re.search(r"<dt>Days left</dt>\s*<dd>6</dd>", (await signed_in.get("/")).text)
+
+
+async def test_an_expired_code_can_be_extended(signed_in, alice, clock):
+    code = await make_code(alice, lifetime=60)
+    clock.forward(seconds=61)
+    assert f"{code['code']}</strong> has expired" in (await signed_in.get("/")).text
+
+    await press(signed_in, "/", "/code/update", of=code["code"], new_lifetime="604800", new_max_uses="")
+
+    assert f'href="{code["link"]}"' in (await signed_in.get("/")).text
+
+
+async def test_shows_the_errors_of_a_change_beside_their_fields(signed_in, alice, api):
+    code = await make_code(alice, max_uses=2)
+    for name in ("carol", "dave"):
+        await register(api, name, referral_code=code["code"])
+    assert "as many friends as you allowed" in (await signed_in.get("/")).text
+
+    for fields, said in (({"new_max_uses": "1"}, "More friends"), ({"new_lifetime": "5"}, "how long")):
+        answer = await press(signed_in, "/", "/code/update", of=code["code"], **fields)
+        assert answer.status_code == 422
+        assert list(wrong(answer)) == list(fields)
+        assert said in wrong(answer)[next(iter(fields))]
+
+
 async def test_prepares_activates_and_deletes_a_code(signed_in, alice):
     first = await make_code(alice)
     assert (

@@ -145,14 +145,12 @@ async def test_query_parameters_are_ignored(browser, alice):
 async def test_long_requests_are_not_cached(app, browser, alice):
     await make_code(alice, code="ALICE-2026")
 
-    for path, query in (
-        ("/r/ALICE-2026" + "-" * 3000, b""),
-        ("/api/v1/referral-codes/ALICE-2026", b"x=" + b"y" * 3000),
-    ):
-        answer = await browser.get(path, params=query.decode())
+    for prefix in ("/r/", "/api/v1/referral-codes/"):
+        path = prefix + "ALICE-2026" + "-" * 3000
+        answer = await browser.get(path)
         assert answer.status_code == 200
         assert "-----" not in answer.text
-        assert app.state.services.cache.peek((path, query)) is None
+        assert app.state.services.cache.peek((path, b"")) is None
 
 
 async def test_head_requests_are_allowed(browser, alice):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from goodword.referrals import service
 from people import PASSWORD, bring, join, make_code, referrals_of, register
 
 NOBODY = "019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11"
@@ -75,13 +76,13 @@ async def test_the_list_can_be_empty(alice):
 async def test_lists_newest_first(alice):
     await bring(alice, "bob", "carol", "dave")
 
-    assert await names(alice) == await names(alice, order="newest") == ["Dave", "Carol", "Bob"]
+    assert await names(alice) == await names(alice, sort="newest") == ["Dave", "Carol", "Bob"]
 
 
 async def test_can_list_oldest_first(alice):
     await bring(alice, "bob", "carol", "dave")
 
-    assert await names(alice, order="oldest") == ["Bob", "Carol", "Dave"]
+    assert await names(alice, sort="oldest") == ["Bob", "Carol", "Dave"]
 
 
 async def test_a_registration_without_a_code_is_not_listed(alice, bob):
@@ -184,7 +185,7 @@ async def test_filters_by_status(alice, rows):
     ("parameter", "value"),
     [("limit", value) for value in ("0", "-1", "101", "1000000000", "1.0", "", "all")]
     + [("status", value) for value in ("", "active", "CONFIRMED")]
-    + [("order", value) for value in ("", "asc", "created_at; DROP TABLE users")],
+    + [("sort", value) for value in ("", "asc", "created_at; DROP TABLE users")],
 )
 async def test_rejects_invalid_parameters(alice, parameter, value):
     answer = await alice.get(path(alice), params={parameter: value})
@@ -194,10 +195,77 @@ async def test_rejects_invalid_parameters(alice, parameter, value):
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=1&limit=2", "order=newest&order=newest", "status=pending&status=pending"]
+    "query", ["limit=1&limit=2", "sort=newest&sort=newest", "status=pending&status=pending"]
 )
 async def test_rejects_a_repeated_parameter(alice, query):
     answer = await alice.get(f"{path(alice)}?{query}")
 
     assert answer.status_code == 422
     assert [error["code"] for error in answer.json()["errors"]] == ["repeated"]
+
+
+async def test_filters_by_code(alice):
+    first = await bring(alice, "bob", code="FIRST-CODE")
+    await alice.delete(f"/api/v1/me/referral-codes/{first['code']}")
+    await bring(alice, "carol", code="OTHER-CODE")
+
+    assert await names(alice, code="first–code.") == ["Bob"]
+    assert await names(alice, code="OTHER-CODE") == ["Carol"]
+    for unknown in ("NO-SUCH-CODE", "x", ""):
+        assert await names(alice, code=unknown) == []
+
+
+async def test_filters_by_time(alice, clock):
+    code = await bring(alice, "bob")
+    clock.forward(minutes=1)
+    carol = (await register(alice.api, "carol", referral_code=code["code"])).json()
+    at = carol["created_at"]
+
+    assert await names(alice, **{"from": at}) == ["Carol"]
+    assert await names(alice, to=at) == ["Bob"]
+    assert await names(alice, **{"from": "2020-01-01T00:00:00Z", "to": "2020-01-02T00:00:00Z"}) == []
+    answer = await alice.get(path(alice), params={"from": at, "to": at})
+    assert (answer.status_code, answer.json()["code"]) == (422, "range_invalid")
+
+
+async def test_filters_work_together_and_bind_the_cursor(alice):
+    code = await bring(alice, "bob", "carol", "dave")
+    query = {"status": "confirmed", "code": code["code"], "from": "2020-01-01T00:00:00Z", "limit": 1}
+
+    page = (await alice.get(path(alice), params={**query, "sort": "oldest"})).json()
+    rest = await alice.get(path(alice), params={**query, "sort": "oldest", "cursor": page["next_cursor"]})
+    other = await alice.get(path(alice), params={"limit": 1, "sort": "oldest", "cursor": page["next_cursor"]})
+
+    assert [item["referee"]["display_name"] for item in rest.json()["items"]] == ["Carol"]
+    assert (other.status_code, other.json()["code"]) == (400, "cursor_invalid")
+
+
+async def test_counts_all_pages_on_request(alice):
+    code = await bring(alice, "bob", "carol", "dave")
+
+    for query, total in (({}, 3), ({"code": code["code"]}, 3), ({"status": "pending"}, 0)):
+        answer = await alice.get(path(alice), params={"total": "true", "limit": 1, **query})
+        assert answer.json()["total"] == total
+    assert "total" not in (await alice.get(path(alice), params={"total": "false"})).json()
+    assert (await alice.get(path(alice), params={"total": "maybe"})).status_code == 422
+
+
+async def test_the_total_ends_at_10000(alice, monkeypatch):
+    await bring(alice, "bob", "carol", "dave")
+    monkeypatch.setattr(service, "MAX_TOTAL", 2)
+    service._total.cache_clear()
+
+    assert (await alice.get(path(alice), params={"total": "true"})).json()["total"] == 2
+    service._total.cache_clear()
+
+
+async def test_me_has_the_same_lists_and_counts(alice):
+    await bring(alice, "bob", "carol")
+
+    for kind, query in (
+        ("referrals", {"limit": 1, "total": "true"}),
+        ("referral-stats", {"to": "2030-01-01T00:00:00Z"}),
+    ):
+        own = await alice.get(f"/api/v1/me/{kind}", params=query)
+        assert own.status_code == 200
+        assert own.json() == (await alice.get(f"/api/v1/users/{alice.id}/{kind}", params=query)).json()

@@ -32,7 +32,7 @@ async def test_pages_contain_each_referral_once(alice, limit):
     await bring(alice, "bob", "carol", "dave", "erin")
 
     newest = await pages(alice, limit=limit)
-    oldest = await pages(alice, limit=limit, order="oldest")
+    oldest = await pages(alice, limit=limit, sort="oldest")
 
     assert [name for page in newest for name in page] == ["Erin", "Dave", "Carol", "Bob"]
     assert [name for page in oldest for name in page] == ["Bob", "Carol", "Dave", "Erin"]
@@ -42,11 +42,11 @@ async def test_pages_contain_each_referral_once(alice, limit):
 async def test_pages_are_stable_while_referrals_are_added(alice):
     code = await bring(alice, "bob", "carol", "dave", "erin")
     newest = (await alice.get(path(alice), params={"limit": 2})).json()["next_cursor"]
-    oldest = (await alice.get(path(alice), params={"limit": 2, "order": "oldest"})).json()["next_cursor"]
+    oldest = (await alice.get(path(alice), params={"limit": 2, "sort": "oldest"})).json()["next_cursor"]
     await register(alice.api, "frank", referral_code=code["code"])
 
     assert await pages(alice, cursor=newest) == [["Carol", "Bob"]]
-    assert await pages(alice, cursor=oldest, order="oldest") == [["Dave", "Erin", "Frank"]]
+    assert await pages(alice, cursor=oldest, sort="oldest") == [["Dave", "Erin", "Frank"]]
 
 
 async def test_pages_contain_referrals_of_the_same_time(alice, database_url):
@@ -54,7 +54,7 @@ async def test_pages_contain_referrals_of_the_same_time(alice, database_url):
         await bring(replace(alice, api=api), "bob", "carol", "dave", "erin")
 
     for order in ("newest", "oldest"):
-        found = await pages(alice, limit=1, order=order)
+        found = await pages(alice, limit=1, sort=order)
         assert sorted(name for page in found for name in page) == ["Bob", "Carol", "Dave", "Erin"]
 
 
@@ -64,7 +64,7 @@ async def test_a_cursor_of_another_list_is_refused(api, alice, mallory):
     cursor = (await alice.get(path(alice), params={"limit": 1})).json()["next_cursor"]
 
     answers = [
-        await alice.get(path(alice), params={"cursor": cursor, "order": "oldest"}),
+        await alice.get(path(alice), params={"cursor": cursor, "sort": "oldest"}),
         await alice.get(path(alice), params={"cursor": cursor, "status": "confirmed"}),
         await alice.get(path(alice), params={"cursor": cursor[:-1]}),
         await mallory.get(path(mallory), params={"cursor": cursor}),
@@ -85,7 +85,7 @@ async def test_oldest_first_pages_miss_no_concurrent_referral(alice):
     seen, cursor = [], {}
     while len(seen) < friends:
         done = arriving.done()
-        answer = await alice.get(path(alice), params={"order": "oldest", "limit": 1} | cursor)
+        answer = await alice.get(path(alice), params={"sort": "oldest", "limit": 1} | cursor)
         page = answer.json()
         seen += [item["id"] for item in page["items"]] if page["next_cursor"] or done else []
         cursor = {"cursor": page["next_cursor"]} if page["next_cursor"] else cursor

@@ -79,7 +79,7 @@ DETAILS: Mapping[Action, frozenset[str]] = {
         Action.EMAIL_REQUESTED: "letter",
         Action.TOKEN_SENT: "purpose",
         Action.CODE_ISSUED: "kind active",
-        Action.CODE_CHANGED: "discoverable",
+        Action.CODE_CHANGED: "discoverable expires_at max_uses",
         Action.CODE_RETIRED: "why",
         Action.REFERRAL_MADE: "code_id confirmed",
         Action.GRANT_GIVEN: "client scope",

@@ -161,14 +161,30 @@ async def activate_code(
     return _read(request, await service.activate(session, owner, code, replace=body.replace, now=now), now)
 
 
-@owner_router.patch("/{code:pasted}", summary="Hide or show a code", responses=problems(service.CodeNotFound))
+@owner_router.patch(
+    "/{code:pasted}",
+    summary="Change a code",
+    responses=problems(
+        service.CodeNotFound,
+        service.ActiveCodeExists,
+        service.CodeRetired,
+        service.TermAmbiguous,
+        service.TermTooShort,
+        service.TermTooLong,
+        service.MaxUsesTooLow,
+    ),
+)
 async def update_code(
     code: Code, body: CodeUpdate, request: Request, caller: CodesWriter, session: Session, clock: Clock
 ) -> CodeRead:
-    """Hide the code from look-ups by your e-mail address, or show it. Friends who know the code can always use it."""
+    """Extend or shorten the term, change the number of uses, or hide the code from look-ups by your e-mail address.
+
+    The bounds of the term are those of a new code, from now. An expired or used-up code can be used again, unless
+    another one was activated since: then it is retired. Friends who know a hidden code can use it.
+    """
     owner = await users.lock(session, caller.user_id)
-    found = await service.set_discoverable(session, owner, code, discoverable=body.discoverable)
-    return _read(request, found, clock())
+    now = clock()
+    return _read(request, await service.update(session, owner, code, body, now=now), now)
 
 
 @owner_router.delete(

@@ -43,7 +43,7 @@ def normalise(text: str) -> str | None:
 
     Reads a code as people paste it: of a link, what follows `/r/` or `referral_code=`. Dashes, white space and
     invisible characters are removed. Other characters that a code cannot have are skipped before the code and end
-    it. Case and look-alikes (0/O, 1/I/L) are ignored; other scripts and full-width letters are not converted.
+    it. Case and look-alikes (0/O, 1/I/L) are ignored; other scripts and full-width forms are not converted.
     """
     if not CHOSEN.fullmatch(text):
         text = _find_code(text)

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.codes import code_format, qr, service
 from goodword.codes.models import CodeStatus, ReferralCode
-from goodword.codes.schemas import CodeCreate
+from goodword.codes.schemas import CodeCreate, CodeUpdate
 from goodword.codes.service import usable_code
 from goodword.errors import AppError
 from goodword.languages import to_translate
@@ -78,6 +78,23 @@ async def activate_code(request: Request, visitor: PageVisitor, session: Session
     return see_other(link(request, "/"))
 
 
+@router.post("/code/update")
+async def update_code(request: Request, visitor: PageVisitor, session: Session, clock: Clock) -> Response:
+    """Extend a code, and change how many friends can use it. An empty term stays as it is."""
+    form = await read_form(request)
+    given = {name: form.get(f"new_{name}", "").strip() for name in ("lifetime", "max_uses")}
+    owner = await users.lock(session, visitor.user_id)
+    try:
+        fields: dict[str, Any] = {"max_uses": _value("max_uses", given["max_uses"]) or None}
+        if given["lifetime"]:
+            fields["lifetime"] = _value("lifetime", given["lifetime"])
+        async with session.begin_nested():
+            await service.update(session, owner, form.get("of", ""), CodeUpdate(**fields), now=clock())
+    except (ValidationError, AppError) as error:
+        return await _page(request, session, visitor, now=clock(), change=given, error=error)
+    return see_other(link(request, "/"))
+
+
 @router.post("/code/delete")
 async def delete_code(request: Request, visitor: PageVisitor, session: Session, clock: Clock) -> Response:
     """Delete a code. A form that is sent twice is not an error."""
@@ -110,18 +127,26 @@ async def _page(
     *,
     now: datetime,
     given: Mapping[str, str] | None = None,
+    change: Mapping[str, str] | None = None,
     error: AppError | ValidationError | None = None,
 ) -> Response:
+    """Return the dashboard. `given` and `change` are the refused fields of a new code, or of a change."""
     user = await users.get(session, visitor.user_id)
-    code = await usable_code(session, visitor.user_id, now=now)
+    current = await service.current_code(session, user)
+    code = current if current and current.is_usable(now) else None
     prepared = await service.list_codes(
         session, visitor.user_id, status=CodeStatus.PREPARED, after=None, limit=MAX_PREPARED, now=now
     )
     url = _link(request, code) if code else ""
+    errors = error_context(request, error, FIELDS)
+    if change:
+        errors["errors"] = {f"new_{name}": text for name, text in errors["errors"].items()}
     return page(
         request,
         "dashboard.html",
-        **error_context(request, error, FIELDS),
+        **errors,
+        current=current,
+        change=change or _current_values(current, now),
         user=user,
         code=code,
         url=url,
@@ -132,6 +157,16 @@ async def _page(
         latest=await _latest(session, visitor, now=now),
         form_token=services_of(request).page_cookies.form_token(visitor),
     )
+
+
+def _current_values(code: ReferralCode | None, now: datetime) -> Mapping[str, str]:
+    """Return the values of the form that changes a code. It suggests a new term for an expired one."""
+    if code is None:
+        return {}
+    return {
+        "lifetime": MONTH if code.status(now) == CodeStatus.EXPIRED else "",
+        "max_uses": str(code.max_uses or ""),
+    }
 
 
 async def _latest(session: AsyncSession, visitor: Visitor, *, now: datetime) -> str:

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from goodword.codes import code_format
 from goodword.codes.models import CodeStatus
-from goodword.web.schemas import Input, Instant, Output, reject_control_characters
+from goodword.web.schemas import OMITTED, Input, Instant, Output, reject_control_characters, without_default
 
 # Not normalised to NFC, unlike other texts: that would turn the Kelvin sign into a K.
 Chosen = Annotated[str, Field(max_length=64), AfterValidator(reject_control_characters)]
@@ -38,9 +38,26 @@ class CodeCreate(Input):
 
 
 class CodeUpdate(Input):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"discoverable": False}]})
+    """An omitted field stays as it is. At most one of `expires_at` and `lifetime` can be given."""
 
-    discoverable: bool
+    model_config = ConfigDict(json_schema_extra={"examples": [{"lifetime": 2592000, "max_uses": 20}]})
+
+    discoverable: bool = Field(
+        OMITTED,
+        json_schema_extra=without_default,
+        description="Whether it can be found by your e-mail address.",
+    )
+    expires_at: Instant = Field(
+        OMITTED, json_schema_extra=without_default, description="The new time at which the code expires."
+    )
+    lifetime: int = Field(
+        OMITTED,
+        json_schema_extra=without_default,
+        description="The new term in seconds from now, 60 to 31,622,400.",
+    )
+    max_uses: Uses | None = Field(
+        None, description="How many friends can join with it, not below `uses`. Null removes the limit."
+    )
 
 
 class CodeActivate(Input):

@@ -12,7 +12,7 @@ from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import code_format, lookup
 from goodword.codes.models import ACTIVE, CodeStatus, ReferralCode, Retirement, has_status, usable
-from goodword.codes.schemas import CodeCreate
+from goodword.codes.schemas import CodeCreate, CodeUpdate
 from goodword.crypto import hmac_of
 from goodword.db.keyset import keyset_page
 from goodword.db.statements import insert_if_absent
@@ -45,7 +45,12 @@ class CodeExpired(Conflict):
 
 
 class CodeRetired(Conflict):
-    code, detail = "code_retired", "This code is retired and cannot be activated."
+    code, detail = "code_retired", "This code is retired and cannot be used again."
+
+
+class MaxUsesTooLow(Unprocessable):
+    code, field = "max_uses_too_low", "body.max_uses"
+    detail = "More friends than this have joined with the code already."
 
 
 class CodeNotFound(NotFound):
@@ -161,13 +166,28 @@ async def delete(session: AsyncSession, owner: User, code: str, *, now: datetime
     await _save(session, owner, found, Action.CODE_RETIRED, why=Retirement.DELETED.value)
 
 
-async def set_discoverable(
-    session: AsyncSession, owner: User, code: str, *, discoverable: bool
+async def update(
+    session: AsyncSession, owner: User, code: str, body: CodeUpdate, *, now: datetime
 ) -> ReferralCode:
-    """Let a code be found by the e-mail address of its owner, or hide it. Raises `CodeNotFound`."""
+    """Change the fields that `body` gives. A code that has expired or is used up can be used again.
+
+    Another code of the owner cannot be active then: it would have retired this one. Raises `CodeNotFound`, the
+    `Term…` errors, `MaxUsesTooLow`, and `CodeRetired` unless only `discoverable` is given.
+    """
     found = await get(session, owner.id, code, lock=True)
-    found.discoverable = discoverable
-    await _save(session, owner, found, Action.CODE_CHANGED, discoverable=discoverable)
+    changes: dict[str, str | int] = {}
+    if found.retired_at is not None and body.model_fields_set - {"discoverable"}:
+        raise CodeRetired
+    if body.model_fields_set & {"expires_at", "lifetime"}:
+        found.expires_at = _expires_at(body.expires_at, body.lifetime, now=now)
+        changes["expires_at"] = found.expires_at.isoformat()
+    if "max_uses" in body.model_fields_set:
+        if body.max_uses is not None and body.max_uses < found.uses:
+            raise MaxUsesTooLow
+        found.max_uses, changes["max_uses"] = body.max_uses, body.max_uses or "unlimited"
+    if "discoverable" in body.model_fields_set:
+        found.discoverable = changes["discoverable"] = body.discoverable
+    await _save(session, owner, found, Action.CODE_CHANGED, **changes)
     return found
 
 
@@ -187,6 +207,11 @@ async def get(session: AsyncSession, owner_id: uuid.UUID, code: str, *, lock: bo
 async def usable_code(session: AsyncSession, owner_id: uuid.UUID, *, now: datetime) -> ReferralCode | None:
     """Return the code of this owner that can be used now."""
     return await session.scalar(select(ReferralCode).where(ReferralCode.owner_id == owner_id, usable(now)))
+
+
+async def current_code(session: AsyncSession, owner: User) -> ReferralCode | None:
+    """Return the code that the owner activated last, unless it is retired. It can be expired or used up."""
+    return await session.scalar(_active(owner))
 
 
 async def list_codes(
@@ -217,7 +242,7 @@ async def list_codes(
 async def invalidate_lookups(session: AsyncSession, owner: User, *, email_key: str | None = None) -> None:
     """Invalidate the cached look-ups of an owner whose name, status or address (before: `email_key`) changed."""
     lookup.invalidate(session, None, email_key)
-    current = await session.scalar(_active(owner))
+    current = await current_code(session, owner)
     if current is not None:
         lookup.invalidate(session, current.key, owner.email_key)
 

@@ -1,11 +1,14 @@
 """API of referrals: lists and statistics."""
 
 import uuid
-from typing import Annotated
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic_core import to_json
 
+from goodword.codes.schemas import PastedCode
 from goodword.referrals import service
 from goodword.referrals.models import ReferralStatus
 from goodword.referrals.schemas import (
@@ -28,6 +31,7 @@ from goodword.web.paging import Cursor, CursorInvalid, Limit
 from goodword.web.schemas import Instant
 
 router = APIRouter(prefix="/api/v1/users/{user_id}", tags=["Referrals"], route_class=JsonRoute)
+own_router = APIRouter(prefix="/api/v1/me", tags=["Referrals"], route_class=JsonRoute)
 
 ReferrerId = Annotated[uuid.UUID, Path(description="The referrer's id: `id` of `GET /api/v1/me`.")]
 
@@ -41,36 +45,84 @@ async def _check_access(request: Request, user_id: uuid.UUID, caller: Caller) ->
     raise service.UserNotFound
 
 
+@dataclass(slots=True)
+class ListParameters:
+    """The query parameters of a list of referrals."""
+
+    status: Annotated[ReferralStatus | None, Query(description="Only referrals with this status.")] = None
+    code: Annotated[
+        PastedCode | None, Query(description="Only referrals with this code, also a deleted one.")
+    ] = None
+    start: Annotated[Instant | None, Query(alias="from", description="Only referrals from this time on.")] = (
+        None
+    )
+    end: Annotated[Instant | None, Query(alias="to", description="Only referrals before this time.")] = None
+    sort: Annotated[Order, Query(description="By the time of registration.")] = Order.NEWEST
+    limit: Limit = 50
+    cursor: Cursor = None
+    total: Annotated[
+        Literal["true", "false"], Query(description="With `true`, the answer has the `total`.")
+    ] = "false"
+
+
+@dataclass(slots=True)
+class StatsParameters:
+    """The query parameters of statistics."""
+
+    start: Annotated[
+        Instant | None,
+        Query(alias="from", description="Start; by default 30 days, 26 weeks or a year before the end."),
+    ] = None
+    end: Annotated[Instant | None, Query(alias="to", description="End; by default now.")] = None
+    interval: Annotated[Interval, Query(description="The interval of the series, in UTC.")] = Interval.DAY
+
+
 @router.get(
     "/referrals",
     summary="List referrals",
     response_model=ReferralList,
-    responses=problems(service.UserNotFound, CursorInvalid),
+    responses=problems(service.UserNotFound, service.RangeInvalid, CursorInvalid),
 )
 async def list_referrals(
     user_id: ReferrerId,
     request: Request,
     caller: ReferralsReader,
-    status: Annotated[ReferralStatus | None, Query(description="Only referrals with this status.")] = None,
-    order: Annotated[Order, Query(description="By the time of registration.")] = Order.NEWEST,
-    limit: Limit = 50,
-    cursor: Cursor = None,
+    query: Annotated[ListParameters, Depends()],
 ) -> Response:
     """Return the friends who joined with your codes, with masked e-mail addresses.
 
     Only you and administrators can list them. For other callers the user does not exist.
     """
     await _check_access(request, user_id, caller)
-    services, name = services_of(request), f"referrals {user_id} {status} {order}"
+    return await _list(request, user_id, query)
+
+
+@own_router.get(
+    "/referrals",
+    summary="List your referrals",
+    response_model=ReferralList,
+    responses=problems(service.RangeInvalid, CursorInvalid),
+)
+async def list_own_referrals(
+    request: Request, caller: ReferralsReader, query: Annotated[ListParameters, Depends()]
+) -> Response:
+    """Return the same list as with your id."""
+    return await _list(request, caller.user_id, query)
+
+
+async def _list(request: Request, user_id: uuid.UUID, query: ListParameters) -> Response:
+    services = services_of(request)
+    filters = service.Filters(query.status, query.code, query.start, query.end)
+    name = f"referrals {user_id} {sorted(filters.values().items())} {query.sort}"
     found = await service.list_referrals(
         services.database,
         user_id,
-        status=status,
-        order=order,
-        after=services.cursors.read(cursor, of=name),
-        limit=limit,
+        filters=filters,
+        order=query.sort,
+        after=services.cursors.read(query.cursor, of=name),
+        limit=query.limit,
     )
-    rows, following = services.cursors.cut(found, limit, of=name)
+    rows, following = services.cursors.cut(found, query.limit, of=name)
     # Serialised without models: a model for each row would take longer than the query.
     items = [
         {
@@ -86,7 +138,10 @@ async def list_referrals(
         }
         for row in rows
     ]
-    return Response(to_json({"items": items, "next_cursor": following}), media_type="application/json")
+    answer: dict[str, object] = {"items": items, "next_cursor": following}
+    if query.total == "true":
+        answer["total"] = await service.count_referrals(services.database, user_id, filters=filters)
+    return Response(to_json(answer), media_type="application/json")
 
 
 @router.get(
@@ -99,23 +154,32 @@ async def read_referral_stats(
     request: Request,
     caller: ReferralsReader,
     clock: Clock,
-    start: Annotated[
-        Instant | None,
-        Query(alias="from", description="Start; by default 30 days, 26 weeks or a year before the end."),
-    ] = None,
-    end: Annotated[Instant | None, Query(alias="to", description="End; by default now.")] = None,
-    interval: Annotated[Interval, Query(description="The interval of the series, in UTC.")] = Interval.DAY,
+    query: Annotated[StatsParameters, Depends()],
 ) -> ReferralStats:
     """Count the friends who joined with your codes: by status, by code, and over time."""
     await _check_access(request, user_id, caller)
-    start, end = service.resolve_range(start, end, interval, now=clock())
+    return await _count(request, user_id, query, now=clock())
+
+
+@own_router.get("/referral-stats", summary="Count your referrals", responses=problems(service.RangeInvalid))
+async def read_own_referral_stats(
+    request: Request, caller: ReferralsReader, clock: Clock, query: Annotated[StatsParameters, Depends()]
+) -> ReferralStats:
+    """Return the same counts as with your id."""
+    return await _count(request, caller.user_id, query, now=clock())
+
+
+async def _count(
+    request: Request, user_id: uuid.UUID, query: StatsParameters, *, now: datetime
+) -> ReferralStats:
+    start, end = service.resolve_range(query.start, query.end, query.interval, now=now)
     found = await service.statistics(
-        services_of(request).database, user_id, start=start, end=end, interval=interval
+        services_of(request).database, user_id, start=start, end=end, interval=query.interval
     )
     return ReferralStats(
         from_=start,
         to=end,
-        interval=interval,
+        interval=query.interval,
         total=sum(found.by_status.values()),
         by_status=StatusCounts(**found.by_status),
         by_code=[CodeCount(code=code, referrals=count) for code, count in found.by_code],

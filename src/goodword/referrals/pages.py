@@ -40,7 +40,6 @@ async def show_referrals(request: Request, visitor: PageVisitor, reader: Reader,
     found = await service.list_referrals(
         services.database,
         visitor.user_id,
-        status=None,
         order=Order.NEWEST,
         after=services.cursors.read(cursor, of=name),
         limit=PAGE_SIZE,

@@ -37,9 +37,7 @@ async def _referred_by(session: AsyncSession, _services: Services, subject: Data
 async def _page(database: Database, user_id: uuid.UUID, after: Row[Any] | None) -> Sequence[Row[Any]]:
     position = Position(after.created_at, after.id) if after is not None else None
     limit = personal_data.PAGE - 1  # the function returns one row more
-    return await service.list_referrals(
-        database, user_id, status=None, order=Order.OLDEST, after=position, limit=limit
-    )
+    return await service.list_referrals(database, user_id, order=Order.OLDEST, after=position, limit=limit)
 
 
 def _format(_user_id: uuid.UUID, row: Row[Any]) -> Mapping[str, Any]:

@@ -2,5 +2,5 @@
 
 from goodword.referrals import api, pages
 
-API = (api.router,)
+API = (api.router, api.own_router)
 PAGES = (pages.router,)

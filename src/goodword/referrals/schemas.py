@@ -6,7 +6,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from goodword.referrals.models import ReferralStatus
-from goodword.web.schemas import Instant, Output
+from goodword.web.schemas import OMITTED, Instant, Output, without_default
 
 
 class Order(StrEnum):
@@ -39,6 +39,12 @@ class ReferralRead(Output):
 class ReferralList(Output):
     items: list[ReferralRead]
     next_cursor: str | None
+    total: int = Field(
+        OMITTED,
+        json_schema_extra=without_default,
+        description="With `total=true`: the number of referrals on all pages, counted up to 10,000.",
+        examples=[12],
+    )
 
 
 class StatusCounts(Output):

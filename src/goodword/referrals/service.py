@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit import service as audit
 from goodword.audit.actions import Action, Subject
+from goodword.codes import code_format
 from goodword.codes.models import ReferralCode
 from goodword.codes.redemption import Redemption
 from goodword.db.database import Database
@@ -27,6 +28,7 @@ from goodword.users.models import User, display_name
 
 MAX_BUCKETS = 400
 MAX_CODES = 100
+MAX_TOTAL = 10_000
 DEFAULT_RANGE = {
     Interval.DAY: timedelta(days=30),
     Interval.WEEK: timedelta(weeks=26),
@@ -40,7 +42,7 @@ class UserNotFound(NotFound):
 
 class RangeInvalid(Unprocessable):
     code, field = "range_invalid", "query.from"
-    detail = "`from` must be before `to`, and the range at most 400 intervals."
+    detail = "`from` must be before `to`. Statistics cover at most 400 intervals."
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,23 +99,53 @@ def _notify_referrer(session: AsyncSession, referral: Referral, *, now: datetime
     jobs.enqueue(session, notifications.FRIEND_JOINED, payload, user_id=referral.referrer_id, now=now)
 
 
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which of a referrer's referrals: all by default. `start` is included, `end` is not."""
+
+    status: ReferralStatus | None = None
+    code: str | None = None
+    """As people paste it."""
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def values(self) -> dict[str, object]:
+        """Return the parameters of the given filters. Raises `RangeInvalid`."""
+        if self.start and self.end and self.start >= self.end:
+            raise RangeInvalid
+        code = None if self.code is None else code_format.normalise(self.code) or ""
+        found = {"status": self.status, "code_key": code, "start": self.start, "end": self.end}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+ALL = Filters()
+
+
 async def list_referrals(
     database: Database,
     referrer_id: uuid.UUID,
     *,
-    status: ReferralStatus | None,
+    filters: Filters = ALL,
     order: Order,
     after: Position | None,
     limit: int,
 ) -> Sequence[Row[Any]]:
-    """Return a referrer's referrals with the names of the referees, and one more than `limit` if there are more."""
-    statement = _page(order, status is not None, after is not None)
-    values: dict[str, object] = {"referrer_id": referrer_id, "rows": limit + 1}
-    if status is not None:
-        values["status"] = status
+    """Return a referrer's referrals with the names of the referees, and one more than `limit` if there are more.
+
+    Raises `RangeInvalid`.
+    """
+    values = filters.values()
+    statement = _page(order, frozenset(values), after is not None)
     if after is not None:
         values |= {"after_created_at": after.created_at, "after_id": after.id}
-    return await database.rows(statement, **values)
+    return await database.rows(statement, referrer_id=referrer_id, rows=limit + 1, **values)
+
+
+async def count_referrals(database: Database, referrer_id: uuid.UUID, *, filters: Filters) -> int:
+    """Return the number of a referrer's referrals, at most `MAX_TOTAL`. Raises `RangeInvalid`."""
+    values = filters.values()
+    row = await database.row(_total(frozenset(values)), referrer_id=referrer_id, **values)
+    return int(row.total) if row else 0
 
 
 async def referred_by(session: AsyncSession, referee_id: uuid.UUID) -> str | None:
@@ -173,8 +205,29 @@ def _buckets(start: datetime, end: datetime, interval: Interval) -> Sequence[dat
     return list(dict.fromkeys(_bucket(day, interval) for day in days))
 
 
+_TIME = Referral.created_at.type
+_CONDITIONS = {
+    "status": Referral.status == bindparam("status"),
+    "code_key": ReferralCode.key == bindparam("code_key"),
+    "start": Referral.created_at >= bindparam("start", type_=_TIME),
+    "end": Referral.created_at < bindparam("end", type_=_TIME),
+}
+
+
+def _filtered(query: Any, filters: frozenset[str]) -> Any:
+    own = query.where(Referral.referrer_id == bindparam("referrer_id"))
+    return own.where(*(_CONDITIONS[name] for name in sorted(filters)))
+
+
 @cache
-def _page(order: Order, by_status: bool, continued: bool) -> Any:
+def _total(filters: frozenset[str]) -> Any:
+    rows = select(Referral.id).join(ReferralCode, ReferralCode.id == Referral.code_id)
+    rows = _filtered(rows, filters).limit(MAX_TOTAL).subquery()
+    return select(func.count().label("total")).select_from(rows)
+
+
+@cache
+def _page(order: Order, filters: frozenset[str], continued: bool) -> Any:
     query = (
         select(
             Referral.id,
@@ -188,11 +241,9 @@ def _page(order: Order, by_status: bool, continued: bool) -> Any:
         )
         .join(User, User.id == Referral.referee_id)
         .join(ReferralCode, ReferralCode.id == Referral.code_id)
-        .where(Referral.referrer_id == bindparam("referrer_id"))
         .limit(bindparam("rows"))
     )
-    if by_status:
-        query = query.where(Referral.status == bindparam("status"))
+    query = _filtered(query, filters)
     columns = (Referral.created_at, Referral.id)
     after = tuple_(*(bindparam(f"after_{c.key}", type_=c.type) for c in columns)) if continued else None
     return keyset_order(query, columns, after=after, descending=order == Order.NEWEST)
@@ -211,8 +262,8 @@ _COUNTS = (
     .join(ReferralCode, ReferralCode.id == Referral.code_id)
     .where(
         Referral.referrer_id == bindparam("referrer_id"),
-        Referral.created_at >= bindparam("start", type_=Referral.created_at.type),
-        Referral.created_at < bindparam("end", type_=Referral.created_at.type),
+        _CONDITIONS["start"],
+        _CONDITIONS["end"],
     )
     .group_by(Referral.status, ReferralCode.id, ReferralCode.code, _DAY)
     .order_by(ReferralCode.id)

@@ -2,14 +2,16 @@
 
 import json
 import math
-from collections.abc import Callable, Coroutine
+import re
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import Request, Response, params
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 
-from goodword.errors import BadRequest, UnsupportedMediaType, ValidationFailed
+from goodword.errors import BadRequest, FieldError, Unprocessable, UnsupportedMediaType, ValidationFailed
 
 MAX_DEPTH = 16
 """Maximum nesting of lists and objects."""
@@ -20,16 +22,43 @@ class MalformedJson(BadRequest):
     code, detail = "malformed_json", "Send the body as a JSON object in UTF-8 without repeated names."
 
 
+class UnknownParameter(Unprocessable):
+    """A query parameter that the operation does not have. Its name is input, so only an identifier is repeated."""
+
+    code, field = "unknown_parameter", "query"
+    detail = "This operation has no such query parameter. `errors` names it."
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__()
+        self._names = names
+
+    @property
+    def errors(self) -> Sequence[FieldError]:
+        safe = [name for name in self._names if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name, re.ASCII)]
+        fields = [f"query.{name}" for name in safe] or [self.field]
+        return [{"field": field, "code": self.code, "message": self.detail} for field in fields]
+
+
 class JsonRoute(APIRoute):
-    """A route that accepts one strict JSON object as body, and each query parameter once."""
+    """A route that accepts one strict JSON object as body, and each query parameter once.
+
+    Below /api/ it accepts no other query parameters: a misspelt filter would return what was not asked for.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         takes_body = self.body_field is not None
         needs_body = self.body_field is not None and self.body_field.field_info.is_required()
-        singles = {parameter.alias for parameter in self.dependant.query_params}
+        singles = {
+            parameter.alias
+            for parameter in get_flat_params(self.dependant)
+            if isinstance(parameter.field_info, params.Query)
+        }
+        refuses_others = self.path.startswith("/api/")
 
         async def strict(request: Request) -> Response:
+            if refuses_others and (unknown := request.query_params.keys() - singles):
+                raise UnknownParameter(sorted(unknown))
             repeated = [name for name in singles if len(request.query_params.getlist(name)) > 1]
             if repeated:
                 message = "Send this parameter once."

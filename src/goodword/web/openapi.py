@@ -28,7 +28,7 @@ from goodword.web.guard import (
     TookTooLong,
     UriTooLong,
 )
-from goodword.web.json_body import MalformedJson
+from goodword.web.json_body import MalformedJson, UnknownParameter
 
 DESCRIPTION = """
 Users share a **referral code**, friends register with it, and each user can list their referrals.
@@ -163,9 +163,9 @@ def _complete(app: FastAPI, scopes: Mapping[str, str]) -> dict[str, Any]:
         "description": "Authorization code flow with PKCE (RFC 6749, RFC 7636).",
         "flows": {"authorizationCode": flow},
     }
-    for path in document["paths"].values():
-        for operation in path.values():
-            _add_common_errors(operation)
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            _add_common_errors(operation, path)
             _offer_flow(operation, scopes)
             for content in _contents(operation):
                 if "example" not in content and "examples" not in content:
@@ -187,7 +187,7 @@ def _offer_flow(operation: dict[str, Any], scopes: Mapping[str, str]) -> None:
             operation["security"].append({"OAuth2": needed})
 
 
-def _add_common_errors(operation: dict[str, Any]) -> None:
+def _add_common_errors(operation: dict[str, Any], path: str) -> None:
     responses = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
@@ -201,6 +201,8 @@ def _add_common_errors(operation: dict[str, Any]) -> None:
         for parameter in operation.get("parameters", ())
     ):
         common.append(ValidationFailed)
+    if path.startswith("/api/"):
+        common.append(UnknownParameter)
     if "Administration" in operation["tags"]:
         common.append(NotFound)
     elif operation.get("security"):

@@ -80,6 +80,15 @@ Name = Annotated[
 ]
 
 
+OMITTED: Any = None
+"""The default of a field that can be omitted and is not null. `model_fields_set` shows whether it was given."""
+
+
+def without_default(schema: dict[str, Any]) -> None:
+    """Remove the default from the JSON schema of such a field."""
+    del schema["default"]
+
+
 class Input(BaseModel):
     """A request body without unknown fields or type coercion."""
 

@@ -34,7 +34,7 @@ ACTIONS: Mapping[str, str] = {
     Action.TOKEN_SENT: to_translate("E-mail with a link sent"),
     Action.CODE_ISSUED: to_translate("Code created"),
     Action.CODE_ACTIVATED: to_translate("Code activated"),
-    Action.CODE_CHANGED: to_translate("Visibility of a code changed"),
+    Action.CODE_CHANGED: to_translate("Code changed"),
     Action.CODE_RETIRED: to_translate("Code retired"),
     Action.REFERRAL_MADE: to_translate("Referral created"),
     Action.REFERRAL_CONFIRMED: to_translate("Referral confirmed"),

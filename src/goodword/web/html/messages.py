@@ -63,6 +63,7 @@ TEXTS = {
     "code_expired": to_translate("This code has expired."),
     "code_retired": to_translate("This code has been retired and cannot be used again."),
     "code_not_found": to_translate("You have no such code."),
+    "max_uses_too_low": to_translate("More friends than this have joined with the code already."),
     "term_missing": to_translate("Choose how long the code is valid."),
     "term_too_short": to_translate("Choose how long the code is valid."),
     "term_too_long": to_translate("Choose how long the code is valid."),
