@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable, Coroutine
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response, Security
@@ -22,7 +21,6 @@ from goodword.audit import service as audit
 from goodword.audit.actions import Action
 from goodword.audit.schemas import AuditList, AuditRead
 from goodword.codes import service as codes
-from goodword.codes.models import ReferralCode
 from goodword.codes.parameters import Code
 from goodword.db.transaction_hooks import ACTOR
 from goodword.errors import Forbidden, NotFound, Unauthorized
@@ -33,7 +31,7 @@ from goodword.services import services_of
 from goodword.sessions import active
 from goodword.sessions.auth import Caller, authenticate, bearer, is_administrator
 from goodword.users import homoglyphs
-from goodword.users.models import User, UserStatus, display_name
+from goodword.users.models import UserStatus
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.json_body import JsonRoute
 from goodword.web.openapi import problems
@@ -122,7 +120,7 @@ async def find_users(
     found = await search.list_users(session, email=email, part=q, status=status, after=after, limit=limit)
     service.record_search(session, found=len(found.rows))
     following = cursors.write(found.following, of=name) if found.following else None
-    return AdminUserList(items=[_user(row) for row in found.rows], next_cursor=following)
+    return AdminUserList(items=[AdminUser.of(row) for row in found.rows], next_cursor=following)
 
 
 @router.get("/users/{user_id}", summary="Retrieve a user", responses=problems(referrals.UserNotFound))
@@ -139,12 +137,12 @@ async def read_user(user_id: UserId, request: Request, session: Session, clock: 
         session, user_id, status=None, after=None, limit=100, now=now, for_administrator=True
     )
     return AdminUserDetail(
-        **_user(user).model_dump(),
+        **AdminUser.of(user).model_dump(),
         referred_by=await referrals.referred_by(session, user_id),
         email_check=known.verdict if known else None,
         looks_like=await homoglyphs.find_confusable(session, user.email) if user.email else None,
         sessions=await active.count(session, user_id, now=now),
-        codes=[_code(code, now) for code in theirs[:100]],
+        codes=[AdminCode.of(code, now) for code in theirs[:100]],
     )
 
 
@@ -155,7 +153,7 @@ async def read_user(user_id: UserId, request: Request, session: Session, clock: 
 )
 async def disable_user(user_id: UserId, caller: Administrator, session: Session, clock: Clock) -> AdminUser:
     """End all sessions of a user and prevent sign-in. Their codes do not work until the user is enabled again."""
-    return _user(await service.disable(session, user_id, by=caller.user_id, now=clock()))
+    return AdminUser.of(await service.disable(session, user_id, by=caller.user_id, now=clock()))
 
 
 @router.post(
@@ -165,7 +163,7 @@ async def disable_user(user_id: UserId, caller: Administrator, session: Session,
 )
 async def enable_user(user_id: UserId, session: Session) -> AdminUser:
     """Enable a disabled user. The user has to sign in again; codes that have not expired work again."""
-    return _user(await service.enable(session, user_id))
+    return AdminUser.of(await service.enable(session, user_id))
 
 
 @router.delete(
@@ -200,7 +198,7 @@ async def read_referral_tree(
     if not rows:
         raise referrals.UserNotFound
     service.record_view(session, user_id)
-    return ReferralTree(items=[_node(row) for row in rows])
+    return ReferralTree(items=[TreeNode.of(row) for row in rows])
 
 
 @router.delete(
@@ -263,42 +261,3 @@ async def list_audit_events(
     )
     rows, following = cursors.cut(found, limit, of=name)
     return AuditList(items=[AuditRead.of(row) for row in rows], next_cursor=following)
-
-
-def _user(user: User) -> AdminUser:
-    return AdminUser(
-        id=user.id,
-        email=user.email,
-        email_verified=user.verified_at is not None,
-        first_name=user.first_name,
-        last_name=user.last_name,
-        status=UserStatus(user.status),
-        is_admin=user.is_admin,
-        created_at=user.created_at,
-        erased_at=user.erased_at,
-    )
-
-
-def _code(code: ReferralCode, now: datetime) -> AdminCode:
-    return AdminCode(
-        code=code.code,
-        status=code.status(now),
-        retired_reason=code.retired_reason,
-        expires_at=code.expires_at,
-        uses=code.uses,
-    )
-
-
-def _node(row: Any) -> TreeNode:
-    return TreeNode(
-        user_id=row.id,
-        level=row.level,
-        email=row.email,
-        display_name=display_name(row.first_name, row.last_name),
-        status=row.status,
-        referral_id=row.referral_id,
-        referrer_id=row.referrer_id,
-        referral_status=row.referral_status,
-        joined_at=row.joined_at,
-        referrals=row.referrals,
-    )

@@ -1,14 +1,15 @@
 """Request and response schemas for administrators. They contain e-mail addresses in full."""
 
 import uuid
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from goodword.codes.models import CodeStatus
+from goodword.codes.models import CodeStatus, ReferralCode
 from goodword.providers.models import Verdict
 from goodword.referrals.models import ReferralStatus
-from goodword.users.models import UserStatus
+from goodword.users.models import User, UserStatus, display_name
 from goodword.web.schemas import Input, Instant, Name, Output
 
 Email = Annotated[str | None, Field(description="Null once erased.", examples=["alice@example.com"])]
@@ -27,6 +28,20 @@ class AdminUser(Output):
     created_at: Instant
     erased_at: Instant | None
 
+    @classmethod
+    def of(cls, user: User) -> "AdminUser":
+        return AdminUser(
+            id=user.id,
+            email=user.email,
+            email_verified=user.verified_at is not None,
+            first_name=user.first_name,
+            last_name=user.last_name,
+            status=UserStatus(user.status),
+            is_admin=user.is_admin,
+            created_at=user.created_at,
+            erased_at=user.erased_at,
+        )
+
 
 class AdminUserList(Output):
     items: list[AdminUser]
@@ -41,6 +56,16 @@ class AdminCode(Output):
     retired_reason: str | None = Field(examples=["revoked"])
     expires_at: Instant
     uses: int = Field(examples=[3])
+
+    @classmethod
+    def of(cls, code: ReferralCode, now: datetime) -> "AdminCode":
+        return AdminCode(
+            code=code.code,
+            status=code.status(now),
+            retired_reason=code.retired_reason,
+            expires_at=code.expires_at,
+            uses=code.uses,
+        )
 
 
 class AdminUserDetail(AdminUser):
@@ -72,6 +97,21 @@ class TreeNode(Output):
     referrals: int = Field(
         description="Number of users that they referred, also those not in the tree.", examples=[4]
     )
+
+    @classmethod
+    def of(cls, row: Any) -> "TreeNode":
+        return TreeNode(
+            user_id=row.id,
+            level=row.level,
+            email=row.email,
+            display_name=display_name(row.first_name, row.last_name),
+            status=row.status,
+            referral_id=row.referral_id,
+            referrer_id=row.referrer_id,
+            referral_status=row.referral_status,
+            joined_at=row.joined_at,
+            referrals=row.referrals,
+        )
 
 
 class ReferralTree(Output):
