@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
@@ -18,6 +19,7 @@ import structlog
 from typer.testing import CliRunner
 
 from goodword.cli.main import app
+from preloaded import Process
 
 ROOT = Path(__file__).parent.parent
 GOODWORD = Path(sys.executable).with_name("goodword")
@@ -27,7 +29,7 @@ START_SECONDS = 30
 @dataclass
 class Served:
     url: str
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | Process
     log: Path
 
     def stop(self) -> None:
@@ -70,15 +72,14 @@ def goodword(folder: Path, *arguments: str, stdin: str | bytes | None = None, **
 
 def goodword_process(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run one command in a process of its own, as an operator does."""
-    return subprocess.run(
-        [GOODWORD, *arguments],
-        cwd=folder,
-        env=environment(folder, **settings),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    with TemporaryFile("w+") as stdout, TemporaryFile("w+") as stderr:
+        process = Process(
+            arguments, cwd=folder, env=environment(folder, **settings), stdout=stdout, stderr=stderr
+        )
+        code = process.wait(timeout=60)
+        for file in (stdout, stderr):
+            file.seek(0)
+        return subprocess.CompletedProcess(arguments, code, stdout.read(), stderr.read())
 
 
 @contextmanager
@@ -87,15 +88,20 @@ def serving(folder: Path, *arguments: str, within: Sequence[str] = (), **setting
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     log = folder / "serve.log"
+    command, env = ["serve", "--port", str(port), *arguments], environment(folder, PUBLIC_URL=url, **settings)
+    process: subprocess.Popen[str] | Process
     with log.open("w") as out:
-        process = subprocess.Popen(
-            [*within, GOODWORD, "serve", "--port", str(port), *arguments],
-            cwd=folder,
-            env=environment(folder, PUBLIC_URL=url, **settings),
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        if within or "--workers" in arguments:  # processes that uvicorn starts import everything themselves
+            process = subprocess.Popen(
+                [*within, GOODWORD, *command],
+                cwd=folder,
+                env=env,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        else:
+            process = Process(command, cwd=folder, env=env, stdout=out, stderr=out)
     try:
         _wait_until_ready(url, process, log)
         yield Served(url, process, log)
@@ -106,12 +112,10 @@ def serving(folder: Path, *arguments: str, within: Sequence[str] = (), **setting
 
 
 @contextmanager
-def working(folder: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+def working(folder: Path, **settings: str) -> Iterator[Process]:
     """Run `goodword worker` until the block ends. It logs to `worker.log` in the folder."""
     with (folder / "worker.log").open("w") as log:
-        process = subprocess.Popen(
-            [GOODWORD, "worker"], cwd=folder, env=environment(folder, **settings), stdout=log, stderr=log
-        )
+        process = Process(["worker"], cwd=folder, env=environment(folder, **settings), stdout=log, stderr=log)
         try:
             yield process
         finally:
@@ -136,7 +140,7 @@ def wait_for_port(port: int) -> None:
     raise AssertionError("no server listens on the port")
 
 
-def _wait_until_ready(url: str, process: subprocess.Popen[str], log: Path) -> None:
+def _wait_until_ready(url: str, process: subprocess.Popen[str] | Process, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
