@@ -51,7 +51,7 @@ def serve(
     """Run the service. An embedded database is created and migrated first."""
     import uvicorn
 
-    from goodword.web.uvicorn_protocol import connection_limit
+    from goodword.web.connection_limit import connection_limit
 
     run(_check_database, migrate="always" if migrate else "embedded")
     with _shared_memory(workers):

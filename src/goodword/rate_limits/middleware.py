@@ -9,8 +9,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from goodword.errors import AppError
 from goodword.rate_limits.limiter import Limiter, RateLimited
 
-PROBES = {"/livez", "/readyz"}
-"""Health probes are exempt."""
+HEALTH_PATHS = frozenset({"/livez", "/readyz"})
+"""Health probes are exempt, also from the limits and the check of `Host` in `RequestGuard`."""
 LOOK_UPS = re.compile(r"/[rR]/.*|/api/v1/referral-codes/(?:.*/[rR]/)?[^/]+(?:/\W*)?", re.DOTALL)
 """The paths of look-ups. A code in a path can be a whole link."""
 
@@ -35,4 +35,4 @@ class RateLimitMiddleware:
 
 def _counts_elsewhere(path: str) -> bool:
     """Return whether a request is exempt, or counted by `before_lookup`."""
-    return path in PROBES or LOOK_UPS.fullmatch(path) is not None
+    return path in HEALTH_PATHS or LOOK_UPS.fullmatch(path) is not None

@@ -14,16 +14,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from goodword.config.settings import Settings
 from goodword.db.database import TIMED_OUT
-from goodword.errors import (
-    AppError,
-    BadRequest,
-    BodyTooLarge,
-    InternalError,
-    Unavailable,
-    UnsupportedMediaType,
-)
+from goodword.errors import AppError, BodyTooLarge, InternalError, UnsupportedMediaType
+from goodword.rate_limits.middleware import HEALTH_PATHS
 from goodword.web.problems import ErrorResponder, answer
 from goodword.web.request_context import route_of
+from goodword.web.request_errors import (
+    BodyTooSlow,
+    HeaderRepeated,
+    HeadTooLarge,
+    HostRefused,
+    Overloaded,
+    TookTooLong,
+    UriTooLong,
+)
 
 MAX_FIELDS = 64
 MAX_HEAD = 16 * 1024
@@ -41,44 +44,11 @@ DRAIN_BYTES = 1024 * 1024
 """Limits of what is read after an early response. A client may lose a response if the server closes while it sends."""
 
 SINGLE_HEADERS = frozenset(b"host authorization content-type content-encoding content-length".split())
-HEALTH_PATHS = frozenset({"/livez", "/readyz"})
-"""Exempt from the check of `Host` and from the limit on concurrency: probes use the address of the process."""
+ENCODINGS = {"Accept-Encoding": "identity"}
+"""With 415: the refused coding is that of the content, not its type (RFC 9110 §12.5.3)."""
 ANY_HOST = "*"
 
 log = structlog.get_logger("goodword.request")
-
-
-class HeadTooLarge(AppError):
-    status, title = 431, "Request Header Fields Too Large"
-    code, detail = "headers_too_large", "The header exceeds 64 fields or 16 KiB. Shorten the header."
-
-
-class UriTooLong(AppError):
-    status, title = 414, "URI Too Long"
-    code, detail = "uri_too_long", "The path and query exceed 4 KiB. Shorten the URL."
-
-
-class HostRefused(BadRequest):
-    code, detail = "host_not_served", "This host name is not served. Use one that ALLOWED_HOSTS lists."
-
-
-class HeaderRepeated(BadRequest):
-    """A proxy and this server could each use another value."""
-
-    code, detail = "header_repeated", "A header field with a single value is repeated. Send it once."
-
-
-class BodyTooSlow(AppError):
-    status, title = 408, "Request Timeout"
-    code, detail = "request_timeout", "The body did not arrive in time. Try again."
-
-
-class TookTooLong(Unavailable):
-    code, detail = "took_too_long", "The request took too long and was not completed. Try again."
-
-
-class Overloaded(Unavailable):
-    code, detail = "overloaded", "The server is handling too many requests. Try again shortly."
 
 
 class RequestLimits(TypedDict, total=False):
@@ -176,7 +146,7 @@ class RequestGuard:
         if self.active >= self.max_concurrent:
             return Overloaded()
         if single.get(b"content-encoding", b"identity").lower() != b"identity":
-            return UnsupportedMediaType()
+            return UnsupportedMediaType(headers=ENCODINGS)
         return None
 
     def _serves(self, host: bytes) -> bool:

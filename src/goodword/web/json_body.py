@@ -17,6 +17,9 @@ MAX_DEPTH = 16
 """Maximum nesting of lists and objects."""
 UTF_8 = {"charset=utf-8", 'charset="utf-8"', "charset=utf8", 'charset="utf8"'}
 
+ACCEPTED = {"Accept": "application/json"}
+"""With 415: the content type is refused (RFC 9110 §15.5.16)."""
+
 
 class MalformedJson(BadRequest):
     code, detail = "malformed_json", "Send the body as a JSON object in UTF-8 without repeated names."
@@ -89,12 +92,12 @@ def _has_body(headers: Headers) -> bool:
 
 def _check_content_type(headers: Headers) -> None:
     given = headers.getlist("content-type")
-    if len(given) != 1 or headers.get("content-encoding", "identity").lower() != "identity":
-        raise UnsupportedMediaType
+    if len(given) != 1:
+        raise UnsupportedMediaType(headers=ACCEPTED)
     kind, *parameters = (part.strip().lower() for part in given[0].split(";"))
     charsets = {parameter for parameter in parameters if parameter.startswith("charset")}
     if kind != "application/json" or charsets - UTF_8:
-        raise UnsupportedMediaType
+        raise UnsupportedMediaType(headers=ACCEPTED)
 
 
 def parse_json(raw: bytes) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import socket
 import struct
 import sys
 from contextlib import suppress
-from http import HTTPStatus
 from typing import Any
 
 import httptools
@@ -14,8 +13,18 @@ from starlette.types import Receive, Scope, Send
 from uuid_utils import uuid7
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from goodword.web.guard import MAX_BODY, MAX_FIELDS, HeadTooLarge
+from goodword.errors import AppError
+from goodword.web.guard import MAX_BODY, MAX_FIELDS
+from goodword.web.problems import problem
 from goodword.web.request_context import HEADERS
+from goodword.web.request_errors import (
+    CodingUnknown,
+    HeadTooLarge,
+    HeadTooSlow,
+    MalformedRequest,
+    TooManyConnections,
+    VersionUnknown,
+)
 
 HEAD_SECONDS = 8.0
 """For the request line and header, from their first byte or the start of the connection."""
@@ -37,12 +46,8 @@ MAX_PIPELINED_BYTES = 32 * 1024
 MAX_DISCARDED = 1024 * 1024
 """Bytes of a body that are read and discarded after a response, so that the client receives it."""
 NO_LINGER = struct.pack("ii", 1, 0)
-MAX_CONNECTIONS = 4096
-RESERVED_FILES = 128
-
-
-class _TooLarge(Exception):
-    """Too many header fields or pipelined requests. Raised in a callback to stop the parser."""
+VERSIONS = frozenset({"1.0", "1.1"})
+"""llhttp also parses 0.9 and 2.0."""
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -88,7 +93,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._parse(part)
             too_large = self._overhead > MAX_HEAD or self._pipelined_bytes > MAX_PIPELINED_BYTES
             if too_large and not self._closing:
-                self._refuse_head()
+                self._refuse(HeadTooLarge())
         self._discard(len(rest))
 
     def _parse(self, data: bytes | memoryview) -> None:
@@ -99,10 +104,8 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._resume(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
-            if isinstance(error.__context__, _TooLarge):
-                self._refuse_head()
-            else:
-                self._refuse(400, "malformed_request", "The request is not valid HTTP.")
+            cause = error.__context__  # an `AppError` was raised in a callback to stop the parser
+            self._refuse(cause if isinstance(cause, AppError) else MalformedRequest())
 
     def _resume(self, rest: bytes | memoryview) -> None:
         """Parse a request without its `Upgrade` header, as RFC 9110 section 7.8 allows.
@@ -133,17 +136,34 @@ class HttpProtocol(HttpToolsProtocol):
             self._overhead += TRAILER_COST
             return  # a trailer is not a header field (RFC 9110 section 6.5.1)
         if len(self.headers) == MAX_FIELDS:
-            raise _TooLarge
+            raise HeadTooLarge
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         if self._is_upgrade():
             return  # see `_resume`
+        self._check_framing()
+        self._use_host_of_target()
         if len(self.pipeline) >= MAX_PIPELINED:
-            raise _TooLarge
+            raise HeadTooLarge
         super().on_headers_complete()
         self._in_head = False
         self._stop_timer()
+
+    def _check_framing(self) -> None:
+        if self.parser.get_http_version() not in VERSIONS:
+            raise VersionUnknown
+        codings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if codings not in ([], [b"chunked"]):
+            raise CodingUnknown
+
+    def _use_host_of_target(self) -> None:
+        """Replace `Host` by the host of a target in absolute form (RFC 9112 §3.2.2)."""
+        if self.url.startswith(b"/") or b"://" not in self.url:
+            return
+        authority, slash, rest = self.url.partition(b"://")[2].partition(b"/")
+        self.url = slash + rest if slash else b"/"
+        self.headers[:] = [(name, authority if name == b"host" else value) for name, value in self.headers]
 
     def on_chunk_header(self) -> None:
         self._overhead += CHUNK_COST
@@ -223,12 +243,9 @@ class HttpProtocol(HttpToolsProtocol):
         elif self.cycle is not None and not self.cycle.response_complete:
             self._start_timer(HEAD_SECONDS)  # the response to an earlier request is not complete
         else:
-            self._refuse(408, "request_timeout", "The header did not arrive in time. Try again.")
+            self._refuse(HeadTooSlow())
 
-    def _refuse_head(self) -> None:
-        self._refuse(HeadTooLarge.status, HeadTooLarge.code, HeadTooLarge.detail)
-
-    def _refuse(self, status: int, code: str, detail: str) -> None:
+    def _refuse(self, error: AppError) -> None:
         """Send an error unless another response is incomplete, and close the connection."""
         self._closing = True
         if self.pipeline and not self._in_head:  # its header was valid, and it waits in the pipeline
@@ -248,10 +265,11 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             self.cycle.disconnected = True  # the body is invalid: stop the application
             self.cycle.message_event.set()
-        headers, body = _problem(status, code, detail)
+        headers, body = _response(error)
         lines = b"".join(b"%s: %s\r\n" % header for header in headers)
-        reason = HTTPStatus(status).phrase.encode()
-        self.transport.write(b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (status, reason, lines, body))
+        self.transport.write(
+            b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (error.status, error.title.encode(), lines, body)
+        )
         self._close_gracefully()
 
     def _close_gracefully(self) -> None:
@@ -266,34 +284,17 @@ class HttpProtocol(HttpToolsProtocol):
         last.keep_alive = False
 
 
-def _problem(status: int, code: str, detail: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
+def _response(error: AppError) -> tuple[list[tuple[bytes, bytes]], bytes]:
     request_id = str(uuid7())
-    title, kind = HTTPStatus(status).phrase, f"urn:goodword:problem:{code}"
-    document = {"type": kind, "title": title, "status": status, "detail": detail, "code": code}
-    document["request_id"] = request_id
-    body = json.dumps(document).encode()
+    body = json.dumps(problem(error, request_id)).encode()
     headers = {"content-type": "application/problem+json", "content-length": str(len(body))}
-    headers |= {"connection": "close", "x-request-id": request_id, **HEADERS}
-    return [(name.encode(), value.encode()) for name, value in headers.items()], body
+    headers |= {"connection": "close", "x-request-id": request_id, **HEADERS, **error.headers}
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()], body
 
 
 async def _refuse_connection(_scope: Scope, _receive: Receive, send: Send) -> None:
     """Respond with 503 on a connection over the limit. Accepted connections stay open."""
-    headers, body = _problem(503, "overloaded", "The server has too many connections. Try again shortly.")
-    headers.append((b"retry-after", b"1"))
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    error = TooManyConnections()
+    headers, body = _response(error)
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-def connection_limit() -> int:
-    """Return the maximum of connections, which needs twice as many file descriptors. Raises the soft limit."""
-    if sys.platform == "win32":
-        return 256
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * MAX_CONNECTIONS + RESERVED_FILES
-    if soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return max(16, min(MAX_CONNECTIONS, (soft - RESERVED_FILES) // 2))
