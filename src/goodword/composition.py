@@ -71,7 +71,7 @@ def build_services(
     """
     secret, is_limited = settings.secret, settings.rate_limits == "on"
     keys = derive_keys(secret)
-    https, invalidations = settings.public_url.startswith("https://"), InvalidationTable(shared_file)
+    invalidations = InvalidationTable(shared_file)
     database = Database.from_settings(settings)
     signing_keys = SigningKeys(database, keys.signing_keys, clock)
     issuer, lifetime = settings.public_url, settings.access_token_lifetime
@@ -94,7 +94,7 @@ def build_services(
             cost=settings.password_hash, min_length=settings.password_min_length, processes=processes
         ),
         login_throttle=throttle.LoginThrottle(derive_key(secret, throttle.KEY), counted=is_limited),
-        page_cookies=Cookies(derive_key(secret, "page cookies"), https=https),
+        page_cookies=Cookies(derive_key(secret, "page cookies"), settings.public_url),
         cursors=Cursors(derive_key(secret, "cursors")),
         landing_pages=LandingPages(settings),
         oauth_clients=oauth_clients.ClientRegistry(keys.oauth, built_in=docs_client),

@@ -13,11 +13,21 @@ _RANGE = re.compile(
 
 
 def preferred_language(accept_language: str | None) -> str:
-    """Return the preferred supported language of an `Accept-Language` header (RFC 9110 §12.5.4), or the default."""
+    """Return the preferred supported language of an `Accept-Language` header (RFC 9110 §12.5.4), or the default.
+
+    `*` means the languages that the header does not name (RFC 4647 §2.1).
+    """
     choices = (_RANGE.fullmatch(part) for part in (accept_language or "")[:1000].split(","))
-    wanted = [(float(found[2] or 1), found[1].lower()) for found in choices if found]
-    known = [(weight, language) for weight, language in wanted if language in LANGUAGES and weight > 0]
-    return max(known, key=lambda choice: choice[0])[1] if known else DEFAULT
+    weights: dict[str, float] = {}
+    for found in filter(None, choices):
+        name, weight = found[1].lower(), float(found[2] or 1)
+        weights[name] = max(weight, weights.get(name, 0))
+    others = weights.pop("*", 0.0)
+    # Of languages with the same weight, the first in the header is preferred.
+    known = {name: weight for name, weight in weights.items() if name in LANGUAGES}
+    known |= {name: others for name in LANGUAGES if name not in known}
+    best = max(known, key=lambda name: known[name])
+    return best if known[best] else DEFAULT
 
 
 def to_translate(text: str) -> str:

@@ -32,6 +32,14 @@ async def test_the_language_follows_accept_language(browser, wanted, language):
     assert ("<h1>Войти</h1>" if language == "ru" else "<h1>Sign in</h1>") in page.text
 
 
+@pytest.mark.parametrize("path", ["/sign-in", "/r/NOBODYS", "/nowhere"])
+async def test_a_response_names_its_language_and_what_it_depends_on(browser, path):
+    page = await browser.get(path, headers={"Accept-Language": "ru", "Accept": "text/html"})
+
+    assert page.headers["content-language"] == "ru"
+    assert {"Accept", "Accept-Language", "Cookie"} <= set(page.headers["vary"].split(", "))
+
+
 async def test_a_chosen_language_is_stored_and_wins(browser):
     answer = await browser.client.post("/language", data={"language": "ru", "next": "/sign-up?next=/docs"})
 

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -135,6 +136,10 @@ class Settings(BaseModel):
 
     def _service_problems(self) -> list[str]:
         found = []
+        if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", self.base_path):
+            found.append(
+                f"{PREFIX}PUBLIC_URL may have a path of letters, digits, dots, hyphens, _ and ~ only"
+            )
         if self.email_check in ("async", "blocking") and not self.hunter_api_key:
             found.append(f"{PREFIX}EMAIL_CHECK={self.email_check} needs {PREFIX}HUNTER_API_KEY")
         if self.enrichment != "none" and not getattr(self, f"{self.enrichment}_api_key"):
@@ -144,6 +149,11 @@ class Settings(BaseModel):
             if key and not re.fullmatch(r"[\x21-\x7e]+", key.get_secret_value()):
                 found.append(f"{PREFIX}{name}_API_KEY has characters that no header can carry")
         return found
+
+    @property
+    def base_path(self) -> str:
+        """The path of PUBLIC_URL, or an empty text. A proxy removes it from requests."""
+        return urlsplit(self.public_url).path
 
     @property
     def database(self) -> str:

@@ -18,6 +18,7 @@ from goodword.sessions import active, service
 from goodword.sessions.actor_lock import Acting
 from goodword.sessions.models import UserSession
 from goodword.sessions.tokens import ABSOLUTE
+from goodword.web.cookies import OwnCookie
 from goodword.web.request_context import READS
 
 CLIENT = "goodword-pages"
@@ -39,38 +40,33 @@ class Visitor:
 class Cookies:
     """Writes and reads the session cookie, the tokens that bind a form to it, and the chosen language."""
 
-    def __init__(self, key: bytes, *, https: bool) -> None:
+    def __init__(self, key: bytes, public_url: str) -> None:
         self._key = key
         self._signer = Signer(key, "gwb_")
-        self._https = https
-        # The prefix requires TLS, so installations without it use the plain name.
-        self.name = "__Host-goodword" if https else "goodword"
-        self.language_name = f"{self.name}-language"
+        self._session = OwnCookie("goodword", public_url)
+        self._language = OwnCookie("goodword-language", public_url)
 
     def write(self, response: Response, signed_in: UserSession) -> None:
-        self._set(response, self.name, self._signer.sign(signed_in.id.bytes), ABSOLUTE)
+        value = self._signer.sign(signed_in.id.bytes)
+        self._session.write(response, value, max_age=int(ABSOLUTE.total_seconds()))
 
     def clear(self, response: Response) -> None:
-        response.delete_cookie(self.name, path="/", secure=self._https, httponly=True, samesite="lax")
+        self._session.clear(response)
 
     def read(self, request: Request) -> uuid.UUID | None:
         """Return the session id in the cookie, if its signature is valid."""
-        session_id = self._signer.verify(request.cookies.get(self.name, ""))
+        session_id = self._signer.verify(self._session.read(request))
         return uuid.UUID(bytes=session_id) if session_id is not None else None
 
     def language(self, request: Request) -> str:
         """Return the language chosen on this browser, or else the one in `Accept-Language`."""
-        chosen = request.cookies.get(self.language_name)
+        chosen = self._language.read(request)
         if chosen in languages.LANGUAGES:
             return chosen
         return languages.preferred_language(request.headers.get("accept-language"))
 
     def write_language(self, response: Response, language: str) -> None:
-        self._set(response, self.language_name, language, LANGUAGE_KEPT)
-
-    def _set(self, response: Response, name: str, value: str, age: timedelta) -> None:
-        seconds = int(age.total_seconds())
-        response.set_cookie(name, value, seconds, secure=self._https, httponly=True, samesite="lax")
+        self._language.write(response, language, max_age=int(LANGUAGE_KEPT.total_seconds()))
 
     def form_token(self, visitor: Visitor, *about: str) -> str:
         """Return the token of a hidden field, which protects the form against CSRF.

@@ -29,7 +29,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/sign-in")
 async def show_sign_in(request: Request) -> Response:
     asked = request.query_params
-    return _form(request, next_path=local_path(asked.get("next")), email=asked.get("login_hint", ""))
+    return _form(request, next_path=local_path(request, asked.get("next")), email=asked.get("login_hint", ""))
 
 
 @router.post("/sign-in", dependencies=[limited("sign-in")])
@@ -41,7 +41,7 @@ async def sign_in(request: Request, session: Session, clock: Clock) -> Response:
         form = await read_form(request)
     except FormInvalid as error:
         return message_page(request, error.status, messages.TITLE, messages.UNREADABLE)
-    next_path, email = local_path(form.get("next")), form.get("email", "")
+    next_path, email = local_path(request, form.get("next")), form.get("email", "")
     try:
         signed_in = await _sign_in(request, session, clock, form)
     except (service.InvalidCredentials, TooManyAttempts, HashingBusy) as error:

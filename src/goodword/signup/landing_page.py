@@ -49,7 +49,7 @@ class LandingPages:
     def _page(self, content: bytes, language: str, here: str, providers: tuple[tuple[str, str], ...]) -> str:
         values: dict[str, Any] = {
             "script": True,
-            "next_path": "/",
+            "next_path": f"{self._settings.base_path}/",
             "providers": dict(providers),
             "least": self._settings.password_min_length,
         }
@@ -101,5 +101,6 @@ async def _answer(request: Request, content: bytes) -> Response:
     # The length is limited, because the cache of pages holds it.
     here = link(request, path if len(path) <= MAX_PATH_LENGTH else "/")
     providers = tuple(services.social_clients.labels.items())
-    html = services.landing_pages.page(content, services.page_cookies.language(request), here, providers)
-    return html_response(html, status=404 if content == lookup.NOT_FOUND else 200)
+    language = services.page_cookies.language(request)
+    html = services.landing_pages.page(content, language, here, providers)
+    return html_response(html, language, status=404 if content == lookup.NOT_FOUND else 200)

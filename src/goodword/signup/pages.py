@@ -27,7 +27,7 @@ router = APIRouter(include_in_schema=False)
 async def show_sign_up(request: Request) -> Response:
     query = request.query_params
     given = {"referral_code": query.get("referral_code", "")}
-    return _form(request, given, next_path=local_path(query.get("next")))
+    return _form(request, given, next_path=local_path(request, query.get("next")))
 
 
 @router.post("/sign-up", dependencies=[limited("sign-up")])
@@ -39,7 +39,7 @@ async def sign_up(request: Request, session: Session, clock: Clock) -> Response:
         form = await read_form(request)
     except FormInvalid as error:
         return message_page(request, error.status, messages.TITLE, messages.UNREADABLE)
-    services, next_path = services_of(request), local_path(form.get("next"))
+    services, next_path = services_of(request), local_path(request, form.get("next"))
     given = {
         name: form[name] if name == "password" else form[name].strip()
         for name in REGISTRATION_FIELDS
@@ -65,7 +65,7 @@ async def sign_up(request: Request, session: Session, clock: Clock) -> Response:
         client_info=client_info.client_info_of(request),
         now=now,
     )
-    response = see_other(link(request, "/check-mail") if next_path == "/" else next_path)
+    response = see_other(link(request, "/check-mail") if next_path == link(request, "/") else next_path)
     services.page_cookies.write(response, created)
     return response
 

@@ -15,6 +15,7 @@ from goodword.sessions import client_info, service as sessions
 from goodword.sessions.cookies import CLIENT, SCOPE, end_previous_session
 from goodword.social import errors, flow as flows, service
 from goodword.web.dependencies import Clock, Session
+from goodword.web.forms import local_path
 from goodword.web.json_body import JsonRoute
 from goodword.web.openapi import problems
 
@@ -46,7 +47,7 @@ async def begin_outside_sign_in(
     ] = None,
     next_page: Annotated[
         str | None,
-        Query(alias="next", description="The local path to redirect to. Another value is read as `/`."),
+        Query(alias="next", description="The local path to redirect to. Another value means the home page."),
     ] = None,
 ) -> RedirectResponse:
     """Redirect a browser to the provider. The link of the button "Sign in with …" is this address.
@@ -57,7 +58,8 @@ async def begin_outside_sign_in(
     now = clock()
     if referral_code:  # the cookie has no room for a long link
         referral_code = code_format.normalise(referral_code) or referral_code[:64]
-    flow = flows.begin(provider, referral_code=referral_code or None, next_page=next_page, now=now)
+    after = local_path(request, next_page)
+    flow = flows.begin(provider, referral_code=referral_code or None, next_page=after, now=now)
     response = RedirectResponse(await clients.authorization_url(flow, now=now), 303)
     clients.cookie.write(response, flow)
     return response

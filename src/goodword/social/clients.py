@@ -18,7 +18,7 @@ class ProviderClients:
     """One client for each provider, and the cookie that holds the state of a sign-in."""
 
     def __init__(self, providers: Sequence[Provider], *, key: bytes, public_url: str) -> None:
-        self.cookie = FlowCookie(key, https=public_url.startswith("https://"))
+        self.cookie = FlowCookie(key, public_url)
         self._public_url = public_url
         self._clients = {provider.slug: _client(provider) for provider in providers}
 

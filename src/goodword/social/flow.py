@@ -13,7 +13,7 @@ from fastapi import Request, Response
 
 from goodword.crypto import WrongSecret, decrypt, encrypt
 from goodword.social.errors import NextTooLong, StateInvalid
-from goodword.web.forms import local_path
+from goodword.web.cookies import OwnCookie
 
 LIFETIME = timedelta(minutes=10)
 ABOUT = b"sign-in under way"
@@ -39,7 +39,7 @@ class Flow:
         return datetime.fromtimestamp(self.began_at, UTC) + LIFETIME
 
 
-def begin(provider: str, *, referral_code: str | None, next_page: str | None, now: datetime) -> Flow:
+def begin(provider: str, *, referral_code: str | None, next_page: str, now: datetime) -> Flow:
     """Return a new flow with random `state`, `nonce` and code verifier (RFC 7636 §4.1)."""
     return Flow(
         provider=provider,
@@ -47,7 +47,7 @@ def begin(provider: str, *, referral_code: str | None, next_page: str | None, no
         nonce=secrets.token_urlsafe(32),
         verifier=secrets.token_urlsafe(48),
         referral_code=referral_code,
-        next=local_path(next_page),
+        next=next_page,
         began_at=now.timestamp(),
     )
 
@@ -58,31 +58,25 @@ class FlowCookie:
     The cookie is encrypted because it holds the verifier, and `Lax` because the provider redirects back to here.
     """
 
-    def __init__(self, key: bytes, *, https: bool) -> None:
+    def __init__(self, key: bytes, public_url: str) -> None:
         self._key = key
-        self._https = https
-        self.name = "__Host-goodword-flow" if https else "goodword-flow"
+        self._cookie = OwnCookie("goodword-flow", public_url)
 
     def write(self, response: Response, flow: Flow) -> None:
         """Raises `NextTooLong`."""
         packed = zlib.compress(json.dumps(asdict(flow), ensure_ascii=False).encode(), 9)
         value = base64.urlsafe_b64encode(encrypt(self._key, packed, about=ABOUT)).decode()
-        if len(self.name) + len(value) > MAX_COOKIE:
+        if len(self._cookie.name) + len(value) > MAX_COOKIE:
             raise NextTooLong
-        self._set(response, value, int(LIFETIME.total_seconds()))
+        self._cookie.write(response, value, max_age=int(LIFETIME.total_seconds()))
 
     def clear(self, response: Response) -> None:
-        self._set(response, "", 0)
-
-    def _set(self, response: Response, value: str, max_age: int) -> None:
-        response.set_cookie(
-            self.name, value, max_age, path="/", secure=self._https, httponly=True, samesite="lax"
-        )
+        self._cookie.clear(response)
 
     def read(self, request: Request, *, provider: str, state: str, now: datetime) -> Flow:
         """Return the flow that this browser started with this provider and `state`. Raises `StateInvalid`."""
         try:
-            sealed = base64.b64decode(request.cookies.get(self.name, ""), altchars=b"-_", validate=True)
+            sealed = base64.b64decode(self._cookie.read(request), altchars=b"-_", validate=True)
             flow = Flow(**json.loads(zlib.decompress(decrypt(self._key, sealed, about=ABOUT))))
         except (binascii.Error, zlib.error, ValueError, TypeError, WrongSecret):
             raise StateInvalid from None

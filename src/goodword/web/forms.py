@@ -19,9 +19,10 @@ async def read_form(request: Request) -> dict[str, str]:
     return parse(await request.body())
 
 
-def local_path(text: str | None) -> str:
-    """Return `text` if it is a path of this service, else `/` (RFC 9700 §4.11: no open redirectors)."""
-    return text if text and _LOCAL_PATH.fullmatch(text) else "/"
+def local_path(request: Request, text: str | None) -> str:
+    """Return `text` if it is a path of this service, else the home page (RFC 9700 §4.11: no open redirectors)."""
+    home = f"{services_of(request).settings.base_path}/"
+    return text if text and text.startswith(home) and _LOCAL_PATH.fullmatch(text) else home
 
 
 def is_from_here(request: Request) -> bool:

@@ -64,7 +64,7 @@ class IdempotencyKey(Base):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The result of a write: a model, the URL of the new resource, and the user it concerns."""
+    """The result of a write: a model, the path of the new resource, and the user it concerns."""
 
     content: BaseModel
     location: str | None = None
@@ -80,6 +80,7 @@ class IdempotentWrite:
         self._database, self._clock = services.database, services.clock
         self._secret = services.keys.idempotency
         self._route = f"{request.method} {request.scope['route'].path}"
+        self._base_path = services.settings.base_path
         self._key = key
 
     async def run(
@@ -96,7 +97,7 @@ class IdempotentWrite:
         Raises `KeyReused` for another body, and `KeyInUse` if a concurrent request holds the key for too long.
         """
         if self._key is None:
-            return _response(await effect(await prepare()))
+            return self._response(await effect(await prepare()))
         slot = {"caller": caller, "route": self._route, "key": self._key}
         fingerprint = hmac_of(self._secret, body.model_dump_json().encode())
         if kept := await self._kept(slot, fingerprint):
@@ -118,7 +119,7 @@ class IdempotentWrite:
         row.status, row.location, row.user_id = answer.status, answer.location, answer.user_id
         row.body = answer.content.model_dump_json()
         await session.flush()
-        return _response(answer)
+        return self._response(answer)
 
     async def _claim(
         self, session: AsyncSession, slot: dict[str, str], fingerprint: bytes
@@ -142,17 +143,15 @@ class IdempotentWrite:
             return None
         if not hmac.compare_digest(row.fingerprint, fingerprint):
             raise KeyReused
-        headers = _headers(row.location) | {"Idempotency-Replayed": "true"}
+        headers = self._headers(row.location) | {"Idempotency-Replayed": "true"}
         return Response(row.body, row.status, headers, media_type="application/json")
 
+    def _response(self, answer: Answer) -> Response:
+        content = answer.content.model_dump_json()
+        return Response(content, answer.status, self._headers(answer.location), media_type="application/json")
 
-def _response(answer: Answer) -> Response:
-    content = answer.content.model_dump_json()
-    return Response(content, answer.status, _headers(answer.location), media_type="application/json")
-
-
-def _headers(location: str | None) -> dict[str, str]:
-    return {"Location": location} if location else {}
+    def _headers(self, location: str | None) -> dict[str, str]:
+        return {"Location": self._base_path + location} if location else {}
 
 
 async def get_once(

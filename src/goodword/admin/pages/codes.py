@@ -62,5 +62,5 @@ async def revoke(request: Request, session: Session, clock: Clock) -> Response:
     with suppress(CodeNotFound):
         async with session.begin_nested():
             await service.revoke_code(session, form.get("of", ""), now=clock())
-    back = local_path(form.get("back"))
+    back = local_path(request, form.get("back"))
     return see_other(f"{back}{'&' if '?' in back else '?'}done=revoked")

@@ -21,7 +21,7 @@ async def choose_language(request: Request) -> Response:
         form = await read_form(request)
     except FormInvalid as error:
         return message_page(request, error.status, messages.TITLE, messages.UNREADABLE)
-    response = see_other(local_path(form.get("next")))
+    response = see_other(local_path(request, form.get("next")))
     if form.get("language") in LANGUAGES:
         services_of(request).page_cookies.write_language(response, form["language"])
     return response

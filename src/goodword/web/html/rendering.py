@@ -5,7 +5,7 @@ from functools import partial
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -104,25 +104,32 @@ def page(
     Such a page therefore has no `form-action`, and no scripts.
     """
     services = services_of(request)
+    language = services.page_cookies.language(request)
     text = render(
         services.settings,
-        services.page_cookies.language(request),
+        language,
         template,
         here=here or _here(request),
         script=not redirects_to_app,
         **values,
     )
-    return html_response(text, status=status, headers=headers, redirects_to_app=redirects_to_app)
+    return html_response(text, language, status=status, headers=headers, redirects_to_app=redirects_to_app)
 
 
 def html_response(
-    text: str, *, status: int = 200, headers: Mapping[str, str] | None = None, redirects_to_app: bool = False
+    text: str,
+    language: str,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    redirects_to_app: bool = False,
 ) -> Response:
-    """Return a response with a page and its security headers."""
+    """Return a response with a page in a language, and its security headers."""
     policy = NO_SCRIPT if redirects_to_app else f"{POLICY}; form-action 'self'"
     # With `no-referrer` browsers do not send the origin of a form, which `forms.is_from_here` checks.
     security = {"Content-Security-Policy": policy, "Referrer-Policy": "same-origin"}
-    return HTMLResponse(text, status, {**(headers or {}), **security})
+    chosen = {"Content-Language": language, "Vary": "Accept, Accept-Language, Cookie"}
+    return HTMLResponse(text, status, {**(headers or {}), **chosen, **security})
 
 
 def message_page(
@@ -174,12 +181,12 @@ def see_other(url: str) -> Response:
 
 
 def _link(settings: Settings, path: str) -> str:
-    return urlsplit(settings.public_url).path + path
+    return settings.base_path + path
 
 
 def _here(request: Request) -> str:
     query = request.scope["query_string"].decode("latin-1") if request.method == "GET" else ""
-    return local_path(f"{_path(request)}?{query}" if query else _path(request))
+    return local_path(request, f"{_path(request)}?{query}" if query else _path(request))
 
 
 def _path(request: Request) -> str:
