@@ -5,6 +5,8 @@ Both pages load nothing from other hosts, so they work offline and with a strict
 
 import functools
 import json
+import re
+from collections.abc import Mapping
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -38,9 +40,9 @@ _REDOC_POLICY = f"{_POLICY}; style-src 'unsafe-inline'; worker-src blob:"
 def install(app: FastAPI) -> None:
     """Add the pages and their assets. Files are read here, so the application does not start without one."""
     assets = _assets()
-    swagger = (_STATIC / "swagger.html").read_bytes()
-    redoc = (_STATIC / "redoc.html").read_bytes()
-    redirect = (_STATIC / "oauth2-redirect.html").read_bytes()
+    swagger, redoc, redirect = (
+        _page(name, assets) for name in ("swagger.html", "redoc.html", "oauth2-redirect.html")
+    )
 
     async def show_swagger(_request: Request) -> Response:
         return HTMLResponse(swagger, headers={"Content-Security-Policy": _SWAGGER_POLICY})
@@ -55,7 +57,7 @@ def install(app: FastAPI) -> None:
         asset = assets.get(request.path_params["name"])
         if asset is None:
             raise HTTPException(404)
-        return static_files.send(request, asset)
+        return await static_files.send(request, asset)
 
     @functools.cache
     def document() -> StaticFile:
@@ -63,7 +65,7 @@ def install(app: FastAPI) -> None:
         return StaticFile.create(text.encode(), ".json")
 
     async def send_document(request: Request) -> Response:
-        return static_files.send(request, await run_in_threadpool(document), cache_control="no-cache")
+        return await static_files.send(request, await run_in_threadpool(document), cache_control="no-cache")
 
     # The pages use relative URLs, which work with any root_path.
     app.add_route("/openapi.json", send_document, include_in_schema=False)
@@ -85,6 +87,14 @@ def _assets() -> dict[str, StaticFile]:
         "swagger-ui-bundle.js": _read(bundles / "swagger-ui-bundle.js"),
         "swagger-ui.css": _read(bundles / "swagger-ui.css"),
     }
+
+
+def _page(name: str, assets: Mapping[str, StaticFile]) -> str:
+    """Return a page in which the URLs of assets have their versions."""
+    text = (_STATIC / name).read_text()
+    return re.sub(
+        r'(?<=assets/)([\w.-]+)(?=")', lambda found: f"{found[1]}?v={assets[found[1]].version}", text
+    )
 
 
 def _read(path: Path) -> StaticFile:

@@ -27,4 +27,4 @@ async def send_file(name: str, request: Request) -> Response:
         raise HTTPException(404)
     # Other sites show an image as the preview of a link.
     headers = {"Cross-Origin-Resource-Policy": "cross-origin"} if found.media_type == "image/png" else None
-    return static_files.send(request, found, headers=headers)
+    return await static_files.send(request, found, headers=headers)
