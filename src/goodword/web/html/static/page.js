@@ -37,13 +37,19 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 }
 
 // A form is sent once, however often its button is pressed; but for a download, which leaves the page as it is.
+// It can be sent again when the page is still here: after Back, after Stop, or where a browser does not report
+// Stop, after some seconds.
+const PATIENCE = 8000;
+function allowAgain() {
+  for (const form of document.forms) delete form.dataset.sent;
+}
 for (const form of document.forms) {
   if ("again" in form.dataset) continue;
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) event.preventDefault();
+    else setTimeout(allowAgain, PATIENCE);
     form.dataset.sent = "yes";
   });
 }
-addEventListener("pageshow", (event) => {
-  if (event.persisted) for (const form of document.forms) delete form.dataset.sent;
-});
+addEventListener("pageshow", allowAgain);
+globalThis.navigation?.addEventListener("navigateerror", allowAgain);
