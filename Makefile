@@ -16,7 +16,7 @@ EXTRACT := --mapping-file pyproject.toml --keywords to_translate --add-location=
 CATALOGUES := $(wildcard src/goodword/web/html/translations/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test coverage test-browser test-cache test-pooler mutants fuzz bench bench-scale check lint types format messages pictures lock clean
+.PHONY: help install serve test coverage test-browser test-cache test-pooler test-proxies mutants fuzz bench bench-scale check lint types format messages pictures lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ test-cache: .venv/tests ## Run those that look codes up with Redis there, dead, 
 
 test-pooler: .venv/tests ## Run the tests that need Debian's pgbouncer
 	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/pooler
+
+test-proxies: .venv/tests ## Run the service behind each configuration of deploy/; needs Debian's haproxy, nginx and caddy
+	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/proxies
 
 mutants: .venv/tests ## Remove each safeguard from a copy of the service and check that a test fails
 	@$(BIN)/python tests/mutants.py $(ARGS)

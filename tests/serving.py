@@ -88,7 +88,8 @@ def serving(folder: Path, *arguments: str, within: Sequence[str] = (), **setting
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     log = folder / "serve.log"
-    command, env = ["serve", "--port", str(port), *arguments], environment(folder, PUBLIC_URL=url, **settings)
+    command = ["serve", "--port", str(port), *arguments]
+    env = environment(folder, **{"PUBLIC_URL": url, **settings})
     process: subprocess.Popen[str] | Process
     with log.open("w") as out:
         if within or "--workers" in arguments:  # processes that uvicorn starts import everything themselves

@@ -1,0 +1,70 @@
+"""Real proxies for the tests: Debian's nginx and others, in front of a served Goodword."""
+
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2
+
+from serving import wait_for_port
+
+CLIENT = "127.0.5.6"
+"""The address that clients of a proxy connect from. The proxy itself connects to the service from 127.0.0.1."""
+NGINX = "daemon off; pid {folder}/pid; error_log stderr; user root; events {{}} http {{ {paths} include {site}; }}"
+NGINX_PATHS = "".join(
+    f"{name}_temp_path {{folder}}/{name}; " for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+)
+
+
+@dataclass(frozen=True)
+class Proxy:
+    url: str
+    trusted: ssl.SSLContext
+
+    @contextmanager
+    def client(self) -> Iterator[httpx2.Client]:
+        transport = httpx2.HTTPTransport(verify=self.trusted, local_address=CLIENT)
+        root = urlsplit(self.url)._replace(path="").geturl()
+        with httpx2.Client(transport=transport, base_url=root, timeout=15) as client:
+            yield client
+
+    def say(self, request: str) -> tuple[int, bytes]:
+        """Send raw bytes and return the status and the body of the answer."""
+        place = urlsplit(self.url)
+        heard, plain = b"", socket.create_connection((place.hostname, place.port), 15, (CLIENT, 0))
+        is_tls = place.scheme == "https"
+        with (
+            self.trusted.wrap_socket(plain, server_hostname=place.hostname) if is_tls else plain as connection
+        ):
+            connection.sendall(request.encode())
+            while part := connection.recv(65536):
+                heard += part
+        head, _, body = heard.partition(b"\r\n\r\n")
+        return int(head.split()[1]), body
+
+
+def nginx_command(folder: Path, site: str) -> list[str | Path]:
+    (folder / "site.conf").write_text(site)
+    paths = NGINX_PATHS.format(folder=folder)
+    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, paths=paths, site=folder / "site.conf"))
+    return ["nginx", "-p", folder, "-e", "stderr", "-c", folder / "nginx.conf"]
+
+
+@contextmanager
+def proxy_process(command: list[str | Path], folder: Path, port: int) -> Iterator[None]:
+    assert shutil.which(command[0]), f"these tests need Debian's {command[0]}: apt-get install {command[0]}"
+    log = folder / "proxy.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(command, cwd=folder, stdout=out, stderr=out)
+    try:
+        wait_for_port(port)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
