@@ -167,7 +167,7 @@ def _watch(schema: Any, found: Found, caller: Caller | None) -> None:
         found.calls += 1
         found.statuses[response.status_code] += 1
         found.operations.add(case.operation.label)
-        if "security" in case.operation.definition.raw:
+        if case.operation.definition.raw["security"]:
             found.protected[response.status_code == 401] += 1
         if caller and response.status_code in DOUBTED:
             caller.doubted = True

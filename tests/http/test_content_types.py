@@ -74,7 +74,7 @@ async def test_it_refuses(alice, rows, app):
                 answer = await REGISTER.with_type(alice, kind)
 
                 assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
-                assert "bob@example.com" not in answer.text
+                assert "alice@example.com" not in answer.text
                 assert await rows("SELECT count(*) FROM users") == before
 
 
@@ -83,7 +83,7 @@ async def test_it_accepts(alice, app):
         for kind in ACCEPTED:
             forget_limits(app)
             with sweep.case(f"{kind!a}"):
-                assert (await REGISTER.with_type(alice, kind)).json()["code"] == "code_not_usable"
+                assert (await REGISTER.with_type(alice, kind)).json()["code"] == "email_taken"  # by Alice
 
 
 async def test_two_types_are_refused(alice):
@@ -103,3 +103,15 @@ async def test_a_coded_body_is_refused(alice, app):
                 answer = await REGISTER.send(alice, b"\x1f\x8b\x08\x00", **{"Content-Encoding": coding})
 
                 assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+
+
+async def test_a_refused_coding_is_told_from_a_refused_type(api):
+    """RFC 9110 §12.5.3 and §15.5.16."""
+    coded = await api.post("/api/v1/users", json={}, headers={"Content-Encoding": "gzip"})
+    typed = await api.post("/api/v1/users", content=b"{}", headers={"Content-Type": "text/plain"})
+    token = await api.post("/oauth/token", data={}, headers={"Content-Encoding": "gzip"})
+
+    assert (coded.status_code, coded.headers["accept-encoding"]) == (415, "identity")
+    assert (typed.status_code, typed.headers["accept"]) == (415, "application/json")
+    assert "accept-encoding" not in typed.headers
+    assert (token.status_code, token.headers["accept-encoding"]) == (415, "identity")

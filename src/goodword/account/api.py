@@ -25,9 +25,9 @@ router = APIRouter(prefix="/api/v1/me", tags=["Your account"], route_class=JsonR
 
 
 EXPORT = {
-    "exported_at": "2030-01-31T12:00:00Z",
-    "account": {"email": "alice@example.com", "first_name": "Alice", "created_at": "2029-12-24T18:00:00Z"},
-    "sessions": [{"device": "Firefox on Linux", "created_at": "2030-01-31T11:58:00Z"}],
+    "exported_at": "2026-11-01T12:00:00Z",
+    "account": {"email": "alice@example.com", "first_name": "Alice", "created_at": "2026-10-01T18:00:00Z"},
+    "sessions": [{"device": "Firefox on Linux", "created_at": "2026-11-01T11:58:00Z"}],
     "codes": [{"code": "7KQ2M9XWPA", "uses": 3}],
     "referrals": [{"referee": {"display_name": "Bob B.", "email_masked": "b***@example.com"}}],
 }

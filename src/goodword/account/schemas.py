@@ -5,7 +5,7 @@ from pydantic import ConfigDict, Field
 from goodword.providers.schemas import ProfileRead
 from goodword.users.addresses import Email
 from goodword.users.schemas import UserRead
-from goodword.web.schemas import Input, Name, Output, Password, Text
+from goodword.web.schemas import Input, Name, NewPassword, Output, Password, Text
 
 TOKEN = "gwv_WmL0nXb3u6yQ1cJp8sTg5vRk2hDf7zAe4oNi9xUqMyE"  # noqa: S105  an example
 
@@ -13,7 +13,9 @@ TOKEN = "gwv_WmL0nXb3u6yQ1cJp8sTg5vRk2hDf7zAe4oNi9xUqMyE"  # noqa: S105  an exam
 class ProfileUpdate(Input):
     """An omitted field stays as it is; null removes the name."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"first_name": "Alice", "last_name": None}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"first_name": "Alice", "last_name": "Liddell"}]}
+    )
 
     first_name: Name | None = None
     last_name: Name | None = None
@@ -50,13 +52,13 @@ class PasswordChange(Input):
     )
 
     current_password: Password = Field(max_length=1024)
-    new_password: Password = Field(description="8 to 256 characters, and not a common password.")
+    new_password: NewPassword = Field(description="8 to 256 characters, and not a common password.")
 
 
 class EmailChange(Input):
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"email": "alice@example.org", "password": "seven lanterns on the hill"}]
+            "examples": [{"email": "alice@example.org", "password": "eight lanterns in the valley"}]
         }
     )
 
@@ -82,7 +84,7 @@ class PasswordReset(Input):
     )
 
     token: Text = Field(max_length=1024, description="From the link in the message, after `#token=`.")
-    password: Password = Field(description="8 to 256 characters, and not a common password.")
+    password: NewPassword = Field(description="8 to 256 characters, and not a common password.")
 
 
 class Accepted(Output):

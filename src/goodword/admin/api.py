@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response, Security
+from pydantic import Field
 
 from goodword.admin import referral_tree, search, service
 from goodword.admin.schemas import (
@@ -38,9 +39,10 @@ from goodword.web.openapi import problems
 from goodword.web.paging import Cursor, CursorInvalid, Limit
 from goodword.web.problems import hide_subtree
 from goodword.web.request_context import READS
-from goodword.web.schemas import Instant, QueryInt, Text
+from goodword.web.schemas import Instant, Text, from_digits
 
 PREFIX = "/api/v1/admin"
+LEVELS = Query(description="Number of levels below the user.")
 
 
 class AdminRoute(JsonRoute):
@@ -186,9 +188,7 @@ async def read_referral_tree(
     user_id: UserId,
     request: Request,
     session: Session,
-    depth: Annotated[
-        QueryInt, Query(ge=1, le=referral_tree.MAX_DEPTH, description="Number of levels below the user.")
-    ] = 3,
+    depth: Annotated[int, Field(ge=1, le=referral_tree.MAX_DEPTH), from_digits, LEVELS] = 3,
 ) -> ReferralTree:
     """Return the referrer of a user and the users that they referred, level by level, latest first.
 

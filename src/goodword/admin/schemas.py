@@ -52,8 +52,8 @@ class AdminCode(Output):
     """A code, with what is needed to decide whether to revoke it."""
 
     code: str | None = Field(description="Null once the owner is erased.", examples=["7KQ2M9XWPA"])
-    status: CodeStatus
-    retired_reason: str | None = Field(examples=["revoked"])
+    status: CodeStatus = Field(examples=[CodeStatus.ACTIVE])
+    retired_reason: str | None = Field(examples=[None])
     expires_at: Instant
     uses: int = Field(examples=[3])
 
@@ -76,7 +76,7 @@ class AdminUserDetail(AdminUser):
         description="Result of the e-mail check; null once erased.", examples=[Verdict.DELIVERABLE]
     )
     looks_like: uuid.UUID | None = Field(
-        description="The user whose ASCII e-mail address this one can be mistaken for."
+        description="The user whose ASCII e-mail address this one can be mistaken for.", examples=[None]
     )
     sessions: int = Field(description="Number of active sessions.", examples=[2])
     codes: list[AdminCode] = Field(description="The latest 100 codes.")
@@ -88,11 +88,11 @@ class TreeNode(Output):
         description="-1 is the referrer, 0 the requested user, 1 a user that they referred, and so on."
     )
     email: Email
-    display_name: str = Field(examples=["Bob B."])
+    display_name: str = Field(examples=["Alice L."])
     status: UserStatus = Field(examples=[UserStatus.ACTIVE])
     referral_id: uuid.UUID | None = Field(description="Null for a user who signed up without a code.")
     referrer_id: uuid.UUID | None
-    referral_status: ReferralStatus | None
+    referral_status: ReferralStatus | None = Field(examples=[ReferralStatus.CONFIRMED])
     joined_at: Instant | None
     referrals: int = Field(
         description="Number of users that they referred, also those not in the tree.", examples=[4]
@@ -130,7 +130,7 @@ class AdminReferral(Output):
     id: uuid.UUID
     referrer_id: uuid.UUID
     referee_id: uuid.UUID
-    status: ReferralStatus
+    status: ReferralStatus = Field(examples=[ReferralStatus.REJECTED])
     reason: str | None = Field(examples=["The same person twice."])
     created_at: Instant
-    confirmed_at: Instant | None
+    confirmed_at: Instant | None = Field(examples=[None])

@@ -17,7 +17,7 @@ router = APIRouter(
 )
 
 
-def _responses(media_type: str, schema: dict[str, str]) -> dict[int | str, dict[str, Any]]:
+def _responses(media_type: str, schema: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
     image = {200: {"description": "The QR code.", "content": {media_type: {"schema": schema}}}}
     return image | problems(service.CodeNotFound)
 
@@ -26,7 +26,7 @@ def _responses(media_type: str, schema: dict[str, str]) -> dict[int | str, dict[
     "/qr.svg",
     summary="A code's link as a QR code, in SVG",
     response_class=Response,
-    responses=_responses("image/svg+xml", {"type": "string", "example": "<svg …>…</svg>"}),
+    responses=_responses("image/svg+xml", {"type": "string", "examples": ["<svg …>…</svg>"]}),
 )
 async def draw_code_svg(code: Code, request: Request, caller: CodesReader, reader: Reader) -> Response:
     """Return a scalable QR code (ISO/IEC 18004) of the link of one of your codes, in any state."""
@@ -37,7 +37,7 @@ async def draw_code_svg(code: Code, request: Request, caller: CodesReader, reade
     "/qr.png",
     summary="A code's link as a QR code, in PNG",
     response_class=Response,
-    responses=_responses("image/png", {"type": "string", "format": "binary", "example": "‰PNG…"}),
+    responses=_responses("image/png", {"type": "string", "format": "binary", "examples": ["‰PNG…"]}),
 )
 async def draw_code_png(code: Code, request: Request, caller: CodesReader, reader: Reader) -> Response:
     """Return the QR code in black and white, with eight pixels for each module and a margin."""

@@ -2,17 +2,35 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 
 from goodword.codes import code_format
 from goodword.codes.models import CodeStatus
-from goodword.web.schemas import OMITTED, Input, Instant, Output, reject_control_characters, without_default
+from goodword.web.schemas import (
+    EXAMPLE_TIME,
+    OMITTED,
+    Input,
+    Instant,
+    Output,
+    reject_control_characters,
+    without_default,
+)
 
 # Not normalised to NFC, unlike other texts: that would turn the Kelvin sign into a K.
-Chosen = Annotated[str, Field(max_length=64), AfterValidator(reject_control_characters)]
+Chosen = Annotated[
+    str,
+    Field(max_length=64),
+    AfterValidator(reject_control_characters),
+    WithJsonSchema({"type": "string", "minLength": 4, "maxLength": 64}),
+]
+Lifetime = Annotated[int, WithJsonSchema({"type": "integer", "minimum": 60, "maximum": 31_622_400})]
+"""In seconds. The service checks the bounds, with error codes of their own."""
 PastedCode = Annotated[str, Field(max_length=1024), AfterValidator(code_format.check_pasted)]
 """A code or its link, as people paste it."""
 Uses = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+NULL = {"type": "null"}
 
 
 class CodeCreate(Input):
@@ -22,13 +40,22 @@ class CodeCreate(Input):
         json_schema_extra={
             "examples": [
                 {"lifetime": 604800},
-                {"expires_at": "2030-01-31T12:00:00Z", "code": "ALICE-2030", "max_uses": 10},
-            ]
+                {
+                    "expires_at": EXAMPLE_TIME,
+                    "code": "ALICE-LIDDELL",
+                    "max_uses": 10,
+                    "active": False,
+                },
+            ],
+            "oneOf": [
+                {"required": [one], "properties": {one: {"not": NULL}, other: NULL}}
+                for one, other in (("expires_at", "lifetime"), ("lifetime", "expires_at"))
+            ],
         }
     )
 
     expires_at: Instant | None = Field(None, description="The time at which the code expires.")
-    lifetime: int | None = Field(None, description="The term in seconds, 60 to 31,622,400.")
+    lifetime: Lifetime | None = Field(None, description="The term in seconds, 60 to 31,622,400.")
     code: Chosen | None = Field(None, description="A code of your choice: 4–32 letters, digits and hyphens.")
     active: bool = Field(True, description="False creates a prepared code, which you can activate later.")
     max_uses: Uses | None = Field(
@@ -50,7 +77,7 @@ class CodeUpdate(Input):
     expires_at: Instant = Field(
         OMITTED, json_schema_extra=without_default, description="The new time at which the code expires."
     )
-    lifetime: int = Field(
+    lifetime: Lifetime = Field(
         OMITTED,
         json_schema_extra=without_default,
         description="The new term in seconds from now, 60 to 31,622,400.",
@@ -70,14 +97,14 @@ class CodeRead(Output):
     """A code, for its owner."""
 
     code: str = Field(examples=["7KQ2M9XWPA"])
-    status: CodeStatus
+    status: CodeStatus = Field(examples=[CodeStatus.ACTIVE])
     link: str = Field(examples=["http://127.0.0.1:8000/r/7KQ2M9XWPA"])
     expires_at: Instant
     created_at: Instant
     activated_at: Instant | None
     retired_at: Instant | None
-    max_uses: int | None = Field(examples=[10])
-    uses: int = Field(examples=[3])
+    max_uses: int | None = Field(examples=[None])
+    uses: int = Field(examples=[0])
     discoverable: bool
 
 

@@ -19,7 +19,7 @@ from goodword.web.dependencies import Clock, Session
 from goodword.web.forms import read_form
 from goodword.web.urlencoded import FORM
 
-router = APIRouter(prefix="/oauth", tags=["OAuth 2.0"])
+router = APIRouter(prefix="/oauth", tags=["Authorized apps"])
 
 
 def form_docs(required: list[str], properties: dict[str, str], **examples: dict[str, str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from goodword.oauth.clients import GRANT_TYPES
 from goodword.services import services_of
 from goodword.sessions.keys import ALGORITHM
 
-router = APIRouter(prefix="/.well-known", tags=["OAuth 2.0"])
+router = APIRouter(prefix="/.well-known", tags=["Authorized apps"])
 
 CACHED = {"Cache-Control": "public, max-age=300"}
 """Short, because a client that has an outdated key set refuses tokens of a new key."""

@@ -7,6 +7,7 @@ from fastapi.responses import JSONResponse
 
 from goodword.errors import AppError
 from goodword.oauth.errors import InvalidClient, OAuthError
+from goodword.oauth.schemas import TokenError
 from goodword.rate_limits.limiter import RateLimited
 
 ENDPOINTS = frozenset({"/oauth/token", "/oauth/revoke", "/oauth/introspect"})
@@ -44,13 +45,9 @@ def documented(bad_request: str) -> dict[int | str, dict[str, Any]]:
 
 
 def _response(description: str, error: str, sentence: str) -> dict[str, Any]:
-    schema = {
-        "type": "object",
-        "required": ["error"],
-        "properties": {"error": {"type": "string"}, "error_description": {"type": "string"}},
-    }
     example = {"error": error, "error_description": sentence}
     return {
+        "model": TokenError,
         "description": description,
-        "content": {"application/json": {"schema": schema, "example": example}},
+        "content": {"application/json": {"example": example}},
     }

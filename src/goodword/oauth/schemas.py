@@ -2,15 +2,25 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from goodword.web.schemas import Instant, Output
 
 EXAMPLE_SCOPE = "openid referrals:read offline_access"
 
 
-class TokenAnswer(Output):
+class SparseOutput(Output):
+    """A response body that omits null fields."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+
+class TokenAnswer(SparseOutput):
     """A token response (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3). Tokens that were not granted are omitted."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"required": ["access_token", "token_type", "expires_in", "scope"]}
+    )
 
     access_token: str = Field(
         description="A JWT for `Authorization: Bearer …`.", examples=["eyJhbGciOiJFUzI1…"]
@@ -28,7 +38,7 @@ class TokenAnswer(Output):
     )
 
 
-class Introspection(Output):
+class Introspection(SparseOutput):
     """An introspection response (RFC 7662 §2.2). Only `active` for a token that is not valid or not the caller's."""
 
     active: bool = Field(examples=[True])
@@ -41,7 +51,7 @@ class Introspection(Output):
     exp: int | None = Field(default=None, examples=[1893456600])
 
 
-class UserInfo(Output):
+class UserInfo(SparseOutput):
     """Claims about the user that the scopes of the token allow (OpenID Connect Core §5.3.2)."""
 
     sub: str = Field(examples=["019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11"])
@@ -50,6 +60,13 @@ class UserInfo(Output):
     family_name: str | None = Field(default=None, description="With `profile`.", examples=["Liddell"])
     email: str | None = Field(default=None, description="With `email`.", examples=["alice@example.com"])
     email_verified: bool | None = Field(default=None, description="With `email`.", examples=[True])
+
+
+class TokenError(SparseOutput):
+    """An error response (RFC 6749 §5.2)."""
+
+    error: str = Field(examples=["invalid_request"])
+    error_description: str | None = None
 
 
 class AppRead(Output):

@@ -9,7 +9,7 @@ from goodword.sessions.auth import OpenId
 from goodword.users import service as users
 from goodword.web.dependencies import Reader
 
-router = APIRouter(prefix="/oauth", tags=["OAuth 2.0"])
+router = APIRouter(prefix="/oauth", tags=["Authorized apps"])
 
 USERINFO: dict[str, Any] = {"summary": "Who signed in", "response_model_exclude_none": True}
 

@@ -31,7 +31,7 @@ class ReferralRead(Output):
     id: uuid.UUID
     referee: Referee
     code: str | None = Field(examples=["7KQ2M9XWPA"])
-    status: ReferralStatus
+    status: ReferralStatus = Field(examples=[ReferralStatus.CONFIRMED])
     created_at: Instant
     confirmed_at: Instant | None
 
@@ -60,7 +60,7 @@ class CodeCount(Output):
 
 class Bucket(Output):
     start: Instant
-    referrals: int = Field(examples=[3])
+    referrals: int = Field(examples=[12])
 
 
 class ReferralStats(Output):

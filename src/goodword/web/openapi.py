@@ -1,6 +1,7 @@
 """The OpenAPI document of FastAPI, completed with errors, examples and the OAuth flow."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from fastapi import FastAPI
@@ -19,7 +20,9 @@ from goodword.errors import (
     ValidationFailed,
 )
 from goodword.rate_limits.limiter import RateLimited
-from goodword.web.guard import (
+from goodword.web import openapi_examples
+from goodword.web.json_body import MalformedJson, UnknownParameter
+from goodword.web.request_errors import (
     BodyTooSlow,
     HeaderRepeated,
     HeadTooLarge,
@@ -28,7 +31,6 @@ from goodword.web.guard import (
     TookTooLong,
     UriTooLong,
 )
-from goodword.web.json_body import MalformedJson, UnknownParameter
 
 DESCRIPTION = """
 Users share a **referral code**, friends register with it, and each user can list their referrals.
@@ -58,7 +60,10 @@ TAGS = [
         "name": "Address and password",
         "description": "Verify, change and recover your e-mail address and password.",
     },
-    {"name": "OAuth 2.0", "description": "Tokens for authorized apps, and token introspection."},
+    {
+        "name": "Authorized apps",
+        "description": "Tokens for apps that act for a user, and token introspection (OAuth 2.0, OpenID Connect).",
+    },
     {"name": "Administration", "description": "For administrators. Other users get 404."},
     {"name": "Health", "description": "Probes for operators."},
 ]
@@ -76,6 +81,7 @@ EVERYWHERE = (
 )
 """Errors that every operation can return."""
 
+PROBLEM_TYPE = "application/problem+json"
 PROBLEM = {
     "type": "object",
     "description": "A problem document (RFC 9457).",
@@ -137,40 +143,68 @@ def problems(*errors: type[AppError], location: str | None = None) -> dict[int |
     return responses
 
 
-def install(app: FastAPI, *, scopes: Mapping[str, str]) -> None:
+def install(
+    app: FastAPI, *, public_url: str, scopes: Mapping[str, str], clock: Callable[[], datetime]
+) -> None:
     """Make `app.openapi` return the completed document. `scopes` are the scopes of OAuth clients."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _complete(app, scopes)
+            app.openapi_schema = openapi_examples.complete(_complete(app, public_url, scopes), now=clock())
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _complete(app: FastAPI, scopes: Mapping[str, str]) -> dict[str, Any]:
+def _complete(app: FastAPI, public_url: str, scopes: Mapping[str, str]) -> dict[str, Any]:
     document = get_openapi(
-        title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes, tags=TAGS
+        title=app.title,
+        version=app.version,
+        summary="A self-hosted referral service.",
+        description=DESCRIPTION,
+        routes=app.routes,
+        tags=TAGS,
+        servers=[{"url": public_url}],
+        contact={"name": app.title, "url": public_url},
+        license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
     )
-    schemas = document["components"]["schemas"]
+    components = document["components"]
+    schemas = components["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     schemas["Problem"] = PROBLEM
-    document["components"]["responses"] = {"Refused": _refused()}
-    flow = {"authorizationUrl": "/oauth/authorize", "tokenUrl": "/oauth/token", "scopes": dict(scopes)}
-    document["components"]["securitySchemes"]["OAuth2"] = {
+    components["responses"] = {"Refused": _refused()}
+    _name_problems("Refused", components["responses"], schemas)
+    flow = {
+        "authorizationUrl": f"{public_url}/oauth/authorize",
+        "tokenUrl": f"{public_url}/oauth/token",
+        "scopes": dict(scopes),
+    }
+    components["securitySchemes"]["OAuth2"] = {
         "type": "oauth2",
         "description": "Authorization code flow with PKCE (RFC 6749, RFC 7636).",
         "flows": {"authorizationCode": flow},
     }
     for path, operations in document["paths"].items():
         for operation in operations.values():
+            operation.setdefault("security", [])
             _add_common_errors(operation, path)
             _offer_flow(operation, scopes)
-            for content in _contents(operation):
-                if "example" not in content and "examples" not in content:
-                    content["example"] = _example(content["schema"], schemas)
+            _name_problems(operation["operationId"], operation["responses"], schemas)
     return document
+
+
+def _name_problems(name: str, responses: Mapping[str, Any], schemas: dict[str, Any]) -> None:
+    """Add the schema of the problem documents of an operation, with its codes, to the components."""
+    contents = [response.get("content", {}).get(PROBLEM_TYPE) for response in responses.values()]
+    problem_contents = [content for content in contents if content]
+    if problem_contents:
+        codes = sorted({code for content in problem_contents for code in content["examples"]})
+        title = name.title().replace("_", "") + "Problem"
+        own = {"type": "object", "properties": {"code": {"type": "string", "enum": codes}}}
+        schemas[title] = {"title": title, "allOf": [{"$ref": "#/components/schemas/Problem"}, own]}
+        for content in problem_contents:
+            content["schema"] = {"$ref": f"#/components/schemas/{title}"}
 
 
 def _refused() -> dict[str, Any]:
@@ -220,9 +254,7 @@ def _add_common_errors(operation: dict[str, Any], path: str) -> None:
 
 def _add(responses: dict[Any, dict[str, Any]], status: int | str, error: type[AppError]) -> None:
     response = responses.setdefault(status, {"description": error.title, "content": {}})
-    content = response["content"].setdefault(
-        "application/problem+json", {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
-    )
+    content = response["content"].setdefault(PROBLEM_TYPE, {"examples": {}})
     document: dict[str, Any] = {
         "type": f"urn:goodword:problem:{error.code}",
         "title": error.title,
@@ -236,29 +268,3 @@ def _add(responses: dict[Any, dict[str, Any]], status: int | str, error: type[Ap
     if issubclass(error, ValidationFailed):
         document["errors"] = [{"field": "body.field", "code": "missing", "message": "Field required"}]
     content["examples"][error.code] = {"summary": error.detail, "value": document}
-
-
-def _contents(operation: dict[str, Any]) -> list[dict[str, Any]]:
-    bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
-    return [content for body in bodies for content in body.get("content", {}).values()]
-
-
-def _example(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
-    """Return an example of a schema, built from the examples of its fields."""
-    if reference := schema.get("$ref"):
-        schema = schemas[reference.rpartition("/")[2]]
-    if "examples" in schema:
-        return schema["examples"][0]
-    if "const" in schema:
-        return schema["const"]
-    if "enum" in schema:
-        return schema["enum"][-1]
-    if "anyOf" in schema:
-        return _example(schema["anyOf"][0], schemas)
-    if schema.get("type") == "object":
-        return {name: _example(field, schemas) for name, field in schema.get("properties", {}).items()}
-    if schema.get("type") == "array":
-        return [_example(schema["items"], schemas)]
-    if schema.get("format") == "uuid":
-        return "019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11"
-    return schema.get("default", {"boolean": True, "integer": 1}.get(str(schema.get("type")), "text"))

@@ -6,11 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Protocol, TypeVar
 
 from fastapi import Query
+from pydantic import Field
 
 from goodword.crypto import Signer
 from goodword.db.keyset import Position
 from goodword.errors import BadRequest
-from goodword.web.schemas import QueryInt
+from goodword.web.schemas import from_digits
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -24,7 +25,7 @@ class Placed(Protocol):
 
 Row = TypeVar("Row", bound=Placed)
 
-Limit = Annotated[QueryInt, Query(ge=1, le=100, description="Maximum number of items.")]
+Limit = Annotated[int, Field(ge=1, le=100), from_digits, Query(description="Maximum number of items.")]
 Cursor = Annotated[
     str | None, Query(description="`next_cursor` of the previous page. Omit it for the first page.")
 ]

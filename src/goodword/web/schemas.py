@@ -64,16 +64,22 @@ def _decimal(value: Any) -> Any:
     return int(value) if isinstance(value, str) else value
 
 
+EXAMPLE_TIME = "2030-01-31T12:00:00Z"
+"""In examples. The OpenAPI document replaces it by a time in the near future."""
+
 Text = Annotated[str, AfterValidator(clean)]
 Password = Annotated[str, AfterValidator(reject_control_characters)]
 """Not normalised: `users.passwords` normalises it and checks its length."""
 Instant = Annotated[
     datetime,
     BeforeValidator(_instant),
-    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2030-01-31T12:00:00Z"]}),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": [EXAMPLE_TIME]}),
 ]
-QueryInt = Annotated[int, BeforeValidator(_decimal)]
-"""An integer of plain digits in a query string, not `1.0` or `1_000`."""
+from_digits = BeforeValidator(_decimal)
+"""Reads an integer of plain digits in a query string, not `1.0` or `1_000`. It follows the bounds in `Annotated`, as
+Pydantic writes them into the JSON schema only then."""
+NewPassword = Annotated[Password, WithJsonSchema({"type": "string", "minLength": 8, "maxLength": 256})]
+"""The bounds are those of `users.passwords` with the default minimum."""
 
 Name = Annotated[
     Text, AfterValidator(_name), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 100})
@@ -98,4 +104,6 @@ class Input(BaseModel):
 class Output(BaseModel):
     """A response body. Each lists its fields, so a new column is not published by accident."""
 
-    model_config = ConfigDict(from_attributes=True, frozen=True)
+    model_config = ConfigDict(
+        from_attributes=True, frozen=True, json_schema_serialization_defaults_required=True
+    )
