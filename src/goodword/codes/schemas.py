@@ -67,7 +67,12 @@ class CodeCreate(Input):
 class CodeUpdate(Input):
     """An omitted field stays as it is. At most one of `expires_at` and `lifetime` can be given."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"lifetime": 2592000, "max_uses": 20}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"lifetime": 2592000, "max_uses": 20}],
+            "not": {"required": ["expires_at", "lifetime"]},
+        }
+    )
 
     discoverable: bool = Field(
         OMITTED,
