@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, ConfigDict, Field, JsonValue, WithJsonSchema
+from pydantic.config import JsonDict
 
 from goodword.codes import code_format
 from goodword.codes.models import CodeStatus
@@ -30,7 +31,12 @@ PastedCode = Annotated[str, Field(max_length=1024), AfterValidator(code_format.c
 Uses = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
-NULL = {"type": "null"}
+NULL: JsonDict = {"type": "null"}
+ONE_TERM: list[JsonValue] = [
+    {"required": [one], "properties": {one: {"not": NULL}, other: NULL}}
+    for one, other in (("expires_at", "lifetime"), ("lifetime", "expires_at"))
+]
+"""JSON schemas for exactly one of the two fields that is not null."""
 
 
 class CodeCreate(Input):
@@ -47,10 +53,7 @@ class CodeCreate(Input):
                     "active": False,
                 },
             ],
-            "oneOf": [
-                {"required": [one], "properties": {one: {"not": NULL}, other: NULL}}
-                for one, other in (("expires_at", "lifetime"), ("lifetime", "expires_at"))
-            ],
+            "oneOf": ONE_TERM,
         }
     )
 

@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Self
@@ -32,7 +32,7 @@ def _brotli(body: bytes) -> bytes:
     return compressed
 
 
-COMPRESSORS = {"br": _brotli, "gzip": gzip.compress}
+COMPRESSORS: Mapping[str, Callable[[bytes], bytes]] = {"br": _brotli, "gzip": gzip.compress}
 """By coding, the best first."""
 
 
