@@ -172,7 +172,7 @@ async def test_every_example_of_a_request_is_accepted(app, api, post):
                         options = {"headers": bearer} if operation["security"] else {}
                         if body is not None:
                             options["json" if kind == "application/json" else "data"] = body
-                        url = re.sub(r"\{(\w+)\}", lambda found, values=values: values[found[1]], path)
+                        url = path.format_map(values)
                         query = {
                             one["name"]: one["schema"]["examples"][0]
                             for one in operation.get("parameters", ())
