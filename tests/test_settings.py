@@ -150,6 +150,72 @@ def test_a_byte_order_mark_does_not_hide_the_first_setting(tmp_path):
     assert settings.database == "sqlite+aiosqlite:///mine.db"
 
 
+@pytest.mark.parametrize(
+    ("content", "line", "reason"),
+    [
+        (b'GOODWORD_ENVIRONMENT="production\nGOODWORD_DOCS=on\n', 1, "close each quotation mark"),
+        (b"\n\n# ours\nGOODWORD_ENVIRONMENT: production\n", 4, "NAME=value"),
+        (b"GOODWORD_ENVIRONMENT:production\n", 1, "NAME=value"),
+        (b"GOODWORD_DOCS=on\nexport GOODWORD_ENVIRONMENT\n", 2, "NAME=value"),
+        (b"GOODWORD_DOCS=on\n\nnothing to read here\n", 3, "NAME=value"),
+        (b'GOODWORD_OIDC_NAME="a\nGOODWORD_ENVIRONMENT=production\nb"\n', 1, "not closed in the same line"),
+        (b"OTHER='a\nGOODWORD_ENVIRONMENT=production\nb'\n", 1, "not closed in the same line"),
+        ("GOODWORD_DOCS=on\nGOODWORD_OIDC_NAME=Käthe\n".encode("latin-1"), 2, "UTF-8"),
+        ("GOODWORD_ENVIRONMENT=production\n".encode("utf-16"), 1, "UTF-8"),
+        ("GOODWORD_ENVIRONMENT=production\n".encode("utf-16-le"), 1, "UTF-8"),
+    ],
+)
+def test_a_line_that_cannot_be_read_stops_the_start(tmp_path, content, line, reason):
+    """Or the service would run in development without a word."""
+    file = tmp_path / ".env"
+    file.write_bytes(content)
+
+    with pytest.raises(SettingsError) as refused:
+        load({}, file)
+
+    assert str(refused.value).startswith(f"{file}:{line} ")
+    assert reason in str(refused.value)
+    assert "production" not in str(refused.value)
+
+
+def test_all_lines_that_cannot_be_read_are_named(tmp_path):
+    with pytest.raises(SettingsError) as refused:
+        load_from(tmp_path, "GOODWORD_DOCS: on\nGOODWORD_CACHE=on\nGOODWORD_ENVIRONMENT\n")
+
+    assert [line.partition(" ")[0] for line in str(refused.value).splitlines()] == [
+        f"{tmp_path}/.env:1",
+        f"{tmp_path}/.env:3",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["folder", "link to nothing", "link to itself"])
+def test_an_env_file_that_cannot_be_read_stops_the_start(tmp_path, kind):
+    file = tmp_path / ".env"
+    if kind == "folder":
+        file.mkdir()
+    else:
+        file.symlink_to(file if kind == "link to itself" else "missing")
+
+    with pytest.raises(SettingsError, match=rf"{file} cannot be read"):
+        load({}, file)
+
+
+def test_lines_that_other_programs_read_are_accepted(tmp_path):
+    text = "# a comment\n\nexport GOODWORD_DOCS = 'on' # why\nLISTEN\nGOODWORD_CACHE=\nA='two\nlines'\n"
+
+    assert load_from(tmp_path, text).docs == "on"
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_quotation_marks_that_docker_keeps_are_refused(tmp_path, quote):
+    """`docker --env-file` takes them for a part of the value."""
+    with pytest.raises(SettingsError, match="GOODWORD_MAIL_FROM is in quotation marks"):
+        load_from(tmp_path, MAIL_FROM=f"{quote}hello@example.com{quote}")
+
+    named = load_from(tmp_path, MAIL_FROM='"Acme, Inc." <hello@example.com>')
+    assert named.mail_from == '"Acme, Inc." <hello@example.com>'
+
+
 def test_a_secret_and_its_file_are_one_too_many(tmp_path):
     with pytest.raises(SettingsError, match="both set"):
         load_from(tmp_path, SECRET_KEY=SECRET, SECRET_KEY_FILE=str(tmp_path / ".env"))
@@ -313,7 +379,7 @@ def test_the_documentation_is_off_in_production_unless_asked_for(tmp_path):
 def test_the_embedded_database_gets_a_secret_once(tmp_path):
     settings = load_from(tmp_path, DATA_DIR=str(tmp_path / "data"))
 
-    first = with_own_secret(settings).secret
+    first = with_own_secret(settings, create=True).secret
 
     file = tmp_path / "data" / "secret_key"
     assert len(first) >= 32

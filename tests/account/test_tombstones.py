@@ -327,6 +327,7 @@ async def test_f11_an_account_missing_from_the_backup_is_searched_once(installat
 
 
 def test_f11_the_command_writes_the_file(tmp_path):
+    assert goodword(tmp_path, "migrate").returncode == 0
     done = goodword(tmp_path, "admin", "create", "rita@example.com", "--password-stdin", stdin=PASSWORD)
     assert done.returncode == 0, done.stderr
     erased = goodword(tmp_path, "users", "erase", "--yes", "rita@example.com")

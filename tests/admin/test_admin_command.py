@@ -15,6 +15,13 @@ PASSWORD = "seven lanterns on the hill"
 EMAIL = "rita@example.com"
 
 
+@pytest.fixture
+def folder(tmp_path):
+    """Return the folder of an installation with an empty database."""
+    assert goodword(tmp_path, "migrate").returncode == 0
+    return tmp_path
+
+
 def create(folder, email=EMAIL, password=PASSWORD, *options, **settings):
     """`goodword admin create`, with the password on the standard input."""
     given = password if isinstance(password, bytes) else f"{password}\n"
@@ -27,12 +34,12 @@ def sign_in(url):
         return json.load(answer)
 
 
-def test_create_works_before_the_first_start_of_the_service(tmp_path):
-    done = create(tmp_path)
+def test_create_works_before_the_first_start_of_the_service(folder):
+    done = create(folder)
     assert done.returncode == 0, done.stderr
     assert "rita@example.com is an administrator" in done.stdout
 
-    with serving(tmp_path) as served:
+    with serving(folder) as served:
         tokens = sign_in(served.url)
         headers = {"Authorization": f"Bearer {tokens['access_token']}"}
         with urlopen(Request(f"{served.url}/api/v1/admin/users", headers=headers)) as answer:
@@ -67,8 +74,8 @@ def test_commands_work_while_the_service_runs(tmp_path):
         ("", PASSWORD, "printable text"),
     ],
 )
-def test_create_refuses_what_sign_up_refuses(tmp_path, email, password, says):
-    done = create(tmp_path, email, password)
+def test_create_refuses_what_sign_up_refuses(folder, email, password, says):
+    done = create(folder, email, password)
 
     assert done.returncode in (1, 2)
     assert says in done.stderr
@@ -83,12 +90,12 @@ def read_until(terminal, text):
     return shown
 
 
-def test_create_prompts_for_the_password_without_echo(tmp_path):
+def test_create_prompts_for_the_password_without_echo(folder):
     parent, child = pty.openpty()
     with subprocess.Popen(
         [GOODWORD, "admin", "create", EMAIL],
-        cwd=tmp_path,
-        env=environment(tmp_path),
+        cwd=folder,
+        env=environment(folder),
         stdin=child,
         stdout=child,
         stderr=child,
@@ -107,58 +114,58 @@ def test_create_prompts_for_the_password_without_echo(tmp_path):
     assert PASSWORD.encode() not in shown
 
 
-def test_create_without_a_terminal_fails(tmp_path):
-    done = goodword(tmp_path, "admin", "create", EMAIL)
+def test_create_without_a_terminal_fails(folder):
+    done = goodword(folder, "admin", "create", EMAIL)
 
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
 
 
-def test_promote_makes_an_existing_user_an_administrator(tmp_path):
-    assert create(tmp_path).returncode == 0
-    again = create(tmp_path)
+def test_promote_makes_an_existing_user_an_administrator(folder):
+    assert create(folder).returncode == 0
+    again = create(folder)
     assert (again.returncode, "account with this address already" in again.stderr) == (1, True)
     assert "--promote" in again.stderr
 
-    assert "no longer an administrator" in goodword(tmp_path, "admin", "remove", EMAIL).stdout
-    assert "administrator: no" in " ".join(goodword(tmp_path, "users", "show", EMAIL).stdout.split())
-    assert goodword(tmp_path, "admin", "create", EMAIL.upper(), "--promote").returncode == 0
-    assert "administrator: yes" in " ".join(goodword(tmp_path, "users", "show", EMAIL).stdout.split())
+    assert "no longer an administrator" in goodword(folder, "admin", "remove", EMAIL).stdout
+    assert "administrator: no" in " ".join(goodword(folder, "users", "show", EMAIL).stdout.split())
+    assert goodword(folder, "admin", "create", EMAIL.upper(), "--promote").returncode == 0
+    assert "administrator: yes" in " ".join(goodword(folder, "users", "show", EMAIL).stdout.split())
 
 
-def test_users_are_found_shown_disabled_enabled_and_erased(tmp_path):
-    create(tmp_path)
-    found = goodword(tmp_path, "users", "find", "RITA@")
+def test_users_are_found_shown_disabled_enabled_and_erased(folder):
+    create(folder)
+    found = goodword(folder, "users", "find", "RITA@")
     assert f"  {EMAIL}  -  active, administrator" in found.stdout
     user_id = found.stdout.split()[0]
 
     for who in (EMAIL, user_id):
-        assert user_id in goodword(tmp_path, "users", "show", who).stdout
-    assert "is disabled" in goodword(tmp_path, "users", "disable", user_id).stdout
-    assert "disabled" in goodword(tmp_path, "users", "find", "rita").stdout
-    assert goodword(tmp_path, "admin", "create", EMAIL, "--promote").returncode == 1
-    assert "is enabled" in goodword(tmp_path, "users", "enable", EMAIL).stdout
-    assert f"{user_id} is erased" in goodword(tmp_path, "users", "erase", EMAIL, "--yes").stdout
-    assert goodword(tmp_path, "users", "find", "rita").returncode == 1
-    assert "erased" in goodword(tmp_path, "users", "show", user_id).stdout
-    again = goodword(tmp_path, "users", "erase", user_id, "--yes")
+        assert user_id in goodword(folder, "users", "show", who).stdout
+    assert "is disabled" in goodword(folder, "users", "disable", user_id).stdout
+    assert "disabled" in goodword(folder, "users", "find", "rita").stdout
+    assert goodword(folder, "admin", "create", EMAIL, "--promote").returncode == 1
+    assert "is enabled" in goodword(folder, "users", "enable", EMAIL).stdout
+    assert f"{user_id} is erased" in goodword(folder, "users", "erase", EMAIL, "--yes").stdout
+    assert goodword(folder, "users", "find", "rita").returncode == 1
+    assert "erased" in goodword(folder, "users", "show", user_id).stdout
+    again = goodword(folder, "users", "erase", user_id, "--yes")
     assert (again.returncode, "was erased" in again.stderr) == (1, True)
 
 
-def test_erase_asks_for_confirmation(tmp_path):
-    create(tmp_path)
+def test_erase_asks_for_confirmation(folder):
+    create(folder)
     for reply in ("n\n", "", "\n"):
-        done = goodword(tmp_path, "users", "erase", EMAIL, stdin=reply)
+        done = goodword(folder, "users", "erase", EMAIL, stdin=reply)
         assert done.returncode == 1
 
-    assert EMAIL in goodword(tmp_path, "users", "find", "rita").stdout
+    assert EMAIL in goodword(folder, "users", "find", "rita").stdout
 
 
 @pytest.mark.parametrize("act", ["show", "disable", "enable", "erase"])
-def test_an_unknown_user_is_reported(tmp_path, act):
-    create(tmp_path)
+def test_an_unknown_user_is_reported(folder, act):
+    create(folder)
     for who in ("nobody@example.com", "01a201dc-5258-77c8-bbbf-93ad69676570", "%", "'"):
-        done = goodword(tmp_path, "users", act, who)
+        done = goodword(folder, "users", act, who)
         assert (done.returncode, "There is no such user" in done.stderr) == (1, True)
 
 

@@ -1,4 +1,7 @@
-"""Every command reports an error in one line and exits with 1 for a refused operation and with 2 for any other."""
+"""Every command reports an error in one line and exits with 1 for a refused operation and with 2 for any other.
+
+Before it, a command names the database that it uses.
+"""
 
 import shutil
 import sqlite3
@@ -32,13 +35,16 @@ COMMANDS = [
     ("oauth-client", "disable", "gwc_unknown"),
     ("keys", "rotate"),
 ]
+ADMIN_CREATE = ("admin", "create", EMAIL, "--password-stdin")
+PASSWORD = "seven lanterns on the hill"
 every_command = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[:2]))
 
 
 def assert_fails(done, status, message):
     assert done.returncode == status, done.stderr
     assert message in done.stderr
-    assert len(done.stderr.splitlines()) == 1, done.stderr
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("Database: ")]
+    assert len(lines) == 1, done.stderr
     assert done.stdout == ""
 
 
@@ -68,10 +74,56 @@ def test_an_unreachable_database_exits_with_2(tmp_path, command):
 
 
 @every_command
-def test_a_missing_schema_exits_with_2(tmp_path, command):
-    (tmp_path / "data").mkdir()
+def test_a_missing_schema_exits_with_2(folder, command):
+    (folder / "data" / "goodword.sqlite3").write_bytes(b"")
 
-    assert_fails(goodword(tmp_path, *command), 2, "goodword migrate")
+    assert_fails(goodword(folder, *command), 2, "goodword migrate")
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, ADMIN_CREATE, ("worker",)], ids=" ".join)
+def test_only_serve_and_migrate_make_a_database(tmp_path, command):
+    done = goodword(tmp_path, *command, stdin=PASSWORD)
+
+    assert_fails(done, 2, f"There is no database at {tmp_path / 'data' / 'goodword.sqlite3'}")
+    assert "GOODWORD_DATA_DIR" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, ADMIN_CREATE], ids=" ".join)
+def test_a_command_names_its_database(folder, command):
+    done = goodword(folder, *command, stdin=PASSWORD)
+
+    assert f"Database: {folder / 'data' / 'goodword.sqlite3'}\n" in done.stderr
+    assert done.stderr.count("Database: ") == 1
+
+
+def test_a_command_names_a_postgres_database_without_the_password(tmp_path):
+    url = "postgresql+asyncpg://goodword:hunter2@127.0.0.1:9/people"
+
+    done = goodword(tmp_path, "jobs", "list", DATABASE_URL=url, SECRET_KEY=SECRET)
+
+    assert done.stderr.startswith("Database: people on 127.0.0.1\n")
+    assert "hunter2" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [("jobs", "list"), ("serve",), ("migrate",), ("worker",)], ids=" ".join)
+def test_no_command_makes_a_new_key_for_an_existing_database(folder, command):
+    (folder / "data" / "secret_key").unlink()
+
+    assert_fails(goodword(folder, *command), 2, "secret_key in GOODWORD_DATA_DIR")
+    assert not (folder / "data" / "secret_key").exists()
+
+
+@pytest.mark.parametrize("name", ["50%25 off?", "a#b", "ключ & co", "%s"])
+def test_a_data_folder_may_have_any_name(tmp_path, name):
+    folder = tmp_path / name / "data"
+
+    assert goodword(tmp_path, "migrate", DATA_DIR=str(folder)).returncode == 0
+    done = goodword(tmp_path, "users", "find", "alice", DATA_DIR=str(folder))
+
+    assert done.stderr == f"Database: {folder / 'goodword.sqlite3'}\nNo user was found.\n"
+    assert {path.name for path in folder.iterdir()} >= {"goodword.sqlite3", "secret_key"}
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 @every_command

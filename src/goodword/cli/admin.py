@@ -43,8 +43,7 @@ def create(
         typer.echo(f"{user.email} is an administrator from the next sign-in on.")
         return
     body = _validate(email, _read_password() if password_stdin else _ask_password())
-    # This may be the first command of an installation, so it creates the embedded database.
-    user = run_in_transaction(lambda session, services: _create(session, services, body), migrate="embedded")
+    user = run_in_transaction(lambda session, services: _create(session, services, body))
     typer.echo(f"{user.email} is an administrator: {user.id}")
 
 

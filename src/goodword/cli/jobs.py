@@ -1,11 +1,18 @@
 """`goodword jobs`: list, show, retry and discard background jobs."""
 
 import uuid
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from goodword.cli.runner import fail, run_in_transaction
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from goodword.jobs.models import Job
+    from goodword.services import Services
 
 MAX_LISTED = 50
 
@@ -21,8 +28,10 @@ def list_jobs() -> None:
     """Count the jobs by kind and outcome, and list the dead ones."""
     from goodword.jobs import admin
 
-    counts = run_in_transaction(lambda session, _: admin.count_by_outcome(session))
-    dead = run_in_transaction(lambda session, _: admin.list_dead(session, limit=MAX_LISTED + 1))
+    async def read(session: "AsyncSession", _services: "Services") -> "tuple[Sequence[Any], Sequence[Job]]":
+        return await admin.count_by_outcome(session), await admin.list_dead(session, limit=MAX_LISTED + 1)
+
+    counts, dead = run_in_transaction(read)
     if not counts:
         typer.echo("There are no jobs.")
     for row in counts:

@@ -107,7 +107,6 @@ def worker(
     from goodword.composition import run_worker
     from goodword.logs import configure_logging
 
-    run(_check_database, migrate="embedded")
     settings = load_settings()
     configure_logging(settings.log_format)
     with reported_errors():
@@ -119,9 +118,10 @@ def migrate() -> None:
     """Migrate the schema of the database. Concurrent runs wait for each other."""
     from goodword import migrations
 
-    settings = load_settings()
+    settings = load_settings(create=True)
     with reported_errors():
         asyncio.run(migrations.upgrade(settings.database))
+    typer.echo(f"Database: {settings.database_name}", err=True)
     typer.echo(f"The schema is at {migrations.head()}.")
 
 

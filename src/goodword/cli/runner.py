@@ -23,15 +23,18 @@ Migrate = Literal["never", "embedded", "always"]
 
 
 def run(work: "Callable[[Services], Awaitable[T]]", *, migrate: Migrate = "never") -> T:
-    """Return the result of `work`, called with open services."""
+    """Return the result of `work`, called with open services.
+
+    A command that does not migrate names the database that it uses on standard error.
+    """
     from goodword.composition import opened
 
-    settings = load_settings()
+    settings = load_settings(create=migrate != "never")
     migrating = migrate == "always" or (migrate == "embedded" and settings.embedded)
+    if migrate == "never":
+        typer.echo(f"Database: {settings.database_name}", err=True)
 
     async def run_with_services() -> T:
-        if migrating and settings.embedded:
-            settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         async with opened(settings, migrate=migrating) as services:
             return await work(services)
 
@@ -39,24 +42,35 @@ def run(work: "Callable[[Services], Awaitable[T]]", *, migrate: Migrate = "never
         return asyncio.run(run_with_services())
 
 
-def run_in_transaction(
-    work: "Callable[[AsyncSession, Services], Awaitable[T]]", *, migrate: Migrate = "never"
-) -> T:
+def run_in_transaction(work: "Callable[[AsyncSession, Services], Awaitable[T]]") -> T:
     """Return the result of `work`, called in a transaction that is committed afterwards."""
 
     async def run_and_commit(services: "Services") -> T:
         async with services.database.transaction() as session:
             return await work(session, services)
 
-    return run(run_and_commit, migrate=migrate)
+    return run(run_and_commit)
 
 
-def load_settings() -> "Settings":
-    """Return the settings, with the secret key of the data folder if they name none."""
+def load_settings(*, create: bool = False) -> "Settings":
+    """Return the settings, with the secret key of the data folder if they name none.
+
+    With `create`, make the data folder and the key. Without it, exit if the embedded database does not exist: in
+    another folder than that of the service, a command would make a second installation.
+    """
     from goodword.config.loading import load, with_own_secret
 
     with reported_errors():
-        return with_own_secret(load())
+        settings = load()
+        if create and settings.embedded:
+            settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        elif settings.sqlite_file and not settings.sqlite_file.exists():
+            fail(
+                f"There is no database at {settings.database_name}. Set GOODWORD_DATA_DIR to the folder of the "
+                "service, or create a database with `goodword serve` or `goodword migrate`.",
+                status=2,
+            )
+        return with_own_secret(settings, create=create)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from goodword.cli.runner import fail, run_in_transaction
+from goodword.cli.runner import fail, run, run_in_transaction
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -99,12 +99,17 @@ def erase(
     """Erase the personal data of a user permanently. Users that they referred stay."""
     from goodword.admin import service
 
-    user = _get(email_or_id)
-    if not yes:
-        typer.confirm(f"Erase {user.email or user.id} permanently?", abort=True)
-    # By id, because the address may belong to another user by now.
-    run_in_transaction(lambda session, services: service.erase(session, services, user.id, by=None))
-    typer.echo(f"{user.id} is erased.")
+    async def confirm_and_erase(services: "Services") -> uuid.UUID:
+        async with services.database.transaction() as session:
+            user = await service.get(session, await service.find_id(session, email_or_id))
+        if not yes:
+            typer.confirm(f"Erase {user.email or user.id} permanently?", abort=True)
+        async with services.database.transaction() as session:
+            # By id, because the address may belong to another user by now.
+            await service.erase(session, services, user.id, by=None)
+        return user.id
+
+    typer.echo(f"{run(confirm_and_erase)} is erased.")
 
 
 def run_for_user(email_or_id: str, work: "Callable[[AsyncSession, uuid.UUID, Services], Awaitable[T]]") -> T:

@@ -5,13 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dotenv import dotenv_values
-from pydantic import (
-    SecretStr,
-    ValidationError,
-)
+from pydantic import SecretStr, ValidationError
 
 from goodword.config import secret_files
+from goodword.config.env_file import read as read_env_file
 from goodword.config.settings import PREFIX, Settings, SettingsError
 
 NOT_BUILT = frozenset(
@@ -20,6 +17,8 @@ NOT_BUILT = frozenset(
     }
 )
 """Settings that are accepted but have no effect in this version."""
+
+QUOTES = "\"'"
 
 SECRETS = frozenset(
     name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
@@ -31,12 +30,7 @@ def load(environ: Mapping[str, str] | None = None, env_file: Path | None = Path(
 
     Raises `SettingsError`, which lists every wrong setting.
     """
-    # A byte order mark would hide the first setting.
-    try:
-        from_file = dotenv_values(env_file, encoding="utf-8-sig") if env_file else {}
-    except UnicodeDecodeError:
-        raise SettingsError(f"{env_file} is not UTF-8") from None
-    given = {**from_file, **(os.environ if environ is None else environ)}
+    given = {**(read_env_file(env_file) if env_file else {}), **(os.environ if environ is None else environ)}
     values: dict[str, Any] = {}
     problems: list[str] = []
     for variable, text in given.items():
@@ -44,6 +38,11 @@ def load(environ: Mapping[str, str] | None = None, env_file: Path | None = Path(
             continue  # an empty variable is an unset one: compose files pass them so
         if not text.strip():
             problems.append(f"{variable} is blank: give it a value, or leave it empty")
+            continue
+        if len(text) > 1 and text[0] == text[-1] and text[0] in QUOTES:
+            problems.append(
+                f"{variable} is in quotation marks, which `docker --env-file` keeps: leave them out"
+            )
             continue
         name = variable.removeprefix(PREFIX).lower()
         if name in Settings.model_fields:
@@ -72,15 +71,17 @@ def _describe(error: Any) -> str:
     return f"{PREFIX}{error['loc'][0].upper()}: {message}" if error["loc"] else message
 
 
-def with_own_secret(settings: Settings) -> Settings:
-    """Return the settings with the key of the data folder, made at the first start, on the embedded database.
+def with_own_secret(settings: Settings, *, create: bool = False) -> Settings:
+    """Return the settings with the key of the data folder, on the embedded database.
 
-    Raises `SettingsError` for a key in the folder that is empty, damaged or too weak.
+    With `create`, make the key if there is no database yet. Raises `SettingsError` for a key that is missing, empty,
+    damaged or too weak.
     """
-    if settings.secret_key or not settings.embedded:
+    if settings.secret_key or not settings.sqlite_file:
         return settings
     path = settings.data_dir / "secret_key"
-    secret_files.make_once(path)
+    if create and not settings.sqlite_file.exists():  # a new key would not fit an existing database
+        secret_files.make_once(path)
     try:
         own = settings.model_copy(update={"secret_key": SecretStr(secret_files.read(path))})
         problems = "; ".join(own.problems())

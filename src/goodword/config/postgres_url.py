@@ -13,6 +13,7 @@ class PostgresServer:
     """`hosts` are names, addresses, and folders of sockets: a connection may go to any of them."""
 
     hosts: tuple[str, ...]
+    database: str | None
     user: str | None
     password: str | None
     is_verified: bool
@@ -37,6 +38,7 @@ def parse(url: str) -> PostgresServer:
     given = options.get("host") or os.environ.get("PGHOST") or ()  # in the order of asyncpg
     return PostgresServer(
         hosts=tuple(_host(one) for part in _several(given) for one in part.split(",")),
+        database=options.get("database"),
         user=options.get("user"),
         password=options.get("password"),
         is_verified=options.get("ssl") == "verify-full",

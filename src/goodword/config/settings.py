@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -32,6 +32,7 @@ from goodword.config.setting_types import (
 from goodword.config.smtp_url import MailServer, parse as parse_smtp_url
 
 PREFIX = "GOODWORD_"
+SQLITE = "sqlite+aiosqlite:///"
 
 
 class SettingsError(Exception):
@@ -105,7 +106,7 @@ class Settings(BaseModel):
     def problems(self) -> list[str]:
         """Return what is wrong with the settings together, each by its name and without its value."""
         found = self._service_problems()
-        starts = ("sqlite+aiosqlite:///", "postgresql+asyncpg://")
+        starts = (SQLITE, "postgresql+asyncpg://")
         database_is_readable = False
         if not self.database.startswith(starts) or not can_be_read(self.database):
             found.append(
@@ -160,7 +161,22 @@ class Settings(BaseModel):
         """The SQLAlchemy URL: the embedded SQLite file if none is set."""
         if self.database_url:
             return self.database_url.get_secret_value()
-        return f"sqlite+aiosqlite:///{self.data_dir / 'goodword.sqlite3'}"
+        return SQLITE + quote(str(self.data_dir / "goodword.sqlite3"), safe="/ ")
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The file of the embedded database; None with PostgreSQL."""
+        if not self.embedded:
+            return None
+        return Path(unquote(self.database.removeprefix(SQLITE).partition("?")[0]))
+
+    @property
+    def database_name(self) -> str:
+        """The database for messages: its file, or its server and name, without the password."""
+        if self.sqlite_file:
+            return str(self.sqlite_file.absolute())
+        server = parse_postgres_url(self.database)
+        return f"{server.database or server.user or 'the default database'} on {', '.join(server.hosts) or 'the local socket'}"
 
     @property
     def database_server(self) -> PostgresServer | None:
