@@ -19,6 +19,7 @@ from goodword.crypto import WrongSecret, derive_key
 from goodword.db.database import Database
 from goodword.http_client import OutboundClient
 from goodword.invitations import emails as invitation_emails, service as invitations
+from goodword.jobs import lateness
 from goodword.jobs.worker import CONCURRENCY, Handler, Worker
 from goodword.mail import unsubscribe
 from goodword.oauth import clients as oauth_clients
@@ -154,9 +155,9 @@ async def open_services(services: Services, *, migrate: bool = False) -> None:
     Every process that writes or sends calls this first. With `migrate`, migrate an outdated schema. Raises
     `SettingsError` if the schema is not current or the database was created with another secret.
     """
-    if not await migrations.is_current(services.database):
+    if problem := await migrations.problem(services.database):
         if not migrate:
-            raise SettingsError(migrations.NOT_CURRENT)
+            raise SettingsError(problem)
         await migrations.upgrade(services.settings.database)
     try:
         await services.signing_keys.load()
@@ -198,13 +199,16 @@ async def _open(services: Services, *, migrate: bool = False) -> AsyncIterator[N
 async def serving(services: Services, *, run_jobs: bool) -> AsyncIterator[None]:
     """Open the services of an app and finally close them. With `run_jobs`, run jobs during the block."""
     async with _open(services):
-        watching = asyncio.create_task(services.signing_keys.watch())
+        watching = [asyncio.create_task(services.signing_keys.watch())]
+        if not run_jobs:
+            watching.append(asyncio.create_task(lateness.watch(services)))
         try:
             worker = build_worker(services).running() if run_jobs else nullcontext()
             async with services.cache.following(), worker:
                 yield
         finally:
-            watching.cancel()
+            for task in watching:
+                task.cancel()
 
 
 def build_worker(services: Services, *, concurrency: int = CONCURRENCY) -> Worker:

@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
+from sqlalchemy.exc import SQLAlchemyError
 
 from goodword import migrations
 from goodword.errors import Unavailable
+from goodword.jobs import lateness
 from goodword.services import services_of
 from goodword.web.openapi import problems
 from goodword.web.problems import answer
@@ -21,6 +23,7 @@ TIMEOUT = 1.5
 """Seconds for the database to answer."""
 
 State = Literal["ok", "degraded", "down"]
+Storage = Literal["ok", "disk_full", "read_only", "unknown"]
 
 
 class NotReady(Unavailable):
@@ -38,6 +41,10 @@ class Checks(Output):
     database: State
     schema_: Annotated[State, Field(serialization_alias="schema")]
     cache: State = Field(description="`degraded`: Redis is unavailable, and the service works without it.")
+    storage: Storage = Field(
+        description="Whether the database can be written: only look-ups work if it cannot."
+    )
+    worker: State = Field(description="`degraded`: no worker runs the jobs that are due, so e-mails wait.")
 
 
 class Ready(Output):
@@ -53,23 +60,29 @@ async def livez() -> Alive:
 
 @router.get("/readyz", summary="Ready?", response_model=Ready, responses=problems(NotReady))
 async def readyz(request: Request) -> Response:
-    """Check that the database answers and has the schema of this version, and that the cache works.
+    """Check that the database answers and has the schema of this version, and what works less than it should.
 
-    Without a working cache the status is `degraded`. If the service is not ready, a problem document has the same
-    `checks`.
+    The status is `degraded` without a working cache, if the database cannot be written, or if jobs wait for a worker.
+    If the service is not ready, a problem document has the same `checks`.
     """
     services = services_of(request)
     database, cache = services.database, services.cache
-    is_current = is_reachable = False
-    with suppress(TimeoutError):
+    is_current = is_reachable = are_late = False
+    storage: Storage = "unknown"
+    with suppress(TimeoutError, SQLAlchemyError, OSError):
         async with asyncio.timeout(TIMEOUT):
             is_current = await migrations.is_current(database)
             is_reachable = is_current or await database.ping()
+            storage = await database.storage()
+            are_late = is_current and await lateness.are_late(database, now=services.clock())
     checks = Checks(
         database="ok" if is_reachable else "down",
         schema_="ok" if is_current else "down",
         cache="ok" if await cache.is_well() else "degraded",
+        storage=storage,
+        worker="degraded" if are_late else "ok",
     ).model_dump(by_alias=True)
     if not is_current:
         return answer(NotReady(), request.state.request_id, checks=checks)
-    return JSONResponse({"status": checks["cache"], "checks": checks})
+    status = "ok" if set(checks.values()) <= {"ok", "unknown"} else "degraded"
+    return JSONResponse({"status": status, "checks": checks})

@@ -1,5 +1,6 @@
 """GET /livez and GET /readyz"""
 
+import asyncio
 import os
 import signal
 
@@ -30,7 +31,39 @@ async def test_readyz_answers(api):
     answer = await api.get("/readyz")
 
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ok", "checks": {"database": "ok", "schema": "ok", "cache": "ok"}}
+    checks = dict.fromkeys(("database", "schema", "cache", "storage", "worker"), "ok")
+    assert answer.json() == {"status": "ok", "checks": checks}
+
+
+async def test_readyz_is_degraded_while_no_worker_runs_the_jobs(api, clock, post):
+    assert (await register(api, "alice")).status_code == 201
+    assert (await api.get("/readyz")).json()["checks"]["worker"] == "ok"
+
+    clock.forward(minutes=3)
+    late = (await api.get("/readyz")).json()
+    assert (late["status"], late["checks"]["worker"]) == ("degraded", "degraded")
+
+    assert await post()
+    assert (await api.get("/readyz")).json()["status"] == "ok"
+
+
+async def test_the_log_says_at_the_start_and_later_that_no_worker_runs(
+    app, api, database_url, clock, post, monkeypatch, capsys
+):
+    monkeypatch.setattr("goodword.jobs.lateness.CHECK_SECONDS", 0.01)
+
+    async def warnings_of_a_start():
+        capsys.readouterr()
+        async with running(create_app(settings_for(database_url), clock=clock)):
+            await asyncio.sleep(0.3)
+        return capsys.readouterr().out.count("no worker runs jobs")
+
+    assert await warnings_of_a_start() == 1
+    await register(api, "alice")
+    clock.forward(minutes=3)
+    assert await warnings_of_a_start() > 1
+    await post()
+    assert await warnings_of_a_start() == 0
 
 
 async def test_readyz_is_degraded_without_the_cache(app, database_url):

@@ -119,9 +119,9 @@ def migrate() -> None:
     from goodword import migrations
 
     settings = load_settings(create=True)
+    typer.echo(f"Database: {settings.database_name}", err=True)
     with reported_errors():
         asyncio.run(migrations.upgrade(settings.database))
-    typer.echo(f"Database: {settings.database_name}", err=True)
     typer.echo(f"The schema is at {migrations.head()}.")
 
 

@@ -79,6 +79,7 @@ def reported_errors() -> Iterator[None]:
     from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 
     from goodword.config.settings import SettingsError
+    from goodword.db.error_causes import explain
     from goodword.errors import AppError
 
     try:
@@ -86,7 +87,8 @@ def reported_errors() -> Iterator[None]:
     except AppError as error:
         fail(error.detail)
     except DBAPIError as error:
-        fail(str(error).partition("\n")[0], status=2)  # the lines that follow quote the statement
+        # The first line: those that follow quote the statement.
+        fail(explain(error) or str(error).partition("\n")[0], status=2)
     except (SettingsError, OSError, PoolTimeout) as error:
         fail(str(error), status=2)
 

@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from goodword.config import production_checks
-from goodword.config.postgres_url import PostgresServer, parse as parse_postgres_url
+from goodword.config.postgres_url import DRIVER, PostgresServer, normalise, parse as parse_postgres_url
 from goodword.config.setting_types import (
     HttpUrl,
     Secret,
@@ -106,7 +106,7 @@ class Settings(BaseModel):
     def problems(self) -> list[str]:
         """Return what is wrong with the settings together, each by its name and without its value."""
         found = self._service_problems()
-        starts = (SQLITE, "postgresql+asyncpg://")
+        starts = (SQLITE, DRIVER)
         database_is_readable = False
         if not self.database.startswith(starts) or not can_be_read(self.database):
             found.append(
@@ -160,7 +160,7 @@ class Settings(BaseModel):
     def database(self) -> str:
         """The SQLAlchemy URL: the embedded SQLite file if none is set."""
         if self.database_url:
-            return self.database_url.get_secret_value()
+            return normalise(self.database_url.get_secret_value())
         return SQLITE + quote(str(self.data_dir / "goodword.sqlite3"), safe="/ ")
 
     @property

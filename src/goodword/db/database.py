@@ -1,11 +1,12 @@
 """The database of a process: its engines, its transactions, and single reads without a transaction."""
 
+import shutil
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import asyncpg
-from sqlalchemy import Executable, Row, Select, select, text
+from sqlalchemy import Executable, Row, Select, func, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import make_transient_to_detached
@@ -13,10 +14,13 @@ from sqlalchemy.orm import make_transient_to_detached
 from goodword.config.settings import Settings
 from goodword.db import engines, transaction_hooks
 from goodword.db.base import Model
+from goodword.db.error_causes import READ_ONLY, explain
 from goodword.db.transaction_hooks import CommitObservers, HookedSession
 
 TIMED_OUT = "timed_out"
 """Key in the state of a request, set after a timeout reply: the transaction rolls back."""
+MIN_FREE_BYTES = 8 * 1024 * 1024
+"""Less free space on the disk of SQLite counts as full: a transaction needs room in its log and in the file."""
 READ_TIMEOUT = 2.0
 """Seconds for a single read on PostgreSQL."""
 
@@ -107,6 +111,21 @@ class Database:
             return False
         return True
 
+    async def storage(self) -> Literal["ok", "disk_full", "read_only"]:
+        """Return whether the database can be written. Only for SQLite is the free space of the disk known."""
+        if not self.is_sqlite:
+            row = await self.row(_TRANSACTIONS)
+            return "read_only" if row and row.read_only == "on" else "ok"
+        try:
+            async with self.write_engine.connect() as connection:
+                await connection.execute(_WRITE_NOTHING)
+                file = (await connection.execute(_FILE)).one().file
+        except OperationalError as error:
+            if explain(error) == READ_ONLY:
+                return "read_only"
+            raise
+        return "disk_full" if shutil.disk_usage(file).free < MIN_FREE_BYTES else "ok"
+
     async def truncate_wal(self) -> None:
         """Empty the write-ahead log of SQLite, which keeps deleted data until it is overwritten."""
         if self.is_sqlite:
@@ -145,6 +164,9 @@ class _Record(asyncpg.Record):  # type: ignore[misc]
 
 
 _PING = select(1)
+_TRANSACTIONS = select(func.current_setting("transaction_read_only").label("read_only"))
+_WRITE_NOTHING = text("DELETE FROM alembic_version WHERE 1 = 0")
+_FILE = text("PRAGMA database_list")
 _CHECKPOINT = text("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from goodword.actor import Actor, ActorContext, actor_context
+from goodword.db.error_causes import describe
 from goodword.jobs import listen, service
 from goodword.jobs.service import ClaimedJob, JobFailed, PermanentFailure
 from goodword.services import Services
@@ -67,7 +68,7 @@ class Worker:
                     await self._enqueue_recurring()
                     await self._start_due()
                 except (SQLAlchemyError, OSError) as error:
-                    log.warning("the database does not answer the worker", error=type(error).__name__)
+                    log.warning("the database does not answer the worker", error=describe(error))
                 except Exception:  # the worker must not end
                     log.exception("the worker continues after an unexpected error")
                 with suppress(TimeoutError):
@@ -91,7 +92,7 @@ class Worker:
             try:
                 await task(self._services)
             except (SQLAlchemyError, OSError) as error:
-                log.warning("a periodic task failed and will run again", error=type(error).__name__)
+                log.warning("a periodic task failed and will run again", error=describe(error))
             except Exception:
                 log.exception("a periodic task failed and will run again")
             await asyncio.sleep(every)
@@ -151,7 +152,7 @@ class Worker:
         try:
             await self._process(job)
         except (SQLAlchemyError, OSError) as error:  # its outcome is not recorded, so the lease expires
-            log.warning("the database does not answer the worker", error=type(error).__name__)
+            log.warning("the database does not answer the worker", error=describe(error))
 
     async def _process(self, job: ClaimedJob) -> None:
         error, is_permanent = await self._attempt(job)
@@ -193,7 +194,7 @@ class Worker:
             async with self._services.database.transaction() as session:
                 await service.release_all(session, self._id)
         except (SQLAlchemyError, OSError) as error:
-            log.warning("leases could not be released and will expire", error=type(error).__name__)
+            log.warning("leases could not be released and will expire", error=describe(error))
 
 
 def _describe(error: Exception) -> str:

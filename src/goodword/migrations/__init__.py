@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from goodword.config.settings import SettingsError
 from goodword.db.database import Database
 from goodword.db.engines import begin_immediate
+from goodword.db.error_causes import NO_ANSWER, explain
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -18,7 +19,7 @@ HERE = Path(__file__).parent
 LOCK = 0x600D_0D
 """Key of the PostgreSQL advisory lock that lets one process at a time migrate."""
 
-NOT_CURRENT = "The database cannot be reached or its schema is not current. Run `goodword migrate`, or `serve --migrate`."
+NOT_CURRENT = "The schema of the database is not current. Run `goodword migrate`, or `serve --migrate`."
 UNKNOWN_REVISION = (
     "This version of Goodword does not know the schema revision of the database ({revision}). A newer version, or one "
     "from before the first release, created it. Run that version, or use an empty database."
@@ -36,17 +37,25 @@ def head() -> str:
 
 async def is_current(database: Database) -> bool:
     """Return whether the database can be reached and has the schema of this version."""
+    return await problem(database) is None
+
+
+async def problem(database: Database) -> str | None:
+    """Return why the database cannot be used, or None if it has the schema of this version."""
     try:
         row = await database.row(text("SELECT version_num FROM alembic_version"))
-    except (DBAPIError, PoolTimeout, OSError):
-        return False
-    return row is not None and row.version_num == head()
+    except PoolTimeout:
+        return NO_ANSWER
+    except (DBAPIError, OSError) as error:
+        return explain(error) or NOT_CURRENT
+    return None if row is not None and row.version_num == head() else NOT_CURRENT
 
 
 async def upgrade(url: str, revision: str = "head") -> None:
     """Migrate the schema up to `revision` in one transaction. Concurrent calls wait for each other.
 
-    Raises `UnknownRevision` if the database has a revision that this version does not have.
+    Raises `UnknownRevision` if the database has a revision that this version does not have, and `SettingsError` if it
+    cannot be used.
     """
     await _run(url, "upgrade", revision)
 
@@ -66,6 +75,8 @@ async def _run(url: str, command: str, revision: str) -> None:
             if connection.dialect.name == "postgresql":
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
             await connection.run_sync(_alembic, command, revision)
+    except (DBAPIError, OSError) as error:
+        raise (SettingsError(reason) if (reason := explain(error)) else error) from None
     finally:
         await engine.dispose()
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -13,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from goodword.db.error_causes import explain
 from goodword.db.statements import is_connection_error, is_lock_timeout, is_unique_violation
 from goodword.errors import (
     AppError,
@@ -24,6 +26,8 @@ from goodword.errors import (
     NotFound,
     ValidationFailed,
 )
+
+log = structlog.get_logger("goodword.request")
 
 
 def problem(error: AppError, request_id: str) -> dict[str, Any]:
@@ -83,6 +87,8 @@ def install(app: FastAPI, *renderers: ErrorRenderer) -> ErrorResponder:
     async def database(request: Request, error: DBAPIError) -> Response:
         if is_unique_violation(error):
             return respond(request, Conflict())
+        if cause := explain(error):
+            log.warning("the database refuses a statement", error=cause)
         if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
             return respond(request, DatabaseUnavailable())
         if is_lock_timeout(error) or is_connection_error(error):

@@ -1,0 +1,61 @@
+"""Why the database cannot be used, in words for its operator."""
+
+import socket
+import ssl
+from collections.abc import Mapping
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+
+NO_ANSWER = (
+    "The database cannot be reached: no PostgreSQL server answers at the address of GOODWORD_DATABASE_URL."
+)
+DISK_FULL = "The disk of the database is full."
+READ_ONLY = "The database is read-only."
+PGBOUNCER = "A PgBouncer is in front of the database: set GOODWORD_PGBOUNCER=on, and migrate past it."
+
+SQLSTATES: Mapping[str, str] = {
+    "08P01": PGBOUNCER,  # "unsupported startup parameter"
+    "25006": READ_ONLY,
+    "26000": PGBOUNCER,  # prepared statements of another client
+    "28000": "PostgreSQL does not admit this user from this machine, or not without TLS: see its pg_hba.conf.",
+    "28P01": "PostgreSQL refuses the user and password of GOODWORD_DATABASE_URL.",
+    "3D000": "The server has no database of the name in GOODWORD_DATABASE_URL: create it with `createdb`.",
+    "42P05": PGBOUNCER,
+    "53100": DISK_FULL,
+    "53300": "PostgreSQL has no free connection: raise its max_connections, or run fewer processes.",
+    "57P03": "PostgreSQL is starting up or shutting down.",
+}
+SQLITE_ERRORS: Mapping[str, str] = {
+    "SQLITE_CANTOPEN": "The database file cannot be opened: check its folder and the permissions.",
+    "SQLITE_CORRUPT": "The database file is damaged: restore a backup.",
+    "SQLITE_FULL": DISK_FULL,
+    "SQLITE_IOERR": "The disk of the database does not work.",
+    "SQLITE_NOTADB": "The database file is not a SQLite database.",
+    "SQLITE_READONLY": READ_ONLY,
+}
+"""By the primary error code, with which the extended codes begin."""
+
+
+def explain(error: BaseException) -> str | None:
+    """Return the cause of an error of the database and what to do about it, or None if it is of another kind."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    if sqlstate := getattr(cause, "sqlstate", None):
+        return SQLSTATES.get(sqlstate)
+    if name := getattr(cause, "sqlite_errorname", None):
+        return SQLITE_ERRORS.get("_".join(name.split("_")[:2]))
+    if isinstance(cause.__cause__, asyncpg.ClientConfigurationError):  # a file of certificates, or an option
+        reason = str(cause).partition("\n")[0]
+        return f"GOODWORD_DATABASE_URL cannot be used: {reason}."
+    if isinstance(cause, socket.gaierror):
+        return "The database cannot be reached: the host name of GOODWORD_DATABASE_URL cannot be resolved."
+    if isinstance(cause, ssl.SSLError):
+        return "The certificate of the PostgreSQL server is not valid for its name, or TLS fails otherwise."
+    if isinstance(cause, ConnectionError) and "SSL" in str(cause):
+        return "The PostgreSQL server does not offer TLS, which GOODWORD_DATABASE_URL requires."
+    return NO_ANSWER if isinstance(cause, OSError) else None
+
+
+def describe(error: BaseException) -> str:
+    """Return the cause of an error of the database for a log, or its type."""
+    return explain(error) or type(error).__name__

@@ -1,0 +1,50 @@
+"""Notice that jobs wait because no worker runs: on PostgreSQL, `goodword worker` runs beside the service."""
+
+import asyncio
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import bindparam, or_, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from goodword.db.database import Database
+from goodword.jobs.models import Job
+from goodword.services import Services
+
+LATE = timedelta(minutes=2)
+SEEN_WITHIN = timedelta(hours=2)
+"""A worker finishes recurring jobs every hour."""
+CHECK_SECONDS = 60.0
+NO_WORKER = "no worker runs jobs, and e-mails wait: start `goodword worker`"
+
+log = structlog.get_logger("goodword.jobs")
+
+
+async def are_late(database: Database, *, now: datetime) -> bool:
+    """Return whether a job has been due for more than two minutes, and no worker has taken it."""
+    return await database.row(_LATE, due=now - LATE, now=now) is not None
+
+
+async def watch(services: Services) -> None:
+    """Log a warning if no worker has run lately, and then every minute while jobs are late."""
+    database = services.database
+    if await database.row(_FINISHED, since=services.clock() - SEEN_WITHIN) is None:
+        log.warning(NO_WORKER)
+    while True:
+        await asyncio.sleep(CHECK_SECONDS)
+        with suppress(SQLAlchemyError, OSError):
+            if await are_late(database, now=services.clock()):
+                log.warning(NO_WORKER)
+
+
+_LATE = (
+    select(Job.id)
+    .where(
+        Job.finished_at.is_(None),
+        Job.run_at <= bindparam("due", type_=Job.run_at.type),
+        or_(Job.leased_until.is_(None), Job.leased_until <= bindparam("now", type_=Job.run_at.type)),
+    )
+    .limit(1)
+)
+_FINISHED = select(Job.id).where(Job.finished_at >= bindparam("since", type_=Job.run_at.type)).limit(1)

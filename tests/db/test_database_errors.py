@@ -1,0 +1,189 @@
+"""Each reason for which a database cannot be used has a message of its own, at the start and in the log."""
+
+import asyncio
+import os
+import pwd
+import shutil
+import subprocess
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from asgi import client_of, running, settings_for
+from goodword import migrations
+from goodword.app import create_app
+from goodword.config.postgres_url import normalise
+from people import register
+from servers import postgres_server
+from serving import free_port, goodword, wait_for_port
+from test_settings import SECRET, load_from
+
+CLOSED = "127.0.0.1:9"
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """The address of a PostgreSQL that requires a password of `goodword` and TLS of `other`."""
+    rules = tmp_path_factory.mktemp("hba") / "pg_hba.conf"
+    rules.write_text(
+        "host all postgres all trust\nhost all goodword all scram-sha-256\nhostssl all other all trust\n"
+    )
+    for path in (rules, rules.parent, rules.parent.parent, rules.parent.parent.parent):
+        path.chmod(0o755)
+    with postgres_server(f"--hba_file={rules}") as server:
+        asyncio.run(add_users(server.url.replace("+asyncpg", "")))
+        yield urlsplit(server.url).netloc.rpartition("@")[2]
+
+
+async def add_users(url):
+    connection = await asyncpg.connect(url)
+    await connection.execute("CREATE USER goodword PASSWORD 'right'; CREATE USER other")
+    await connection.close()
+
+
+@pytest.mark.parametrize("command", [("jobs", "list"), ("migrate",), ("worker",)], ids=" ".join)
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("goodword:wrong@{server}/postgres", "refuses the user and password"),
+        ("nobody:wrong@{server}/postgres", "does not admit this user"),
+        ("other@{server}/postgres", "does not admit this user from this machine, or not without TLS"),
+        ("postgres@{server}/missing", "has no database of the name"),
+        ("postgres@nowhere.invalid/postgres", "host name of GOODWORD_DATABASE_URL cannot be resolved"),
+        (f"postgres@{CLOSED}/postgres", "no PostgreSQL server answers"),
+        ("postgres@/postgres?host=/nothing", "no PostgreSQL server answers"),
+        ("postgres@{server}/postgres?sslmode=require", "does not offer TLS"),
+        ("postgres@{server}/postgres?ssl=often", "GOODWORD_DATABASE_URL cannot be used"),
+    ],
+)
+def test_each_wrong_address_has_its_own_message(tmp_path, guarded, command, url, reason):
+    settings = {"DATABASE_URL": f"postgresql+asyncpg://{url.format(server=guarded)}", "SECRET_KEY": SECRET}
+
+    done = goodword(tmp_path, *command, **settings)
+
+    assert done.returncode == 2
+    assert reason in done.stderr
+    assert "wrong" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_pgbouncer_that_the_settings_do_not_name_is_recognised(tmp_path, guarded):
+    program = shutil.which("pgbouncer")
+    if program is None:
+        # Its answer to a setting of the session, as of Debian's 1.18.
+        error = asyncpg.ProtocolViolationError("unsupported startup parameter: lock_timeout")
+        from goodword.db.error_causes import explain
+
+        assert "GOODWORD_PGBOUNCER=on" in explain(error)
+        return
+    port, folder = free_port(), tmp_path
+    (folder / "users").write_text('"postgres" ""\n')
+    (folder / "ini").write_text(
+        f"[databases]\npostgres = host={guarded.partition(':')[0]} port={guarded.partition(':')[2]}\n"
+        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
+        f"auth_type = trust\nauth_file = {folder}/users\npool_mode = transaction\n"
+    )
+    for path in (folder, *folder.iterdir(), folder.parent, folder.parent.parent):
+        path.chmod(0o755)
+    user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None  # it does not run as root
+    process = subprocess.Popen([program, "-q", folder / "ini"], user=user, cwd="/")
+    try:
+        wait_for_port(port)
+        url = f"postgresql+asyncpg://postgres@127.0.0.1:{port}/postgres"
+        done = goodword(tmp_path, "jobs", "list", DATABASE_URL=url, SECRET_KEY=SECRET)
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+    assert done.returncode == 2
+    assert "set GOODWORD_PGBOUNCER=on" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("postgres://u:p@db/x", "postgresql+asyncpg://u:p@db/x"),
+        ("postgresql://u:p@db/x?sslmode=require", "postgresql+asyncpg://u:p@db/x?ssl=require"),
+        (
+            "postgresql+asyncpg://u:a%40b%3F@db/x?sslmode=verify-full",
+            "postgresql+asyncpg://u:a%40b%3F@db/x?ssl=verify-full",
+        ),
+        (
+            "postgresql+asyncpg://u@/x?host=db&sslmode=disable",
+            "postgresql+asyncpg://u@/x?host=db&ssl=disable",
+        ),
+        ("postgresql+asyncpg://u:12?sslmode=@db/x", "postgresql+asyncpg://u:12?sslmode=@db/x"),
+    ],
+)
+def test_words_of_libpq_are_translated(tmp_path, given, read):
+    assert normalise(given) == read
+    assert load_from(tmp_path, DATABASE_URL=given, SECRET_KEY=SECRET).database == read
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("sslmode=require&channel_binding=require", "does not take the option channel_binding: leave it out"),
+        ("sslrootcert=/etc/hunter2.crt", "sslrootcert: set the environment variable PGSSLROOTCERT"),
+        ("connect_timeout=3", "connect_timeout: leave it out"),
+        ("pgbouncer=true", "pgbouncer: set GOODWORD_PGBOUNCER=on"),
+        ("sslmode=require&ssl=prefer", "sslmode: give either ssl or sslmode, once"),
+        ("sslmode=require&sslmode=prefer", "sslmode: give either ssl or sslmode, once"),
+        ("hunter2=1", "takes no option but host, port"),
+    ],
+)
+def test_words_of_libpq_without_a_counterpart_are_refused_by_name(tmp_path, query, says):
+    url = f"postgresql://goodword@db/goodword?{query}"
+
+    done = goodword(tmp_path, "config", DATABASE_URL=url, SECRET_KEY=SECRET)
+
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "hunter2" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+async def test_a_full_disk_is_named_in_the_log(tmp_path, capsys):
+    """SQLite answers as on a full disk when its file may not grow."""
+    url = f"sqlite+aiosqlite:///{tmp_path}/goodword.sqlite3"
+    await migrations.upgrade(url)
+    async with running(create_app(settings_for(url))) as app, client_of(app) as client:
+        async with app.state.services.database.write_engine.connect() as connection:  # the only one
+            await connection.exec_driver_sql("PRAGMA max_page_count = 1")
+        for number in range(40):
+            answer = await register(client, f"person{number}")
+            if answer.status_code != 201:
+                break
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    assert "The disk of the database is full." in capsys.readouterr().out
+
+
+async def test_a_read_only_database_is_named_in_readyz_and_in_the_log(tmp_path, capsys):
+    file = tmp_path / "goodword.sqlite3"
+    await migrations.upgrade(f"sqlite+aiosqlite:///{file}")
+    async with running(create_app(settings_for(f"sqlite+aiosqlite:///{file}"))):
+        pass  # makes the signing key
+    settings = settings_for(f"sqlite+aiosqlite:///file:{file}?mode=ro&uri=true", data_dir=tmp_path)
+    async with running(create_app(settings)) as app, client_of(app) as client:
+        ready = await client.get("/readyz")
+        registered = await register(client, "alice")
+
+    assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+    assert ready.json()["checks"]["storage"] == "read_only"
+    assert registered.status_code == 503
+    assert "The database is read-only." in capsys.readouterr().out
+
+
+async def test_a_full_disk_is_named_in_readyz(tmp_path, monkeypatch):
+    url = f"sqlite+aiosqlite:///{tmp_path}/goodword.sqlite3"
+    await migrations.upgrade(url)
+    async with running(create_app(settings_for(url))) as app, client_of(app) as client:
+        monkeypatch.setattr(
+            shutil, "disk_usage", lambda _folder: shutil._ntuple_diskusage(10**9, 10**9, 4096)
+        )
+        ready = await client.get("/readyz")
+
+    assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
+    assert ready.json()["checks"]["storage"] == "disk_full"
