@@ -109,7 +109,7 @@ def test_h21_a_database_nearby_or_verified_is_accepted(tmp_path, url):
 def test_an_option_that_changes_where_a_database_is_stops_the_start(tmp_path, option, environment):
     given = {"DATABASE_URL": f"postgresql+asyncpg://u:p@/db?{option}", "SECRET_KEY": SECRET}
 
-    with pytest.raises(SettingsError, match="GOODWORD_DATABASE_URL (takes no|does not take the) option"):
+    with pytest.raises(SettingsError, match=r"GOODWORD_DATABASE_URL (takes no|does not take the) option"):
         load_from(tmp_path, ENVIRONMENT=environment, **given)
 
 

@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 LOCK = 0x600D_0D
 """Key of the PostgreSQL advisory lock that lets one process at a time migrate."""
 
-NOT_CURRENT = "The schema of the database is not current. Run `goodword migrate`, or `serve --migrate`."
+NOT_CURRENT = "The database schema is not current. Run `goodword migrate`, or `serve --migrate`."
 UNKNOWN_REVISION = (
     "This version of Goodword does not know the schema revision of the database ({revision}). A newer version, or one "
     "from before the first release, created it. Run that version, or use an empty database."
