@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from httpx2 import AsyncClient
 from joserfc.jwk import ECKey
 
-BARE = "Bearer"
-INVALID = 'Bearer error="invalid_token"'
+BARE = 'Bearer realm="goodword"'
+INVALID = f'{BARE}, error="invalid_token"'
 
 
 def encode(part: Any) -> str:
@@ -37,7 +37,9 @@ def signed_anew(app: FastAPI, token: str, header: dict[str, Any] | None = None, 
     """A token with other claims, or without those that are None, signed by the service's own key."""
     old_header, old_claims, _ = parts_of(token)
     values = {name: value for name, value in (old_claims | claims).items() if value is not None}
-    return signed_by(app.state.services.signing_keys.current, old_header | (header or {}), values)
+    return signed_by(
+        app.state.services.signing_keys.signing_key("ES256"), old_header | (header or {}), values
+    )
 
 
 async def challenge(api: AsyncClient, authorization: str | bytes | None) -> str:

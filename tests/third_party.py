@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
 
 from goodword.clock import utc_now
-from goodword.oauth import clients
+from goodword.oauth import clients, registration
 from people import PASSWORD, Person
 
 VERIFIER = "the verifier that only the tests know, in forty-three characters".replace(" ", "-").replace(
@@ -137,7 +137,7 @@ async def register_app(app: FastAPI, api: AsyncClient, *redirect_uris: str, **fi
         **fields,
     }
     async with app.state.services.database.transaction() as session:
-        made, secret = await clients.register(
+        made, secret = await registration.register(
             session, app.state.services.keys.oauth, redirect_uris=redirect_uris, now=utc_now(), **fields
         )
         return App(api, made.client_id, secret, redirect_uris[0] if redirect_uris else "")

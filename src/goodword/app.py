@@ -69,7 +69,9 @@ def create_app(
     _add_middleware(app, services, limits or {})
     routes.install(app)
     if settings.docs_shown:
-        openapi.install(app, public_url=settings.public_url, scopes=scopes.SCOPES, clock=services.clock)
+        openapi.install(
+            app, public_url=settings.public_url, scopes=scopes.DOCUMENTATION, clock=services.clock
+        )
         api_docs.install(app)
     return app
 

@@ -1,7 +1,10 @@
 """The base classes of errors. Each has an HTTP status, and a code for problem documents (RFC 9457)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, TypedDict
+
+CHALLENGE = 'Bearer realm="goodword"'
+"""The challenge to a request without an access token (RFC 6750 §3)."""
 
 
 class FieldError(TypedDict):
@@ -40,6 +43,9 @@ class Unauthorized(AppError):
     status, title = 401, "Unauthorized"
     code, detail = "unauthorized", "Sign in, and send the access token as `Authorization: Bearer …`."
 
+    def __init__(self, challenge: str = CHALLENGE) -> None:
+        super().__init__(headers={"WWW-Authenticate": challenge})
+
 
 class TokenInvalid(Unauthorized):
     """An access token that is malformed, unknown, expired, or of a session that has ended."""
@@ -47,7 +53,7 @@ class TokenInvalid(Unauthorized):
     code, detail = "invalid_token", "The access token is invalid or has expired. Refresh it or sign in."
 
     def __init__(self) -> None:
-        super().__init__(headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+        super().__init__(f'{CHALLENGE}, error="invalid_token"')
 
 
 class Forbidden(AppError):
@@ -59,6 +65,16 @@ class InsufficientScope(Forbidden):
         "insufficient_scope",
         "The access token does not have the scope that this operation requires.",
     )
+
+    def __init__(self, scopes: Iterable[str] = ()) -> None:
+        scope = f', scope="{" ".join(sorted(scopes))}"' if scopes else ""
+        super().__init__(headers={"WWW-Authenticate": f'{CHALLENGE}, error="insufficient_scope"{scope}'})
+
+
+class UserRequired(InsufficientScope):
+    """The access token of a client itself (RFC 6749 §4.4), for an operation of users."""
+
+    detail = "This operation is for users. An access token from `client_credentials` has no user."
 
 
 class NotFound(AppError):

@@ -30,6 +30,12 @@ def preferred_language(accept_language: str | None) -> str:
     return best if known[best] else DEFAULT
 
 
+def first_supported(tags: str) -> str | None:
+    """Return the first supported language of a list such as `fr-CA ru en` (OpenID Connect Core §3.1.2.1)."""
+    primary = (tag.partition("-")[0].lower() for tag in tags[:1000].split())
+    return next((language for language in primary if language in LANGUAGES), None)
+
+
 def to_translate(text: str) -> str:
     """Mark a text for the message catalogues. It is translated when it is rendered."""
     return text

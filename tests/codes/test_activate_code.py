@@ -152,7 +152,7 @@ async def test_requires_authentication(api, alice):
     answer = await api.post(f"{PATH}/{code['code']}/activate", json={})
 
     assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["www-authenticate"] == 'Bearer realm="goodword"'
 
 
 @pytest.mark.parametrize(

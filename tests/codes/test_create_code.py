@@ -48,7 +48,7 @@ async def test_requires_authentication(api, rows):
     answer = await api.post(PATH, json={"lifetime": 3600})
 
     assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["www-authenticate"] == 'Bearer realm="goodword"'
     assert await rows("SELECT count(*) FROM referral_codes") == [(0,)]
 
 

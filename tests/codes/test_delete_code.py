@@ -68,7 +68,7 @@ async def test_requires_authentication(api, alice):
     answer = await api.delete(f"{PATH}/{code['code']}")
 
     assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["www-authenticate"] == 'Bearer realm="goodword"'
     assert (await alice.get(f"{PATH}/{code['code']}")).json() == code
 
 

@@ -190,7 +190,7 @@ async def test_can_require_authentication(alice, mallory, database_url):
         member = await find(replace(mallory, api=api))
 
     assert (stranger.status_code, stranger.json()["code"]) == (401, "unauthorized")
-    assert stranger.headers["www-authenticate"] == "Bearer"
+    assert stranger.headers["www-authenticate"] == 'Bearer realm="goodword"'
     assert member.json()["code"] == code["code"]
 
 

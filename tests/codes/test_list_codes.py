@@ -61,7 +61,7 @@ async def test_requires_authentication(api):
     answer = await api.get(PATH)
 
     assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["www-authenticate"] == 'Bearer realm="goodword"'
 
 
 async def test_lists_every_status_but_deleted_codes(alice, one_of_each):

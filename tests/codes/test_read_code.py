@@ -85,7 +85,7 @@ async def test_requires_authentication(api, alice):
     answer = await api.get(f"{PATH}/{code['code']}")
 
     assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["www-authenticate"] == 'Bearer realm="goodword"'
 
 
 async def test_expires_at_the_exact_time(alice, database_url):

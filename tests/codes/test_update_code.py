@@ -106,7 +106,7 @@ async def test_requires_authentication(api, alice):
     answer = await api.patch(f"{PATH}/{code['code']}", json={"discoverable": False})
 
     assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["www-authenticate"] == 'Bearer realm="goodword"'
 
 
 async def test_concurrent_updates_are_serialised(alice):

@@ -287,7 +287,7 @@ async def test_tokens_are_refused_in_the_form_of_oauth(database_url, api, alice)
     assert [answer.status_code for answer in answers] == [200, 429]
     for answer in (answers[1], *others):
         assert answer.status_code == 429
-        assert answer.json()["error"] == "temporarily_unavailable"
+        assert answer.json()["error"] == "invalid_request"
         assert answer.headers["retry-after"]
     assert [answer.status_code for answer in asked] == [400, 429]
 

@@ -29,6 +29,7 @@ async def pocket(app: FastAPI, api: AsyncClient) -> App:
         api,
         "http://127.0.0.1/callback",
         "http://[::1]/callback",
+        "http://localhost/callback",
         "com.example.pocket:/callback",
         name="Pocket",
         grant_types=("authorization_code", "refresh_token"),

@@ -4,12 +4,13 @@ import base64
 import json
 import secrets
 import zlib
+from secrets import token_hex
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from asgi import settings_for
-from goodword.oauth import clients
+from goodword.oauth import clients, registration
 from sweeps import Sweep
 from third_party import answer_of, register_app
 
@@ -173,6 +174,7 @@ async def test_it_sends_nobody_back_from_what_cannot_be_read(garden, alices):
         "http://127.0.0.1:1/callback",
         "http://127.0.0.1:54321/callback",
         "http://[::1]:65535/callback",
+        "http://localhost:54321/callback",
         "com.example.pocket:/callback",
     ],
 )
@@ -187,7 +189,8 @@ async def test_a_native_app_may_listen_at_any_port(pocket, alices, redirect_uri)
 async def test_a_native_app_listens_nowhere_else(pocket, alices):
     with Sweep() as sweep:
         for redirect_uri in [
-            "http://localhost:54321/callback",
+            "http://localhost:54321/other",
+            "http://localhost.evil.example:54321/callback",
             "http://127.0.0.1:54321/other",
             "http://127.0.0.1:54321/callback?x=1",
             "http://127.0.0.1:65536/callback",
@@ -228,7 +231,8 @@ async def test_the_port_of_an_app_with_a_secret_is_fixed(app, api, alices):
         ({"code_challenge_method": "s256"}, "invalid_request"),
         ({"scope": "admin"}, "invalid_scope"),
         ({"scope": "account"}, "invalid_scope"),
-        ({"scope": "openid root"}, "invalid_scope"),
+        ({"scope": "openid admin"}, "invalid_scope"),
+        ({"scope": "root"}, "invalid_scope"),
         ({"scope": "OPENID"}, "invalid_scope"),
         ({"scope": "openid\tprofile"}, "invalid_scope"),
         ({"scope": " "}, "invalid_scope"),
@@ -285,6 +289,41 @@ async def test_a_scope_that_is_not_named_is_all_but_the_far_reaching(garden, ali
     assert answer.json()["scope"] == "openid profile email codes:read codes:write referrals:read"
 
 
+@pytest.mark.parametrize("scope", ["openid address phone", "openid root", "offline openid"])
+async def test_an_unknown_scope_is_ignored(garden, alices, scope):
+    answer = await garden.exchange(await garden.code(alices, scope=scope))
+
+    assert answer.json()["scope"] == "openid"
+
+
+async def test_it_takes_the_request_as_a_form_too(garden, browser, alice):
+    """From another site: the browser sends no cookies, and redirects to a request with them."""
+    query = urlsplit(garden.url(scope="openid")).query.encode()
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": "https://garden.example"}
+
+    answer = await browser.client.post("/oauth/authorize", content=query, headers=headers)
+    await browser.sign_in(alice)
+    page = await browser.get(answer.headers["location"])
+
+    assert (answer.status_code, page.status_code) == (303, 200)
+    found = answer_of(await browser.send(page, decision="allow"))
+    assert found["state"] == "where the app was"
+    assert (await garden.exchange(found["code"])).status_code == 200
+
+
+async def test_a_wrong_form_is_answered_like_a_wrong_query(garden, browser):
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    async def post(url, **extra):
+        query = urlsplit(url).query
+        return await browser.client.post("/oauth/authorize", content=query, headers=headers | extra)
+
+    assert answer_of(await post(garden.url(response_type="token")))["error"] == "unsupported_response_type"
+    assert answer_of(await post(garden.url(state=token_hex(3500))))["error"] == "invalid_request"
+    assert is_error_page(await post(garden.url(redirect_uri="https://evil.example/")))
+    assert is_error_page(await post(garden.url(), **{"Content-Type": "application/json"}))
+
+
 async def test_login_asks_for_the_password_again(garden, alices, alice):
     to_sign_in = await alices.get(garden.url(prompt="login"))
     assert to_sign_in.headers["location"].startswith("/sign-in?")
@@ -325,7 +364,7 @@ async def test_max_age_zero_ends_in_one_sign_in(garden, alices, alice):
 
 async def test_a_disabled_app_is_unknown(app, garden, alices):
     async with app.state.services.database.transaction() as session:
-        assert await clients.disable(session, garden.client_id, now=app.state.services.clock())
+        assert await registration.disable(session, garden.client_id, now=app.state.services.clock())
 
     assert is_error_page(await alices.get(garden.url()))
 

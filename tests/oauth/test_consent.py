@@ -1,4 +1,4 @@
-"""POST /oauth/authorize: only the page that we showed can say yes, and once. And what is remembered."""
+"""POST /oauth/consent: only the page that we showed can say yes, and once. And what is remembered."""
 
 import asyncio
 from collections import Counter
@@ -110,7 +110,7 @@ async def test_it_refuses_somebody_who_is_not_signed_in(garden, alices, browser)
 @pytest.mark.parametrize("body", [b"", b"\xff", b"a=1&a=2", b"{}", b"form_token=" + b"x" * 60_000])
 async def test_it_refuses_what_is_no_form(alices, body):
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = await alices.client.post("/oauth/authorize", content=body, headers=headers)
+    answer = await alices.client.post("/oauth/consent", content=body, headers=headers)
 
     assert answer.status_code == 403
 

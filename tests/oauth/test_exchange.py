@@ -7,7 +7,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from goodword.oauth import clients, consents
+from goodword.oauth import consents, registration
 from people import PASSWORD
 from third_party import VERIFIER, challenge_of
 
@@ -58,7 +58,7 @@ async def test_the_id_token_tells_who_signed_in(garden, api, alices, alice):
     tokens = await garden.let_in(alices, "openid", nonce="n-0S6_WzA2Mj")
 
     keys = KeySet.import_key_set((await api.get("/.well-known/jwks.json")).json())
-    found = jwt.decode(tokens["id_token"], keys, algorithms=["ES256"])
+    found = jwt.decode(tokens["id_token"], keys, algorithms=["RS256"])
     claims = found.claims
     assert (claims["iss"], claims["aud"], claims["sub"]) == (ISSUER, garden.client_id, alice.id)
     assert claims["nonce"] == "n-0S6_WzA2Mj"
@@ -199,7 +199,7 @@ async def test_a_disabled_app_gets_nothing_more_and_loses_what_it_has(app, garde
     code = await garden.code(alices, scope="profile")
 
     async with app.state.services.database.transaction() as session:
-        await clients.disable(session, garden.client_id, now=app.state.services.clock())
+        await registration.disable(session, garden.client_id, now=app.state.services.clock())
 
     answer = await garden.exchange(code)
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from goodword.admin import service as administration
-from goodword.oauth import clients
+from goodword.oauth import registration
 from goodword.sessions import service as sessions
 from goodword.users import service as users
 from third_party import answer_of, register_app
@@ -28,7 +28,7 @@ async def in_turn(app, person, *requests):
 
 async def disable(app, found):
     async with app.state.services.database.transaction() as session:
-        assert await clients.disable(session, found.client_id, now=app.state.services.clock())
+        assert await registration.disable(session, found.client_id, now=app.state.services.clock())
 
 
 @pytest.mark.parametrize("prompt", ["none", None])

@@ -7,6 +7,8 @@ from collections import Counter
 import pytest
 from httpx2 import AsyncClient
 
+from asgi import replaced
+from goodword.db.database import Database
 from second_service import second_service
 from third_party import ALL, register_app
 
@@ -144,6 +146,35 @@ async def test_an_app_uses_only_grants_that_it_is_registered_for(app, api):
     assert outcome(await robot.refresh("gwr_x")) == (400, "unauthorized_client")
 
 
+# RFC 6749 §5.2 lists the errors; clients such as oauthlib 4.0 raise on others.
+ERRORS = {
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+}
+
+
+async def test_a_limit_is_reported_by_an_error_of_the_standard(garden, database_url):
+    async with second_service(database_url, limits="token=1/minute") as other:
+        garden.api = other
+        answers = [await garden.post("/oauth/token", grant_type="client_credentials") for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert answers[1].json()["error"] in ERRORS
+    assert "retry-after" in answers[1].headers
+
+
+async def test_an_overload_is_reported_by_an_error_of_the_standard(garden, app):
+    with replaced(app, database=Database("postgresql+asyncpg://goodword@127.0.0.1:1/none")):
+        answer = await garden.post("/oauth/token", grant_type="client_credentials")
+
+    assert answer.status_code == 503
+    assert answer.json()["error"] in ERRORS
+
+
 # Refreshing
 
 
@@ -196,6 +227,56 @@ async def test_the_scope_is_never_widened(garden, alices, scope):
 
     assert outcome(await garden.refresh(tokens["refresh_token"], scope=scope)) == (400, "invalid_scope")
     assert (await garden.refresh(tokens["refresh_token"])).status_code == 200  # the mistake spent nothing
+
+
+async def test_two_tabs_of_a_public_app_may_refresh_at_once(pocket, alices, clock):
+    tokens = await pocket.let_in(alices, "profile offline_access")
+
+    answers = await asyncio.gather(*(pocket.refresh(tokens["refresh_token"]) for _ in range(2)))
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert len({answer.json()["refresh_token"] for answer in answers}) == 1
+    clock.forward(seconds=9)
+    assert (await pocket.refresh(tokens["refresh_token"])).status_code == 200
+
+
+async def test_a_later_replay_ends_the_session_of_a_public_app(pocket, alices, clock):
+    first = await pocket.let_in(alices, "profile offline_access")
+    second = (await pocket.refresh(first["refresh_token"])).json()
+    clock.forward(seconds=11)
+
+    assert outcome(await pocket.refresh(first["refresh_token"])) == (400, "invalid_grant")
+
+    assert outcome(await pocket.refresh(second["refresh_token"])) == (400, "invalid_grant")
+    assert (await pocket.get("/api/v1/me", second)).status_code == 401
+
+
+async def test_the_grace_is_for_the_last_token_of_the_same_public_app(app, api, pocket, alices):
+    one = await pocket.let_in(alices, "profile offline_access")
+    two = (await pocket.refresh(one["refresh_token"])).json()
+    other = await register_app(
+        app,
+        api,
+        "http://127.0.0.1/callback",
+        grant_types=("authorization_code", "refresh_token"),
+        public=True,
+    )
+
+    assert outcome(await other.refresh(one["refresh_token"])) == (400, "invalid_grant")
+    assert (await pocket.get("/api/v1/me", two)).status_code == 200
+
+    await pocket.refresh(two["refresh_token"])
+    assert outcome(await pocket.refresh(one["refresh_token"])) == (400, "invalid_grant")
+    assert (await pocket.get("/api/v1/me", two)).status_code == 401
+
+
+async def test_an_unknown_scope_is_ignored_at_a_refresh_and_for_an_app_itself(garden, alices):
+    tokens = await garden.let_in(alices, "profile offline_access")
+
+    refreshed = await garden.refresh(tokens["refresh_token"], scope="profile address")
+    own = await garden.post("/oauth/token", grant_type="client_credentials", scope="codes:read phone")
+
+    assert (refreshed.json()["scope"], own.json()["scope"]) == ("profile", "codes:read")
 
 
 async def test_one_apps_refresh_token_is_nothing_to_another(garden, rival, pocket, api, alices):
@@ -258,10 +339,28 @@ async def test_a_token_of_an_app_itself_opens_nothing_of_a_person(garden, alice)
         f"/api/v1/users/{alice.id}/referrals",
         "/oauth/userinfo",
     ):
-        assert (await garden.get(path, tokens)).status_code == 401
+        answer = await garden.get(path, tokens)
+        assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
+        assert "client_credentials" in answer.json()["detail"]
+        assert 'error="insufficient_scope"' in answer.headers["www-authenticate"]
 
 
-@pytest.mark.parametrize("scope", ["openid", "offline_access", "admin", "codes:read root"])
+async def test_a_token_of_an_app_itself_is_nothing_to_administrators(garden):
+    tokens = (await garden.post("/oauth/token", grant_type="client_credentials")).json()
+
+    assert (await garden.get("/api/v1/admin/users", tokens)).status_code == 404
+
+
+async def test_a_token_of_an_app_itself_expires(garden, clock):
+    tokens = (await garden.post("/oauth/token", grant_type="client_credentials")).json()
+    clock.forward(minutes=10)
+
+    answer = await garden.get("/api/v1/me", tokens)
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
+
+
+@pytest.mark.parametrize("scope", ["openid", "offline_access", "admin", "codes:read openid", "root"])
 async def test_an_app_itself_gets_no_more_than_makes_sense(garden, scope):
     answer = await garden.post("/oauth/token", grant_type="client_credentials", scope=scope)
 

@@ -18,6 +18,7 @@ PAGES = [
     "/confirm-email",
     "/unsubscribe",
     "/oauth/authorize",
+    "/oauth/logout",
     "/r/NOSUCHCODE",
 ]
 

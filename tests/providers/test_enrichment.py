@@ -210,7 +210,7 @@ async def test_a_second_run_of_the_job_changes_nothing(node, services, clock, ro
     await work(app, clock)
     services.person = PERSON | {"name": {"fullName": "Somebody Else"}}
     async with app.state.services.database.transaction() as session:
-        claims = app.state.services.access_tokens.verify(alice.tokens["access_token"], now=clock())
+        claims = await app.state.services.access_tokens.verify(alice.tokens["access_token"], now=clock())
         jobs.enqueue(session, "enrich_profile", {}, user_id=claims.user_id, now=clock())
     await work(app, clock)
 

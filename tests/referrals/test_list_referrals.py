@@ -114,7 +114,7 @@ async def test_requires_authentication(api, alice):
     for user in (alice.id, NOBODY, "no-id"):
         answer = await api.get(f"/api/v1/users/{user}/referrals")
         assert answer.status_code == 401
-        assert answer.headers["www-authenticate"] == "Bearer"
+        assert answer.headers["www-authenticate"] == 'Bearer realm="goodword"'
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,7 @@ async def test_requires_authentication(api, alice):
     answer = await api.get(path(alice))
 
     assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["www-authenticate"] == 'Bearer realm="goodword"'
 
 
 async def test_counts_agree_during_concurrent_registrations(api, alice):

@@ -114,7 +114,7 @@ async def test_a_scope_too_few_is_forbidden(alice, app):
 
     assert answer.status_code == 403
     assert answer.json()["code"] == "insufficient_scope"
-    assert answer.headers["www-authenticate"] == 'Bearer error="insufficient_scope", scope="account"'
+    assert answer.headers["www-authenticate"] == f'{BARE}, error="insufficient_scope", scope="account"'
     assert await works(alice.api, narrow)
 
 

@@ -81,7 +81,7 @@ async def test_the_public_key_is_no_shared_secret(alice, app, token, form):
     header, claims, _ = parts_of(token)
     signed = f"{encode(header | {'alg': 'HS256'})}.{encode(claims)}"
     signature = hmac.digest(
-        SHOWN[form](app.state.services.signing_keys.current), signed.encode(), hashlib.sha256
+        SHOWN[form](app.state.services.signing_keys.signing_key("ES256")), signed.encode(), hashlib.sha256
     )
 
     assert await challenge(alice.api, f"Bearer {signed}.{encode(signature)}") == INVALID

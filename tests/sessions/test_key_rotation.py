@@ -1,4 +1,4 @@
-"""Signing keys: made once, rotated with overlap or at once, followed by every process."""
+"""Signing keys: made once, published before they sign, rotated with overlap or at once, followed by every process."""
 
 import asyncio
 import base64
@@ -10,6 +10,7 @@ from asgi import client_of, running, settings_for
 from goodword.app import create_app
 from goodword.sessions.keys import rotate
 from people import Person, sign_in
+from third_party import register_app
 
 
 @pytest.fixture
@@ -41,26 +42,93 @@ async def statuses_until(person, wanted):
     return answer
 
 
-async def test_old_tokens_live_on_and_new_ones_have_the_new_key(alice, app, clock):
-    old = alice.tokens["access_token"]
+async def published(api):
+    """The ids of the keys in the JWKS by algorithm, and the seconds for which clients may cache it."""
+    answer = await api.get("/.well-known/jwks.json")
+    keys = answer.json()["keys"]
+    lifetime = int(answer.headers["cache-control"].partition("max-age=")[2])
+    return {alg: {key["kid"] for key in keys if key["alg"] == alg} for alg in ("ES256", "RS256")}, lifetime
+
+
+async def test_a_new_key_signs_only_when_every_cached_copy_of_the_keys_has_it(alice, app, clock):
+    first = key_id(alice.tokens["access_token"])
+    before, lifetime = await published(alice.api)
+
     await rotate_keys(app, clock)
     await app.state.services.signing_keys.load()
 
-    assert (await alice.get("/api/v1/me")).status_code == 200
+    after, _ = await published(alice.api)
+    for algorithm in ("ES256", "RS256"):
+        assert after[algorithm] > before[algorithm]
+    clock.forward(seconds=lifetime)
     await alice.sign_in()
-    assert key_id(alice.tokens["access_token"]) != key_id(old)
+    assert key_id(alice.tokens["access_token"]) == first
+    clock.forward(seconds=5)  # without another look at the database
+    await alice.sign_in()
+    assert key_id(alice.tokens["access_token"]) in after["ES256"] - before["ES256"]
     assert (await alice.get("/api/v1/me")).status_code == 200
 
 
-async def test_another_node_takes_a_token_of_a_key_it_has_not_seen(alice, app, other_node, clock):
-    await asyncio.sleep(1.1)  # a node looks for unknown keys once a second at most
+async def test_tokens_of_the_old_key_live_on_after_a_rotation(alice, app, clock):
     await rotate_keys(app, clock)
+    clock.forward(seconds=304)
+    await app.state.services.signing_keys.load()
+
+    assert (await alice.get("/api/v1/me")).status_code == 200
+
+
+async def test_two_rotations_within_the_lead_sign_in_turn(alice, app, clock):
+    used = [key_id(alice.tokens["access_token"])]
+    for _ in range(2):
+        await rotate_keys(app, clock)
+        await app.state.services.signing_keys.load()
+        clock.forward(seconds=100)
+    for seconds in (110, 100):
+        clock.forward(seconds=seconds)
+        await app.state.services.signing_keys.load()
+        await alice.sign_in()
+        used.append(key_id(alice.tokens["access_token"]))
+
+    assert len(set(used)) == 3
+
+
+@pytest.mark.parametrize("count", [1, 20])
+async def test_another_node_takes_tokens_of_a_key_it_has_not_seen(alice, app, other_node, clock, count):
+    await rotate_keys(app, clock, at_once=True)
     await app.state.services.signing_keys.load()
     await alice.sign_in()
 
     async with client_of(other_node) as client:
         there = Person(client, "alice", alice.email, alice.user, alice.tokens)
-        assert (await there.get("/api/v1/me")).status_code == 200
+        answers = await asyncio.gather(*(there.get("/api/v1/me") for _ in range(count)))
+
+    assert [answer.status_code for answer in answers] == [200] * count
+
+
+async def test_another_node_tells_apps_about_a_token_of_a_key_it_has_not_seen(app, other_node, api, clock):
+    garden = await register_app(app, api, "https://garden.example/callback")
+    await rotate_keys(app, clock, at_once=True)
+    await app.state.services.signing_keys.load()
+    own = (await garden.post("/oauth/token", grant_type="client_credentials")).json()
+
+    async with client_of(other_node) as client:
+        garden.api = client
+        answer = await garden.post("/oauth/introspect", token=own["access_token"])
+
+    assert answer.json()["active"] is True
+
+
+async def test_every_node_signs_with_the_new_key_soon_after_an_emergency(alice, app, other_node, clock):
+    old = key_id(alice.tokens["access_token"])
+    await rotate_keys(app, clock, at_once=True)
+
+    async with client_of(other_node) as client:
+        for _ in range(25):
+            await asyncio.sleep(0.2)
+            fresh = (await sign_in(client, alice.email)).json()["access_token"]
+            if key_id(fresh) != old:
+                break
+    assert key_id(fresh) != old
 
 
 async def test_an_emergency_ends_every_older_token_on_every_node(alice, app, other_node, clock):
@@ -78,7 +146,7 @@ async def test_an_emergency_ends_every_older_token_on_every_node(alice, app, oth
 async def test_a_retired_key_is_forgotten_when_no_token_can_need_it(alice, app, clock):
     before = {key["kid"] for key in app.state.services.signing_keys.public()}
     await rotate_keys(app, clock)
-    clock.forward(hours=1, seconds=1)
+    clock.forward(hours=1, minutes=5, seconds=5)
     await app.state.services.signing_keys.load()
 
     assert not before & {key["kid"] for key in app.state.services.signing_keys.public()}

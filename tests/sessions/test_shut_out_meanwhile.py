@@ -60,7 +60,7 @@ BY_PAGE = {
     "/code/delete": {"of": "{code}"},
     "/code/activate": {"of": "{later}", "replace": "on"},
     "/check-mail": {},
-    "/oauth/authorize": {"decision": "allow"},
+    "/oauth/consent": {"decision": "allow"},
     "/account/apps/shut-out": {"client_id": "{app}"},
     "/account/address": {"email": "alice@example.org", "password": PASSWORD},
     "/account/password": {"current_password": PASSWORD, "new_password": PASSWORD},
@@ -81,6 +81,9 @@ WITHOUT_A_SESSION = {
     "/forgot-password",
     "/unsubscribe",
     "/language",
+    "/oauth/authorize",
+    "/oauth/logout",
+    "/oauth/logout/confirm",
 }
 WITHOUT_DATA = {"/admin/jobs/retry"}
 """There is no dead job to try again."""
@@ -223,7 +226,7 @@ async def test_by_page(world):
                 person = world.rita if is_for_administrators(path) else world.alice
                 await world.readmit(person)
                 await world.browser.sign_in(person)
-                is_consent = path == "/oauth/authorize"
+                is_consent = path == "/oauth/consent"
                 form = Form((await world.browser.get(world.consent if is_consent else "/account")).text)
                 fields = {name: text.format(**world.names) for name, text in BY_PAGE[path].items()}
                 fields |= form.fields | fields if is_consent else {"form_token": form.fields["form_token"]}

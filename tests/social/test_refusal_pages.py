@@ -91,7 +91,7 @@ async def test_the_api_answers_in_json_whoever_asks(api):
     answer = await api.get("/api/v1/me", headers=PERSON)
 
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
-    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["www-authenticate"] == 'Bearer realm="goodword"'
 
 
 async def test_a_new_person_joins_in_the_language_that_was_chosen(api, provider, rows):

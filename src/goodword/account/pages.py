@@ -240,7 +240,7 @@ async def show(
         is_first=cursor is None,
         current=visitor.session_id,
         apps=[
-            (app, [translate_for(request, words) for words in scopes.in_words(app.scope.split())])
+            (app, [translate_for(request, words) for words in scopes.descriptions(app.scope.split())])
             for app in apps
         ],
         app_names={app.client_id: app.name for app in apps},

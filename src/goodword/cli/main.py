@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="A self-hosted referral service.", no_args_is_help=True, pretty_exceptions_show_locals=False
 )
-keys = typer.Typer(help="The signing keys of access tokens.", no_args_is_help=True)
+keys = typer.Typer(help="The keys that sign tokens.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 app.add_typer(admin.app, name="admin")
 app.add_typer(users.app, name="users")
@@ -150,17 +150,20 @@ def config() -> None:
 def rotate_keys(
     now: Annotated[
         bool,
-        typer.Option("--now", help="Invalidate all access tokens at once, as after a theft of the keys."),
+        typer.Option("--now", help="End the old keys and all their tokens at once, as after a theft."),
     ] = False,
 ) -> None:
-    """Sign access tokens with a new key. Running processes use it within seconds."""
-    from goodword.sessions.keys import rotate
+    """Create new signing keys. They are published now, and sign when clients have had time to read them."""
+    from goodword.sessions.keys import LEAD, rotate
 
     async def rotate_now(session: "AsyncSession", services: "Services") -> None:
         await rotate(session, services.keys.signing_keys, at_once=now, now=services.clock())
 
     run_in_transaction(rotate_now)
-    typer.echo("A new signing key is in use." + (" All older access tokens are invalid." if now else ""))
+    if now:
+        typer.echo("New signing keys are in use. All older tokens are invalid.")
+    else:
+        typer.echo(f"New signing keys are published. They sign in {LEAD.seconds} seconds.")
 
 
 def main(arguments: list[str] | None = None) -> None:

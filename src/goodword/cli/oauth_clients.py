@@ -1,6 +1,6 @@
 """`goodword oauth-client`: create, list, rotate and disable OAuth clients."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -29,9 +29,22 @@ def create(
     grant: Annotated[
         list[str] | None, typer.Option(help="An allowed grant type. Default: those its scopes need.")
     ] = None,
+    pkce: Annotated[
+        Literal["required", "optional"],
+        typer.Option(help="Whether the client must use PKCE. A public client always must."),
+    ] = "required",
+    id_token_alg: Annotated[
+        Literal["RS256", "ES256"], typer.Option(help="The algorithm that signs its ID tokens.")
+    ] = "RS256",  # noqa: S107
+    id_token_claims: Annotated[
+        bool, typer.Option("--id-token-claims", help="Put name and address into ID tokens, as scopes allow.")
+    ] = False,
+    post_logout_redirect_uri: Annotated[
+        list[str] | None, typer.Option(help="An allowed address after a logout, exactly.")
+    ] = None,
 ) -> None:
     """Create a client and show its secret. The secret is shown only once."""
-    from goodword.oauth import clients
+    from goodword.oauth import registration
     from goodword.oauth.errors import ClientInvalid
 
     scopes = [part for text in scope or ["openid", "profile"] for part in text.split()]
@@ -39,7 +52,7 @@ def create(
     grants = [part for text in grant or ["authorization_code", *refreshing] for part in text.split()]
 
     async def register(session: "AsyncSession", services: "Services") -> tuple[str, str | None]:
-        client, secret = await clients.register(
+        client, secret = await registration.register(
             session,
             services.keys.oauth,
             name=name,
@@ -47,6 +60,10 @@ def create(
             scope=scopes,
             grant_types=grants,
             public=public,
+            pkce_required=pkce == "required",
+            id_token_alg=id_token_alg,
+            claims_in_id_token=id_token_claims,
+            post_logout_redirect_uris=post_logout_redirect_uri or [],
             now=services.clock(),
         )
         return client.client_id, secret
@@ -64,22 +81,27 @@ def create(
 @app.command("list")
 def list_clients() -> None:
     """List the registered clients."""
-    from goodword.oauth import clients
+    from goodword.oauth import registration
 
-    for client in run_in_transaction(lambda session, _: clients.list_clients(session)):
+    for client in run_in_transaction(lambda session, _: registration.list_clients(session)):
         kind = "public" if client.secret_mac is None else "confidential"
         typer.echo(f"{client.client_id}  {kind}{', disabled' if client.disabled_at else ''}  {client.name}")
         typer.echo(f"    {client.scope}  ({client.grant_types})")
+        pkce = "required" if client.pkce_required else "optional"
+        claims = ", claims in ID tokens" if client.claims_in_id_token else ""
+        typer.echo(f"    ID tokens {client.id_token_alg}, PKCE {pkce}{claims}")
         typer.echo(f"    {' '.join(client.redirect_uris.split())}")
+        if client.post_logout_redirect_uris:
+            typer.echo(f"    after logout: {' '.join(client.post_logout_redirect_uris.split())}")
 
 
 @app.command()
 def rotate(client_id: ClientId) -> None:
     """Replace the secret of a client and show the new one once. The old secret is invalid at once."""
-    from goodword.oauth import clients
+    from goodword.oauth import registration
 
     secret = run_in_transaction(
-        lambda session, services: clients.rotate(session, services.keys.oauth, client_id)
+        lambda session, services: registration.rotate(session, services.keys.oauth, client_id)
     )
     if secret is None:
         fail("There is no such confidential client.")
@@ -89,10 +111,10 @@ def rotate(client_id: ClientId) -> None:
 @app.command()
 def disable(client_id: ClientId) -> None:
     """Disable a client. Its tokens are invalid at once."""
-    from goodword.oauth import clients
+    from goodword.oauth import registration
 
     if not run_in_transaction(
-        lambda session, services: clients.disable(session, client_id, now=services.clock())
+        lambda session, services: registration.disable(session, client_id, now=services.clock())
     ):
         fail("There is no such client.")
     typer.echo("Disabled.")

@@ -41,7 +41,7 @@ TOKEN_FIELDS = {
     "grant_type": "`authorization_code`, `refresh_token` or `client_credentials`.",
     "code": "With `authorization_code`: what the app was sent.",
     "redirect_uri": "With `authorization_code`: where it was sent, to the letter.",
-    "code_verifier": "With `authorization_code`: 43 to 128 characters, whose SHA-256 is the challenge.",
+    "code_verifier": "With `authorization_code`, if the app sent a challenge: 43 to 128 characters.",
     "refresh_token": "With `refresh_token`.",
     "scope": "Less than was granted, or, with `client_credentials`, than the app is registered for.",
     **CLIENT_FIELDS,
@@ -92,9 +92,9 @@ def needed(form: Mapping[str, str], name: str) -> str:
 async def token(request: Request, session: Session, clock: Clock) -> TokenAnswer:
     """Trade a refresh token, an authorization code or an app's credentials for tokens (RFC 6749 §3.2).
 
-    A refresh token works once. First-party sessions send it alone; for ten seconds the previous token returns
-    the current pair, in case the response was lost. An app authenticates and has no such grace period. A replay
-    of an older token ends the session.
+    A refresh token works once. First-party sessions send it alone. For ten seconds the previous token returns the
+    current pair, in case the response was lost or two tabs refresh at once. Confidential apps, which authenticate,
+    have no such grace period. A replay of an older token ends the session.
     """
     form = await read_form(request)
     grant = needed(form, "grant_type")
@@ -136,7 +136,7 @@ async def _exchange(
         client,
         code=needed(form, "code"),
         redirect_uri=needed(form, "redirect_uri"),
-        verifier=needed(form, "code_verifier"),
+        verifier=form.get("code_verifier"),
         client_info=client_info.client_info_of(request),
         access_lifetime=services.access_tokens.lifetime,
         now=clock(),
@@ -148,8 +148,9 @@ async def _exchange(
     if "openid" not in scope.split():
         return found
     id_token = services.server_tokens.id_token(
+        client=client,
         subject=str(traded.sign_in.user_id),
-        client_id=client.client_id,
+        user_claims=traded.id_token_claims,
         access_token=found.access_token,
         auth_time=traded.signed_in_at,
         nonce=traded.nonce,
@@ -230,13 +231,14 @@ async def revoke(request: Request, session: Session, clock: Clock) -> Response:
     client = await identify(request, form)
     shown = needed(form, "token")
     services, now = services_of(request), clock()
-    if services.server_tokens.read_client(shown, now=now) is not None:
-        raise OAuthError("unsupported_token_type", "An app's own token cannot be revoked: it just expires.")
     found = await introspection.find(
         services.database, services.access_tokens, services.refresh_tokens, client, shown, now=now
     )
-    if found is not None:
-        await sessions.revoke_one(session, found.session_id, why="revoked_by_app", now=now)
+    if found is None:
+        return Response()
+    if found.session_id is None:
+        raise OAuthError("unsupported_token_type", "An app's own token cannot be revoked: it just expires.")
+    await sessions.revoke_one(session, found.session_id, why="revoked_by_app", now=now)
     return Response()
 
 
@@ -256,30 +258,18 @@ async def introspect(request: Request, clock: Clock) -> Introspection:
         raise InvalidClient("Anybody can call themselves a public app.")
     services, now = services_of(request), clock()
     shown = needed(form, "token")
-    own = services.server_tokens.read_client(shown, now=now)
-    if own is not None and own.client_id == client.client_id:
-        return Introspection(
-            active=True,
-            scope=own.scope,
-            client_id=client.client_id,
-            sub=client.client_id,
-            iss=services.server_tokens.issuer,
-            token_type="Bearer",  # noqa: S106
-            iat=own.issued_at,
-            exp=own.expires_at,
-        )
     found = await introspection.find(
         services.database, services.access_tokens, services.refresh_tokens, client, shown, now=now
     )
-    if found is None or not found.is_good:
+    if found is None or not found.is_active:
         return Introspection(active=False)
     return Introspection(
         active=True,
         scope=scopes.text(found.scopes),
         client_id=client.client_id,
-        sub=str(found.user_id),
+        sub=found.subject,
         iss=services.server_tokens.issuer,
-        token_type=found.kind,
+        token_type=found.token_type,
         iat=found.issued_at,
         exp=found.expires_at,
     )

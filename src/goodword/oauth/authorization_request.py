@@ -9,6 +9,8 @@ from uuid import UUID
 
 from goodword.db.database import Database
 from goodword.languages import to_translate
+from goodword.oauth import claims, scopes
+from goodword.oauth.claims import ClaimsRequest
 from goodword.oauth.clients import Client, ClientRegistry
 from goodword.oauth.errors import OAuthError, RedirectableError, UnredirectableError
 from goodword.oauth.pending_request import LONGEST, expand, shorten
@@ -34,13 +36,15 @@ class AuthorizationRequest:
     state: str | None
     scopes: frozenset[str]
     code_challenge: str
+    """Empty if the app, which need not use PKCE, sent none."""
     nonce: str | None
     prompt: frozenset[str]
     max_age: int | None
     since: int | None
     login_hint: str | None
     expected_user: str | None
-    """The subject of the `id_token_hint`: the only user for whom the app accepts a response."""
+    """The only user for whom the app accepts a response, by `id_token_hint` or `claims`."""
+    id_token_claims: frozenset[str]
     parameters: Mapping[str, str]
 
     @property
@@ -55,11 +59,11 @@ class AuthorizationRequest:
         """
         is_repeatable = self.max_age is None and self.expected_user is None
         if is_repeatable and not self.prompt & {"login", "select_account"}:
-            return shorten(self.query)
+            return shorten(self.parameters)
         parameters = {name: value for name, value in self.parameters.items() if name != "max_age"}
         parameters["prompt"] = " ".join(sorted(self.prompt - {"login", "select_account"}))
         parameters[SINCE] = str(int(now.timestamp() * 1000))
-        return shorten(urlencode({name: value for name, value in parameters.items() if value}))
+        return shorten({name: value for name, value in parameters.items() if value})
 
     def is_recent(self, signed_in_at: datetime, *, now: datetime) -> bool:
         """Return whether the sign-in is as recent as the app requires. The ID token reports it as `auth_time`."""
@@ -70,7 +74,7 @@ class AuthorizationRequest:
         return self.max_age is None or now - signed_in_at <= timedelta(seconds=self.max_age)
 
     def is_expected(self, user_id: UUID) -> bool:
-        """Return whether this is the user of the `id_token_hint`, or the request has none."""
+        """Return whether this is the user that the app expects, or it expects none."""
         return self.expected_user in (None, str(user_id))
 
     def send_back(self, code: str, detail: str) -> RedirectableError:
@@ -103,14 +107,20 @@ async def read(
     try:
         if repeated:
             raise OAuthError("invalid_request", "A parameter is repeated.")
-        return _checked(client, redirect_uri, parameters, await _expected_user(tokens, client, parameters))
+        requested = claims.read_request(parameters.get("claims"))
+        expected = await _expected_user(tokens, client, parameters, requested)
+        return _checked(client, redirect_uri, parameters, requested, expected)
     except OAuthError as error:
         state = parameters.get("state")
         raise RedirectableError(redirect_uri, state, error.code, error.detail) from None
 
 
 def _checked(
-    client: Client, redirect_uri: str, parameters: Mapping[str, str], expected_user: str | None
+    client: Client,
+    redirect_uri: str,
+    parameters: Mapping[str, str],
+    requested: ClaimsRequest,
+    expected_user: str | None,
 ) -> AuthorizationRequest:
     for unsupported in ("request", "request_uri"):  # OpenID Connect Core §6 names these errors
         if unsupported in parameters:
@@ -123,43 +133,52 @@ def _checked(
         raise OAuthError("invalid_request", "Use response_mode=query.")
     if "authorization_code" not in client.grant_types:
         raise OAuthError("unauthorized_client", "This app is not registered for authorization_code.")
-    if parameters.get("code_challenge_method") != "S256":
-        raise OAuthError("invalid_request", "PKCE is required, with code_challenge_method=S256.")
-    if not _CHALLENGE.fullmatch(parameters.get("code_challenge", "")):
-        raise OAuthError("invalid_request", "code_challenge is not the base64url form of a SHA-256 hash.")
     return AuthorizationRequest(
         client=client,
         redirect_uri=redirect_uri,
         state=parameters.get("state"),
-        scopes=_scopes(client, parameters.get("scope")),
-        code_challenge=parameters["code_challenge"],
+        scopes=_scopes(client, parameters.get("scope"), requested),
+        code_challenge=_code_challenge(client, parameters),
         nonce=_matching(_PLAIN, parameters, "nonce"),
         prompt=_prompt(parameters.get("prompt", "")),
         max_age=_number(_SECONDS, parameters, "max_age"),
         since=_number(_MILLISECONDS, parameters, SINCE),
         login_hint=parameters.get("login_hint"),
         expected_user=expected_user,
+        id_token_claims=requested.id_token,
         parameters=parameters,
     )
 
 
-async def _expected_user(tokens: ServerTokens, client: Client, parameters: Mapping[str, str]) -> str | None:
+async def _expected_user(
+    tokens: ServerTokens, client: Client, parameters: Mapping[str, str], requested: ClaimsRequest
+) -> str | None:
     hint = parameters.get("id_token_hint")
     if not hint:  # a parameter without a value is none (RFC 6749 §3.1)
-        return None
-    subject = await tokens.subject_of(hint, client_id=client.client_id)
-    if subject is None:
+        return requested.subject
+    found = await tokens.read_id_token(hint)
+    if found is None or found.client_id != client.client_id:
         raise OAuthError("invalid_request", "id_token_hint is not an ID token that this app got from here.")
-    return subject
+    if requested.subject not in (None, found.subject):
+        raise OAuthError("invalid_request", "id_token_hint and claims name two users.")
+    return found.subject
 
 
-def _scopes(client: Client, text: str | None) -> frozenset[str]:
-    if text is None:
-        return client.default_scopes
-    asked = frozenset(text.split(" ")) - {""}
+def _code_challenge(client: Client, parameters: Mapping[str, str]) -> str:
+    if not client.pkce_required and not parameters.keys() & {"code_challenge", "code_challenge_method"}:
+        return ""
+    if parameters.get("code_challenge_method") != "S256":
+        raise OAuthError("invalid_request", "PKCE is required, with code_challenge_method=S256.")
+    if not _CHALLENGE.fullmatch(parameters.get("code_challenge", "")):
+        raise OAuthError("invalid_request", "code_challenge is not the base64url form of a SHA-256 hash.")
+    return parameters["code_challenge"]
+
+
+def _scopes(client: Client, text: str | None, requested: ClaimsRequest) -> frozenset[str]:
+    asked = client.default_scopes if text is None else scopes.known(text)
     if not asked or not asked <= client.scopes:
         raise OAuthError("invalid_scope", "The scope is more than this app is registered for, or empty.")
-    return asked
+    return asked | (requested.scopes & client.scopes)
 
 
 def _prompt(text: str) -> frozenset[str]:

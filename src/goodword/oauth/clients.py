@@ -1,30 +1,27 @@
-"""Register, look up and authenticate OAuth clients."""
+"""Look up and authenticate OAuth clients."""
 
 import base64
 import binascii
 import hmac
 import re
-import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import unquote_plus
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.audit.actions import Action, Subject
-from goodword.audit.service import record
 from goodword.crypto import hmac_of
 from goodword.db.database import Database
 from goodword.db.statements import insert_if_absent
 from goodword.oauth import scopes
-from goodword.oauth.errors import ClientInvalid, InvalidClient, OAuthError
+from goodword.oauth.errors import InvalidClient, OAuthError
 from goodword.oauth.models import OAuthClient
-from goodword.oauth.redirect_uris import check_redirect_uri
-from goodword.sessions.models import UserSession
+from goodword.oauth.redirect_uris import is_registered
+from goodword.sessions.keys import RS256
 
 PURPOSE = "oauth clients and codes"
 """Purpose of the key of the HMACs under which client secrets and codes are stored."""
@@ -33,7 +30,6 @@ GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
 DOCS = "goodword-docs"
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\])(?::(\d{1,5}))?((?:[/?].*)?)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +43,11 @@ class Client:
     redirect_uris: tuple[str, ...]
     scopes: frozenset[str]
     grant_types: frozenset[str]
+    pkce_required: bool = True
+    id_token_alg: str = RS256
+    claims_in_id_token: bool = False
+    """Whether ID tokens have the claims of the granted scopes, without a `claims` parameter."""
+    post_logout_redirect_uris: tuple[str, ...] = ()
 
     @property
     def is_public(self) -> bool:
@@ -58,21 +59,19 @@ class Client:
 
     @property
     def default_scopes(self) -> frozenset[str]:
-        return self.scopes - scopes.ASKED_FOR_BY_NAME
+        return self.scopes - scopes.NOT_DEFAULT
 
     def allows(self, redirect_uri: str) -> bool:
-        """Return whether a redirect URI is registered, compared as a string (RFC 9700 §4.1.3).
+        """Return whether responses to an authorization request may be sent there."""
+        return is_registered(redirect_uri, self.redirect_uris, any_port=self._is_native)
 
-        The port of a loopback address may vary (RFC 8252 §7.3).
-        """
-        return redirect_uri in self.redirect_uris or self._may_listen_at(redirect_uri)
+    def allows_after_logout(self, redirect_uri: str) -> bool:
+        """Return whether the browser may be sent there after a logout."""
+        return is_registered(redirect_uri, self.post_logout_redirect_uris, any_port=self._is_native)
 
-    def _may_listen_at(self, redirect_uri: str) -> bool:
-        shown = _LOOPBACK.fullmatch(redirect_uri)
-        if shown is None or not self.is_public or self.is_built_in or int(shown[2] or 80) > 65535:
-            return False
-        known = [_LOOPBACK.fullmatch(registered) for registered in self.redirect_uris]
-        return any(one and (one[1], one[3]) == (shown[1], shown[3]) for one in known)
+    @property
+    def _is_native(self) -> bool:
+        return self.is_public and not self.is_built_in
 
     def is_certain_at(self, redirect_uri: str) -> bool:
         """Return whether only this client can receive the response, so that an earlier consent may be reused.
@@ -95,7 +94,7 @@ def documentation(public_url: str) -> Client:
         "The API documentation of this service",
         None,
         (f"{public_url}/docs/oauth2-redirect",),
-        frozenset(scopes.SCOPES) - {"offline_access"},
+        frozenset(scopes.DOCUMENTATION),
         frozenset({"authorization_code"}),
     )
 
@@ -155,98 +154,6 @@ async def keep_row(session: AsyncSession, client: Client, *, now: datetime) -> N
         )
 
 
-async def register(
-    session: AsyncSession,
-    key: bytes,
-    *,
-    name: str,
-    redirect_uris: Sequence[str],
-    scope: Collection[str],
-    grant_types: Collection[str],
-    public: bool,
-    now: datetime,
-) -> tuple[OAuthClient, str | None]:
-    """Register a client and return its secret, which is not stored. Raises `ClientInvalid`."""
-    if not name.strip() or len(name) > 100 or not name.isprintable():
-        raise ClientInvalid("A name has 1 to 100 visible characters: people will read it.")
-    if unknown := set(scope) - set(scopes.SCOPES):
-        raise ClientInvalid(
-            f"No such scope: {', '.join(sorted(unknown))}. There are: {', '.join(scopes.SCOPES)}."
-        )
-    if unknown := set(grant_types) - set(GRANT_TYPES):
-        raise ClientInvalid(
-            f"No such grant: {', '.join(sorted(unknown))}. There are: {', '.join(GRANT_TYPES)}."
-        )
-    if public and "client_credentials" in grant_types:
-        raise ClientInvalid("A public app has no credentials: it cannot use client_credentials.")
-    if ("refresh_token" in grant_types) != ("offline_access" in scope):
-        raise ClientInvalid("The scope offline_access and the grant refresh_token go together.")
-    if ("authorization_code" in grant_types) != bool(redirect_uris):
-        raise ClientInvalid("The grant authorization_code and a redirect URI go together.")
-    for uri in redirect_uris:
-        check_redirect_uri(uri, public=public)
-    secret = None if public else new_secret()
-    client_id = f"gwc_{secrets.token_hex(12)}"
-    client = OAuthClient(
-        client_id=client_id,
-        name=name,
-        secret_mac=secret_mac(key, client_id, secret) if secret else None,
-        redirect_uris="\n".join(redirect_uris),
-        scope=scopes.text(scope),
-        grant_types=" ".join(grant for grant in GRANT_TYPES if grant in grant_types),
-        created_at=now,
-    )
-    session.add(client)
-    await session.flush()
-    record(session, Action.CLIENT_MADE, Subject.CLIENT, client.id, client=client_id)
-    return client, secret
-
-
-async def list_clients(session: AsyncSession) -> Sequence[OAuthClient]:
-    return (await session.scalars(select(OAuthClient).order_by(OAuthClient.id))).all()
-
-
-async def rotate(session: AsyncSession, key: bytes, client_id: str) -> str | None:
-    """Replace the secret and return the new one, or None for an unknown or public client."""
-    secret = new_secret()
-    changed = await session.scalar(
-        update(OAuthClient)
-        .where(OAuthClient.client_id == client_id, OAuthClient.secret_mac.is_not(None))
-        .values(secret_mac=secret_mac(key, client_id, secret))
-        .returning(OAuthClient.id)
-    )
-    if changed is None:
-        return None
-    record(session, Action.CLIENT_SECRET_ROTATED, Subject.CLIENT, changed, client=client_id)
-    return secret
-
-
-async def disable(session: AsyncSession, client_id: str, *, now: datetime) -> bool:
-    """Disable a client at once. Return False if it is unknown.
-
-    The built-in client is disabled together with its page, by `DOCS=off`.
-    """
-    changed = await session.scalar(
-        update(OAuthClient)
-        .where(OAuthClient.client_id == client_id, OAuthClient.client_id != DOCS)
-        .values(disabled_at=now)
-        .returning(OAuthClient.id)
-    )
-    if changed:
-        record(session, Action.CLIENT_DISABLED, Subject.CLIENT, changed, client=client_id)
-        ended = {"revoked_at": now, "revoked_reason": "app_disabled"}
-        await session.execute(
-            update(UserSession)
-            .where(UserSession.client == client_id, UserSession.revoked_at.is_(None))
-            .values(ended)
-        )
-    return changed is not None
-
-
-def new_secret() -> str:
-    return f"gws_{secrets.token_urlsafe(32)}"
-
-
 def secret_mac(key: bytes, client_id: str, secret: str) -> bytes:
     """Return the stored form of a secret. An HMAC is enough: the secret is 256 random bits."""
     return hmac_of(key, b"client secret", client_id.encode(), secret.encode())
@@ -276,6 +183,10 @@ def _client(row: Row[Any]) -> Client:
         tuple(row.redirect_uris.split()),
         frozenset(row.scope.split()),
         frozenset(row.grant_types.split()),
+        row.pkce_required,
+        row.id_token_alg,
+        row.claims_in_id_token,
+        tuple(row.post_logout_redirect_uris.split()),
     )
 
 

@@ -136,6 +136,7 @@ async def _new_code(
         scope=scopes.text(granted),
         code_challenge=request.code_challenge,
         nonce=request.nonce,
+        id_token_claims=" ".join(sorted(request.id_token_claims)),
         signed_in_at=consent.signed_in_at,
         browser_session_id=consent.browser_session_id,
         expires_at=now + CODE_LIFETIME,

@@ -5,15 +5,17 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from goodword.languages import LANGUAGES
 from goodword.oauth import scopes
 from goodword.oauth.clients import GRANT_TYPES
 from goodword.services import services_of
-from goodword.sessions.keys import ALGORITHM
+from goodword.sessions.keys import ES256, JWKS_LIFETIME, RS256
 
 router = APIRouter(prefix="/.well-known", tags=["Authorized apps"])
 
-CACHED = {"Cache-Control": "public, max-age=300"}
-"""Short, because a client that has an outdated key set refuses tokens of a new key."""
+CACHED = {"Cache-Control": f"public, max-age={JWKS_LIFETIME.seconds}"}
+ID_TOKEN_ALGORITHMS = (RS256, ES256)
+"""The default of a client first."""
 
 WITH_SECRET = ["client_secret_basic", "client_secret_post"]
 
@@ -27,6 +29,7 @@ def metadata(issuer: str) -> dict[str, Any]:
         "revocation_endpoint": f"{issuer}/oauth/revoke",
         "introspection_endpoint": f"{issuer}/oauth/introspect",
         "userinfo_endpoint": f"{issuer}/oauth/userinfo",
+        "end_session_endpoint": f"{issuer}/oauth/logout",
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
         "scopes_supported": list(scopes.SCOPES),
         "response_types_supported": ["code"],
@@ -38,13 +41,14 @@ def metadata(issuer: str) -> dict[str, Any]:
         "introspection_endpoint_auth_methods_supported": WITH_SECRET,
         "authorization_response_iss_parameter_supported": True,
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": [ALGORITHM],
+        "id_token_signing_alg_values_supported": list(ID_TOKEN_ALGORITHMS),
         "claims_supported": [
             *("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash"),
-            *("name", "given_name", "family_name", "email", "email_verified"),
+            *scopes.CLAIMS,
         ],
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
-        "claims_parameter_supported": False,
+        "claims_parameter_supported": True,
+        "ui_locales_supported": list(LANGUAGES),
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
     }
@@ -57,7 +61,7 @@ def _shown(description: str, example: dict[str, Any]) -> dict[int | str, dict[st
 
 METADATA_DOCS = _shown("The metadata.", metadata("https://goodword.example"))
 JWKS_DOCS = _shown(
-    "The keys.", {"keys": [{"kty": "EC", "crv": "P-256", "alg": ALGORITHM, "use": "sig", "kid": "019aa8c2…"}]}
+    "The keys.", {"keys": [{"kty": "EC", "crv": "P-256", "alg": ES256, "use": "sig", "kid": "019aa8c2…"}]}
 )
 
 
@@ -87,5 +91,5 @@ async def read_openid_configuration(request: Request) -> Response:
     "/jwks.json", summary="Keys that tokens are signed with", response_class=JSONResponse, responses=JWKS_DOCS
 )
 async def read_jwks(request: Request) -> Response:
-    """Return the public keys (RFC 7517), including retired keys whose tokens may still be valid."""
+    """Return the public keys (RFC 7517): also those that will sign soon, and retired ones whose tokens may be valid."""
     return JSONResponse({"keys": services_of(request).signing_keys.public()}, headers=CACHED)

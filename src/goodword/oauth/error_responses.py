@@ -22,11 +22,8 @@ def render_error(request: Request, error: AppError) -> Response | None:
 
 
 def _code(error: AppError) -> str:
-    if isinstance(error, OAuthError):
-        return error.code
-    if error.status in (429, 503):
-        return "temporarily_unavailable"
-    return "server_error" if error.status >= 500 else "invalid_request"
+    """Return the error code. RFC 6749 §5.2 has none for an overload or a failure: the status tells them apart."""
+    return error.code if isinstance(error, OAuthError) else "invalid_request"
 
 
 def documented(bad_request: str) -> dict[int | str, dict[str, Any]]:
@@ -35,10 +32,10 @@ def documented(bad_request: str) -> dict[int | str, dict[str, Any]]:
     return {
         400: _response(bad_request, "invalid_request", "A parameter is repeated."),
         401: _response(f"`invalid_client`: {unknown}", "invalid_client", unknown),
-        429: _response("Too many requests.", "temporarily_unavailable", RateLimited.detail),
+        429: _response("Too many requests.", "invalid_request", RateLimited.detail),
         "default": _response(
             "Refused before the operation: body too large (413), request too slow (408), server overloaded (503) …",
-            "temporarily_unavailable",
+            "invalid_request",
             "Too many requests at this moment. Try again shortly.",
         ),
     }

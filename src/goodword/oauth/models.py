@@ -3,10 +3,11 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from goodword.db.base import Base
+from goodword.sessions.keys import RS256
 
 
 class OAuthClient(Base):
@@ -23,6 +24,12 @@ class OAuthClient(Base):
     scope: Mapped[str] = mapped_column(String(255))
     """The scopes that it may request."""
     grant_types: Mapped[str] = mapped_column(String(255))
+    pkce_required: Mapped[bool] = mapped_column(default=True, server_default=true())
+    """Always for public clients. A confidential one authenticates with its secret too."""
+    id_token_alg: Mapped[str] = mapped_column(String(16), default=RS256, server_default=RS256)
+    claims_in_id_token: Mapped[bool] = mapped_column(default=False, server_default=false())
+    post_logout_redirect_uris: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """One a line."""
     disabled_at: Mapped[datetime | None]
 
 
@@ -56,7 +63,10 @@ class OAuthCode(Base):
     redirect_uri: Mapped[str] = mapped_column(String(2000))
     scope: Mapped[str] = mapped_column(String(255))
     code_challenge: Mapped[str] = mapped_column(String(128))
+    """Empty if the client sent none."""
     nonce: Mapped[str | None] = mapped_column(String(255))
+    id_token_claims: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    """The claims about the user that the client requested for the ID token."""
     signed_in_at: Mapped[datetime]
     browser_session_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("sessions.id"))
     """The session in which the user consented. The code does not outlive it."""

@@ -12,40 +12,43 @@ from goodword.languages import to_translate
 from goodword.oauth import authorization_request, consents, scopes
 from goodword.oauth.authorization_request import AuthorizationRequest
 from goodword.oauth.consents import Consent, ConsentRequired
-from goodword.oauth.errors import RedirectableError, UnredirectableError
+from goodword.oauth.errors import UnredirectableError
+from goodword.oauth.page_errors import OAuthPageRoute, redirect_to_app
+from goodword.oauth.pending_request import shorten
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
 from goodword.sessions import cookies as browser
-from goodword.sessions.cookies import Visitor
+from goodword.sessions.cookies import UI_LOCALES, Visitor
 from goodword.web.dependencies import Clock, Session
-from goodword.web.forms import is_from_here, read_form
+from goodword.web.forms import is_form, is_from_here, read_form
 from goodword.web.guard import MAX_TARGET
 from goodword.web.html.rendering import foreign_form, link, message_page, page, see_other, translate_for
 from goodword.web.urlencoded import FormInvalid
 
-router = APIRouter(prefix="/oauth", include_in_schema=False)
+router = APIRouter(prefix="/oauth", include_in_schema=False, route_class=OAuthPageRoute)
 
 PAGE_LIFETIME = timedelta(minutes=10)
 STALE = to_translate(
     "This page has already been answered or has expired. Go back to the app and start again."
-)
-NOT_TRUSTED = to_translate(
-    "%(reason)s For your safety, we did not send you back to the app. Please report this to its developers."
 )
 
 
 @router.get("/authorize", dependencies=[limited("authorize")])
 async def show_consent(request: Request, session: Session, clock: Clock) -> Response:
     """Show the consent page, or redirect at once if an earlier consent covers the request."""
-    try:
-        return await _show(request, session, clock())
-    except UnredirectableError as error:
-        return _no_redirect(request, error)
-    except RedirectableError as error:
-        return _send_back(request, error)
+    return await _show(request, session, clock())
 
 
 @router.post("/authorize", dependencies=[limited("authorize")])
+async def post_authorize(request: Request) -> Response:
+    """Redirect to the same request with GET: browsers send no cookies of ours with a form of another site."""
+    if not is_form(request):
+        raise UnredirectableError(to_translate("The request is invalid."))
+    asked = await _read(request, await request.body())
+    return _redirect(asked, f"{link(request, '/oauth/authorize')}?{shorten(asked.parameters)}")
+
+
+@router.post("/consent", dependencies=[limited("authorize")])
 async def answer_consent(request: Request, session: Session, clock: Clock) -> Response:
     """Handle the consent form. It works once, and only for the visitor to whom the page was shown."""
     visitor = await browser.visitor(request)
@@ -58,16 +61,11 @@ async def answer_consent(request: Request, session: Session, clock: Clock) -> Re
     now = clock()
     if now.timestamp() - int(form["once"].partition(".")[0]) > PAGE_LIFETIME.total_seconds():
         return message_page(request, 403, to_translate("No longer possible"), STALE)
-    try:
-        asked = await _read(request, form["request"].encode())
-        if form.get("decision") != "allow":
-            raise asked.send_back("access_denied", "The person said no.")
-        shown = frozenset(form["scope"].split())
-        return await _go_on(request, session, asked, visitor, shown, form["once"], now)
-    except UnredirectableError as error:
-        return _no_redirect(request, error)
-    except RedirectableError as error:
-        return _send_back(request, error)
+    asked = await _read(request, form["request"].encode())
+    if form.get("decision") != "allow":
+        raise asked.send_back("access_denied", "The person said no.")
+    shown = frozenset(form["scope"].split())
+    return await _go_on(request, session, asked, visitor, shown, form["once"], now)
 
 
 async def _show(request: Request, session: AsyncSession, now: datetime) -> Response:
@@ -102,7 +100,7 @@ async def _show(request: Request, session: AsyncSession, now: datetime) -> Respo
         redirects_to_app=True,
         app=asked.client.name,
         email=question.email,
-        scopes=[translate_for(request, words) for words in scopes.in_words(question.scopes)],
+        scopes=[translate_for(request, words) for words in scopes.descriptions(question.scopes)],
         redirect_uri=asked.redirect_uri,
         asked=asked.query,
         scope=shown,
@@ -114,9 +112,11 @@ async def _show(request: Request, session: AsyncSession, now: datetime) -> Respo
 
 async def _read(request: Request, query: bytes) -> AuthorizationRequest:
     services = services_of(request)
-    return await authorization_request.read(
+    asked = await authorization_request.read(
         services.database, services.oauth_clients, services.server_tokens, query
     )
+    request.scope["state"][UI_LOCALES] = asked.parameters.get(UI_LOCALES, "")
+    return asked
 
 
 def _is_own(request: Request, visitor: Visitor, form: dict[str, str]) -> bool:
@@ -149,7 +149,8 @@ async def _go_on(
         raise asked.send_back(error, "The person cannot be asked any more.") from None
     if code is None:
         return message_page(request, 403, to_translate("Already answered"), STALE)
-    return _redirect(request, asked.redirect_uri, {"code": code, "state": asked.state})
+    issuer = services_of(request).settings.public_url  # against mix-up of servers (RFC 9207)
+    return redirect_to_app(asked.redirect_uri, {"code": code, "state": asked.state, "iss": issuer})
 
 
 def _sign_in_link(request: Request, asked: AuthorizationRequest, now: datetime) -> str:
@@ -161,24 +162,10 @@ def _sign_in_link(request: Request, asked: AuthorizationRequest, now: datetime) 
 
 
 def _to_sign_in(request: Request, asked: AuthorizationRequest, now: datetime) -> Response:
-    url = _sign_in_link(request, asked, now)
+    return _redirect(asked, _sign_in_link(request, asked, now))
+
+
+def _redirect(asked: AuthorizationRequest, url: str) -> Response:
     if len(url) > MAX_TARGET:
         raise asked.send_back("invalid_request", "The request is too long.")
     return see_other(url)
-
-
-def _send_back(request: Request, error: RedirectableError) -> Response:
-    parameters = {"error": error.code, "error_description": error.detail, "state": error.state}
-    return _redirect(request, error.redirect_uri, parameters)
-
-
-def _redirect(request: Request, redirect_uri: str, parameters: dict[str, str | None]) -> Response:
-    """Redirect to the app, with `iss` against mix-up of servers (RFC 9207)."""
-    parameters = {**parameters, "iss": services_of(request).settings.public_url}
-    query = urlencode({name: value for name, value in parameters.items() if value is not None})
-    return see_other(f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{query}")
-
-
-def _no_redirect(request: Request, error: UnredirectableError) -> Response:
-    title = to_translate("This request is not valid")
-    return message_page(request, 400, title, NOT_TRUSTED, reason=translate_for(request, error.detail))

@@ -7,6 +7,10 @@ exceed the limit of a URL, and the cookie of a sign-in with a provider the limit
 import base64
 import binascii
 import zlib
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from goodword.sessions.cookies import UI_LOCALES
 
 PARAMETER = b"pending="
 SHORT = 500
@@ -22,20 +26,27 @@ _COMMON = (
 )
 
 
-def shorten(query: str) -> str:
-    """Return the query string, or a short form of it that needs no escaping. `expand` reads both."""
+def shorten(parameters: Mapping[str, str]) -> str:
+    """Return the query string, or a short form of it that needs no escaping. `expand` reads both.
+
+    The pages on the way read `ui_locales`, so the short form has it too.
+    """
+    query = urlencode(parameters)
     if len(query) <= SHORT:
         return query
     deflate = zlib.compressobj(9, wbits=-15, zdict=_COMMON)
     packed = deflate.compress(query.encode()) + deflate.flush()
-    return (PARAMETER + base64.urlsafe_b64encode(packed).rstrip(b"=")).decode()
+    short = (PARAMETER + base64.urlsafe_b64encode(packed).rstrip(b"=")).decode()
+    if UI_LOCALES in parameters:
+        short += "&" + urlencode({UI_LOCALES: parameters[UI_LOCALES]})
+    return short
 
 
 def expand(query: bytes) -> bytes:
     """Return the query string that `shorten` was given, or `query` if it is no short form."""
     if not query.startswith(PARAMETER):
         return query
-    text = query.removeprefix(PARAMETER)
+    text = query.removeprefix(PARAMETER).partition(b"&")[0]
     inflate = zlib.decompressobj(wbits=-15, zdict=_COMMON)
     try:
         packed = base64.b64decode(text + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)

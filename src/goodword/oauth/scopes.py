@@ -16,11 +16,22 @@ SCOPES = {
 }
 """Without `account` (password, sessions, erasure), which only first-party sessions have."""
 
-ASKED_FOR_BY_NAME = frozenset({"offline_access", "admin"})
+DOCUMENTATION = {name: text for name, text in SCOPES.items() if name != "offline_access"}
+"""The scopes of the documentation page, which gets no refresh token."""
+
+NOT_DEFAULT = frozenset({"offline_access", "admin"})
 """Not part of the default for a request without `scope` (RFC 6749 §3.3)."""
 
-ABOUT_PEOPLE = frozenset({"openid", "offline_access"})
-"""Scopes that need a signed-in user."""
+NEED_USER = frozenset({"openid", "offline_access"})
+
+CLAIMS = {
+    "name": "profile",
+    "given_name": "profile",
+    "family_name": "profile",
+    "email": "email",
+    "email_verified": "email",
+}
+"""The claims about a user, and the scope that each belongs to (OpenID Connect Core §5.4)."""
 
 
 def text(scopes: Iterable[str]) -> str:
@@ -29,6 +40,12 @@ def text(scopes: Iterable[str]) -> str:
     return " ".join(name for name in SCOPES if name in chosen)
 
 
-def in_words(scopes: Iterable[str]) -> list[str]:
+def known(scope: str) -> frozenset[str]:
+    """Return the known scopes in a `scope` parameter. Others are ignored (OpenID Connect Core §3.1.2.1)."""
+    return frozenset(scope.split(" ")) & SCOPES.keys()
+
+
+def descriptions(scopes: Iterable[str]) -> list[str]:
+    """Return the descriptions of scopes, to translate."""
     chosen = set(scopes)
     return [words for name, words in SCOPES.items() if name in chosen]

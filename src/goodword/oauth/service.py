@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +18,7 @@ from goodword.db.keyset import keyset_page
 from goodword.db.transaction_hooks import commit_before_error
 from goodword.errors import NotFound, TokenInvalid
 from goodword.oauth import clients, scopes
+from goodword.oauth.claims import claims_of
 from goodword.oauth.clients import Client
 from goodword.oauth.consents import code_mac
 from goodword.oauth.errors import InvalidGrant, OAuthError
@@ -25,8 +26,9 @@ from goodword.oauth.models import OAuthClient, OAuthCode, OAuthGrant
 from goodword.sessions import service as sessions
 from goodword.sessions.models import UserSession
 from goodword.sessions.service import ClientInfo
-from goodword.sessions.tokens import RefreshTokens
+from goodword.sessions.tokens import GRACE, RefreshTokens
 from goodword.users import service as users
+from goodword.users.models import User
 
 NO_GRACE = timedelta(0)
 
@@ -44,6 +46,7 @@ class Exchanged:
     sign_in: UserSession
     nonce: str | None
     signed_in_at: datetime
+    id_token_claims: Mapping[str, str | bool]
 
 
 async def exchange(
@@ -53,7 +56,7 @@ async def exchange(
     *,
     code: str,
     redirect_uri: str,
-    verifier: str,
+    verifier: str | None,
     client_info: ClientInfo,
     access_lifetime: int,
     now: datetime,
@@ -63,7 +66,9 @@ async def exchange(
     A replayed code ends the session that it was exchanged for. The client is read again and locked until the
     commit, so that `clients.disable` ends the new session too.
     """
-    if not _VERIFIER.fullmatch(verifier):
+    if verifier is None and client.pkce_required:
+        raise OAuthError("invalid_request", "code_verifier is missing.")
+    if verifier is not None and not _VERIFIER.fullmatch(verifier):
         raise OAuthError("invalid_request", "code_verifier has 43 to 128 unreserved characters.")
     refusal = InvalidGrant("The code is invalid, used or expired, or belongs to another request.")
     by_code = OAuthCode.code_mac == code_mac(key, code)
@@ -103,7 +108,7 @@ async def exchange(
         sign_in.expires_at = sign_in.idle_expires_at = now + timedelta(seconds=access_lifetime)
     found.used_at, found.session_id = now, sign_in.id
     await session.flush()
-    return Exchanged(sign_in, found.nonce, found.signed_in_at)
+    return Exchanged(sign_in, found.nonce, found.signed_in_at, _id_token_claims(client, found, user))
 
 
 def may_refresh(client: Client, scope: str) -> bool:
@@ -121,26 +126,31 @@ async def refresh(
 ) -> tuple[UserSession, str]:
     """Rotate the refresh token. Return the session and the scope of the access token (RFC 6749 §6).
 
-    There is no grace period: a second use of one token ends the session (RFC 9700 §4.14.2).
+    A second use of one token ends the session (RFC 9700 §4.14.2), for a public client after the grace period of
+    our own sessions: two tabs of a browser can refresh at once.
     """
+    grace = GRACE if client.is_public else NO_GRACE
     try:
         sign_in = await sessions.refresh(
-            session, tokens, token, client=client.client_id, grace=NO_GRACE, now=now
+            session, tokens, token, client=client.client_id, grace=grace, now=now
         )
     except sessions.RefreshRefused:
         raise InvalidGrant("The refresh token is invalid, used or expired.") from None
-    asked = set(sign_in.scope.split() if scope is None else scope.split())
-    if not asked or not asked <= set(sign_in.scope.split()):
+    granted = frozenset(sign_in.scope.split())
+    asked = granted if scope is None else scopes.known(scope)
+    if not asked or not asked <= granted:
         raise OAuthError("invalid_scope", "The scope is more than was granted, or empty.")
     return sign_in, scopes.text(asked)
 
 
 def client_scope(client: Client, asked: str | None) -> str:
     """Return the scopes of a client that acts on its own behalf. Raises `OAuthError`."""
-    possible = client.scopes - scopes.ABOUT_PEOPLE
-    chosen = possible - scopes.ASKED_FOR_BY_NAME if asked is None else frozenset(asked.split())
-    if not chosen <= possible:
-        raise OAuthError("invalid_scope", "The scope is more than this app may have on its own behalf.")
+    possible = client.scopes - scopes.NEED_USER
+    chosen = possible - scopes.NOT_DEFAULT if asked is None else scopes.known(asked)
+    if not chosen <= possible or (asked is not None and not chosen):
+        raise OAuthError(
+            "invalid_scope", "The scope is more than this app may have on its own behalf, or empty."
+        )
     return scopes.text(chosen)
 
 
@@ -185,6 +195,13 @@ async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
     await session.execute(delete(OAuthGrant).where(OAuthGrant.user_id == user_id))
 
 
-def _challenge(verifier: str) -> bytes:
+def _id_token_claims(client: Client, code: OAuthCode, user: User) -> dict[str, str | bool]:
+    wanted = scopes.CLAIMS if client.claims_in_id_token else code.id_token_claims.split()
+    return {name: value for name, value in claims_of(user, code.scope.split()).items() if name in wanted}
+
+
+def _challenge(verifier: str | None) -> bytes:
+    if verifier is None:
+        return b""
     digest = hashlib.sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=")

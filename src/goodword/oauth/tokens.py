@@ -1,42 +1,44 @@
-"""Issue and verify ID tokens, and access tokens of clients that act on their own behalf."""
+"""Issue and verify ID tokens, and issue access tokens of clients that act on their own behalf."""
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
 from uuid_utils.compat import uuid7
 
-from goodword.sessions.keys import ALGORITHM, SigningKeys
+from goodword.oauth.clients import Client
+from goodword.sessions.keys import ALGORITHMS, ES256, SigningKeys
 from goodword.sessions.tokens import MAX_LENGTH
 
 ID_TOKEN_LIFETIME = 600
 
 
 @dataclass(frozen=True, slots=True)
-class ClientClaims:
+class IdToken:
+    """An ID token that this server issued."""
+
+    subject: str
     client_id: str
-    scope: str
-    issued_at: int
-    expires_at: int
 
 
 class ServerTokens:
-    """Signed with the keys of access tokens, but not accepted as one."""
+    """Issues tokens that sessions do not. The header `typ` distinguishes ID tokens from access tokens."""
 
     def __init__(self, keys: SigningKeys, *, issuer: str, lifetime: int) -> None:
         self._keys, self.issuer, self.lifetime = keys, issuer, lifetime
-        self._registry = jws.JWSRegistry(algorithms=[ALGORITHM])
+        self._registry = jws.JWSRegistry(algorithms=list(ALGORITHMS))
 
     def id_token(
         self,
         *,
+        client: Client,
         subject: str,
-        client_id: str,
+        user_claims: Mapping[str, str | bool],
         access_token: str,
         auth_time: datetime,
         nonce: str | None,
@@ -45,9 +47,10 @@ class ServerTokens:
         """Return an ID token for one client (OpenID Connect Core §2)."""
         issued = int(now.timestamp())
         claims: dict[str, str | int] = {
+            **user_claims,
             "iss": self.issuer,
             "sub": subject,
-            "aud": client_id,
+            "aud": client.client_id,
             "iat": issued,
             "exp": issued + ID_TOKEN_LIFETIME,
             "auth_time": int(auth_time.timestamp()),
@@ -55,26 +58,27 @@ class ServerTokens:
         }
         if nonce is not None:
             claims["nonce"] = nonce
-        return self._sign("JWT", claims)
+        return self._sign("JWT", client.id_token_alg, claims)
 
-    async def subject_of(self, id_token: str, *, client_id: str) -> str | None:
-        """Return the subject of an ID token that this server issued to the client, or None for any other token.
+    async def read_id_token(self, token: str) -> IdToken | None:
+        """Return an ID token that this server issued, or None for any other token.
 
         For `id_token_hint` (OpenID Connect Core §3.1.2.1): an expired token is accepted, also with a retired key,
-        but not with a revoked one. Another client's token is not: it would reveal who is signed in.
+        but not with a revoked one. The caller checks the client: another client's token would reveal who is signed
+        in.
         """
-        if len(id_token) > MAX_LENGTH:
+        if len(token) > MAX_LENGTH:
             return None
         try:
-            kid = jws.extract_compact(id_token.encode(), registry=self._registry).headers()["kid"]
+            kid = jws.extract_compact(token.encode(), registry=self._registry).headers()["kid"]
             key = await self._keys.find_unrevoked(kid)
             if key is None:
                 return None
-            found = jwt.decode(id_token, key, algorithms=[ALGORITHM], registry=self._registry)
+            found = jwt.decode(token, key, algorithms=list(ALGORITHMS), registry=self._registry)
             claims = found.claims
-            if found.header.get("typ") != "JWT" or (claims["iss"], claims["aud"]) != (self.issuer, client_id):
+            if found.header.get("typ") != "JWT" or claims["iss"] != self.issuer:
                 return None
-            return str(UUID(claims["sub"]))
+            return IdToken(str(UUID(claims["sub"])), str(claims["aud"]))
         except (JoseError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
@@ -94,34 +98,12 @@ class ServerTokens:
             "jti": str(uuid7()),
             "scope": scope,
         }
-        return self._sign("at+jwt", claims)
+        return self._sign("at+jwt", ES256, claims)
 
-    def read_client(self, token: str, *, now: datetime) -> ClientClaims | None:
-        """Return the claims of a token made by `for_client` that has not expired."""
-        if len(token) > MAX_LENGTH:
-            return None
-        try:
-            found = jwt.decode(token, self._key, algorithms=[ALGORITHM], registry=self._registry)
-            claims = found.claims
-            if found.header.get("typ") != "at+jwt" or claims["iss"] != self.issuer or "sid" in claims:
-                return None
-            if claims["sub"] != claims["client_id"] or now.timestamp() >= claims["exp"]:
-                return None
-            return ClientClaims(claims["client_id"], claims["scope"], claims["iat"], claims["exp"])
-        except (JoseError, ValueError, TypeError, KeyError, AttributeError):
-            return None
-
-    def _sign(self, kind: str, claims: dict[str, str | int]) -> str:
-        key = self._keys.current
-        return jwt.encode(
-            {"alg": ALGORITHM, "typ": kind, "kid": key.kid}, claims, key, registry=self._registry
-        )
-
-    def _key(self, token: object) -> ECKey:
-        key = self._keys.find(token.headers().get("kid"))  # type: ignore[attr-defined]
-        if key is None:
-            raise ValueError("an unknown key")
-        return key
+    def _sign(self, kind: str, algorithm: str, claims: dict[str, str | int]) -> str:
+        key = self._keys.signing_key(algorithm)
+        header = {"alg": algorithm, "typ": kind, "kid": key.kid}
+        return jwt.encode(header, claims, key, registry=self._registry)
 
 
 def _half_hash(access_token: str) -> str:

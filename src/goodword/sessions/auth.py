@@ -11,12 +11,12 @@ from sqlalchemy import Row
 from goodword import actor
 from goodword.cache.memory import CacheEntry
 from goodword.db.transaction_hooks import ACTOR
-from goodword.errors import InsufficientScope, TokenInvalid, Unauthorized
+from goodword.errors import InsufficientScope, TokenInvalid, Unauthorized, UserRequired
 from goodword.rate_limits.dependencies import count_write
 from goodword.services import Services, services_of
 from goodword.sessions import service
 from goodword.sessions.actor_lock import Acting
-from goodword.sessions.tokens import Claims, UnknownKey
+from goodword.sessions.tokens import Claims, NoUser
 from goodword.users import service as users
 from goodword.web.request_context import READS
 
@@ -44,26 +44,28 @@ class Caller:
 async def authenticate(request: Request, needed: frozenset[str] = frozenset()) -> Caller:
     """Return the caller of a request with a valid access token.
 
-    Raises `Unauthorized` without a token, `TokenInvalid`, and `InsufficientScope` if a scope is missing.
+    Raises `Unauthorized` without a token, `TokenInvalid`, `InsufficientScope` if a scope is missing, and
+    `UserRequired` for the token of an app itself.
     """
     # The raw header: `request.headers` takes longer than all that follows.
     given = next((value for name, value in request.scope["headers"] if name == b"authorization"), b"")
     scheme, _, token = given.decode("latin-1").partition(" ")
     if scheme.lower() != "bearer":
-        raise Unauthorized(headers={"WWW-Authenticate": "Bearer"})
+        raise Unauthorized
+    return await authenticate_token(request, token.strip(), needed)
+
+
+async def authenticate_token(request: Request, token: str, needed: frozenset[str]) -> Caller:
+    """Return the caller of a request with this access token. Raises what `authenticate` raises."""
     services = services_of(request)
-    now, tokens = services.clock(), services.access_tokens
     try:
-        claims = tokens.verify(token.strip(), now=now)
-    except UnknownKey:
-        if not await services.signing_keys.look_again():
-            raise
-        claims = tokens.verify(token.strip(), now=now)
+        claims = await services.access_tokens.verify(token, now=services.clock())
+    except NoUser:
+        raise UserRequired from None
     if services.live_sessions.peek(claims.session) is None and await _live(services, claims) is None:
         raise TokenInvalid
     if missing := needed - claims.scopes:
-        challenge = f'Bearer error="insufficient_scope", scope="{" ".join(sorted(missing))}"'
-        raise InsufficientScope(headers={"WWW-Authenticate": challenge})
+        raise InsufficientScope(missing)
     actor.mark_authenticated(claims.user_id, claims.client)
     if request.method not in READS:
         request.scope["state"][ACTOR] = Acting(claims.user_id, claims.session_id, services.clock)

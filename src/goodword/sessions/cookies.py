@@ -25,6 +25,8 @@ CLIENT = "goodword-pages"
 SCOPE = "pages"
 """A browser session has a cookie and no access token."""
 LANGUAGE_KEPT = timedelta(days=365)
+UI_LOCALES = "ui_locales"
+"""The parameter by which an app asks for a language, and its name in the state of the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,12 @@ class Cookies:
         return uuid.UUID(bytes=session_id) if session_id is not None else None
 
     def language(self, request: Request) -> str:
-        """Return the language chosen on this browser, or else the one in `Accept-Language`."""
+        """Return the language chosen on this browser, or that of an app, or else the one in `Accept-Language`."""
         chosen = self._language.read(request)
         if chosen in languages.LANGUAGES:
             return chosen
+        if requested := languages.first_supported(request.scope["state"].get(UI_LOCALES, "")):
+            return requested
         return languages.preferred_language(request.headers.get("accept-language"))
 
     def write_language(self, response: Response, language: str) -> None:
@@ -108,6 +112,12 @@ async def _find(request: Request) -> Visitor | None:
     if request.method not in READS:
         request.scope["state"][ACTOR] = Acting(row.user_id, session_id, services.clock)
     return Visitor(row.user_id, session_id, row.created_at, row.rotated_at)
+
+
+async def end_session(request: Request, session: AsyncSession, visitor: Visitor, *, now: datetime) -> None:
+    """End the session of a browser. Authorized apps keep their access."""
+    request.scope["state"].pop(ACTOR, None)  # two tabs that sign out at the same time both succeed
+    await service.revoke_one(session, visitor.session_id, why="signed_out", now=now)
 
 
 async def end_previous_session(request: Request, session: AsyncSession, *, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""The keys that sign access tokens: encrypted in the database, and reloaded by every process."""
+"""The keys that sign tokens: encrypted in the database, and reloaded by every process."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, RSAKey
 from sqlalchemy import Row, bindparam, or_, select, update
 from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -19,36 +19,52 @@ from goodword.db.database import Database
 from goodword.db.statements import insert_if_absent
 from goodword.sessions.models import SigningKey
 
-ALGORITHM = "ES256"
-OVERLAP = timedelta(hours=1)
-"""How long a retired key still verifies: the longest lifetime of an access token."""
+ES256, RS256 = "ES256", "RS256"
+ALGORITHMS = (ES256, RS256)
+"""Access tokens are signed with ES256. ID tokens too, or with RS256, which every client must support."""
+
+JWKS_LIFETIME = timedelta(minutes=5)
+"""How long clients may cache the published keys. Short, because a client refuses tokens of a key that it lacks."""
 WATCH_SECONDS = 3.0
 """Interval of the reload, so that a revoked key is refused within five seconds."""
+LEAD = JWKS_LIFETIME + timedelta(seconds=WATCH_SECONDS + 1)
+"""How long a new key is published before it signs: every process must publish it, and every cached copy expire."""
+OVERLAP = timedelta(hours=1)
+"""How long a retired key still verifies: the longest lifetime of an access token."""
+RELOAD_PAUSE = 0.2
+"""Seconds between reloads for unknown key ids, which clients can invent."""
+
+Key = ECKey | RSAKey
 
 log = structlog.get_logger("goodword.keys")
 
 
 class SigningKeys:
-    """The current private key, and the public keys of all tokens that can be valid."""
+    """The private keys that sign now, and the public keys of all tokens that can be valid."""
 
     def __init__(self, database: Database, sealing_key: bytes, clock: Callable[[], datetime]) -> None:
         self._database, self._sealing_key, self._clock = database, sealing_key, clock
-        self._keys: Mapping[str, ECKey] = {}
-        self._current: ECKey | None = None
+        self._opened: dict[UUID, Key] = {}
+        self._keys: Mapping[str, Key] = {}
+        self._signing: Mapping[str, list[tuple[datetime | None, Key]]] = {}
         self._loading = asyncio.Lock()
         self._loaded_at = 0.0
 
-    @property
-    def current(self) -> ECKey:
-        assert self._current is not None, "loaded before the first request"
-        return self._current
+    def signing_key(self, algorithm: str) -> Key:
+        """Return the key that signs now: the oldest that is not retired."""
+        now = self._clock()
+        return next(
+            key for retired_at, key in self._signing[algorithm] if retired_at is None or now < retired_at
+        )
 
-    def find(self, kid: object) -> ECKey | None:
-        return self._keys.get(kid) if isinstance(kid, str) else None
+    def find(self, kid: object, *algorithms: str) -> Key | None:
+        """Return a key for one of the algorithms, or None if it is unknown."""
+        key = self._keys.get(kid) if isinstance(kid, str) else None
+        return key if key is not None and key.alg in algorithms else None
 
-    async def find_unrevoked(self, kid: str) -> ECKey | None:
+    async def find_unrevoked(self, kid: str) -> Key | None:
         """Return a key, retired or not, or None if it is unknown or revoked. Raises `ValueError` if `kid` is no id."""
-        if known := self.find(kid):
+        if known := self.find(kid, *ALGORITHMS):
             return known
         row = await self._database.row(_UNREVOKED, key_id=UUID(kid))
         return self._open(row) if row else None
@@ -58,24 +74,39 @@ class SigningKeys:
         return [dict(key.as_dict(private=False)) for key in self._keys.values()]
 
     async def load(self) -> None:
-        """Load the keys of the database. The first process creates one. Raises `WrongSecret`."""
-        rows = await self._database.rows(_KEYS, since=self._clock() - OVERLAP)
-        if not any(row.retired_at is None for row in rows):
-            async with self._database.transaction() as session:
-                await _insert(session, self._sealing_key, now=self._clock())
-            rows = await self._database.rows(_KEYS, since=self._clock() - OVERLAP)
-        keys = {str(row.id): self.find(str(row.id)) or self._open(row) for row in rows}
-        self._current = next(keys[str(row.id)] for row in rows if row.retired_at is None)
-        self._keys = keys
-        self._loaded_at = asyncio.get_running_loop().time()
-
-    async def look_again(self) -> bool:
-        """Load the keys again for an unknown key id, at most once a second, since clients can invent key ids."""
+        """Load the keys of the database. The first process creates them. Raises `WrongSecret`."""
         async with self._loading:
-            if asyncio.get_running_loop().time() - self._loaded_at < 1:
-                return False
-            await self.load()
-            return True
+            await self._load()
+
+    async def _load(self) -> None:
+        began = asyncio.get_running_loop().time()
+        rows = await self._read()
+        present = {row.algorithm for row in rows if row.retired_at is None}
+        if missing := [algorithm for algorithm in ALGORITHMS if algorithm not in present]:
+            made = await _generate(*missing)
+            async with self._database.transaction() as session:
+                await _insert(session, self._sealing_key, made, now=self._clock())
+            rows = await self._read()
+        keys = {str(row.id): self._open(row) for row in rows}
+        self._signing = {
+            algorithm: [(row.retired_at, keys[str(row.id)]) for row in rows if row.algorithm == algorithm]
+            for algorithm in ALGORITHMS
+        }
+        self._keys = keys
+        self._loaded_at = began
+
+    async def _read(self) -> list[Row[Any]]:
+        rows = await self._database.rows(_KEYS, since=self._clock() - OVERLAP)
+        return sorted(rows, key=lambda row: (row.retired_at is None, row.retired_at or row.created_at))
+
+    async def look_again(self) -> None:
+        """Load the keys again for an unknown key id. Concurrent callers wait for one load."""
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
+        async with self._loading:
+            if self._loaded_at < asked:
+                await asyncio.sleep(self._loaded_at + RELOAD_PAUSE - asked)
+                await self._load()
 
     async def watch(self) -> None:
         """Load the keys at intervals until cancelled."""
@@ -86,29 +117,56 @@ class SigningKeys:
             except (DBAPIError, PoolTimeout, OSError) as error:
                 log.warning("the signing keys could not be read", error=type(error).__name__)
 
-    def _open(self, row: Row[Any]) -> ECKey:
-        pem = decrypt(self._sealing_key, row.private_key, about=row.algorithm.encode())
-        return ECKey.import_key(pem, {"kid": str(row.id), "alg": row.algorithm, "use": "sig"})
+    def _open(self, row: Row[Any]) -> Key:
+        if row.id not in self._opened:  # OpenSSL takes 50 ms to check an RSA key
+            pem = decrypt(self._sealing_key, row.private_key, about=row.algorithm.encode())
+            kind = RSAKey if row.algorithm == RS256 else ECKey
+            self._opened[row.id] = kind.import_key(
+                pem, {"kid": str(row.id), "alg": row.algorithm, "use": "sig"}
+            )
+        return self._opened[row.id]
 
 
 async def rotate(session: AsyncSession, sealing_key: bytes, *, at_once: bool, now: datetime) -> None:
-    """Create a new current key. Tokens of the old keys stay valid until they expire, unless `at_once`."""
-    await session.execute(update(SigningKey).where(SigningKey.retired_at.is_(None)).values(retired_at=now))
+    """Publish a new key for each algorithm, which signs after `LEAD`. Tokens of the old keys stay valid.
+
+    With `at_once`, the new keys sign now, and all tokens of the old keys are invalid.
+    """
+    made = await _generate(*ALGORITHMS)
+    unretired = SigningKey.retired_at.is_(None)
     if at_once:
+        unrevoked = update(SigningKey).where(SigningKey.revoked_at.is_(None))
+        await session.execute(unrevoked.values(revoked_at=now))
         await session.execute(
-            update(SigningKey).where(SigningKey.revoked_at.is_(None)).values(revoked_at=now)
+            update(SigningKey).where(unretired | (SigningKey.retired_at > now)).values(retired_at=now)
         )
-    await _insert(session, sealing_key, now=now)
+    else:
+        await session.execute(update(SigningKey).where(unretired).values(retired_at=now + LEAD))
+    await _insert(session, sealing_key, made, now=now)
     record(session, Action.KEYS_ROTATED, Subject.KEY, at_once=at_once)
 
 
-async def _insert(session: AsyncSession, sealing_key: bytes, *, now: datetime) -> None:
-    pem = ECKey.generate_key("P-256").as_pem(private=True)
-    sealed = encrypt(sealing_key, pem, about=ALGORITHM.encode())
-    await insert_if_absent(session, SigningKey, algorithm=ALGORITHM, private_key=sealed, created_at=now)
+async def _generate(*algorithms: str) -> dict[str, bytes]:
+    """Return a private key for each algorithm as PEM. An RSA key can take a second, so a thread generates it."""
+
+    def generate(algorithm: str) -> bytes:
+        key = RSAKey.generate_key(2048) if algorithm == RS256 else ECKey.generate_key("P-256")
+        return key.as_pem(private=True)
+
+    return {algorithm: await asyncio.to_thread(generate, algorithm) for algorithm in algorithms}
 
 
-_KEYS = select(SigningKey.id, SigningKey.algorithm, SigningKey.private_key, SigningKey.retired_at).where(
+async def _insert(
+    session: AsyncSession, sealing_key: bytes, made: Mapping[str, bytes], *, now: datetime
+) -> None:
+    for algorithm, pem in made.items():
+        sealed = encrypt(sealing_key, pem, about=algorithm.encode())
+        await insert_if_absent(session, SigningKey, algorithm=algorithm, private_key=sealed, created_at=now)
+
+
+_KEYS = select(
+    SigningKey.id, SigningKey.algorithm, SigningKey.private_key, SigningKey.created_at, SigningKey.retired_at
+).where(
     SigningKey.revoked_at.is_(None),
     or_(
         SigningKey.retired_at.is_(None),

@@ -1,14 +1,14 @@
 """Access to pages: the visitor who is signed in, and the forms that they send."""
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import Depends, FastAPI, Request, Response
 
 from goodword.rate_limits.dependencies import count_write
 from goodword.services import services_of
 from goodword.sessions import cookies
-from goodword.sessions.cookies import Visitor
+from goodword.sessions.cookies import UI_LOCALES, Visitor
 from goodword.web.forms import is_from_here, read_form
 from goodword.web.html.rendering import foreign_form, link, see_other
 from goodword.web.request_context import READS
@@ -60,6 +60,12 @@ async def is_own_form(request: Request, visitor: Visitor) -> bool:
         return False
     cookies = services_of(request).page_cookies
     return is_from_here(request) and cookies.is_form_token(visitor, form.get("form_token", ""))
+
+
+def use_ui_locales(request: Request, next_path: str) -> None:
+    """Show pages on the way to `next_path` in a language that its `ui_locales` names."""
+    query = dict(parse_qsl(urlsplit(next_path).query))
+    request.scope["state"][UI_LOCALES] = query.get(UI_LOCALES, "")
 
 
 def leads_to_an_app(request: Request, next_path: str) -> bool:

@@ -6,13 +6,12 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.db.transaction_hooks import ACTOR
 from goodword.errors import AppError
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
 from goodword.sessions import client_info, cookies as browser, service
 from goodword.sessions.models import UserSession
-from goodword.sessions.page_access import is_own_form, leads_to_an_app
+from goodword.sessions.page_access import is_own_form, leads_to_an_app, use_ui_locales
 from goodword.sessions.responses import check_password
 from goodword.sessions.schemas import SessionCreate
 from goodword.sessions.throttle import TooManyAttempts
@@ -60,8 +59,7 @@ async def sign_out(request: Request, session: Session, clock: Clock) -> Response
     if visitor is not None:
         if not await is_own_form(request, visitor):
             return foreign_form(request)
-        del request.scope["state"][ACTOR]  # two tabs that sign out at the same time both succeed
-        await service.revoke_one(session, visitor.session_id, why="signed_out", now=clock())
+        await browser.end_session(request, session, visitor, now=clock())
     response = see_other(link(request, "/"))
     cookies.clear(response)
     return response
@@ -73,7 +71,7 @@ async def _sign_in(
     try:
         body = SessionCreate(email=form.get("email", ""), password=form.get("password", ""))
     except ValidationError:  # the API would refuse it too
-        raise service.InvalidCredentials(headers={"WWW-Authenticate": "Bearer"}) from None
+        raise service.InvalidCredentials from None
     authenticated = await check_password(request, session, body)
     info = client_info.client_info_of(request)
     return await service.create_authenticated(
@@ -82,6 +80,7 @@ async def _sign_in(
 
 
 def _form(request: Request, *, next_path: str, email: str, error: AppError | None = None) -> Response:
+    use_ui_locales(request, next_path)
     return page(
         request,
         "sign_in.html",

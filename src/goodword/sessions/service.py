@@ -82,7 +82,7 @@ async def authenticate(
         if row is None or stored is None or not valid or row.status != UserStatus.ACTIVE:
             throttle.confirm(session, claim, now=clock())
             await commit_before_error(session)
-            raise InvalidCredentials(headers={"WWW-Authenticate": "Bearer"})
+            raise InvalidCredentials
         await throttle.take_back(session, claim)
     return Authenticated(row.id, stored, better)
 
@@ -103,7 +103,7 @@ async def create_authenticated(
         or not user.is_active
         or not same_password(user.password_hash, authenticated.password_hash)
     ):
-        raise InvalidCredentials(headers={"WWW-Authenticate": "Bearer"})
+        raise InvalidCredentials
     if authenticated.better_hash:
         user.password_hash = authenticated.better_hash
     return await create(

@@ -8,12 +8,11 @@ from typing import NamedTuple
 
 from joserfc import jws, jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
 from uuid_utils.compat import uuid7
 
 from goodword.crypto import Signer
 from goodword.errors import TokenInvalid
-from goodword.sessions.keys import ALGORITHM, SigningKeys
+from goodword.sessions.keys import ES256, Key, SigningKeys
 
 CLIENT = "goodword"
 """The `client_id` of our own sign-ins (required by RFC 9068 §2.2)."""
@@ -23,7 +22,7 @@ REMEMBERED = 10_000
 LEEWAY = 60
 """Seconds that the clock of another node may be ahead."""
 
-CLAIMS = ("iss", "aud", "sub", "sid", "client_id", "iat", "exp", "jti", "scope")
+CLAIMS = ("iss", "aud", "sub", "client_id", "iat", "exp", "jti", "scope")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,25 @@ class Claims:
     key_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class ClientClaims:
+    """Of an access token of a client itself (RFC 6749 §4.4), without user and session."""
+
+    client: str
+    scopes: frozenset[str]
+    issued_at: int
+    expires_at: int
+    key_id: str
+
+
+class NoUser(TokenInvalid):
+    """A valid access token of a client itself."""
+
+    def __init__(self, claims: ClientClaims) -> None:
+        super().__init__()
+        self.claims = claims
+
+
 class UnknownKey(TokenInvalid):
     """The signing key is unknown to this process. Another process may have just created it."""
 
@@ -48,17 +66,18 @@ class AccessTokens:
 
     def __init__(self, keys: SigningKeys, *, issuer: str, lifetime: int) -> None:
         self._keys, self._issuer, self.lifetime = keys, issuer, lifetime
-        self._registry = jws.JWSRegistry(algorithms=[ALGORITHM])
+        self._registry = jws.JWSRegistry(algorithms=[ES256])
         # Verified signatures by token, the oldest evicted first: a signature takes longer to verify than the rest of
         # a read. Expiry, keys and sessions are checked for each request.
-        self._verified: OrderedDict[str, Claims] = OrderedDict()
+        self._verified: OrderedDict[str, Claims | ClientClaims] = OrderedDict()
 
     def sign(
         self, *, user_id: uuid.UUID, session_id: uuid.UUID, client: str, scope: str, now: datetime
     ) -> str:
         issued = int(now.timestamp())
+        key = self._keys.signing_key(ES256)
         return jwt.encode(
-            {"alg": ALGORITHM, "typ": "at+jwt", "kid": self._keys.current.kid},
+            {"alg": ES256, "typ": "at+jwt", "kid": key.kid},
             {
                 "iss": self._issuer,
                 "aud": self._issuer,
@@ -70,12 +89,20 @@ class AccessTokens:
                 "jti": str(uuid7()),
                 "scope": scope,
             },
-            self._keys.current,
+            key,
             registry=self._registry,
         )
 
-    def verify(self, token: str, *, now: datetime) -> Claims:
-        """Return the claims of a valid token. Raises `TokenInvalid`."""
+    async def verify(self, token: str, *, now: datetime) -> Claims:
+        """Return the claims of a valid token. Raises `TokenInvalid`, and `NoUser` for a client's own token."""
+        try:
+            return self.verify_by_loaded_keys(token, now=now)
+        except UnknownKey:
+            await self._keys.look_again()
+            return self.verify_by_loaded_keys(token, now=now)
+
+    def verify_by_loaded_keys(self, token: str, *, now: datetime) -> Claims:
+        """Like `verify`, but raises `UnknownKey` for a key that another process may have just created."""
         if len(token) > MAX_LENGTH:
             raise TokenInvalid
         claims = self._verified.get(token)
@@ -85,35 +112,33 @@ class AccessTokens:
             if len(self._verified) > REMEMBERED:
                 self._verified.popitem(last=False)
         if (
-            self._keys.find(claims.key_id) is None
+            self._keys.find(claims.key_id, ES256) is None
             or not claims.issued_at - LEEWAY <= now.timestamp() < claims.expires_at
         ):
             raise TokenInvalid
+        if isinstance(claims, ClientClaims):
+            raise NoUser(claims)
         return claims
 
-    def _check(self, token: str) -> Claims:
+    def _check(self, token: str) -> Claims | ClientClaims:
         try:
-            found = jwt.decode(token, self._key, algorithms=[ALGORITHM], registry=self._registry)
+            found = jwt.decode(token, self._key, algorithms=[ES256], registry=self._registry)
             claims = found.claims
             if found.header.get("typ") != "at+jwt" or any(name not in claims for name in CLAIMS):
                 raise TokenInvalid
             if claims["iss"] != self._issuer or claims["aud"] != self._issuer:
                 raise TokenInvalid
-            return Claims(
-                uuid.UUID(claims["sub"]),
-                session_id := uuid.UUID(claims["sid"]),
-                str(session_id),
-                claims["client_id"],
-                frozenset(claims["scope"].split()),
-                int(claims["iat"]),
-                int(claims["exp"]),
-                found.header["kid"],
-            )
+            client, scopes = claims["client_id"], frozenset(claims["scope"].split())
+            times_and_key = int(claims["iat"]), int(claims["exp"]), found.header["kid"]
+            if "sid" not in claims and claims["sub"] == client:
+                return ClientClaims(client, scopes, *times_and_key)
+            user_id, session_id = uuid.UUID(claims["sub"]), uuid.UUID(claims["sid"])
+            return Claims(user_id, session_id, str(session_id), client, scopes, *times_and_key)
         except (JoseError, ValueError, TypeError, KeyError, AttributeError):
             raise TokenInvalid from None
 
-    def _key(self, token: object) -> ECKey:
-        key = self._keys.find(token.headers().get("kid"))  # type: ignore[attr-defined]
+    def _key(self, token: object) -> Key:
+        key = self._keys.find(token.headers().get("kid"), ES256)  # type: ignore[attr-defined]
         if key is None:
             raise UnknownKey
         return key

@@ -10,7 +10,7 @@ from goodword.errors import AppError
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
 from goodword.sessions import client_info, cookies, service as sessions
-from goodword.sessions.page_access import leads_to_an_app
+from goodword.sessions.page_access import leads_to_an_app, use_ui_locales
 from goodword.signup import service
 from goodword.signup.schemas import REGISTRATION_FIELDS, UserCreate
 from goodword.web.dependencies import Clock, Session
@@ -77,6 +77,7 @@ def _form(
     next_path: str,
     error: AppError | ValidationError | None = None,
 ) -> Response:
+    use_ui_locales(request, next_path)
     query = {"referral_code": given.get("referral_code", ""), "next": next_path}
     return page(
         request,

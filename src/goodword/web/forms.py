@@ -12,9 +12,14 @@ _LOCAL_PATH = re.compile(r"(?:/(?!/)[!\"$-.0->@-\[\]-~]*)+(?:[?#][!-\[\]-~]*)?")
 """A path in visible ASCII without empty segments or backslashes: browsers read `//host` and `/\\host` as another host."""
 
 
+def is_form(request: Request) -> bool:
+    """Return whether the body of a request is a form."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM
+
+
 async def read_form(request: Request) -> dict[str, str]:
     """Return the parameters of a form body. Raises `FormInvalid`."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+    if not is_form(request):
         raise FormInvalid
     return parse(await request.body())
 
