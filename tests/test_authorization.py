@@ -124,6 +124,7 @@ POLICY = {
 }
 
 BODIES: dict[str, dict[str, Any]] = {
+    "post_userinfo": {"access_token": ""},  # the token is in the header
     "register": {"email": "new@example.com", "password": "quiet otters swim at dawn"},
 }
 
@@ -327,7 +328,7 @@ async def test_an_app_on_its_own_behalf(app):
         scope = " ".join(SCOPES)
         return app.state.services.server_tokens.for_client("an-app", scope, now=app.state.services.clock())
 
-    await expect(app, app_token, lambda rule: refused(rule, "invalid_token"))
+    await expect(app, app_token, lambda rule: refused(rule, "insufficient_scope"))
 
 
 async def test_the_owner(app):

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from asgi import settings_for
+from asgi import document, settings_for
 from goodword.oauth import clients, registration
 from sweeps import Sweep
 from third_party import answer_of, register_app
@@ -392,6 +392,17 @@ def test_the_documentation_is_an_app_of_ours():
     assert docs.allows(f"{ISSUER}/docs/oauth2-redirect")
     assert not docs.allows("http://127.0.0.1:9999/docs/oauth2-redirect")
     assert "account" not in docs.scopes
+
+
+async def test_all_scopes_of_the_documentation_can_be_selected(garden, alices):
+    """"select all" in Swagger's Authorize sends every scope that the document lists."""
+    garden.client_id, garden.secret = "goodword-docs", None
+    garden.redirect_uri = f"{ISSUER}/docs/oauth2-redirect"
+    flow = document()["components"]["securitySchemes"]["OAuth2"]["flows"]["authorizationCode"]
+
+    tokens = await garden.let_in(alices, " ".join(flow["scopes"]))
+
+    assert set(tokens["scope"].split()) == flow["scopes"].keys() - {"admin"}  # Alice is no administrator
 
 
 async def test_the_documentation_page_gets_a_token(app, api, garden, alices, alice):
