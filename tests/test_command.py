@@ -48,7 +48,7 @@ def test_several_worker_processes_share_one_database(tmp_path):
 
     with closing(sqlite3.connect(tmp_path / "data" / "goodword.sqlite3")) as database:
         assert database.execute("SELECT count(*) FROM users").fetchone() == (4,)
-        assert database.execute("SELECT count(*) FROM signing_keys").fetchone() == (1,)
+        assert database.execute("SELECT count(*) FROM signing_keys").fetchone() == (2,)
 
 
 def test_serve_refuses_the_wrong_secret_and_keeps_the_data(tmp_path):

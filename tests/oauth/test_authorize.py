@@ -395,7 +395,7 @@ def test_the_documentation_is_an_app_of_ours():
 
 
 async def test_all_scopes_of_the_documentation_can_be_selected(garden, alices):
-    """"select all" in Swagger's Authorize sends every scope that the document lists."""
+    """ "select all" in Swagger's Authorize sends every scope that the document lists."""
     garden.client_id, garden.secret = "goodword-docs", None
     garden.redirect_uri = f"{ISSUER}/docs/oauth2-redirect"
     flow = document()["components"]["securitySchemes"]["OAuth2"]["flows"]["authorizationCode"]

@@ -98,7 +98,7 @@ async def test_apps_and_the_referrer_do_not_see_a_profile(node, services, clock)
 
     assert "Rabbit" not in json.dumps(await referrals_of(alice))
     tokens = app.state.services.access_tokens
-    own = tokens.verify(bob.tokens["access_token"], now=clock())
+    own = await tokens.verify(bob.tokens["access_token"], now=clock())
     shown = tokens.sign(
         user_id=own.user_id, session_id=own.session_id, client="an-app", scope="profile", now=clock()
     )
