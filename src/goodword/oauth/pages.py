@@ -41,7 +41,7 @@ async def show_consent(request: Request, session: Session, clock: Clock) -> Resp
 
 @router.post("/authorize", dependencies=[limited("authorize")])
 async def post_authorize(request: Request) -> Response:
-    """Redirect to the same request with GET: browsers send no cookies of ours with a form of another site."""
+    """Redirect to the same request with GET: browsers do not send our cookies with a form of another site."""
     if not is_form(request):
         raise UnredirectableError(to_translate("The request is invalid."))
     asked = await _read(request, await request.body())
