@@ -4,7 +4,6 @@ import base64
 import json
 import secrets
 import zlib
-from secrets import token_hex
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -319,7 +318,7 @@ async def test_a_wrong_form_is_answered_like_a_wrong_query(garden, browser):
         return await browser.client.post("/oauth/authorize", content=query, headers=headers | extra)
 
     assert answer_of(await post(garden.url(response_type="token")))["error"] == "unsupported_response_type"
-    assert answer_of(await post(garden.url(state=token_hex(3500))))["error"] == "invalid_request"
+    assert answer_of(await post(garden.url(state=secrets.token_hex(3500))))["error"] == "invalid_request"
     assert is_error_page(await post(garden.url(redirect_uri="https://evil.example/")))
     assert is_error_page(await post(garden.url(), **{"Content-Type": "application/json"}))
 
