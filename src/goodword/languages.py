@@ -4,6 +4,8 @@ import re
 
 LANGUAGES = ("en", "ru")
 DEFAULT = "en"
+UI_LOCALES = "ui_locales"
+"""The parameter by which an app asks for a language, and its name in the state of the request."""
 NAMES = {"en": "English", "ru": "Русский"}
 """Each in its own language."""
 

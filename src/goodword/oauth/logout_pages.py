@@ -6,14 +6,13 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
-from goodword.languages import to_translate
+from goodword.languages import UI_LOCALES, to_translate
 from goodword.oauth.clients import Client
 from goodword.oauth.errors import UnredirectableError
 from goodword.oauth.page_errors import OAuthPageRoute, redirect_to_app
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
 from goodword.sessions import cookies as browser
-from goodword.sessions.cookies import UI_LOCALES
 from goodword.users import service as users
 from goodword.web import urlencoded
 from goodword.web.dependencies import Clock, Session

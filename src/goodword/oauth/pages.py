@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.errors import TokenInvalid
-from goodword.languages import to_translate
+from goodword.languages import UI_LOCALES, to_translate
 from goodword.oauth import authorization_request, consents, scopes
 from goodword.oauth.authorization_request import AuthorizationRequest
 from goodword.oauth.consents import Consent, ConsentRequired
@@ -18,7 +18,7 @@ from goodword.oauth.pending_request import shorten
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
 from goodword.sessions import cookies as browser
-from goodword.sessions.cookies import UI_LOCALES, Visitor
+from goodword.sessions.cookies import Visitor
 from goodword.web.dependencies import Clock, Session
 from goodword.web.forms import is_form, is_from_here, read_form
 from goodword.web.guard import MAX_TARGET

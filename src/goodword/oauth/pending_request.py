@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from goodword.sessions.cookies import UI_LOCALES
+from goodword.languages import UI_LOCALES
 
 PARAMETER = b"pending="
 SHORT = 500

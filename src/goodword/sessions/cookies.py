@@ -25,8 +25,6 @@ CLIENT = "goodword-pages"
 SCOPE = "pages"
 """A browser session has a cookie and no access token."""
 LANGUAGE_KEPT = timedelta(days=365)
-UI_LOCALES = "ui_locales"
-"""The parameter by which an app asks for a language, and its name in the state of the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ class Cookies:
         chosen = self._language.read(request)
         if chosen in languages.LANGUAGES:
             return chosen
-        if requested := languages.first_supported(request.scope["state"].get(UI_LOCALES, "")):
+        if requested := languages.first_supported(request.scope["state"].get(languages.UI_LOCALES, "")):
             return requested
         return languages.preferred_language(request.headers.get("accept-language"))
 

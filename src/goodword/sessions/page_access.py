@@ -5,10 +5,11 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import Depends, FastAPI, Request, Response
 
+from goodword.languages import UI_LOCALES
 from goodword.rate_limits.dependencies import count_write
 from goodword.services import services_of
 from goodword.sessions import cookies
-from goodword.sessions.cookies import UI_LOCALES, Visitor
+from goodword.sessions.cookies import Visitor
 from goodword.web.forms import is_from_here, read_form
 from goodword.web.html.rendering import foreign_form, link, see_other
 from goodword.web.request_context import READS
