@@ -61,5 +61,6 @@ def read(path) -> Letter:
     message: Any = email.message_from_bytes(path.read_bytes(), policy=email.policy.compat32)
     parts = (part.get_payload(decode=True).decode() for part in message.get_payload())
     text, html = (part.replace("\r\n", "\n") for part in parts)
-    to = str(make_header(decode_header(message["To"])))
+    raw = dict(message.raw_items())["To"].encode("utf-8", "surrogateescape").decode()  # RFC 6532 or RFC 2047
+    to = str(make_header(decode_header(raw)))
     return Letter(path.name.partition("-")[0], to, text, html, message["Message-ID"])
