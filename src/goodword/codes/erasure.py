@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
@@ -12,8 +12,7 @@ from goodword.codes import lookup
 from goodword.codes.models import ReferralCode, Retirement
 from goodword.db.keyset import Position, keyset_order
 
-BATCH = 500
-UNSYNCHRONIZED = {"synchronize_session": False}
+BATCH = 1_000
 
 
 async def erase_batch(
@@ -21,22 +20,28 @@ async def erase_batch(
 ) -> Position | None:
     """Retire up to `BATCH` codes of an erased owner and delete their text, which can be a name.
 
-    Return the position of the last one, or None if there are no more.
+    Return the position of the last one, or None if there are no more. The audit log has an event for the active code
+    only: the others were not in circulation, and the erasure of the account has an event of its own.
     """
-    query = select(ReferralCode.id, ReferralCode.created_at, ReferralCode.key).where(
-        ReferralCode.owner_id == owner_id, ReferralCode.key.is_not(None)
-    )
+    query = select(ReferralCode).where(ReferralCode.owner_id == owner_id, ReferralCode.key.is_not(None))
     query = keyset_order(query, (ReferralCode.created_at, ReferralCode.id), after=after)
-    rows = (await session.execute(query.limit(BATCH))).all()
-    if not rows:
+    codes = (await session.scalars(query.limit(BATCH).with_for_update())).all()
+    if not codes:
         return None
-    codes = update(ReferralCode).where(ReferralCode.id.in_([row.id for row in rows]))
-    retired = codes.where(ReferralCode.retired_at.is_(None)).returning(ReferralCode.id)
-    values = {"retired_at": now, "retired_reason": Retirement.ERASED}
-    for code_id in await session.scalars(retired.values(values), execution_options=UNSYNCHRONIZED):
-        why = Retirement.ERASED.value
-        record(session, Action.CODE_RETIRED, Subject.CODE, code_id, person=owner_id, why=why)
-    await session.execute(codes.values(code=None, key=None), execution_options=UNSYNCHRONIZED)
-    for row in rows:
-        lookup.invalidate(session, row.key, None)
-    return Position(rows[-1].created_at, rows[-1].id) if len(rows) == BATCH else None
+    why = Retirement.ERASED
+    await session.execute(
+        update(ReferralCode)
+        .where(ReferralCode.id.in_([code.id for code in codes]))
+        .values(
+            code=None,
+            key=None,
+            retired_at=func.coalesce(ReferralCode.retired_at, now),
+            retired_reason=func.coalesce(ReferralCode.retired_reason, why),
+        )
+        .execution_options(synchronize_session=False)
+    )
+    for code in codes:
+        lookup.invalidate(session, code.key, None)
+        if code.activated_at is not None and code.retired_at is None:
+            record(session, Action.CODE_RETIRED, Subject.CODE, code.id, person=owner_id, why=why.value)
+    return Position(codes[-1].created_at, codes[-1].id) if len(codes) == BATCH else None
