@@ -105,9 +105,5 @@ async def confirm_email_change(body: Confirmation, request: Request, session: Se
     """Confirm the new address with the token in the message, without signing in. The old address is notified."""
     services = services_of(request)
     await credentials.change_address(
-        session,
-        body.token,
-        key=services.keys.one_time_tokens,
-        settings=services.settings,
-        now=clock(),
+        session, body.token, key=services.keys.one_time_tokens, settings=services.settings, now=clock()
     )

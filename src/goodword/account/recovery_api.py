@@ -46,11 +46,7 @@ async def verify_email(body: Confirmation, request: Request, session: Session, c
     """Verify your address with the token in the e-mail. If you have a referrer, the referral is confirmed."""
     services = services_of(request)
     await credentials.verify_address(
-        session,
-        body.token,
-        key=services.keys.one_time_tokens,
-        settings=services.settings,
-        now=clock(),
+        session, body.token, key=services.keys.one_time_tokens, settings=services.settings, now=clock()
     )
 
 

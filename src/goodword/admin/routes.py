@@ -5,14 +5,7 @@ from fastapi import FastAPI
 from goodword.admin import api
 from goodword.admin.pages import access, audit, codes, jobs, referral_tree, statistics, users
 
-PAGES = (
-    statistics.router,
-    users.router,
-    referral_tree.router,
-    codes.router,
-    jobs.router,
-    audit.router,
-)
+PAGES = (statistics.router, users.router, referral_tree.router, codes.router, jobs.router, audit.router)
 
 
 def install(app: FastAPI) -> None:

@@ -14,8 +14,6 @@ async def _erase(session: AsyncSession, _services: Services, subject: DataSubjec
 
 PERSONAL_DATA = (
     PersonalData(
-        model=Job,
-        erase=_erase,
-        export={"jobs": rows_of(Job, "kind created_at run_at finished_at outcome")},
+        model=Job, erase=_erase, export={"jobs": rows_of(Job, "kind created_at run_at finished_at outcome")}
     ),
 )

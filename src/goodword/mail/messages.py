@@ -35,10 +35,7 @@ class MessageKind(StrEnum):
     INVITATION = "invitation"
 
 
-UNSUBSCRIBE = {
-    "en": "Unsubscribe from e-mails like this one:",
-    "ru": "Отписаться от таких писем:",
-}
+UNSUBSCRIBE = {"en": "Unsubscribe from e-mails like this one:", "ru": "Отписаться от таких писем:"}
 A_FRIEND = {"en": "A friend", "ru": "Ваш друг"}
 MAX_NAME_LENGTH = 40
 # A dot ends an initial. A dot inside a word would make a domain.

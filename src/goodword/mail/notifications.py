@@ -13,12 +13,7 @@ FRIEND_JOINED = "friend_joined"
 
 
 def notify(
-    session: AsyncSession,
-    user_id: uuid.UUID,
-    kind: MessageKind,
-    *,
-    now: datetime,
-    email: str | None = None,
+    session: AsyncSession, user_id: uuid.UUID, kind: MessageKind, *, now: datetime, email: str | None = None
 ) -> None:
     """Send a message after the commit, to `email` or else to the address that the account has then."""
     payload = {"message": kind} | ({"email": email} if email else {})

@@ -54,8 +54,6 @@ def _format(_user_id: uuid.UUID, row: Row[Any]) -> Mapping[str, Any]:
 
 PERSONAL_DATA = (
     PersonalData(
-        model=Referral,
-        erase=_erase,
-        export={"referred_by": _referred_by, "referrals": Rows(_page, _format)},
+        model=Referral, erase=_erase, export={"referred_by": _referred_by, "referrals": Rows(_page, _format)}
     ),
 )

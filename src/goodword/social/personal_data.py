@@ -14,8 +14,6 @@ async def _erase(session: AsyncSession, _services: Services, subject: DataSubjec
 
 PERSONAL_DATA = (
     PersonalData(
-        model=Identity,
-        erase=_erase,
-        export={"identities": rows_of(Identity, "provider subject created_at")},
+        model=Identity, erase=_erase, export={"identities": rows_of(Identity, "provider subject created_at")}
     ),
 )

@@ -157,10 +157,7 @@ def create_users() -> None:
     create_index("ix_identities_user_id", "identities", ["user_id"])
     create_index("uq_identities_provider_subject", "identities", ["provider", "subject"], unique=True)
 
-    create_table(
-        "tombstones",
-        sa.Column("user_mac", sa.LargeBinary(32), nullable=False),
-    )
+    create_table("tombstones", sa.Column("user_mac", sa.LargeBinary(32), nullable=False))
     create_index("uq_tombstones_user_mac", "tombstones", ["user_mac"], unique=True)
 
 
@@ -327,9 +324,7 @@ def create_oauth() -> None:
             ["client_id"], ["oauth_clients.id"], name=op.f("fk_oauth_codes_client_id_oauth_clients")
         ),
         sa.ForeignKeyConstraint(
-            ["browser_session_id"],
-            ["sessions.id"],
-            name=op.f("fk_oauth_codes_browser_session_id_sessions"),
+            ["browser_session_id"], ["sessions.id"], name=op.f("fk_oauth_codes_browser_session_id_sessions")
         ),
         sa.ForeignKeyConstraint(
             ["session_id"], ["sessions.id"], name=op.f("fk_oauth_codes_session_id_sessions")
@@ -381,10 +376,7 @@ def create_mail() -> None:
     create_index("uq_quotas_scope_mac", "quotas", ["scope_mac"], unique=True)
     create_index("ix_quotas_ends_at", "quotas", ["ends_at"])
 
-    create_table(
-        "unsubscribes",
-        sa.Column("address_mac", sa.LargeBinary(32), nullable=False),
-    )
+    create_table("unsubscribes", sa.Column("address_mac", sa.LargeBinary(32), nullable=False))
     create_index("uq_unsubscribes_address_mac", "unsubscribes", ["address_mac"], unique=True)
 
 
