@@ -10,14 +10,13 @@ from goodword.providers.enrichment import find_profile
 from goodword.providers.schemas import ProfileRead
 from goodword.referrals import service as referrals
 from goodword.services import services_of
-from goodword.sessions import service as sessions
 from goodword.sessions.auth import Account, Caller, Profile
 from goodword.sessions.throttle import TooManyAttempts
 from goodword.users import service as users
 from goodword.users.models import User
 from goodword.users.passwords import HashingBusy
 from goodword.web.client_address import client_network
-from goodword.web.dependencies import Clock, Reader, Session
+from goodword.web.dependencies import Reader, Session
 from goodword.web.json_body import JsonRoute
 from goodword.web.openapi import problems
 
@@ -94,29 +93,13 @@ async def update_me(body: ProfileUpdate, caller: Account, session: Session) -> A
         HashingBusy,
     ),
 )
-async def delete_me(
-    body: AccountDelete, request: Request, caller: Account, session: Session, clock: Clock
-) -> None:
+async def delete_me(body: AccountDelete, request: Request, caller: Account, session: Session) -> None:
     """Erase your account immediately and permanently. Your codes stop working; your referrals keep their accounts.
 
     All your sessions end. Your address can be used for a new account.
     """
-    services = services_of(request)
-    if body.password is None or not await service.has_password(services.database, caller.user_id):
-        signed_in_at = await sessions.started_at(services.database, caller.session_id)
-        user = await service.lock_recently_signed_in(
-            session, caller.user_id, signed_in_at=signed_in_at, now=clock()
-        )
-        await erasure.erase(session, services, user)
-        return
-    password_hash = await service.confirm_password(
-        services.database,
-        services.passwords,
-        services.login_throttle,
-        caller.user_id,
-        body.password,
-        network=client_network(request),
-        clock=clock,
+    services, user_id, network = services_of(request), caller.user_id, client_network(request)
+    user = await service.lock_confirmed(
+        session, services, user_id, body.password, session_id=caller.session_id, network=network
     )
-    user = await service.lock_with_password(session, caller.user_id, password_hash=password_hash)
     await erasure.erase(session, services, user)

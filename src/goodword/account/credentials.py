@@ -1,10 +1,10 @@
 """Changes of the address and the password of an account, and the messages that confirm them."""
 
 import uuid
-from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,8 +12,6 @@ from goodword.account import service
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import service as codes
-from goodword.config.settings import Settings
-from goodword.db.database import Database
 from goodword.errors import Unprocessable
 from goodword.jobs import service as jobs
 from goodword.mail import notifications
@@ -21,12 +19,10 @@ from goodword.mail.messages import MessageKind
 from goodword.providers import email_checks, enrichment
 from goodword.services import Services
 from goodword.sessions import service as sessions
-from goodword.sessions.throttle import LoginThrottle
 from goodword.signup.email_verification import mark_email_verified
 from goodword.social import service as social
 from goodword.users import addresses, service as users, verifications
 from goodword.users.models import Purpose, User
-from goodword.users.passwords import Passwords
 from goodword.users.verifications import VerificationInvalid
 
 
@@ -46,48 +42,32 @@ async def request_email_change(
     record(session, Action.EMAIL_CHANGE_ASKED, Subject.USER, user.id)
 
 
-async def verify_address(
-    session: AsyncSession, token: str, *, key: bytes, settings: Settings, now: datetime
-) -> None:
+async def verify_address(session: AsyncSession, services: Services, token: str, *, now: datetime) -> None:
     """Mark the address of the token as verified. Raises `VerificationInvalid`."""
+    key = services.keys.one_time_tokens
     user, _ = await verifications.consume(session, Purpose.VERIFY_EMAIL, token, key=key, now=now)
-    await mark_email_verified(session, user, settings=settings, now=now)
+    await mark_email_verified(session, user, settings=services.settings, now=now)
 
 
-async def prepare_reset(
-    database: Database, passwords: Passwords, *, token: str, password: str, key: bytes, now: datetime
-) -> tuple[str, str]:
-    """Return the address of the account and the hash of the new password. Run this before the transaction.
+async def reset_password(session: AsyncSession, services: Services, token: str, password: str) -> None:
+    """Set a new password, end all sessions, and lift the wait after wrong passwords.
+
+    The password is hashed before the transaction begins.
 
     Raises the errors of `Passwords.check`, so that a rejected password does not use the token, and then
     `VerificationInvalid`.
     """
-    user = await verifications.find(database, Purpose.RESET_PASSWORD, token, key=key, now=now)
-    about = users.personal_words(user.email, user.first_name, user.last_name) if user else ()
-    await passwords.check(password, about=about)
-    if user is None:
+    purpose, key, now = Purpose.RESET_PASSWORD, services.keys.one_time_tokens, services.clock()
+    owner = await verifications.find(services.database, purpose, token, key=key, now=now)
+    await _check_password(services, password, owner)
+    if owner is None:
         raise VerificationInvalid
-    return user.email, await passwords.hash(password)
-
-
-async def reset_password(
-    session: AsyncSession,
-    services: Services,
-    token: str,
-    *,
-    email: str,
-    password_hash: str,
-    now: datetime,
-) -> None:
-    """Set a new password, end all sessions, and lift the wait after wrong passwords.
-
-    `email` is the address that `prepare_reset` returned. Raises `VerificationInvalid`.
-    """
-    key, settings, throttle = services.keys.one_time_tokens, services.settings, services.login_throttle
-    await throttle.forget(
-        session, throttle.attempt(email, None)
-    )  # before the account is locked, as at sign-in
-    user, _ = await verifications.consume(session, Purpose.RESET_PASSWORD, token, key=key, now=now)
+    password_hash, throttle = await services.passwords.hash(password), services.login_throttle
+    now = services.clock()
+    async with session.begin_nested():  # the page commits although the token is refused
+        # Before the account is locked, as at sign-in.
+        await throttle.forget(session, throttle.attempt(owner.email, None))
+        user, _ = await verifications.consume(session, purpose, token, key=key, now=now)
     await throttle.forget(session, throttle.attempt_of(user.id, None))
     await _set_password(session, user, password_hash, now=now)
     record(session, Action.PASSWORD_RESET, Subject.USER, user.id)
@@ -95,63 +75,42 @@ async def reset_password(
     if user.verified_at is None:
         # Names and referrals stay: they give no access.
         await social.revoke_unproven_access(session, user)
-    await mark_email_verified(session, user, settings=settings, now=now)
-
-
-async def prepare_change(
-    database: Database,
-    passwords: Passwords,
-    throttle: LoginThrottle,
-    user_id: uuid.UUID,
-    *,
-    current: str,
-    new: str,
-    network: str | None,
-    clock: Callable[[], datetime],
-) -> tuple[str, str]:
-    """Return the hashes of the current and the new password. Run this before the transaction.
-
-    Raises `WrongPassword` and `TooManyAttempts`, then the errors of `Passwords.check`.
-    """
-    current_hash = await service.confirm_password(
-        database, passwords, throttle, user_id, current, network=network, clock=clock
-    )
-    user = await database.row(_USER, user_id=user_id)
-    about = users.personal_words(user.email, user.first_name, user.last_name) if user else ()
-    try:
-        await passwords.check(new, about=about)
-    except Unprocessable as error:
-        error.field = "body.new_password"  # instead of the field of a registration
-        raise
-    return current_hash, await passwords.hash(new)
+    await mark_email_verified(session, user, settings=services.settings, now=now)
 
 
 async def change_password(
     session: AsyncSession,
+    services: Services,
     user_id: uuid.UUID,
     *,
-    current_hash: str,
-    new_hash: str,
+    current: str,
+    new: str,
     session_id: uuid.UUID,
-    now: datetime,
+    network: str | None,
 ) -> None:
-    """Set a new password, and end all other sessions.
+    """Set a new password, and end all other sessions. Passwords are hashed before the transaction begins.
 
-    Raises `WrongPassword` if the password changed since `prepare_change`.
+    Raises `WrongPassword` and `TooManyAttempts`, then the errors of `Passwords.check`.
     """
+    current_hash = await service.confirm_password(services, user_id, current, network=network)
+    try:
+        await _check_password(services, new, await services.database.row(_USER, user_id=user_id))
+    except Unprocessable as error:
+        error.field = "body.new_password"  # instead of the field of a registration
+        raise
+    new_hash, now = await services.passwords.hash(new), services.clock()
     user = await service.lock_with_password(session, user_id, password_hash=current_hash)
     await _set_password(session, user, new_hash, now=now)
     record(session, Action.PASSWORD_CHANGED, Subject.USER, user.id)
     await sessions.revoke_all(session, user.id, why="password_changed", but=session_id, now=now)
 
 
-async def change_address(
-    session: AsyncSession, token: str, *, key: bytes, settings: Settings, now: datetime
-) -> None:
+async def change_address(session: AsyncSession, services: Services, token: str, *, now: datetime) -> None:
     """Replace the address of an account, and notify the old one.
 
     Raises `VerificationInvalid`, also if the address has been taken by another account.
     """
+    key = services.keys.one_time_tokens
     user, email = await verifications.consume(session, Purpose.CHANGE_EMAIL, token, key=key, now=now)
     assert user.email is not None, "an active account has an address"
     notifications.notify(session, user.id, MessageKind.EMAIL_CHANGED, email=user.email, now=now)
@@ -163,12 +122,17 @@ async def change_address(
     except IntegrityError:
         raise VerificationInvalid from None
     await codes.invalidate_lookups(session, user, email_key=former)
-    await email_checks.link(session, settings, user)
+    await email_checks.link(session, services.settings, user)
     if address.key != former:
         await enrichment.forget(session, user.id)
     record(session, Action.EMAIL_CHANGED, Subject.USER, user.id)
     await verifications.revoke(session, user.id, Purpose.RESET_PASSWORD, Purpose.VERIFY_EMAIL, now=now)
-    await mark_email_verified(session, user, settings=settings, now=now)
+    await mark_email_verified(session, user, settings=services.settings, now=now)
+
+
+async def _check_password(services: Services, password: str, user: Row[Any] | None) -> None:
+    about = users.personal_words(user.email, user.first_name, user.last_name) if user else ()
+    await services.passwords.check(password, about=about)
 
 
 async def _set_password(session: AsyncSession, user: User, password_hash: str, *, now: datetime) -> None:

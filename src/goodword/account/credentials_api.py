@@ -24,41 +24,21 @@ router = APIRouter(prefix="/api/v1/me", tags=["Address and password"], route_cla
     "/password",
     summary="Change your password",
     status_code=204,
-    responses=problems(
-        service.WrongPassword,
-        TooManyAttempts,
-        passwords.PasswordTooShort,
-        passwords.PasswordTooLong,
-        passwords.PasswordTooCommon,
-        passwords.PasswordTooPersonal,
-        passwords.HashingBusy,
-    ),
+    responses=problems(service.WrongPassword, TooManyAttempts, *passwords.ERRORS),
 )
-async def change_password(
-    body: PasswordChange, request: Request, caller: Account, session: Session, clock: Clock
-) -> None:
+async def change_password(body: PasswordChange, request: Request, caller: Account, session: Session) -> None:
     """Change your password. All your other sessions end, and you are notified by e-mail.
 
     Earlier links to reset the password or to change the address stop working.
     """
-    services = services_of(request)
-    current_hash, new_hash = await credentials.prepare_change(
-        services.database,
-        services.passwords,
-        services.login_throttle,
+    await credentials.change_password(
+        session,
+        services_of(request),
         caller.user_id,
         current=body.current_password,
         new=body.new_password,
-        network=client_network(request),
-        clock=clock,
-    )
-    await credentials.change_password(
-        session,
-        caller.user_id,
-        current_hash=current_hash,
-        new_hash=new_hash,
         session_id=caller.session_id,
-        now=clock(),
+        network=client_network(request),
     )
 
 
@@ -76,15 +56,8 @@ async def request_email_change(
 
     The response is the same if another account has the address. Its owner is notified, and nothing changes.
     """
-    services = services_of(request)
     password_hash = await service.confirm_password(
-        services.database,
-        services.passwords,
-        services.login_throttle,
-        caller.user_id,
-        body.password,
-        network=client_network(request),
-        clock=clock,
+        services_of(request), caller.user_id, body.password, network=client_network(request)
     )
     await count_email(request, Purpose.CHANGE_EMAIL, addresses.parse(body.email).key)
     await ensure_deliverable(services, body.email)
@@ -103,7 +76,4 @@ async def request_email_change(
 )
 async def confirm_email_change(body: Confirmation, request: Request, session: Session, clock: Clock) -> None:
     """Confirm the new address with the token in the message, without signing in. The old address is notified."""
-    services = services_of(request)
-    await credentials.change_address(
-        session, body.token, key=services.keys.one_time_tokens, settings=services.settings, now=clock()
-    )
+    await credentials.change_address(session, services_of(request), body.token, now=clock())

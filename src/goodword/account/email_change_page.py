@@ -39,19 +39,13 @@ async def request_email_change(
     request: Request, visitor: PageVisitor, session: Session, clock: Clock
 ) -> Response:
     """Send a message to the new address. The page is the same if another account has the address."""
-    form, services = await read_form(request), services_of(request)
+    form = await read_form(request)
     email = form.get("email", "").strip()
     given = {"email": email, "password": form.get("password", "")}
     try:
         body = EmailChange(**{name: text for name, text in given.items() if text})
         password_hash = await service.confirm_password(
-            services.database,
-            services.passwords,
-            services.login_throttle,
-            visitor.user_id,
-            body.password,
-            network=client_network(request),
-            clock=clock,
+            services_of(request), visitor.user_id, body.password, network=client_network(request)
         )
         await count_email(request, Purpose.CHANGE_EMAIL, addresses.parse(body.email).key)
         await ensure_deliverable(services, body.email)

@@ -95,29 +95,18 @@ async def change_password(
     request: Request, visitor: AccountVisitor, session: Session, clock: Clock
 ) -> Response:
     """Change the password, and end all other sessions."""
-    form, services = await read_form(request), services_of(request)
+    form = await read_form(request)
     try:
         body = PasswordChange(**{name: form[name] for name in PASSWORDS if name in form})
-        # Before the first statement of the transaction: hashing is slow.
-        current_hash, new_hash = await credentials.prepare_change(
-            services.database,
-            services.passwords,
-            services.login_throttle,
+        await credentials.change_password(
+            session,
+            services_of(request),
             visitor.user_id,
             current=body.current_password,
             new=body.new_password,
+            session_id=visitor.session_id,
             network=client_network(request),
-            clock=clock,
         )
-        async with session.begin_nested():
-            await credentials.change_password(
-                session,
-                visitor.user_id,
-                current_hash=current_hash,
-                new_hash=new_hash,
-                session_id=visitor.session_id,
-                now=clock(),
-            )
     except (ValidationError, AppError) as error:
         return await show(request, session, visitor, clock, fields=PASSWORDS, error=error)
     return done(request, "password")
@@ -138,22 +127,11 @@ async def delete_account(
     """Erase the account. The password is required, or a recent sign-in if there is none."""
     form, services = await read_form(request), services_of(request)
     try:
-        body = AccountDelete(**{name: form[name] for name in ("password",) if name in form})
-        if body.password is None:
-            user = await service.lock_recently_signed_in(
-                session, visitor.user_id, signed_in_at=visitor.signed_in_at, now=clock()
-            )
-        else:
-            password_hash = await service.confirm_password(
-                services.database,
-                services.passwords,
-                services.login_throttle,
-                visitor.user_id,
-                body.password,
-                network=client_network(request),
-                clock=clock,
-            )
-            user = await service.lock_with_password(session, visitor.user_id, password_hash=password_hash)
+        body = AccountDelete(password=form.get("password"))
+        user_id, session_id, network = visitor.user_id, visitor.session_id, client_network(request)
+        user = await service.lock_confirmed(
+            session, services, user_id, body.password, session_id=session_id, network=network
+        )
     except (ValidationError, AppError) as error:
         return await show(request, session, visitor, clock, fields=("password",), error=error)
     await erasure.erase(session, services, user)

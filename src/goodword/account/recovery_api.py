@@ -44,10 +44,7 @@ async def request_email_verification(
 )
 async def verify_email(body: Confirmation, request: Request, session: Session, clock: Clock) -> None:
     """Verify your address with the token in the e-mail. If you have a referrer, the referral is confirmed."""
-    services = services_of(request)
-    await credentials.verify_address(
-        session, body.token, key=services.keys.one_time_tokens, settings=services.settings, now=clock()
-    )
+    await credentials.verify_address(session, services_of(request), body.token, now=clock())
 
 
 @router.post(
@@ -73,30 +70,12 @@ async def request_password_reset(
     "/password-resets/confirm",
     summary="Reset a password",
     status_code=204,
-    responses=problems(
-        VerificationInvalid,
-        passwords.PasswordTooShort,
-        passwords.PasswordTooLong,
-        passwords.PasswordTooCommon,
-        passwords.PasswordTooPersonal,
-        passwords.HashingBusy,
-    ),
+    responses=problems(VerificationInvalid, *passwords.ERRORS),
     dependencies=[limited("email-token")],
 )
-async def reset_password(body: PasswordReset, request: Request, session: Session, clock: Clock) -> None:
+async def reset_password(body: PasswordReset, request: Request, session: Session) -> None:
     """Set a new password with the token in the e-mail. All your sessions end.
 
     A rejected password does not use the token. A requested change of the address is cancelled.
     """
-    services = services_of(request)
-    email, password_hash = await credentials.prepare_reset(
-        services.database,
-        services.passwords,
-        token=body.token,
-        password=body.password,
-        key=services.keys.one_time_tokens,
-        now=clock(),
-    )
-    await credentials.reset_password(
-        session, services, body.token, email=email, password_hash=password_hash, now=clock()
-    )
+    await credentials.reset_password(session, services_of(request), body.token, body.password)

@@ -97,24 +97,12 @@ async def show_reset_password(request: Request) -> Response:
 
 
 @router.post("/reset-password", dependencies=[limited("email-token")])
-async def reset_password(request: Request, session: Session, clock: Clock) -> Response:
+async def reset_password(request: Request, session: Session) -> Response:
     """Set a new password, and end all sessions."""
-    services = services_of(request)
 
     async def apply(form: Form) -> None:
         body = PasswordReset(token=_token(form), password=form.get("password", ""))
-        email, password_hash = await credentials.prepare_reset(
-            services.database,
-            services.passwords,
-            token=body.token,
-            password=body.password,
-            key=services.keys.one_time_tokens,
-            now=clock(),
-        )
-        async with session.begin_nested():
-            await credentials.reset_password(
-                session, services, body.token, email=email, password_hash=password_hash, now=clock()
-            )
+        await credentials.reset_password(session, services_of(request), body.token, body.password)
 
     return await _answer(request, "reset_password.html", apply)
 
@@ -144,14 +132,11 @@ async def _use_token(
     use: Callable[..., Awaitable[None]],
 ) -> Response:
     """Handle a form that needs a token only. `use` is a function of `credentials`."""
-    services = services_of(request)
 
     async def apply(form: Form) -> None:
         token = Confirmation(token=_token(form)).token
         async with session.begin_nested():
-            await use(
-                session, token, key=services.keys.one_time_tokens, settings=services.settings, now=clock()
-            )
+            await use(session, services_of(request), token, now=clock())
 
     return await _answer(request, template, apply)
 

@@ -1,8 +1,8 @@
 """Rules of a user's own account: the confirmation of its password, and changes of the profile."""
 
 import uuid
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,13 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import service as codes
-from goodword.db.database import Database
 from goodword.db.personal_data import DataSubject
 from goodword.errors import Forbidden, Unprocessable
-from goodword.sessions.throttle import LoginThrottle
+from goodword.services import Services
+from goodword.sessions import service as sessions
 from goodword.users import service as users
 from goodword.users.models import User
-from goodword.users.passwords import Passwords, same_password
+from goodword.users.passwords import same_password
 
 RECENT = timedelta(minutes=5)
 
@@ -35,24 +35,18 @@ class ReauthenticationRequired(Forbidden):
 
 
 async def confirm_password(
-    database: Database,
-    passwords: Passwords,
-    throttle: LoginThrottle,
-    user_id: uuid.UUID,
-    password: str,
-    *,
-    network: str | None,
-    clock: Callable[[], datetime],
+    services: Services, user_id: uuid.UUID, password: str, *, network: str | None
 ) -> str:
     """Return the stored hash of a user's password. Raises `WrongPassword` and `TooManyAttempts`.
 
     Wrong passwords are limited as at sign-in. Run this before the transaction.
     """
+    database, throttle, clock = services.database, services.login_throttle, services.clock
     attempt = throttle.attempt_of(user_id, network)
     async with throttle.claimed(database, passwords, attempt, clock=clock) as claim:
         row = await database.row(_PASSWORD, user_id=user_id)
         stored: str | None = row.password_hash if row else None
-        valid, _ = await passwords.verify(password, stored)
+        valid, _ = await services.passwords.verify(password, stored)
         async with database.transaction() as session:
             if valid:
                 await throttle.take_back(session, claim)
@@ -82,17 +76,28 @@ async def lock_with_password(session: AsyncSession, user_id: uuid.UUID, *, passw
     return user
 
 
-async def lock_recently_signed_in(
-    session: AsyncSession, user_id: uuid.UUID, *, signed_in_at: datetime, now: datetime
+async def lock_confirmed(
+    session: AsyncSession,
+    services: Services,
+    user_id: uuid.UUID,
+    password: str | None,
+    *,
+    session_id: uuid.UUID,
+    network: str | None,
 ) -> User:
-    """Lock and return an account without a password, of a user who has just signed in.
+    """Lock and return the account of a user who gives the password or, if it has none, has just signed in.
 
-    Raises `ReauthenticationRequired`, and `PasswordMissing` if the account has a password.
+    Raises the errors of `confirm_password`, `PasswordMissing` and `ReauthenticationRequired`.
     """
+    row = await services.database.row(_PASSWORD, user_id=user_id)
+    if password is not None and row is not None and row.password_hash is not None:
+        password_hash = await confirm_password(services, user_id, password, network=network)
+        return await lock_with_password(session, user_id, password_hash=password_hash)
+    signed_in_at = await sessions.started_at(services.database, session_id)
     user = await users.lock(session, user_id)
     if user.password_hash is not None:
         raise PasswordMissing
-    if now - signed_in_at > RECENT:
+    if services.clock() - signed_in_at > RECENT:
         raise ReauthenticationRequired
     return user
 
@@ -101,12 +106,6 @@ def data_subject(user: User) -> DataSubject:
     """Return the keys of a user's data. The account must not be erased."""
     assert user.email is not None, "only an erased account has no address"
     return DataSubject(user.id, user.email, user.email_key or "", user.email_canonical or "")
-
-
-async def has_password(database: Database, user_id: uuid.UUID) -> bool:
-    """Return whether the account has a password. Otherwise its user signs in with a provider."""
-    row = await database.row(_PASSWORD, user_id=user_id)
-    return row is not None and row.password_hash is not None
 
 
 _PASSWORD = select(User.password_hash).where(User.id == bindparam("user_id"))

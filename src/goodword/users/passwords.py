@@ -59,6 +59,10 @@ class HashingBusy(Unavailable):
     code, detail = "hashing_busy", "Too many passwords are being checked. Try again shortly."
 
 
+ERRORS = (PasswordTooShort, PasswordTooLong, PasswordTooCommon, PasswordTooPersonal, HashingBusy)
+"""What the choice of a new password can raise."""
+
+
 class Passwords:
     """Password rules, and Argon2id hashing in a thread pool with a bounded queue."""
 
