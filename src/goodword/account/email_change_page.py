@@ -48,7 +48,7 @@ async def request_email_change(
             services_of(request), visitor.user_id, body.password, network=client_network(request)
         )
         await count_email(request, Purpose.CHANGE_EMAIL, addresses.parse(body.email).key)
-        await ensure_deliverable(services, body.email)
+        await ensure_deliverable(services_of(request), body.email)
         await credentials.request_email_change(
             session, visitor.user_id, body.email, password_hash=password_hash, now=clock()
         )

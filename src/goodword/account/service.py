@@ -43,7 +43,7 @@ async def confirm_password(
     """
     database, throttle, clock = services.database, services.login_throttle, services.clock
     attempt = throttle.attempt_of(user_id, network)
-    async with throttle.claimed(database, passwords, attempt, clock=clock) as claim:
+    async with throttle.claimed(services, attempt) as claim:
         row = await database.row(_PASSWORD, user_id=user_id)
         stored: str | None = row.password_hash if row else None
         valid, _ = await services.passwords.verify(password, stored)

@@ -8,11 +8,13 @@ from goodword.db.keyset import Position
 from goodword.db.transaction_hooks import ACTOR
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
-from goodword.sessions import active, client_info, service
+from goodword.sessions import active, service
 from goodword.sessions.auth import Account
-from goodword.sessions.responses import check_password, token_answer
+from goodword.sessions.client_info import client_info_of
+from goodword.sessions.responses import token_answer
 from goodword.sessions.schemas import SessionCreate, SessionList, SessionRead, TokenRead
 from goodword.sessions.throttle import TooManyAttempts
+from goodword.sessions.tokens import CLIENT
 from goodword.users.passwords import HashingBusy
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.json_body import JsonRoute
@@ -35,9 +37,12 @@ async def sign_in(body: SessionCreate, request: Request, session: Session, clock
     An unknown address and a wrong password get the same response. Send the access token as
     `Authorization: Bearer …`; before it expires, get a new pair at `POST /oauth/token`.
     """
-    authenticated = await check_password(request, session, body)
-    signed_in = await service.create_authenticated(
-        session, authenticated, client_info=client_info.client_info_of(request), now=clock()
+    info = client_info_of(request)
+    user = await service.authenticate(
+        session, services_of(request), email=body.email, password=body.password, network=info.place
+    )
+    signed_in = await service.create(
+        session, user, client=CLIENT, scope=service.own_scope(user), client_info=info, now=clock()
     )
     return token_answer(request, signed_in)
 

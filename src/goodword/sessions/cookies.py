@@ -16,8 +16,10 @@ from goodword.db.transaction_hooks import ACTOR
 from goodword.services import services_of
 from goodword.sessions import active, service
 from goodword.sessions.actor_lock import Acting
+from goodword.sessions.client_info import client_info_of
 from goodword.sessions.models import UserSession
 from goodword.sessions.tokens import ABSOLUTE
+from goodword.users.models import User
 from goodword.web.cookies import OwnCookie
 from goodword.web.request_context import READS
 
@@ -118,11 +120,13 @@ async def end_session(request: Request, session: AsyncSession, visitor: Visitor,
     await service.revoke_one(session, visitor.session_id, why="signed_out", now=now)
 
 
-async def end_previous_session(request: Request, session: AsyncSession, *, now: datetime) -> None:
-    """End the session that a browser had before a sign-in: a browser has one session.
-
-    Call this after the sign-in, whose audit events must not name the previous user.
-    """
-    previous = await _find(request)
+async def start_session(
+    request: Request, session: AsyncSession, response: Response, user: User, *, now: datetime
+) -> None:
+    """Create the session of a browser, end the one that it had before, and write the cookie."""
+    info = client_info_of(request)
+    signed_in = await service.create(session, user, client=CLIENT, scope=SCOPE, client_info=info, now=now)
+    previous = await _find(request)  # after the sign-in, whose audit events must not name the previous user
     if previous is not None:
         await service.revoke_one(session, previous.session_id, why="signed_in_anew", now=now)
+    services_of(request).page_cookies.write(response, signed_in)

@@ -9,13 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.errors import AppError
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
-from goodword.sessions import client_info, cookies as browser, service
-from goodword.sessions.models import UserSession
+from goodword.sessions import cookies as browser, service
 from goodword.sessions.page_access import is_own_form, leads_to_an_app, use_ui_locales
-from goodword.sessions.responses import check_password
 from goodword.sessions.schemas import SessionCreate
 from goodword.sessions.throttle import TooManyAttempts
+from goodword.users.models import User
 from goodword.users.passwords import HashingBusy
+from goodword.web.client_address import client_network
 from goodword.web.dependencies import Clock, Session
 from goodword.web.forms import is_from_here, local_path, read_form
 from goodword.web.html import messages
@@ -42,12 +42,11 @@ async def sign_in(request: Request, session: Session, clock: Clock) -> Response:
         return message_page(request, error.status, messages.TITLE, messages.UNREADABLE)
     next_path, email = local_path(request, form.get("next")), form.get("email", "")
     try:
-        signed_in = await _sign_in(request, session, clock, form)
+        user = await _authenticate(request, session, form)
     except (service.InvalidCredentials, TooManyAttempts, HashingBusy) as error:
         return _form(request, next_path=next_path, email=email, error=error)
-    await browser.end_previous_session(request, session, now=clock())
     response = see_other(next_path)
-    services_of(request).page_cookies.write(response, signed_in)
+    await browser.start_session(request, session, response, user, now=clock())
     return response
 
 
@@ -65,17 +64,14 @@ async def sign_out(request: Request, session: Session, clock: Clock) -> Response
     return response
 
 
-async def _sign_in(
-    request: Request, session: AsyncSession, clock: Clock, form: dict[str, str]
-) -> UserSession:
+async def _authenticate(request: Request, session: AsyncSession, form: dict[str, str]) -> User:
     try:
         body = SessionCreate(email=form.get("email", ""), password=form.get("password", ""))
     except ValidationError:  # the API would refuse it too
         raise service.InvalidCredentials from None
-    authenticated = await check_password(request, session, body)
-    info = client_info.client_info_of(request)
-    return await service.create_authenticated(
-        session, authenticated, client=browser.CLIENT, scope=browser.SCOPE, client_info=info, now=clock()
+    network = client_network(request)
+    return await service.authenticate(
+        session, services_of(request), email=body.email, password=body.password, network=network
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.db.personal_data import DataSubject, Kept, PersonalData, rows_of
@@ -17,7 +18,9 @@ _FIELDS = (
 
 async def _erase(session: AsyncSession, services: Services, subject: DataSubject) -> None:
     await service.revoke_all(session, subject.user_id, why="erased", now=services.clock())
-    await service.forget(session, subject.user_id)
+    # The rows stay, for the tokens that reference them.
+    own = UserSession.user_id == subject.user_id
+    await session.execute(update(UserSession).where(own).values(device=None, place=None))
 
 
 async def _login_failures(

@@ -1,29 +1,10 @@
-"""The check of a password, and the token response of a sign-in and of a refresh."""
+"""The token response of a sign-in and of a refresh."""
 
 from fastapi import Request
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.services import services_of
-from goodword.sessions import service
 from goodword.sessions.models import UserSession
-from goodword.sessions.schemas import SessionCreate, TokenRead
-from goodword.sessions.service import Authenticated
-from goodword.web.client_address import client_network
-
-
-async def check_password(request: Request, session: AsyncSession, body: SessionCreate) -> Authenticated:
-    """Return the user with this address and password. Raises what `service.authenticate` raises."""
-    services = services_of(request)
-    return await service.authenticate(
-        session,
-        services.database,
-        services.passwords,
-        services.login_throttle,
-        email=body.email,
-        password=body.password,
-        network=client_network(request),
-        clock=services.clock,
-    )
+from goodword.sessions.schemas import TokenRead
 
 
 def token_answer(request: Request, signed_in: UserSession) -> TokenRead:

@@ -1,7 +1,6 @@
 """Rules of sessions: sign-in, refresh and sign-out."""
 
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,12 +18,12 @@ from goodword.db.transaction_hooks import commit_before_error, invalidate
 from goodword.errors import NotFound, TokenInvalid, Unauthorized
 from goodword.mail import notifications
 from goodword.mail.messages import MessageKind
+from goodword.services import Services
 from goodword.sessions.models import UserSession
-from goodword.sessions.throttle import LoginThrottle
 from goodword.sessions.tokens import ABSOLUTE, CLIENT, GRACE, IDLE, RefreshTokens
 from goodword.users import addresses, service as users
 from goodword.users.models import User, UserStatus
-from goodword.users.passwords import Passwords, same_password
+from goodword.users.passwords import same_password
 
 OWN_SCOPE = "profile email codes:read codes:write referrals:read account"
 """The scope of our own sign-in. No app gets `account` (password, sessions, erasure)."""
@@ -32,6 +31,9 @@ OWN_SCOPE = "profile email codes:read codes:write referrals:read account"
 
 class InvalidCredentials(Unauthorized):
     code, detail = "invalid_credentials", "The e-mail address or the password is wrong."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"WWW-Authenticate": "Bearer"})
 
 
 class SessionNotFound(NotFound):
@@ -50,65 +52,32 @@ class ClientInfo:
     place: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Authenticated:
-    """A user whose password was verified. `better_hash` replaces the stored hash, unless it is None."""
-
-    user_id: uuid.UUID
-    password_hash: str
-    better_hash: str | None
-
-
 async def authenticate(
-    session: AsyncSession,
-    database: Database,
-    passwords: Passwords,
-    throttle: LoginThrottle,
-    *,
-    email: str,
-    password: str,
-    network: str | None,
-    clock: Callable[[], datetime],
-) -> Authenticated:
-    """Verify a password without holding a connection. Raises `InvalidCredentials` and `TooManyAttempts`.
+    session: AsyncSession, services: Services, *, email: str, password: str, network: str | None
+) -> User:
+    """Return the user with this address and password, locked. Raises `InvalidCredentials` and `TooManyAttempts`.
 
-    An unknown address, a disabled account and a wrong password take the same time and get the same response.
+    An unknown address, a disabled account and a wrong password take the same time and get the same response. No
+    connection is held while the password is verified.
     """
+    database, throttle, clock = services.database, services.login_throttle, services.clock
     attempt = throttle.attempt(email, network)
-    async with throttle.claimed(database, passwords, attempt, clock=clock) as claim:
+    async with throttle.claimed(services, attempt) as claim:
         row = await database.row(_BY_EMAIL, email_key=addresses.key_of(email) or "")
         stored = row.password_hash if row else None
-        valid, better = await passwords.verify(password, stored)
+        valid, better = await services.passwords.verify(password, stored)
         if row is None or stored is None or not valid or row.status != UserStatus.ACTIVE:
             throttle.confirm(session, claim, now=clock())
             await commit_before_error(session)
             raise InvalidCredentials
         await throttle.take_back(session, claim)
-    return Authenticated(row.id, stored, better)
-
-
-async def create_authenticated(
-    session: AsyncSession,
-    authenticated: Authenticated,
-    *,
-    client_info: ClientInfo,
-    now: datetime,
-    client: str = CLIENT,
-    scope: str | None = None,
-) -> UserSession:
-    """Create a session, unless the account has changed since. Raises `InvalidCredentials`."""
-    user = await session.scalar(users.LOCKED, {"user_id": authenticated.user_id})
+    user = await session.scalar(users.LOCKED, {"user_id": row.id})
     if (
-        user is None
-        or not user.is_active
-        or not same_password(user.password_hash, authenticated.password_hash)
-    ):
+        user is None or not user.is_active or not same_password(user.password_hash, stored)
+    ):  # changed meanwhile
         raise InvalidCredentials
-    if authenticated.better_hash:
-        user.password_hash = authenticated.better_hash
-    return await create(
-        session, user, client=client, scope=scope or own_scope(user), client_info=client_info, now=now
-    )
+    user.password_hash = better or user.password_hash
+    return user
 
 
 async def create(
@@ -234,13 +203,6 @@ async def revoke_all(
     invalidate(session, cache_key(user_id))
     details: dict[str, Any] = {"client": client} if client is not None else {}
     record(session, Action.SESSIONS_ENDED, Subject.USER, user_id, why=why, **details)
-
-
-async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
-    """Delete the personal data of a user's sessions. The rows stay, for the tokens that reference them."""
-    await session.execute(
-        update(UserSession).where(UserSession.user_id == user_id).values(device=None, place=None)
-    )
 
 
 async def revoke_one(session: AsyncSession, session_id: uuid.UUID, *, why: str, now: datetime) -> None:

@@ -4,14 +4,16 @@ A failure is counted before the password is hashed, and taken back if the passwo
 to any process of any node stay within the limit. A process that dies in between leaves one failure too many.
 """
 
+import asyncio
 import math
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 from sqlalchemy import Executable, bindparam, case, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,13 +23,12 @@ from uuid_utils.compat import uuid7
 from goodword.actor import current_context
 from goodword.crypto import hmac_of
 from goodword.db import transaction_hooks
-from goodword.db.database import Database
 from goodword.errors import TooManyRequests
 from goodword.jobs import service as jobs
-from goodword.sessions.keyed_locks import KeyedLock, KeyedLocks
+from goodword.services import Services
 from goodword.sessions.models import LoginFailures
 from goodword.users import addresses
-from goodword.users.passwords import HashingBusy, Passwords
+from goodword.users.passwords import HashingBusy
 
 KEY = "sign-in failures"
 """The purpose of the key that hashes addresses."""
@@ -70,7 +71,8 @@ class Claim:
     """A failure that was counted in advance."""
 
     attempt: Attempt
-    lock: KeyedLock
+    held: ExitStack
+    """Releases the lock on the attempt."""
     counts: Mapping[str, int]
     """The counts with this failure, by network. Empty if the throttle is off."""
     before: Mapping[str, datetime]
@@ -87,7 +89,7 @@ class LoginThrottle:
     def __init__(self, key: bytes, *, counted: bool) -> None:
         self._key = key
         self._counted = counted
-        self._locks = KeyedLocks()
+        self._locks: WeakValueDictionary[tuple[bytes, str | None], asyncio.Lock] = WeakValueDictionary()
 
     def attempt(self, email: str, network: str | None) -> Attempt:
         key = addresses.key_of(email)
@@ -103,26 +105,26 @@ class LoginThrottle:
         return Attempt(counted, network or "unknown", {"user_id": str(user_id)})
 
     @asynccontextmanager
-    async def claimed(
-        self, database: Database, passwords: Passwords, attempt: Attempt, *, clock: Callable[[], datetime]
-    ) -> AsyncIterator[Claim]:
+    async def claimed(self, services: Services, attempt: Attempt) -> AsyncIterator[Claim]:
         """Count a failure for the block, which hashes the password and calls `confirm` or `take_back`.
 
         Attempts at one address from one network run one after the other in a process, so that concurrent right
         passwords do not count as failures. Raises `TooManyAttempts` while the wait lasts, and `HashingBusy`.
         """
-        with self._locks.of((attempt.address_mac, attempt.network)) as lock:
+        with ExitStack() as held:
             if self._counted:
-                await lock.wait()
+                lock = self._locks.setdefault((attempt.address_mac, attempt.network), asyncio.Lock())
+                await lock.acquire()
+                held.callback(lock.release)
             # Before anything is counted: a refusal must cost less than the hash.
-            with passwords.reserved():
-                claim = Claim(attempt, lock, {}, {}, clock())
+            with services.passwords.reserved():
+                claim = Claim(attempt, held, {}, {}, services.clock())
                 if self._counted:
-                    claim = await self._claim(database, attempt, lock, clock)
+                    claim = await self._claim(services, attempt, held)
                 try:
                     yield claim
                 except HashingBusy:  # no password was tried
-                    async with database.transaction() as session:
+                    async with services.database.transaction() as session:
                         for network in claim.counts:
                             await self._subtract(session, claim, network)
                     raise
@@ -151,26 +153,23 @@ class LoginThrottle:
         """
         if not claim.counts:
             return
-        claim.lock.keep()
-        transaction_hooks.run_at_end(session, claim.lock.end)
+        transaction_hooks.run_at_end(session, claim.held.pop_all().close)
         # In the order of the claim, to avoid deadlocks.
         await self._subtract(session, claim, ANYWHERE)
         await session.execute(_FORGET, claim.attempt.place)
 
-    async def _claim(
-        self, database: Database, attempt: Attempt, lock: KeyedLock, clock: Callable[[], datetime]
-    ) -> Claim:
+    async def _claim(self, services: Services, attempt: Attempt, held: ExitStack) -> Claim:
         with suppress(OvertakenError):
-            return await self._count(database, attempt, lock, clock())
+            return await self._count(services, attempt, held)
         # Attempts from other networks change the count from anywhere: retry one at a time in a process.
-        with self._locks.of(attempt.address_mac) as retry:
-            await retry.wait()
+        async with self._locks.setdefault((attempt.address_mac, None), asyncio.Lock()):
             for _ in range(TRIES):
                 with suppress(OvertakenError):
-                    return await self._count(database, attempt, lock, clock())
+                    return await self._count(services, attempt, held)
         raise TooManyAttempts(headers={"Retry-After": "1"})
 
-    async def _count(self, database: Database, attempt: Attempt, lock: KeyedLock, now: datetime) -> Claim:
+    async def _count(self, services: Services, attempt: Attempt, held: ExitStack) -> Claim:
+        database, now = services.database, services.clock()
         rows = {row.network: row for row in await database.rows(_COUNTS, **attempt.place)}
         until = max((row.last_at + _wait(row.network, row.failures) for row in rows.values()), default=now)
         if until > now:
@@ -196,7 +195,7 @@ class LoginThrottle:
                 # A row that was deleted since would be inserted again, with a count that is too high.
                 if found is None or (found == new_id) != (seen is None):
                     raise OvertakenError
-        return Claim(attempt, lock, counts, before, now)
+        return Claim(attempt, held, counts, before, now)
 
     async def _subtract(self, session: AsyncSession, claim: Claim, network: str) -> None:
         place = {"of_mac": claim.attempt.address_mac, "of_network": network}

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from goodword.errors import AppError
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
-from goodword.sessions import client_info, cookies, service as sessions
+from goodword.sessions.cookies import start_session
 from goodword.sessions.page_access import leads_to_an_app, use_ui_locales
 from goodword.signup import service
 from goodword.signup.schemas import REGISTRATION_FIELDS, UserCreate
@@ -55,18 +55,8 @@ async def sign_up(request: Request, session: Session, clock: Clock) -> Response:
             )
     except (ValidationError, AppError) as error:
         return _form(request, given, next_path=next_path, error=error)
-    now = clock()
-    await cookies.end_previous_session(request, session, now=now)
-    created = await sessions.create(
-        session,
-        user,
-        client=cookies.CLIENT,
-        scope=cookies.SCOPE,
-        client_info=client_info.client_info_of(request),
-        now=now,
-    )
     response = see_other(link(request, "/check-mail") if next_path == link(request, "/") else next_path)
-    services.page_cookies.write(response, created)
+    await start_session(request, session, response, user, now=clock())
     return response
 
 

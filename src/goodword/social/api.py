@@ -11,8 +11,7 @@ from goodword.errors import AppError, Conflict
 from goodword.providers.email_checks import EmailUndeliverable
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
-from goodword.sessions import client_info, service as sessions
-from goodword.sessions.cookies import CLIENT, SCOPE, end_previous_session
+from goodword.sessions.cookies import start_session
 from goodword.social import errors, flow as flows, service
 from goodword.web.dependencies import Clock, Session
 from goodword.web.forms import local_path
@@ -125,14 +124,5 @@ async def finish_outside_sign_in(
     except AppError as refused:
         refused.headers["Set-Cookie"] = response.headers["Set-Cookie"]
         raise
-    begun = await sessions.create(
-        session,
-        user,
-        client=CLIENT,
-        scope=SCOPE,
-        client_info=client_info.client_info_of(request),
-        now=clock(),
-    )
-    await end_previous_session(request, session, now=clock())
-    services.page_cookies.write(response, begun)
+    await start_session(request, session, response, user, now=clock())
     return response
