@@ -9,7 +9,6 @@ from pathlib import Path
 
 from goodword import migrations, retention
 from goodword.account import emails as account_emails, erasure, erasure_cleanup
-from goodword.audit import hash_chain
 from goodword.cache.lookup_cache import LookupCache
 from goodword.cache.memory import InvalidationTable, LocalCache
 from goodword.clock import utc_now
@@ -18,22 +17,21 @@ from goodword.config.settings import Settings, SettingsError
 from goodword.crypto import WrongSecret, derive_key
 from goodword.db.database import Database
 from goodword.http_client import OutboundClient
-from goodword.invitations import emails as invitation_emails, service as invitations
+from goodword.invitations import emails as invitation_emails
 from goodword.jobs import lateness
 from goodword.jobs.worker import CONCURRENCY, Handler, Worker
-from goodword.mail import unsubscribe
 from goodword.oauth import clients as oauth_clients
 from goodword.oauth.tokens import ServerTokens
 from goodword.personal_data import PERSONAL_DATA
 from goodword.providers import jobs as provider_jobs
-from goodword.rate_limits import quotas
 from goodword.rate_limits.counters import Counts
 from goodword.rate_limits.limiter import Limiter
 from goodword.services import DerivedKeys, Services
-from goodword.sessions import lockout_notice, throttle
+from goodword.sessions import lockout_notice
 from goodword.sessions.auth import REMEMBERED
 from goodword.sessions.cookies import Cookies
 from goodword.sessions.keys import SigningKeys
+from goodword.sessions.throttle import LoginThrottle
 from goodword.sessions.tokens import AccessTokens, RefreshTokens
 from goodword.signup.landing_page import LandingPages
 from goodword.social import clients as social_clients
@@ -94,7 +92,7 @@ def build_services(
         passwords=Passwords(
             cost=settings.password_hash, min_length=settings.password_min_length, processes=processes
         ),
-        login_throttle=throttle.LoginThrottle(derive_key(secret, throttle.KEY), counted=is_limited),
+        login_throttle=LoginThrottle(derive_key(secret, "sign-in failures"), counted=is_limited),
         page_cookies=Cookies(derive_key(secret, "page cookies"), settings.public_url),
         cursors=Cursors(derive_key(secret, "cursors")),
         landing_pages=LandingPages(settings),
@@ -104,7 +102,6 @@ def build_services(
             key=derive_key(secret, "sign-ins under way"),
             public_url=settings.public_url,
         ),
-        invitation_limits=invitations.EmailQuotas(keys.quotas, enabled=is_limited),
     )
 
 
@@ -138,14 +135,17 @@ def _redis_url(settings: Settings) -> str | None:
 
 def derive_keys(secret: bytes) -> DerivedKeys:
     return DerivedKeys(
-        audit=derive_key(secret, hash_chain.KEY_PURPOSE),
+        audit=derive_key(secret, "audit chain"),
+        checked_addresses=derive_key(secret, "checked addresses"),
+        erased_mailboxes=derive_key(secret, "mailboxes of the erased"),
         idempotency=derive_key(secret, "idempotency fingerprints"),
         oauth=derive_key(secret, oauth_clients.PURPOSE),
-        one_time_tokens=derive_key(secret, account_emails.TOKENS),
-        quotas=derive_key(secret, quotas.PURPOSE),
+        one_time_tokens=derive_key(secret, "one-time tokens"),
+        quotas=derive_key(secret, "quotas"),
         referral_codes=derive_key(secret, "referral code strings"),
         signing_keys=derive_key(secret, "signing keys"),
-        unsubscribe=derive_key(secret, unsubscribe.PURPOSE),
+        tombstones=derive_key(secret, "tombstones"),
+        unsubscribe=derive_key(secret, "unsubscribes"),
     )
 
 

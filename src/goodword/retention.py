@@ -114,10 +114,6 @@ async def seal_audit(services: Services) -> None:
     await hash_chain.seal(services.database, services.keys.audit)
 
 
-async def sync_tombstones(services: Services) -> None:
-    await tombstones.sync_file(services.database, services.settings)
-
-
 HANDLERS: Mapping[str, Handler] = {**dict.fromkeys(RULES, purge), CLEAR_ADDRESSES: clear_addresses}
-NODE_TASKS: Mapping[NodeTask, float] = {seal_audit: 3.0, sync_tombstones: HOUR.total_seconds()}
+NODE_TASKS: Mapping[NodeTask, float] = {seal_audit: 3.0, tombstones.sync_file: HOUR.total_seconds()}
 """Tasks of every worker, with their interval in seconds."""

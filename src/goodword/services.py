@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from goodword.db.database import Database
     from goodword.db.personal_data import PersonalData
     from goodword.http_client import OutboundClient
-    from goodword.invitations.service import EmailQuotas
     from goodword.oauth.clients import ClientRegistry as OAuthClients
     from goodword.oauth.tokens import ServerTokens
     from goodword.rate_limits.limiter import Limiter
@@ -39,12 +38,15 @@ class DerivedKeys:
     """32-byte keys derived from the secret, each for one purpose. Keys of a single service are in that service."""
 
     audit: bytes
+    checked_addresses: bytes
+    erased_mailboxes: bytes
     idempotency: bytes
     oauth: bytes
     one_time_tokens: bytes
     quotas: bytes
     referral_codes: bytes
     signing_keys: bytes
+    tombstones: bytes
     unsubscribe: bytes
 
 
@@ -77,7 +79,6 @@ class Services:
     landing_pages: LandingPages
     oauth_clients: OAuthClients
     social_clients: SocialClients
-    invitation_limits: EmailQuotas
 
 
 def services_of(request: Mapping[str, Any]) -> Services:

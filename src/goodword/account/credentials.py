@@ -122,7 +122,7 @@ async def change_address(session: AsyncSession, services: Services, token: str, 
     except IntegrityError:
         raise VerificationInvalid from None
     await codes.invalidate_lookups(session, user, email_key=former)
-    await email_checks.link(session, services.settings, user)
+    await email_checks.link(session, services, user)
     if address.key != former:
         await enrichment.forget(session, user.id)
     record(session, Action.EMAIL_CHANGED, Subject.USER, user.id)

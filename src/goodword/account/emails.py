@@ -15,9 +15,6 @@ from goodword.users import addresses, verifications
 from goodword.users.addresses import Address
 from goodword.users.models import Purpose, User, UserStatus
 
-TOKENS = "one-time tokens"
-"""The purpose of the key that the tokens are hashed with."""
-
 
 async def verify_email(services: Services, job: ClaimedJob) -> None:
     """Send the link that verifies the address of an account, unless it is verified."""

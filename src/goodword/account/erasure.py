@@ -29,7 +29,7 @@ async def erase(session: AsyncSession, services: Services, user: User) -> None:
         if not isinstance(data.erase, Kept):
             await data.erase(session, services, subject)
     await erasure_cleanup.schedule(session, services, subject)
-    await tombstones.record_tombstone(session, services.settings, subject.user_id, now=services.clock())
+    await tombstones.record_tombstone(session, services, subject.user_id)
     record(session, Action.USER_ERASED, Subject.USER, subject.user_id)
 
 
@@ -37,10 +37,10 @@ async def erase_again(services: Services) -> None:
     """Erase accounts from a restored backup again, and synchronise the file of tombstones."""
     token = actor_context.set(ActorContext(Actor.SYSTEM, clock=services.clock))
     try:
-        user_ids = await tombstones.find_restored(services.database, services.settings)
+        user_ids = await tombstones.find_restored(services)
         for user_id in user_ids:
             await _erase(services, user_id)
-        await tombstones.sync_file(services.database, services.settings)
+        await tombstones.sync_file(services)
     finally:
         actor_context.reset(token)
     if user_ids:

@@ -16,8 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit import hash_chain, ip_retention as audited
 from goodword.codes import erasure
-from goodword.config.settings import Settings
-from goodword.crypto import derive_key, hmac_of
+from goodword.crypto import hmac_of
 from goodword.db.personal_data import DataSubject
 from goodword.jobs import service as jobs
 from goodword.jobs.service import LEASE, ClaimedJob
@@ -28,8 +27,6 @@ from goodword.services import Services
 from goodword.users import addresses
 
 CLEAN_UP = "forget_traces"
-PURPOSE = "mailboxes of the erased"
-"""The purpose of the key that the address in the job is hashed with."""
 CAUSED_BY_OTHERS = (MessageKind.INVITATION, MessageKind.CODE_ASKED_FOR, MessageKind.CHANGE_EMAIL)
 """Messages that are about another user than their recipient. The names of their files begin with the kind."""
 SECOND_RUN = 2 * LEASE
@@ -41,7 +38,8 @@ log = structlog.get_logger("goodword.account")
 async def schedule(session: AsyncSession, services: Services, subject: DataSubject) -> None:
     """Enqueue the jobs that follow the erasure of `subject`."""
     now = services.clock()
-    payload = {"user_id": str(subject.user_id), "mailbox": _mailbox(_key(services.settings), subject.email)}
+    mailbox = _mailbox(services.keys.erased_mailboxes, subject.email)
+    payload = {"user_id": str(subject.user_id), "mailbox": mailbox}
     payload["until"] = str((now + LEASE).timestamp())
     for run_at in (now, now + SECOND_RUN):
         jobs.enqueue(session, CLEAN_UP, payload, now=now, run_at=run_at)
@@ -49,9 +47,9 @@ async def schedule(session: AsyncSession, services: Services, subject: DataSubje
 
 async def clean_up(services: Services, job: ClaimedJob) -> None:
     """Erase further codes, delete saved messages to or about the user, and clear IP addresses in the audit log."""
-    user_id, settings = uuid.UUID(job.payload["user_id"]), services.settings
+    user_id = uuid.UUID(job.payload["user_id"])
     await _erase_codes(services, user_id)
-    removed = await asyncio.to_thread(_remove_messages, settings, job.payload)
+    removed = await asyncio.to_thread(_remove_messages, services, job.payload)
     if removed:
         log.info("messages removed", files=removed)
     # Seal first: the seal covers a digest of the address.
@@ -72,10 +70,10 @@ async def _erase_codes(services: Services, user_id: uuid.UUID) -> None:
         is_first = False
 
 
-def _remove_messages(settings: Settings, payload: Mapping[str, str]) -> int:
-    key, removed = _key(settings), 0
-    for path in delivery.folder(settings).glob("*.eml"):
-        if _is_about(path, key, payload):
+def _remove_messages(services: Services, payload: Mapping[str, str]) -> int:
+    removed = 0
+    for path in delivery.folder(services.settings).glob("*.eml"):
+        if _is_about(path, services.keys.erased_mailboxes, payload):
             path.unlink(missing_ok=True)
             removed += 1
     return removed
@@ -94,10 +92,6 @@ def _is_about(path: Path, key: bytes, payload: Mapping[str, str]) -> bool:
         return payload["mailbox"] in to and path.stat().st_mtime <= float(payload["until"])
     except (OSError, ValueError, AttributeError, TypeError, LookupError):
         return False  # another kind of file
-
-
-def _key(settings: Settings) -> bytes:
-    return derive_key(settings.secret, PURPOSE)
 
 
 def _mailbox(key: bytes, address: str) -> str:

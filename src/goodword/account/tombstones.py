@@ -7,64 +7,59 @@ import asyncio
 import os
 import re
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import structlog
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.account.models import Tombstone
-from goodword.config.settings import PREFIX, Settings, SettingsError
-from goodword.crypto import derive_key, hmac_of
+from goodword.config.settings import PREFIX, SettingsError
+from goodword.crypto import hmac_of
 from goodword.db import transaction_hooks
-from goodword.db.database import Database
 from goodword.db.statements import insert_if_absent
+from goodword.services import Services
 from goodword.users.models import User, UserStatus
 
-PURPOSE = "tombstones"
 FILE = "tombstones"
 PAGE = 1_000
 _LINE = re.compile(rb"1 ([0-9a-f]{64}) (\S{1,40})\n?")
 
 log = structlog.get_logger("goodword.tombstones")
 
-Erase = Callable[[uuid.UUID], object]
 
-
-async def record_tombstone(
-    session: AsyncSession, settings: Settings, user_id: uuid.UUID, *, now: datetime
-) -> None:
+async def record_tombstone(session: AsyncSession, services: Services, user_id: uuid.UUID) -> None:
     """Record an erasure in its transaction, and in the file after the commit."""
-    user_mac = _mac(derive_key(settings.secret, PURPOSE), user_id)
+    user_mac, now = _mac(services, user_id), services.clock()
     await insert_if_absent(session, Tombstone, user_mac=user_mac, created_at=now)
-    transaction_hooks.run_after_commit(session, partial(_append, settings.data_dir, [(user_mac, now)]))
+    append = partial(_append, services.settings.data_dir, [(user_mac, now)])
+    transaction_hooks.run_after_commit(session, append)
 
 
-async def sync_file(database: Database, settings: Settings) -> None:
+async def sync_file(services: Services) -> None:
     """Add tombstones to the file that only the database has: from other nodes, or after a failed write."""
-    known = await asyncio.to_thread(_read, settings.data_dir)
-    missing = [(row.user_mac, row.created_at) async for row in _all(database) if row.user_mac not in known]
+    folder, rows = services.settings.data_dir, services.database.pages(_TOMBSTONES)
+    known = await asyncio.to_thread(_read, folder)
+    missing = [(row.user_mac, row.created_at) async for row in rows if row.user_mac not in known]
     if missing:
-        await _append(settings.data_dir, missing)
+        await _append(folder, missing)
 
 
-async def find_restored(database: Database, settings: Settings) -> list[uuid.UUID]:
+async def find_restored(services: Services) -> list[uuid.UUID]:
     """Return the ids of accounts that the database holds although the file has their tombstones.
 
     All accounts are read only if the file has a tombstone that the database has not: after a restore.
     """
-    known = await asyncio.to_thread(_read, settings.data_dir)
-    missing = known.keys() - {row.user_mac async for row in _all(database)}
+    database = services.database
+    known = await asyncio.to_thread(_read, services.settings.data_dir)
+    missing = known.keys() - {row.user_mac async for row in database.pages(_TOMBSTONES)}
     if not missing:
         return []
-    key = derive_key(settings.secret, PURPOSE)
-    found = {
-        user_id: mac_ async for user_id in _accounts(database) if (mac_ := _mac(key, user_id)) in missing
-    }
+    accounts = database.pages(_ACCOUNTS)
+    found = {row.id: mac async for row in accounts if (mac := _mac(services, row.id)) in missing}
     async with database.transaction() as session:
         # Accounts that are not in the backup: add their tombstones, so that the next start need not look for them.
         for user_mac in missing - set(found.values()):
@@ -121,26 +116,8 @@ def _read(folder: Path) -> dict[bytes, datetime]:
     return found
 
 
-async def _all(database: Database) -> AsyncIterator[Row[Any]]:
-    after, rows = uuid.UUID(int=0), PAGE
-    while rows == PAGE:
-        rows = 0
-        for row in await database.rows(_TOMBSTONES, after=after):
-            yield row
-            rows, after = rows + 1, row.id
-
-
-async def _accounts(database: Database) -> AsyncIterator[uuid.UUID]:
-    after, rows = uuid.UUID(int=0), PAGE
-    while rows == PAGE:
-        rows = 0
-        for row in await database.rows(_ACCOUNTS, after=after):
-            yield row.id
-            rows, after = rows + 1, row.id
-
-
-def _mac(key: bytes, user_id: uuid.UUID) -> bytes:
-    return hmac_of(key, user_id.bytes)
+def _mac(services: Services, user_id: uuid.UUID) -> bytes:
+    return hmac_of(services.keys.tombstones, user_id.bytes)
 
 
 _TOMBSTONES = (

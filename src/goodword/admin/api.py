@@ -130,11 +130,7 @@ async def read_user(user_id: UserId, request: Request, session: Session, clock: 
     """Return a user with codes, number of sessions and referrer. The audit log records the view."""
     user, now = await service.get(session, user_id), clock()
     service.record_view(session, user_id)
-    known = (
-        await email_checks.known_of(session, services_of(request).settings, user.email)
-        if user.email
-        else None
-    )
+    known = await email_checks.known_of(session, services_of(request), user.email) if user.email else None
     theirs = await codes.list_codes(
         session, user_id, status=None, after=None, limit=100, now=now, for_administrator=True
     )

@@ -8,7 +8,6 @@ import hmac
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -19,8 +18,6 @@ from goodword.audit.models import AuditEvent
 from goodword.crypto import hmac_of
 from goodword.db.database import Database
 
-KEY_PURPOSE = "audit chain"
-"""For `derive_key`."""
 BATCH_SIZE = 500
 TIME_LIMIT = 10.0
 """Seconds for one run. The next run seals the remaining rows."""
@@ -138,7 +135,7 @@ def row_hash(key: bytes, previous: bytes, sequence: int, row: Row[Any], digest: 
 async def verify(database: Database, key: bytes, *, head: Head | None = None) -> Head:
     """Return the head of the chain. Raises `ChainBroken` for the first row that does not match its seal."""
     last = Head(0, GENESIS)
-    async for row in _sealed(database):
+    async for row in database.pages(_PAGE, column="sequence", after=0):
         if row.sequence != last.sequence + 1:
             raise ChainBroken(last.sequence + 1, None, "it is missing")
         if row.address is not None and hash_address(key, row.address) != row.address_mac:
@@ -163,12 +160,3 @@ async def count_overdue(database: Database, *, now: datetime) -> int:
     """Count rows that are unsealed for more than a minute, which means that no worker is running."""
     row = await database.row(_OVERDUE, since=now - OVERDUE)
     return int(row[0]) if row else 0
-
-
-async def _sealed(database: Database) -> AsyncIterator[Row[Any]]:
-    after, rows = 0, PAGE_SIZE
-    while rows == PAGE_SIZE:
-        rows = 0
-        for row in await database.rows(_PAGE, after=after):
-            yield row
-            rows, after = rows + 1, row.sequence

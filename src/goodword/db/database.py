@@ -1,6 +1,7 @@
 """The database of a process: its engines, its transactions, and single reads without a transaction."""
 
 import shutil
+import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal, Self
@@ -21,6 +22,7 @@ TIMED_OUT = "timed_out"
 """Key in the state of a request, set after a timeout reply: the transaction rolls back."""
 MIN_FREE_BYTES = 8 * 1024 * 1024
 """Less free space on the disk of SQLite counts as full: a transaction needs room in its log and in the file."""
+FIRST_ID = uuid.UUID(int=0)
 READ_TIMEOUT = 2.0
 """Seconds for a single read on PostgreSQL."""
 
@@ -102,6 +104,15 @@ class Database:
         """Return the first row of a statement, or None."""
         found = await self.rows(statement, **values)
         return found[0] if found else None
+
+    async def pages(
+        self, statement: Executable, *, column: str = "id", after: Any = FIRST_ID
+    ) -> AsyncIterator[Row[Any]]:
+        """Yield the rows of a statement with a limit and the parameter `after`, a value of `column`, page by page."""
+        while rows := await self.rows(statement, after=after):
+            for row in rows:
+                yield row
+            after = getattr(rows[-1], column)
 
     async def ping(self) -> bool:
         """Return whether the database answers."""

@@ -81,7 +81,7 @@ async def handle_friend_joined(services: Services, job: ClaimedJob) -> None:
     if referrer is None or referrer.email is None:
         return
     address, kind = addresses.parse(referrer.email), MessageKind.FRIEND_JOINED
-    limits = (Quota((kind, "to", str(referrer.id)), 10),)
+    limits = (Quota(quotas.user_scope(kind, referrer.id), 10),)
     payload = {"referee_id": job.payload["referee_id"]}
     await _enqueue(services, job, kind, address, referrer.language, limits, payload=payload)
 

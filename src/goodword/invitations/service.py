@@ -4,7 +4,6 @@ A request checks only its sender, so that its result reveals nothing about the r
 the recipient.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -37,25 +36,6 @@ class TooManyEmails(TooManyRequests):
     detail = "You have requested too many e-mails. Try again later."
 
 
-@dataclass(frozen=True, slots=True)
-class EmailQuotas:
-    """Quotas of senders. The setting RATE_LIMITS disables them, but not the quotas of recipients."""
-
-    key: bytes
-    enabled: bool
-
-    async def take(
-        self, session: AsyncSession, *scope: str, limit: int, period: timedelta, now: datetime
-    ) -> None:
-        """Count one e-mail. Raises `TooManyEmails`."""
-        if not self.enabled:
-            return
-        try:
-            await quotas.take(session, self.key, *scope, limit=limit, period=period, now=now)
-        except QuotaExceeded as exceeded:
-            raise TooManyEmails(headers=exceeded.headers(now)) from None
-
-
 async def invite(
     session: AsyncSession, services: Services, sender: User, email: str, *, now: datetime
 ) -> None:
@@ -67,8 +47,9 @@ async def invite(
         raise NoActiveCode
     is_trusted = sender.verified_at or services.settings.smtp_url is None
     limit = INVITATIONS_PER_DAY if is_trusted else INVITATIONS_UNVERIFIED
-    scope = (INVITATION, "from", str(sender.id))
-    await services.invitation_limits.take(session, *scope, limit=limit, period=DAY, now=now)
+    await _count(
+        session, services, *quotas.user_scope(INVITATION, sender.id), limit=limit, period=DAY, now=now
+    )
     address = addresses.parse(email)
     payload = {"email": address.text, "email_key": address.key, "language": sender.language}
     jobs.enqueue(session, INVITATION, payload, user_id=sender.id, now=now)
@@ -87,9 +68,21 @@ async def request_code_email(
 ) -> None:
     """Enqueue an e-mail to `email` with the code of the user with the other address. Raises `TooManyEmails`."""
     scope, hour = (CODE_EMAIL, "from", network or "unknown"), timedelta(hours=1)
-    await services.invitation_limits.take(session, *scope, limit=CODE_EMAILS_PER_HOUR, period=hour, now=now)
+    await _count(session, services, *scope, limit=CODE_EMAILS_PER_HOUR, period=hour, now=now)
     address = addresses.parse(email)
     payload = {"email": address.text, "email_key": address.key, "language": language}
     payload["referrer_key"] = addresses.parse(referrer_email).key
     jobs.enqueue(session, CODE_EMAIL, payload, now=now)
     record(session, Action.EMAIL_REQUESTED, Subject.NONE, letter=CODE_EMAIL)
+
+
+async def _count(
+    session: AsyncSession, services: Services, *scope: str, limit: int, period: timedelta, now: datetime
+) -> None:
+    """Count an e-mail of a sender. The setting RATE_LIMITS disables this, but not the quotas of recipients."""
+    if services.settings.rate_limits != "on":
+        return
+    try:
+        await quotas.take(session, services.keys.quotas, *scope, limit=limit, period=period, now=now)
+    except QuotaExceeded as exceeded:
+        raise TooManyEmails(headers=exceeded.headers(now)) from None

@@ -12,7 +12,6 @@ from goodword.db.statements import insert_if_absent
 from goodword.errors import BadRequest
 from goodword.mail.models import Unsubscribe
 
-PURPOSE = "refusals of letters"
 PREFIX = "gwu_"
 
 

@@ -26,11 +26,7 @@ async def check_email(
     a day.
     """
     services = services_of(request)
-    if services.settings.rate_limits == "on":
-        async with services.database.transaction() as session:
-            await email_checks.count_check(
-                session, services.keys.quotas, caller.user_id, now=services.clock()
-            )
+    await email_checks.count_check(services, caller.user_id)
     result = await email_checks.check(services, addresses.parse(email), wait=True)
     return EmailCheckRead(
         email=email, verdict=result.verdict, provider=result.provider, checked_at=result.checked_at

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.audit import service as audit
 from goodword.audit.actions import Action, Subject
 from goodword.config.settings import Settings
-from goodword.crypto import derive_key, hmac_of
+from goodword.crypto import hmac_of
 from goodword.db.statements import insert_if_absent
 from goodword.errors import TooManyRequests, Unprocessable
 from goodword.providers import circuit_breaker, disposable, hunter
@@ -68,14 +68,17 @@ class Claim:
     retry_at: datetime | None = None
 
 
-async def count_check(session: AsyncSession, key: bytes, user_id: uuid.UUID, *, now: datetime) -> None:
+async def count_check(services: Services, user_id: uuid.UUID) -> None:
     """Count a check that a user requests, since it can cost the operator a credit. Raise `TooManyChecks`."""
-    scope, day = (QUOTA, str(user_id)), timedelta(days=1)
-    try:
-        await quotas.take(session, key, *scope, limit=CHECKS_PER_DAY, period=day, now=now)
-    except QuotaExceeded as exceeded:
-        raise TooManyChecks(headers=exceeded.headers(now)) from None
-    audit.record(session, Action.EMAIL_CHECKED, Subject.USER, user_id)
+    if services.settings.rate_limits != "on":
+        return
+    key, scope, now = services.keys.quotas, quotas.user_scope(QUOTA, user_id), services.clock()
+    async with services.database.transaction() as session:
+        try:
+            await quotas.take(session, key, *scope, limit=CHECKS_PER_DAY, period=timedelta(days=1), now=now)
+        except QuotaExceeded as exceeded:
+            raise TooManyChecks(headers=exceeded.headers(now)) from None
+        audit.record(session, Action.EMAIL_CHECKED, Subject.USER, user_id)
 
 
 async def ensure_deliverable(services: Services, email: str) -> None:
@@ -124,9 +127,7 @@ async def check(
                 return CheckResult() if row is None else _result(row)
         return CheckResult(provider=hunter.NAME)
     remaining = max(deadline - time(), POLL_SECONDS)
-    answer = await hunter.verify(
-        services.http_client, services.settings, address.key, timeout_seconds=remaining
-    )
+    answer = await hunter.verify(services, address.key, timeout_seconds=remaining)
     async with services.database.transaction() as session:
         return await store_answer(session, services, claim.check, address, answer)
 
@@ -138,7 +139,7 @@ async def _claim(services: Services, address: Address) -> Claim:
 
 async def claim_check(session: AsyncSession, services: Services, address: Address) -> Claim:
     """Return the stored result, or claim the check of an address for `LEASE`, effective after the commit."""
-    now, address_mac = services.clock(), mac_of(services.settings, address.key)
+    now, address_mac = services.clock(), mac_of(services, address.key)
     # Lock the account before its data, as an erasure does.
     owner = await session.scalar(
         select(User.id).where(User.email_key == address.key).with_for_update(key_share=True)
@@ -190,34 +191,34 @@ async def store_answer(
 
 async def restrict(session: AsyncSession, services: Services, address: Address) -> None:
     """Record for ever, as a keyed hash, that an address must not be processed."""
-    now, address_mac = services.clock(), mac_of(services.settings, address.key)
+    now, address_mac = services.clock(), mac_of(services, address.key)
     values = {"status": Status.RESTRICTED, "checked_at": now, "provider": hunter.NAME}
     await insert_if_absent(session, EmailCheck, address_mac=address_mac, created_at=now, **values)
     statement = update(EmailCheck).where(EmailCheck.address_mac == address_mac)
     await session.execute(statement.values(claimed_until=None, **values))
 
 
-async def is_restricted(session: AsyncSession, settings: Settings, address: Address) -> bool:
+async def is_restricted(session: AsyncSession, services: Services, address: Address) -> bool:
     """Return whether an address must not be processed."""
-    own = EmailCheck.address_mac == mac_of(settings, address.key)
+    own = EmailCheck.address_mac == mac_of(services, address.key)
     query = select(EmailCheck.id).where(own, EmailCheck.status == Status.RESTRICTED)
     return await session.scalar(query) is not None
 
 
-async def known_of(session: AsyncSession, settings: Settings, email: str) -> CheckResult:
+async def known_of(session: AsyncSession, services: Services, email: str) -> CheckResult:
     """Return the stored result of an address."""
     address = addresses.parse(email)
-    query = select(EmailCheck).where(EmailCheck.address_mac == mac_of(settings, address.key))
-    row = await session.scalar(query)
+    own = EmailCheck.address_mac == mac_of(services, address.key)
+    row = await session.scalar(select(EmailCheck).where(own))
     if row is None and disposable.is_disposable(address.key):
         return CheckResult(Status.DISPOSABLE, disposable.NAME)
     return _result(row) if row else CheckResult()
 
 
-async def link(session: AsyncSession, settings: Settings, user: User) -> None:
+async def link(session: AsyncSession, services: Services, user: User) -> None:
     """Link the check of an address to the account that has got the address, whose erasure deletes it."""
-    if settings.address_check != "off" and user.email_key is not None:
-        own = EmailCheck.address_mac == mac_of(settings, user.email_key)
+    if services.settings.address_check != "off" and user.email_key is not None:
+        own = EmailCheck.address_mac == mac_of(services, user.email_key)
         await session.execute(update(EmailCheck).where(own).values(user_id=user.id))
 
 
@@ -238,6 +239,6 @@ def _result(row: EmailCheck) -> CheckResult:
     return CheckResult(status, row.provider, row.checked_at)
 
 
-def mac_of(settings: Settings, email_key: str) -> bytes:
+def mac_of(services: Services, email_key: str) -> bytes:
     """Return the keyed hash by which the check of an address is found."""
-    return hmac_of(derive_key(settings.secret, "checked addresses"), email_key.encode())
+    return hmac_of(services.keys.checked_addresses, email_key.encode())

@@ -5,10 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from goodword.config.settings import Settings
-from goodword.http_client import OutboundClient
 from goodword.providers.circuit_breaker import RateLimit
 from goodword.providers.models import Status
 from goodword.providers.responses import Answer, Outcome, ask
+from goodword.services import Services
 
 NAME = "hunter"
 VERIFIER = RateLimit("hunter verifier", interval=timedelta(milliseconds=250), burst=5)
@@ -23,8 +23,9 @@ def headers(settings: Settings) -> Mapping[str, str]:
     return {"X-API-KEY": settings.hunter_api_key.get_secret_value()}
 
 
-async def verify(client: OutboundClient, settings: Settings, email: str, *, timeout_seconds: float) -> Answer:
+async def verify(services: Services, email: str, *, timeout_seconds: float) -> Answer:
     """Return the `Status` of an address."""
+    client, settings = services.http_client, services.settings
     url, params = f"{settings.hunter_url}/v2/email-verifier", {"email": email}
     answer = await ask(client, url, params=params, headers=headers(settings), budget=timeout_seconds)
     return _status(answer.value) if answer.outcome is Outcome.ANSWER else answer

@@ -45,9 +45,7 @@ async def check_email(services: Services, job: ClaimedJob) -> None:
             _wait(session, services, job, claim.retry_at)
         if claim.retry_at is not None or claim.result is not None:
             return
-    answer = await hunter.verify(
-        services.http_client, services.settings, address.key, timeout_seconds=TIMEOUT
-    )
+    answer = await hunter.verify(services, address.key, timeout_seconds=TIMEOUT)
     final = _requests(job) >= MAX_REQUESTS
     async with services.database.transaction() as session:
         user = await _lock_user(session, job)
@@ -67,7 +65,7 @@ async def enrich_profile(services: Services, job: ClaimedJob) -> None:
         if user is None or user.email is None or user.verified_at is None:
             return
         address = addresses.parse(user.email)
-        if await email_checks.is_restricted(session, services.settings, address):
+        if await email_checks.is_restricted(session, services, address):
             return
         if await enrichment.find_profile(session, user.id) is not None:
             return

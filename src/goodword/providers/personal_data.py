@@ -14,7 +14,7 @@ from goodword.services import Services
 
 
 async def _erase_checks(session: AsyncSession, services: Services, subject: DataSubject) -> None:
-    address_mac = email_checks.mac_of(services.settings, subject.email_key)
+    address_mac = email_checks.mac_of(services, subject.email_key)
     own = or_(EmailCheck.user_id == subject.user_id, EmailCheck.address_mac == address_mac)
     # A restriction is kept for ever, without the account.
     unrestricted = EmailCheck.status.is_distinct_from(Status.RESTRICTED)
@@ -23,7 +23,7 @@ async def _erase_checks(session: AsyncSession, services: Services, subject: Data
 
 
 async def _email_check(session: AsyncSession, services: Services, subject: DataSubject) -> Mapping[str, Any]:
-    known = await email_checks.known_of(session, services.settings, subject.email)
+    known = await email_checks.known_of(session, services, subject.email)
     return {"verdict": known.verdict, "provider": known.provider, "checked_at": known.checked_at}
 
 

@@ -5,6 +5,7 @@ exceed it, and a transaction that is rolled back does not count.
 """
 
 import math
+import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
@@ -14,9 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.crypto import hmac_of
 from goodword.db.statements import insert_if_absent
 from goodword.rate_limits.models import Quota
-
-PURPOSE = "quotas"
-"""The purpose of the key that scopes are hashed with."""
 
 
 class QuotaExceeded(Exception):
@@ -53,6 +51,11 @@ async def take(
         raise QuotaExceeded(quota.ends_at)
     quota.used += 1
     await session.flush()
+
+
+def user_scope(name: str, user_id: uuid.UUID) -> tuple[str, ...]:
+    """Return the scope of a quota of one user."""
+    return name, "user", str(user_id)
 
 
 async def find(session: AsyncSession, key: bytes, scopes: Iterable[Sequence[str]]) -> Sequence[Quota | None]:

@@ -51,7 +51,7 @@ async def tell(services: Services, work: ClaimedJob) -> None:
                 failures=told["failures"],
                 where=told["where"],
             )
-            key, scope = services.keys.quotas, (MessageKind.SIGN_IN_LOCKED, str(user.id))
+            key, scope = services.keys.quotas, quotas.user_scope(MessageKind.SIGN_IN_LOCKED, user.id)
             try:
                 await quotas.take(session, key, *scope, limit=1, period=EMAIL_INTERVAL, now=now)
             except quotas.QuotaExceeded:

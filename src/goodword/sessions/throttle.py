@@ -30,8 +30,6 @@ from goodword.sessions.models import LoginFailures
 from goodword.users import addresses
 from goodword.users.passwords import HashingBusy
 
-KEY = "sign-in failures"
-"""The purpose of the key that hashes addresses."""
 WINDOW = timedelta(minutes=15)
 LONGEST_WAIT = 900
 ANYWHERE = ""

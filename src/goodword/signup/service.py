@@ -1,7 +1,5 @@
 """Registration of users, with or without a referral code."""
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, select
@@ -12,7 +10,6 @@ from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import code_format, lookup
 from goodword.codes.redemption import redeem
-from goodword.config.settings import Settings
 from goodword.errors import Unprocessable
 from goodword.jobs import service as jobs
 from goodword.providers import email_checks
@@ -61,16 +58,16 @@ async def sign_up(
     """Register a user with a password. Raises `EmailTaken` and `CodeNotUsable`."""
     return await register(
         session,
+        services,
         **body.model_dump(exclude={"password"}),
         password_hash=password_hash,
         language=language,
-        settings=services.settings,
-        clock=services.clock,
     )
 
 
 async def register(
     session: AsyncSession,
+    services: Services,
     *,
     email: str,
     password_hash: str | None,
@@ -78,8 +75,6 @@ async def register(
     last_name: str | None,
     language: str,
     referral_code: str | None,
-    settings: Settings,
-    clock: Callable[[], datetime],
     email_verified: bool = False,
 ) -> Registered:
     """Create an account and, with a code, its referral.
@@ -88,14 +83,14 @@ async def register(
     that is configured. The referral is confirmed when the address is verified, or at once if no mail server is
     configured. Raises `EmailTaken`, and `CodeNotUsable` for a code that is unknown, expired, retired or used up.
     """
-    redemption = None
+    settings, redemption = services.settings, None
     if referral_code is not None:
-        redemption = await redeem(session, referral_code, clock=clock)
+        redemption = await redeem(session, referral_code, clock=services.clock)
         if redemption is None:
             raise CodeNotUsable
     # The owner of the code is locked now. So referrals of one owner are created in the order of their times, and a
     # client that lists them oldest first misses none.
-    now = clock()
+    now = services.clock()
     user = await users.create(
         session,
         email=email,
@@ -111,7 +106,7 @@ async def register(
     )
     if redemption is not None:
         await referrals.record(session, redemption, user, confirmed=settings.smtp_url is None, now=now)
-    await email_checks.link(session, settings, user)
+    await email_checks.link(session, services, user)
     if email_verified:
         await mark_email_verified(session, user, settings=settings, now=now)
     else:

@@ -111,13 +111,9 @@ async def finish_outside_sign_in(
         identity = await clients.identify(flow, code=code, error=error, issuer=iss, now=clock())
         await service.ensure_may_join(services, identity)
         await session.connection()  # the time is read after the wait for the database
+        language = services.page_cookies.language(request)
         user = await service.sign_in(
-            session,
-            identity,
-            referral_code=flow.referral_code,
-            settings=services.settings,
-            language=services.page_cookies.language(request),
-            clock=clock,
+            session, services, identity, referral_code=flow.referral_code, language=language
         )
     except errors.ProviderUnavailable:
         raise  # the cookie stays for another attempt

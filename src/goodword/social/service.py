@@ -1,7 +1,6 @@
 """Rules of the sign-in with a provider: which account an identity belongs to."""
 
 import uuid
-from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, bindparam, delete, or_, select
@@ -11,7 +10,6 @@ from goodword import actor
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import service as codes
-from goodword.config.settings import Settings
 from goodword.db.statements import insert_if_absent
 from goodword.errors import Conflict
 from goodword.jobs import service as jobs
@@ -36,12 +34,11 @@ class OvertakenError(Exception):
 
 async def sign_in(
     session: AsyncSession,
+    services: Services,
     person: ProviderIdentity,
     *,
     referral_code: str | None,
-    settings: Settings,
     language: str,
-    clock: Callable[[], datetime],
 ) -> User:
     """Return the account of `person`, locked and active. Register one, with the code's referral, if there is none.
 
@@ -51,16 +48,9 @@ async def sign_in(
         try:
             async with session.begin_nested():  # rolls an overtaken attempt back, with the use of the code
                 return (
-                    await _known(session, person, settings=settings, now=clock())
-                    or await _link(session, person, settings=settings, now=clock())
-                    or await _join(
-                        session,
-                        person,
-                        referral_code=referral_code,
-                        settings=settings,
-                        language=language,
-                        clock=clock,
-                    )
+                    await _known(session, services, person)
+                    or await _link(session, services, person)
+                    or await _join(session, services, person, referral_code=referral_code, language=language)
                 )
         except (OvertakenError, users.EmailTaken):
             continue
@@ -98,10 +88,8 @@ async def revoke_unproven_access(session: AsyncSession, user: User) -> None:
         await jobs.cancel(session, user.id, purpose)
 
 
-async def _known(
-    session: AsyncSession, person: ProviderIdentity, *, settings: Settings, now: datetime
-) -> User | None:
-    user_id = await _owner(session, person)
+async def _known(session: AsyncSession, services: Services, person: ProviderIdentity) -> User | None:
+    now, user_id = services.clock(), await _owner(session, person)
     if user_id is None:
         return None
     user = await _lock(session, User.id == user_id)
@@ -112,17 +100,16 @@ async def _known(
         raise SignInFailed
     if user.verified_at is None and person.email_verified and person.email_key == user.email_key:
         actor.mark_authenticated(user.id)
-        await mark_email_verified(session, user, settings=settings, now=now)
+        await mark_email_verified(session, user, settings=services.settings, now=now)
     return user
 
 
-async def _link(
-    session: AsyncSession, person: ProviderIdentity, *, settings: Settings, now: datetime
-) -> User | None:
+async def _link(session: AsyncSession, services: Services, person: ProviderIdentity) -> User | None:
     """Link the identity to the account with the same address, if both sides have verified it.
 
     An account whose address was never verified is taken over by the identity with the verified address.
     """
+    now = services.clock()
     user = await _lock(session, User.email_key == person.email_key) if person.email_key else None
     if user is None:
         return None
@@ -134,7 +121,7 @@ async def _link(
         raise LinkRequired
     if user.verified_at is None:
         await _take_over(session, user, person, now=now)
-        await mark_email_verified(session, user, settings=settings, now=now)
+        await mark_email_verified(session, user, settings=services.settings, now=now)
     elif await _has_identity(session, user, person.realm):
         raise LinkRequired  # the address has a new owner at the provider
     await _attach(session, user, person, now=now)
@@ -156,18 +143,18 @@ async def _take_over(session: AsyncSession, user: User, person: ProviderIdentity
 
 async def _join(
     session: AsyncSession,
+    services: Services,
     person: ProviderIdentity,
     *,
     referral_code: str | None,
-    settings: Settings,
     language: str,
-    clock: Callable[[], datetime],
 ) -> User:
     if person.email is None:
         raise EmailMissing
     try:
         user, _ = await signup.register(
             session,
+            services,
             email=person.email,
             password_hash=None,
             first_name=person.first_name,
@@ -175,12 +162,10 @@ async def _join(
             language=language,
             referral_code=referral_code,
             email_verified=person.email_verified,
-            settings=settings,
-            clock=clock,
         )
     except signup.CodeNotUsable:
         raise CodeNotUsable if await _owner(session, person) is None else OvertakenError from None
-    await _attach(session, user, person, now=clock())
+    await _attach(session, user, person, now=services.clock())
     return user
 
 

@@ -2,7 +2,6 @@
 
 import secrets
 import uuid
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -55,7 +54,7 @@ async def issue(
     if await session.scalar(query) is None:
         try:
             async with session.begin_nested():
-                for scope in (user_scope(purpose, user.id), (purpose, "to", address.key)):
+                for scope in (quotas.user_scope(purpose, user.id), (purpose, "to", address.key)):
                     await quotas.take(
                         session, keys.quotas, *scope, limit=EMAILS_PER_HOUR, period=HOUR, now=now
                     )
@@ -77,11 +76,6 @@ async def issue(
     await session.flush()
     record(session, Action.TOKEN_SENT, Subject.USER, user.id, purpose=purpose.value)
     return token
-
-
-def user_scope(purpose: Purpose, user_id: uuid.UUID) -> Sequence[str]:
-    """Return the scope of the quota of a user's messages of one purpose."""
-    return purpose, "user", str(user_id)
 
 
 async def find(

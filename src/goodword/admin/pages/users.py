@@ -170,7 +170,7 @@ async def _user_page(
     around, now = await referral_tree.load(services.database, user_id, depth=0), clock()
     person, referral = await service.get(session, user_id), await service.find_referral(session, user_id)
     service.record_view(session, user_id)
-    email, settings = person.email, services.settings
+    email = person.email
     alike = await homoglyphs.find_confusable(session, email) if email else None
     theirs = await codes.list_codes(
         session, user_id, status=None, after=None, limit=MAX_CODES, now=now, for_administrator=True
@@ -183,7 +183,7 @@ async def _user_page(
         done=DONE,
         error=error,
         person=person,
-        check=(await email_checks.known_of(session, settings, email)).verdict if email else None,
+        check=(await email_checks.known_of(session, services, email)).verdict if email else None,
         alike=await service.get(session, alike) if alike else None,
         referral=referral,
         wrong=wrong or {},
