@@ -4,7 +4,8 @@
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,6 +48,16 @@ actor_context: ContextVar[ActorContext] = ContextVar("actor_context")
 def current_context() -> ActorContext:
     """Return the current context. Without one, the system is the actor."""
     return actor_context.get(None) or ActorContext(Actor.SYSTEM)
+
+
+@contextmanager
+def acting_as(context: ActorContext) -> Iterator[None]:
+    """Set the context for the block."""
+    token = actor_context.set(context)
+    try:
+        yield
+    finally:
+        actor_context.reset(token)
 
 
 def mark_authenticated(user_id: uuid.UUID, client: str | None = None) -> None:

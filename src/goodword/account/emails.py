@@ -8,18 +8,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.jobs import service as jobs
 from goodword.jobs.service import ClaimedJob
 from goodword.jobs.worker import Handler
-from goodword.mail import delivery, messages, notifications
+from goodword.mail import delivery, notifications
 from goodword.mail.messages import MessageContents, MessageKind
 from goodword.services import Services
-from goodword.users import addresses, verifications
+from goodword.users import addresses, service as users, verifications
 from goodword.users.addresses import Address
-from goodword.users.models import Purpose, User, UserStatus
+from goodword.users.models import Purpose, User
 
 
 async def verify_email(services: Services, job: ClaimedJob) -> None:
     """Send the link that verifies the address of an account, unless it is verified."""
     async with services.database.transaction() as session:
-        user = await _lock_user(session, job)
+        user = await users.lock_for_job(session, job)
         if user is None or user.email is None or user.verified_at is not None:
             return
         token = await _issue(session, services, job, user, addresses.parse(user.email))
@@ -30,7 +30,7 @@ async def verify_email(services: Services, job: ClaimedJob) -> None:
 async def reset_password(services: Services, job: ClaimedJob) -> None:
     """Send the link that sets a new password."""
     async with services.database.transaction() as session:
-        user = await _lock_user(session, job)
+        user = await users.lock_for_job(session, job)
         if user is None or user.email is None:
             return
         token = await _issue(session, services, job, user, addresses.parse(user.email))
@@ -45,7 +45,7 @@ async def change_email(services: Services, job: ClaimedJob) -> None:
     """
     address = addresses.parse(job.payload["email"])
     async with services.database.transaction() as session:
-        user = await _lock_user(session, job)
+        user = await users.lock_for_job(session, job)
         if user is None or user.email is None:
             return
         owner = await session.scalar(select(User).where(User.email_key == address.key, User.id != user.id))
@@ -65,17 +65,9 @@ async def change_email(services: Services, job: ClaimedJob) -> None:
 async def notify(services: Services, job: ClaimedJob) -> None:
     """Send a notification to a user."""
     async with services.database.transaction() as session:
-        user = await _lock_user(session, job)
+        user = await users.lock_for_job(session, job)
     if user is not None:
         await _send(services, job, MessageKind(job.payload["message"]), user, to=job.payload.get("email"))
-
-
-async def _lock_user(session: AsyncSession, job: ClaimedJob) -> User | None:
-    """Return the active user of a job, locked, or None if there is none or the job was withdrawn."""
-    own = User.id == job.user_id if job.user_id is not None else User.email_key == job.payload["email_key"]
-    query = select(User).where(own, User.status == UserStatus.ACTIVE).with_for_update(key_share=True)
-    user = await session.scalar(query)
-    return user if await jobs.is_claimed(session, job) else None
 
 
 async def _issue(
@@ -98,19 +90,10 @@ async def _send(
 ) -> None:
     # The token is in the fragment of the link, so it is in no log. The host is from the settings, not from the
     # request, which could name another one.
-    settings, to = services.settings, to or user.email
+    to = to or user.email
     assert to is not None, "an active account has an address"
-    message = messages.build_message(
-        kind,
-        to=to,
-        job_id=job.id,
-        public_url=settings.public_url,
-        now=services.clock(),
-        language=user.language,
-        sender=settings.mail_from,
-        contents=MessageContents(link=settings.public_url + path if path else None),
-    )
-    await delivery.deliver(message, settings, name=f"{kind}-{job.id}", about=[user.id])
+    contents = MessageContents(link=services.settings.public_url + path if path else None)
+    await delivery.send(services, job, kind, contents, to=to, language=user.language, about=[user.id])
 
 
 HANDLERS: Mapping[str, Handler] = {

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.account import erasure_cleanup, tombstones
 from goodword.account.service import data_subject
-from goodword.actor import Actor, ActorContext, actor_context
+from goodword.actor import Actor, ActorContext, acting_as
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.db.personal_data import Kept
@@ -35,14 +35,11 @@ async def erase(session: AsyncSession, services: Services, user: User) -> None:
 
 async def erase_again(services: Services) -> None:
     """Erase accounts from a restored backup again, and synchronise the file of tombstones."""
-    token = actor_context.set(ActorContext(Actor.SYSTEM, clock=services.clock))
-    try:
+    with acting_as(ActorContext(Actor.SYSTEM, clock=services.clock)):
         user_ids = await tombstones.find_restored(services)
         for user_id in user_ids:
             await _erase(services, user_id)
         await tombstones.sync_file(services)
-    finally:
-        actor_context.reset(token)
     if user_ids:
         log.warning("restored accounts were erased again", accounts=len(user_ids))
 

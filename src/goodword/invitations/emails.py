@@ -106,17 +106,9 @@ async def send(services: Services, job: ClaimedJob) -> None:
         return
     if kind == MessageKind.CODE_ASKED_FOR and not (code and code.discoverable):
         return
-    message = messages.build_message(
-        kind,
-        to=address.text,
-        job_id=job.id,
-        public_url=services.settings.public_url,
-        now=now,
-        language=language,
-        sender=services.settings.mail_from,
-        contents=_contents(services, address, friend, code.code if code else None, language),
-    )
-    await delivery.deliver(message, services.settings, name=f"{kind}-{job.id}", about=[owner.id, friend.id])
+    contents = _contents(services, address, friend, code.code if code else None, language)
+    about = [owner.id, friend.id]
+    await delivery.send(services, job, kind, contents, to=address.text, language=language, about=about)
 
 
 async def _enqueue(

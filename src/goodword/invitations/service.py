@@ -14,7 +14,6 @@ from goodword.codes.service import usable_code
 from goodword.errors import Conflict, TooManyRequests
 from goodword.jobs import service as jobs
 from goodword.rate_limits import quotas
-from goodword.rate_limits.quotas import QuotaExceeded
 from goodword.services import Services
 from goodword.users import addresses
 from goodword.users.models import User
@@ -47,9 +46,8 @@ async def invite(
         raise NoActiveCode
     is_trusted = sender.verified_at or services.settings.smtp_url is None
     limit = INVITATIONS_PER_DAY if is_trusted else INVITATIONS_UNVERIFIED
-    await _count(
-        session, services, *quotas.user_scope(INVITATION, sender.id), limit=limit, period=DAY, now=now
-    )
+    scope = quotas.user_scope(INVITATION, sender.id)
+    await quotas.charge(session, services, *scope, limit=limit, period=DAY, error=TooManyEmails)
     address = addresses.parse(email)
     payload = {"email": address.text, "email_key": address.key, "language": sender.language}
     jobs.enqueue(session, INVITATION, payload, user_id=sender.id, now=now)
@@ -67,22 +65,10 @@ async def request_code_email(
     now: datetime,
 ) -> None:
     """Enqueue an e-mail to `email` with the code of the user with the other address. Raises `TooManyEmails`."""
-    scope, hour = (CODE_EMAIL, "from", network or "unknown"), timedelta(hours=1)
-    await _count(session, services, *scope, limit=CODE_EMAILS_PER_HOUR, period=hour, now=now)
+    scope, limit, hour = (CODE_EMAIL, "from", network or "unknown"), CODE_EMAILS_PER_HOUR, timedelta(hours=1)
+    await quotas.charge(session, services, *scope, limit=limit, period=hour, error=TooManyEmails)
     address = addresses.parse(email)
     payload = {"email": address.text, "email_key": address.key, "language": language}
     payload["referrer_key"] = addresses.parse(referrer_email).key
     jobs.enqueue(session, CODE_EMAIL, payload, now=now)
     record(session, Action.EMAIL_REQUESTED, Subject.NONE, letter=CODE_EMAIL)
-
-
-async def _count(
-    session: AsyncSession, services: Services, *scope: str, limit: int, period: timedelta, now: datetime
-) -> None:
-    """Count an e-mail of a sender. The setting RATE_LIMITS disables this, but not the quotas of recipients."""
-    if services.settings.rate_limits != "on":
-        return
-    try:
-        await quotas.take(session, services.keys.quotas, *scope, limit=limit, period=period, now=now)
-    except QuotaExceeded as exceeded:
-        raise TooManyEmails(headers=exceeded.headers(now)) from None

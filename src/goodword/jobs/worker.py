@@ -12,7 +12,7 @@ from uuid import uuid4
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from goodword.actor import Actor, ActorContext, actor_context
+from goodword.actor import Actor, ActorContext, acting_as, actor_context
 from goodword.db.error_causes import describe
 from goodword.jobs import listen, service
 from goodword.jobs.service import ClaimedJob, JobFailed, PermanentFailure
@@ -165,16 +165,14 @@ class Worker:
 
     async def _attempt(self, job: ClaimedJob) -> tuple[str | None, bool]:
         """Run the handler. Return its error, and whether that is permanent."""
-        token = actor_context.set(ActorContext(Actor.SYSTEM, clock=self._services.clock))
         try:
-            async with asyncio.timeout(TIME_LIMIT_SECONDS):
-                await self._handlers[job.kind](self._services, job)
+            with acting_as(ActorContext(Actor.SYSTEM, clock=self._services.clock)):
+                async with asyncio.timeout(TIME_LIMIT_SECONDS):
+                    await self._handlers[job.kind](self._services, job)
         except Exception as error:  # noqa: BLE001  no handler may end the worker
             text = _describe(error)
             log.warning("job failed", kind=job.kind, id=str(job.id), attempt=job.attempt, error=text)
             return text, isinstance(error, PermanentFailure)
-        finally:
-            actor_context.reset(token)
         return None, False
 
     async def _enqueue_recurring(self) -> None:

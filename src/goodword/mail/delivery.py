@@ -21,8 +21,9 @@ from aiosmtplib import (
 
 from goodword.config.settings import Settings
 from goodword.config.smtp_url import MailServer
-from goodword.jobs.service import JobFailed, PermanentFailure
-from goodword.mail.messages import mail_host
+from goodword.jobs.service import ClaimedJob, JobFailed, PermanentFailure
+from goodword.mail.messages import MessageContents, MessageKind, build_message, mail_host
+from goodword.services import Services
 
 TIMEOUT = 30.0
 """Seconds for a whole delivery: less than the lease of a job."""
@@ -34,6 +35,31 @@ log = structlog.get_logger("goodword.mail")
 
 class NotDelivered(JobFailed):
     """A delivery that may succeed later. The server's reply is left out: it can contain addresses."""
+
+
+async def send(
+    services: Services,
+    job: ClaimedJob,
+    kind: MessageKind,
+    contents: MessageContents,
+    *,
+    to: str,
+    language: str,
+    about: Sequence[uuid.UUID],
+) -> None:
+    """Build the message of a job and deliver it. Raises what `deliver` raises. `about` are the users it is about."""
+    settings = services.settings
+    message = build_message(
+        kind,
+        to=to,
+        job_id=job.id,
+        public_url=settings.public_url,
+        now=services.clock(),
+        language=language,
+        sender=settings.mail_from,
+        contents=contents,
+    )
+    await deliver(message, settings, name=f"{kind}-{job.id}", about=about)
 
 
 async def deliver(

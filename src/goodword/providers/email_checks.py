@@ -19,7 +19,6 @@ from goodword.providers import circuit_breaker, disposable, hunter
 from goodword.providers.models import KEPT, VERDICTS, EmailCheck, Status, Verdict
 from goodword.providers.responses import Answer, Outcome
 from goodword.rate_limits import quotas
-from goodword.rate_limits.quotas import QuotaExceeded
 from goodword.services import Services
 from goodword.users import addresses
 from goodword.users.addresses import Address
@@ -70,14 +69,9 @@ class Claim:
 
 async def count_check(services: Services, user_id: uuid.UUID) -> None:
     """Count a check that a user requests, since it can cost the operator a credit. Raise `TooManyChecks`."""
-    if services.settings.rate_limits != "on":
-        return
-    key, scope, now = services.keys.quotas, quotas.user_scope(QUOTA, user_id), services.clock()
+    scope, limit, day = quotas.user_scope(QUOTA, user_id), CHECKS_PER_DAY, timedelta(days=1)
     async with services.database.transaction() as session:
-        try:
-            await quotas.take(session, key, *scope, limit=CHECKS_PER_DAY, period=timedelta(days=1), now=now)
-        except QuotaExceeded as exceeded:
-            raise TooManyChecks(headers=exceeded.headers(now)) from None
+        await quotas.charge(session, services, *scope, limit=limit, period=day, error=TooManyChecks)
         audit.record(session, Action.EMAIL_CHECKED, Subject.USER, user_id)
 
 

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
@@ -19,8 +18,7 @@ from goodword.providers import circuit_breaker, disposable, email_checks, enrich
 from goodword.providers.models import Profile
 from goodword.providers.responses import Outcome
 from goodword.services import Services
-from goodword.users import addresses
-from goodword.users.models import User, UserStatus
+from goodword.users import addresses, service as users
 
 TIMEOUT = 5.0
 MAX_REQUESTS = 10
@@ -34,7 +32,7 @@ log = structlog.get_logger("goodword.providers")
 async def check_email(services: Services, job: ClaimedJob) -> None:
     """Check the address of a new account. The verdict has no effect on the account."""
     async with services.database.transaction() as session:
-        user = await _lock_user(session, job)
+        user = await users.lock_for_job(session, job)
         if user is None or user.email is None or services.settings.address_check == "off":
             return
         address = addresses.parse(user.email)
@@ -48,7 +46,7 @@ async def check_email(services: Services, job: ClaimedJob) -> None:
     answer = await hunter.verify(services, address.key, timeout_seconds=TIMEOUT)
     final = _requests(job) >= MAX_REQUESTS
     async with services.database.transaction() as session:
-        user = await _lock_user(session, job)
+        user = await users.lock_for_job(session, job)
         await email_checks.store_answer(session, services, claim.check, address, answer, final=final)
         if user is not None and answer.outcome in RETRIED and not final:
             _retry(session, services, job)
@@ -60,7 +58,7 @@ async def enrich_profile(services: Services, job: ClaimedJob) -> None:
     if provider is None:
         return
     async with services.database.transaction() as session:
-        user = await _lock_user(session, job)
+        user = await users.lock_for_job(session, job)
         # An unverified address may belong to another person, whose profile the user would see.
         if user is None or user.email is None or user.verified_at is None:
             return
@@ -77,7 +75,7 @@ async def enrich_profile(services: Services, job: ClaimedJob) -> None:
     answer = await provider.find(services.http_client, address.key, timeout_seconds=TIMEOUT)
     now = services.clock()
     async with services.database.transaction() as session:
-        user = await _lock_user(session, job)  # it may have been erased meanwhile
+        user = await users.lock_for_job(session, job)  # it may have been erased meanwhile
         if answer.outcome is Outcome.RESTRICTED:
             await email_checks.restrict(session, services, address)
         if user is not None and user.email_key == address.key:
@@ -88,13 +86,6 @@ async def enrich_profile(services: Services, job: ClaimedJob) -> None:
             elif answer.outcome in RETRIED and _requests(job) < MAX_REQUESTS:
                 _retry(session, services, job)
         await circuit_breaker.record_outcome(session, provider.limit, answer.outcome, now=now)
-
-
-async def _lock_user(session: AsyncSession, job: ClaimedJob) -> User | None:
-    """Return the active user of a job, locked, or None if there is none or the job was withdrawn."""
-    query = select(User).where(User.id == job.user_id, User.status == UserStatus.ACTIVE)
-    user = await session.scalar(query.with_for_update(key_share=True))
-    return user if user is not None and await jobs.is_claimed(session, job) else None
 
 
 def _requests(job: ClaimedJob) -> int:

@@ -14,7 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.crypto import hmac_of
 from goodword.db.statements import insert_if_absent
+from goodword.errors import TooManyRequests
 from goodword.rate_limits.models import Quota
+from goodword.services import Services
 
 
 class QuotaExceeded(Exception):
@@ -23,10 +25,6 @@ class QuotaExceeded(Exception):
     def __init__(self, ends_at: datetime) -> None:
         super().__init__()
         self.ends_at = ends_at
-
-    def headers(self, now: datetime) -> dict[str, str]:
-        """Return the `Retry-After` header of the response."""
-        return {"Retry-After": str(max(1, math.ceil((self.ends_at - now).total_seconds())))}
 
 
 async def take(
@@ -51,6 +49,24 @@ async def take(
         raise QuotaExceeded(quota.ends_at)
     quota.used += 1
     await session.flush()
+
+
+async def charge(
+    session: AsyncSession,
+    services: Services,
+    *scope: str,
+    limit: int,
+    period: timedelta,
+    error: type[TooManyRequests],
+) -> None:
+    """Count one use by the sender of a request, unless the setting RATE_LIMITS is off. Raise `error` if it is used up."""
+    now = services.clock()
+    if services.settings.rate_limits == "on":
+        try:
+            await take(session, services.keys.quotas, *scope, limit=limit, period=period, now=now)
+        except QuotaExceeded as exceeded:
+            seconds = max(1, math.ceil((exceeded.ends_at - now).total_seconds()))
+            raise error(headers={"Retry-After": str(seconds)}) from None
 
 
 def user_scope(name: str, user_id: uuid.UUID) -> tuple[str, ...]:

@@ -1,15 +1,12 @@
 """The job that reports a lockout of the sign-in to the audit and to the user."""
 
-import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 
-from sqlalchemy import select
-
-from goodword.actor import Actor, ActorContext, actor_context
+from goodword.actor import Actor, ActorContext, acting_as
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.jobs import service as jobs
 from goodword.jobs.service import ClaimedJob
 from goodword.jobs.worker import Handler
 from goodword.mail import notifications
@@ -17,48 +14,30 @@ from goodword.mail.messages import MessageKind
 from goodword.rate_limits import quotas
 from goodword.services import Services
 from goodword.sessions import throttle
-from goodword.users.models import User, UserStatus
+from goodword.users import service as users
 
 EMAIL_INTERVAL = timedelta(days=1)
 """At most one e-mail a day, since attacks go on for longer."""
 
 
-async def tell(services: Services, work: ClaimedJob) -> None:
+async def report(services: Services, job: ClaimedJob) -> None:
     """Record a lockout and notify the user, if there is an account."""
-    told, now = work.payload, services.clock()
+    payload, now = job.payload, services.clock()
+    details = {name: payload[name] for name in ("failures", "where")}
+    key, kind = services.keys.quotas, MessageKind.SIGN_IN_LOCKED
     # The audit row describes the request that failed, not this job.
-    address, request_id = told["address"], told["request_id"]
-    asked = actor_context.set(
-        ActorContext(Actor.ANONYMOUS, request_id=request_id, peer=address, clock=services.clock)
-    )
-    try:
+    request_id, address = payload["request_id"], payload["address"]
+    request = ActorContext(Actor.ANONYMOUS, request_id=request_id, peer=address, clock=services.clock)
+    with acting_as(request):
         async with services.database.transaction() as session:
-            named = (
-                User.id == uuid.UUID(told["user_id"])
-                if "user_id" in told
-                else User.email_key == told["email_key"]
-            )
-            user = await session.scalar(
-                select(User).where(named, User.status == UserStatus.ACTIVE).with_for_update(key_share=True)
-            )
-            if user is None or not await jobs.is_claimed(session, work):
+            user = await users.lock_for_job(session, job)
+            if user is None:
                 return
-            record(
-                session,
-                Action.SIGN_IN_LOCKED,
-                Subject.USER,
-                user.id,
-                failures=told["failures"],
-                where=told["where"],
-            )
-            key, scope = services.keys.quotas, quotas.user_scope(MessageKind.SIGN_IN_LOCKED, user.id)
-            try:
+            record(session, Action.SIGN_IN_LOCKED, Subject.USER, user.id, **details)
+            scope = quotas.user_scope(kind, user.id)
+            with suppress(quotas.QuotaExceeded):
                 await quotas.take(session, key, *scope, limit=1, period=EMAIL_INTERVAL, now=now)
-            except quotas.QuotaExceeded:
-                return
-            notifications.notify(session, user.id, MessageKind.SIGN_IN_LOCKED, now=now)
-    finally:
-        actor_context.reset(asked)
+                notifications.notify(session, user.id, kind, now=now)
 
 
-HANDLERS: Mapping[str, Handler] = {throttle.LOCKED: tell}
+HANDLERS: Mapping[str, Handler] = {throttle.LOCKED: report}

@@ -56,8 +56,9 @@ class Attempt(NamedTuple):
 
     address_mac: bytes
     network: str
-    whose: Mapping[str, str]
-    """The address, or the id of a signed-in user, for the job that notifies the user."""
+    email_key: str
+    user_id: uuid.UUID | None = None
+    """A signed-in user. The job that notifies the user finds others by the address."""
 
     @property
     def place(self) -> dict[str, Any]:
@@ -92,7 +93,7 @@ class LoginThrottle:
     def attempt(self, email: str, network: str | None) -> Attempt:
         key = addresses.key_of(email)
         address_mac = hmac_of(self._key, (key or email.casefold()).encode(errors="replace"))
-        return Attempt(address_mac, network or "unknown", {"email_key": key or ""})
+        return Attempt(address_mac, network or "unknown", key or "")
 
     def attempt_of(self, user_id: uuid.UUID, network: str | None) -> Attempt:
         """Return the attempt of a user who is signed in and is asked for the password.
@@ -100,7 +101,7 @@ class LoginThrottle:
         Counted separately, so that failed sign-ins of others do not stop the user from changing the password.
         """
         counted = hmac_of(self._key, b"signed in", user_id.bytes)
-        return Attempt(counted, network or "unknown", {"user_id": str(user_id)})
+        return Attempt(counted, network or "unknown", "", user_id)
 
     @asynccontextmanager
     async def claimed(self, services: Services, attempt: Attempt) -> AsyncIterator[Claim]:
@@ -203,13 +204,13 @@ class LoginThrottle:
         # Also for addresses without an account, so that the time does not show whether there is one.
         asked = current_context()
         payload = {
-            **attempt.whose,
+            "email_key": attempt.email_key,
             "failures": _free(network),
             "where": "anywhere" if network == ANYWHERE else "one network",
             "request_id": asked.request_id,
             "address": asked.address,
         }
-        jobs.enqueue(session, LOCKED, payload, now=now)
+        jobs.enqueue(session, LOCKED, payload, now=now, user_id=attempt.user_id)
 
 
 def _free(network: str) -> int:

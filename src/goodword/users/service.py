@@ -10,6 +10,8 @@ from goodword.db.database import Database, persistent
 from goodword.db.statements import insert_if_absent
 from goodword.db.transaction_hooks import take_locked_user
 from goodword.errors import Conflict, TokenInvalid
+from goodword.jobs import service as jobs
+from goodword.jobs.service import ClaimedJob
 from goodword.languages import DEFAULT
 from goodword.users import addresses
 from goodword.users.models import User, UserStatus
@@ -88,6 +90,14 @@ async def lock(session: AsyncSession, user_id: uuid.UUID) -> User:
     if row and row["id"] == user_id and session.identity_key(User, user_id) not in session.identity_map:
         return _active(persistent(session, User, row))
     return _active(await session.scalar(LOCKED, {"user_id": user_id}))
+
+
+async def lock_for_job(session: AsyncSession, job: ClaimedJob) -> User | None:
+    """Return the active user of a job, locked, or None if there is none or the job was withdrawn."""
+    own = User.id == job.user_id if job.user_id is not None else User.email_key == job.payload["email_key"]
+    query = select(User).where(own, User.status == UserStatus.ACTIVE).with_for_update(key_share=True)
+    user = await session.scalar(query)
+    return user if user is not None and await jobs.is_claimed(session, job) else None
 
 
 def _active(user: User | None) -> User:
