@@ -1,12 +1,13 @@
 """Parse IP addresses, and reduce them to the network that is counted or remembered."""
 
-import ipaddress
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 Address = IPv4Address | IPv6Address
 
 _WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?|([\d.]+):\d{1,5}", re.ASCII)
+_MAPPED = bytes(10) + b"\xff\xff"
 
 
 def read_address(text: str) -> Address | None:
@@ -21,9 +22,23 @@ def read_address(text: str) -> Address | None:
     return address.ipv4_mapped or address if isinstance(address, IPv6Address) else address
 
 
-def network(host: str) -> str | None:
-    """Return the network of an address: the /24 of IPv4 or the /64 of IPv6, usually one household or company."""
-    address = read_address(host)
-    if address is None:
-        return None
-    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))
+def network(host: str, ipv4_bytes: int = 4) -> bytes:
+    """Return the first `ipv4_bytes` bytes of an IPv4 address, or the /64 of an IPv6 address, usually one household.
+
+    Return no bytes for other text. Runs for every request.
+    """
+    try:
+        if ":" not in host:
+            return inet_pton(AF_INET, host)[:ipv4_bytes]
+        address = inet_pton(AF_INET6, host.partition("%")[0])
+    except (OSError, ValueError):
+        return b""
+    return address[12 : 12 + ipv4_bytes] if address.startswith(_MAPPED) else address[:8]
+
+
+def describe_network(host: str) -> str | None:
+    """Return the network to show and to remember: the /24 of an IPv4 address, or the /64 of an IPv6 address."""
+    found = network(host, ipv4_bytes=3)
+    if len(found) == 3:
+        return f"{inet_ntop(AF_INET, found + bytes(1))}/24"
+    return f"{inet_ntop(AF_INET6, found + bytes(8))}/64" if found else None

@@ -7,19 +7,19 @@ node enforces the limits by its own counts. `docs/decisions/0017-rate-limits.md`
 import asyncio
 import hashlib
 import math
-import socket
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from starlette.types import Scope
 
+from goodword import ip_address
 from goodword.config.rate_limits import Policy
 from goodword.errors import TooManyRequests
 from goodword.rate_limits.counters import Counts, SharedCounts, Total
 
 STEPS = 50
 """Steps of a limit. A node reports to Redis after each, where it does not ask each time."""
-ASKED = "limits"
+USAGE = "limits"
 """Key in the state of a request: its `Usage`."""
 
 
@@ -76,61 +76,61 @@ class Limiter:
         self._rules = {name: Rule(policy) for name, policy in policies.items()}
         self._clock, self._counts = clock, counts
         self._shared = SharedCounts(redis_url) if redis_url and on else None
-        self._telling: set[asyncio.Task[Total | None]] = set()
+        self._reports: set[asyncio.Task[Total | None]] = set()
 
     def count(self, scope: Scope, name: str) -> None:
         """Count a request of this network, without waiting for Redis."""
         if not self.on:
             return
-        rule, asked, counts = self._rules[name], self._asked(scope), self._counts
-        key = asked.network ^ rule.salt
-        at = counts.place(key, asked.now, rule.window_ms)
+        rule, usage, counts = self._rules[name], self._usage(scope), self._counts
+        key = usage.network ^ rule.salt
+        at = counts.place(key, usage.now, rule.window_ms)
         counts.numbers[at] += 1
         if self._shared is not None:
             counts.unsynced[at] += 1
             if counts.unsynced[at] * STEPS >= rule.amount and self._shared.is_available():
-                task = asyncio.create_task(self._tell(self._shared, rule, key, waited_for=False))
-                self._telling.add(task)
-                task.add_done_callback(self._telling.discard)
-        _judge(asked, rule, counts.numbers[at], counts.ends[at])
+                task = asyncio.create_task(self._report(self._shared, rule, key, waited_for=False))
+                self._reports.add(task)
+                task.add_done_callback(self._reports.discard)
+        _judge(usage, rule, counts.numbers[at], counts.ends[at])
 
     async def hit(self, scope: Scope, name: str, subject: str | None = None) -> None:
         """Count a request of this network, or of the `subject` of the limit."""
         if not self.on:
             return
-        rule, asked, counts = self._rules[name], self._asked(scope), self._counts
-        who = asked.network if subject is None else hash_subject(self.key, subject.encode())
+        rule, usage, counts = self._rules[name], self._usage(scope), self._counts
+        who = usage.network if subject is None else hash_subject(self.key, subject.encode())
         key = who ^ rule.salt
-        asked.now = self._now()
-        at = counts.place(key, asked.now, rule.window_ms)
+        usage.now = self._now()
+        at = counts.place(key, usage.now, rule.window_ms)
         counts.numbers[at] += 1
         count = counts.numbers[at]  # before the await: later requests must not count against this one
         if self._shared is not None:
             counts.unsynced[at] += 1
             if self._shared.is_available():
-                total = await self._tell(self._shared, rule, key, waited_for=True)
+                total = await self._report(self._shared, rule, key, waited_for=True)
                 count = max(count, total.number if total else 0)
-                at = counts.place(key, asked.now, rule.window_ms)  # it may have been evicted during the await
-        _judge(asked, rule, count, counts.ends[at])
+                at = counts.place(key, usage.now, rule.window_ms)  # it may have been evicted during the await
+        _judge(usage, rule, count, counts.ends[at])
 
     def check(self, scope: Scope, name: str) -> None:
         """Raise if the limit is already reached. Count nothing."""
         if not self.on:
             return
-        rule, asked = self._rules[name], self._asked(scope)
-        at = self._counts.find(asked.network ^ rule.salt)
+        rule, usage = self._rules[name], self._usage(scope)
+        at = self._counts.find(usage.network ^ rule.salt)
         if at is not None:
             ends = self._counts.ends[at]
-            if self._counts.numbers[at] >= rule.amount and asked.now < ends <= asked.now + 2 * rule.window_ms:
-                _refuse(asked, rule, ends)
+            if self._counts.numbers[at] >= rule.amount and usage.now < ends <= usage.now + 2 * rule.window_ms:
+                _refuse(usage, rule, ends)
 
     async def close(self) -> None:
-        if self._telling:
-            await asyncio.wait(self._telling)
+        if self._reports:
+            await asyncio.wait(self._reports)
         if self._shared is not None:
             await self._shared.close()
 
-    async def _tell(self, shared: SharedCounts, rule: Rule, key: int, *, waited_for: bool) -> Total | None:
+    async def _report(self, shared: SharedCounts, rule: Rule, key: int, *, waited_for: bool) -> Total | None:
         counts = self._counts
         at = counts.place(key, self._now(), rule.window_ms)
         unsynced, counts.unsynced[at] = counts.unsynced[at], 0
@@ -146,29 +146,31 @@ class Limiter:
         counts.ends[at] = min(counts.ends[at], now + total.left)
         return total
 
-    def _asked(self, scope: Scope) -> Usage:
+    def _usage(self, scope: Scope) -> Usage:
         state = scope["state"]
-        asked: Usage | None = state.get(ASKED)
-        if asked is None:
-            asked = state[ASKED] = Usage(hash_subject(self.key, network_prefix(scope)), self._now())
-        return asked
+        usage: Usage | None = state.get(USAGE)
+        if usage is None:
+            client = scope.get("client")  # the peer, or the address that a trusted proxy reports
+            network = ip_address.network(client[0] if client else "")
+            usage = state[USAGE] = Usage(hash_subject(self.key, network), self._now())
+        return usage
 
     def _now(self) -> int:
         return int(self._clock().timestamp() * 1000)
 
 
-def _judge(asked: Usage, rule: Rule, count: int, ends: int) -> None:
+def _judge(usage: Usage, rule: Rule, count: int, ends: int) -> None:
     left = rule.amount - count
     if left < 0:
-        _refuse(asked, rule, ends)
-    nearest = asked.rule
-    if nearest is None or left * nearest.amount < asked.left * rule.amount:
-        asked.rule, asked.left, asked.ends = rule, left, ends
+        _refuse(usage, rule, ends)
+    nearest = usage.rule
+    if nearest is None or left * nearest.amount < usage.left * rule.amount:
+        usage.rule, usage.left, usage.ends = rule, left, ends
 
 
-def _refuse(asked: Usage, rule: Rule, ends: int) -> None:
-    asked.rule, asked.left, asked.ends = rule, 0, ends
-    raise RateLimited(headers={"Retry-After": str(asked.seconds())})
+def _refuse(usage: Usage, rule: Rule, ends: int) -> None:
+    usage.rule, usage.left, usage.ends = rule, 0, ends
+    raise RateLimited(headers={"Retry-After": str(usage.seconds())})
 
 
 def headers(scope: Scope, status: int) -> tuple[tuple[bytes, bytes], ...]:
@@ -176,29 +178,11 @@ def headers(scope: Scope, status: int) -> tuple[tuple[bytes, bytes], ...]:
 
     Not sent with other errors: responses that must reveal nothing are identical in every header.
     """
-    asked: Usage | None = scope["state"].get(ASKED)
-    if asked is None or asked.rule is None or (status >= 400 and status != RateLimited.status):
+    usage: Usage | None = scope["state"].get(USAGE)
+    if usage is None or usage.rule is None or (status >= 400 and status != RateLimited.status):
         return ()
-    rule = asked.rule
-    return rule.policy_header, (b"ratelimit", rule.shown % (asked.left, asked.seconds()))
-
-
-def network_prefix(scope: Scope) -> bytes:
-    """Return the network whose requests count together: an IPv4 address, or the /64 of an IPv6 address.
-
-    The address is the peer's, or the one that a trusted proxy reports.
-    """
-    host: str = scope["client"][0] if scope.get("client") else ""
-    try:
-        if ":" not in host:
-            return socket.inet_pton(socket.AF_INET, host)
-        address = socket.inet_pton(socket.AF_INET6, host.partition("%")[0])
-    except (OSError, ValueError):
-        return b""
-    return address[12:] if address.startswith(_MAPPED) else address[:8]
-
-
-_MAPPED = bytes(10) + b"\xff\xff"
+    rule = usage.rule
+    return rule.policy_header, (b"ratelimit", rule.shown % (usage.left, usage.seconds()))
 
 
 def hash_subject(key: bytes, text: bytes) -> int:

@@ -10,4 +10,4 @@ def client_network(request: Request) -> str | None:
 
     Forwarding headers are not read here: `TrustedProxiesMiddleware` has applied those of trusted proxies.
     """
-    return ip_address.network(request.client.host) if request.client else None
+    return ip_address.describe_network(request.client.host) if request.client else None
