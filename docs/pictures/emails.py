@@ -17,7 +17,7 @@ TOKENS = {
     MessageKind.RESET_PASSWORD: "/reset-password#token=gwv_3kX0…",
     MessageKind.CHANGE_EMAIL: "/confirm-email#token=gwv_3kX0…",
 }
-OTHERS = {MessageKind.FRIEND_JOINED, MessageKind.CODE_ASKED_FOR, MessageKind.INVITATION}
+OTHERS = {MessageKind.FRIEND_JOINED, MessageKind.CODE_REQUESTED, MessageKind.INVITATION}
 
 
 def html(kind: MessageKind, language: str) -> bytes:

@@ -30,7 +30,7 @@ async def test_sends_the_code_and_the_link(api, code, post):
     message = await post.only("bob@example.org")
 
     assert (answer.status_code, answer.json()) == (202, ACCEPTED)
-    assert message.kind == "code_asked_for"
+    assert message.kind == "code_requested"
     assert code["code"] in message.text.splitlines()
     assert code["link"] in message.text.splitlines()
     assert "Alice L. shares this code" in message.text

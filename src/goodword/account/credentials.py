@@ -29,7 +29,7 @@ from goodword.users.verifications import VerificationInvalid
 def request_email(session: AsyncSession, purpose: Purpose, email: str, *, now: datetime) -> None:
     """Request a message. The job looks for the account, so a request takes the same time for every address."""
     jobs.enqueue(session, purpose, {"email_key": addresses.parse(email).key}, now=now)
-    record(session, Action.EMAIL_REQUESTED, Subject.NONE, letter=purpose.value)
+    record(session, Action.EMAIL_REQUESTED, Subject.NONE, kind=purpose.value)
 
 
 async def request_email_change(

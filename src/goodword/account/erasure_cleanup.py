@@ -27,7 +27,7 @@ from goodword.services import Services
 from goodword.users import addresses
 
 CLEAN_UP = "forget_traces"
-CAUSED_BY_OTHERS = (MessageKind.INVITATION, MessageKind.CODE_ASKED_FOR, MessageKind.CHANGE_EMAIL)
+CAUSED_BY_OTHERS = (MessageKind.INVITATION, MessageKind.CODE_REQUESTED, MessageKind.CHANGE_EMAIL)
 """Messages that are about another user than their recipient. The names of their files begin with the kind."""
 SECOND_RUN = 2 * LEASE
 BATCH = 1_000

@@ -28,7 +28,7 @@ DAYS = 30
 EXPIRES_SOON = timedelta(days=7)
 EMAIL_DAYS = timedelta(days=7)
 MAX_REFERRERS = 10
-EMAILS = frozenset({*Purpose, notifications.KIND, SEND_EMAIL})
+EMAIL_KINDS = frozenset({*Purpose, notifications.KIND, SEND_EMAIL})
 """The kinds of jobs that send one e-mail each."""
 
 
@@ -43,12 +43,12 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Emails:
-    """E-mail counts of the last seven days. `refusing` counts the unsubscribed addresses."""
+    """E-mail counts of the last seven days. `unsubscribed` counts the unsubscribed addresses."""
 
     sent: int
     waiting: int
     dead: int
-    refusing: int
+    unsubscribed: int
     is_part: bool
     """Whether there were more jobs than are counted."""
 
@@ -88,14 +88,16 @@ async def count_emails(database: Database, waiting: Mapping[str, Counter[str]], 
     rows = await jobs.count_finished(database, since=now - EMAIL_DAYS)
     finished: Counter[str] = Counter()
     for row in rows:
-        if row.kind in EMAILS:
+        if row.kind in EMAIL_KINDS:
             finished[row.outcome] += row.jobs
-    still = sum(counts["waiting"] + counts["running"] for kind, counts in waiting.items() if kind in EMAILS)
+    still = sum(
+        counts["waiting"] + counts["running"] for kind, counts in waiting.items() if kind in EMAIL_KINDS
+    )
     return Emails(
         sent=finished["done"],
         waiting=still,
         dead=finished["dead"],
-        refusing=await _count(database, _UNSUBSCRIBED),
+        unsubscribed=await _count(database, _UNSUBSCRIBED),
         is_part=sum(row.jobs for row in rows) >= MAX_COUNTED,
     )
 
@@ -137,19 +139,19 @@ def _top_referrers() -> Any:
         .limit(MAX_COUNTED)
         .subquery()
     )
-    brought = func.count().label("brought")
+    referred = func.count().label("referred")
     most = (
-        select(latest.c.referrer_id, brought)
+        select(latest.c.referrer_id, referred)
         .where(latest.c.status != ReferralStatus.REJECTED)
         .group_by(latest.c.referrer_id)
-        .order_by(brought.desc(), latest.c.referrer_id)
+        .order_by(referred.desc(), latest.c.referrer_id)
         .limit(MAX_REFERRERS)
         .subquery()
     )
     return (
-        select(User.id, User.first_name, User.last_name, User.email, User.status, most.c.brought)
+        select(User.id, User.first_name, User.last_name, User.email, User.status, most.c.referred)
         .join_from(most, User, User.id == most.c.referrer_id)
-        .order_by(most.c.brought.desc(), User.id)
+        .order_by(most.c.referred.desc(), User.id)
     )
 
 

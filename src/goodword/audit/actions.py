@@ -76,7 +76,7 @@ DETAILS: Mapping[Action, frozenset[str]] = {
         Action.SESSION_ENDED: "why",
         Action.SESSIONS_ENDED: "why client",
         Action.SIGN_IN_LOCKED: "failures where",
-        Action.EMAIL_REQUESTED: "letter",
+        Action.EMAIL_REQUESTED: "kind",
         Action.TOKEN_SENT: "purpose",
         Action.CODE_ISSUED: "kind active",
         Action.CODE_CHANGED: "discoverable expires_at max_uses",

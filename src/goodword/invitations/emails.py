@@ -71,7 +71,7 @@ async def handle_code_request(services: Services, job: ClaimedJob) -> None:
         return
     limits = (Quota((CODE_EMAIL, "to", address.canonical), 1), GLOBAL_QUOTA)
     language = job.payload["language"]
-    await _enqueue(services, job, MessageKind.CODE_ASKED_FOR, address, language, limits, user_id=owner.id)
+    await _enqueue(services, job, MessageKind.CODE_REQUESTED, address, language, limits, user_id=owner.id)
 
 
 async def handle_friend_joined(services: Services, job: ClaimedJob) -> None:
@@ -104,7 +104,7 @@ async def send(services: Services, job: ClaimedJob) -> None:
             return
     if friend is None or (code is None and kind != MessageKind.FRIEND_JOINED):
         return
-    if kind == MessageKind.CODE_ASKED_FOR and not (code and code.discoverable):
+    if kind == MessageKind.CODE_REQUESTED and not (code and code.discoverable):
         return
     contents = _contents(services, address, friend, code.code if code else None, language)
     about = [owner.id, friend.id]

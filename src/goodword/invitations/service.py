@@ -51,7 +51,7 @@ async def invite(
     address = addresses.parse(email)
     payload = {"email": address.text, "email_key": address.key, "language": sender.language}
     jobs.enqueue(session, INVITATION, payload, user_id=sender.id, now=now)
-    record(session, Action.EMAIL_REQUESTED, Subject.USER, sender.id, letter=INVITATION)
+    record(session, Action.EMAIL_REQUESTED, Subject.USER, sender.id, kind=INVITATION)
 
 
 async def request_code_email(
@@ -71,4 +71,4 @@ async def request_code_email(
     payload = {"email": address.text, "email_key": address.key, "language": language}
     payload["referrer_key"] = addresses.parse(referrer_email).key
     jobs.enqueue(session, CODE_EMAIL, payload, now=now)
-    record(session, Action.EMAIL_REQUESTED, Subject.NONE, letter=CODE_EMAIL)
+    record(session, Action.EMAIL_REQUESTED, Subject.NONE, kind=CODE_EMAIL)

@@ -31,7 +31,7 @@ class MessageKind(StrEnum):
     SESSION_REPLAYED = "session_replayed"
     SIGN_IN_LOCKED = "sign_in_locked"
     FRIEND_JOINED = "friend_joined"
-    CODE_ASKED_FOR = "code_asked_for"
+    CODE_REQUESTED = "code_requested"
     INVITATION = "invitation"
 
 
@@ -79,7 +79,7 @@ def build_message(
     text = _templates().get_template(f"{language}/{kind}.txt").render(values)
     subject, _, body = text.partition("\n\n")
     paragraphs = [paragraph.replace("\n", " ") for paragraph in body.strip().split("\n\n")]
-    html = _templates().get_template("letter.html").render(values, subject=subject, paragraphs=paragraphs)
+    html = _templates().get_template("message.html").render(values, subject=subject, paragraphs=paragraphs)
     if contents.unsubscribe_link:
         body = f"{body.strip()}\n\n-- \n{UNSUBSCRIBE[language]}\n{contents.unsubscribe_link}"
     host = mail_host(public_url)

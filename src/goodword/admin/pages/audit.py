@@ -52,7 +52,7 @@ async def show_audit(request: Request, visitor: Administrator, reader: Reader, c
         wrong = translate_for(request, NOBODY)
     name = f"pages of audit {action} {user_id}"
     rows: list[Row] = []
-    people: Mapping[uuid.UUID, User] = {}
+    users_by_id: Mapping[uuid.UUID, User] = {}
     following = None
     if not wrong:
         position = cursors.read(cursor, of=name)
@@ -60,15 +60,15 @@ async def show_audit(request: Request, visitor: Administrator, reader: Reader, c
         found = await audit.list_events(reader, user_id=user_id, action=action, after=after, limit=PAGE_SIZE)
         events, following = cursors.cut(found, PAGE_SIZE, of=name)
         named = {one for event in events for one in (event.actor_id, event.person_id) if one}
-        people = await service.get_many(reader, named | ({user_id} if user_id else set()))
-        rows = [_row(request, event, people) for event in events]
+        users_by_id = await service.get_many(reader, named | ({user_id} if user_id else set()))
+        rows = [_row(request, event, users_by_id) for event in events]
     return await admin_page(
         request,
         reader,
         visitor,
         "admin_audit.html",
         rows=rows,
-        person=people.get(user_id) if user_id else None,
+        person=users_by_id.get(user_id) if user_id else None,
         following=following,
         is_first=cursor is None,
         text=text,
@@ -89,7 +89,7 @@ async def _resolve_user_id(session: AsyncSession, text: str) -> uuid.UUID | None
         return found[0].id if found else None
 
 
-def _row(request: Request, event: AuditEvent, people: Mapping[uuid.UUID, User]) -> Row:
+def _row(request: Request, event: AuditEvent, users_by_id: Mapping[uuid.UUID, User]) -> Row:
     # Another node with a newer release may write actions that are unknown here.
     return Row(
         event,
@@ -97,8 +97,8 @@ def _row(request: Request, event: AuditEvent, people: Mapping[uuid.UUID, User]) 
         by=translate_for(request, words.ACTORS.get(event.actor, event.actor)),
         about=translate_for(request, words.SUBJECTS.get(event.subject, event.subject)),
         details=" ".join(f"{name}={value}" for name, value in json.loads(event.details).items()),
-        actor=people.get(event.actor_id) if event.actor_id else None,
-        person=people.get(event.person_id) if event.person_id else None,
+        actor=users_by_id.get(event.actor_id) if event.actor_id else None,
+        person=users_by_id.get(event.person_id) if event.person_id else None,
     )
 
 

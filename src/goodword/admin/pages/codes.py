@@ -50,7 +50,7 @@ async def show_codes(request: Request, visitor: Administrator, reader: Reader, c
         text=text,
         wrong={"q": wrong} if wrong else {},
         chosen=ENDING if asked == ENDING else status or "",
-        stretch=search.SCAN_LIMIT,
+        scan_limit=search.SCAN_LIMIT,
         back=f"{link(request, '/admin/codes')}?{urlencode({'q': text, 'status': asked if asked == ENDING else status or ''})}",
     )
 

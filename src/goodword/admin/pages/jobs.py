@@ -48,10 +48,10 @@ async def show_jobs(request: Request, visitor: Administrator, reader: Reader, cl
         counts=counts,
         longest_due=longest_due,
         dead=found[:PAGE_SIZE],
-        letters=statistics.EMAILS,
+        email_kinds=statistics.EMAIL_KINDS,
         following=following,
         is_first=cursor is None,
-        looked_at=admin.MAX_COUNTED,
+        max_counted=admin.MAX_COUNTED,
     )
 
 

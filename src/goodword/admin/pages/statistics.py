@@ -49,8 +49,8 @@ async def show_statistics(request: Request, visitor: Administrator, reader: Read
         top=await statistics.top_referrers(database, now=now),
         ending=await statistics.count_expiring_codes(database, now=now),
         jobs={state: sum(counts[state] for counts in open_jobs.values()) for state in jobs.STATES},
-        letters=await statistics.count_emails(database, open_jobs, now=now),
-        looked_at=MAX_COUNTED,
+        emails=await statistics.count_emails(database, open_jobs, now=now),
+        max_counted=MAX_COUNTED,
     )
 
 

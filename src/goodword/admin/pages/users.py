@@ -66,7 +66,7 @@ async def show_users(request: Request, visitor: Administrator, session: Session)
         text=text,
         wrong={"q": wrong} if wrong else {},
         chosen=status or "",
-        stretch=search.SCAN_LIMIT,
+        scan_limit=search.SCAN_LIMIT,
     )
 
 
@@ -189,7 +189,7 @@ async def _user_page(
         wrong=wrong or {},
         given=given,
         referrer=next((row for row in around if row.level < 0), None),
-        brought=next((row.referrals for row in around if row.level == 0), 0),
+        referred=next((row.referrals for row in around if row.level == 0), 0),
         sessions=(await active.list_active(session, user_id, now=now, limit=PAGE_SIZE))[:PAGE_SIZE],
         active_sessions=await active.count(session, user_id, now=now),
         codes=[(code, code.status(now)) for code in theirs[:MAX_CODES]],
