@@ -81,25 +81,6 @@ def test_head_is_the_newest_file():
     assert scripts.get_heads() == [migrations.head()]
 
 
-async def test_downgrade_and_upgrade_with_rows(fresh_url):
-    scripts = ScriptDirectory.from_config(migrations.make_config())
-    revisions = [script.revision for script in scripts.walk_revisions()][::-1]
-    await migrations.upgrade(fresh_url)
-    database = Database(fresh_url)
-    await fill(database)
-    await database.close()
-
-    for revision in [*revisions[-2::-1], "base"]:
-        await migrations.downgrade(fresh_url, revision)
-    for revision in revisions:
-        await migrations.upgrade(fresh_url, revision)
-
-    database = Database(fresh_url)
-    assert await migrations.is_current(database)
-    await fill(database)
-    await database.close()
-
-
 async def test_upgrade_refuses_an_unknown_revision(fresh_url):
     await migrations.upgrade(fresh_url)
     database = Database(fresh_url)

@@ -51,21 +51,12 @@ async def problem(database: Database) -> str | None:
     return None if row is not None and row.version_num == head() else NOT_CURRENT
 
 
-async def upgrade(url: str, revision: str = "head") -> None:
-    """Migrate the schema up to `revision` in one transaction. Concurrent calls wait for each other.
+async def upgrade(url: str) -> None:
+    """Migrate the schema in one transaction. Concurrent calls wait for each other.
 
     Raises `UnknownRevision` if the database has a revision that this version does not have, and `SettingsError` if it
     cannot be used.
     """
-    await _run(url, "upgrade", revision)
-
-
-async def downgrade(url: str, revision: str) -> None:
-    """Migrate the schema down to `revision`. For tests: releases only go forward."""
-    await _run(url, "downgrade", revision)
-
-
-async def _run(url: str, command: str, revision: str) -> None:
     engine = create_async_engine(url)
     if url.startswith("sqlite"):
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
@@ -74,16 +65,16 @@ async def _run(url: str, command: str, revision: str) -> None:
         async with engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-            await connection.run_sync(_alembic, command, revision)
+            await connection.run_sync(_upgrade)
     except (DBAPIError, OSError) as error:
         raise (SettingsError(reason) if (reason := explain(error)) else error) from None
     finally:
         await engine.dispose()
 
 
-def _alembic(connection: Connection, command: str, revision: str) -> None:
+def _upgrade(connection: Connection) -> None:
     # Importing Alembic takes a quarter of a second, so it is imported only to migrate.
-    from alembic import command as commands
+    from alembic import command
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
@@ -93,7 +84,7 @@ def _alembic(connection: Connection, command: str, revision: str) -> None:
     if current is not None and current not in known:
         raise UnknownRevision(UNKNOWN_REVISION.format(revision=current))
     config.attributes["connection"] = connection
-    getattr(commands, command)(config, revision)
+    command.upgrade(config, "head")
 
 
 def make_config() -> "Config":

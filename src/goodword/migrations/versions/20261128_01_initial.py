@@ -12,43 +12,10 @@ branch_labels = None
 depends_on = None
 
 MOMENT = sa.DateTime(timezone=True)
-TABLES = (
-    "users",
-    "verifications",
-    "identities",
-    "tombstones",
-    "signing_keys",
-    "sessions",
-    "login_failures",
-    "referral_codes",
-    "referrals",
-    "oauth_clients",
-    "oauth_grants",
-    "oauth_codes",
-    "jobs",
-    "quotas",
-    "unsubscribes",
-    "email_checks",
-    "profiles",
-    "provider_states",
-    "idempotency_keys",
-    "audit_events",
-    "cache_epoch",
-)
 COUNTER_GROWS = "the counter of a session only grows"
 AUDIT_IS_APPEND_ONLY = "rows of the audit are never removed, and only sealed once"
 AUDIT_FIXED = (
-    "id",
-    "created_at",
-    "action",
-    "actor",
-    "actor_id",
-    "person_id",
-    "subject",
-    "subject_id",
-    "client",
-    "request_id",
-    "details",
+    ["id", "created_at", "action", "actor", "actor_id", "person_id", "subject", "subject_id", "client", "request_id", "details"]
 )
 AUDIT_SEAL = ("sequence", "hash", "address_mac")
 
@@ -69,36 +36,23 @@ def upgrade() -> None:
     create_cache()
 
 
-def downgrade() -> None:
-    if on_postgresql():
-        op.execute("SET LOCAL lock_timeout = '4s'")
-    for table in TABLES[::-1]:
-        op.drop_table(table)
-    if on_postgresql():
-        for function in ("sessions_counter_grows", "jobs_notify", "audit_events_stay"):
-            op.execute(f"DROP FUNCTION {function}()")
-
-
 def on_postgresql() -> bool:
-    """Return whether the migration runs on PostgreSQL."""
     return op.get_bind().dialect.name == "postgresql"
 
 
 def create_table(name: str, *elements: Any) -> sa.Table:
-    """Create a table with the columns common to all tables, `id` (the primary key) and `created_at`."""
+    """Create a table with the columns common to all tables. Constraints are named by the convention of `db.base`."""
     return op.create_table(
         name,
-        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), primary_key=True),
         sa.Column("created_at", MOMENT, nullable=False),
         *elements,
-        sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{name}")),
     )
 
 
 def create_index(
     name: str, table: str, columns: list[str], *, unique: bool = False, where: str | None = None
 ) -> None:
-    """Create an index; a partial index if `where` is given."""
     condition = None if where is None else sa.text(where)
     op.create_index(name, table, columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
 
@@ -120,16 +74,16 @@ def create_users() -> None:
         sa.Column("language", sa.String(8), server_default="en", nullable=False),
         sa.CheckConstraint(
             "(status = 'erased') = (email_key IS NULL) AND (email IS NULL) = (email_key IS NULL)",
-            name=op.f("ck_users_address_until_erased"),
+            name="address_until_erased",
         ),
-        sa.CheckConstraint("status IN ('active', 'disabled', 'erased')", name=op.f("ck_users_status")),
+        sa.CheckConstraint("status IN ('active', 'disabled', 'erased')", name="status"),
     )
     create_index("ix_users_email_canonical", "users", ["email_canonical"])
     create_index("uq_users_email_key", "users", ["email_key"], unique=True)
 
     create_table(
         "verifications",
-        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), sa.ForeignKey("users.id"), nullable=False),
         sa.Column("purpose", sa.String(16), nullable=False),
         sa.Column("token_mac", sa.LargeBinary(32), nullable=False),
         sa.Column("email", sa.String(254), nullable=False),
@@ -138,9 +92,8 @@ def create_users() -> None:
         sa.Column("used_at", MOMENT),
         sa.CheckConstraint(
             "purpose IN ('verify_email', 'reset_password', 'change_email')",
-            name=op.f("ck_verifications_purpose"),
+            name="purpose",
         ),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_verifications_user_id_users")),
     )
     create_index("ix_verifications_email_key", "verifications", ["email_key"])
     create_index("ix_verifications_expires_at", "verifications", ["expires_at"])
@@ -149,10 +102,9 @@ def create_users() -> None:
 
     create_table(
         "identities",
-        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), sa.ForeignKey("users.id"), nullable=False),
         sa.Column("provider", sa.String(255), nullable=False),
         sa.Column("subject", sa.String(255), nullable=False),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_identities_user_id_users")),
     )
     create_index("ix_identities_user_id", "identities", ["user_id"])
     create_index("uq_identities_provider_subject", "identities", ["provider", "subject"], unique=True)
@@ -176,7 +128,7 @@ def create_sessions() -> None:
 
     create_table(
         "sessions",
-        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), sa.ForeignKey("users.id"), nullable=False),
         sa.Column("counter", sa.Integer(), nullable=False),
         sa.Column("rotated_at", MOMENT, nullable=False),
         sa.Column("idle_expires_at", MOMENT, nullable=False),
@@ -187,8 +139,7 @@ def create_sessions() -> None:
         sa.Column("revoked_at", MOMENT),
         sa.Column("revoked_reason", sa.String(32)),
         sa.Column("place", sa.String(64)),
-        sa.CheckConstraint("counter >= 0", name=op.f("ck_sessions_counter")),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_sessions_user_id_users")),
+        sa.CheckConstraint("counter >= 0", name="counter"),
     )
     create_index("ix_sessions_user_id", "sessions", ["user_id"])
     _guard_counter()
@@ -207,10 +158,9 @@ def create_sessions() -> None:
 
 
 def create_referral_codes() -> None:
-    """Create referral codes."""
     create_table(
         "referral_codes",
-        sa.Column("owner_id", sa.Uuid(), nullable=False),
+        sa.Column("owner_id", sa.Uuid(), sa.ForeignKey("users.id"), nullable=False),
         sa.Column("code", sa.String(32)),
         sa.Column("key", sa.String(32)),
         sa.Column("key_mac", sa.LargeBinary(32), nullable=False),
@@ -222,16 +172,13 @@ def create_referral_codes() -> None:
         sa.Column("max_uses", sa.Integer()),
         sa.Column("uses", sa.Integer(), nullable=False),
         sa.Column("discoverable", sa.Boolean(), nullable=False),
-        sa.CheckConstraint("kind IN ('generated', 'chosen')", name=op.f("ck_referral_codes_kind")),
+        sa.CheckConstraint("kind IN ('generated', 'chosen')", name="kind"),
         sa.CheckConstraint(
             "(retired_at IS NULL) = (retired_reason IS NULL)",
-            name=op.f("ck_referral_codes_retired_with_reason"),
+            name="retired_with_reason",
         ),
-        sa.CheckConstraint("expires_at > created_at", name=op.f("ck_referral_codes_term")),
-        sa.CheckConstraint(
-            "uses >= 0 AND (max_uses IS NULL OR uses <= max_uses)", name=op.f("ck_referral_codes_uses")
-        ),
-        sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name=op.f("fk_referral_codes_owner_id_users")),
+        sa.CheckConstraint("expires_at > created_at", name="term"),
+        sa.CheckConstraint("uses >= 0 AND (max_uses IS NULL OR uses <= max_uses)", name="uses"),
     )
     create_index("ix_referral_codes_owner_id_created_at", "referral_codes", ["owner_id", "created_at"])
     create_index("uq_referral_codes_key", "referral_codes", ["key"], unique=True)
@@ -255,24 +202,16 @@ def create_referral_codes() -> None:
 
 
 def create_referrals() -> None:
-    """Create referrals."""
     create_table(
         "referrals",
-        sa.Column("referrer_id", sa.Uuid(), nullable=False),
-        sa.Column("referee_id", sa.Uuid(), nullable=False),
-        sa.Column("code_id", sa.Uuid(), nullable=False),
+        sa.Column("referrer_id", sa.Uuid(), sa.ForeignKey("users.id"), nullable=False),
+        sa.Column("referee_id", sa.Uuid(), sa.ForeignKey("users.id"), nullable=False),
+        sa.Column("code_id", sa.Uuid(), sa.ForeignKey("referral_codes.id"), nullable=False),
         sa.Column("status", sa.String(16), nullable=False),
         sa.Column("reason", sa.String(255)),
         sa.Column("confirmed_at", MOMENT),
-        sa.CheckConstraint(
-            "status IN ('pending', 'confirmed', 'rejected')", name=op.f("ck_referrals_status")
-        ),
-        sa.CheckConstraint("referrer_id <> referee_id", name=op.f("ck_referrals_not_oneself")),
-        sa.ForeignKeyConstraint(
-            ["code_id"], ["referral_codes.id"], name=op.f("fk_referrals_code_id_referral_codes")
-        ),
-        sa.ForeignKeyConstraint(["referee_id"], ["users.id"], name=op.f("fk_referrals_referee_id_users")),
-        sa.ForeignKeyConstraint(["referrer_id"], ["users.id"], name=op.f("fk_referrals_referrer_id_users")),
+        sa.CheckConstraint("status IN ('pending', 'confirmed', 'rejected')", name="status"),
+        sa.CheckConstraint("referrer_id <> referee_id", name="not_oneself"),
     )
     create_index("ix_referrals_code_id", "referrals", ["code_id"])
     create_index("ix_referrals_referrer_id_created_at_id", "referrals", ["referrer_id", "created_at", "id"])
@@ -295,13 +234,9 @@ def create_oauth() -> None:
 
     create_table(
         "oauth_grants",
-        sa.Column("user_id", sa.Uuid(), nullable=False),
-        sa.Column("client_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), sa.ForeignKey("users.id"), nullable=False),
+        sa.Column("client_id", sa.Uuid(), sa.ForeignKey("oauth_clients.id"), nullable=False),
         sa.Column("scope", sa.String(255), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["client_id"], ["oauth_clients.id"], name=op.f("fk_oauth_grants_client_id_oauth_clients")
-        ),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_oauth_grants_user_id_users")),
     )
     create_index("ix_oauth_grants_client_id", "oauth_grants", ["client_id"])
     create_index("uq_oauth_grants_user_id_client_id", "oauth_grants", ["user_id", "client_id"], unique=True)
@@ -309,27 +244,17 @@ def create_oauth() -> None:
     create_table(
         "oauth_codes",
         sa.Column("code_mac", sa.LargeBinary(32), nullable=False),
-        sa.Column("client_id", sa.Uuid(), nullable=False),
-        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("client_id", sa.Uuid(), sa.ForeignKey("oauth_clients.id"), nullable=False),
+        sa.Column("user_id", sa.Uuid(), sa.ForeignKey("users.id"), nullable=False),
         sa.Column("redirect_uri", sa.String(2000), nullable=False),
         sa.Column("scope", sa.String(255), nullable=False),
         sa.Column("code_challenge", sa.String(128), nullable=False),
         sa.Column("nonce", sa.String(255)),
         sa.Column("signed_in_at", MOMENT, nullable=False),
-        sa.Column("browser_session_id", sa.Uuid(), nullable=False),
+        sa.Column("browser_session_id", sa.Uuid(), sa.ForeignKey("sessions.id"), nullable=False),
         sa.Column("expires_at", MOMENT, nullable=False),
         sa.Column("used_at", MOMENT),
-        sa.Column("session_id", sa.Uuid()),
-        sa.ForeignKeyConstraint(
-            ["client_id"], ["oauth_clients.id"], name=op.f("fk_oauth_codes_client_id_oauth_clients")
-        ),
-        sa.ForeignKeyConstraint(
-            ["browser_session_id"], ["sessions.id"], name=op.f("fk_oauth_codes_browser_session_id_sessions")
-        ),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["sessions.id"], name=op.f("fk_oauth_codes_session_id_sessions")
-        ),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_oauth_codes_user_id_users")),
+        sa.Column("session_id", sa.Uuid(), sa.ForeignKey("sessions.id")),
     )
     create_index("ix_oauth_codes_expires_at", "oauth_codes", ["expires_at"])
     create_index("ix_oauth_codes_user_id", "oauth_codes", ["user_id"])
@@ -337,7 +262,6 @@ def create_oauth() -> None:
 
 
 def create_jobs() -> None:
-    """Create the job queue."""
     create_table(
         "jobs",
         sa.Column("kind", sa.String(64), nullable=False),
@@ -349,13 +273,10 @@ def create_jobs() -> None:
         sa.Column("finished_at", MOMENT),
         sa.Column("outcome", sa.String(16)),
         sa.Column("error", sa.String(500)),
-        sa.Column("user_id", sa.Uuid()),
+        sa.Column("user_id", sa.Uuid(), sa.ForeignKey("users.id")),
         sa.Column("slot", sa.String(128)),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_jobs_user_id_users")),
-        sa.CheckConstraint("outcome IN ('done', 'dead')", name=op.f("ck_jobs_outcome")),
-        sa.CheckConstraint(
-            "(outcome IS NULL) = (finished_at IS NULL)", name=op.f("ck_jobs_finished_with_outcome")
-        ),
+        sa.CheckConstraint("outcome IN ('done', 'dead')", name="outcome"),
+        sa.CheckConstraint("(outcome IS NULL) = (finished_at IS NULL)", name="finished_with_outcome"),
     )
     create_index("ix_jobs_due", "jobs", ["run_at", "id"], where="finished_at IS NULL")
     create_index("ix_jobs_finished_at", "jobs", ["finished_at"], where="finished_at IS NOT NULL")
@@ -385,19 +306,16 @@ def create_providers() -> None:
     create_table(
         "email_checks",
         sa.Column("address_mac", sa.LargeBinary(32), nullable=False),
-        sa.Column("user_id", sa.Uuid()),
+        sa.Column("user_id", sa.Uuid(), sa.ForeignKey("users.id")),
         sa.Column("provider", sa.String(32), nullable=False),
         sa.Column("status", sa.String(16)),
         sa.Column("checked_at", MOMENT),
         sa.Column("claimed_until", MOMENT),
         sa.CheckConstraint(
             "status IN ('valid', 'invalid', 'accept_all', 'webmail', 'disposable', 'unknown', 'restricted')",
-            name=op.f("ck_email_checks_status"),
+            name="status",
         ),
-        sa.CheckConstraint(
-            "(status IS NULL) = (checked_at IS NULL)", name=op.f("ck_email_checks_checked_with_status")
-        ),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_email_checks_user_id_users")),
+        sa.CheckConstraint("(status IS NULL) = (checked_at IS NULL)", name="checked_with_status"),
     )
     create_index("uq_email_checks_address_mac", "email_checks", ["address_mac"], unique=True)
     create_index("ix_email_checks_user_id", "email_checks", ["user_id"])
@@ -405,7 +323,7 @@ def create_providers() -> None:
 
     create_table(
         "profiles",
-        sa.Column("user_id", sa.Uuid(), nullable=False),
+        sa.Column("user_id", sa.Uuid(), sa.ForeignKey("users.id"), nullable=False),
         sa.Column("provider", sa.String(32), nullable=False),
         sa.Column("full_name", sa.String(200)),
         sa.Column("title", sa.String(200)),
@@ -417,7 +335,6 @@ def create_providers() -> None:
         sa.Column("linkedin", sa.String(100)),
         sa.Column("github", sa.String(100)),
         sa.Column("twitter", sa.String(100)),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_profiles_user_id_users")),
     )
     create_index("uq_profiles_user_id", "profiles", ["user_id"], unique=True)
 
@@ -442,8 +359,7 @@ def create_web() -> None:
         sa.Column("status", sa.Integer()),
         sa.Column("location", sa.String(255)),
         sa.Column("body", sa.Text()),
-        sa.Column("user_id", sa.Uuid()),
-        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_idempotency_keys_user_id_users")),
+        sa.Column("user_id", sa.Uuid(), sa.ForeignKey("users.id")),
     )
     create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"])
     create_index("ix_idempotency_keys_user_id", "idempotency_keys", ["user_id"])
@@ -453,7 +369,6 @@ def create_web() -> None:
 
 
 def create_audit() -> None:
-    """Create the audit log."""
     create_table(
         "audit_events",
         sa.Column("action", sa.String(64), nullable=False),
@@ -469,12 +384,8 @@ def create_audit() -> None:
         sa.Column("address_mac", sa.LargeBinary(32)),
         sa.Column("sequence", sa.BigInteger()),
         sa.Column("hash", sa.LargeBinary(32)),
-        sa.CheckConstraint(
-            "(sequence IS NULL) = (hash IS NULL)", name=op.f("ck_audit_events_sealed_with_hash")
-        ),
-        sa.CheckConstraint(
-            "actor IN ('user', 'operator', 'system', 'anonymous')", name=op.f("ck_audit_events_actor")
-        ),
+        sa.CheckConstraint("(sequence IS NULL) = (hash IS NULL)", name="sealed_with_hash"),
+        sa.CheckConstraint("actor IN ('user', 'operator', 'system', 'anonymous')", name="actor"),
     )
     create_index("ix_audit_events_unsealed", "audit_events", ["id"], where="sequence IS NULL")
     create_index(
@@ -495,26 +406,17 @@ def create_cache() -> None:
 
 def _guard_counter() -> None:
     """Refuse to lower the counter of a session: an old refresh token would be valid again."""
+    refuse = f"BEGIN SELECT RAISE(ABORT, '{COUNTER_GROWS}'); END"
     if on_postgresql():
         op.execute(
-            f"""
-            CREATE FUNCTION sessions_counter_grows() RETURNS trigger LANGUAGE plpgsql AS $$
-            BEGIN RAISE EXCEPTION '{COUNTER_GROWS}'; END $$
-            """
+            f"CREATE FUNCTION sessions_counter_grows() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{COUNTER_GROWS}'; END $$"
         )
-        op.execute(
-            """
-            CREATE TRIGGER sessions_counter_grows BEFORE UPDATE OF counter ON sessions FOR EACH ROW
-            WHEN (NEW.counter < OLD.counter) EXECUTE FUNCTION sessions_counter_grows()
-            """
-        )
-    else:
-        op.execute(
-            f"""
-            CREATE TRIGGER sessions_counter_grows BEFORE UPDATE OF counter ON sessions FOR EACH ROW
-            WHEN NEW.counter < OLD.counter BEGIN SELECT RAISE(ABORT, '{COUNTER_GROWS}'); END
-            """
-        )
+        refuse = "EXECUTE FUNCTION sessions_counter_grows()"
+    op.execute(
+        "CREATE TRIGGER sessions_counter_grows BEFORE UPDATE OF counter ON sessions FOR EACH ROW "
+        f"WHEN (NEW.counter < OLD.counter) {refuse}"
+    )
 
 
 def _notify_workers() -> None:
@@ -530,14 +432,6 @@ def _notify_workers() -> None:
     )
 
 
-def _guard_audit() -> None:
-    """Make the audit append-only by triggers."""
-    if on_postgresql():
-        _guard_audit_on_postgresql()
-    else:
-        _guard_audit_on_sqlite()
-
-
 def _forbidden_update(differ: str) -> str:
     """Return the condition of a refused update: all but sealing a row or clearing a sealed row's address."""
     fixed = [differ.format(column) for column in AUDIT_FIXED]
@@ -547,22 +441,18 @@ def _forbidden_update(differ: str) -> str:
     return " OR ".join([*fixed, *sealed, address, late])
 
 
-def _guard_audit_on_postgresql() -> None:
-    op.execute(
-        f"CREATE FUNCTION audit_events_stay() RETURNS trigger LANGUAGE plpgsql AS "
-        f"$$ BEGIN RAISE EXCEPTION '{AUDIT_IS_APPEND_ONLY}'; END $$"
-    )
-    on = "ON audit_events FOR EACH"
-    run = "EXECUTE FUNCTION audit_events_stay()"
-    op.execute(f"CREATE TRIGGER audit_events_not_removed BEFORE DELETE {on} ROW {run}")
-    op.execute(f"CREATE TRIGGER audit_events_not_emptied BEFORE TRUNCATE {on} STATEMENT {run}")
-    when = _forbidden_update("OLD.{0} IS DISTINCT FROM NEW.{0}")
-    op.execute(f"CREATE TRIGGER audit_events_not_changed BEFORE UPDATE {on} ROW WHEN ({when}) {run}")
-
-
-def _guard_audit_on_sqlite() -> None:
-    refuse = f"BEGIN SELECT RAISE(ABORT, '{AUDIT_IS_APPEND_ONLY}'); END"
-    on = "ON audit_events FOR EACH ROW"
-    op.execute(f"CREATE TRIGGER audit_events_not_removed BEFORE DELETE {on} {refuse}")
-    when = _forbidden_update("OLD.{0} IS NOT NEW.{0}")
-    op.execute(f"CREATE TRIGGER audit_events_not_changed BEFORE UPDATE {on} WHEN {when} {refuse}")
+def _guard_audit() -> None:
+    """Make the audit append-only by triggers."""
+    on, refuse = "ON audit_events FOR EACH", "EXECUTE FUNCTION audit_events_stay()"
+    if on_postgresql():
+        op.execute(
+            f"CREATE FUNCTION audit_events_stay() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN RAISE EXCEPTION '{AUDIT_IS_APPEND_ONLY}'; END $$"
+        )
+        op.execute(f"CREATE TRIGGER audit_events_not_emptied BEFORE TRUNCATE {on} STATEMENT {refuse}")
+        when = _forbidden_update("OLD.{0} IS DISTINCT FROM NEW.{0}")
+    else:
+        refuse = f"BEGIN SELECT RAISE(ABORT, '{AUDIT_IS_APPEND_ONLY}'); END"
+        when = _forbidden_update("OLD.{0} IS NOT NEW.{0}")
+    op.execute(f"CREATE TRIGGER audit_events_not_removed BEFORE DELETE {on} ROW {refuse}")
+    op.execute(f"CREATE TRIGGER audit_events_not_changed BEFORE UPDATE {on} ROW WHEN ({when}) {refuse}")
