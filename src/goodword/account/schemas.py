@@ -1,11 +1,11 @@
 """Requests and responses of a user's own account."""
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from goodword.providers.schemas import ProfileRead
 from goodword.users.addresses import Email
 from goodword.users.schemas import UserRead
-from goodword.web.schemas import Input, Name, NewPassword, Output, Password, Text
+from goodword.web.schemas import Input, Name, NewPassword, Output, Password, Text, example
 
 TOKEN = "gwv_WmL0nXb3u6yQ1cJp8sTg5vRk2hDf7zAe4oNi9xUqMyE"  # noqa: S105  an example
 
@@ -13,9 +13,7 @@ TOKEN = "gwv_WmL0nXb3u6yQ1cJp8sTg5vRk2hDf7zAe4oNi9xUqMyE"  # noqa: S105  an exam
 class ProfileUpdate(Input):
     """An omitted field stays as it is; null removes the name."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"first_name": "Alice", "last_name": "Liddell"}]}
-    )
+    model_config = example({"first_name": "Alice", "last_name": "Liddell"})
 
     first_name: Name | None = None
     last_name: Name | None = None
@@ -30,7 +28,7 @@ class AccountRead(UserRead):
 
 
 class AccountDelete(Input):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"password": "seven lanterns on the hill"}]})
+    model_config = example({"password": "seven lanterns on the hill"})
 
     password: Password | None = Field(
         default=None,
@@ -40,15 +38,8 @@ class AccountDelete(Input):
 
 
 class PasswordChange(Input):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "current_password": "seven lanterns on the hill",
-                    "new_password": "eight lanterns in the valley",
-                }
-            ]
-        }
+    model_config = example(
+        {"current_password": "seven lanterns on the hill", "new_password": "eight lanterns in the valley"}
     )
 
     current_password: Password = Field(max_length=1024)
@@ -56,32 +47,26 @@ class PasswordChange(Input):
 
 
 class EmailChange(Input):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"email": "alice@example.org", "password": "eight lanterns in the valley"}]
-        }
-    )
+    model_config = example({"email": "alice@example.org", "password": "eight lanterns in the valley"})
 
     email: Email
     password: Password = Field(max_length=1024)
 
 
 class EmailRequest(Input):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"email": "alice@example.com"}]})
+    model_config = example({"email": "alice@example.com"})
 
     email: Email
 
 
 class Confirmation(Input):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"token": TOKEN}]})
+    model_config = example({"token": TOKEN})
 
     token: Text = Field(max_length=1024, description="From the link in the message, after `#token=`.")
 
 
 class PasswordReset(Input):
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"token": TOKEN, "password": "eight lanterns in the valley"}]}
-    )
+    model_config = example({"token": TOKEN, "password": "eight lanterns in the valley"})
 
     token: Text = Field(max_length=1024, description="From the link in the message, after `#token=`.")
     password: NewPassword = Field(description="8 to 256 characters, and not a common password.")

@@ -4,13 +4,13 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from goodword.codes.models import CodeStatus, ReferralCode
 from goodword.providers.models import Verdict
 from goodword.referrals.models import ReferralStatus
 from goodword.users.models import User, UserStatus, display_name
-from goodword.web.schemas import Input, Instant, Name, Output
+from goodword.web.schemas import Input, Instant, Name, Output, example
 
 Email = Annotated[str | None, Field(description="Null once erased.", examples=["alice@example.com"])]
 
@@ -119,7 +119,7 @@ class ReferralTree(Output):
 
 
 class ReferralReject(Input):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "The same person twice."}]})
+    model_config = example({"reason": "The same person twice."})
 
     reason: Name = Field(
         description="The reason, for other administrators. The users concerned do not see it."

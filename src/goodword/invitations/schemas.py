@@ -1,28 +1,26 @@
 """Schemas of invitations."""
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from goodword.users.addresses import Email
-from goodword.web.schemas import Input, Output, Text
+from goodword.web.schemas import Input, Output, Text, example
 
 
 class InvitationCreate(Input):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"email": "bob@example.com"}]})
+    model_config = example({"email": "bob@example.com"})
 
     email: Email = Field(description="The address to invite.")
 
 
 class CodeEmailRequest(Input):
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"referrer_email": "alice@example.com", "email": "bob@example.com"}]}
-    )
+    model_config = example({"referrer_email": "alice@example.com", "email": "bob@example.com"})
 
     referrer_email: Email = Field(description="The address of the referrer.")
     email: Email = Field(description="Your own address, to which the code is sent.")
 
 
 class UnsubscribeRequest(Input):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"token": "gwu_" + "x" * 64}]})
+    model_config = example({"token": "gwu_" + "x" * 64})
 
     token: Text = Field(max_length=255, description="The token of the link at the end of the e-mail.")
 

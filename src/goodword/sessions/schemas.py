@@ -3,17 +3,13 @@
 import uuid
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from goodword.web.schemas import Input, Instant, Output, Password, Text
+from goodword.web.schemas import Input, Instant, Output, Password, Text, example
 
 
 class SessionCreate(Input):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"email": "alice@example.com", "password": "seven lanterns on the hill"}]
-        }
-    )
+    model_config = example({"email": "alice@example.com", "password": "seven lanterns on the hill"})
 
     email: Text = Field(max_length=320)
     password: Password = Field(max_length=1024)

@@ -101,6 +101,11 @@ class Input(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
 
+def example(body: dict[str, Any]) -> ConfigDict:
+    """Return the configuration of a schema with an example for the documentation."""
+    return ConfigDict(json_schema_extra={"examples": [body]})
+
+
 class Output(BaseModel):
     """A response body. Each lists its fields, so a new column is not published by accident."""
 

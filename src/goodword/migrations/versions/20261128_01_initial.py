@@ -15,7 +15,8 @@ MOMENT = sa.DateTime(timezone=True)
 COUNTER_GROWS = "the counter of a session only grows"
 AUDIT_IS_APPEND_ONLY = "rows of the audit are never removed, and only sealed once"
 AUDIT_FIXED = (
-    ["id", "created_at", "action", "actor", "actor_id", "person_id", "subject", "subject_id", "client", "request_id", "details"]
+    *("id", "created_at", "action", "actor", "actor_id", "person_id"),
+    *("subject", "subject_id", "client", "request_id", "details"),
 )
 AUDIT_SEAL = ("sequence", "hash", "address_mac")
 
