@@ -40,7 +40,7 @@ async def read(session: AsyncSession, user: User, caller: Caller) -> AccountRead
     return AccountRead(
         id=user.id,
         email=user.email or "",
-        email_verified=user.verified_at is not None,
+        email_verified=user.email_verified,
         first_name=user.first_name,
         last_name=user.last_name,
         created_at=user.created_at,

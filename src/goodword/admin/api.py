@@ -121,8 +121,8 @@ async def find_users(
     after = cursors.read(cursor, of=name)
     found = await search.list_users(session, email=email, part=q, status=status, after=after, limit=limit)
     service.record_search(session, found=len(found.rows))
-    following = cursors.write(found.following, of=name) if found.following else None
-    return AdminUserList(items=[AdminUser.of(row) for row in found.rows], next_cursor=following)
+    items = [AdminUser.model_validate(user) for user in found.rows]
+    return AdminUserList(items=items, next_cursor=cursors.write(found.following, of=name))
 
 
 @router.get("/users/{user_id}", summary="Retrieve a user", responses=problems(referrals.UserNotFound))
@@ -135,7 +135,7 @@ async def read_user(user_id: UserId, request: Request, session: Session, clock: 
         session, user_id, status=None, after=None, limit=100, now=now, for_administrator=True
     )
     return AdminUserDetail(
-        **AdminUser.of(user).model_dump(),
+        **AdminUser.model_validate(user).model_dump(),
         referred_by=await referrals.referred_by(session, user_id),
         email_check=known.verdict if known else None,
         looks_like=await homoglyphs.find_confusable(session, user.email) if user.email else None,
@@ -151,7 +151,8 @@ async def read_user(user_id: UserId, request: Request, session: Session, clock: 
 )
 async def disable_user(user_id: UserId, caller: Administrator, session: Session, clock: Clock) -> AdminUser:
     """End all sessions of a user and prevent sign-in. Their codes do not work until the user is enabled again."""
-    return AdminUser.of(await service.disable(session, user_id, by=caller.user_id, now=clock()))
+    user = await service.disable(session, user_id, by=caller.user_id, now=clock())
+    return AdminUser.model_validate(user)
 
 
 @router.post(
@@ -161,7 +162,7 @@ async def disable_user(user_id: UserId, caller: Administrator, session: Session,
 )
 async def enable_user(user_id: UserId, session: Session) -> AdminUser:
     """Enable a disabled user. The user has to sign in again; codes that have not expired work again."""
-    return AdminUser.of(await service.enable(session, user_id))
+    return AdminUser.model_validate(await service.enable(session, user_id))
 
 
 @router.delete(
@@ -209,7 +210,7 @@ async def revoke_code(
     clock: Clock,
 ) -> None:
     """Revoke the code of any user permanently. Referrals made with it stay."""
-    await service.revoke_code(session, code, now=clock())
+    await codes.revoke(session, code, now=clock())
 
 
 @router.post(
@@ -223,9 +224,8 @@ async def reject_referral(
     session: Session,
 ) -> AdminReferral:
     """Mark a referral as rejected, so that it no longer counts. Both users stay, and so does their relation."""
-    return AdminReferral.model_validate(
-        await service.reject_referral(session, referral_id, reason=body.reason)
-    )
+    referral = await service.reject_referral(session, referral_id, reason=body.reason)
+    return AdminReferral.model_validate(referral)
 
 
 @router.get("/audit", summary="List audit events", responses=problems(CursorInvalid))

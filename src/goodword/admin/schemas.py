@@ -9,7 +9,7 @@ from pydantic import Field
 from goodword.codes.models import CodeStatus, ReferralCode
 from goodword.providers.models import Verdict
 from goodword.referrals.models import ReferralStatus
-from goodword.users.models import User, UserStatus, display_name
+from goodword.users.models import UserStatus, display_name
 from goodword.web.schemas import Input, Instant, Name, Output, example
 
 Email = Annotated[str | None, Field(description="Null once erased.", examples=["alice@example.com"])]
@@ -27,20 +27,6 @@ class AdminUser(Output):
     is_admin: bool = Field(examples=[False])
     created_at: Instant
     erased_at: Instant | None
-
-    @classmethod
-    def of(cls, user: User) -> "AdminUser":
-        return AdminUser(
-            id=user.id,
-            email=user.email,
-            email_verified=user.verified_at is not None,
-            first_name=user.first_name,
-            last_name=user.last_name,
-            status=UserStatus(user.status),
-            is_admin=user.is_admin,
-            created_at=user.created_at,
-            erased_at=user.erased_at,
-        )
 
 
 class AdminUserList(Output):

@@ -40,7 +40,7 @@ async def find_users(
     session: AsyncSession, *, part: str | None, status: UserStatus | None, after: Position | None, limit: int
 ) -> Page[User]:
     """Return the user with this e-mail address or id, or else the users that contain `part`, newest first."""
-    if part and after is None and (exact := await _find_exact(session, part)) is not None:
+    if part and after is None and (exact := await service.find(session, part)) is not None:
         return Page([exact])
     return await list_users(session, part=part, status=status, after=after, limit=limit)
 
@@ -111,13 +111,6 @@ async def list_expiring_codes(
         return Page(rows)
     code = rows[limit - 1].ReferralCode
     return Page(rows[:limit], Position(code.expires_at, code.id))
-
-
-async def _find_exact(session: AsyncSession, text: str) -> User | None:
-    try:
-        return await session.get(User, uuid.UUID(text))
-    except ValueError:
-        return next(iter(await service.list_users(session, email=text, limit=1)), None)
 
 
 async def _scan_end(session: AsyncSession, model: type[Base], after: Position | None) -> uuid.UUID | None:

@@ -10,8 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.account import erasure
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.codes import code_format, lookup, service as codes
-from goodword.codes.models import ReferralCode, Retirement
+from goodword.codes import service as codes
 from goodword.config.settings import Settings
 from goodword.errors import Conflict, NotFound
 from goodword.providers import email_checks
@@ -49,9 +48,7 @@ async def create_administrator(
     session: AsyncSession, *, email: str, password_hash: str, settings: Settings, now: datetime
 ) -> User:
     """Create the account of an administrator and mark its address as verified. Raises `EmailTaken`."""
-    user = await users.create(
-        session, email=email, password_hash=password_hash, first_name=None, last_name=None, now=now
-    )
+    user = await users.create(session, email=email, password_hash=password_hash, now=now)
     user.is_admin = True
     record(session, Action.USER_REGISTERED, Subject.USER, user.id, by="operator")
     await email_checks.link(session, settings, user)
@@ -126,22 +123,23 @@ async def get_many(session: AsyncSession, user_ids: Iterable[uuid.UUID]) -> Mapp
 
 async def find_referral(session: AsyncSession, referee_id: uuid.UUID) -> Referral | None:
     """Return the referral by which a user signed up, or None."""
-    referral: Referral | None = await session.scalar(
-        select(Referral).where(Referral.referee_id == referee_id)
-    )
-    return referral
+    return await session.scalar(select(Referral).where(Referral.referee_id == referee_id))
+
+
+async def find(session: AsyncSession, email_or_id: str) -> User | None:
+    """Return the user with this e-mail address or id, or None."""
+    try:
+        return await session.get(User, uuid.UUID(email_or_id))
+    except ValueError:
+        return next(iter(await list_users(session, email=email_or_id, limit=1)), None)
 
 
 async def find_id(session: AsyncSession, email_or_id: str) -> uuid.UUID:
     """Return the id of the user with this e-mail address or id. Raises `UserNotFound`."""
-    try:
-        user_id = uuid.UUID(email_or_id)
-    except ValueError:
-        found = await list_users(session, email=email_or_id, limit=1)
-        if not found:
-            raise UserNotFound from None
-        return found[0].id
-    return (await get(session, user_id)).id
+    user = await find(session, email_or_id)
+    if user is None:
+        raise UserNotFound
+    return user.id
 
 
 def record_view(session: AsyncSession, user_id: uuid.UUID) -> None:
@@ -185,28 +183,6 @@ async def erase(
     user = await _lock(session, user_id, by=by)
     user.is_admin = False
     await erasure.erase(session, services, user)
-
-
-async def revoke_code(session: AsyncSession, code: str, *, now: datetime) -> None:
-    """Revoke the code of any user. Raises `CodeNotFound` for an unknown or retired code."""
-    key = code_format.normalise(code)
-    # The owner is locked before the code, as everywhere, which prevents deadlocks.
-    owner = await session.scalar(
-        select(User)
-        .join(ReferralCode, ReferralCode.owner_id == User.id)
-        .where(ReferralCode.key == (key or ""))
-        .with_for_update(key_share=True, of=User)
-    )
-    if owner is None:
-        raise codes.CodeNotFound
-    found = await session.scalar(select(ReferralCode).where(ReferralCode.key == key).with_for_update())
-    if found is None or found.retired_at is not None:
-        raise codes.CodeNotFound
-    found.retire(Retirement.REVOKED, now)
-    await session.flush()
-    why = Retirement.REVOKED.value
-    record(session, Action.CODE_RETIRED, Subject.CODE, found.id, person=owner.id, why=why)
-    lookup.invalidate(session, key, owner.email_key)
 
 
 async def reject_referral(session: AsyncSession, referral_id: uuid.UUID, *, reason: str) -> Referral:

@@ -4,7 +4,6 @@ No query reads a whole table. Ids grow with time (RFC 9562 §5.7), so the primar
 `MAX_COUNTED` rows are counted; the page then says "or more".
 """
 
-import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, func, select
 
+from goodword.audit.service import first_id
 from goodword.codes.models import ReferralCode
 from goodword.db.base import Base
 from goodword.db.database import Database
@@ -57,7 +57,7 @@ async def sign_ups_by_day(database: Database, *, now: datetime) -> Sequence[Day]
     """Return the sign-ups of each of the last thirty days, today last."""
     first = now.date() - timedelta(days=DAYS - 1)
     each = [first + timedelta(days=number) for number in range(DAYS + 1)]
-    starts = {f"day_{n}": _first_id(datetime.combine(day, time(), now.tzinfo)) for n, day in enumerate(each)}
+    starts = {f"day_{n}": first_id(datetime.combine(day, time(), now.tzinfo)) for n, day in enumerate(each)}
     row = await database.row(_SIGN_UPS_BY_DAY, **starts)
     return [
         Day(day, getattr(row, f"joined_{n}"), getattr(row, f"by_code_{n}"))
@@ -67,7 +67,7 @@ async def sign_ups_by_day(database: Database, *, now: datetime) -> Sequence[Day]
 
 async def top_referrers(database: Database, *, now: datetime) -> Sequence[Row[Any]]:
     """Return the users with the most referrals in the last thirty days, without rejected ones."""
-    return await database.rows(_TOP_REFERRERS, since=_first_id(now - timedelta(days=DAYS)))
+    return await database.rows(_TOP_REFERRERS, since=first_id(now - timedelta(days=DAYS)))
 
 
 async def count_expiring_codes(database: Database, *, now: datetime) -> int:
@@ -105,11 +105,6 @@ async def count_emails(database: Database, waiting: Mapping[str, Counter[str]], 
 async def _count(database: Database, statement: Any, **values: object) -> int:
     row = await database.row(statement, **values)
     return row.found if row else 0
-
-
-def _first_id(at: datetime) -> uuid.UUID:
-    """Return a lower bound of the ids made at this time or later: UUIDv7 begins with milliseconds."""
-    return uuid.UUID(int=int(at.timestamp() * 1000) << 80)
 
 
 def _bounded_count(rows: Any) -> Any:

@@ -166,6 +166,19 @@ async def delete(session: AsyncSession, owner: User, code: str, *, now: datetime
     await _save(session, owner, found, Action.CODE_RETIRED, why=Retirement.DELETED.value)
 
 
+async def revoke(session: AsyncSession, code: str, *, now: datetime) -> None:
+    """Revoke the code of any user. Raises `CodeNotFound` for an unknown or retired code."""
+    own = ReferralCode.key == (code_format.normalise(code) or "")
+    # The owner is locked before the code, as everywhere, which prevents deadlocks.
+    query = select(User).join(ReferralCode, ReferralCode.owner_id == User.id).where(own)
+    owner = await session.scalar(query.with_for_update(key_share=True, of=User))
+    found = await session.scalar(select(ReferralCode).where(own).with_for_update()) if owner else None
+    if owner is None or found is None or found.retired_at is not None:
+        raise CodeNotFound
+    found.retire(Retirement.REVOKED, now)
+    await _save(session, owner, found, Action.CODE_RETIRED, why=Retirement.REVOKED.value)
+
+
 async def update(
     session: AsyncSession, owner: User, code: str, body: CodeUpdate, *, now: datetime
 ) -> ReferralCode:

@@ -37,9 +37,7 @@ def signed_in(path: str) -> Any:
             query = urlencode({"next": link(request, path)})
             raise AccessRefused(see_other(f"{link(request, '/sign-in')}?{query}"))
         if request.method not in READS:
-            await count_write(request, found.user_id)
-            if not await is_own_form(request, found):
-                raise AccessRefused(foreign_form(request))
+            await check_form(request, found)
         return found
 
     return Depends(visitor)
@@ -51,6 +49,13 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(AccessRefused)
     async def respond(_request: Request, refused: AccessRefused) -> Response:
         return refused.response
+
+
+async def check_form(request: Request, visitor: Visitor) -> None:
+    """Count a form as a write. Raises `AccessRefused` unless it is from a page that was made for `visitor`."""
+    await count_write(request, visitor.user_id)
+    if not await is_own_form(request, visitor):
+        raise AccessRefused(foreign_form(request))
 
 
 async def is_own_form(request: Request, visitor: Visitor) -> bool:

@@ -48,6 +48,10 @@ class User(Base):
         return self.status == UserStatus.ACTIVE
 
     @property
+    def email_verified(self) -> bool:
+        return self.verified_at is not None
+
+    @property
     def display_name(self) -> str:
         return display_name(self.first_name, self.last_name)
 

@@ -26,9 +26,9 @@ async def create(
     *,
     email: str,
     password_hash: str | None,
-    first_name: str | None,
-    last_name: str | None,
     now: datetime,
+    first_name: str | None = None,
+    last_name: str | None = None,
     language: str = DEFAULT,
 ) -> User:
     """Create an account. Raises `EmailTaken`, also for all but one of several concurrent requests."""

@@ -46,7 +46,10 @@ class Cursors:
     def __init__(self, key: bytes) -> None:
         self._signer = Signer(key, "gwp_")
 
-    def write(self, position: Position, *, of: str) -> str:
+    def write(self, position: Position | None, *, of: str) -> str | None:
+        """Return the cursor of a position, or None for None."""
+        if position is None:
+            return None
         microseconds = (position.created_at - EPOCH) // timedelta(microseconds=1)
         return self._signer.sign(microseconds.to_bytes(8) + position.id.bytes, of)
 

@@ -1,5 +1,6 @@
 """Access to the pages under /admin: every other visitor receives 404."""
 
+import uuid
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any
 
@@ -10,15 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.db.transaction_hooks import ACTOR
 from goodword.errors import AppError, NotFound
-from goodword.rate_limits.dependencies import count_write
 from goodword.services import services_of
 from goodword.sessions import cookies
 from goodword.sessions.cookies import Visitor
-from goodword.sessions.page_access import is_own_form
+from goodword.sessions.page_access import check_form
 from goodword.users import service as users
 from goodword.web import problems
 from goodword.web.html import messages
-from goodword.web.html.rendering import foreign_form, page, translate_for
+from goodword.web.html.rendering import page, translate_for
+from goodword.web.request_context import READS
 from goodword.web.schemas import Text
 
 PREFIX = "/admin"
@@ -37,13 +38,10 @@ class AdminPage(APIRoute):
         handle = super().get_route_handler()
 
         async def hidden(request: Request) -> Response:
-            visitor = await _require_administrator(request)
-            if request.method != "GET":
+            visitor = request.state.administrator = await _require_administrator(request)
+            if request.method not in READS:
                 request.scope["state"][ACTOR].administers = True
-                await count_write(request, visitor.user_id)
-                if not await is_own_form(request, visitor):
-                    return foreign_form(request)
-            request.state.administrator = visitor
+                await check_form(request, visitor)
             return await handle(request)
 
         return hidden
@@ -92,18 +90,27 @@ async def admin_page(
         status=error.status if error else 200,
         error=translate_for(request, messages.text_of(error)) if error else None,
         done=translate_for(request, said) if said else None,
+        is_first="cursor" not in request.query_params,
         user=await users.get(session, visitor.user_id),
         form_token=services_of(request).page_cookies.form_token(visitor),
         **values,
     )
 
 
-def read_search(request: Request) -> tuple[str, str | None]:
-    """Return the search text, and an error message if it is invalid."""
+def read_search(request: Request) -> tuple[str, dict[str, str]]:
+    """Return the search text, and the error message for its field if it is invalid."""
     text = request.query_params.get("q", "").strip()
     if len(text) > MAX_SEARCH_LENGTH:
-        return text[:MAX_SEARCH_LENGTH], translate_for(request, messages.TEXTS["string_too_long"])
+        return text[:MAX_SEARCH_LENGTH], {"q": translate_for(request, messages.TEXTS["string_too_long"])}
     try:
-        return _TEXT.validate_python(text), None
+        return _TEXT.validate_python(text), {}
     except ValidationError:
-        return "", translate_for(request, messages.TEXTS["text_forbidden_character"])
+        return "", {"q": translate_for(request, messages.TEXTS["text_forbidden_character"])}
+
+
+def read_id(text: str) -> uuid.UUID | None:
+    """Return the id in `text`, or None if it is not one."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

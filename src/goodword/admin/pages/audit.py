@@ -7,11 +7,16 @@ from datetime import datetime
 from typing import NamedTuple
 
 from fastapi import Request, Response
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.admin import service
 from goodword.admin.pages import audit_messages as words
-from goodword.admin.pages.access import Administrator, admin_page, read_search, router as admin_router
+from goodword.admin.pages.access import (
+    Administrator,
+    admin_page,
+    read_id,
+    read_search,
+    router as admin_router,
+)
 from goodword.admin.pages.users import PAGE_SIZE
 from goodword.audit import hash_chain, service as audit
 from goodword.audit.actions import Action
@@ -24,7 +29,7 @@ from goodword.web.html.rendering import translate_for
 
 router = admin_router()
 
-NOBODY = to_translate("No user with this address or ID.")
+NO_USER = to_translate("No user with this address or ID.")
 
 
 class Row(NamedTuple):
@@ -47,9 +52,12 @@ async def show_audit(request: Request, visitor: Administrator, reader: Reader, c
     (text, wrong), cursors = read_search(request), services_of(request).cursors
     asked, cursor = request.query_params.get("action", ""), request.query_params.get("cursor")
     action = Action(asked) if asked in set(Action) else None
-    user_id = await _resolve_user_id(reader, text) if text and not wrong else None
-    if text and not wrong and user_id is None:
-        wrong = translate_for(request, NOBODY)
+    user_id = None
+    if text and not wrong:
+        # The user with this id may no longer exist.
+        user = await service.find(reader, text)
+        user_id = user.id if user else read_id(text)
+        wrong = {} if user_id else {"q": translate_for(request, NO_USER)}
     name = f"pages of audit {action} {user_id}"
     rows: list[Row] = []
     users_by_id: Mapping[uuid.UUID, User] = {}
@@ -70,23 +78,13 @@ async def show_audit(request: Request, visitor: Administrator, reader: Reader, c
         rows=rows,
         person=users_by_id.get(user_id) if user_id else None,
         following=following,
-        is_first=cursor is None,
         text=text,
-        wrong={"q": wrong} if wrong else {},
+        wrong=wrong,
         actions={name: translate_for(request, said) for name, said in words.ACTIONS.items()},
         chosen=action or "",
         seals=seals,
         is_overdue=_is_overdue(seals, clock()),
     )
-
-
-async def _resolve_user_id(session: AsyncSession, text: str) -> uuid.UUID | None:
-    """Return the id in `text`, whose user may no longer exist, or the id of the user with this address."""
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        found = await service.list_users(session, email=text, limit=1)
-        return found[0].id if found else None
 
 
 def _row(request: Request, event: AuditEvent, users_by_id: Mapping[uuid.UUID, User]) -> Row:

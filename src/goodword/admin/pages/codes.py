@@ -5,11 +5,11 @@ from urllib.parse import urlencode
 
 from fastapi import Request, Response
 
-from goodword.admin import search, service
+from goodword.admin import search
 from goodword.admin.pages.access import Administrator, admin_page, read_search, router as admin_router
 from goodword.admin.pages.users import DONE, PAGE_SIZE
+from goodword.codes import service
 from goodword.codes.models import CodeStatus
-from goodword.codes.service import CodeNotFound
 from goodword.services import services_of
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.forms import local_path, read_form
@@ -45,10 +45,9 @@ async def show_codes(request: Request, visitor: Administrator, reader: Reader, c
         done=DONE,
         found=found,
         now=now,
-        following=cursors.write(found.following, of=name) if found.following else None,
-        is_first=cursor is None,
+        following=cursors.write(found.following, of=name),
         text=text,
-        wrong={"q": wrong} if wrong else {},
+        wrong=wrong,
         chosen=ENDING if asked == ENDING else status or "",
         scan_limit=search.SCAN_LIMIT,
         back=f"{link(request, '/admin/codes')}?{urlencode({'q': text, 'status': asked if asked == ENDING else status or ''})}",
@@ -59,8 +58,7 @@ async def show_codes(request: Request, visitor: Administrator, reader: Reader, c
 async def revoke(request: Request, session: Session, clock: Clock) -> Response:
     """Revoke a code and redirect to the previous page. Repeating the request changes nothing."""
     form = await read_form(request)
-    with suppress(CodeNotFound):
-        async with session.begin_nested():
-            await service.revoke_code(session, form.get("of", ""), now=clock())
+    with suppress(service.CodeNotFound):
+        await service.revoke(session, form.get("of", ""), now=clock())
     back = local_path(request, form.get("back"))
     return see_other(f"{back}{'&' if '?' in back else '?'}done=revoked")

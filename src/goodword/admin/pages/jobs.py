@@ -1,12 +1,11 @@
 """/admin/jobs: counts of jobs, and dead jobs to retry."""
 
 import re
-import uuid
 
 from fastapi import Request, Response
 
 from goodword.admin import statistics
-from goodword.admin.pages.access import Administrator, admin_page, router as admin_router
+from goodword.admin.pages.access import Administrator, admin_page, read_id, router as admin_router
 from goodword.admin.pages.users import PAGE_SIZE
 from goodword.db.keyset import Position
 from goodword.jobs import admin
@@ -29,16 +28,15 @@ DONE = {
 @router.get("/jobs")
 async def show_jobs(request: Request, visitor: Administrator, reader: Reader, clock: Clock) -> Response:
     """Show the number of jobs by kind, and the dead ones, latest first, without payloads."""
-    services, cursor, now = services_of(request), request.query_params.get("cursor"), clock()
-    after = services.cursors.read(cursor, of=LIST)
+    services, now = services_of(request), clock()
+    after = services.cursors.read(request.query_params.get("cursor"), of=LIST)
     # Before `reader` holds a connection: waiting for a second one while holding the first can deadlock the pool.
     counts = await statistics.count_open_jobs(services.database, now=now)
     longest_due = await admin.oldest_due(services.database, now=now)
     found = await admin.list_dead(reader, limit=PAGE_SIZE + 1, after=after)
-    following = None
-    if len(found) > PAGE_SIZE:
-        last = found[PAGE_SIZE - 1]
-        following = services.cursors.write(Position(last.finished_at or now, last.id), of=LIST)
+    dead, following = services.cursors.cut(
+        found, PAGE_SIZE, of=LIST, place=lambda job: Position(job.finished_at or now, job.id)
+    )
     return await admin_page(
         request,
         reader,
@@ -47,10 +45,9 @@ async def show_jobs(request: Request, visitor: Administrator, reader: Reader, cl
         done=DONE,
         counts=counts,
         longest_due=longest_due,
-        dead=found[:PAGE_SIZE],
+        dead=dead,
         email_kinds=statistics.EMAIL_KINDS,
         following=following,
-        is_first=cursor is None,
         max_counted=admin.MAX_COUNTED,
     )
 
@@ -59,16 +56,9 @@ async def show_jobs(request: Request, visitor: Administrator, reader: Reader, cl
 async def retry(request: Request, session: Session, clock: Clock) -> Response:
     """Retry one dead job, or all of a kind. Repeating the request changes nothing."""
     form = await read_form(request)
-    kind, job_id, count = form.get("kind", ""), _id(form.get("of", "")), 0
+    kind, job_id, count = form.get("kind", ""), read_id(form.get("of", "")), 0
     if KIND.fullmatch(kind):
         count = await admin.retry(session, kind=kind, now=clock())
     elif job_id is not None:
         count = await admin.retry(session, job_id=job_id, now=clock())
     return see_other(f"{link(request, '/admin/jobs')}?done={'again' if count else 'nothing'}")
-
-
-def _id(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None

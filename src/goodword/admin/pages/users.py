@@ -61,10 +61,9 @@ async def show_users(request: Request, visitor: Administrator, session: Session)
         visitor,
         "admin_users.html",
         found=found,
-        following=cursors.write(found.following, of=name) if found.following else None,
-        is_first=cursor is None,
+        following=cursors.write(found.following, of=name),
         text=text,
-        wrong={"q": wrong} if wrong else {},
+        wrong=wrong,
         chosen=status or "",
         scan_limit=search.SCAN_LIMIT,
     )
@@ -84,8 +83,7 @@ async def disable(
 ) -> Response:
     """Disable a user. Repeating the request changes nothing."""
     try:
-        async with session.begin_nested():
-            await service.disable(session, user_id, by=visitor.user_id, now=clock())
+        await service.disable(session, user_id, by=visitor.user_id, now=clock())
     except (service.NotYourself, service.UserErased) as error:
         return await _user_page(request, session, visitor, clock, user_id, error=error)
     return _redirect(request, user_id, "disabled")
@@ -96,8 +94,7 @@ async def enable(
     user_id: uuid.UUID, request: Request, visitor: Administrator, session: Session, clock: Clock
 ) -> Response:
     try:
-        async with session.begin_nested():
-            await service.enable(session, user_id)
+        await service.enable(session, user_id)
     except service.UserErased as error:
         return await _user_page(request, session, visitor, clock, user_id, error=error)
     return _redirect(request, user_id, "enabled")
@@ -124,8 +121,7 @@ async def erase(user_id: uuid.UUID, request: Request, visitor: Administrator, se
         return await _erase_page(request, session, visitor, user_id, wrong=WRONG_EMAIL)
     try:
         with suppress(service.UserErased):  # by a concurrent request
-            async with session.begin_nested():
-                await service.erase(session, services_of(request), user_id, by=visitor.user_id)
+            await service.erase(session, services_of(request), user_id, by=visitor.user_id)
     except service.NotYourself as error:
         return await _erase_page(request, session, visitor, user_id, error=error)
     return _redirect(request, user_id, "erased")
@@ -149,8 +145,7 @@ async def reject(
         wrong = {name: translate_for(request, text) for name, text in texts}
         return await _user_page(request, session, visitor, clock, user_id, wrong=wrong, given=given)
     with suppress(service.ReferralRejected):
-        async with session.begin_nested():
-            await service.reject_referral(session, referral.id, reason=body.reason)
+        await service.reject_referral(session, referral.id, reason=body.reason)
     return _redirect(request, user_id, "rejected")
 
 
