@@ -1,15 +1,16 @@
 """Goodword as a client of the configured providers."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
 from goodword.social.claims import ProviderIdentity
 from goodword.social.errors import ProviderNotFound, ProviderUnavailable, SignInFailed
 from goodword.social.flow import Flow, FlowCookie
 from goodword.social.github import GitHub
-from goodword.social.http_client import open_requests
+from goodword.social.http_client import ProviderRequests, open_requests
 from goodword.social.openid import OpenID
-from goodword.social.providers import GitHubProvider, OpenIDProvider, Provider
+from goodword.social.providers import GitHubProvider, Provider
 
 UNAVAILABLE_ERRORS = frozenset({"server_error", "temporarily_unavailable"})
 
@@ -20,7 +21,10 @@ class ProviderClients:
     def __init__(self, providers: Sequence[Provider], *, key: bytes, public_url: str) -> None:
         self.cookie = FlowCookie(key, public_url)
         self._public_url = public_url
-        self._clients = {provider.slug: _client(provider) for provider in providers}
+        self._clients = {
+            provider.slug: GitHub(provider) if isinstance(provider, GitHubProvider) else OpenID(provider)
+            for provider in providers
+        }
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -30,8 +34,8 @@ class ProviderClients:
     async def authorization_url(self, flow: Flow, *, now: datetime) -> str:
         """Return the URL to redirect the browser to. Raises `ProviderNotFound` and `ProviderUnavailable`."""
         client = self.find(flow.provider)
-        async with open_requests(client.provider) as requests:
-            return await client.authorization_url(requests, flow, redirect_uri=self._back(flow), now=now)
+        async with self._requests(client) as requests:
+            return await client.authorization_url(requests, flow, now=now)
 
     async def identify(
         self, flow: Flow, *, code: str | None, error: str | None, issuer: str | None, now: datetime
@@ -42,10 +46,8 @@ class ProviderClients:
         if error or not code:
             raise SignInFailed
         client = self.find(flow.provider)
-        async with open_requests(client.provider) as requests:
-            return await client.identify(
-                requests, flow, code=code, issuer=issuer, redirect_uri=self._back(flow), now=now
-            )
+        async with self._requests(client) as requests:
+            return await client.identify(requests, flow, code=code, issuer=issuer, now=now)
 
     def find(self, slug: str) -> OpenID | GitHub:
         """Return the client of a provider. Raises `ProviderNotFound`."""
@@ -53,13 +55,7 @@ class ProviderClients:
             raise ProviderNotFound
         return self._clients[slug]
 
-    def _back(self, flow: Flow) -> str:
-        # From the settings, never from the Host header, which a client can set.
-        return f"{self._public_url}/oauth/callback/{flow.provider}"
-
-
-def _client(provider: Provider) -> OpenID | GitHub:
-    if isinstance(provider, OpenIDProvider):
-        return OpenID(provider)
-    assert isinstance(provider, GitHubProvider)
-    return GitHub(provider)
+    def _requests(self, client: OpenID | GitHub) -> AbstractAsyncContextManager[ProviderRequests]:
+        # The host is from the settings, never from the Host header, which a client can set.
+        redirect_uri = f"{self._public_url}/oauth/callback/{client.provider.slug}"
+        return open_requests(client.provider, redirect_uri)

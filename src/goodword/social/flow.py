@@ -32,11 +32,7 @@ class Flow:
     began_at: float
 
     def is_in_time(self, now: datetime) -> bool:
-        return datetime.fromtimestamp(self.began_at, UTC) <= now < self.ends_at
-
-    @property
-    def ends_at(self) -> datetime:
-        return datetime.fromtimestamp(self.began_at, UTC) + LIFETIME
+        return timedelta(0) <= now - datetime.fromtimestamp(self.began_at, UTC) < LIFETIME
 
 
 def begin(provider: str, *, referral_code: str | None, next_page: str, now: datetime) -> Flow:

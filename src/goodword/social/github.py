@@ -13,36 +13,18 @@ class GitHub:
     def __init__(self, provider: GitHubProvider) -> None:
         self.provider = provider
 
-    async def authorization_url(
-        self, requests: ProviderRequests, flow: Flow, *, redirect_uri: str, now: datetime
-    ) -> str:
+    async def authorization_url(self, requests: ProviderRequests, flow: Flow, *, now: datetime) -> str:
         del now  # needed by `OpenID` only
-        return requests.authorization_url(
-            f"{self.provider.site}/login/oauth/authorize",
-            redirect_uri=redirect_uri,
-            state=flow.state,
-            code_verifier=flow.verifier,
-        )
+        endpoint = f"{self.provider.site}/login/oauth/authorize"
+        return requests.authorization_url(endpoint, state=flow.state, code_verifier=flow.verifier)
 
     async def identify(
-        self,
-        requests: ProviderRequests,
-        flow: Flow,
-        *,
-        code: str,
-        issuer: str | None,
-        redirect_uri: str,
-        now: datetime,
+        self, requests: ProviderRequests, flow: Flow, *, code: str, issuer: str | None, now: datetime
     ) -> ProviderIdentity:
         """Return the owner of the code, identified by number, since names change owners. Raises `SignInFailed`."""
         del issuer, now  # the redirect URI of each provider is different: no mix-up (RFC 9700 §4.4.2)
-        tokens = await requests.exchange(
-            f"{self.provider.site}/login/oauth/access_token",
-            code=code,
-            verifier=flow.verifier,
-            redirect_uri=redirect_uri,
-            auth="client_secret_post",
-        )
+        endpoint, auth = f"{self.provider.site}/login/oauth/access_token", "client_secret_post"
+        tokens = await requests.exchange(endpoint, code=code, verifier=flow.verifier, auth=auth)
         token = str(tokens.get("access_token"))
         user = await requests.get(f"{self.provider.api}/user", token=token)
         if not isinstance(user, dict) or type(user.get("id")) is not int:

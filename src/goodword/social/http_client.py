@@ -23,13 +23,14 @@ log = structlog.get_logger("goodword.social")
 
 
 @asynccontextmanager
-async def open_requests(provider: Provider) -> AsyncIterator["ProviderRequests"]:
+async def open_requests(provider: Provider, redirect_uri: str) -> AsyncIterator["ProviderRequests"]:
     """Open a client for the calls of one request. Raises `ProviderUnavailable` if one of them fails."""
     # Not Authlib's application class: it passes the discovery document on to the client, where names such as
     # `proxy` and `verify` would be arguments.
     client = AsyncOAuth2Client(
         client_id=provider.client_id,
         client_secret=provider.client_secret,
+        redirect_uri=redirect_uri,
         scope=provider.scope,
         code_challenge_method="S256",
         timeout=BUDGET,
@@ -59,9 +60,7 @@ class ProviderRequests:
         url, _state = self._client.create_authorization_url(endpoint, **parameters)
         return str(url)
 
-    async def exchange(
-        self, endpoint: str, *, code: str, verifier: str, redirect_uri: str, auth: str
-    ) -> Mapping[str, Any]:
+    async def exchange(self, endpoint: str, *, code: str, verifier: str, auth: str) -> Mapping[str, Any]:
         """Return the tokens for a code (RFC 6749 §4.1.3). Raises `SignInFailed` if the code is not valid."""
         try:
             answer = await self._client.fetch_token(
@@ -69,7 +68,6 @@ class ProviderRequests:
                 grant_type="authorization_code",
                 code=code,
                 code_verifier=verifier,
-                redirect_uri=redirect_uri,
                 auth=self._client.client_auth(auth),
             )
             return dict(answer)

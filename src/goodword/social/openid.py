@@ -65,28 +65,15 @@ class OpenID:
         self._keys_at = self._keys_asked_at = LONG_AGO
         self._fetching = asyncio.Lock()
 
-    async def authorization_url(
-        self, requests: ProviderRequests, flow: Flow, *, redirect_uri: str, now: datetime
-    ) -> str:
+    async def authorization_url(self, requests: ProviderRequests, flow: Flow, *, now: datetime) -> str:
         """Return the URL of the authentication request (OIDC Core §3.1.2.1)."""
-        metadata = await self._discover(requests, now)
+        endpoint = (await self._discover(requests, now)).authorization_endpoint
         return requests.authorization_url(
-            metadata.authorization_endpoint,
-            redirect_uri=redirect_uri,
-            state=flow.state,
-            nonce=flow.nonce,
-            code_verifier=flow.verifier,
+            endpoint, state=flow.state, nonce=flow.nonce, code_verifier=flow.verifier
         )
 
     async def identify(
-        self,
-        requests: ProviderRequests,
-        flow: Flow,
-        *,
-        code: str,
-        issuer: str | None,
-        redirect_uri: str,
-        now: datetime,
+        self, requests: ProviderRequests, flow: Flow, *, code: str, issuer: str | None, now: datetime
     ) -> ProviderIdentity:
         """Return the identity in the ID token for the code. Raises `SignInFailed`.
 
@@ -96,11 +83,7 @@ class OpenID:
         if issuer is not None and issuer not in self._issuers(metadata):
             raise SignInFailed
         tokens = await requests.exchange(
-            metadata.token_endpoint,
-            code=code,
-            verifier=flow.verifier,
-            redirect_uri=redirect_uri,
-            auth=metadata.auth_method,
+            metadata.token_endpoint, code=code, verifier=flow.verifier, auth=metadata.auth_method
         )
         claims = await self._verify(requests, metadata, tokens.get("id_token"), nonce=flow.nonce, now=now)
         if "email" not in claims and metadata.userinfo_endpoint:

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from pydantic import SecretStr
-
 from goodword.config.settings import Settings
 
 OTHER = "OpenID"
@@ -58,7 +56,7 @@ def configured(settings: Settings) -> Sequence[Provider]:
             slug="google",
             label="Google",
             client_id=settings.google_client_id,
-            client_secret=_plain(settings.google_client_secret),
+            client_secret=settings.google_client_secret.get_secret_value(),
             issuer="https://accounts.google.com",
             issuer_alias="accounts.google.com",  # still documented
         )
@@ -68,7 +66,7 @@ def configured(settings: Settings) -> Sequence[Provider]:
             slug="github",
             label="GitHub",
             client_id=settings.github_client_id,
-            client_secret=_plain(settings.github_client_secret),
+            client_secret=settings.github_client_secret.get_secret_value(),
         )
         found.append(github)
     if settings.oidc_issuer and settings.oidc_client_id and settings.oidc_client_secret:
@@ -76,12 +74,8 @@ def configured(settings: Settings) -> Sequence[Provider]:
             slug="oidc",
             label=settings.oidc_name or OTHER,
             client_id=settings.oidc_client_id,
-            client_secret=_plain(settings.oidc_client_secret),
+            client_secret=settings.oidc_client_secret.get_secret_value(),
             issuer=settings.oidc_issuer,
         )
         found.append(other)
     return found
-
-
-def _plain(secret: SecretStr) -> str:
-    return secret.get_secret_value()
