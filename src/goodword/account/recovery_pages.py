@@ -4,8 +4,7 @@ The token is in the fragment of the link, which browsers do not send. A script c
 scripts the user pastes the link. A GET has no effect, since virus scanners follow links.
 """
 
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
@@ -19,19 +18,14 @@ from goodword.rate_limits.dependencies import count_email, limited
 from goodword.services import services_of
 from goodword.sessions import cookies
 from goodword.sessions.cookies import Visitor
-from goodword.sessions.page_access import is_own_form, signed_in
+from goodword.sessions.page_access import LocalForm, is_own_form, signed_in
 from goodword.users import addresses, service as users
 from goodword.users.models import Purpose
 from goodword.web.dependencies import Clock, Reader, Session
-from goodword.web.forms import is_from_here, read_form
-from goodword.web.html import messages
 from goodword.web.html.form_errors import error_context
-from goodword.web.html.rendering import foreign_form, link, message_page, page, see_other
-from goodword.web.urlencoded import FormInvalid
+from goodword.web.html.rendering import foreign_form, link, page, see_other
 
 router = APIRouter(include_in_schema=False)
-
-Form = dict[str, str]
 
 
 @router.get("/check-mail")
@@ -75,9 +69,9 @@ async def show_verify_email(request: Request) -> Response:
 
 
 @router.post("/verify-email", dependencies=[limited("email-token")])
-async def verify_email(request: Request, session: Session, clock: Clock) -> Response:
+async def verify_email(request: Request, form: LocalForm, session: Session, clock: Clock) -> Response:
     """Verify the address of the token."""
-    return await _use_token(request, session, clock, "verify_email.html", credentials.verify_address)
+    return await _use_token(request, form, session, clock, "verify_email.html", credentials.verify_address)
 
 
 @router.get("/confirm-email")
@@ -86,9 +80,9 @@ async def show_confirm_email(request: Request) -> Response:
 
 
 @router.post("/confirm-email", dependencies=[limited("email-token")])
-async def confirm_email(request: Request, session: Session, clock: Clock) -> Response:
+async def confirm_email(request: Request, form: LocalForm, session: Session, clock: Clock) -> Response:
     """Replace the address of the account."""
-    return await _use_token(request, session, clock, "confirm_email.html", credentials.change_address)
+    return await _use_token(request, form, session, clock, "confirm_email.html", credentials.change_address)
 
 
 @router.get("/reset-password")
@@ -97,14 +91,14 @@ async def show_reset_password(request: Request) -> Response:
 
 
 @router.post("/reset-password", dependencies=[limited("email-token")])
-async def reset_password(request: Request, session: Session) -> Response:
+async def reset_password(request: Request, form: LocalForm, session: Session) -> Response:
     """Set a new password, and end all sessions."""
-
-    async def apply(form: Form) -> None:
+    try:
         body = PasswordReset(token=_token(form), password=form.get("password", ""))
         await credentials.reset_password(session, services_of(request), body.token, body.password)
-
-    return await _answer(request, "reset_password.html", apply)
+    except (ValidationError, AppError) as error:
+        return _page(request, "reset_password.html", given=form, error=error)
+    return _page(request, "reset_password.html", given=form, done=True)
 
 
 @router.get("/forgot-password")
@@ -113,58 +107,45 @@ async def show_forgot_password(request: Request) -> Response:
 
 
 @router.post("/forgot-password", dependencies=[limited("email")])
-async def forgot_password(request: Request, session: Session, clock: Clock) -> Response:
+async def forgot_password(request: Request, form: LocalForm, session: Session, clock: Clock) -> Response:
     """Request a message. The page is the same whether or not there is an account."""
-
-    async def apply(form: Form) -> None:
+    try:
         email = EmailRequest(email=form.get("email", "").strip()).email
         await count_email(request, Purpose.RESET_PASSWORD, addresses.parse(email).key)
         credentials.request_email(session, Purpose.RESET_PASSWORD, email, now=clock())
-
-    return await _answer(request, "forgot_password.html", apply)
+    except (ValidationError, AppError) as error:
+        return _page(request, "forgot_password.html", given=form, error=error)
+    return _page(request, "forgot_password.html", given=form, done=True)
 
 
 async def _use_token(
     request: Request,
+    form: LocalForm,
     session: AsyncSession,
-    clock: Callable[[], datetime],
+    clock: Clock,
     template: str,
     use: Callable[..., Awaitable[None]],
 ) -> Response:
     """Handle a form that needs a token only. `use` is a function of `credentials`."""
-
-    async def apply(form: Form) -> None:
+    try:
         token = Confirmation(token=_token(form)).token
         async with session.begin_nested():
             await use(session, services_of(request), token, now=clock())
-
-    return await _answer(request, template, apply)
-
-
-def _token(form: Form) -> str:
-    """Return the token from the form, which may contain the whole link."""
-    return form.get("token", "").strip().rpartition("token=")[2]
-
-
-async def _answer(request: Request, template: str, apply: Callable[[Form], Awaitable[None]]) -> Response:
-    if not is_from_here(request):
-        return foreign_form(request)
-    try:
-        form = await read_form(request)
-    except FormInvalid as error:
-        return message_page(request, error.status, messages.TITLE, messages.UNREADABLE)
-    try:
-        await apply(form)
     except (ValidationError, AppError) as error:
         return _page(request, template, given=form, error=error)
     return _page(request, template, given=form, done=True)
+
+
+def _token(form: Mapping[str, str]) -> str:
+    """Return the token from the form, which may contain the whole link."""
+    return form.get("token", "").strip().rpartition("token=")[2]
 
 
 def _page(
     request: Request,
     template: str,
     *,
-    given: Form | None = None,
+    given: Mapping[str, str] | None = None,
     error: ValidationError | AppError | None = None,
     done: bool = False,
 ) -> Response:

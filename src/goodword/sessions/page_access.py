@@ -1,6 +1,6 @@
 """Access to pages: the visitor who is signed in, and the forms that they send."""
 
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import Depends, FastAPI, Request, Response
@@ -11,7 +11,8 @@ from goodword.services import services_of
 from goodword.sessions import cookies
 from goodword.sessions.cookies import Visitor
 from goodword.web.forms import is_from_here, read_form
-from goodword.web.html.rendering import foreign_form, link, see_other
+from goodword.web.html import messages
+from goodword.web.html.rendering import foreign_form, link, message_page, see_other
 from goodword.web.request_context import READS
 from goodword.web.urlencoded import FormInvalid
 
@@ -56,6 +57,20 @@ async def check_form(request: Request, visitor: Visitor) -> None:
     await count_write(request, visitor.user_id)
     if not await is_own_form(request, visitor):
         raise AccessRefused(foreign_form(request))
+
+
+async def _local_form(request: Request) -> dict[str, str]:
+    if not is_from_here(request):
+        raise AccessRefused(foreign_form(request))
+    try:
+        return await read_form(request)
+    except FormInvalid as error:
+        unreadable = message_page(request, error.status, messages.TITLE, messages.UNREADABLE)
+        raise AccessRefused(unreadable) from None
+
+
+LocalForm = Annotated[dict[str, str], Depends(_local_form)]
+"""A form without a token, for visitors who are not signed in. Its origin is checked (login CSRF)."""
 
 
 async def is_own_form(request: Request, visitor: Visitor) -> bool:

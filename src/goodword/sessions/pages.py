@@ -10,17 +10,16 @@ from goodword.errors import AppError
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
 from goodword.sessions import cookies as browser, service
-from goodword.sessions.page_access import is_own_form, leads_to_an_app, use_ui_locales
+from goodword.sessions.page_access import LocalForm, is_own_form, leads_to_an_app, use_ui_locales
 from goodword.sessions.schemas import SessionCreate
 from goodword.sessions.throttle import TooManyAttempts
 from goodword.users.models import User
 from goodword.users.passwords import HashingBusy
 from goodword.web.client_address import client_network
 from goodword.web.dependencies import Clock, Session
-from goodword.web.forms import is_from_here, local_path, read_form
+from goodword.web.forms import local_path
 from goodword.web.html import messages
-from goodword.web.html.rendering import foreign_form, link, message_page, page, see_other, translate_for
-from goodword.web.urlencoded import FormInvalid
+from goodword.web.html.rendering import foreign_form, link, page, see_other, translate_for
 
 router = APIRouter(include_in_schema=False)
 
@@ -32,14 +31,7 @@ async def show_sign_in(request: Request) -> Response:
 
 
 @router.post("/sign-in", dependencies=[limited("sign-in")])
-async def sign_in(request: Request, session: Session, clock: Clock) -> Response:
-    """Create a browser session. The form has no token before the sign-in, so its origin is checked (login CSRF)."""
-    if not is_from_here(request):
-        return foreign_form(request)
-    try:
-        form = await read_form(request)
-    except FormInvalid as error:
-        return message_page(request, error.status, messages.TITLE, messages.UNREADABLE)
+async def sign_in(request: Request, form: LocalForm, session: Session, clock: Clock) -> Response:
     next_path, email = local_path(request, form.get("next")), form.get("email", "")
     try:
         user = await _authenticate(request, session, form)

@@ -10,15 +10,13 @@ from goodword.errors import AppError
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
 from goodword.sessions.cookies import start_session
-from goodword.sessions.page_access import leads_to_an_app, use_ui_locales
+from goodword.sessions.page_access import LocalForm, leads_to_an_app, use_ui_locales
 from goodword.signup import service
 from goodword.signup.schemas import REGISTRATION_FIELDS, UserCreate
 from goodword.web.dependencies import Clock, Session
-from goodword.web.forms import is_from_here, local_path, read_form
-from goodword.web.html import messages
+from goodword.web.forms import local_path
 from goodword.web.html.form_errors import error_context
-from goodword.web.html.rendering import foreign_form, link, message_page, page, see_other
-from goodword.web.urlencoded import FormInvalid
+from goodword.web.html.rendering import link, page, see_other
 
 router = APIRouter(include_in_schema=False)
 
@@ -31,14 +29,8 @@ async def show_sign_up(request: Request) -> Response:
 
 
 @router.post("/sign-up", dependencies=[limited("sign-up")])
-async def sign_up(request: Request, session: Session, clock: Clock) -> Response:
+async def sign_up(request: Request, form: LocalForm, session: Session, clock: Clock) -> Response:
     """Create an account and sign the user in."""
-    if not is_from_here(request):
-        return foreign_form(request)
-    try:
-        form = await read_form(request)
-    except FormInvalid as error:
-        return message_page(request, error.status, messages.TITLE, messages.UNREADABLE)
     services, next_path = services_of(request), local_path(request, form.get("next"))
     given = {
         name: form[name] if name == "password" else form[name].strip()
