@@ -61,10 +61,8 @@ class Forbidden(AppError):
 
 
 class InsufficientScope(Forbidden):
-    code, detail = (
-        "insufficient_scope",
-        "The access token does not have the scope that this operation requires.",
-    )
+    code = "insufficient_scope"
+    detail = "The access token does not have the scope that this operation requires."
 
     def __init__(self, scopes: Iterable[str] = ()) -> None:
         scope = f', scope="{" ".join(sorted(scopes))}"' if scopes else ""
@@ -84,10 +82,8 @@ class NotFound(AppError):
 
 class MethodNotAllowed(AppError):
     status, title = 405, "Method Not Allowed"
-    code, detail = (
-        "method_not_allowed",
-        "This URL does not support the method. `Allow` lists those it supports.",
-    )
+    code = "method_not_allowed"
+    detail = "This URL does not support the method. `Allow` lists those it supports."
 
 
 class Conflict(AppError):

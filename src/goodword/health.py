@@ -27,10 +27,8 @@ Storage = Literal["ok", "disk_full", "read_only", "unknown"]
 
 
 class NotReady(Unavailable):
-    code, detail = (
-        "not_ready",
-        "The database is unavailable, or its schema is not the one that this version requires.",
-    )
+    code = "not_ready"
+    detail = "The database is unavailable, or its schema is not the one that this version requires."
 
 
 class Alive(Output):

@@ -45,7 +45,7 @@ async def read(session: AsyncSession, user: User, caller: Caller) -> AccountRead
         last_name=user.last_name,
         created_at=user.created_at,
         referred_by=await referrals.referred_by(session, user.id),
-        profile=ProfileRead.of(profile) if profile else None,
+        profile=ProfileRead.model_validate(profile) if profile else None,
     )
 
 

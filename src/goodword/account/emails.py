@@ -16,26 +16,16 @@ from goodword.users.addresses import Address
 from goodword.users.models import Purpose, User
 
 
-async def verify_email(services: Services, job: ClaimedJob) -> None:
-    """Send the link that verifies the address of an account, unless it is verified."""
+async def send_link(services: Services, job: ClaimedJob) -> None:
+    """Send the link that sets a new password or, unless it is verified, verifies the address of an account."""
     async with services.database.transaction() as session:
         user = await users.lock_for_job(session, job)
-        if user is None or user.email is None or user.verified_at is not None:
+        if user is None or user.email is None or (user.email_verified and job.kind == Purpose.VERIFY_EMAIL):
             return
         token = await _issue(session, services, job, user, addresses.parse(user.email))
     if token:
-        await _send(services, job, MessageKind.VERIFY_EMAIL, user, path=f"/verify-email#token={token}")
-
-
-async def reset_password(services: Services, job: ClaimedJob) -> None:
-    """Send the link that sets a new password."""
-    async with services.database.transaction() as session:
-        user = await users.lock_for_job(session, job)
-        if user is None or user.email is None:
-            return
-        token = await _issue(session, services, job, user, addresses.parse(user.email))
-    if token:
-        await _send(services, job, MessageKind.RESET_PASSWORD, user, path=f"/reset-password#token={token}")
+        path = f"/{job.kind.replace('_', '-')}#token={token}"
+        await _send(services, job, MessageKind(job.kind), user, path=path)
 
 
 async def change_email(services: Services, job: ClaimedJob) -> None:
@@ -97,8 +87,8 @@ async def _send(
 
 
 HANDLERS: Mapping[str, Handler] = {
-    Purpose.VERIFY_EMAIL: verify_email,
-    Purpose.RESET_PASSWORD: reset_password,
+    Purpose.VERIFY_EMAIL: send_link,
+    Purpose.RESET_PASSWORD: send_link,
     Purpose.CHANGE_EMAIL: change_email,
     notifications.KIND: notify,
 }

@@ -256,4 +256,4 @@ async def list_audit_events(
         limit=limit,
     )
     rows, following = cursors.cut(found, limit, of=name)
-    return AuditList(items=[AuditRead.of(row) for row in rows], next_cursor=following)
+    return AuditList(items=[AuditRead.model_validate(row) for row in rows], next_cursor=following)

@@ -8,7 +8,6 @@ from pydantic import BeforeValidator, Field
 
 from goodword.actor import Actor
 from goodword.audit.actions import Action, Subject
-from goodword.audit.models import AuditEvent
 from goodword.web.schemas import Instant, Output
 
 
@@ -33,10 +32,6 @@ class AuditRead(Output):
         description="The position in the sealed chain. Null until the event is sealed, a few seconds later.",
         examples=[4711],
     )
-
-    @classmethod
-    def of(cls, event: AuditEvent) -> "AuditRead":
-        return cls.model_validate(event, from_attributes=True)
 
 
 class AuditList(Output):

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.db.statements import insert_if_absent
 from goodword.db.transaction_hooks import notify_after_commit
-from goodword.jobs.models import IS_DEAD, Job
+from goodword.jobs.models import Job
 
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 10
@@ -149,15 +149,6 @@ async def cancel(session: AsyncSession, user_id: uuid.UUID, kind: str) -> None:
     await session.execute(
         delete(Job).where(Job.user_id == user_id, Job.kind == kind, Job.finished_at.is_(None))
     )
-
-
-async def delete_for_user(session: AsyncSession, user_id: uuid.UUID, *, email_key: str) -> None:
-    """Delete the jobs of a user, and unfinished or dead jobs whose payload contains the user's address."""
-    named = Job.payload.contains(json.dumps(email_key, ensure_ascii=False), autoescape=True)
-    # Three statements, each with its index: finished jobs are many, and their payload is empty.
-    await session.execute(delete(Job).where(Job.user_id == user_id))
-    await session.execute(delete(Job).where(Job.finished_at.is_(None), named))
-    await session.execute(delete(Job).where(IS_DEAD, named))
 
 
 def _is_leased(job: ClaimedJob) -> ColumnElement[bool]:

@@ -31,7 +31,7 @@ async def _profile(
     session: AsyncSession, _services: Services, subject: DataSubject
 ) -> Mapping[str, Any] | None:
     profile = await enrichment.find_profile(session, subject.user_id)
-    return ProfileRead.of(profile).model_dump() if profile else None
+    return ProfileRead.model_validate(profile).model_dump() if profile else None
 
 
 PERSONAL_DATA = (

@@ -1,8 +1,5 @@
 """Responses with data of providers."""
 
-from datetime import datetime
-from typing import Any
-
 from pydantic import Field
 
 from goodword.providers.models import Verdict
@@ -36,10 +33,4 @@ class ProfileRead(Output):
     github: str | None = Field(examples=["alice"])
     twitter: str | None = Field(examples=["alice"])
     provider: str = Field(examples=["hunter"])
-    found_at: Instant
-
-    @classmethod
-    def of(cls, profile: Any) -> "ProfileRead":
-        names = cls.model_fields.keys() - {"found_at"}
-        found_at: datetime = profile.created_at
-        return cls(found_at=found_at, **{name: getattr(profile, name) for name in names})
+    found_at: Instant = Field(validation_alias="created_at")

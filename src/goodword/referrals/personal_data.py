@@ -30,10 +30,6 @@ async def _erase(session: AsyncSession, _services: Services, subject: DataSubjec
     await session.execute(update(Referral).where(own, Referral.reason.is_not(None)).values(reason=None))
 
 
-async def _referred_by(session: AsyncSession, _services: Services, subject: DataSubject) -> str | None:
-    return await service.referred_by(session, subject.user_id)
-
-
 async def _page(database: Database, user_id: uuid.UUID, after: Row[Any] | None) -> Sequence[Row[Any]]:
     position = Position(after.created_at, after.id) if after is not None else None
     limit = personal_data.PAGE - 1  # the function returns one row more
@@ -54,6 +50,11 @@ def _format(_user_id: uuid.UUID, row: Row[Any]) -> Mapping[str, Any]:
 
 PERSONAL_DATA = (
     PersonalData(
-        model=Referral, erase=_erase, export={"referred_by": _referred_by, "referrals": Rows(_page, _format)}
+        model=Referral,
+        erase=_erase,
+        export={
+            "referred_by": lambda session, _, subject: service.referred_by(session, subject.user_id),
+            "referrals": Rows(_page, _format),
+        },
     ),
 )
