@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from goodword.db.transaction_hooks import HookedSession
 from goodword.errors import NotFound, TokenInvalid
-from goodword.sessions.models import UserSession
+from goodword.sessions.models import UserSession, live
 from goodword.users.models import User, UserStatus
 
 LOCK = 0x60_0D_AD
@@ -48,7 +48,6 @@ class Acting:
 _LOCK = select(func.pg_advisory_xact_lock(LOCK))
 _USERS: Any = User.__table__
 _SESSIONS: Any = UserSession.__table__
-_NOW = bindparam("now", type_=UserSession.expires_at.type)
 _HELD = (
     select(_USERS)
     .join(_SESSIONS, _SESSIONS.c.user_id == _USERS.c.id)
@@ -56,9 +55,7 @@ _HELD = (
         _USERS.c.id == bindparam("user_id"),
         _USERS.c.status == UserStatus.ACTIVE,
         _SESSIONS.c.id == bindparam("session_id"),
-        _SESSIONS.c.revoked_at.is_(None),
-        _SESSIONS.c.expires_at > _NOW,
-        _SESSIONS.c.idle_expires_at > _NOW,
+        live(bindparam("now", type_=UserSession.expires_at.type)),
     )
     # The account first, as everywhere, to avoid deadlocks.
     .with_for_update(key_share=True, of=[_USERS, _SESSIONS])

@@ -2,11 +2,12 @@
 
 import uuid
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, text
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, LargeBinary, String, and_
 from sqlalchemy.orm import Mapped, mapped_column
 
-from goodword.db.base import Base
+from goodword.db.base import Base, partial_index
 
 
 class UserSession(Base):
@@ -37,19 +38,19 @@ class UserSession(Base):
         return self.revoked_at is None and now < min(self.expires_at, self.idle_expires_at)
 
 
+def live(now: Any) -> ColumnElement[bool]:
+    """Return the condition for sessions that have not ended at `now`, a time or a parameter."""
+    not_expired = and_(UserSession.expires_at > now, UserSession.idle_expires_at > now)
+    return and_(UserSession.revoked_at.is_(None), not_expired)
+
+
 class SigningKey(Base):
     """An ES256 key. The private key is encrypted with a key derived from the secret."""
 
     __tablename__ = "signing_keys"
     __table_args__ = (
         # At most one key is current, also if several processes start at the same time.
-        Index(
-            "uq_signing_keys_current",
-            "algorithm",
-            unique=True,
-            postgresql_where=text("retired_at IS NULL"),
-            sqlite_where=text("retired_at IS NULL"),
-        ),
+        partial_index("uq_signing_keys_current", "algorithm", unique=True, where="retired_at IS NULL"),
     )
 
     algorithm: Mapped[str] = mapped_column(String(16))

@@ -19,7 +19,7 @@ from goodword.errors import NotFound, TokenInvalid, Unauthorized
 from goodword.mail import notifications
 from goodword.mail.messages import MessageKind
 from goodword.services import Services
-from goodword.sessions.models import UserSession
+from goodword.sessions.models import UserSession, live
 from goodword.sessions.tokens import ABSOLUTE, CLIENT, GRACE, IDLE, RefreshTokens
 from goodword.users import addresses, service as users
 from goodword.users.models import User, UserStatus
@@ -233,8 +233,6 @@ _LIVE = (
     .where(
         UserSession.id == bindparam("session_id"),
         User.status == UserStatus.ACTIVE,
-        UserSession.revoked_at.is_(None),
-        UserSession.expires_at > bindparam("now", type_=UserSession.expires_at.type),
-        UserSession.idle_expires_at > bindparam("now", type_=UserSession.expires_at.type),
+        live(bindparam("now", type_=UserSession.expires_at.type)),
     )
 )
