@@ -7,7 +7,7 @@ import pytest
 
 from asgi import client_of, replaced
 from goodword.social.clients import ProviderClients
-from goodword.social.providers import GitHubProvider, OpenIDProvider
+from goodword.social.providers import GitHubProvider, OpenIDProvider, Provider
 from people import make_code, register
 from second_service import second_service
 from third_party import Browser, Form
@@ -166,7 +166,7 @@ async def test_configured_providers_are_offered(app, browser, alice):
     code = await make_code(alice, code="ALICE-2026")
     assert "/oauth/sign-in/" not in (await browser.get("/r/ALICE-2026")).text
     ours = {"client_id": "x", "client_secret": "y"}
-    providers = [
+    providers: list[Provider] = [
         GitHubProvider(slug="github", label="GitHub", **ours),
         OpenIDProvider(slug="oidc", label="<Acme> & Co", issuer="https://id.example", **ours),
     ]

@@ -10,7 +10,7 @@ OTHER = "OpenID"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
+class Registration:
     """The registration at a provider. `slug` is its part of the URL, `label` its display name."""
 
     slug: str
@@ -26,7 +26,7 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OpenIDProvider(Provider):
+class OpenIDProvider(Registration):
     """An OpenID Connect provider with discovery (OIDC Discovery §4)."""
 
     issuer: str
@@ -40,12 +40,15 @@ class OpenIDProvider(Provider):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GitHubProvider(Provider):
+class GitHubProvider(Registration):
     """GitHub: OAuth 2.0 without OpenID Connect, so its API returns the identity."""
 
     site: str = "https://github.com"
     api: str = "https://api.github.com"
     scope: ClassVar[str] = "read:user user:email"
+
+
+Provider = OpenIDProvider | GitHubProvider
 
 
 def configured(settings: Settings) -> Sequence[Provider]:
