@@ -8,10 +8,11 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from goodword import migrations
+from goodword.codes.models import ReferralCode
 from goodword.db.database import Database
 from goodword.tables import Base
 
@@ -79,6 +80,24 @@ def test_head_is_the_newest_file():
     scripts = ScriptDirectory.from_config(migrations.make_config())
 
     assert scripts.get_heads() == [migrations.head()]
+
+
+async def test_upgrade_keeps_rows(fresh_url):
+    scripts = ScriptDirectory.from_config(migrations.make_config())
+    first, *later = [script.revision for script in scripts.walk_revisions()][::-1]
+    await migrations.upgrade(fresh_url, first)
+    database = Database(fresh_url)
+    alice, *_ = await fill(database)
+    await database.close()
+
+    for revision in later:
+        await migrations.upgrade(fresh_url, revision)
+
+    database = Database(fresh_url)
+    assert await migrations.is_current(database)
+    (owner,) = await database.rows(select(ReferralCode.owner_id))
+    assert owner.owner_id == alice
+    await database.close()
 
 
 async def test_upgrade_refuses_an_unknown_revision(fresh_url):

@@ -45,14 +45,15 @@ class ReferralRejected(Conflict):
 
 
 async def create_administrator(
-    session: AsyncSession, *, email: str, password_hash: str, settings: Settings, now: datetime
+    session: AsyncSession, services: Services, *, email: str, password_hash: str
 ) -> User:
     """Create the account of an administrator and mark its address as verified. Raises `EmailTaken`."""
+    now = services.clock()
     user = await users.create(session, email=email, password_hash=password_hash, now=now)
     user.is_admin = True
     record(session, Action.USER_REGISTERED, Subject.USER, user.id, by="operator")
-    await email_checks.link(session, settings, user)
-    await mark_email_verified(session, user, settings=settings, now=now)
+    await email_checks.link(session, services, user)
+    await mark_email_verified(session, user, settings=services.settings, now=now)
     record(session, Action.USER_PROMOTED, Subject.USER, user.id)
     return user
 

@@ -63,13 +63,7 @@ async def _create(session: "AsyncSession", services: "Services", body: "UserCrea
     await services.passwords.check(body.password, about=personal_words(body.email, None, None))
     hashed = await services.passwords.hash(body.password)  # before the first statement of the transaction
     try:
-        return await service.create_administrator(
-            session,
-            email=body.email,
-            password_hash=hashed,
-            settings=services.settings,
-            now=services.clock(),
-        )
+        return await service.create_administrator(session, services, email=body.email, password_hash=hashed)
     except EmailTaken as error:
         fail(f"{error.detail} Use --promote to make that user an administrator.")
 

@@ -51,8 +51,8 @@ async def problem(database: Database) -> str | None:
     return None if row is not None and row.version_num == head() else NOT_CURRENT
 
 
-async def upgrade(url: str) -> None:
-    """Migrate the schema in one transaction. Concurrent calls wait for each other.
+async def upgrade(url: str, revision: str = "head") -> None:
+    """Migrate the schema up to `revision` in one transaction. Concurrent calls wait for each other.
 
     Raises `UnknownRevision` if the database has a revision that this version does not have, and `SettingsError` if it
     cannot be used.
@@ -65,14 +65,14 @@ async def upgrade(url: str) -> None:
         async with engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-            await connection.run_sync(_upgrade)
+            await connection.run_sync(_upgrade, revision)
     except (DBAPIError, OSError) as error:
         raise (SettingsError(reason) if (reason := explain(error)) else error) from None
     finally:
         await engine.dispose()
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, revision: str) -> None:
     # Importing Alembic takes a quarter of a second, so it is imported only to migrate.
     from alembic import command
     from alembic.migration import MigrationContext
@@ -84,7 +84,7 @@ def _upgrade(connection: Connection) -> None:
     if current is not None and current not in known:
         raise UnknownRevision(UNKNOWN_REVISION.format(revision=current))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def make_config() -> "Config":

@@ -9,7 +9,7 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.db.keyset import keyset_page
-from goodword.sessions.models import UserSession
+from goodword.sessions.models import UserSession, live
 from goodword.sessions.tokens import IDLE
 
 RECORDED_EVERY = timedelta(minutes=10)
@@ -50,9 +50,4 @@ async def record_use(session: AsyncSession, session_id: uuid.UUID, *, now: datet
 
 
 def _active(query: Select[Any], user_id: uuid.UUID, now: datetime) -> Select[Any]:
-    return query.where(
-        UserSession.user_id == user_id,
-        UserSession.revoked_at.is_(None),
-        UserSession.expires_at > now,
-        UserSession.idle_expires_at > now,
-    )
+    return query.where(UserSession.user_id == user_id, live(now))

@@ -11,7 +11,3 @@ depends_on = None
 
 def upgrade() -> None:
     op.add_column("referral_codes", sa.Column("deleted_at", sa.DateTime(timezone=True)))
-
-
-def downgrade() -> None:
-    op.drop_column("referral_codes", "deleted_at")
