@@ -32,9 +32,6 @@ OWN_SCOPE = "profile email codes:read codes:write referrals:read account"
 class InvalidCredentials(Unauthorized):
     code, detail = "invalid_credentials", "The e-mail address or the password is wrong."
 
-    def __init__(self) -> None:
-        super().__init__(headers={"WWW-Authenticate": "Bearer"})
-
 
 class SessionNotFound(NotFound):
     code, detail = "session_not_found", "You have no session with this id."
