@@ -1,6 +1,10 @@
 """Settings from the environment and `.env`, and what a wrong one does."""
 
 import stat
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.policy import default
+from uuid import uuid4
 
 import pytest
 from dotenv import dotenv_values
@@ -8,6 +12,7 @@ from pydantic import SecretStr, ValidationError
 
 from goodword.config.loading import SECRETS, load, with_own_secret
 from goodword.config.settings import PREFIX, Settings, SettingsError
+from goodword.mail.messages import MessageContents, MessageKind, build_message
 from serving import ROOT
 
 SECRET = "k4Jt-9vQ2mZx7Lp0RbWc5NfHs8GdYa1E"
@@ -243,6 +248,8 @@ def test_a_secret_and_its_file_are_one_too_many(tmp_path):
         ({"SMTP_URL": "smtps://localhost?tls=off"}, "SMTP_URL: takes no option"),
         ({"SMTP_URL": "smtp://user:word@localhost?tls=off"}, "SMTP_URL: sends no password without TLS"),
         ({"MAIL_FROM": "Acme"}, "MAIL_FROM"),
+        ({"MAIL_FROM": "Acme <>"}, "MAIL_FROM"),
+        ({"MAIL_FROM": "Acme <a@example.com> <b@example.com>"}, "MAIL_FROM"),
         ({"MAIL_FROM": "a@example.com\r\nBcc: eve@example.com"}, "MAIL_FROM"),
         ({"TRUSTED_PROXIES": "10.0.0.0/8, everyone"}, "TRUSTED_PROXIES"),
         ({"EMAIL_CHECK": "async"}, "EMAIL_CHECK=async needs GOODWORD_HUNTER_API_KEY"),
@@ -268,6 +275,43 @@ def test_a_wrong_value_is_refused_and_named(tmp_path, values, named):
         load_from(tmp_path, **values)
 
 
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("hello@example.com", ""),
+        ("<hello@example.com>", ""),
+        ("Acme <hello@example.com>", "Acme"),
+        ("Acme Inc. <hello@example.com>", "Acme Inc."),
+        ("Гудворд Söhne <hello@example.com>", "Гудворд Söhne"),
+        ('"Acme, \\"Inc.\\"" <hello@example.com>', 'Acme, "Inc."'),
+        ("Acme, Inc. (Mail) @ home <hello@example.com>", "Acme, Inc. (Mail) @ home"),
+    ],
+)
+def test_a_sender_may_have_a_name_of_any_form(tmp_path, given, name):
+    sender = load_from(tmp_path, MAIL_FROM=given).mail_from
+    message = build_message(
+        MessageKind.VERIFY_EMAIL,
+        to="bob@example.com",
+        job_id=uuid4(),
+        public_url="https://refer.example.com",
+        now=datetime.now(UTC),
+        sender=sender,
+        contents=MessageContents(link="https://refer.example.com/x"),
+    )
+
+    found = message_from_bytes(message.as_bytes(), policy=default)["From"].addresses[0]
+    assert (found.display_name, found.addr_spec) == (name, "hello@example.com")
+
+
+def test_production_with_a_mail_server_needs_a_public_url(tmp_path):
+    given = {"SMTP_URL": "smtp://user:word@mail.example.com", "ENVIRONMENT": "production"}
+
+    with pytest.raises(SettingsError, match="GOODWORD_PUBLIC_URL is not set"):
+        load_from(tmp_path, **given)
+    assert load_from(tmp_path, **given, PUBLIC_URL="https://refer.example.com")
+    assert load_from(tmp_path, **given | {"ENVIRONMENT": "development"})
+
+
 WEAK = {
     "SECRET_KEY": ("changeme-changeme-changeme-changeme-0", "looks like that of an example"),
     "DATABASE_URL": ("postgresql+asyncpg://postgres:postgres@db/goodword", "password that is tried first"),
@@ -290,7 +334,9 @@ BESIDE = {"OIDC_CLIENT_ID": "x", "OIDC_CLIENT_SECRET": "x", "HUNTER_API_KEY": "x
 def test_h21_production_refuses_each_weakness(tmp_path, name):
     value, reason = WEAK[name]
     beside = BESIDE if name in ("OIDC_ISSUER", "HUNTER_URL") else {}
-    if name == "OIDC_ISSUER":
+    if name == "SMTP_URL":
+        beside = {"PUBLIC_URL": "https://refer.example.com"}
+    elif name == "OIDC_ISSUER":
         beside = BESIDE | {"HUNTER_API_KEY": ""}
     elif name == "HUNTER_URL":
         beside = {"HUNTER_API_KEY": "x"}
@@ -364,7 +410,19 @@ def test_what_is_good_enough_is_accepted_in_production(tmp_path, values):
 
 
 @pytest.mark.parametrize(
-    "host", ["https://a.example", "a.example:80", "A.example", "a.example/x", "u@a.example", "[::1"]
+    "host",
+    [
+        "*.",
+        "*.*.example",
+        "a.*",
+        "*a.example",
+        "https://a.example",
+        "a.example:80",
+        "A.example",
+        "a.example/x",
+        "u@a.example",
+        "[::1",
+    ],
 )
 def test_what_is_no_host_is_refused(tmp_path, host):
     with pytest.raises(SettingsError, match="ALLOWED_HOSTS: must be host names"):

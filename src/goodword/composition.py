@@ -199,6 +199,8 @@ async def _open(services: Services, *, migrate: bool = False) -> AsyncIterator[N
 async def serving(services: Services, *, run_jobs: bool) -> AsyncIterator[None]:
     """Open the services of an app and finally close them. With `run_jobs`, run jobs during the block."""
     async with _open(services):
+        if not run_jobs:
+            await lateness.warn_at_start(services)
         watching = [asyncio.create_task(services.signing_keys.watch())]
         if not run_jobs:
             watching.append(asyncio.create_task(lateness.watch(services)))
@@ -209,6 +211,7 @@ async def serving(services: Services, *, run_jobs: bool) -> AsyncIterator[None]:
         finally:
             for task in watching:
                 task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)  # before the database is closed
 
 
 def build_worker(services: Services, *, concurrency: int = CONCURRENCY) -> Worker:

@@ -75,6 +75,39 @@ async def test_a05_it_answers_to_no_other_name(hosted):
                     assert len(host) < 5 or host not in answer.text
 
 
+async def test_a_wildcard_serves_every_name_below_it(database_url):
+    settings = settings_for(database_url, allowed_hosts=("*.refer.example",))
+    async with running(create_app(settings)) as app, client_of(app) as client:
+        answers = {
+            host: (await client.get("/sign-in", headers={"Host": host})).status_code
+            for host in (
+                *("a.refer.example", "A.b.refer.example:8443", "127.0.0.1:8000"),
+                *(
+                    "refer.example",
+                    "arefer.example",
+                    ".refer.example",
+                    "refer.example.evil",
+                    "*.refer.example",
+                ),
+            )
+        }
+
+    served = {host for host, status in answers.items() if status == 200}
+    assert served == {"a.refer.example", "A.b.refer.example:8443", "127.0.0.1:8000"}
+
+
+async def test_a_refused_host_is_logged_and_its_page_names_the_setting(hosted, capsys):
+    page = await hosted.get("/sign-in", headers=HTML | {"Host": "goodword.lan:8000"})
+    await hosted.get("/sign-in", headers={"Host": "<script>.lan"})
+
+    assert page.status_code == 400
+    assert "GOODWORD_ALLOWED_HOSTS" in page.text
+    assert "goodword.lan" not in page.text
+    logged = capsys.readouterr().out
+    assert "goodword.lan" in logged
+    assert "script" not in logged
+
+
 async def test_a05_two_hosts_are_no_host(api):
     for hosts in (("127.0.0.1:8000", "evil.example"), ("127.0.0.1:8000", "127.0.0.1:8000")):
         headers = [("Host", host) for host in hosts]

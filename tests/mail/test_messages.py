@@ -56,15 +56,37 @@ def test_headers_mark_an_automatic_message():
     assert found["To"] == "alice@example.com"
     assert found["From"] == "Goodword <no-reply@refer.example.com>"
     assert found["Auto-Submitted"] == "auto-generated"
-    assert found["Message-ID"] == f"<verify_email.{JOB}@refer.example.com>"
+    assert found["Message-ID"].strip() == f"<verify_email.{JOB}@refer.example.com>"
     assert found["Date"].datetime == NOW
 
 
 def test_a_link_is_not_folded():
-    sent = write().as_bytes().decode()
+    message = write()
 
-    assert f"\r\n{LINK}\r\n" in sent
-    assert f'<a href="{LINK}">' in sent
+    assert f"\r\n{LINK}\r\n" in message.as_bytes().decode()  # people copy it from the saved file
+    assert f'<a href="{LINK}">' in read(message).get_body(("html",)).get_content()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", MessageKind)
+def test_no_line_is_longer_than_76_characters(kind, language):
+    """RFC 2045 §6.7 and §6.8, and RFC 5322 §2.1.1, where only a link or an address in ASCII may be longer."""
+    sent = write(kind, language=language, unsubscribe_link=LINK, name="Ярослава Б.").as_bytes()
+    long = [line for line in sent.decode("ascii").split("\r\n") if len(line) > 76]
+
+    assert all(len(line) < 998 for line in long)
+    assert set(long) <= {LINK, f" <{LINK}>"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_long_headers_arrive_as_they_were_written(language):
+    address = f"{'a' * 64}@{'.'.join(['b' * 60] * 3)}.example"
+    sent = write(MessageKind.INVITATION, language=language, to=address, unsubscribe_link=LINK).as_bytes()
+    found = email.message_from_bytes(sent, policy=email.policy.default)
+
+    assert found["To"].addresses[0].addr_spec == address
+    assert found["List-Unsubscribe"].strip() == f"<{LINK}>"
+    assert found["Message-ID"].strip() == f"<invitation.{JOB}@refer.example.com>"
 
 
 def test_html_is_escaped():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from goodword import __version__
 from goodword.actor import Actor, ActorContext, actor_context
 from goodword.cli import admin, audit, jobs, oauth_clients, users
 from goodword.cli.runner import load_settings, reported_errors, run, run_in_transaction
@@ -18,6 +19,7 @@ from goodword.cli.runner import load_settings, reported_errors, run, run_in_tran
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from goodword.config.settings import Settings
     from goodword.services import Services
 
 app = typer.Typer(
@@ -32,8 +34,18 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(audit.app, name="audit")
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"goodword {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def begin() -> None:
+def begin(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
     """Record the operator as the actor of every command, and send the log to standard error."""
     import structlog
 
@@ -51,14 +63,20 @@ def serve(
     """Run the service. An embedded database is created and migrated first."""
     import uvicorn
 
+    from goodword.cli import greeting
     from goodword.web.connection_limit import connection_limit
 
-    run(_check_database, migrate="always" if migrate else "embedded")
+    with reported_errors():
+        greeting.derive_public_url(host, port)
+    settings = run(_settings, migrate="always" if migrate else "embedded")
+    if sys.stdout.isatty():
+        greeting.show(settings)
     with _shared_memory(workers):
         uvicorn.run(
             "goodword.app:from_environment",
             factory=True,
-            host=host,
+            # One process would listen on IPv6 only, several on both.
+            host="" if host == "::" and workers == 1 else host,
             port=port,
             workers=workers,
             log_config=None,
@@ -73,8 +91,9 @@ def serve(
         )
 
 
-async def _check_database(_services: "Services") -> None:
-    """Do nothing: opening the services has reported every error once, instead of once per process."""
+async def _settings(services: "Services") -> "Settings":
+    """Return the settings. Opening the services has reported every error once, instead of once per process."""
+    return services.settings
 
 
 @contextmanager

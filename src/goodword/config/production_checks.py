@@ -76,6 +76,8 @@ def _open_doors(settings: Settings) -> Iterator[str]:
 
 
 def _clear_text(settings: Settings) -> Iterator[str]:
+    if settings.smtp_url and "public_url" not in settings.model_fields_set:
+        yield "PUBLIC_URL is not set: the links in e-mails would lead to the recipient's own machine"
     if _leaves_in_clear(settings.public_url):
         yield "PUBLIC_URL must be https:// in production, unless it is on this machine or your own network"
     if any(_leaves_in_clear(origin) for origin in settings.cors_origins):

@@ -51,13 +51,16 @@ def can_be_read(url: str) -> bool:
 
 def check_hosts(value: tuple[str, ...]) -> tuple[str, ...]:
     for host in value:
+        name = host.removeprefix("*.")  # any name below it
         try:
-            parts = urlsplit(f"//{host}")
-            good = host == "*" or (parts.netloc == host and host.strip("[]") == (parts.hostname or ""))
+            parts = urlsplit(f"//{name}")
+            good = host == "*" or (parts.netloc == name and name.strip("[]") == (parts.hostname or ""))
         except ValueError:
             good = False
-        if not good or "@" in host:
-            raise ValueError("must be host names in lower case, without scheme and port")
+        if not good or not name or set("@*") & set(name) - {host}:
+            raise ValueError(
+                "must be host names in lower case, without scheme and port, or such as *.example.com"
+            )
     return value
 
 
@@ -93,15 +96,17 @@ def check_mail_server(value: SecretStr) -> SecretStr:
 
 
 def check_sender(value: str) -> str:
+    """Return the sender for a `From` header. A name may be without quotation marks, and in any script."""
+    named = re.fullmatch(r'(".*"|[^<>]*?)\s*<([^<>]+)>', value.strip())
+    name, text = named.groups() if named else ("", value)
+    if name.startswith('"') and name.endswith('"'):
+        name = re.sub(r"\\(.)", r"\1", name[1:-1])
     try:
-        found = validate_email(
-            value, check_deliverability=False, test_environment=True, allow_display_name=True
-        )
+        found = validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise ValueError(
-            "must be an address, such as hello@example.com or Acme <hello@example.com>"
+            "must be an address, such as hello@example.com or Acme Inc. <hello@example.com>"
         ) from None
-    name = found.display_name or ""
     if not found.local_part.isascii() or any(unicodedata.category(character)[0] == "C" for character in name):
         raise ValueError("must be an address in ASCII, and a name without control characters")
     return str(Address(name, found.local_part, found.ascii_domain))

@@ -26,15 +26,18 @@ async def are_late(database: Database, *, now: datetime) -> bool:
     return await database.row(_LATE, due=now - LATE, now=now) is not None
 
 
-async def watch(services: Services) -> None:
-    """Log a warning if no worker has run lately, and then every minute while jobs are late."""
-    database = services.database
-    if await database.row(_FINISHED, since=services.clock() - SEEN_WITHIN) is None:
+async def warn_at_start(services: Services) -> None:
+    """Log a warning if no worker has run lately."""
+    if await services.database.row(_FINISHED, since=services.clock() - SEEN_WITHIN) is None:
         log.warning(NO_WORKER)
+
+
+async def watch(services: Services) -> None:
+    """Log a warning every minute while jobs are late."""
     while True:
         await asyncio.sleep(CHECK_SECONDS)
         with suppress(SQLAlchemyError, OSError):
-            if await are_late(database, now=services.clock()):
+            if await are_late(services.database, now=services.clock()):
                 log.warning(NO_WORKER)
 
 

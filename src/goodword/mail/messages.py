@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.policy import EmailPolicy
 from enum import StrEnum
 from functools import cache
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 import idna
@@ -38,6 +39,8 @@ class MessageKind(StrEnum):
 UNSUBSCRIBE = {"en": "Unsubscribe from e-mails like this one:", "ru": "Отписаться от таких писем:"}
 A_FRIEND = {"en": "A friend", "ru": "Ваш друг"}
 MAX_NAME_LENGTH = 40
+MAX_LINE = 76
+SINGLE_TOKENS = frozenset({"To", "Message-ID", "List-Unsubscribe"})
 # A dot ends an initial. A dot inside a word would make a domain.
 _NAME = re.compile(r"(?:[^\W\d_]|[\u0300-\u036f '’-]|\.(?!\S))+")
 
@@ -86,9 +89,7 @@ def build_message(
     local_part, _, domain = to.rpartition("@")
     if local_part.isascii():  # then the address is ASCII, which every mail server accepts
         domain = _ascii(domain)
-    # Do not fold links and Message-IDs; encode text that is not ASCII in 7 bits.
-    policy = (SMTP if local_part.isascii() else SMTPUTF8).clone(max_line_length=998, cte_type="7bit")
-    message = EmailMessage(policy)
+    message = EmailMessage(_Policy(utf8=not local_part.isascii()))
     message["From"] = sender or Address("Goodword", "no-reply", host)
     message["To"] = Address(username=local_part, domain=domain)
     message["Subject"] = subject
@@ -99,9 +100,28 @@ def build_message(
         message["List-Unsubscribe"] = f"<{contents.unsubscribe_link}>"
         if contents.unsubscribe_link.startswith("https://"):  # required by RFC 8058, section 3.1
             message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    message.set_content(f"{body.strip()}\n")
+    body = f"{body.strip()}\n"
+    # A link stays one line, also for a reader of the saved file, if nothing else has to be encoded.
+    is_plain = body.isascii() and all(len(line) <= MAX_LINE or " " not in line for line in body.splitlines())
+    message.set_content(body, cte="7bit" if is_plain else None)
     message.add_alternative(html, subtype="html")
     return message
+
+
+class _Policy(EmailPolicy):
+    """Lines of at most 76 characters (RFC 2045 §6.7 and §6.8, RFC 2047 §2), except a header that is one token.
+
+    To fold such a header, Python would encode it or insert blanks.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"linesep": "\r\n", "max_line_length": MAX_LINE, "cte_type": "7bit", **options})
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        if name not in SINGLE_TOKENS:
+            return super().fold_binary(name, value)
+        blank = " " if len(f"{name}: {value}") <= MAX_LINE else f"{self.linesep} "
+        return f"{name}:{blank}{value}{self.linesep}".encode()
 
 
 def _ascii(domain: str) -> str:

@@ -1,6 +1,7 @@
 """Limits on the size and duration of a request, and the last handler of exceptions."""
 
 import asyncio
+import re
 from contextlib import suppress
 from typing import Any, TypedDict, cast
 from urllib.parse import urlsplit
@@ -46,7 +47,10 @@ DRAIN_BYTES = 1024 * 1024
 SINGLE_HEADERS = frozenset(b"host authorization content-type content-encoding content-length".split())
 ENCODINGS = {"Accept-Encoding": "identity"}
 """With 415: the refused coding is that of the content, not its type (RFC 9110 §12.5.3)."""
-ANY_HOST = "*"
+ANY_HOST = b"*"
+DOT = ord(".")
+HOST = re.compile(rb"[a-z0-9.:\[\]-]{1,253}")
+"""A refused host that is logged. Others could hold anything."""
 
 log = structlog.get_logger("goodword.request")
 
@@ -150,12 +154,22 @@ class RequestGuard:
         return None
 
     def _serves(self, host: bytes) -> bool:
-        if host in self.hosts:
+        if host in self.hosts and not host.startswith(b"*"):
             return True
         name, colon, port = host.lower().rpartition(b":")
         if not colon or name.endswith(b":") or (port and not port.isdigit()):
             name = host.lower()
-        return name in self.hosts or (ANY_HOST.encode() in self.hosts and bool(name))
+        if name.startswith(b"*"):
+            return False
+        wildcards = (b"*" + name[index:] for index, byte in enumerate(name) if index and byte == DOT)
+        if (
+            name in self.hosts
+            or (name and ANY_HOST in self.hosts)
+            or any(one in self.hosts for one in wildcards)
+        ):
+            return True
+        log.warning("host refused: see ALLOWED_HOSTS", host=name.decode() if HOST.fullmatch(name) else None)
+        return False
 
     async def _respond(self, request: "_GuardedRequest", error: AppError) -> None:
         http_request = Request(request.scope)
@@ -267,4 +281,5 @@ def _host_value(name: str) -> bytes:
     name = name.lower()
     if ":" in name:
         return f"[{name.strip('[]')}]".encode()
-    return name.encode() if name.isascii() else idna.encode(name, uts46=True)
+    name, wildcard = name.removeprefix("*."), b"*." if name.startswith("*.") else b""
+    return wildcard + (name.encode() if name.isascii() else idna.encode(name, uts46=True))

@@ -97,6 +97,10 @@ TEXTS = {
     "less_than_equal": to_translate("This number is too large."),
     "text_blank": to_translate("This contains no visible characters. Leave the field empty instead."),
     # The rest
+    "host_not_served": to_translate(
+        "Goodword does not answer to this address. If you run it, open the address in GOODWORD_PUBLIC_URL, or add "
+        "this host name to GOODWORD_ALLOWED_HOSTS and restart."
+    ),
     "not_found": to_translate("There is no page at this address."),
     "conflict": to_translate("This was changed at the same time. Try again."),
     "body_too_large": to_translate("This is too long."),

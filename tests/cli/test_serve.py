@@ -1,0 +1,97 @@
+"""What `goodword serve` derives from its address, and what it says to a person at a terminal."""
+
+import os
+import pty
+import select
+import socket
+import subprocess
+from contextlib import contextmanager
+from urllib.request import urlopen
+
+import pytest
+
+from serving import GOODWORD, environment, free_port, goodword, wait_for_port
+
+SECRET = "k4Jt-9vQ2mZx7Lp0RbWc5NfHs8GdYa1E"
+
+
+@contextmanager
+def served(folder, *arguments, terminal=False, **settings):
+    """Yield the output of `goodword serve` on its first lines."""
+    parent, child = pty.openpty() if terminal else os.pipe()
+    process = subprocess.Popen(
+        [GOODWORD, "serve", *arguments],
+        cwd=folder,
+        env=environment(folder, **settings),
+        stdout=child,
+        stderr=child,
+    )
+    os.close(child)
+    try:
+        yield parent
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+        os.close(parent)
+
+
+def read_until(output, text):
+    shown = b""
+    while text not in shown:
+        assert select.select([output], [], [], 30)[0], f"waiting for {text!r} after {shown!r}"
+        shown += os.read(output, 4096)
+    return shown.decode()
+
+
+def test_serve_tells_a_person_at_a_terminal_what_to_do_next(tmp_path):
+    port = free_port()
+    with served(tmp_path, "--port", str(port), terminal=True) as output:
+        lines = read_until(output, b"Administrator: ").splitlines()
+
+    assert any(line.endswith(f"http://127.0.0.1:{port}") for line in lines)
+    assert any(f"http://127.0.0.1:{port}/docs" in line for line in lines)
+    assert any(f"files in {tmp_path}/data/emails" in line for line in lines)
+    assert any(f"http://127.0.0.1:{port}/sign-up" in line for line in lines)
+    assert any("goodword admin create" in line for line in lines)
+    assert len(lines) < 8
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"PUBLIC_URL": "https://refer.example.com"}], ids=["derived", "set"]
+)
+def test_links_begin_with_the_port_unless_a_public_url_is_set(tmp_path, settings):
+    port = free_port()
+    with served(tmp_path, "--port", str(port), **settings):
+        wait_for_port(port)
+        with urlopen(f"http://127.0.0.1:{port}/.well-known/openid-configuration") as answer:
+            found = answer.read().decode()
+
+    assert settings.get("PUBLIC_URL", f"http://127.0.0.1:{port}") in found
+
+
+def test_serve_on_postgres_warns_that_the_worker_does_not_know_the_port(tmp_path):
+    settings = {"DATABASE_URL": "postgresql+asyncpg://127.0.0.1:9/x", "SECRET_KEY": SECRET}
+
+    done = goodword(tmp_path, "serve", "--port", "8131", **settings)
+
+    assert done.returncode == 2
+    assert "GOODWORD_PUBLIC_URL is not set" in done.stderr
+    assert "http://127.0.0.1:8131" in done.stderr
+    assert "GOODWORD_PUBLIC_URL" not in goodword(tmp_path, "serve", **settings).stderr
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_serve_on_all_ipv6_addresses_takes_ipv4_too(tmp_path, workers):
+    port = free_port()
+    with served(tmp_path, "--host", "::", "--port", str(port), "--workers", workers):
+        wait_for_port(port)
+        for host in ("127.0.0.1", "[::1]") if socket.has_ipv6 else ("127.0.0.1",):
+            with urlopen(f"http://{host}:{port}/livez") as answer:
+                assert answer.status == 200
+
+
+def test_version_shows_the_version(tmp_path):
+    done = goodword(tmp_path, "--version")
+
+    assert done.returncode == 0
+    assert done.stdout.startswith("goodword 0.")
