@@ -32,7 +32,7 @@ def test_a11_no_answer_is_undocumented(draw, service, is_long, seed):
             turn += 1
     else:  # what the coverage phase sends is the same for each of them
         found.add(draw("rita", seed, examples=2))
-        found.add(draw("peers", seed + 1, examples=5, without="coverage"))
+        found.add(draw("peers", seed + 1, examples=3, without="coverage"))
         found.add(draw("nobody", seed + 2, examples=2, without="coverage"))
     print(f"together: {found}")
     assert not found.wrong, found.told()

@@ -92,8 +92,10 @@ async def write(session):
 
 @pytest.mark.parametrize("path", ["waiting", "reading", "driver", "writing", "nothing"])
 async def test_what_takes_too_long_is_given_up_and_leaves_nothing(hurried, path):
+    # A slow read of SQLite takes a core, and those of two requests do not meet.
+    is_apart = hurried.state.services.database.is_sqlite and path in ("reading", "driver")
     async with client_of(hurried) as api:
-        answers = await asyncio.gather(*[api.get(f"/slow/{path}") for _ in range(2)])
+        answers = await asyncio.gather(*[api.get(f"/slow/{path}") for _ in range(1 if is_apart else 2)])
 
         for answer in answers:
             assert (answer.status_code, answer.json()["code"]) in (

@@ -40,6 +40,7 @@ async def test_two_nodes_share_the_rate_limit(node, services, clock, rows):
     assert len({email for _, _, email in services.asked}) == len(moments), "nobody twice"
 
 
+@pytest.mark.one_database
 async def test_every_address_is_checked_eventually(node, services, clock, rows):
     app, api = await node()
     for n in range(25):
@@ -101,6 +102,7 @@ async def test_a_refused_key_opens_the_breaker_and_is_logged(node, services, clo
     assert await rows(OPEN) == [(0, False)]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("code", [402, 403, 429])
 async def test_throttling_opens_the_breaker_for_growing_pauses(node, services, clock, rows, code):
     app, api = await node()
@@ -114,6 +116,7 @@ async def test_throttling_opens_the_breaker_for_growing_pauses(node, services, c
     assert await rows("SELECT status FROM email_checks") == [("valid",)]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("code", [202, 222, 400, 404, 422, 451])
 async def test_an_answer_about_one_address_is_not_a_failure(node, services, clock, rows, code):
     _, api = await node(email_check="blocking")
@@ -125,6 +128,7 @@ async def test_an_answer_about_one_address_is_not_a_failure(node, services, cloc
     assert await rows(OPEN) == [(0, False)]
 
 
+@pytest.mark.one_database
 async def test_a_check_does_not_wait_while_the_breaker_is_open(node, services, clock):
     _, api = await node()
     ann = await join(api, "ann")
