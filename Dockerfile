@@ -12,7 +12,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     pip --python /opt/goodword install --only-binary :all: --require-hashes --requirement requirements.lock
 
 # The build backend is in the lock too, so there is nothing left to fetch.
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml LICENSE ./
 COPY src ./src
 RUN pip --python /opt/goodword install --no-cache-dir --no-index --no-deps --no-build-isolation .
 

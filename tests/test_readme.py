@@ -80,6 +80,10 @@ def test_the_story_runs_word_for_word(tmp_path, path):
             assert masked(shown) == masked(json.loads(expected)), command
 
 
+def test_the_russian_readme_tells_the_same_story():
+    assert BLOCK.findall((ROOT / "README.ru.md").read_text()) == BLOCK.findall(README)
+
+
 def test_every_target_and_file_that_it_names_is_there():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 

@@ -1,6 +1,8 @@
 """What `goodword serve` derives from its address, and prints on a terminal."""
 
 import os
+import sys
+from pathlib import Path
 
 import typer
 
@@ -31,13 +33,14 @@ def derive_public_url(host: str, port: int) -> None:
 
 def show(settings: Settings) -> None:
     """Print the addresses and the next steps."""
+    command = sys.argv[0] if Path(sys.argv[0]).name == "goodword" else "goodword"
     url, folder = settings.public_url, settings.data_dir.absolute() / "emails"
     lines = {
         "Goodword": url,
         "API": f"{url}/docs" if settings.docs_shown else "its documentation is off (GOODWORD_DOCS)",
         "E-mails": "sent by your mail server" if settings.smtp_url else f"files in {folder}",
         "Next": f"sign up at {url}/sign-up, create a code and share its link",
-        "Administrator": "goodword admin create you@example.com (in another terminal, in this folder)",
+        "Administrator": f"{command} admin create you@example.com (in another terminal, in this folder)",
     }
     for name, text in lines.items():
         typer.echo(f"  {name + ':':15}{text}")
