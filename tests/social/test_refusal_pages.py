@@ -79,7 +79,7 @@ async def test_a_program_gets_a_problem(api, accept):
     assert answer.json()["code"] == "state_invalid"
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/r/a/b", "/pages/none.css"])
+@pytest.mark.parametrize("path", ["/nowhere", "/a/b", "/pages/none.css"])
 async def test_a_page_that_there_is_not(api, path):
     answer = await api.get(path, headers=PERSON)
 
