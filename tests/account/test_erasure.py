@@ -5,29 +5,16 @@ import os
 import time
 
 import pytest
-from sqlalchemy import text
 
 from asgi import client_of, run_due_jobs, running, settings_for
 from audit_table import seal, verify
+from database_search import find_words
 from goodword.app import create_app
-from goodword.tables import Base
 from people import PASSWORD, bring, join, make_code, referrals_of, register, sign_in
 from third_party import Browser, register_app
 
 NAMES = ("xaviera", "quillfeather", "XAVIERAS-OWN", "XAV1ERAS0WN")
 """Her address, her names, her code as shown and as normalised."""
-
-
-async def hits(app, *words):
-    """The tables in which a word stands: in any column, of any type, on either database."""
-    found = set()
-    for table in Base.metadata.sorted_tables:
-        for row in await app.state.services.database.rows(text(f"SELECT * FROM {table.name}")):
-            seen = " ".join(
-                value.decode("latin-1") if isinstance(value, bytes) else str(value) for value in row
-            ).lower()
-            found |= {(table.name, word) for word in words if word.lower() in seen}
-    return found
 
 
 async def live_fully(app, api, post, rita):
@@ -61,7 +48,7 @@ async def test_f08_erasure_leaves_no_personal_data(app, api, post, rita, caplog,
     xaviera = await live_fully(app, api, post, rita)
     messages = app.state.services.settings.data_dir / "emails"
     before = {path.name for path in messages.glob("*.eml")}
-    assert {table for table, _ in await hits(app, *NAMES)} >= {
+    assert {table for table, _ in await find_words(app, *NAMES)} >= {
         "users",
         "referral_codes",
         "verifications",
@@ -73,10 +60,10 @@ async def test_f08_erasure_leaves_no_personal_data(app, api, post, rita, caplog,
     else:
         answer = await rita.delete(f"/api/v1/admin/users/{xaviera.id}")
     assert answer.status_code == 204
-    assert await hits(app, *NAMES) == set(), "at once, in the database"
+    assert await find_words(app, *NAMES) == set(), "at once, in the database"
     await run_due_jobs(app)
 
-    assert await hits(app, *NAMES) == set()
+    assert await find_words(app, *NAMES) == set()
     kept = {path.name: path.read_text().lower() for path in messages.glob("*.eml")}
     assert not [name for name, message in kept.items() for word in NAMES if word.lower() in message]
     assert before - kept.keys(), "those that were to her, or named her"
@@ -189,7 +176,7 @@ async def test_f10_concurrent_requests_leave_nothing_after_an_erasure(app, api, 
         await run_due_jobs(app)
 
         names = [name for name in NAMES if name != "quillfeather"]
-        assert await hits(app, *names, "quillfeather", code["code"]) == set()
+        assert await find_words(app, *names, "quillfeather", code["code"]) == set()
         friends = [one for one in answers[14:22] if one.status_code == 201]
         made = await rows("SELECT count(*) FROM referrals JOIN users ON users.id = referee_id")
         assert made[0][0] >= len(friends), "I4"

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
+from database_search import find_words
 from goodword.jobs import service as jobs
 from mailboxes import Post
 from people import PASSWORD, Person, join
 from providers.conftest import join_and_prove, work
 from providers.fake_providers import status
-from traces import traces
 
 pytestmark = pytest.mark.one_database
 
@@ -28,11 +28,11 @@ async def test_nothing_is_left(node, services, clock, rows, mode):
     alice = await join_and_prove(app, api, "alice")
     await work(app, clock)
     await alice.get("/api/v1/email-checks", params={"email": alice.email})
-    assert ("profiles", "rabbit") in await traces(app, *WORDS)
+    assert ("profiles", "rabbit") in await find_words(app, *WORDS)
 
     await erase(alice)
 
-    assert await traces(app, *WORDS) == []
+    assert await find_words(app, *WORDS) == set()
     own = "jobs WHERE kind <> 'forget_traces'"
     for table in ("email_checks", "profiles", own):
         assert await rows(f"SELECT * FROM {table}") == []
@@ -134,7 +134,7 @@ async def test_an_answer_after_the_erasure_is_discarded(node, services, clock, r
     await working
 
     assert services.asked
-    assert await traces(app, *WORDS) == []
+    assert await find_words(app, *WORDS) == set()
     for table in ("email_checks", "profiles"):
         assert await rows(f"SELECT * FROM {table}") == []
 

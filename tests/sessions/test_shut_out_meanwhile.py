@@ -13,7 +13,7 @@ from goodword.db.database import Database
 from goodword.sessions import service as sessions
 from goodword.tables import Base
 from people import PASSWORD, bring, make_code
-from slowly import slowly
+from split_requests import send_in_two_parts
 from sweeps import Sweep
 from third_party import Browser, Form, register_app
 
@@ -188,7 +188,9 @@ class World:
             await self.shut_out(person, how)
             before.update(await self.stored())
 
-        status = await slowly(self.app, method, path, headers=headers, body=body, meanwhile=meanwhile)
+        status = await send_in_two_parts(
+            self.app, method, path, headers=headers, body=body, meanwhile=meanwhile
+        )
         after = await self.stored()
         return status, {name for name in after if after[name] != before[name]}
 

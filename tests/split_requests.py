@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import FastAPI
 
 
-async def slowly(
+async def send_in_two_parts(
     app: FastAPI,
     method: str,
     path: str,
