@@ -91,12 +91,7 @@ class OnCode(SignedIn):
     def theirs(model: Model, answer: Answer, account: Account, text: str) -> Code | None:
         """The code, if the caller has such a one; else the answer must say so."""
         code = model.find_code(text)
-        if (
-            code is None
-            or code.owner != account.id
-            or code.retired == "deleted"
-            or account.status == "erased"
-        ):
+        if code is None or code.owner != account.id or code.deleted or account.status == "erased":
             expect((answer.status, answer.code) == (404, "code_not_found"), "found what is not theirs")
             return None
         return code
@@ -149,7 +144,7 @@ class DeleteCode(OnCode):
             code = self.theirs(model, answer, account, text)
             if code is not None:
                 expect(answer.status == 204, "not deleted")
-                code.retired = "deleted"
+                code.deleted, code.retired = True, code.retired or "deleted"
 
         return self.asks(world, "DELETE", f"{MINE}/{text}", judge)
 
@@ -179,7 +174,7 @@ class ListCodes(SignedIn):
             expected = Counter(
                 as_it_is(code, model.now)
                 for code in model.codes
-                if code.owner == account.id and code.retired != "deleted" and account.status != "erased"
+                if code.owner == account.id and not code.deleted and account.status != "erased"
             )
             expect(answer.status == 200, "not listed")
             seen = Counter(map(as_seen, answer.body["items"]))

@@ -97,6 +97,7 @@ class Code:
     max_uses: int | None
     discoverable: bool
     retired: str | None = None
+    deleted: bool = False
     uses: int = 0
 
     def used_up(self) -> bool:
@@ -262,6 +263,7 @@ class Model:
                     code.expires_at,
                     code.activated,
                     code.retired,
+                    code.deleted,
                     code.max_uses,
                     code.uses,
                     code.discoverable,

@@ -31,7 +31,7 @@ from model.session_requests import ChangePassword, Refresh, SignInAgain, SignOut
 from model.state import key_of
 from model.world import NODES
 
-EXAMPLES, STEPS = 12, 40
+EXAMPLES, STEPS = 6, 30
 
 numbers = st.integers(0, 2)
 nodes = st.integers(0, NODES - 1)
