@@ -3,9 +3,9 @@
 from urllib.parse import urlencode
 
 import pytest
-from authlib.common.security import generate_token
-from authlib.integrations.base_client.errors import OAuthError
-from authlib.integrations.httpx_client import AsyncOAuth2Client
+from authlib.common.security import generate_token  # type: ignore[import-untyped]
+from authlib.integrations.base_client.errors import OAuthError  # type: ignore[import-untyped]
+from authlib.integrations.httpx_client import AsyncOAuth2Client  # type: ignore[import-untyped]
 from httpx2 import ASGITransport
 from joserfc import jwt
 from joserfc.jwk import KeySet
