@@ -34,7 +34,7 @@ coverage: .venv/tests ## Report the branch coverage of `make test COVERAGE=1`, r
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report; status=$$?; rm -f .coverage; exit $$status
 
-test-browser: .venv/tests ## Run the tests that need a browser: Debian's chromium
+test-browser: .venv/tests ## Run the tests that need a browser, Debian's chromium, or npm
 	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/browser
 
 fuzz: .venv/tests ## Look for what nobody thought of, in minutes: examples drawn anew (EXAMPLES=, SEED=), on both databases

@@ -141,6 +141,24 @@ def test_a_button_that_is_pressed_twice_sends_once(visiting, served, api):
     assert api.rows("SELECT count(*) FROM users WHERE email = 'grace@example.com'") == [(1,)]
 
 
+def test_a_form_can_be_sent_again_after_stop(visiting, served):
+    """The first answer does not come, and the person presses Stop and the button again."""
+    page = visiting()
+    page.goto(f"{served.url}/sign-up")
+    page.get_by_label("E-mail address").fill("heidi@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    held = []
+    page.route("**/sign-up", lambda route: held.append(route) if not held else route.continue_())
+
+    page.get_by_role("button", name="Sign up").click(no_wait_after=True)
+    while not held:
+        page.wait_for_timeout(20)
+    page.context.new_cdp_session(page).send("Page.stopLoading")
+    page.get_by_role("button", name="Sign up").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Check your e-mail")
+
+
 def everywhere(page: Page, home: str, code: str):
     """Every page of a visitor in turn, in each of its states."""
     for path in ("/", "/sign-in", "/sign-up", "/forgot-password", "/reset-password", "/verify-email"):

@@ -21,7 +21,7 @@ async def office(browser, rita):
 
 def found(page):
     assert page.status_code == 200, page.text
-    return re.findall(r'role="row">\s*<td[^>]*>\s*<div>(.*?)</div>', page.text)
+    return re.findall(r"<tr>\s*<td[^>]*>\s*<div>(.*?)</div>", page.text)
 
 
 async def shown(office, **query):

@@ -24,7 +24,7 @@ async def office(browser, rita):
 
 def found(page):
     assert page.status_code == 200, page.text
-    return re.findall(r'role="row">\s*<td[^>]*>\s*<div><a href="/admin/users/[^"]+">(.*?)</a>', page.text)
+    return re.findall(r'<tr>\s*<td[^>]*>\s*<div><a href="/admin/users/[^"]+">(.*?)</a>', page.text)
 
 
 async def searched(office, **query):

@@ -53,7 +53,7 @@ async def test_the_picture_and_the_list_say_the_same(browser, rita, family):
     assert pictured(page) == set(listed(page))
     assert page.text.count("<path ") == 4
     assert re.search(r'<svg [^>]*role="img" aria-labelledby="tree-title tree-text"', page.text)
-    assert 'role="region" aria-labelledby="tree-title" tabindex="0"' in page.text
+    assert '<section class="scroll" aria-labelledby="tree-title" tabindex="0">' in page.text
 
 
 async def test_as_deep_as_is_asked_for(browser, rita, family):

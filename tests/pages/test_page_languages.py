@@ -110,7 +110,9 @@ async def test_a_form_with_errors_can_change_its_language(browser):
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_languages_are_offered_by_their_own_names(browser, language):
     page = await browser.get("/", headers={"Accept-Language": language})
-    offered = re.findall(r'<button name="language" value="(\w+)" lang="(\w+)">(.*)</button>', page.text)
+    offered = re.findall(
+        r'<button type="submit" name="language" value="(\w+)" lang="(\w+)">(.*)</button>', page.text
+    )
 
     assert offered == [(name, name, NAMES[name]) for name in LANGUAGES if name != language]
 

@@ -73,7 +73,7 @@ class CodeUpdate(Input):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [{"lifetime": 2592000, "max_uses": 20}],
-            "not": {"required": ["expires_at", "lifetime"]},
+            "not": {"required": ["expires_at", "lifetime"], "properties": {"expires_at": {}, "lifetime": {}}},
         }
     )
 

@@ -1,0 +1,101 @@
+"""The HTML of all pages, checked by html-validate from npm."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from urllib.parse import urljoin, urlsplit
+
+import httpx2
+import pytest
+
+from browser.conftest import Api
+from people import PASSWORD
+from seed_data import give_past
+from serving import goodword, serving
+
+VALIDATOR = "html-validate@9.7.1"
+RULES = {
+    "extends": ["html-validate:recommended"],
+    "rules": {
+        "doctype-style": "off",
+        "form-dup-name": "off",  # of buttons, of which one is pressed
+    },
+}
+HARMLESS = ("/sign-in", "/sign-up", "/forgot-password", "/reset-password", "/verify-email", "/confirm-email")
+"""Forms that are sent without their fields, to see their errors."""
+
+
+def pages_of(client: httpx2.Client, home: str) -> Iterator[tuple[str, str]]:
+    """Yield the path and the HTML of each page that links lead to, of an error, and of forms with errors."""
+    seen: set[str] = set()
+    waiting = ["/", "/nowhere", "/oauth/authorize", "/r/NOBODYS", "/docs", "/redoc"]
+    waiting += [*HARMLESS, "/check-mail", "/unsubscribe?token=x", "/account/address"]
+    while waiting:
+        path = waiting.pop()
+        shape = re.sub(r"[0-9a-f-]{36}|cursor=[^&]+|=[0-9]+", "_", path)
+        if shape in seen:
+            continue
+        seen.add(shape)
+        answer = client.get(path, headers={"Accept": "text/html"}, follow_redirects=True)
+        if not answer.headers["content-type"].startswith("text/html"):
+            continue
+        yield path, answer.text
+        for link in re.findall(r'href="([^"#]+)', answer.text):
+            target = urlsplit(urljoin(str(answer.url), html.unescape(link)))
+            if target.netloc == urlsplit(home).netloc:
+                waiting.append(target.path + (f"?{target.query}" if target.query else ""))
+    for path in HARMLESS:
+        answer = client.post(path, data={"next": "/"}, headers={"Origin": home, "Accept": "text/html"})
+        yield f"POST {path}", answer.text
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """The folder with all pages, as a visitor, a member and an administrator see them in both languages."""
+    folder = tmp_path_factory.mktemp("pages")
+    with serving(tmp_path_factory.mktemp("served"), RATE_LIMITS="off") as served:
+        home, data = served.url, served.log.parent
+        made = goodword(data, "admin", "create", "rita@example.com", "--password-stdin", stdin=PASSWORD)
+        assert made.returncode == 0, made.stderr
+        api = Api(served)
+        code = api.make_code(api.join("Olga"), "OLGAS-CODE")["code"]
+        give_past(data, of="olga@example.com", code=code, people=30)
+        for person in ("", "olga@example.com", "rita@example.com"):
+            for language in ("en", "ru"):
+                with httpx2.Client(base_url=home, headers={"Accept-Language": language}) as client:
+                    if person:
+                        form = {"email": person, "password": PASSWORD}
+                        answer = client.post("/sign-in", data=form, headers={"Origin": home})
+                        assert answer.status_code == 303
+                    for number, (path, text) in enumerate(pages_of(client, home)):
+                        name = re.sub(r"\W+", "-", f"{person or 'visitor'}-{language}-{number}-{path}")[:120]
+                        (folder / f"{name}.html").write_text(text)
+                    (folder / f"{person or 'visitor'}-{language}-landing.html").write_text(
+                        client.get(f"/r/{code}").text
+                    )
+    return folder
+
+
+def test_the_html_of_all_pages_is_valid(pages):
+    npx = shutil.which("npx")
+    assert npx, "this test needs npm"
+    (pages / ".htmlvalidate.json").write_text(json.dumps({"root": True, **RULES}))
+    files = sorted(pages.glob("*.html"))
+    checked = subprocess.run(
+        [npx, "--yes", VALIDATOR, "--formatter", "json", *(file.name for file in files)],
+        cwd=pages,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert len(files) > 100
+    assert checked.stdout.startswith("["), checked.stderr
+    found = {
+        (message["ruleId"], message["message"], result["filePath"].rpartition("/")[2])
+        for result in json.loads(checked.stdout)
+        for message in result["messages"]
+    }
+    assert found == set()
