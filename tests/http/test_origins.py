@@ -115,3 +115,15 @@ async def test_it_can_read_what_was_refused_at_the_edge(api):
 def test_a28_what_is_no_origin_stops_the_start(origin):
     with pytest.raises(SettingsError, match="CORS_ORIGINS: must be origins as browsers send them"):
         load({"GOODWORD_CORS_ORIGINS": f"{FRIEND} {origin}"}, None)
+
+
+async def test_an_app_in_a_browser_reaches_the_token_endpoint_from_a_named_origin(api):
+    """As decision 8 says."""
+    preflight = await api.options("/oauth/token", headers={"Origin": FRIEND} | ASKED)
+    answer = await api.post(
+        "/oauth/token", data={"grant_type": "refresh_token", "refresh_token": "x"}, headers={"Origin": FRIEND}
+    )
+
+    assert (preflight.status_code, shared(preflight)["access-control-allow-methods"]) == (204, "POST")
+    assert answer.json()["error"] == "invalid_grant"
+    assert shared(answer)["access-control-allow-origin"] == FRIEND
