@@ -3,6 +3,8 @@
 import json
 from urllib.request import Request, urlopen
 
+from serving import serving
+
 PASSWORD = "seven lanterns on the hill"
 
 
@@ -23,6 +25,19 @@ def test_swagger_draws_every_operation(page, served):
     page.wait_for_selector(".opblock")
 
     assert page.locator(".opblock").count() == len(operations(served))
+
+
+def test_swagger_calls_the_address_that_it_was_opened_at(browser, tmp_path):
+    """PUBLIC_URL is that of a proxy, and somebody looks at the service behind it."""
+    with serving(tmp_path, PUBLIC_URL="https://goodword.example") as served:
+        page = browser.new_page()
+        page.goto(f"{served.url}/docs")
+        page.click("#operations-Health-livez")
+        with page.expect_response("**/livez") as answered:
+            page.click("#operations-Health-livez button.execute")
+        page.close()
+
+    assert (answered.value.url, answered.value.status) == (f"{served.url}/livez", 200)
 
 
 def test_redoc_draws_every_operation(page, served):

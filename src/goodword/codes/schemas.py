@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue, WithJsonSchema
-from pydantic.config import JsonDict
 
 from goodword.codes import code_format
 from goodword.codes.models import CodeStatus
@@ -31,9 +30,8 @@ PastedCode = Annotated[str, Field(max_length=1024), AfterValidator(code_format.c
 Uses = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
-NULL: JsonDict = {"type": "null"}
 ONE_TERM: list[JsonValue] = [
-    {"required": [one], "properties": {one: {"not": NULL}, other: NULL}}
+    {"required": [one], "properties": {one: {"not": {"type": "null"}}, other: {"enum": [None]}}}
     for one, other in (("expires_at", "lifetime"), ("lifetime", "expires_at"))
 ]
 """JSON schemas for exactly one of the two fields that is not null."""
