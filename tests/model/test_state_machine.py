@@ -31,7 +31,7 @@ from model.session_requests import ChangePassword, Refresh, SignInAgain, SignOut
 from model.state import key_of
 from model.world import NODES
 
-EXAMPLES, STEPS = 6, 30
+EXAMPLES, STEPS, FUZZ_STEPS = 6, 30, 40
 
 numbers = st.integers(0, 2)
 nodes = st.integers(0, NODES - 1)
@@ -221,7 +221,7 @@ def test_the_service_does_what_the_model_says(world, runner, examples, capsys):
     OnThisDatabase.world, OnThisDatabase.runner = world, runner
     rules = settings(
         max_examples=examples or EXAMPLES,
-        stateful_step_count=STEPS,
+        stateful_step_count=FUZZ_STEPS if examples else STEPS,
         derandomize=not examples,
         database=None,
         deadline=None,
