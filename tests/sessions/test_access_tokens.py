@@ -16,7 +16,7 @@ async def works(api, token, scheme="Bearer"):
     return (await api.get(ME, headers={"Authorization": f"{scheme} {token}"})).status_code == 200
 
 
-async def test_it_is_a_signed_at_jwt(alice):
+async def test_access_token_is_a_signed_at_jwt(alice):
     header, claims, _ = parts_of(alice.tokens["access_token"])
 
     assert (header["alg"], header["typ"]) == ("ES256", "at+jwt")
@@ -25,7 +25,7 @@ async def test_it_is_a_signed_at_jwt(alice):
     assert claims["exp"] - claims["iat"] == 600
 
 
-async def test_it_holds_nothing_about_the_person(alice):
+async def test_access_token_contains_no_personal_data(alice):
     shown = json.dumps(parts_of(alice.tokens["access_token"]))
 
     assert not any(secret in shown for secret in ("alice", "Alice", "Liddell", "example.com"))
@@ -37,7 +37,7 @@ async def test_the_case_of_the_scheme_does_not_matter(alice, scheme):
 
 
 @pytest.mark.parametrize("authorization", [None, "", "Basic YWxpY2U6eA==", "Bear x", "Token x", "x"])
-async def test_without_a_token_the_challenge_is_bare(api, authorization):
+async def test_missing_token_gets_a_challenge(api, authorization):
     assert await challenge(api, authorization) == BARE
 
 
@@ -66,17 +66,17 @@ GARBAGE = {
 
 
 @pytest.mark.parametrize("token", GARBAGE.values(), ids=GARBAGE)
-async def test_garbage_is_an_invalid_token(api, token):
+async def test_malformed_access_token_is_refused(api, token):
     value = b"Bearer " + token if isinstance(token, bytes) else f"Bearer {token}"
 
     assert await challenge(api, value) == INVALID
 
 
-async def test_a_refresh_token_is_no_access_token(alice):
+async def test_refresh_token_is_refused_as_access_token(alice):
     assert await challenge(alice.api, f"Bearer {alice.tokens['refresh_token']}") == INVALID
 
 
-async def test_it_works_for_ten_minutes(alice, clock):
+async def test_access_token_expires_after_ten_minutes(alice, clock):
     clock.forward(seconds=590)
     assert await works(alice.api, alice.tokens["access_token"])
 
@@ -85,7 +85,7 @@ async def test_it_works_for_ten_minutes(alice, clock):
     assert await challenge(alice.api, f"Bearer {alice.tokens['access_token']}") == INVALID
 
 
-async def test_one_from_the_future_is_refused(alice, app):
+async def test_access_token_issued_in_the_future_is_refused(alice, app):
     token = alice.tokens["access_token"]
     issued = parts_of(token)[1]["iat"] + 3600
 
@@ -94,7 +94,7 @@ async def test_one_from_the_future_is_refused(alice, app):
     assert await challenge(alice.api, f"Bearer {later}") == INVALID
 
 
-async def test_it_is_not_taken_from_elsewhere(alice):
+async def test_access_token_outside_the_header_is_ignored(alice):
     token = alice.tokens["access_token"]
 
     answers = [
@@ -107,7 +107,7 @@ async def test_it_is_not_taken_from_elsewhere(alice):
     assert [answer.headers.get("www-authenticate") for answer in answers] == [BARE] * 4
 
 
-async def test_a_scope_too_few_is_forbidden(alice, app):
+async def test_missing_scope_is_forbidden(alice, app):
     narrow = signed_anew(app, alice.tokens["access_token"], scope="profile email")
 
     answer = await alice.api.get("/api/v1/me/sessions", headers={"Authorization": f"Bearer {narrow}"})
@@ -118,7 +118,7 @@ async def test_a_scope_too_few_is_forbidden(alice, app):
     assert await works(alice.api, narrow)
 
 
-async def test_a_disabled_account_is_out_at_once(alice, app):
+async def test_disabled_account_loses_access_at_once(alice, app):
     async with app.state.services.database.transaction() as session:
         await session.execute(text("UPDATE users SET status = 'disabled'"))
 

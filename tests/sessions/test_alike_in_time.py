@@ -58,7 +58,7 @@ async def told_apart(*questions):
     return True
 
 
-def test_a_difference_would_be_noticed():
+def test_timing_check_detects_a_difference():
     slow = [0.0021 + n % 7 * 1e-5 for n in range(SAMPLES)]
     quick = [0.0019 + n % 7 * 1e-5 for n in range(SAMPLES)]
 
@@ -66,7 +66,7 @@ def test_a_difference_would_be_noticed():
     assert not are_told_apart(slow, slow)
 
 
-async def test_a_wrong_password_and_a_wrong_address_take_alike(api):
+async def test_wrong_password_and_unknown_address_take_the_same_time(api):
     """C01"""
     alice = await join(api, "alice")
 
@@ -76,7 +76,7 @@ async def test_a_wrong_password_and_a_wrong_address_take_alike(api):
     assert not await told_apart(attempt(alice.email), attempt("carol@example.com"))
 
 
-async def test_a_hidden_code_and_an_unknown_address_take_alike(api):
+async def test_hidden_code_and_unknown_address_take_the_same_time(api):
     """E09"""
     alice = await join(api, "alice")
     await make_code(alice, discoverable=False)
@@ -87,7 +87,7 @@ async def test_a_hidden_code_and_an_unknown_address_take_alike(api):
     assert not await told_apart(look_up(alice.email), look_up("carol@example.com"))
 
 
-async def test_a_long_password_is_no_more_work():
+async def test_long_password_takes_no_more_time():
     """C06: hashing looks at all of it once, and the rest of the work is the same."""
     passwords = Passwords(cost="standard", min_length=8)
     try:

@@ -10,7 +10,7 @@ async def works(api, tokens):
     return (await api.get("/api/v1/me", headers=headers)).status_code == 200
 
 
-async def test_it_signs_out_everywhere(alice):
+async def test_end_all_sessions_revokes_access_tokens(alice):
     others = [(await sign_in(alice.api, alice.email)).json() for _ in range(3)]
 
     assert (await alice.delete(PATH)).status_code == 204
@@ -18,7 +18,7 @@ async def test_it_signs_out_everywhere(alice):
     assert [await works(alice.api, tokens) for tokens in [alice.tokens, *others]] == [False] * 4
 
 
-async def test_no_refresh_token_survives(alice):
+async def test_end_all_sessions_revokes_refresh_tokens(alice):
     others = [(await sign_in(alice.api, alice.email)).json() for _ in range(3)]
     await alice.delete(PATH)
 
@@ -27,13 +27,13 @@ async def test_no_refresh_token_survives(alice):
         assert (await alice.api.post("/oauth/token", data=form)).json()["error"] == "invalid_grant"
 
 
-async def test_nobody_else_is_signed_out(alice, mallory):
+async def test_end_all_sessions_keeps_sessions_of_others(alice, mallory):
     await mallory.delete(PATH)
 
     assert await works(alice.api, alice.tokens)
 
 
-async def test_one_can_sign_in_again(alice):
+async def test_end_all_sessions_allows_a_new_sign_in(alice):
     await alice.delete(PATH)
 
     assert await works(alice.api, await alice.sign_in())

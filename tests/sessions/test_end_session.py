@@ -15,7 +15,7 @@ async def ids(person):
     return [one["id"] for one in sorted(items, key=lambda one: not one["current"])]
 
 
-async def test_it_ends_one_of_several(alice):
+async def test_end_session_ends_one_of_several(alice):
     phone, laptop = [(await sign_in(alice.api, alice.email)).json() for _ in range(2)]
     headers = {"Authorization": f"Bearer {phone['access_token']}"}
     [session] = [
@@ -30,7 +30,7 @@ async def test_it_ends_one_of_several(alice):
     assert (await alice.get("/api/v1/me", headers=headers)).status_code == 200
 
 
-async def test_its_refresh_token_is_dead(alice):
+async def test_end_session_revokes_its_refresh_token(alice):
     phone = (await sign_in(alice.api, alice.email)).json()
     _, other = await ids(alice)
 
@@ -40,14 +40,14 @@ async def test_its_refresh_token_is_dead(alice):
     assert (await alice.api.post("/oauth/token", data=form)).json()["error"] == "invalid_grant"
 
 
-async def test_it_can_be_the_current_one(alice):
+async def test_end_session_accepts_the_current_session(alice):
     [session] = await ids(alice)
 
     assert (await alice.delete(f"{PATH}/{session}")).status_code == 204
     assert (await alice.get("/api/v1/me")).status_code == 401
 
 
-async def test_anothers_is_not_found(alice, mallory):
+async def test_end_session_hides_sessions_of_others(alice, mallory):
     [session] = await ids(alice)
 
     theirs = await mallory.delete(f"{PATH}/{session}")
@@ -59,7 +59,7 @@ async def test_anothers_is_not_found(alice, mallory):
     assert (await alice.get("/api/v1/me")).status_code == 200
 
 
-async def test_the_second_time_it_is_not_found(alice):
+async def test_end_session_twice_is_not_found(alice):
     await sign_in(alice.api, alice.email)
     _, other = await ids(alice)
 
@@ -69,7 +69,7 @@ async def test_the_second_time_it_is_not_found(alice):
 
 
 @pytest.mark.parametrize("text", ["x", "1", "019aa8c2", "%00", "%F0%9F%98%80", "null", "-1", "%27%3B--"])
-async def test_what_is_no_id_is_refused(alice, text):
+async def test_end_session_refuses_a_malformed_id(alice, text):
     answer = await alice.delete(f"{PATH}/{text}")
 
     assert answer.status_code == 422

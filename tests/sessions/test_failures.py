@@ -14,7 +14,7 @@ async def fail(api, email, times):
 
 
 @pytest.mark.parametrize("email", ["alice@example.com", "nobody@example.com", "no address at all"])
-async def test_the_sixth_try_waits_whether_known_or_not(api, alice, email):
+async def test_sixth_attempt_waits_for_known_and_unknown_addresses(api, alice, email):
     assert await fail(api, email, 5) == [401] * 5
 
     answer = await sign_in(api, email, WRONG)
@@ -24,19 +24,19 @@ async def test_the_sixth_try_waits_whether_known_or_not(api, alice, email):
     assert answer.headers["retry-after"] == "1"
 
 
-async def test_the_right_password_waits_too(api, alice):
+async def test_right_password_waits_too(api, alice):
     await fail(api, alice.email, 5)
 
     assert (await sign_in(api, alice.email)).status_code == 429
 
 
-async def test_another_spelling_of_the_address_is_the_same(api, alice):
+async def test_spellings_of_an_address_count_together(api, alice):
     await fail(api, alice.email, 5)
 
     assert (await sign_in(api, "ALICE@Example.com")).status_code == 429
 
 
-async def test_the_wait_doubles_to_a_quarter_of_an_hour_and_never_ends(api, alice, clock):
+async def test_wait_doubles_up_to_fifteen_minutes(api, alice, clock):
     await fail(api, alice.email, 5)
     waits = []
     for _ in range(15):
@@ -49,7 +49,7 @@ async def test_the_wait_doubles_to_a_quarter_of_an_hour_and_never_ends(api, alic
     assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900, 900, 900]
 
 
-async def test_after_the_wait_the_right_password_begins_anew(api, alice, clock):
+async def test_right_password_after_the_wait_resets_the_count(api, alice, clock):
     await fail(api, alice.email, 5)
     clock.forward(seconds=2)
 
@@ -57,26 +57,26 @@ async def test_after_the_wait_the_right_password_begins_anew(api, alice, clock):
     assert await fail(api, alice.email, 5) == [401] * 5
 
 
-async def test_a_quiet_quarter_of_an_hour_is_forgiven(api, alice, clock):
+async def test_count_restarts_after_fifteen_minutes_without_failures(api, alice, clock):
     await fail(api, alice.email, 4)
     clock.forward(minutes=16)
 
     assert await fail(api, alice.email, 5) == [401] * 5
 
 
-async def test_the_address_of_another_does_not_wait(api, alice, bob):
+async def test_other_addresses_do_not_wait(api, alice, bob):
     await fail(api, alice.email, 6)
 
     assert (await sign_in(api, bob.email)).status_code == 201
 
 
-async def test_a_session_that_is_on_goes_on(api, alice):
+async def test_active_sessions_work_during_the_wait(api, alice):
     await fail(api, alice.email, 6)
 
     assert (await alice.get("/api/v1/me")).status_code == 200
 
 
-async def test_another_network_waits_after_twenty_from_anywhere(app, alice):
+async def test_other_networks_wait_after_twenty_failures(app, alice):
     for third in range(20):
         async with client_of(app, peer=f"198.51.{third}.7") as client:
             assert await fail(client, alice.email, 1) == [401]
@@ -97,13 +97,13 @@ async def test_neighbours_in_one_network_count_together_and_forwarding_headers_d
         assert (await sign_in(client, alice.email)).status_code == 201
 
 
-async def test_no_address_stands_in_the_counts(api, rows):
+async def test_counts_contain_no_address(api, rows):
     await fail(api, "nobody@example.com", 1)
 
     assert all(b"nobody" not in bytes(mac) for (mac,) in await rows("SELECT address_mac FROM login_failures"))
 
 
-async def test_limits_off_switches_it_off(app, api, alice, database_url):
+async def test_rate_limits_off_disables_the_throttle(app, api, alice, database_url):
     settings = settings_for(database_url, rate_limits="off")
     async with running(create_app(settings)) as other, client_of(other) as client:
         assert await fail(client, alice.email, 8) == [401] * 8

@@ -20,14 +20,14 @@ def token(alice):
     return alice.tokens["access_token"]
 
 
-async def test_a_token_signed_anew_by_our_key_works(alice, app, token):
+async def test_token_signed_again_with_our_key_is_accepted(alice, app, token):
     headers = {"Authorization": f"Bearer {signed_anew(app, token)}"}
 
     assert (await alice.api.get(ME, headers=headers)).json() == alice.account
 
 
 @pytest.mark.parametrize("part", [0, 1, 2])
-async def test_a_part_of_another_token_does_not_fit(alice, mallory, token, part):
+async def test_parts_of_two_tokens_are_refused(alice, mallory, token, part):
     pieces, theirs = token.split("."), mallory.tokens["access_token"].split(".")
     pieces[part] = theirs[part] if part else encode({"alg": "ES256", "typ": "at+jwt", "kid": "x"})
 
@@ -77,7 +77,7 @@ SHOWN = {
 
 
 @pytest.mark.parametrize("form", SHOWN)
-async def test_the_public_key_is_no_shared_secret(alice, app, token, form):
+async def test_public_key_as_hmac_key_is_refused(alice, app, token, form):
     header, claims, _ = parts_of(token)
     signed = f"{encode(header | {'alg': 'HS256'})}.{encode(claims)}"
     signature = hmac.digest(
@@ -87,7 +87,7 @@ async def test_the_public_key_is_no_shared_secret(alice, app, token, form):
     assert await challenge(alice.api, f"Bearer {signed}.{encode(signature)}") == INVALID
 
 
-async def test_another_key_under_the_kid_of_ours_is_refused(alice, token):
+async def test_foreign_key_with_our_kid_is_refused(alice, token):
     header, claims, _ = parts_of(token)
     forged = signed_by(ECKey.generate_key("P-256"), header, claims)
 
@@ -109,7 +109,7 @@ KIDS = [
 
 
 @pytest.mark.parametrize("kid", KIDS, ids=range(len(KIDS)))
-async def test_the_kid_of_no_key_is_refused(alice, token, kid):
+async def test_unknown_kid_is_refused(alice, token, kid):
     header, claims, _ = parts_of(token)
     forged = signed_by(ECKey.generate_key("P-256"), header, claims)
     forged = ".".join([encode(header | {"kid": kid}), *forged.split(".")[1:]])
@@ -126,7 +126,7 @@ async def test_a_key_inside_the_token_is_not_used(alice, token):
 
 
 @pytest.mark.parametrize("extra", [{"crit": ["exp"]}, {"crit": ["b64"], "b64": False}, {"b64": False}])
-async def test_an_extension_that_we_do_not_know_is_refused(alice, app, token, extra):
+async def test_unknown_critical_extension_is_refused(alice, app, token, extra):
     forged = signed_anew(app, token, extra)
 
     assert await challenge(alice.api, f"Bearer {forged}") == INVALID
@@ -156,7 +156,7 @@ WRONG_CLAIMS = {
 
 
 @pytest.mark.parametrize("claims", WRONG_CLAIMS.values(), ids=WRONG_CLAIMS)
-async def test_it_refuses_even_if_we_signed(alice, app, token, claims):
+async def test_wrong_claims_are_refused_although_signed_by_us(alice, app, token, claims):
     forged = signed_anew(app, token, **claims)
 
     assert await challenge(alice.api, f"Bearer {forged}") == INVALID

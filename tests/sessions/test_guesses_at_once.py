@@ -63,7 +63,7 @@ async def test_five_are_tried_by_api_and_page_together(alice, database_url):
     assert found == {401: 5, 429: 35}
 
 
-async def test_twenty_are_tried_from_forty_networks(alice, database_url):
+async def test_twenty_concurrent_guesses_from_forty_networks_are_verified(alice, database_url):
     async with nodes(database_url, 1) as (node,), AsyncExitStack() as stack:
         places = [
             await stack.enter_async_context(client_of(node, peer=f"198.51.{third}.7")) for third in range(40)
@@ -82,7 +82,7 @@ async def test_many_devices_with_the_right_password_all_sign_in(alice, database_
     assert await rows("SELECT network, failures FROM login_failures") == []
 
 
-async def test_right_ones_among_wrong_ones_are_not_counted(alice, database_url, rows):
+async def test_right_passwords_among_wrong_ones_are_not_counted(alice, database_url, rows):
     async with (
         nodes(database_url, 1) as (node,),
         client_of(node, peer="198.51.100.7") as home,

@@ -36,7 +36,7 @@ def bearer(person):
     return {"Authorization": f"Bearer {person.tokens['access_token']}"}
 
 
-async def test_who_finds_it_full_is_told_to_come_back(crowded, alice):
+async def test_full_hashing_queue_answers_503_with_retry_after(crowded, alice):
     api = crowded(0)
 
     answers = [
@@ -51,14 +51,14 @@ async def test_who_finds_it_full_is_told_to_come_back(crowded, alice):
     assert {answer.headers["retry-after"] for answer in answers} == {"1"}
 
 
-async def test_others_are_served_meanwhile(crowded, alice):
+async def test_other_requests_are_served_while_the_queue_is_full(crowded, alice):
     api = crowded(0)
 
     assert (await api.get("/livez")).status_code == 200
     assert (await api.get("/api/v1/me", headers=bearer(alice))).status_code == 200
 
 
-async def test_some_of_a_crowd_get_through(crowded):
+async def test_some_concurrent_sign_ins_succeed_while_the_queue_is_full(crowded):
     api = crowded(1)
 
     crowd = asyncio.gather(*(sign_in(api, "nobody@example.com") for _ in range(20)))
@@ -84,7 +84,7 @@ async def test_a_refused_sign_in_writes_nothing(app, rows):
     assert await rows("SELECT count(*) FROM login_failures WHERE network <> ''") == [(answers[401],)]
 
 
-async def test_there_is_room_again_afterwards(crowded):
+async def test_hashing_queue_accepts_requests_again(crowded):
     api = crowded(1)
     await asyncio.gather(*(sign_in(api, "nobody@example.com") for _ in range(5)))
 
@@ -92,7 +92,7 @@ async def test_there_is_room_again_afterwards(crowded):
     assert (await sign_in(api, "bob@example.com")).status_code == 201
 
 
-async def test_128_may_wait():
+async def test_hashing_queue_holds_128_requests():
     passwords = Passwords(cost="fast_for_tests", min_length=8)
 
     found = await asyncio.gather(

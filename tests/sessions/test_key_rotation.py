@@ -131,7 +131,7 @@ async def test_every_node_signs_with_the_new_key_soon_after_an_emergency(alice, 
     assert key_id(fresh) != old
 
 
-async def test_an_emergency_ends_every_older_token_on_every_node(alice, app, other_node, clock):
+async def test_rotate_now_ends_older_tokens_on_every_node(alice, app, other_node, clock):
     await rotate_keys(app, clock, at_once=True)
 
     answer = await statuses_until(alice, 401)

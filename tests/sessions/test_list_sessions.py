@@ -12,7 +12,7 @@ async def devices(person):
     return [one["device"] for one in (await person.get(PATH)).json()["items"]]
 
 
-async def test_it_shows_where_one_is_signed_in(alice):
+async def test_list_sessions_shows_device_and_place(alice):
     await sign_in(alice.api, alice.email)
 
     answer = await alice.get(PATH)
@@ -22,18 +22,18 @@ async def test_it_shows_where_one_is_signed_in(alice):
     assert [one["current"] for one in answer.json()["items"]] == [False, True]
 
 
-async def test_it_answers_with_the_documented_fields_alone(alice):
+async def test_list_sessions_returns_the_documented_fields(alice):
     assert (await alice.get(PATH)).json()["items"][0].keys() >= KEYS
 
 
-async def test_it_shows_nobody_elses(alice, mallory):
+async def test_list_sessions_hides_sessions_of_others(alice, mallory):
     theirs = {one["id"] for one in (await mallory.get(PATH)).json()["items"]}
 
     assert len(theirs) == 1
     assert theirs.isdisjoint(one["id"] for one in (await alice.get(PATH)).json()["items"])
 
 
-async def test_the_latest_used_comes_first(alice, clock):
+async def test_list_sessions_is_ordered_by_last_use(alice, clock):
     old = alice.tokens["refresh_token"]
     clock.forward(minutes=1)
     await sign_in(alice.api, alice.email)
@@ -46,7 +46,7 @@ async def test_the_latest_used_comes_first(alice, clock):
     assert items[0]["last_used_at"] > items[0]["created_at"]
 
 
-async def test_it_leaves_out_those_that_ended(alice, clock):
+async def test_list_sessions_omits_ended_sessions(alice, clock):
     await sign_in(alice.api, alice.email)
     clock.forward(days=31)
     await alice.sign_in()
@@ -69,7 +69,7 @@ BROWSERS = {
 
 
 @pytest.mark.parametrize(("agent", "device"), BROWSERS.items(), ids=range(len(BROWSERS)))
-async def test_it_names_the_program_coarsely(alice, agent, device):
+async def test_list_sessions_names_the_client_approximately(alice, agent, device):
     await alice.api.post(
         "/api/v1/sessions",
         json={"email": alice.email, "password": alice.password},
@@ -79,7 +79,7 @@ async def test_it_names_the_program_coarsely(alice, agent, device):
     assert (await devices(alice))[0] == device
 
 
-async def test_it_comes_in_pages(alice, clock):
+async def test_list_sessions_has_pages(alice, clock):
     for device in ("one", "two", "three"):
         clock.forward(minutes=1)
         await alice.api.post(
@@ -97,7 +97,7 @@ async def test_it_comes_in_pages(alice, clock):
     assert last["next_cursor"] is None
 
 
-async def test_a_cursor_of_somebody_else_is_none(alice, mallory):
+async def test_list_sessions_refuses_a_cursor_of_another_user(alice, mallory):
     await mallory.sign_in()
     theirs = (await mallory.get(PATH, params={"limit": 1})).json()["next_cursor"]
 

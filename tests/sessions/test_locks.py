@@ -109,7 +109,7 @@ async def test_c04_a_stolen_session_cannot_guess_the_password(
     assert (await alice.call(method, path, json=body(PASSWORD))).status_code == done
 
 
-async def test_guesses_of_all_kinds_count_together(alice):
+async def test_password_guesses_within_a_session_count_together(alice):
     answers = [
         await alice.call(method, path, json=body(WRONG))
         for _ in range(2)
@@ -118,7 +118,7 @@ async def test_guesses_of_all_kinds_count_together(alice):
     assert [answer.status_code for answer in answers] == [403] * 5 + [429]
 
 
-async def test_a_stranger_who_fails_at_the_sign_in_keeps_nobody_from_changing_their_password(api, alice):
+async def test_failed_sign_ins_of_others_do_not_block_a_password_change(api, alice):
     for _ in range(6):
         await sign_in(api, alice.email, WRONG)
 

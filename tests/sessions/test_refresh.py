@@ -30,7 +30,7 @@ def refused(answer, error="invalid_grant"):
     return (answer.status_code, answer.json()["error"]) == (400, error)
 
 
-async def test_it_answers_with_a_new_pair(alice):
+async def test_refresh_returns_a_new_pair(alice):
     answer = await refresh(alice.api, alice.tokens["refresh_token"])
 
     assert answer.status_code == 200
@@ -42,7 +42,7 @@ async def test_it_answers_with_a_new_pair(alice):
     assert await works(alice.api, tokens)
 
 
-async def test_a_hundred_times_each_is_new(alice, rows):
+async def test_hundred_refreshes_return_distinct_tokens(alice, rows):
     token, seen, counters = alice.tokens["refresh_token"], set(), []
     for _ in range(100):
         token = (await refresh(alice.api, token)).json()["refresh_token"]
@@ -53,7 +53,7 @@ async def test_a_hundred_times_each_is_new(alice, rows):
     assert counters == [(n,) for n in range(1, 101)]
 
 
-async def test_twenty_at_once_are_one_step(alice, rows):
+async def test_twenty_concurrent_refreshes_rotate_once(alice, rows):
     token = alice.tokens["refresh_token"]
 
     answers = await asyncio.gather(*(refresh(alice.api, token) for _ in range(20)))
@@ -64,7 +64,7 @@ async def test_twenty_at_once_are_one_step(alice, rows):
     assert await works(alice.api, answers[-1].json())
 
 
-async def test_a_lost_answer_is_given_again(alice):
+async def test_previous_refresh_token_gets_the_current_one_for_ten_seconds(alice):
     first = (await refresh(alice.api, alice.tokens["refresh_token"])).json()
     answer = await refresh(alice.api, alice.tokens["refresh_token"])
 
@@ -74,7 +74,7 @@ async def test_a_lost_answer_is_given_again(alice):
     assert (await refresh(alice.api, again["refresh_token"])).status_code == 200
 
 
-async def test_after_ten_seconds_the_one_before_ends_the_session(alice, clock):
+async def test_previous_refresh_token_ends_the_session_after_ten_seconds(alice, clock):
     fresh = (await refresh(alice.api, alice.tokens["refresh_token"])).json()
     elsewhere = (await sign_in(alice.api, alice.email)).json()
     clock.forward(seconds=10)
@@ -87,7 +87,7 @@ async def test_after_ten_seconds_the_one_before_ends_the_session(alice, clock):
     assert (await refresh(alice.api, elsewhere["refresh_token"])).status_code == 200
 
 
-async def test_two_steps_back_ends_the_session_at_once(alice):
+async def test_refresh_token_before_the_previous_one_ends_the_session(alice):
     second = (await refresh(alice.api, alice.tokens["refresh_token"])).json()
     third = (await refresh(alice.api, second["refresh_token"])).json()
     elsewhere = (await sign_in(alice.api, alice.email)).json()
@@ -109,7 +109,7 @@ async def test_an_older_one_ends_the_session_even_after_a_grace(alice, clock):
     assert refused(await refresh(alice.api, tokens[-1]["refresh_token"]))
 
 
-async def test_why_a_session_ended_is_kept(alice, clock, rows):
+async def test_reason_of_an_ended_session_is_stored(alice, clock, rows):
     await refresh(alice.api, alice.tokens["refresh_token"])
     clock.forward(seconds=10)
 
@@ -138,7 +138,7 @@ async def test_a_used_session_ends_after_ninety_days(alice, clock):
     assert refused(await refresh(alice.api, token))
 
 
-async def test_one_flipped_bit_is_refused_and_ends_nothing(alice):
+async def test_altered_refresh_token_is_refused_and_ends_no_session(alice):
     token = alice.tokens["refresh_token"]
     places = [(place, place % 6) for place in range(len(token))] + [(-1, bit) for bit in range(6)]
     for place, bit in places:
@@ -149,7 +149,7 @@ async def test_one_flipped_bit_is_refused_and_ends_nothing(alice):
     assert (await refresh(alice.api, token)).status_code == 200
 
 
-async def test_no_other_text_stands_for_a_token(alice):
+async def test_other_spellings_of_a_refresh_token_are_refused(alice):
     token = alice.tokens["refresh_token"]
     body = token.removeprefix("gwr_")
     others = [token[:cut] for cut in (0, 1, 4, 10, 57)] + [body, f"{token}=", f"{token}==", f"{token}A"]
@@ -170,7 +170,7 @@ async def test_no_other_text_stands_for_a_token(alice):
     assert (await refresh(alice.api, token)).status_code == 200
 
 
-async def test_an_access_token_is_no_refresh_token(alice):
+async def test_access_token_is_refused_as_refresh_token(alice):
     assert refused(await refresh(alice.api, alice.tokens["access_token"]))
 
 
@@ -239,7 +239,7 @@ async def test_the_database_refuses_to_lower_the_counter(alice, app, rows):
     assert await rows(COUNTERS) == [(1,)]
 
 
-async def test_whoever_replays_a_token_has_its_owner_told(alice, clock, post):
+async def test_replay_of_a_refresh_token_notifies_the_user(alice, clock, post):
     await post()
     token = alice.tokens["refresh_token"]
     await refresh(alice.api, token)

@@ -245,7 +245,7 @@ async def test_by_page(world):
                 check(how, path, *await world.act(person, how, "POST", target, headers, body))
 
 
-def test_no_way_to_write_is_missing():
+def test_all_writing_operations_are_covered():
     app = create_app(settings_for("sqlite+aiosqlite:///none"))
     operations = {
         operation["operationId"]

@@ -42,7 +42,7 @@ async def test_the_address_may_be_written(alice, spelling):
     assert (await sign_in(alice.api, spelling)).status_code == 201
 
 
-async def test_each_sign_in_is_a_session_of_its_own(alice):
+async def test_each_sign_in_creates_a_session(alice):
     first, second = [(await sign_in(alice.api, alice.email)).json() for _ in range(2)]
 
     assert first["refresh_token"] != second["refresh_token"]
@@ -64,7 +64,7 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("address", UNKNOWN.values(), ids=UNKNOWN)
-async def test_a_wrong_password_and_a_wrong_address_are_answered_alike(alice, address):
+async def test_wrong_password_and_unknown_address_get_the_same_response(alice, address):
     wrong_password = await sign_in(alice.api, alice.email, "not her password")
     wrong_address = await sign_in(alice.api, address)
 
@@ -73,14 +73,14 @@ async def test_a_wrong_password_and_a_wrong_address_are_answered_alike(alice, ad
     assert without_id(wrong_address) == without_id(wrong_password)
 
 
-async def test_an_erased_account_is_an_unknown_one(alice):
+async def test_erased_account_is_answered_like_an_unknown_one(alice):
     wrong = await sign_in(alice.api, "nobody@example.com")
     await alice.delete("/api/v1/me", json={"password": PASSWORD})
 
     assert without_id(await sign_in(alice.api, alice.email)) == without_id(wrong)
 
 
-async def test_a_disabled_account_is_an_unknown_one(alice, app):
+async def test_disabled_account_is_answered_like_an_unknown_one(alice, app):
     wrong = await sign_in(alice.api, "nobody@example.com")
     async with app.state.services.database.transaction() as session:
         await session.execute(text("UPDATE users SET status = 'disabled'"))
@@ -90,7 +90,7 @@ async def test_a_disabled_account_is_an_unknown_one(alice, app):
     assert without_id(refused) == without_id(wrong)
 
 
-async def test_an_account_without_a_password_cannot_be_entered(alice, app):
+async def test_account_without_a_password_refuses_every_password(alice, app):
     async with app.state.services.database.transaction() as session:
         await session.execute(text("UPDATE users SET password_hash = NULL"))
 
@@ -105,7 +105,7 @@ async def test_it_refuses_the_password(alice, password):
 
 @pytest.mark.parametrize("email", ["alice@example.com", "nobody@example.com"])
 @pytest.mark.parametrize("password", ["x" * 1025, "xy" * 30_000])
-async def test_a_password_over_1024_characters_is_none(alice, email, password):
+async def test_password_over_1024_characters_is_refused(alice, email, password):
     answer = await sign_in(alice.api, email, password)
 
     assert answer.status_code == 422
@@ -120,7 +120,7 @@ async def test_a_refused_sign_in_makes_no_session(alice, rows):
     assert await rows("SELECT count(*) FROM sessions") == before
 
 
-async def test_the_hash_follows_the_cost_that_is_set(alice, database_url, clock, rows):
+async def test_sign_in_rehashes_after_a_change_of_cost(alice, database_url, clock, rows):
     hashes = "SELECT password_hash FROM users"
     [(cheap,)] = await rows(hashes)
     async with second_service(database_url, clock=clock, password_hash="small") as api:
@@ -135,14 +135,14 @@ async def test_the_hash_follows_the_cost_that_is_set(alice, database_url, clock,
     assert await rows(hashes) == [(better,)]
 
 
-async def test_all_of_several_at_once_get_in_after_a_change_of_cost(alice, database_url, clock):
+async def test_concurrent_sign_ins_succeed_after_a_change_of_cost(alice, database_url, clock):
     async with second_service(database_url, clock=clock, password_hash="small") as api:
         answers = await asyncio.gather(*(sign_in(api, alice.email) for _ in range(8)))
 
     assert {answer.status_code for answer in answers} == {201}
 
 
-async def test_the_hash_stays_while_the_cost_does(alice, rows):
+async def test_sign_in_keeps_the_hash_without_a_change_of_cost(alice, rows):
     before = await rows("SELECT password_hash FROM users")
 
     await sign_in(alice.api, alice.email)

@@ -52,7 +52,7 @@ async def test_the_spelling_of_the_address_does_not_matter(api, provider, alice,
     assert len(await rows("SELECT id FROM users")) == 1
 
 
-async def test_who_proves_the_address_takes_an_unverified_account_over(api, provider, rows, post):
+async def test_verified_identity_takes_over_an_unverified_account(api, provider, rows, post):
     squatter = await join(api, "alice", first_name="Squatter", last_name=None)
     await squatter.post("/api/v1/me/email-changes", {"email": "squatter@example.com", "password": PASSWORD})
     assert await rows("SELECT id FROM jobs WHERE kind = 'change_email'")
@@ -73,7 +73,7 @@ async def test_who_proves_the_address_takes_an_unverified_account_over(api, prov
     assert await rows("SELECT count(*) FROM sessions WHERE revoked_at IS NULL") == [(1,)]
 
 
-async def test_one_time_tokens_of_the_squatter_are_gone(api, provider, service, rows):
+async def test_takeover_deletes_one_time_tokens(api, provider, service, rows):
     await join(api, "alice")
     await run_due_jobs(service)
     assert await rows("SELECT id FROM verifications")
@@ -83,7 +83,7 @@ async def test_one_time_tokens_of_the_squatter_are_gone(api, provider, service, 
     assert await rows("SELECT id FROM verifications") == []
 
 
-async def test_apps_that_the_squatter_let_in_are_out(api, provider, service, rows):
+async def test_takeover_revokes_apps(api, provider, service, rows):
     squatter = await join(api, "alice")
     garden = await register_app(service, api, "https://garden.example/callback")
     async with client_of(service) as client:
@@ -97,7 +97,7 @@ async def test_apps_that_the_squatter_let_in_are_out(api, provider, service, row
     assert (await garden.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"
 
 
-async def test_an_identity_of_the_squatter_is_gone_too(api, provider, rows):
+async def test_takeover_deletes_identities(api, provider, rows):
     provider.person |= {"sub": "mallory", "email_verified": False}
     assert (await sign_in(api, provider)).status_code == 303
     provider.person |= {"sub": "alice", "email_verified": True}
@@ -108,7 +108,7 @@ async def test_an_identity_of_the_squatter_is_gone_too(api, provider, rows):
     assert await rows(IDENTITIES) == [("alice",)]
 
 
-async def test_a_pending_referral_counts_from_the_takeover_on(api, provider, bob, change):
+async def test_takeover_confirms_a_pending_referral(api, provider, bob, change):
     code = await make_code(bob)
     await register(api, "alice", referral_code=code["code"])
     await change("UPDATE referrals SET status = 'pending', confirmed_at = NULL")
@@ -118,14 +118,14 @@ async def test_a_pending_referral_counts_from_the_takeover_on(api, provider, bob
     assert [one["status"] for one in await referrals_of(bob)] == ["confirmed"]
 
 
-async def test_an_administrators_account_is_not_given_away(api, provider, alice, change):
+async def test_administrator_account_is_not_taken_over(api, provider, alice, change):
     await change("UPDATE users SET is_admin = TRUE")
 
     assert_refused(await sign_in(api, provider), 409, "link_required")
     assert (await alice.get("/api/v1/me")).status_code == 200
 
 
-async def test_an_address_that_changed_hands_at_the_provider_opens_nothing(api, provider, rows):
+async def test_reassigned_address_at_the_provider_is_refused(api, provider, rows):
     await sign_in(api, provider)
     provider.person["sub"] = "the next employee"
 
@@ -161,7 +161,7 @@ async def test_an_unverified_address_makes_an_unverified_account(api, provider, 
     assert await rows("SELECT kind FROM jobs") == [("verify_email",)]
 
 
-async def test_it_becomes_verified_when_the_provider_verifies_it_later(api, provider, rows):
+async def test_later_verification_by_the_provider_verifies_the_account(api, provider, rows):
     provider.person["email_verified"] = False
     await sign_in(api, provider)
     provider.person |= {"email": "other@example.com", "email_verified": True}
@@ -195,7 +195,7 @@ async def test_names_are_taken_as_text_or_not_at_all(api, provider, rows, profil
     assert await rows("SELECT first_name, last_name FROM users") == [names]
 
 
-async def test_subjects_of_two_issuers_are_two_people(api, provider, rows, change):
+async def test_same_subject_of_two_issuers_is_two_accounts(api, provider, rows, change):
     await sign_in(api, provider)
     await change("UPDATE identities SET provider = 'https://old.example'")
     provider.person["email"] = "another@example.com"

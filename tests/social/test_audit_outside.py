@@ -5,7 +5,7 @@ from social.browser import sign_in
 EVENTS = "SELECT action, actor FROM audit_events ORDER BY action"
 
 
-async def test_i5_who_joins_from_outside_is_in_the_audit(api, provider, rows):
+async def test_i5_registration_with_a_provider_is_audited(api, provider, rows):
     assert (await sign_in(api, provider)).status_code == 303
 
     assert await rows(EVENTS) == [
@@ -19,7 +19,7 @@ async def test_i5_who_joins_from_outside_is_in_the_audit(api, provider, rows):
     ]
 
 
-async def test_i5_the_second_time_is_a_session_more(api, provider, rows):
+async def test_i5_second_sign_in_with_a_provider_is_audited_as_a_session(api, provider, rows):
     for _ in range(2):
         await sign_in(api, provider)
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.one_database
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
-async def test_without_the_cookie_it_is_refused(api, provider, rows):
+async def test_callback_without_the_cookie_is_refused(api, provider, rows):
     back = await leave(api, provider)
     api.cookies.clear()
 
@@ -29,7 +29,7 @@ async def test_without_the_cookie_it_is_refused(api, provider, rows):
     assert await rows("SELECT id FROM users") == []
 
 
-async def test_the_cookie_of_another_browser_is_refused(api, provider, service):
+async def test_callback_with_the_cookie_of_another_browser_is_refused(api, provider, service):
     """Mallory lets Alice follow her own way back: Alice would be signed in as Mallory."""
     back = await leave(api, provider)
     async with client_of(service) as alice:
@@ -48,14 +48,14 @@ async def test_another_state_is_refused(api, provider, state):
 
 
 @pytest.mark.parametrize("query", ["", "?code=x", "?error=access_denied", "?state="])
-async def test_an_answer_without_state_is_refused(api, provider, query):
+async def test_callback_without_state_is_refused(api, provider, query):
     await begin(api)
 
     assert_refused(await api.get(f"/oauth/callback/oidc{query}"), 400, "state_invalid")
 
 
 @pytest.mark.parametrize("value", ["", "x", "AAAA", "é", "A" * 3000, '"quoted"'])
-async def test_a_cookie_that_we_did_not_write_is_refused(api, provider, value):
+async def test_forged_flow_cookie_is_refused(api, provider, value):
     back = await leave(api, provider)
     api.cookies.clear()
 
@@ -63,7 +63,7 @@ async def test_a_cookie_that_we_did_not_write_is_refused(api, provider, value):
     assert_refused(answer, 400, "state_invalid")
 
 
-async def test_a_changed_cookie_is_refused(api, provider):
+async def test_altered_flow_cookie_is_refused(api, provider):
     back = await leave(api, provider)
     value = api.cookies[COOKIE]
     api.cookies.clear()
@@ -73,14 +73,14 @@ async def test_a_changed_cookie_is_refused(api, provider):
         assert_refused(answer, 400, "state_invalid")
 
 
-async def test_it_is_used_once(api, provider):
+async def test_flow_cookie_works_once(api, provider):
     back = await leave(api, provider)
     assert (await api.get(back)).status_code == 303
 
     assert_refused(await api.get(back), 400, "state_invalid")
 
 
-async def test_a_kept_cookie_does_not_help_since_the_code_is_spent(api, provider):
+async def test_kept_flow_cookie_fails_with_a_used_code(api, provider):
     back = await leave(api, provider)
     kept = {"Cookie": f"{COOKIE}={api.cookies[COOKIE]}"}
     await api.get(back)
@@ -89,7 +89,7 @@ async def test_a_kept_cookie_does_not_help_since_the_code_is_spent(api, provider
     assert_refused(await api.get(back, headers=kept), 400, "sign_in_failed")
 
 
-async def test_it_has_ten_minutes(api, provider, clock):
+async def test_flow_expires_after_ten_minutes(api, provider, clock):
     back = await leave(api, provider)
     clock.forward(minutes=10, seconds=1)
 
@@ -116,7 +116,7 @@ async def test_a_repeated_parameter_is_refused(api, provider, name):
     assert (await api.get(f"{back}&{name}=x")).status_code == 422
 
 
-async def test_who_says_no_comes_back_as_they_were(api, provider):
+async def test_cancelled_sign_in_redirects_to_next(api, provider):
     await leave(api, provider, next="/r/ABCD")
     state = provider.seen[0]["state"]
 
@@ -185,7 +185,7 @@ async def test_any_other_next_is_the_front_page(api, provider, path):
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
 
 
-async def test_it_comes_to_the_page_that_was_asked_for(api, provider):
+async def test_sign_in_with_a_provider_redirects_to_next(api, provider):
     answer = await sign_in(api, provider, next="/account?tab=codes#top")
 
     assert answer.headers["location"] == "/account?tab=codes#top"

@@ -99,7 +99,7 @@ async def test_wrong_signatures_are_refused(api, provider, rows, header, signer)
     assert await rows(USERS) == []
 
 
-async def test_the_public_key_is_no_secret_of_an_hmac(api, provider):
+async def test_provider_key_as_hmac_key_is_refused(api, provider):
     """The oldest trick: everybody has the key that RS256 is checked with."""
     back = await leave(api, provider)
     good = provider.id_token(provider.seen[0]["nonce"])
@@ -112,7 +112,7 @@ async def test_the_public_key_is_no_secret_of_an_hmac(api, provider):
     assert_refused(await api.get(back), 400, "sign_in_failed")
 
 
-async def test_our_secret_is_no_key_even_when_the_provider_publishes_it(api, provider):
+async def test_client_secret_in_the_jwks_is_not_used_as_key(api, provider):
     provider.published.append(secret_key().as_dict(private=True) | {"kid": "secret"})
     provider.header, provider.signer = {"alg": "HS256", "kid": "secret"}, secret_key()
     provider.metadata = {"id_token_signing_alg_values_supported": ["HS256", "none"]}
@@ -123,7 +123,7 @@ async def test_our_secret_is_no_key_even_when_the_provider_publishes_it(api, pro
 @pytest.mark.parametrize(
     "token", ["", "a.b.c", "a.b", "....", "é.é.é", "e30.e30.", 5, None, ["x"], "x" * 200_000]
 )
-async def test_what_is_no_token_is_refused(api, provider, token):
+async def test_malformed_id_token_is_refused(api, provider, token):
     provider.answers["/token"] = text(
         json.dumps({"access_token": "x", "token_type": "Bearer", "id_token": token})
     )

@@ -20,19 +20,19 @@ def assert_page(answer, status, text):
     assert "set-cookie" not in answer.headers or "goodword=" not in answer.headers["set-cookie"]
 
 
-async def test_a_provider_that_there_is_not(api):
+async def test_unknown_provider_gets_a_page(api):
     assert_page(
         await api.get("/oauth/sign-in/nobody", headers=PERSON), 404, "This sign-in provider is not available"
     )
 
 
-async def test_a_sign_in_of_another_browser(api):
+async def test_callback_in_another_browser_gets_a_page(api):
     answer = await api.get("/oauth/callback/oidc?state=x&code=y", headers=PERSON)
 
     assert_page(answer, 400, "started in another browser")
 
 
-async def test_a_code_that_died_meanwhile(api, mallory, provider):
+async def test_retired_code_gets_a_page(api, mallory, provider):
     code = await make_code(mallory)
     back = await leave(api, provider, referral_code=code["code"])
     await mallory.delete(f"/api/v1/me/referral-codes/{code['code']}")
@@ -80,14 +80,14 @@ async def test_a_program_gets_a_problem(api, accept):
 
 
 @pytest.mark.parametrize("path", ["/nowhere", "/a/b", "/pages/none.css"])
-async def test_a_page_that_there_is_not(api, path):
+async def test_unknown_path_gets_a_page(api, path):
     answer = await api.get(path, headers=PERSON)
 
     assert answer.status_code == 404
     assert "There is no page at this address" in answer.text
 
 
-async def test_the_api_answers_in_json_whoever_asks(api):
+async def test_api_answers_a_browser_in_json(api):
     answer = await api.get("/api/v1/me", headers=PERSON)
 
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")

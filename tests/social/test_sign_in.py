@@ -17,7 +17,7 @@ each_provider = pytest.mark.parametrize("slug", ["oidc", "google", "github"])
 
 
 @each_provider
-async def test_who_is_new_gets_an_account_without_a_password(api, provider, rows, slug):
+async def test_new_user_gets_an_account_without_a_password(api, provider, rows, slug):
     answer = await sign_in(api, provider, slug)
 
     assert answer.status_code == 303, answer.text
@@ -26,14 +26,14 @@ async def test_who_is_new_gets_an_account_without_a_password(api, provider, rows
 
 
 @each_provider
-async def test_they_are_signed_in_on_our_pages(api, provider, rows, slug):
+async def test_sign_in_with_a_provider_creates_a_browser_session(api, provider, rows, slug):
     answer = await sign_in(api, provider, slug)
 
     assert answer.cookies["goodword"]
     assert await rows("SELECT client, scope FROM sessions") == [("goodword-pages", "pages")]
 
 
-async def test_the_session_that_the_browser_had_before_ends(api, provider, rows):
+async def test_sign_in_with_a_provider_ends_the_previous_session(api, provider, rows):
     await sign_in(api, provider)
     provider.person |= {"sub": "another", "email": "bob@example.com"}
     await sign_in(api, provider)
@@ -47,7 +47,7 @@ async def test_the_session_that_the_browser_had_before_ends(api, provider, rows)
 
 
 @each_provider
-async def test_the_second_time_it_is_the_same_account(api, provider, rows, slug):
+async def test_second_sign_in_with_a_provider_finds_the_account(api, provider, rows, slug):
     await sign_in(api, provider, slug)
     provider.person |= {"email": "new@example.com"}
     provider.github_emails = [{"email": "new@example.com", "primary": True, "verified": True}]
@@ -67,7 +67,7 @@ async def test_identities_are_kept_under_issuer_and_subject(api, provider, rows)
 
 
 @each_provider
-async def test_a_friends_code_makes_a_referral(api, provider, bob, slug):
+async def test_sign_up_with_a_provider_and_a_code_creates_a_referral(api, provider, bob, slug):
     code = await make_code(bob)
     answer = await sign_in(api, provider, slug, referral_code=code["code"].lower())
 
@@ -124,7 +124,7 @@ async def test_a_code_that_works_no_more_makes_no_account(api, app, provider, ro
     assert await rows(IDENTITIES) == []
 
 
-async def test_a_code_is_of_no_meaning_to_who_has_an_account(api, provider, bob, rows):
+async def test_code_is_ignored_for_an_existing_account(api, provider, bob, rows):
     await sign_in(api, provider)
     code = await make_code(bob)
 
@@ -143,7 +143,7 @@ async def test_openid_is_asked_with_pkce_state_and_nonce(api, provider):
     assert len(asked["state"]) == len(asked["nonce"]) == len(asked["code_challenge"]) == 43
 
 
-async def test_every_sign_in_has_secrets_of_its_own(api, provider):
+async def test_each_flow_has_its_own_state_nonce_and_verifier(api, provider):
     for _ in range(2):
         await leave(api, provider)
 
