@@ -1,5 +1,6 @@
 """Settings from the environment and `.env`, and what a wrong one does."""
 
+import re
 import stat
 from datetime import UTC, datetime
 from email import message_from_bytes
@@ -10,10 +11,10 @@ import pytest
 from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError
 
-from goodword.config.loading import SECRETS, load, with_own_secret
+from goodword.config.loading import NOT_BUILT, SECRETS, load, with_own_secret
 from goodword.config.settings import PREFIX, Settings, SettingsError
 from goodword.mail.messages import MessageContents, MessageKind, build_message
-from serving import ROOT
+from serving import ROOT, goodword
 
 SECRET = "k4Jt-9vQ2mZx7Lp0RbWc5NfHs8GdYa1E"
 
@@ -318,6 +319,7 @@ WEAK = {
     "METRICS_TOKEN": ("short", "16 characters"),
     "PASSWORD_HASH": ("fast_for_tests", "not for production"),
     "RATE_LIMITS": ("off", "not for production"),
+    "LOOPBACK_WEBHOOKS": ("on", "not for production"),
     "ALLOWED_HOSTS": ("*", "name the hosts"),
     "TRUSTED_PROXIES": ("0.0.0.0/0", "any address"),
     "PUBLIC_URL": ("http://goodword.example", "must be https://"),
@@ -355,6 +357,7 @@ def test_h21_production_refuses_each_weakness(tmp_path, name):
     assert value not in text.removeprefix(f"GOODWORD_{name}=") or name in (
         "PASSWORD_HASH",
         "RATE_LIMITS",
+        "LOOPBACK_WEBHOOKS",
         "ALLOWED_HOSTS",
     )
 
@@ -480,6 +483,40 @@ def test_a_database_of_its_own_needs_a_secret(tmp_path):
 
     with pytest.raises(SettingsError, match="SECRET_KEY is not set"):
         settings.secret  # noqa: B018
+
+
+def test_a_setting_whose_part_is_not_built_is_accepted_and_marked(tmp_path):
+    """The names of the contract; one whose part is built is no longer marked."""
+    given = {
+        "BRAND_NAME": "Acme",
+        "BRAND_COLOR": "#aabbcc",
+        "BRAND_CREDIT": "off",
+        "TERMS_URL": "https://acme.example/terms",
+        "OFFER": "en=Ten euros; ru=Десять евро",
+        "SIGN_UP": "code",
+        "FIRST_CODE": "automatic",
+        "SELF_REFERRALS": "refuse",
+        "EMBED_ORIGINS": "https://acme.example",
+        "CAPTURE_PARAMETER": "via",
+        "POOL_SIZE": "5",
+        "BACKUP_DIR": "/backups",
+        "BACKUP_KEEP": "7",
+        "REPLICA_URL": "postgresql+asyncpg://replica/x",
+        "LOOPBACK_WEBHOOKS": "on",
+        "OTLP_ENDPOINT": "http://127.0.0.1:4317",
+        "PAGES": "off",
+    }
+
+    settings, done = load_from(tmp_path, **given), goodword(tmp_path, "config", **given)
+
+    assert (settings.brand_name, settings.pool_size, settings.pages) == ("Acme", 5, "off")
+    assert done.returncode == 0, done.stderr
+    for name in NOT_BUILT & {name.lower() for name in given}:
+        assert re.search(rf"^GOODWORD_{name.upper()}=.*  # has no effect yet$", done.stdout, re.MULTILINE), (
+            name
+        )
+    assert "replica/x" not in done.stdout
+    assert "BRAND_URL" not in done.stdout
 
 
 def test_the_example_file_names_every_setting_and_no_other():

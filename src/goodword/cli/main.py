@@ -154,11 +154,12 @@ def config() -> None:
 
     with reported_errors():
         settings = load()
-    for name in Settings.model_fields:
+    built = [name for name in Settings.model_fields if name not in NOT_BUILT]
+    for name in (*built, *sorted(NOT_BUILT & settings.model_fields_set)):
         value = getattr(settings, name)
         shown = "********" if isinstance(value, SecretStr) else "" if value is None else value
         shown = " ".join(shown) if isinstance(shown, tuple) else shown
-        has_no_effect = name in settings.model_fields_set and name in NOT_BUILT
+        has_no_effect = name in NOT_BUILT
         typer.echo(f"{PREFIX}{name.upper()}={shown}{'  # has no effect yet' if has_no_effect else ''}")
     if not settings.embedded:
         with reported_errors():

@@ -68,6 +68,8 @@ def _weak_secrets(settings: Settings) -> Iterator[str]:
 def _open_doors(settings: Settings) -> Iterator[str]:
     if settings.rate_limits == "off":
         yield "RATE_LIMITS=off is not for production: passwords could be tried without end"
+    if settings.loopback_webhooks == "on":
+        yield "LOOPBACK_WEBHOOKS=on is not for production: apps could reach services of this machine"
     if "*" in settings.allowed_hosts:
         yield "ALLOWED_HOSTS=* is not for production: name the hosts"
     networks = [ipaddress.ip_network(one) for one in settings.trusted_proxies]

@@ -7,13 +7,13 @@ from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     model_validator,
 )
 
 from goodword.config import production_checks
+from goodword.config.planned_settings import PlannedSettings
 from goodword.config.postgres_url import DRIVER, PostgresServer, normalise, parse as parse_postgres_url
 from goodword.config.setting_types import (
     HttpUrl,
@@ -47,7 +47,7 @@ PROVIDERS = (
 """The settings of each sign-in provider: all of a group, or none."""
 
 
-class Settings(BaseModel):
+class Settings(PlannedSettings):
     """The settings, each read from `GOODWORD_<NAME>`; a `SecretStr` also from `…_FILE`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -94,7 +94,6 @@ class Settings(BaseModel):
 
     log_format: Literal["console", "json"] = "console"
     log_requests: Literal["all", "changes"] | None = None
-    metrics_token: Secret | None = None
 
     @model_validator(mode="after")
     def _check(self) -> Self:

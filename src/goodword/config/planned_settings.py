@@ -1,0 +1,40 @@
+"""Settings whose parts are not built yet: they are accepted, and `goodword config` says that they have no effect."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from goodword.config.setting_types import HttpUrl, Secret, Switch, Words, check_origins
+
+
+class PlannedSettings(BaseModel):
+    """Move a field into `Settings` with the part that reads it."""
+
+    brand_name: str = "Goodword"
+    brand_url: HttpUrl | None = None
+    brand_logo: Path | None = None
+    brand_color: str | None = Field(default=None, pattern="^#[0-9a-fA-F]{6}$")
+    brand_credit: Switch = "on"
+    terms_url: HttpUrl | None = None
+    privacy_url: HttpUrl | None = None
+    support_email: str | None = None
+    postal_address: str | None = None
+    after_sign_up_url: HttpUrl | None = None
+    offer: str | None = None
+    share_text: str | None = None
+
+    pages: Switch = "on"
+    sign_up: Literal["open", "code", "off"] = "open"
+    first_code: Literal["ask", "automatic"] = "ask"
+    self_referrals: Literal["allow", "flag", "refuse"] = "flag"
+    embed_origins: Annotated[Words, AfterValidator(check_origins)] = ()
+    capture_parameter: str = Field(default="ref", pattern="^[A-Za-z0-9_-]{1,32}$")
+
+    pool_size: int | None = Field(default=None, ge=1, le=1000)
+    replica_url: Secret | None = None
+    backup_dir: Path | None = None
+    backup_keep: int = Field(default=14, ge=1)
+    loopback_webhooks: Switch = "off"
+    otlp_endpoint: HttpUrl | None = None
+    metrics_token: Secret | None = None
