@@ -21,7 +21,7 @@ FIELDS = frozenset(
     {
         *("event", "level", "logger", "timestamp", "request_id", "exception"),
         *("method", "route", "status", "ms"),
-        *("kind", "id", "attempt", "error", "sqlstate"),
+        *("kind", "id", "attempt", "error", "sqlstate", "database"),
         *("provider", "host", "why", "seconds"),
         *("message", "files", "rows", "accounts", "line"),
     }

@@ -176,6 +176,29 @@ async def test_a_read_only_database_is_named_in_readyz_and_in_the_log(tmp_path, 
     assert "The database is read-only." in capsys.readouterr().out
 
 
+async def test_a_read_only_postgres_is_named_in_readyz_and_in_the_log(guarded, capsys):
+    url = f"postgresql+asyncpg://postgres@{guarded}/postgres"
+    await migrations.upgrade(url)
+    server = await asyncpg.connect(url.replace("+asyncpg", ""))
+    await server.execute("SET default_transaction_read_only = off")  # for this connection
+    try:
+        async with running(create_app(settings_for(url))) as app, client_of(app) as client:
+            assert (await client.get("/readyz")).json()["checks"]["storage"] == "ok"
+            await server.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+            await server.execute("SELECT pg_reload_conf()")
+            await asyncio.sleep(0.5)
+            ready = await client.get("/readyz")
+            registered = await register(client, "alice")
+            await server.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            await server.execute("SELECT pg_reload_conf()")
+    finally:
+        await server.close()
+
+    assert (ready.status_code, ready.json()["checks"]["storage"]) == (200, "read_only")
+    assert (registered.status_code, registered.json()["code"]) == (503, "database_unavailable")
+    assert "The database is read-only." in capsys.readouterr().out
+
+
 async def test_a_full_disk_is_named_in_readyz(tmp_path, monkeypatch):
     url = f"sqlite+aiosqlite:///{tmp_path}/goodword.sqlite3"
     await migrations.upgrade(url)

@@ -53,7 +53,9 @@ def test_the_worker_sends_the_emails_of_a_service_on_postgres(tmp_path, fresh_po
             wait_for_emails(tmp_path, 1)
             worker.send_signal(signal.SIGTERM)
             assert worker.wait(timeout=60) == 0
-    assert "Traceback" not in (tmp_path / "worker.log").read_text()
+    log = (tmp_path / "worker.log").read_text()
+    assert "Traceback" not in log
+    assert fresh_postgres.rpartition("/")[2] in log.splitlines()[0], "it names its database"
 
 
 def test_two_workers_and_a_service_send_each_email_once(tmp_path):

@@ -123,11 +123,14 @@ def worker(
     concurrency: Annotated[int, typer.Option(help="Number of jobs to run at once.", min=1, max=64)] = 4,
 ) -> None:
     """Run background jobs, such as sending e-mail, until stopped. Several workers may run."""
+    import structlog
+
     from goodword.composition import run_worker
     from goodword.logs import configure_logging
 
     settings = load_settings()
     configure_logging(settings.log_format)
+    structlog.get_logger("goodword.jobs").info("worker started", database=settings.database_name)
     with reported_errors():
         asyncio.run(run_worker(settings, concurrency=concurrency))
 

@@ -89,6 +89,7 @@ def install(app: FastAPI, *renderers: ErrorRenderer) -> ErrorResponder:
             return respond(request, Conflict())
         if cause := explain(error):
             log.warning("the database refuses a statement", error=cause)
+            return respond(request, DatabaseUnavailable())
         if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
             return respond(request, DatabaseUnavailable())
         if is_lock_timeout(error) or is_connection_error(error):
