@@ -56,7 +56,7 @@ async def test_the_log_says_at_the_start_and_later_that_no_worker_runs(
         capsys.readouterr()
         async with running(create_app(settings_for(database_url), clock=clock)):
             await asyncio.sleep(0.3)
-        return capsys.readouterr().out.count("no worker runs jobs")
+        return capsys.readouterr().out.count("start `goodword worker`")
 
     assert await warnings_of_a_start() == 1
     await register(api, "alice")

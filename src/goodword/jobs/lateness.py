@@ -16,7 +16,6 @@ LATE = timedelta(minutes=2)
 SEEN_WITHIN = timedelta(hours=2)
 """A worker finishes recurring jobs every hour."""
 CHECK_SECONDS = 60.0
-NO_WORKER = "no worker runs jobs, and e-mails wait: start `goodword worker`"
 
 log = structlog.get_logger("goodword.jobs")
 
@@ -29,7 +28,7 @@ async def are_late(database: Database, *, now: datetime) -> bool:
 async def warn_at_start(services: Services) -> None:
     """Log a warning if no worker has run lately."""
     if await services.database.row(_FINISHED, since=services.clock() - SEEN_WITHIN) is None:
-        log.warning(NO_WORKER)
+        log.warning("no worker has run jobs lately: start `goodword worker`")
 
 
 async def watch(services: Services) -> None:
@@ -38,7 +37,7 @@ async def watch(services: Services) -> None:
         await asyncio.sleep(CHECK_SECONDS)
         with suppress(SQLAlchemyError, OSError):
             if await are_late(services.database, now=services.clock()):
-                log.warning(NO_WORKER)
+                log.warning("no worker runs jobs, and e-mails wait: start `goodword worker`")
 
 
 _LATE = (
