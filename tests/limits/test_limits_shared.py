@@ -193,6 +193,7 @@ async def test_what_was_counted_without_it_is_told_when_it_is_back(database_url,
 def test_the_processes_of_a_node_count_together(tmp_path):
     """E12: new connections, so that both processes answer some."""
     with serving(tmp_path, "--workers", "2") as service:
-        statuses = [httpx2.get(f"{service.url}{LOOK_UP}/NONE-{n}").status_code for n in range(30)]
+        look_ups = [f"{service.url}{LOOK_UP}/by-email?email=none-{n}@example.com" for n in range(30)]
+        statuses = [httpx2.get(look_up).status_code for look_up in look_ups]
 
     assert statuses == [404] * 10 + [429] * 20
