@@ -97,6 +97,22 @@ def test_an_operator_registers_rotates_and_disables(tmp_path):
     assert "confidential, disabled" in goodword(tmp_path, "oauth-client", "list").stdout
 
 
+def test_an_operator_sets_what_an_app_needs(tmp_path):
+    goodword(tmp_path, "migrate")
+    made = goodword(
+        tmp_path,
+        *("oauth-client", "create", "Old shop", "--redirect-uri", "https://shop.example/cb"),
+        *("--pkce", "optional", "--id-token-alg", "ES256", "--id-token-claims"),
+        *("--post-logout-redirect-uri", "https://shop.example/bye"),
+    )
+    assert made.returncode == 0, made.stderr
+
+    listed = goodword(tmp_path, "oauth-client", "list").stdout
+
+    assert "ID tokens ES256, PKCE optional, claims in ID tokens" in listed
+    assert "after logout: https://shop.example/bye" in listed
+
+
 def test_what_will_not_do_is_refused_with_a_reason(tmp_path):
     goodword(tmp_path, "migrate")
     create = ("oauth-client", "create", "Garden")
@@ -109,6 +125,8 @@ def test_what_will_not_do_is_refused_with_a_reason(tmp_path):
         ((*create, *to, "--grant", "password"), "No such grant: password"),
         ((*create, *to, "--scope", "openid offline_access", "--grant", "authorization_code"), "together"),
         ((*create, "--public", "--grant", "client_credentials"), "public"),
+        ((*create, *to, "--public", "--pkce", "optional"), "must use PKCE"),
+        ((*create, *to, "--post-logout-redirect-uri", "http://shop.example/"), "https"),
         (("oauth-client", "create", " ", *to), "name"),
         (("oauth-client", "rotate", "gwc_unknown"), "no such confidential client"),
         (("oauth-client", "disable", "goodword-docs"), "no such client"),

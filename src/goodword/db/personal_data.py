@@ -71,9 +71,14 @@ def delete_rows(model: type[Base]) -> Erase:
     """Return an erasure that deletes the rows of `model` whose `user_id` is the user."""
 
     async def erase(session: AsyncSession, _services: Services, subject: DataSubject) -> None:
-        await session.execute(delete(model).where(model.__table__.c.user_id == subject.user_id))
+        await delete_rows_of(session, model, subject.user_id)
 
     return erase
+
+
+async def delete_rows_of(session: AsyncSession, model: type[Base], user_id: uuid.UUID) -> None:
+    """Delete the rows of `model` whose `user_id` is the user."""
+    await session.execute(delete(model).where(model.__table__.c.user_id == user_id))
 
 
 def rows_of(model: type[Base], fields: str, *, owner: str = "user_id") -> Rows:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.db.keyset import keyset_page
+from goodword.db.personal_data import delete_rows_of
 from goodword.db.transaction_hooks import commit_before_error
 from goodword.errors import NotFound, TokenInvalid
 from goodword.oauth import clients, scopes
@@ -191,8 +192,8 @@ async def revoke_access(session: AsyncSession, user_id: uuid.UUID, client_id: st
 
 async def forget(session: AsyncSession, user_id: uuid.UUID) -> None:
     """Delete a user's consents and codes."""
-    await session.execute(delete(OAuthCode).where(OAuthCode.user_id == user_id))
-    await session.execute(delete(OAuthGrant).where(OAuthGrant.user_id == user_id))
+    for model in (OAuthCode, OAuthGrant):
+        await delete_rows_of(session, model, user_id)
 
 
 def _id_token_claims(client: Client, code: OAuthCode, user: User) -> dict[str, str | bool]:
