@@ -72,7 +72,7 @@ async def identify(request: Request, form: Mapping[str, str]) -> Client:
     return found
 
 
-def needed(form: Mapping[str, str], name: str) -> str:
+def required(form: Mapping[str, str], name: str) -> str:
     if name not in form:
         raise OAuthError("invalid_request", f"{name} is missing.")
     return form[name]
@@ -97,7 +97,7 @@ async def token(request: Request, session: Session, clock: Clock) -> TokenAnswer
     have no such grace period. A replay of an older token ends the session.
     """
     form = await read_form(request)
-    grant = needed(form, "grant_type")
+    grant = required(form, "grant_type")
     if grant == "refresh_token" and not _is_app(request, form):
         return await _refresh_own(request, session, clock, form)
     if grant not in GRANTS:
@@ -119,7 +119,7 @@ async def _refresh_own(
     services = services_of(request)
     try:
         sign_in = await sessions.refresh(
-            session, services.refresh_tokens, needed(form, "refresh_token"), now=clock()
+            session, services.refresh_tokens, required(form, "refresh_token"), now=clock()
         )
     except sessions.RefreshRefused:
         raise InvalidGrant("The refresh token is invalid, used or expired.") from None
@@ -130,30 +130,30 @@ async def _exchange(
     request: Request, session: Session, clock: Clock, form: Mapping[str, str], client: Client
 ) -> TokenAnswer:
     services = services_of(request)
-    traded = await service.exchange(
+    exchanged = await service.exchange(
         session,
         services.keys.oauth,
         client,
-        code=needed(form, "code"),
-        redirect_uri=needed(form, "redirect_uri"),
+        code=required(form, "code"),
+        redirect_uri=required(form, "redirect_uri"),
         verifier=form.get("code_verifier"),
         client_info=client_info.client_info_of(request),
         access_lifetime=services.access_tokens.lifetime,
         now=clock(),
     )
-    scope = traded.sign_in.scope
+    scope = exchanged.sign_in.scope
     found = _token_response(
-        request, traded.sign_in, scope, clock, refreshable=service.may_refresh(client, scope)
+        request, exchanged.sign_in, scope, clock, refreshable=service.may_refresh(client, scope)
     )
     if "openid" not in scope.split():
         return found
     id_token = services.server_tokens.id_token(
         client=client,
-        subject=str(traded.sign_in.user_id),
-        user_claims=traded.id_token_claims,
+        subject=str(exchanged.sign_in.user_id),
+        user_claims=exchanged.id_token_claims,
         access_token=found.access_token,
-        auth_time=traded.signed_in_at,
-        nonce=traded.nonce,
+        auth_time=exchanged.signed_in_at,
+        nonce=exchanged.nonce,
         now=clock(),
     )
     return found.model_copy(update={"id_token": id_token})
@@ -166,7 +166,7 @@ async def _refresh(
         session,
         services_of(request).refresh_tokens,
         client,
-        token=needed(form, "refresh_token"),
+        token=required(form, "refresh_token"),
         scope=form.get("scope"),
         now=clock(),
     )
@@ -229,7 +229,7 @@ async def revoke(request: Request, session: Session, clock: Clock) -> Response:
     """
     form = await read_form(request)
     client = await identify(request, form)
-    shown = needed(form, "token")
+    shown = required(form, "token")
     services, now = services_of(request), clock()
     found = await introspection.find(
         services.database, services.access_tokens, services.refresh_tokens, client, shown, now=now
@@ -257,7 +257,7 @@ async def introspect(request: Request, clock: Clock) -> Introspection:
     if client.is_public:
         raise InvalidClient("Anybody can call themselves a public app.")
     services, now = services_of(request), clock()
-    shown = needed(form, "token")
+    shown = required(form, "token")
     found = await introspection.find(
         services.database, services.access_tokens, services.refresh_tokens, client, shown, now=now
     )

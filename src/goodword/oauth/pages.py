@@ -65,7 +65,7 @@ async def answer_consent(request: Request, session: Session, clock: Clock) -> Re
     if form.get("decision") != "allow":
         raise asked.send_back("access_denied", "The person said no.")
     shown = frozenset(form["scope"].split())
-    return await _go_on(request, session, asked, visitor, shown, form["once"], now)
+    return await _issue_code(request, session, asked, visitor, shown, form["once"], now)
 
 
 async def _show(request: Request, session: AsyncSession, now: datetime) -> Response:
@@ -86,7 +86,7 @@ async def _show(request: Request, session: AsyncSession, now: datetime) -> Respo
     once = f"{int(now.timestamp())}.{secrets.token_urlsafe(16)}"
     if question.is_answered:
         try:
-            return await _go_on(
+            return await _issue_code(
                 request, session, asked, visitor, question.scopes, once, now, is_remembered=True
             )
         except ConsentRequired:  # the consent was revoked a moment ago: ask for a new one
@@ -128,7 +128,7 @@ def _is_own(request: Request, visitor: Visitor, form: dict[str, str]) -> bool:
     return bool(cookies.is_form_token(visitor, form["form_token"], *about))
 
 
-async def _go_on(
+async def _issue_code(
     request: Request,
     session: AsyncSession,
     asked: AuthorizationRequest,
