@@ -140,7 +140,7 @@ async def test_not_found_after_its_deletion(api, alice, database_url):
     code = await make_code(alice)
     look_ups = [f"{PATH}/{code['code']}", f"{PATH}/by-email?email={alice.email}"] * 20
 
-    async with second_service(database_url, limits="look-up-missing=100/minute") as alice.api:
+    async with second_service(database_url, limits="look-up-email-missing=100/minute") as alice.api:
         get, delete = alice.api.get, alice.delete(f"{MINE}/{code['code']}")
         during, _ = await asyncio.gather(at_once(get, look_ups), delete)
         after = await at_once(get, look_ups)

@@ -33,6 +33,7 @@ async def test_counts_uses(api, alice):
 
 
 SPELLINGS = [
+    "OLIVIA\N{EN DASH}2030", "OLIVIA%092030", "OLIVIA2030%0A",
     "OLIVIA-2030", "olivia-2030", "OLIVIA2030", "O-L-I-V-I-A-2-0-3-0", "--OLIVIA2030--", "OLIVIA%202030",
     "%20o%20l%20i%20v%20i%20a%202030%20", "0LIVIA-2O3O", "O1IVIA-2030", "OlLVLA-2o3o", "0l1v1a%2D2030",
 ]  # fmt: skip
@@ -47,8 +48,8 @@ async def test_the_code_is_normalised(alice):
 
 
 OTHER_CODES = [
-    "ＯＬＩＶＩＡ-2030", "OLIVIA-２０３０", "ОLIVIA-2030", "OLİVIA-2030", "OLIVIA\N{EN DASH}2030", "OLIVIA_2030",
-    "OLIVIA.2030", "OLIVIA%092030", "OLIVIA2030%00", "OLIVIA2030%0A", "OLIVIA-203", "OLIVIA-20300",
+    "ＯＬＩＶＩＡ-2030", "OLIVIA-２０３０", "ОLIVIA-2030", "OLİVIA-2030", "OLIVIA_2030",
+    "OLIVIA.2030", "OLIVIA2030%00", "OLIVIA-203", "OLIVIA-20300",
     "OLIVIA-2038", "%2A", "%25", "----", "%20", "abc", "0" * 32, "0" * 33, "0" * 3000, "by-email",
     "' OR 1=1 --",
 ]  # fmt: skip
