@@ -19,13 +19,20 @@ from goodword.services import services_of
 from goodword.sessions import cookies
 from goodword.sessions.cookies import Visitor
 from goodword.sessions.page_access import LocalForm, is_own_form, signed_in
-from goodword.users import addresses, service as users
+from goodword.users import addresses, service as users, verifications
 from goodword.users.models import Purpose
+from goodword.users.verifications import VerificationInvalid
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.html.form_errors import error_context
 from goodword.web.html.rendering import foreign_form, link, page, see_other
+from goodword.web.rewritten_paths import REWRITTEN
 
 router = APIRouter(include_in_schema=False)
+
+USES: Mapping[Purpose, Callable[..., Awaitable[None]]] = {
+    Purpose.VERIFY_EMAIL: credentials.verify_address,
+    Purpose.CHANGE_EMAIL: credentials.change_address,
+}
 
 
 @router.get("/check-mail")
@@ -63,31 +70,39 @@ def _check_mail_page(request: Request, visitor: Visitor, email: str | None, *, a
     )
 
 
-@router.get("/verify-email")
+@router.get("/verify-email" + REWRITTEN)
 async def show_verify_email(request: Request) -> Response:
-    return _page(request, "verify_email.html")
+    return _page(request, "verify_email.html", given=_given(request))
 
 
 @router.post("/verify-email", dependencies=[limited("email-token")])
 async def verify_email(request: Request, form: LocalForm, session: Session, clock: Clock) -> Response:
     """Verify the address of the token."""
-    return await _use_token(request, form, session, clock, "verify_email.html", credentials.verify_address)
+    return await _use_token(request, form, session, clock, "verify_email.html", Purpose.VERIFY_EMAIL)
 
 
-@router.get("/confirm-email")
+@router.post("/verify-email/again", dependencies=[limited("email")])
+async def send_verification_again(
+    request: Request, form: LocalForm, session: Session, clock: Clock
+) -> Response:
+    """Request another message after a link that does not work. The page is the same without an account."""
+    return await _request_email(request, form, session, clock, "verify_email.html", Purpose.VERIFY_EMAIL)
+
+
+@router.get("/confirm-email" + REWRITTEN)
 async def show_confirm_email(request: Request) -> Response:
-    return _page(request, "confirm_email.html")
+    return _page(request, "confirm_email.html", given=_given(request))
 
 
 @router.post("/confirm-email", dependencies=[limited("email-token")])
 async def confirm_email(request: Request, form: LocalForm, session: Session, clock: Clock) -> Response:
     """Replace the address of the account."""
-    return await _use_token(request, form, session, clock, "confirm_email.html", credentials.change_address)
+    return await _use_token(request, form, session, clock, "confirm_email.html", Purpose.CHANGE_EMAIL)
 
 
-@router.get("/reset-password")
+@router.get("/reset-password" + REWRITTEN)
 async def show_reset_password(request: Request) -> Response:
-    return _page(request, "reset_password.html")
+    return _page(request, "reset_password.html", given=_given(request))
 
 
 @router.post("/reset-password", dependencies=[limited("email-token")])
@@ -98,7 +113,7 @@ async def reset_password(request: Request, form: LocalForm, session: Session) ->
         await credentials.reset_password(session, services_of(request), body.token, body.password)
     except (ValidationError, AppError) as error:
         return _page(request, "reset_password.html", given=form, error=error)
-    return _page(request, "reset_password.html", given=form, done=True)
+    return _page(request, "reset_password.html", given=form, outcome="done")
 
 
 @router.get("/forgot-password")
@@ -109,13 +124,19 @@ async def show_forgot_password(request: Request) -> Response:
 @router.post("/forgot-password", dependencies=[limited("email")])
 async def forgot_password(request: Request, form: LocalForm, session: Session, clock: Clock) -> Response:
     """Request a message. The page is the same whether or not there is an account."""
+    return await _request_email(request, form, session, clock, "forgot_password.html", Purpose.RESET_PASSWORD)
+
+
+async def _request_email(
+    request: Request, form: LocalForm, session: AsyncSession, clock: Clock, template: str, purpose: Purpose
+) -> Response:
     try:
         email = EmailRequest(email=form.get("email", "").strip()).email
-        await count_email(request, Purpose.RESET_PASSWORD, addresses.parse(email).key)
-        credentials.request_email(session, Purpose.RESET_PASSWORD, email, now=clock())
+        await count_email(request, purpose, addresses.parse(email).key)
+        credentials.request_email(session, purpose, email, now=clock())
     except (ValidationError, AppError) as error:
-        return _page(request, "forgot_password.html", given=form, error=error)
-    return _page(request, "forgot_password.html", given=form, done=True)
+        return _page(request, template, given=form, error=error)
+    return _page(request, template, given=form, outcome="requested")
 
 
 async def _use_token(
@@ -124,21 +145,33 @@ async def _use_token(
     session: AsyncSession,
     clock: Clock,
     template: str,
-    use: Callable[..., Awaitable[None]],
+    purpose: Purpose,
 ) -> Response:
-    """Handle a form that needs a token only. `use` is a function of `credentials`."""
+    """Handle a form that needs a token only. A link that is used twice is not an error."""
+    services, outcome = services_of(request), "done"
     try:
         token = Confirmation(token=_token(form)).token
-        async with session.begin_nested():
-            await use(session, services_of(request), token, now=clock())
+        try:
+            async with session.begin_nested():
+                await USES[purpose](session, services, token, now=clock())
+        except VerificationInvalid:
+            key, outcome = services.keys.one_time_tokens, "already"
+            if not await verifications.has_effect_already(services.database, purpose, token, key=key):
+                raise
     except (ValidationError, AppError) as error:
         return _page(request, template, given=form, error=error)
-    return _page(request, template, given=form, done=True)
+    return _page(request, template, given=form, outcome=outcome)
 
 
 def _token(form: Mapping[str, str]) -> str:
     """Return the token from the form, which may contain the whole link."""
-    return form.get("token", "").strip().rpartition("token=")[2]
+    return verifications.find_token(form.get("token", "")).rpartition("token=")[2]
+
+
+def _given(request: Request) -> Mapping[str, str]:
+    """Return the token that a scanner has moved from the fragment of the link to its path or query."""
+    token = verifications.find_token(f"{request.scope['path']}?{request.url.query}")
+    return {"token": token} if token.startswith(verifications.PREFIX) else {}
 
 
 def _page(
@@ -147,7 +180,7 @@ def _page(
     *,
     given: Mapping[str, str] | None = None,
     error: ValidationError | AppError | None = None,
-    done: bool = False,
+    outcome: str = "",
 ) -> Response:
     settings = services_of(request).settings
     return page(
@@ -155,7 +188,8 @@ def _page(
         template,
         **error_context(request, error, ("token", "email", "password")),
         given={"token": "", "email": ""} | {k: v for k, v in (given or {}).items() if k != "password"},
-        done=done,
+        done=outcome in ("done", "already"),
+        outcome=outcome,
         is_sent=settings.mail_server is not None,
         least=settings.password_min_length,
     )

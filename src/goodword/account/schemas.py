@@ -1,8 +1,11 @@
 """Requests and responses of a user's own account."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from goodword.providers.schemas import ProfileRead
+from goodword.users import verifications
 from goodword.users.addresses import Email
 from goodword.users.schemas import UserRead
 from goodword.web.schemas import Input, Name, NewPassword, Output, Password, Text, example
@@ -59,16 +62,23 @@ class EmailRequest(Input):
     email: Email
 
 
+Token = Annotated[
+    Text,
+    AfterValidator(verifications.find_token),
+    Field(max_length=1024, description="From the link in the message, after `#token=`; or the link."),
+]
+
+
 class Confirmation(Input):
     model_config = example({"token": TOKEN})
 
-    token: Text = Field(max_length=1024, description="From the link in the message, after `#token=`.")
+    token: Token
 
 
 class PasswordReset(Input):
     model_config = example({"token": TOKEN, "password": "eight lanterns in the valley"})
 
-    token: Text = Field(max_length=1024, description="From the link in the message, after `#token=`.")
+    token: Token
     password: NewPassword = Field(description="8 to 256 characters, and not a common password.")
 
 

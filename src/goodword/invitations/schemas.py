@@ -1,7 +1,10 @@
 """Schemas of invitations."""
 
-from pydantic import Field
+from typing import Annotated
 
+from pydantic import AfterValidator, Field
+
+from goodword.mail import unsubscribe
 from goodword.users.addresses import Email
 from goodword.web.schemas import Input, Output, Text, example
 
@@ -22,7 +25,9 @@ class CodeEmailRequest(Input):
 class UnsubscribeRequest(Input):
     model_config = example({"token": "gwu_" + "x" * 64})
 
-    token: Text = Field(max_length=255, description="The token of the link at the end of the e-mail.")
+    token: Annotated[Text, AfterValidator(unsubscribe.find_token)] = Field(
+        max_length=1024, description="The token of the link at the end of the e-mail, or the link."
+    )
 
 
 class EmailAccepted(Output):

@@ -11,8 +11,9 @@ from goodword.crypto import Signer, hmac_of
 from goodword.db.statements import insert_if_absent
 from goodword.errors import BadRequest
 from goodword.mail.models import Unsubscribe
+from goodword.web import pasted_links
 
-PREFIX = "gwu_"
+PREFIX, TOKEN_LENGTH = "gwu_", 64
 
 
 class UnsubscribeTokenInvalid(BadRequest):
@@ -22,6 +23,11 @@ class UnsubscribeTokenInvalid(BadRequest):
 def make_token(key: bytes, mailbox: str) -> str:
     """Return the token for a mailbox: its keyed hash and a MAC. It never expires."""
     return Signer(key, PREFIX).sign(_address_mac(key, mailbox))
+
+
+def find_token(text: str) -> str:
+    """Return the token in a link as people paste it. Return other text as it is."""
+    return pasted_links.find_token(text, PREFIX, TOKEN_LENGTH)
 
 
 async def unsubscribe(session: AsyncSession, key: bytes, token: str, *, now: datetime) -> None:

@@ -19,8 +19,10 @@ from goodword.rate_limits.quotas import QuotaExceeded
 from goodword.services import DerivedKeys
 from goodword.users.addresses import Address
 from goodword.users.models import Purpose, User, UserStatus, Verification
+from goodword.web import pasted_links
 
 PREFIX = "gwv_"
+TOKEN_BYTES, TOKEN_LENGTH = 32, 43
 LIFETIME = {
     Purpose.VERIFY_EMAIL: timedelta(hours=24),
     Purpose.RESET_PASSWORD: timedelta(minutes=30),
@@ -61,7 +63,7 @@ async def issue(
         except QuotaExceeded:
             return None
     await revoke(session, user.id, purpose, now=now)
-    token = PREFIX + secrets.token_urlsafe(32)
+    token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
     verification = Verification(
         id=job_id,
         user_id=user.id,
@@ -76,6 +78,16 @@ async def issue(
     await session.flush()
     record(session, Action.TOKEN_SENT, Subject.USER, user.id, purpose=purpose.value)
     return token
+
+
+def find_token(text: str) -> str:
+    """Return the token in a link as people paste it. Return other text as it is."""
+    return pasted_links.find_token(text, PREFIX, TOKEN_LENGTH)
+
+
+async def has_effect_already(database: Database, purpose: Purpose, token: str, *, key: bytes) -> bool:
+    """Return whether the address that the token verifies is the verified address of its account."""
+    return await database.row(_EFFECTIVE, token_mac=_mac(key, purpose, token)) is not None
 
 
 async def find(
@@ -136,6 +148,16 @@ def _mac(key: bytes, purpose: Purpose, token: str) -> bytes:
     return hmac_of(key, purpose.encode(), token.encode(errors="surrogatepass"))
 
 
+_EFFECTIVE = (
+    select(User.id)
+    .join(Verification, Verification.user_id == User.id)
+    .where(
+        Verification.token_mac == bindparam("token_mac"),
+        Verification.email_key == User.email_key,
+        User.verified_at.is_not(None),
+        User.status == UserStatus.ACTIVE,
+    )
+)
 _GOOD = (
     select(User.email, User.first_name, User.last_name)
     .join(Verification, Verification.user_id == User.id)

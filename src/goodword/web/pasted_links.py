@@ -23,5 +23,6 @@ def decode(text: str) -> str:
 
 def find_token(text: str, prefix: str, length: int) -> str:
     """Return the token in a pasted link: `prefix` and `length` characters of base64url. Return other text as it is."""
-    found = re.search(rf"{prefix}[A-Za-z0-9_-]{{{length}}}", decode(text), re.ASCII)
+    end = "(?:(?=__;)|(?![A-Za-z0-9_-]))"  # Proofpoint writes `__;` behind the link
+    found = re.search(rf"{prefix}[A-Za-z0-9_-]{{{length}}}{end}", decode(text), re.ASCII)
     return found[0] if found else text.strip()
