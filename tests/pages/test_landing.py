@@ -200,3 +200,29 @@ async def test_languages_are_cached_separately(app, alice):
             russian = await Browser(other).get(f"/r/{code['code']}", headers={"Accept-Language": "ru"})
             assert "invites you" in english.text
             assert "Alice L. приглашает вас" in russian.text
+
+
+async def test_a_signed_in_visitor_sees_who_is_signed_in(browser, alice, bob):
+    code = await make_code(alice)
+    own = await make_code(bob)
+    await browser.sign_in(bob)
+
+    page = await browser.get(f"/r/{code['code']}")
+    assert page.status_code == 200
+    assert "Alice L. invites you" in page.text
+    assert f'You are signed in as <strong class="address">{bob.email}</strong>' in page.text
+    assert 'name="password"' not in page.text
+    assert "This is your own link" in (await browser.get(f"/r/{own['code']}")).text
+    dead = await browser.get("/r/NOSUCHCODE")
+    assert (dead.status_code, "You are signed in as" in dead.text) == (404, True)
+
+    out = await browser.send(page)
+    assert (out.status_code, out.headers["location"]) == (303, f"/r/{code['code']}")
+    assert 'name="password"' in (await browser.get(f"/r/{code['code']}")).text
+
+
+async def test_the_sign_out_redirects_to_local_paths_only(browser, alice):
+    await browser.sign_in(alice)
+    out = await browser.send(await browser.get("/sign-up"), next="//evil.example")
+
+    assert out.headers["location"] == "/"

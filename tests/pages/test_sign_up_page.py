@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from html import unescape
 from html.parser import HTMLParser
 
 import pytest
@@ -9,7 +10,7 @@ from pydantic import SecretStr
 
 from people import PASSWORD, make_code, referrals_of, register
 from second_service import second_service
-from third_party import Form
+from third_party import Form, register_app
 
 pytestmark = pytest.mark.one_database
 
@@ -72,7 +73,7 @@ async def test_fills_in_the_code_from_the_query(browser):
         ({"last_name": "\u202eevil"}, "last_name", "Control characters"),
         ({"referral_code": "NOSUCHCODE"}, "referral_code", "not valid"),
         ({"referral_code": "<b>"}, "referral_code", "not valid"),
-        ({"referral_code": "x" * 300}, "referral_code", "not valid"),
+        ({"referral_code": "x" * 1100}, "referral_code", "too long"),
     ],
 )
 async def test_shows_errors_beside_their_fields(browser, api, rows, fields, name, said):
@@ -183,13 +184,77 @@ async def test_redirects_to_the_requested_page(browser, api, target):
     assert answer.headers["location"] == (target if leads_here else "/check-mail")
 
 
-async def test_registration_ends_the_previous_session(browser, alice, rows):
+async def test_a_signed_in_visitor_makes_no_second_account_silently(browser, alice, rows):
+    form = await browser.get("/sign-up")
     await browser.sign_in(alice)
 
-    await browser.send(await browser.get("/sign-up"), **BOB)
+    for page in (await browser.get("/sign-up"), await browser.send(form, **BOB)):
+        assert f'You are signed in as <strong class="address">{alice.email}</strong>' in page.text
+        assert 'name="password"' not in page.text
+    assert page.status_code == 409
+    assert await rows("SELECT count(*) FROM users") == [(1,)]
+    assert (await browser.get("/account")).status_code == 200, "the session has not ended"
 
-    assert await rows("SELECT count(*) FROM sessions WHERE revoked_reason = 'signed_in_anew'") == [(1,)]
-    assert BOB["email"] in (await browser.get("/")).text
+    out = await browser.send(page)
+    assert (out.status_code, out.headers["location"]) == (303, "/sign-up")
+    assert (await browser.send(await browser.get("/sign-up"), **BOB)).status_code == 303
+
+
+async def test_the_referrer_is_shown_after_an_error(browser, alice):
+    code = await make_code(alice)
+    page = await browser.get(f"/r/{code['code']}")
+
+    for fields in ({"email": "nonsense"}, {"password": "short"}, {"email": alice.email}):
+        page = await browser.send(page, **BOB | fields)
+        assert page.status_code in (409, 422)
+        assert "<h1>Alice L. invites you</h1>" in page.text
+        assert Form(page.text).fields["referral_code"] == code["code"]
+    assert "invites you" not in (await browser.send(page, **BOB | {"referral_code": "NOSUCHCODE"})).text
+
+
+async def test_the_code_stays_on_the_way_through_the_sign_in(browser, alice):
+    code = (await make_code(alice))["code"]
+    page = await browser.get(f"/r/{code}")
+
+    for _ in range(2):
+        page = await browser.get(unescape(re.search(r'href="(/sign-in[^"]*)"', page.text)[1]))
+        wrong_password = await browser.send(page, email="bob@example.com", password="wrong wrong")
+        assert wrong_password.status_code == 401
+        link = unescape(re.search(r'href="(/sign-up[^"]*)"', wrong_password.text)[1])
+        page = await browser.get(link)
+        assert Form(page.text).fields["referral_code"] == code
+        assert "Alice L. invites you" in page.text
+    language = re.search(
+        r'<input type="hidden" name="next" value="([^"]*)">\s*<button[^>]* name="language"', page.text
+    )
+    assert f"referral_code={code}" in language[1]
+
+    removed = await browser.send(page, **BOB | {"referral_code": "", "password": "short"})
+    assert "referral_code=" not in re.search(r'href="(/sign-in[^"]*)"', removed.text)[1]
+
+
+async def test_the_code_of_an_authorization_request_stays(browser, alice, app, api):
+    code = (await make_code(alice))["code"]
+    garden = await register_app(app, api, "https://garden.example/callback")
+
+    answer = await browser.get(garden.url(referral_code=code))
+    page = await browser.get(answer.headers["location"])
+    page = await browser.get(unescape(re.search(r'href="(/sign-up[^"]*)"', page.text)[1]))
+    assert Form(page.text).fields["referral_code"] == code
+    answer = await browser.send(page, **BOB)
+
+    assert answer.headers["location"].startswith("/oauth/authorize?")
+    assert (await browser.get(answer.headers["location"])).status_code == 200
+    assert len(await referrals_of(alice)) == 1
+
+
+async def test_the_account_page_says_who_invited(browser, alice):
+    code = await make_code(alice)
+    await browser.send(await browser.get(f"/r/{code['code']}"), **BOB)
+    assert "Invited by Alice L." in (await browser.get("/account")).text
+
+    await alice.patch("/api/v1/me", {"first_name": None, "last_name": None})
+    assert "A friend invited you." in (await browser.get("/account")).text
 
 
 async def test_the_account_has_the_language_of_the_page(browser, api, rows, post):

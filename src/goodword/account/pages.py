@@ -18,6 +18,7 @@ from goodword.invitations import service as invitations
 from goodword.invitations.schemas import InvitationCreate
 from goodword.languages import LANGUAGES, to_translate
 from goodword.oauth import scopes, service as oauth
+from goodword.referrals import service as referrals
 from goodword.services import services_of
 from goodword.sessions import active, service as sessions
 from goodword.sessions.cookies import Visitor
@@ -211,6 +212,7 @@ async def show(
         **error_context(request, error, fields),
         here=link(request, HERE),
         user=user,
+        referred_by=await referrals.referred_by(session, user.id),
         given=values,
         done=translate_for(request, said) if said else None,
         sessions=shown,

@@ -27,6 +27,7 @@ from goodword.web.urlencoded import FormInvalid
 
 router = APIRouter(prefix="/oauth", include_in_schema=False, route_class=OAuthPageRoute)
 
+MAX_CODE = 255
 PAGE_LIFETIME = timedelta(minutes=10)
 STALE = to_translate(
     "This page has already been answered or has expired. Go back to the app and start again."
@@ -158,6 +159,8 @@ def _sign_in_link(request: Request, asked: AuthorizationRequest, now: datetime) 
     parameters = {"next": after}
     if asked.login_hint:
         parameters["login_hint"] = asked.login_hint
+    if code := request.query_params.get("referral_code"):  # for a person who registers
+        parameters["referral_code"] = code[:MAX_CODE]
     return f"{link(request, '/sign-in')}?{urlencode(parameters)}"
 
 

@@ -17,7 +17,7 @@ from goodword.users.models import User
 from goodword.users.passwords import HashingBusy
 from goodword.web.client_address import client_network
 from goodword.web.dependencies import Clock, Session
-from goodword.web.forms import local_path
+from goodword.web.forms import local_path, read_form
 from goodword.web.html import messages
 from goodword.web.html.rendering import foreign_form, link, page, see_other, translate_for
 
@@ -27,7 +27,8 @@ router = APIRouter(include_in_schema=False)
 @router.get("/sign-in")
 async def show_sign_in(request: Request) -> Response:
     asked = request.query_params
-    return _form(request, next_path=local_path(request, asked.get("next")), email=asked.get("login_hint", ""))
+    code, email = asked.get("referral_code", ""), asked.get("login_hint", "")
+    return _form(request, next_path=local_path(request, asked.get("next")), code=code, email=email)
 
 
 @router.post("/sign-in", dependencies=[limited("sign-in")])
@@ -36,7 +37,8 @@ async def sign_in(request: Request, form: LocalForm, session: Session, clock: Cl
     try:
         user = await _authenticate(request, session, form)
     except (service.InvalidCredentials, TooManyAttempts, HashingBusy) as error:
-        return _form(request, next_path=next_path, email=email, error=error)
+        code = form.get("referral_code", "")
+        return _form(request, next_path=next_path, code=code, email=email, error=error)
     response = see_other(next_path)
     await browser.start_session(request, session, response, user, now=clock())
     return response
@@ -44,14 +46,15 @@ async def sign_in(request: Request, form: LocalForm, session: Session, clock: Cl
 
 @router.post("/sign-out")
 async def sign_out(request: Request, session: Session, clock: Clock) -> Response:
-    """End the browser session. Authorized apps keep their access."""
-    cookies = services_of(request).page_cookies
+    """End the browser session, and go on to the path in `next`. Authorized apps keep their access."""
+    cookies, next_path = services_of(request).page_cookies, link(request, "/")
     visitor = await browser.visitor(request)
     if visitor is not None:
         if not await is_own_form(request, visitor):
             return foreign_form(request)
         await browser.end_session(request, session, visitor, now=clock())
-    response = see_other(link(request, "/"))
+        next_path = local_path(request, (await read_form(request)).get("next", next_path))
+    response = see_other(next_path)
     cookies.clear(response)
     return response
 
@@ -67,7 +70,11 @@ async def _authenticate(request: Request, session: AsyncSession, form: dict[str,
     )
 
 
-def _form(request: Request, *, next_path: str, email: str, error: AppError | None = None) -> Response:
+def _form(
+    request: Request, *, next_path: str, code: str, email: str, error: AppError | None = None
+) -> Response:
+    """Return the form. `code` is a referral code for the case that the visitor registers instead."""
+    query = {"next": next_path} | ({"referral_code": code} if code else {})
     use_ui_locales(request, next_path)
     return page(
         request,
@@ -75,8 +82,9 @@ def _form(request: Request, *, next_path: str, email: str, error: AppError | Non
         status=error.status if error else 200,
         headers=error.headers if error else None,
         redirects_to_app=leads_to_an_app(request, next_path),
-        here=f"{link(request, '/sign-in')}?{urlencode({'next': next_path})}",
+        here=f"{link(request, '/sign-in')}?{urlencode(query)}",
         next_path=next_path,
+        code=code,
         email=email,
         error=translate_for(request, messages.text_of(error)) if error else None,
         providers=services_of(request).social_clients.labels,

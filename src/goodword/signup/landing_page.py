@@ -16,6 +16,7 @@ from goodword.errors import AppError
 from goodword.rate_limits.dependencies import after_lookup, before_lookup
 from goodword.rate_limits.limiter import RateLimited
 from goodword.services import services_of
+from goodword.signup.inviter import page_if_signed_in
 from goodword.signup.schemas import REGISTRATION_FIELDS
 from goodword.web.dependencies import Clock
 from goodword.web.html import assets
@@ -97,10 +98,16 @@ def render_error(request: Request, error: AppError) -> Response | None:
 
 async def _answer(request: Request, content: bytes) -> Response:
     await after_lookup(request.scope, found=content != lookup.NOT_FOUND)
+    is_dead = content == lookup.NOT_FOUND
+    status = 404 if is_dead else 200
     services, path = services_of(request), quote(request.scope["path"])
+    if services.page_cookies.read(request) is not None:
+        code = None if is_dead else CodeFound.model_validate_json(content)
+        if response := await page_if_signed_in(request, code, status=status, is_dead=is_dead):
+            return response
     # The length is limited, because the cache of pages holds it.
     here = link(request, path if len(path) <= MAX_PATH_LENGTH else "/")
     providers = tuple(services.social_clients.labels.items())
     language = services.page_cookies.language(request)
     html = services.landing_pages.page(content, language, here, providers)
-    return html_response(html, language, status=404 if content == lookup.NOT_FOUND else 200)
+    return html_response(html, language, status=status)

@@ -6,12 +6,14 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
 
+from goodword.codes.schemas import CodeFound
 from goodword.errors import AppError
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
 from goodword.sessions.cookies import start_session
 from goodword.sessions.page_access import LocalForm, leads_to_an_app, use_ui_locales
 from goodword.signup import service
+from goodword.signup.inviter import find_code, page_if_signed_in
 from goodword.signup.schemas import REGISTRATION_FIELDS, UserCreate
 from goodword.web.dependencies import Clock, Session
 from goodword.web.forms import local_path
@@ -24,13 +26,19 @@ router = APIRouter(include_in_schema=False)
 @router.get("/sign-up")
 async def show_sign_up(request: Request) -> Response:
     query = request.query_params
-    given = {"referral_code": query.get("referral_code", "")}
-    return _form(request, given, next_path=local_path(request, query.get("next")))
+    text = query.get("referral_code")
+    code = await find_code(request, text) if text else None
+    if response := await page_if_signed_in(request, code):
+        return response
+    given = {} if text is None else {"referral_code": text}
+    return _form(request, given, code=code, next_path=local_path(request, query.get("next")))
 
 
 @router.post("/sign-up", dependencies=[limited("sign-up")])
 async def sign_up(request: Request, form: LocalForm, session: Session, clock: Clock) -> Response:
     """Create an account and sign the user in."""
+    if response := await page_if_signed_in(request, None, status=409):
+        return response
     services, next_path = services_of(request), local_path(request, form.get("next"))
     given = {
         name: form[name] if name == "password" else form[name].strip()
@@ -46,7 +54,8 @@ async def sign_up(request: Request, form: LocalForm, session: Session, clock: Cl
                 session, services, body, password_hash=password_hash, language=language
             )
     except (ValidationError, AppError) as error:
-        return _form(request, given, next_path=next_path, error=error)
+        code = await find_code(request, given.get("referral_code", ""))
+        return _form(request, given, code=code, next_path=next_path, error=error)
     response = see_other(link(request, "/check-mail") if next_path == link(request, "/") else next_path)
     await start_session(request, session, response, user, now=clock())
     return response
@@ -56,9 +65,11 @@ def _form(
     request: Request,
     given: Mapping[str, str],
     *,
+    code: CodeFound | None,
     next_path: str,
     error: AppError | ValidationError | None = None,
 ) -> Response:
+    """Return the form. `code` is the usable code in `given`, which names the referrer."""
     use_ui_locales(request, next_path)
     query = {"referral_code": given.get("referral_code", ""), "next": next_path}
     return page(
@@ -68,6 +79,8 @@ def _form(
         redirects_to_app=leads_to_an_app(request, next_path),
         here=f"{link(request, '/sign-up')}?{urlencode(query)}",
         next_path=next_path,
+        code=code,
+        known_code=given.get("referral_code"),
         given=dict.fromkeys(REGISTRATION_FIELDS, "")
         | {name: text for name, text in given.items() if name != "password"},
         providers=services_of(request).social_clients.labels,

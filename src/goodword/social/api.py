@@ -1,6 +1,7 @@
 """Endpoints of the sign-in with Google, GitHub or another OpenID provider."""
 
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import RedirectResponse
@@ -15,6 +16,7 @@ from goodword.sessions.cookies import start_session
 from goodword.social import errors, flow as flows, service
 from goodword.web.dependencies import Clock, Session
 from goodword.web.forms import local_path
+from goodword.web.html.rendering import link
 from goodword.web.json_body import JsonRoute
 from goodword.web.openapi import problems
 
@@ -55,6 +57,8 @@ async def begin_outside_sign_in(
     """
     clients = services_of(request).social_clients
     now = clock()
+    if referral_code is None:  # another tab may know it
+        referral_code = clients.cookie.referral_code(request, now=now)
     if referral_code:  # the cookie has no room for a long link
         referral_code = code_format.normalise(referral_code) or referral_code[:64]
     after = local_path(request, next_page)
@@ -69,7 +73,9 @@ async def begin_outside_sign_in(
     summary="Finish the sign-in with a provider",
     status_code=303,
     response_class=RedirectResponse,
-    responses=_redirect("To the path in `next`: signed in, unless the user cancelled.", "/")
+    responses=_redirect(
+        "To the path in `next`; to the registration if the user cancelled and has a code.", "/"
+    )
     | problems(
         errors.ProviderNotFound,
         errors.StateInvalid,
@@ -102,11 +108,15 @@ async def finish_outside_sign_in(
     services = services_of(request)
     clients = services.social_clients
     clients.find(provider)
+    # Set for the error pages, whose links lead to the registration.
+    request.state.referral_code = clients.cookie.referral_code(request, now=clock())
     flow = clients.cookie.read(request, provider=provider, state=state, now=clock())
+    if error == "access_denied":  # the user cancelled
+        response = RedirectResponse(_after_cancellation(request, flow), 303)
+        clients.cookie.clear(response)
+        return response
     response = RedirectResponse(flow.next, 303)
     clients.cookie.clear(response)
-    if error == "access_denied":
-        return response  # the user cancelled
     try:
         identity = await clients.identify(flow, code=code, error=error, issuer=iss, now=clock())
         await service.ensure_may_join(services, identity)
@@ -122,3 +132,10 @@ async def finish_outside_sign_in(
         raise
     await start_session(request, session, response, user, now=clock())
     return response
+
+
+def _after_cancellation(request: Request, flow: flows.Flow) -> str:
+    if not flow.referral_code:
+        return flow.next
+    query = urlencode({"referral_code": flow.referral_code, "next": flow.next})
+    return f"{link(request, '/sign-up')}?{query}"

@@ -69,14 +69,25 @@ class FlowCookie:
     def clear(self, response: Response) -> None:
         self._cookie.clear(response)
 
+    def referral_code(self, request: Request, *, now: datetime) -> str | None:
+        """Return the referral code of the sign-in that this browser started last, in another tab perhaps."""
+        try:
+            flow = self._open(request)
+        except StateInvalid:
+            return None
+        return flow.referral_code if flow.is_in_time(now) else None
+
     def read(self, request: Request, *, provider: str, state: str, now: datetime) -> Flow:
         """Return the flow that this browser started with this provider and `state`. Raises `StateInvalid`."""
-        try:
-            sealed = base64.b64decode(self._cookie.read(request), altchars=b"-_", validate=True)
-            flow = Flow(**json.loads(zlib.decompress(decrypt(self._key, sealed, about=ABOUT))))
-        except (binascii.Error, zlib.error, ValueError, TypeError, WrongSecret):
-            raise StateInvalid from None
+        flow = self._open(request)
         known = hmac.compare_digest(flow.state.encode(), state.encode())
         if not known or flow.provider != provider or not flow.is_in_time(now):
             raise StateInvalid
         return flow
+
+    def _open(self, request: Request) -> Flow:
+        try:
+            sealed = base64.b64decode(self._cookie.read(request), altchars=b"-_", validate=True)
+            return Flow(**json.loads(zlib.decompress(decrypt(self._key, sealed, about=ABOUT))))
+        except (binascii.Error, zlib.error, ValueError, TypeError, WrongSecret):
+            raise StateInvalid from None

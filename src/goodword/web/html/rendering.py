@@ -153,6 +153,7 @@ def message_page(
         text=translate_for(request, text, **values),
         request_id=request.state.request_id,
         signs_in=signs_in,
+        referral_code=getattr(request.state, "referral_code", None),
     )
 
 
