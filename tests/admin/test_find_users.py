@@ -31,6 +31,7 @@ async def test_a_user_has_every_field(rita, alice):
         "is_admin": False,
         "created_at": alice.user["created_at"],
         "erased_at": None,
+        "flags": [],
     }
 
 

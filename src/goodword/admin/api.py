@@ -1,13 +1,14 @@
 """The API for administrators. Every other caller receives 404 for every path below it."""
 
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response, Security
 from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.admin import referral_tree, search, service
+from goodword.admin import flags, referral_tree, search, service
 from goodword.admin.schemas import (
     AdminCode,
     AdminReferral,
@@ -32,7 +33,7 @@ from goodword.services import services_of
 from goodword.sessions import active
 from goodword.sessions.auth import Caller, authenticate, bearer, is_administrator
 from goodword.users import homoglyphs
-from goodword.users.models import UserStatus
+from goodword.users.models import User, UserStatus
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.json_body import JsonRoute
 from goodword.web.openapi import problems
@@ -121,7 +122,7 @@ async def find_users(
     after = cursors.read(cursor, of=name)
     found = await search.list_users(session, email=email, part=q, status=status, after=after, limit=limit)
     service.record_search(session, found=len(found.rows))
-    items = [AdminUser.model_validate(user) for user in found.rows]
+    items = await _with_flags(request, session, found.rows)
     return AdminUserList(items=items, next_cursor=cursors.write(found.following, of=name))
 
 
@@ -135,7 +136,7 @@ async def read_user(user_id: UserId, request: Request, session: Session, clock: 
         session, user_id, status=None, after=None, limit=100, now=now, for_administrator=True
     )
     return AdminUserDetail(
-        **AdminUser.model_validate(user).model_dump(),
+        **(await _with_flags(request, session, [user]))[0].model_dump(),
         referred_by=await referrals.referred_by(session, user_id),
         email_check=known.verdict if known else None,
         looks_like=await homoglyphs.find_confusable(session, user.email) if user.email else None,
@@ -149,10 +150,12 @@ async def read_user(user_id: UserId, request: Request, session: Session, clock: 
     summary="Disable a user",
     responses=problems(referrals.UserNotFound, service.UserErased, service.NotYourself),
 )
-async def disable_user(user_id: UserId, caller: Administrator, session: Session, clock: Clock) -> AdminUser:
+async def disable_user(
+    user_id: UserId, request: Request, caller: Administrator, session: Session, clock: Clock
+) -> AdminUser:
     """End all sessions of a user and prevent sign-in. Their codes do not work until the user is enabled again."""
     user = await service.disable(session, user_id, by=caller.user_id, now=clock())
-    return AdminUser.model_validate(user)
+    return (await _with_flags(request, session, [user]))[0]
 
 
 @router.post(
@@ -160,9 +163,10 @@ async def disable_user(user_id: UserId, caller: Administrator, session: Session,
     summary="Enable a user",
     responses=problems(referrals.UserNotFound, service.UserErased),
 )
-async def enable_user(user_id: UserId, session: Session) -> AdminUser:
+async def enable_user(user_id: UserId, request: Request, session: Session) -> AdminUser:
     """Enable a disabled user. The user has to sign in again; codes that have not expired work again."""
-    return AdminUser.model_validate(await service.enable(session, user_id))
+    user = await service.enable(session, user_id)
+    return (await _with_flags(request, session, [user]))[0]
 
 
 @router.delete(
@@ -195,7 +199,8 @@ async def read_referral_tree(
     if not rows:
         raise referrals.UserNotFound
     service.record_view(session, user_id)
-    return ReferralTree(items=[TreeNode.of(row) for row in rows])
+    found = await flags.find(session, services_of(request).settings, [row.id for row in rows])
+    return ReferralTree(items=[TreeNode.of(row, found.get(row.id, ())) for row in rows])
 
 
 @router.delete(
@@ -257,3 +262,10 @@ async def list_audit_events(
     )
     rows, following = cursors.cut(found, limit, of=name)
     return AuditList(items=[AuditRead.model_validate(row) for row in rows], next_cursor=following)
+
+
+async def _with_flags(request: Request, session: AsyncSession, users: Sequence[User]) -> list[AdminUser]:
+    found = await flags.find(session, services_of(request).settings, [user.id for user in users])
+    return [
+        AdminUser.model_validate(user).model_copy(update={"flags": found.get(user.id, ())}) for user in users
+    ]

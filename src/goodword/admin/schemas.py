@@ -1,11 +1,13 @@
 """Request and response schemas for administrators. They contain e-mail addresses in full."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from goodword.admin.flags import Flag
 from goodword.codes.models import CodeStatus, ReferralCode
 from goodword.providers.models import Verdict
 from goodword.referrals.models import ReferralStatus
@@ -13,6 +15,15 @@ from goodword.users.models import UserStatus, display_name
 from goodword.web.schemas import Input, Instant, Name, Output, example
 
 Email = Annotated[str | None, Field(description="Null once erased.", examples=["alice@example.com"])]
+
+
+Flags = Annotated[
+    Sequence[Flag],
+    Field(
+        description="`self_referral`: both sides of a referral have addresses of one mailbox.",
+        examples=[["self_referral"]],
+    ),
+]
 
 
 class AdminUser(Output):
@@ -27,6 +38,7 @@ class AdminUser(Output):
     is_admin: bool = Field(examples=[False])
     created_at: Instant
     erased_at: Instant | None
+    flags: Flags = ()
 
 
 class AdminUserList(Output):
@@ -83,9 +95,10 @@ class TreeNode(Output):
     referrals: int = Field(
         description="Number of users that they referred, also those not in the tree.", examples=[4]
     )
+    flags: Flags = ()
 
     @classmethod
-    def of(cls, row: Any) -> "TreeNode":
+    def of(cls, row: Any, flags: Sequence[Flag]) -> "TreeNode":
         return TreeNode(
             user_id=row.id,
             level=row.level,
@@ -97,6 +110,7 @@ class TreeNode(Output):
             referral_status=row.referral_status,
             joined_at=row.joined_at,
             referrals=row.referrals,
+            flags=flags,
         )
 
 

@@ -18,6 +18,8 @@ class Redemption(NamedTuple):
     referrer_id: uuid.UUID
     referrer: str
     """The display name of the referrer."""
+    mailbox: str | None = None
+    """The canonical address of the referrer."""
 
 
 async def redeem(session: AsyncSession, code: str, *, clock: Callable[[], datetime]) -> Redemption | None:
@@ -36,11 +38,13 @@ async def redeem(session: AsyncSession, code: str, *, clock: Callable[[], dateti
         return None
     if used.uses == used.max_uses:
         lookup.invalidate(session, key, owner.email_key)
-    return Redemption(used.id, owner.id, display_name(owner.first_name, owner.last_name))
+    return Redemption(
+        used.id, owner.id, display_name(owner.first_name, owner.last_name), owner.email_canonical
+    )
 
 
 _LOCK_OWNER = (
-    select(User.id, User.email_key, User.first_name, User.last_name)
+    select(User.id, User.email_key, User.email_canonical, User.first_name, User.last_name)
     .join(ReferralCode, ReferralCode.owner_id == User.id)
     .where(ReferralCode.key == bindparam("code_key"), User.status == UserStatus.ACTIVE)
     .with_for_update(key_share=True, of=User)

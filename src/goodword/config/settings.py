@@ -78,6 +78,7 @@ class Settings(PlannedSettings):
     email_check: Literal["off", "async", "blocking"] | None = None
     hunter_api_key: Secret | None = None
     hunter_url: HttpUrl = "https://api.hunter.io"
+    self_referrals: Literal["allow", "flag", "refuse"] = "flag"
     email_disposable: Literal["allow", "refuse"] = "allow"
     enrichment: Literal["none", "hunter", "clearbit"] = "none"
     clearbit_api_key: Secret | None = None

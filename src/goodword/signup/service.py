@@ -86,7 +86,9 @@ async def register(
     settings, redemption = services.settings, None
     if referral_code is not None:
         redemption = await redeem(session, referral_code, clock=services.clock)
-        if redemption is None:
+        if redemption is None or (
+            settings.self_referrals == "refuse" and redemption.mailbox == addresses.parse(email).canonical
+        ):
             raise CodeNotUsable
     # The owner of the code is locked now. So referrals of one owner are created in the order of their times, and a
     # client that lists them oldest first misses none.

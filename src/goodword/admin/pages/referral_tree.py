@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from fastapi import Request, Response
 
-from goodword.admin import referral_tree, service
+from goodword.admin import flags, referral_tree, service
 from goodword.admin.pages.access import Administrator, admin_page, router as admin_router
 from goodword.admin.pages.users import USER_PATH
 from goodword.referrals.service import UserNotFound
@@ -85,6 +85,7 @@ async def show_tree(
         picture=lay_out(build_tree(rows[:MAX_DRAWN])),
         is_cut=len(rows) > MAX_DRAWN,
         drawn=MAX_DRAWN,
+        flags=await flags.find(session, services_of(request).settings, [row.id for row in rows]),
         depth=depth,
         depths=depths,
         here=link(request, f"/admin/users/{user_id}/tree?depth={depth}"),

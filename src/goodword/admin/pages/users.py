@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.admin import referral_tree, search, service
+from goodword.admin import flags, referral_tree, search, service
 from goodword.admin.pages.access import Administrator, admin_page, read_search, router as admin_router
 from goodword.admin.schemas import ReferralReject
 from goodword.codes import service as codes
@@ -181,6 +181,7 @@ async def _user_page(
         check=(await email_checks.known_of(session, services, email)).verdict if email else None,
         alike=await service.get(session, alike) if alike else None,
         referral=referral,
+        flags=(await flags.find(session, services.settings, [user_id])).get(user_id, ()),
         wrong=wrong or {},
         given=given,
         referrer=next((row for row in around if row.level < 0), None),
