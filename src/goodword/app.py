@@ -111,4 +111,3 @@ def _exempt_from_collection() -> None:
     """Exclude what is built by now from garbage collection. A full pass over it stops all requests for 0.1 s."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 10, 10)

@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from raw_http import HOST, connect, connections, hear, memory_of, request, say
-from serving import serving
+from serving import UNFORKED, serving
 
 REGISTER = "/api/v1/users"
 TYPED = "Content-Type: application/json"
@@ -17,7 +17,7 @@ KEYS = {"type", "title", "status", "detail", "code", "request_id"}
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("service"), LOG_REQUESTS="changes") as found:
+    with serving(tmp_path_factory.mktemp("service"), within=UNFORKED, LOG_REQUESTS="changes") as found:
         say(found.url, request())
         yield found
 

@@ -10,7 +10,7 @@ import pytest
 
 from people import PASSWORD
 from raw_http import HOST, connect, connections, hear, memory_of, pour, request, say
-from serving import serving
+from serving import UNFORKED, serving
 
 KIBIBYTE = 1024
 H2C = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA")
@@ -20,7 +20,9 @@ SMUGGLED = "GET /api/v1/smuggled HTTP/1.1\r\n" + HOST + "\r\n"
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("service"), LOG_REQUESTS="changes", DOCS="on") as found:
+    with serving(
+        tmp_path_factory.mktemp("service"), within=UNFORKED, LOG_REQUESTS="changes", DOCS="on"
+    ) as found:
         say(found.url, request())
         yield found
 

@@ -7,7 +7,7 @@ import pytest
 
 from people import PASSWORD
 from raw_http import HOST, connect, hear, memory_of, request, say
-from serving import serving
+from serving import UNFORKED, serving
 
 MEBIBYTE = 1024 * 1024
 FORGED = "198.51.100.7"
@@ -18,7 +18,7 @@ CHUNKED = ("Content-Type: application/json", "Transfer-Encoding: chunked")
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     """A service that trusts this machine as a proxy."""
-    with serving(tmp_path_factory.mktemp("service"), TRUSTED_PROXIES="127.0.0.1") as found:
+    with serving(tmp_path_factory.mktemp("service"), within=UNFORKED, TRUSTED_PROXIES="127.0.0.1") as found:
         body = json.dumps({**ALICE, "first_name": "Alice"})
         assert say(found.url, with_body("/api/v1/users", body)).statuses == [201]
         yield found
