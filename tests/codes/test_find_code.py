@@ -33,6 +33,10 @@ async def test_shows_the_referrer_and_the_expiry(api, alice):
         ({"first_name": "Carol"}, "Carol"),
         ({"first_name": None, "last_name": "Danvers"}, "D."),
         ({"first_name": "Carol", "last_name": "Danvers"}, "Carol D."),
+        ({"first_name": "आरती", "last_name": "मिश्रा"}, "आरती मि."),
+        ({"first_name": "มานี", "last_name": "เมฆา"}, "มานี เม."),
+        ({"first_name": "ສົມ", "last_name": "ໄຊຍະ"}, "ສົມ ໄຊ."),
+        ({"first_name": "Li", "last_name": "한글"}, "Li 한."),
     ],
 )
 async def test_shows_only_the_initial_of_the_last_name(api, names, shown):

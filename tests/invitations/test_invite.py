@@ -213,7 +213,13 @@ async def test_a_suspicious_name_is_not_shown(api, post, name):
     assert "evil" not in message.text + message.html
 
 
-@pytest.mark.parametrize("name", ["Jürgen", "Anna Maria", "D'Arcy", "Мария", "J. R.", "O’Neill-Smith", "Zoë"])
+NAMES = [
+    "Jürgen", "Anna Maria", "D'Arcy", "Мария", "J. R.", "O’Neill-Smith", "Zoë", "आरती", "মৌসুমী", "மீனா",
+    "မြတ်", "שָׂרָה", "มานี", "محمد\u200cرضا",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
 async def test_a_normal_name_is_shown(api, post, name):
     sender = await join(api, "carla", first_name=name, last_name=None)
     await make_code(sender)

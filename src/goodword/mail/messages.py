@@ -1,6 +1,5 @@
 """E-mail messages, built from a text template for each kind."""
 
-import re
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -14,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import idna
+import regex
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from goodword.languages import DEFAULT
@@ -41,8 +41,8 @@ A_FRIEND = {"en": "A friend", "ru": "Ваш друг"}
 MAX_NAME_LENGTH = 40
 MAX_LINE = 76
 SINGLE_TOKENS = frozenset({"To", "Message-ID", "List-Unsubscribe"})
-# A dot ends an initial. A dot inside a word would make a domain.
-_NAME = re.compile(r"(?:[^\W\d_]|[\u0300-\u036f '’-]|\.(?!\S))+")
+# A dot ends an initial. A dot inside a word would make a domain. Some scripts join letters by U+200C and U+200D.
+_NAME = regex.compile(r"(?:[\p{L}\p{M} '’-]|(?<=[\p{L}\p{M}])[\u200c\u200d](?=\p{L})|\.(?!\S))+")
 
 
 @dataclass(frozen=True, slots=True)

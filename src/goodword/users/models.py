@@ -4,6 +4,7 @@ import uuid
 from datetime import datetime
 from enum import StrEnum
 
+import regex
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -56,6 +57,10 @@ class User(Base):
         return display_name(self.first_name, self.last_name)
 
 
+_FIRST_CHARACTER = regex.compile(r"[\u0e40-\u0e44\u0ec0-\u0ec4]?\X")
+"""Thai and Lao write some vowels before the consonant, as characters of their own."""
+
+
 class Purpose(StrEnum):
     """The only use of a one-time token."""
 
@@ -88,7 +93,7 @@ class Verification(Base):
 
 def display_name(first_name: str | None, last_name: str | None) -> str:
     """Return the public form of a name: the first name and an initial. Never derived from the address."""
-    initial = f"{last_name[0]}." if last_name else None
+    initial = f"{first_character(last_name)}." if last_name else None
     return " ".join(filter(None, (first_name, initial))) or "A friend"
 
 
@@ -97,4 +102,12 @@ def masked(email: str | None) -> str | None:
     if email is None:
         return None
     local, _, domain = email.rpartition("@")
-    return f"{local[0]}***@{domain}"
+    return f"{first_character(local)}***@{domain}"
+
+
+def first_character(text: str) -> str:
+    """Return what a reader takes for the first character: a grapheme cluster (Unicode UAX #29) with its consonant."""
+    if len(text) > 1 and text[:2].isascii():
+        return text[0]
+    found = _FIRST_CHARACTER.match(text)
+    return found[0] if found else ""
