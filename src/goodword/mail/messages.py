@@ -41,7 +41,7 @@ A_FRIEND = {"en": "A friend", "ru": "Ваш друг"}
 MAX_NAME_LENGTH = 40
 MAX_LINE = 76
 SINGLE_TOKENS = frozenset({"To", "Message-ID", "List-Unsubscribe"})
-# A dot ends an initial. A dot inside a word would make a domain. Some scripts join letters by U+200C and U+200D.
+# A dot ends an initial. A dot inside a word would make a domain. Some scripts join characters by U+200C, U+200D.
 _NAME = regex.compile(r"(?:[\p{L}\p{M} '’-]|(?<=[\p{L}\p{M}])[\u200c\u200d](?=\p{L})|\.(?!\S))+")
 
 
