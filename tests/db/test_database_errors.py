@@ -5,6 +5,8 @@ import os
 import pwd
 import shutil
 import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -23,17 +25,19 @@ CLOSED = "127.0.0.1:9"
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory):
+def guarded():
     """The address of a PostgreSQL that requires a password of `goodword` and TLS of `other`."""
-    rules = tmp_path_factory.mktemp("hba") / "pg_hba.conf"
-    rules.write_text(
-        "host all postgres all trust\nhost all goodword all scram-sha-256\nhostssl all other all trust\n"
-    )
-    for path in (rules, rules.parent, rules.parent.parent, rules.parent.parent.parent):
-        path.chmod(0o755)
-    with postgres_server(f"--hba_file={rules}") as server:
-        asyncio.run(add_users(server.url.replace("+asyncpg", "")))
-        yield urlsplit(server.url).netloc.rpartition("@")[2]
+    with (
+        TemporaryDirectory() as folder
+    ):  # the server, which runs as another user, cannot read the folders of pytest
+        Path(folder).chmod(0o755)
+        rules = Path(folder) / "pg_hba.conf"
+        rules.write_text(
+            "host all postgres all trust\nhost all goodword all scram-sha-256\nhostssl all other all trust\n"
+        )
+        with postgres_server(f"--hba_file={rules}") as server:
+            asyncio.run(add_users(server.url.replace("+asyncpg", "")))
+            yield urlsplit(server.url).netloc.rpartition("@")[2]
 
 
 async def add_users(url):

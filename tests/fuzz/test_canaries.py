@@ -20,7 +20,7 @@ REFRESH = 40
 """Requests after which everybody is signed in again."""
 
 PERSON = {"email", "firstname", "lastname"}
-PAGE = r"(?!/api/|/oauth/(?!authorize))/.*"
+PAGE = r"(?!/api/|/oauth/(?!authorize|logout))/.*"
 ECHOES = (
     # In an answer that went well: what is stored, to whom it belongs or to administrators.
     (r"(GET|POST|PATCH) /api/v1/(users|me|admin)\b.*", {200, 201}, PERSON | {"code", "reason"}),
@@ -29,16 +29,19 @@ ECHOES = (
     (r"GET /api/v1/me/(sessions|export)|(GET|POST) /account.*", {200, 403, 409, 422}, {"useragent"}),
     # The name of a field that is not known, so that whoever misspelt one sees which; never its value.
     (r"(POST|PUT|PATCH|DELETE) /api/v1/.*", {422}, {"fieldname"}),
+    (r"[A-Z]+ /api/v1/.*", {422}, {"queryname"}),
+    # The redirect to the page of a logout repeats the request of the app.
+    (r"POST /oauth/logout", {303}, {"clientid", "idtokenhint", "state"}),
     # The choice of language on a page, and the way to it after a sign-in, lead back to that very address.
     (
         f"GET {PAGE}",
         {200, 303, 400, 403, 404},
         PERSON | {"query", "queryname"} | {re.sub("_", "", one) for one in FIELDS},
     ),
-    (r"GET /r/\{code\}", {404}, {"path"}),
+    (r"GET /r/\{code.*\}", {404}, {"path"}),
     # A form comes back as it was filled in, without passwords; what stands around it is the account's own.
     (f"POST {PAGE}", {200, 400, 401, 403, 404, 409, 422}, PERSON | {"code", "referralcode"}),
-    (r"POST /(verify-email|confirm-email|reset-password|unsubscribe)", {400, 422}, {"token"}),
+    (r"POST /(verify-email(/again)?|confirm-email|reset-password|unsubscribe)", {400, 422}, {"token"}),
 )
 """What an answer may show again of what was sent: the operation, its status, the fields."""
 ADDRESS = {"email", "referreremail"}

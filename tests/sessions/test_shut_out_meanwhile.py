@@ -12,6 +12,7 @@ from goodword.app import create_app
 from goodword.db.database import Database
 from goodword.sessions import service as sessions
 from goodword.tables import Base
+from goodword.web.rewritten_paths import REWRITTEN
 from people import PASSWORD, bring, make_code
 from split_requests import send_in_two_parts
 from sweeps import Sweep
@@ -57,6 +58,7 @@ BY_PAGE = {
     "/account/sessions/end": {"session": "{other}"},
     "/account/sessions/end-all": {},
     "/": {"lifetime": "3600", "later": "on", "latest": "~"},
+    "/code/update": {"of": "{code}", "new_lifetime": "7200"},
     "/code/delete": {"of": "{code}"},
     "/code/activate": {"of": "{later}", "replace": "on"},
     "/check-mail": {},
@@ -76,10 +78,11 @@ WITHOUT_A_SESSION = {
     "/sign-out",
     "/sign-up",
     "/verify-email",
+    "/verify-email/again",
     "/confirm-email",
     "/reset-password",
     "/forgot-password",
-    "/unsubscribe",
+    "/unsubscribe" + REWRITTEN,
     "/language",
     "/oauth/authorize",
     "/oauth/logout",

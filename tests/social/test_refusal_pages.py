@@ -15,7 +15,7 @@ def assert_page(answer, status, text):
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"].startswith("text/html")
     assert text in answer.text
-    assert 'href="/sign-in"' in answer.text
+    assert 'href="/sign-in' in answer.text
     assert "form-action 'self'" in answer.headers["content-security-policy"]
     assert "set-cookie" not in answer.headers or "goodword=" not in answer.headers["set-cookie"]
 

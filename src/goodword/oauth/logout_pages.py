@@ -21,6 +21,11 @@ from goodword.web.guard import MAX_TARGET
 from goodword.web.html.rendering import foreign_form, link, page, see_other
 from goodword.web.urlencoded import FormInvalid
 
+PARAMETERS = frozenset(
+    {"client_id", "id_token_hint", "logout_hint", "post_logout_redirect_uri", "state", UI_LOCALES}
+)
+"""Others are ignored, and not repeated in an address."""
+
 router = APIRouter(prefix="/oauth", include_in_schema=False, route_class=OAuthPageRoute)
 
 
@@ -96,9 +101,10 @@ async def _read(request: Request, query: bytes) -> LogoutRequest:
     """Return the request. Raises `UnredirectableError`, so that the browser is not sent to an unknown address."""
     services = services_of(request)
     try:
-        parameters = urlencoded.parse(query)
+        given = urlencoded.parse(query)
     except FormInvalid:
         raise UnredirectableError(to_translate("The request is invalid.")) from None
+    parameters = {name: value for name, value in given.items() if name in PARAMETERS}
     request.scope["state"][UI_LOCALES] = parameters.get(UI_LOCALES, "")
     hint = None
     if "id_token_hint" in parameters:

@@ -3,7 +3,7 @@
 import uuid
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from goodword.referrals.models import ReferralStatus
 from goodword.web.schemas import OMITTED, Instant, Output, without_default
@@ -37,6 +37,8 @@ class ReferralRead(Output):
 
 
 class ReferralList(Output):
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
     items: list[ReferralRead]
     next_cursor: str | None
     total: int = Field(
