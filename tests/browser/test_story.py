@@ -103,6 +103,7 @@ def test_a_second_tab_of_somebody_else_is_found_out(visiting, served):
     page.goto(f"{served.url}/account")
     other = page.context.new_page()
     other.goto(f"{served.url}/sign-up")
+    other.get_by_role("button", name="Sign out and join with another address").click()
     sign_up(other, "Quentin", 1)
 
     page.get_by_label("First name").fill("Mallory")
