@@ -27,7 +27,6 @@ class PlannedSettings(BaseModel):
     pages: Switch = "on"
     sign_up: Literal["open", "code", "off"] = "open"
     first_code: Literal["ask", "automatic"] = "ask"
-    self_referrals: Literal["allow", "flag", "refuse"] = "flag"
     embed_origins: Annotated[Words, AfterValidator(check_origins)] = ()
     capture_parameter: str = Field(default="ref", pattern="^[A-Za-z0-9_-]{1,32}$")
 
