@@ -51,7 +51,7 @@ def tour(page: Page, served: Served, email: str, client_id: str) -> Iterator[str
     page.goto(f"{served.url}/nowhere")
     yield "not-found"
     page.goto(f"{served.url}/unsubscribe?token=x")
-    yield "refuse-letters"
+    yield "unsubscribe"
     for name in ("verify-email", "confirm-email", "reset-password"):
         page.goto(f"{served.url}/{name}#token=gwv_3kX0")
         yield name
@@ -71,21 +71,27 @@ def tour(page: Page, served: Served, email: str, client_id: str) -> Iterator[str
     yield "home"
 
 
-def tour_of_one_who_brought_people(page: Page, served: Served) -> Iterator[str]:
+def tour_of_a_referrer(page: Page, served: Served) -> Iterator[str]:
     sign_in(page, served, ALICE)
     page.goto(f"{served.url}/")
     yield "code"
     page.goto(f"{served.url}/account/address")
     yield "account-address"
     page.goto(f"{served.url}/people")
-    yield "people"
+    yield "referrals"
     page.goto(f"{served.url}/account")
     yield "account"
 
 
 def tour_of_an_administrator(page: Page, served: Served, user_id: str) -> Iterator[str]:
     sign_in(page, served, RITA)
-    paths = {"figures": "", "users": "/users?q=Greta", "codes": "/codes", "jobs": "/jobs", "audit": "/audit"}
+    paths = {
+        "statistics": "",
+        "users": "/users?q=Greta",
+        "codes": "/codes",
+        "jobs": "/jobs",
+        "audit": "/audit",
+    }
     paths |= {"user": f"/users/{user_id}", "tree": f"/users/{user_id}/tree"}
     for name, path in paths.items():
         page.goto(f"{served.url}/admin{path}")
@@ -118,7 +124,7 @@ with (
     term = {"code": "ALICE-2026", "lifetime": 30 * 24 * 3600}
     call(served, "/api/v1/me/referral-codes", term, token)
     made = goodword(Path(folder), "oauth-client", "create", "Garden letters", "--redirect-uri", APP)
-    goodword(Path(folder), "admin", "create", RITA, "--password-stdin", typed=PASSWORD)
+    goodword(Path(folder), "admin", "create", RITA, "--password-stdin", stdin=PASSWORD)
     give_past(Path(folder), of=ALICE, code="ALICE-2026", people=90)
     client_id = re.search(r"gwc_\w+", made.stdout)[0]
     chromium = playwright.chromium.launch(
@@ -130,7 +136,7 @@ with (
             page = context.new_page()
             for name in chain(
                 tour(page, served, f"bob.{size}.{theme}@example.com", client_id),
-                tour_of_one_who_brought_people(page, served),
+                tour_of_a_referrer(page, served),
                 tour_of_an_administrator(page, served, user_id),
             ):
                 taken(page, f"page-{name}-{size}-{theme}.png")
