@@ -9,7 +9,7 @@ import structlog
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, TimeoutError as RedisTimeout
 
 PATIENCE = 0.05
 PAUSE = 1.0
@@ -49,7 +49,8 @@ class RedisClient:
             async with asyncio.timeout(patience):
                 answer = await question
         except Exception as error:  # noqa: BLE001  an invalid response counts as none
-            self._late = self._late + 1 if time.monotonic() > due + LATE else MAX_LATE
+            is_late = isinstance(error, TimeoutError | RedisTimeout) and time.monotonic() > due + LATE
+            self._late = self._late + 1 if is_late else MAX_LATE
             if self._late >= MAX_LATE:
                 self._open(error)
             return None
