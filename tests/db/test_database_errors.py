@@ -1,10 +1,7 @@
 """Each reason for which a database cannot be used has a message of its own, at the start and in the log."""
 
 import asyncio
-import os
-import pwd
 import shutil
-import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
@@ -18,7 +15,7 @@ from goodword.app import create_app
 from goodword.config.postgres_url import normalise
 from people import register
 from servers import postgres_server
-from serving import free_port, goodword, wait_for_port
+from serving import goodword
 from test_settings import SECRET, load_from
 
 CLOSED = "127.0.0.1:9"
@@ -70,38 +67,6 @@ def test_each_wrong_address_has_its_own_message(tmp_path, guarded, command, url,
     assert reason in done.stderr
     assert "wrong" not in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_a_pgbouncer_that_the_settings_do_not_name_is_recognised(tmp_path, guarded):
-    program = shutil.which("pgbouncer")
-    if program is None:
-        # Its answer to a setting of the session, as of Debian's 1.18.
-        error = asyncpg.ProtocolViolationError("unsupported startup parameter: lock_timeout")
-        from goodword.db.error_causes import explain
-
-        assert "GOODWORD_PGBOUNCER=on" in explain(error)
-        return
-    port, folder = free_port(), tmp_path
-    (folder / "users").write_text('"postgres" ""\n')
-    (folder / "ini").write_text(
-        f"[databases]\npostgres = host={guarded.partition(':')[0]} port={guarded.partition(':')[2]}\n"
-        f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
-        f"auth_type = trust\nauth_file = {folder}/users\npool_mode = transaction\n"
-    )
-    for path in (folder, *folder.iterdir(), folder.parent, folder.parent.parent):
-        path.chmod(0o755)
-    user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None  # it does not run as root
-    process = subprocess.Popen([program, "-q", folder / "ini"], user=user, cwd="/")
-    try:
-        wait_for_port(port)
-        url = f"postgresql+asyncpg://postgres@127.0.0.1:{port}/postgres"
-        done = goodword(tmp_path, "jobs", "list", DATABASE_URL=url, SECRET_KEY=SECRET)
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-
-    assert done.returncode == 2
-    assert "set GOODWORD_PGBOUNCER=on" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -78,3 +78,10 @@ async def test_many_at_once_meet_nobody_elses_statements(pooled_url, tmp_path):
 
     assert brought == [FRIENDS // PEOPLE] * PEOPLE
     assert set(answers) <= {200, 201}
+
+
+def test_a_pooler_that_the_settings_do_not_name_is_recognised(pooled_url, tmp_path):
+    done = goodword(tmp_path, "jobs", "list", DATABASE_URL=pooled_url, SECRET_KEY="s" * 32)
+
+    assert done.returncode == 2
+    assert "set GOODWORD_PGBOUNCER=on" in done.stderr
