@@ -105,7 +105,7 @@ def request(*lines: str, method: str = "GET", target: str = "/livez", close: boo
 
 
 def memory_of(pid: int) -> int:
-    """Resident bytes of a process and its children. A forked one also grows by the pages that it shared until then."""
+    """Return the resident bytes of a process and its children. Forked ones also grow by pages that were shared."""
     total = 0
     for one in family(pid):
         lines = Path(f"/proc/{one}/status").read_text().splitlines()

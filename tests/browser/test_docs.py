@@ -28,7 +28,7 @@ def test_swagger_draws_every_operation(page, served):
 
 
 def test_swagger_calls_the_address_that_it_was_opened_at(browser, tmp_path):
-    """PUBLIC_URL is that of a proxy, and somebody looks at the service behind it."""
+    """PUBLIC_URL is that of a proxy, and a developer opens the service behind it."""
     with serving(tmp_path, PUBLIC_URL="https://goodword.example") as served:
         page = browser.new_page()
         page.goto(f"{served.url}/docs")

@@ -54,7 +54,7 @@ def pages_of(client: httpx2.Client, home: str) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """The folder with all pages, as a visitor, a member and an administrator see them in both languages."""
+    """Yield the folder with all pages, as a visitor, a member and an administrator see them in both languages."""
     folder = tmp_path_factory.mktemp("pages")
     with serving(tmp_path_factory.mktemp("served"), RATE_LIMITS="off") as served:
         home, data = served.url, served.log.parent

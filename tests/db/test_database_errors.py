@@ -23,7 +23,7 @@ CLOSED = "127.0.0.1:9"
 
 @pytest.fixture(scope="module")
 def guarded():
-    """The address of a PostgreSQL that requires a password of `goodword` and TLS of `other`."""
+    """Yield the address of a PostgreSQL that requires a password of `goodword` and TLS of `other`."""
     with (
         TemporaryDirectory() as folder
     ):  # the server, which runs as another user, cannot read the folders of pytest

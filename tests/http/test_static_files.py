@@ -10,7 +10,7 @@ YEAR = "public, max-age=31536000, immutable"
 
 
 async def urls(api):
-    """The addresses of the style sheet and of Swagger's script, as their pages name them."""
+    """Return the addresses of the style sheet and of Swagger's script, as their pages name them."""
     page, docs = await api.get("/sign-in"), await api.get("/docs")
     style = re.search(r'href="(/pages/style.css[^"]+)"', page.text)[1]
     script = re.search(r'src="(docs/assets/swagger-ui-bundle.js[^"]*)"', docs.text)[1]

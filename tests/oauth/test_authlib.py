@@ -1,4 +1,4 @@
-"""Authlib's client against the authorization server: a client that nobody here wrote."""
+"""Authlib's client against the authorization server, whose code is not ours."""
 
 from urllib.parse import urlencode
 

@@ -24,7 +24,7 @@ EMAIL = {"email": "alice@example.com", "email_verified": False}
 
 @pytest.fixture
 async def suite(app, api):
-    """The suite's client, which uses PKCE in one module only."""
+    """Register the suite's client, which uses PKCE in one module only."""
     return await register_app(
         app,
         api,
@@ -36,7 +36,7 @@ async def suite(app, api):
 
 
 async def flow(suite, browser, scope="openid", *, basic=True, **parameters):
-    """The whole flow as the suite does it. Return the tokens and the verified claims of the ID token."""
+    """Run the whole flow as the suite does. Return the tokens and the verified claims of the ID token."""
     sent = {"nonce": "suite-nonce", **WITHOUT_PKCE, **parameters}
     code = await suite.code(browser, scope=scope, **sent)
     answer = await suite.exchange(code, code_verifier=None, basic=basic)

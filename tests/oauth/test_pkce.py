@@ -12,7 +12,7 @@ WITHOUT = {"code_challenge": None, "code_challenge_method": None}
 
 @pytest.fixture
 async def express(app, api) -> App:
-    """An app like one with passport-openidconnect 0.1.2, which does not send a challenge by default."""
+    """Register an app like one with passport-openidconnect 0.1.2, which does not send a challenge by default."""
     return await register_app(app, api, "https://express.example/callback", pkce_required=False)
 
 

@@ -22,7 +22,7 @@ def uv(*arguments, folder):
 
 @pytest.fixture(scope="module", params=["wheel", "sdist"])
 def program(request, tmp_path_factory):
-    """The command, installed from one distribution with the locked dependencies."""
+    """Return the command, installed from one distribution with the locked dependencies."""
     (distribution,) = WHEELS if request.param == "wheel" else SDISTS
     folder = tmp_path_factory.mktemp(request.param)
     uv("venv", "--python", sys.executable, "venv", folder=folder)

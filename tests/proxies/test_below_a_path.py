@@ -26,7 +26,7 @@ server {{
 
 @pytest.fixture(scope="module")
 def proxy(tmp_path_factory) -> Iterator[Proxy]:
-    """nginx in front of the service, which answers with 418 for what is not below the path."""
+    """Run nginx in front of the service, which answers with 418 for what is not below the path."""
     folder, port = tmp_path_factory.mktemp("proxy"), free_port()
     _, certificate = self_made_certificate(folder)
     url = f"https://127.0.0.1:{port}/friends"

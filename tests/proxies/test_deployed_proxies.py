@@ -62,7 +62,7 @@ def caddy(folder: Path, port: int, service: str) -> list[str | Path]:
 
 @pytest.fixture(scope="module", params=[haproxy, nginx, caddy], ids=lambda one: one.__name__)
 def proxy(request, tmp_path_factory) -> Iterator[Proxy]:
-    """A proxy of deploy/ in front of the service, and Alice's account."""
+    """Run a proxy of deploy/ in front of the service, and Alice's account."""
     configure: Callable[[Path, int, str], list[str | Path]] = request.param
     folder, port = tmp_path_factory.mktemp("proxy"), free_port()
     _, certificate = self_made_certificate(folder)

@@ -51,7 +51,7 @@ async def fresh_keys(alice, app, clock):
 
 
 async def published(api):
-    """The ids of the keys in the JWKS by algorithm, and the seconds for which clients may cache it."""
+    """Return the ids of the keys in the JWKS by algorithm, and the seconds for which clients may cache it."""
     answer = await api.get("/.well-known/jwks.json")
     keys = answer.json()["keys"]
     lifetime = int(answer.headers["cache-control"].partition("max-age=")[2])

@@ -153,26 +153,26 @@ class Settings(PlannedSettings):
 
     @property
     def base_path(self) -> str:
-        """The path of PUBLIC_URL, or an empty text. A proxy removes it from requests."""
+        """Return the path of PUBLIC_URL, or an empty text. A proxy removes it from requests."""
         return urlsplit(self.public_url).path
 
     @property
     def database(self) -> str:
-        """The SQLAlchemy URL: the embedded SQLite file if none is set."""
+        """Return the SQLAlchemy URL: the embedded SQLite file if none is set."""
         if self.database_url:
             return normalise(self.database_url.get_secret_value())
         return SQLITE + quote(str(self.data_dir / "goodword.sqlite3"), safe="/ ")
 
     @property
     def sqlite_file(self) -> Path | None:
-        """The file of the embedded database; None with PostgreSQL."""
+        """Return the file of the embedded database; None with PostgreSQL."""
         if not self.embedded:
             return None
         return Path(unquote(self.database.removeprefix(SQLITE).partition("?")[0]))
 
     @property
     def database_name(self) -> str:
-        """The database for messages: its file, or its server and name, without the password."""
+        """Return the database for messages: its file, or its server and name, without the password."""
         if self.sqlite_file:
             return str(self.sqlite_file.absolute())
         server = parse_postgres_url(self.database)
@@ -185,7 +185,7 @@ class Settings(PlannedSettings):
 
     @property
     def mail_server(self) -> MailServer | None:
-        """The mail server, or None: e-mails are kept as files."""
+        """Return the mail server, or None: e-mails are kept as files."""
         return parse_smtp_url(self.smtp_url.get_secret_value()) if self.smtp_url else None
 
     @property
@@ -206,10 +206,10 @@ class Settings(PlannedSettings):
 
     @property
     def docs_shown(self) -> bool:
-        """Whether the API documentation is served. In production only if it is set to on."""
+        """Return whether the API documentation is served. In production only if it is set to on."""
         return self.docs == "on" or (self.docs is None and self.environment == "development")
 
     @property
     def reads_logged(self) -> bool:
-        """Whether reads are logged. By default only in development."""
+        """Return whether reads are logged. By default only in development."""
         return self.log_requests == "all" or (self.log_requests is None and self.environment == "development")

@@ -13,10 +13,11 @@ from goodword.oauth.page_errors import OAuthPageRoute, redirect_to_app
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
 from goodword.sessions import cookies as browser
+from goodword.sessions.page_access import LocalForm
 from goodword.users import service as users
 from goodword.web import urlencoded
 from goodword.web.dependencies import Clock, Session
-from goodword.web.forms import is_form, is_from_here, read_form
+from goodword.web.forms import is_form
 from goodword.web.guard import MAX_TARGET
 from goodword.web.html.rendering import foreign_form, link, page, see_other
 from goodword.web.urlencoded import FormInvalid
@@ -78,16 +79,10 @@ async def post_logout(request: Request) -> Response:
 
 
 @router.post("/logout/confirm", dependencies=[limited("authorize")])
-async def confirm_logout(request: Request, session: Session, clock: Clock) -> Response:
+async def confirm_logout(request: Request, form: LocalForm, session: Session, clock: Clock) -> Response:
     """Handle the form of the logout page."""
     visitor = await browser.visitor(request)
-    try:
-        form = await read_form(request)
-    except FormInvalid:
-        form = {}
     query, cookies = form.get("request", ""), services_of(request).page_cookies
-    if not is_from_here(request):
-        return foreign_form(request)
     if visitor is not None:
         if not cookies.is_form_token(visitor, form.get("form_token", ""), query):
             return foreign_form(request)

@@ -21,7 +21,7 @@ class Registration:
 
     @property
     def realm(self) -> str:
-        """The namespace in which the subjects of the provider are unique."""
+        """Return the namespace in which the subjects of the provider are unique."""
         return self.slug
 
 

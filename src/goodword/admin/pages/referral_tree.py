@@ -35,7 +35,7 @@ class Node:
 
     @property
     def more(self) -> int:
-        """The number of referrals that are not loaded."""
+        """Return the number of referrals that are not loaded."""
         total: int = self.row.referrals
         return max(total - len(self.children), 0)
 

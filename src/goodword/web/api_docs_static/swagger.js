@@ -1,6 +1,6 @@
 "use strict";
 
-// The document names PUBLIC_URL as its server. Somebody may have opened this page at another address of the same
+// The document names PUBLIC_URL as its server. The page may be open at another address of the same
 // service, and the page may only talk to where it came from.
 function useThisServer(response) {
   if (response.url.endsWith("/openapi.json")) {
