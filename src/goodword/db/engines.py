@@ -10,6 +10,8 @@ from sqlalchemy.exc import DisconnectionError, EmulatedDBAPIException
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from uuid_utils.compat import uuid7
 
+from goodword.db import sqlite_driver
+
 LOCK_TIMEOUT = 5.0
 """Seconds that a write waits for a lock before it fails."""
 POOL_TIMEOUT = 2.0
@@ -40,8 +42,13 @@ _AUTOCOMMIT: Mapping[str, Any] = {"isolation_level": "AUTOCOMMIT", "skip_autocom
 def sqlite(url: str) -> tuple[AsyncEngine, AsyncEngine]:
     # SQLite has one writer at a time. With a pool of one, writers queue in order instead of polling for the lock
     # of the file, each in a thread.
-    writing = _create_engine(url, pool_size=1, pool_timeout=LOCK_TIMEOUT)
-    reading = _create_engine(url, pool_size=4, pool_timeout=LOCK_TIMEOUT, **_AUTOCOMMIT)
+    create = partial(
+        _create_engine,
+        url,
+        pool_timeout=LOCK_TIMEOUT,
+        connect_args={"async_creator_fn": sqlite_driver.connect},
+    )
+    writing, reading = create(pool_size=1), create(pool_size=4, **_AUTOCOMMIT)
     for engine in (writing, reading):
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
     event.listen(writing.sync_engine, "begin", begin_immediate)
