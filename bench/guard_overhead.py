@@ -1,5 +1,6 @@
 """Measure the CPU time that the guard adds to a request, without a server."""
 
+import asyncio
 import statistics
 import time
 from typing import Any
@@ -38,7 +39,12 @@ async def cost(app: Any) -> float:
 
 
 async def main() -> None:
-    guarded = RequestGuard(bare, respond=lambda _request, _error: Response(), hosts=frozenset({b"127.0.0.1"}))
+    guarded = RequestGuard(
+        bare,
+        respond=lambda _request, _error: Response(),
+        hosts=frozenset({b"127.0.0.1"}),
+        waiting=asyncio.Event(),
+    )
     differences = [await cost(guarded) - await cost(bare) for _ in range(ROUNDS)]
     print(f"The guard takes {statistics.median(differences):.1f} µs a request.")
 

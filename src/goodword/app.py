@@ -36,6 +36,7 @@ def create_app(
     *,
     clock: Callable[[], datetime] = utc_now,
     run_jobs: bool = False,
+    migrate: bool = False,
     providers: Sequence[Provider] | None = None,
     shared_file: Path | None = None,
     processes: int = 1,
@@ -43,7 +44,8 @@ def create_app(
 ) -> FastAPI:
     """Create the application. It does not connect before its lifespan begins.
 
-    With `run_jobs`, it also runs jobs; otherwise start `goodword worker`. `limits` replaces those of `RequestGuard`.
+    With `run_jobs`, it also runs jobs; otherwise start `goodword worker`. With `migrate`, its lifespan migrates an
+    outdated schema. `limits` replaces those of `RequestGuard`.
     See `build_services` for the other parameters and for errors, and `open_services` for errors of the lifespan.
     """
     services = build_services(
@@ -52,7 +54,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with serving(services, run_jobs=run_jobs):
+        async with serving(services, run_jobs=run_jobs, migrate=migrate):
             yield
 
     app = FastAPI(
@@ -83,7 +85,9 @@ def _add_middleware(app: FastAPI, services: Services, limits: RequestLimits) -> 
     )
     # From the inside out: error responses need CORS headers, and all need those of the request context.
     app.add_middleware(RateLimitMiddleware, limiter=services.rate_limiter, refuse=respond)
-    app.add_middleware(RequestGuard, respond=respond, hosts=hosts_of(settings), **limits)
+    app.add_middleware(
+        RequestGuard, respond=respond, hosts=hosts_of(settings), waiting=services.waiting, **limits
+    )
     if settings.cors_origins:
         app.add_middleware(CorsMiddleware, origins=settings.cors_origins)
     app.add_middleware(

@@ -7,6 +7,9 @@ from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 
+import structlog
+from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
+
 from goodword import migrations, retention
 from goodword.account import emails as account_emails, erasure, erasure_cleanup
 from goodword.cache.lookup_cache import LookupCache
@@ -16,6 +19,7 @@ from goodword.config import rate_limits
 from goodword.config.settings import Settings, SettingsError
 from goodword.crypto import WrongSecret, derive_key
 from goodword.db.database import Database
+from goodword.db.error_causes import AWAY, describe
 from goodword.http_client import OutboundClient
 from goodword.invitations import emails as invitation_emails
 from goodword.jobs import lateness
@@ -38,6 +42,11 @@ from goodword.social import clients as social_clients
 from goodword.social.providers import Provider, configured
 from goodword.users.passwords import Passwords
 from goodword.web.paging import Cursors
+
+WAIT_SECONDS = 1.0
+"""Between attempts to reach a database that is away."""
+
+log = structlog.get_logger("goodword.start")
 
 HANDLERS: Mapping[str, Handler] = {
     **account_emails.HANDLERS,
@@ -149,12 +158,36 @@ def derive_keys(secret: bytes) -> DerivedKeys:
     )
 
 
-async def open_services(services: Services, *, migrate: bool = False) -> None:
+async def open_services(
+    services: Services, *, migrate: bool = False, on_wait: Callable[[], None] | None = None
+) -> None:
     """Check the schema and the secret, and erase again the accounts that a backup has restored.
 
     Every process that writes or sends calls this first. With `migrate`, migrate an outdated schema. Raises
     `SettingsError` if the schema is not current or the database was created with another secret.
+
+    With `on_wait`, call it if the database cannot be reached, and then try until everything succeeds.
     """
+    reason = None
+    while True:
+        try:
+            await _open_once(services, migrate=migrate)
+        except (SettingsError, DBAPIError, PoolTimeout, OSError) as error:
+            previous, reason = reason, str(error) if isinstance(error, SettingsError) else describe(error)
+            if on_wait is None or (previous is None and reason not in AWAY):
+                raise
+            if previous is None:
+                on_wait()
+            if reason != previous:
+                log.warning("waiting for the database", why=reason)
+        else:
+            if reason is not None:
+                log.info("the database can be used")
+            return
+        await asyncio.sleep(WAIT_SECONDS)
+
+
+async def _open_once(services: Services, *, migrate: bool) -> None:
     if problem := await migrations.problem(services.database):
         if not migrate:
             raise SettingsError(problem)
@@ -182,36 +215,61 @@ async def close_services(services: Services) -> None:
 async def opened(settings: Settings, *, migrate: bool = False) -> AsyncIterator[Services]:
     """Build, open and finally close the services of a command. Raises what `open_services` raises."""
     services = build_services(settings)
-    async with _open(services, migrate=migrate):
-        yield services
-
-
-@asynccontextmanager
-async def _open(services: Services, *, migrate: bool = False) -> AsyncIterator[None]:
     try:
         await open_services(services, migrate=migrate)
-        yield
+        yield services
     finally:
         await close_services(services)
 
 
 @asynccontextmanager
-async def serving(services: Services, *, run_jobs: bool) -> AsyncIterator[None]:
-    """Open the services of an app and finally close them. With `run_jobs`, run jobs during the block."""
-    async with _open(services):
-        if not run_jobs:
-            await lateness.warn_at_start(services)
-        watching = [asyncio.create_task(services.signing_keys.watch())]
-        if not run_jobs:
-            watching.append(asyncio.create_task(lateness.watch(services)))
-        try:
-            worker = build_worker(services).running() if run_jobs else nullcontext()
-            async with services.cache.following(), worker:
-                yield
-        finally:
-            for task in watching:
-                task.cancel()
-            await asyncio.gather(*watching, return_exceptions=True)  # before the database is closed
+async def serving(services: Services, *, run_jobs: bool, migrate: bool = False) -> AsyncIterator[None]:
+    """Open the services of an app, run its tasks during the block, and finally close the services.
+
+    With `run_jobs`, run jobs too. If the database cannot be reached, the block begins nevertheless, and
+    `services.waiting` is set until the services are open. Raises what `open_services` raises.
+    """
+    begun = asyncio.Event()
+
+    def wait() -> None:
+        services.waiting.set()
+        begun.set()
+
+    async def run() -> None:
+        await open_services(services, migrate=migrate, on_wait=wait)
+        async with _running_tasks(services, run_jobs=run_jobs):
+            services.waiting.clear()
+            begun.set()
+            await asyncio.Event().wait()  # until it is cancelled
+
+    running, beginning = asyncio.create_task(run()), asyncio.create_task(begun.wait())
+    try:
+        await asyncio.wait({running, beginning}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            await running  # raises
+        yield
+    finally:
+        beginning.cancel()
+        running.cancel()
+        await asyncio.gather(running, beginning, return_exceptions=True)
+        await close_services(services)
+
+
+@asynccontextmanager
+async def _running_tasks(services: Services, *, run_jobs: bool) -> AsyncIterator[None]:
+    if not run_jobs:
+        await lateness.warn_at_start(services)
+    watching = [asyncio.create_task(services.signing_keys.watch())]
+    if not run_jobs:
+        watching.append(asyncio.create_task(lateness.watch(services)))
+    try:
+        worker = build_worker(services).running() if run_jobs else nullcontext()
+        async with services.cache.following(), worker:
+            yield
+    finally:
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)  # before the database is closed
 
 
 def build_worker(services: Services, *, concurrency: int = CONCURRENCY) -> Worker:

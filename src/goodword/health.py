@@ -69,6 +69,8 @@ async def readyz(request: Request) -> Response:
     storage: Storage = "unknown"
     with suppress(TimeoutError, SQLAlchemyError, OSError):
         async with asyncio.timeout(TIMEOUT):
+            if services.waiting.is_set():
+                raise TimeoutError
             is_current = await migrations.is_current(database)
             is_reachable = is_current or await database.ping()
             storage = await database.storage()

@@ -6,7 +6,8 @@ package may import this module without an upward import.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -79,6 +80,9 @@ class Services:
     landing_pages: LandingPages
     oauth_clients: OAuthClients
     social_clients: SocialClients
+
+    waiting: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while the service waits for its database and refuses requests."""
 
 
 def services_of(request: Mapping[str, Any]) -> Services:

@@ -10,6 +10,11 @@ from sqlalchemy.exc import DBAPIError
 NO_ANSWER = (
     "The database cannot be reached: no PostgreSQL server answers at the address of GOODWORD_DATABASE_URL."
 )
+HOST_UNKNOWN = "The database cannot be reached: the host name of GOODWORD_DATABASE_URL cannot be resolved."
+NO_CONNECTION = "PostgreSQL has no free connection: raise its max_connections, or run fewer processes."
+STARTING = "PostgreSQL is starting up or shutting down."
+AWAY = frozenset({NO_ANSWER, HOST_UNKNOWN, NO_CONNECTION, STARTING})
+"""Causes that may end without the operator."""
 DISK_FULL = "The disk of the database is full."
 READ_ONLY = "The database is read-only."
 PGBOUNCER = "A PgBouncer is in front of the database: set GOODWORD_PGBOUNCER=on, and migrate past it."
@@ -23,8 +28,8 @@ SQLSTATES: Mapping[str, str] = {
     "3D000": "The server has no database of the name in GOODWORD_DATABASE_URL: create it with `createdb`.",
     "42P05": PGBOUNCER,
     "53100": DISK_FULL,
-    "53300": "PostgreSQL has no free connection: raise its max_connections, or run fewer processes.",
-    "57P03": "PostgreSQL is starting up or shutting down.",
+    "53300": NO_CONNECTION,
+    "57P03": STARTING,
 }
 SQLITE_ERRORS: Mapping[str, str] = {
     "SQLITE_CANTOPEN": "The database file cannot be opened: check its folder and the permissions.",
@@ -48,7 +53,7 @@ def explain(error: BaseException) -> str | None:
         reason = str(cause).partition("\n")[0]
         return f"GOODWORD_DATABASE_URL cannot be used: {reason}."
     if isinstance(cause, socket.gaierror):
-        return "The database cannot be reached: the host name of GOODWORD_DATABASE_URL cannot be resolved."
+        return HOST_UNKNOWN
     if isinstance(cause, ssl.SSLError):
         return "The certificate of the PostgreSQL server is not valid for its name, or TLS fails otherwise."
     if isinstance(cause, ConnectionError) and "SSL" in str(cause):

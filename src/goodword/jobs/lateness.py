@@ -27,8 +27,9 @@ async def are_late(database: Database, *, now: datetime) -> bool:
 
 async def warn_at_start(services: Services) -> None:
     """Log a warning if no worker has run lately."""
-    if await services.database.row(_FINISHED, since=services.clock() - SEEN_WITHIN) is None:
-        log.warning("no worker has run jobs lately: start `goodword worker`")
+    with suppress(SQLAlchemyError, OSError):
+        if await services.database.row(_FINISHED, since=services.clock() - SEEN_WITHIN) is None:
+            log.warning("no worker has run jobs lately: start `goodword worker`")
 
 
 async def watch(services: Services) -> None:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from goodword.config.settings import Settings
 from goodword.db.database import TIMED_OUT
-from goodword.errors import AppError, BodyTooLarge, InternalError, UnsupportedMediaType
+from goodword.errors import AppError, BodyTooLarge, DatabaseUnavailable, InternalError, UnsupportedMediaType
 from goodword.rate_limits.middleware import HEALTH_PATHS
 from goodword.web.problems import ErrorResponder, answer
 from goodword.web.request_context import route_of
@@ -72,13 +72,14 @@ class RequestGuard:
         *,
         respond: ErrorResponder,
         hosts: frozenset[bytes],
+        waiting: asyncio.Event,
         body_seconds: float = BODY_SECONDS,
         deadline: float = DEADLINE,
         max_concurrent: int = MAX_CONCURRENT,
     ) -> None:
         self.app, self.respond, self.hosts = app, respond, hosts
         self.body_seconds, self.deadline, self.max_concurrent = body_seconds, deadline, max_concurrent
-        self.active = 0
+        self.waiting, self.active = waiting, 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -147,6 +148,8 @@ class RequestGuard:
             return None
         if not self._serves(single.get(b"host", b"")):
             return HostRefused()
+        if self.waiting.is_set():
+            return DatabaseUnavailable()
         if self.active >= self.max_concurrent:
             return Overloaded()
         if single.get(b"content-encoding", b"identity").lower() != b"identity":

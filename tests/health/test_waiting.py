@@ -1,0 +1,117 @@
+"""The database is away when the service starts."""
+
+import asyncio
+import uuid
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from asgi import client_of, running, settings_for
+from goodword import migrations
+from goodword.app import create_app
+from goodword.config.settings import SettingsError
+from people import register
+from serving import free_port
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch):
+    monkeypatch.setattr("goodword.composition.WAIT_SECONDS", 0.05)
+
+
+@pytest.fixture
+async def database(postgres_url):
+    """Return the URL of an empty database on the shared PostgreSQL, and that of an address where nothing listens."""
+    url = urlsplit(postgres_url)
+    name, port = f"away_{uuid.uuid4().hex}", free_port()
+    operator = await asyncpg.connect(postgres_url.replace("+asyncpg", ""))
+    await operator.execute(f"CREATE DATABASE {name}")
+    yield (
+        url._replace(path=name).geturl(),
+        url._replace(netloc=f"postgres@127.0.0.1:{port}", path=name).geturl(),
+    )
+    await operator.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await operator.close()
+
+
+@asynccontextmanager
+async def reachable(here, there):
+    """Make the database at `here` reachable at the address of `there`."""
+
+    async def pass_on(reader, writer):
+        while data := await reader.read(65536):
+            writer.write(data)
+        writer.close()
+
+    async def connect(reader, writer):
+        other = await asyncio.open_connection(urlsplit(here).hostname, urlsplit(here).port)
+        await asyncio.gather(pass_on(reader, other[1]), pass_on(other[0], writer), return_exceptions=True)
+
+    server = await asyncio.start_server(connect, "127.0.0.1", urlsplit(there).port)
+    yield
+    server.close()
+
+
+async def ready(client):
+    """Wait until the service is ready, and return the answer."""
+    async with asyncio.timeout(30):
+        while True:
+            answer = await client.get("/readyz")
+            if answer.status_code == 200:
+                return answer.json()
+            await asyncio.sleep(0.02)
+
+
+async def test_the_service_waits_for_its_database(database, capsys):
+    here, there = database
+    await migrations.upgrade(here)
+    async with running(create_app(settings_for(there))) as app, client_of(app) as client:
+        unready, alive = await client.get("/readyz"), await client.get("/livez")
+        refused = [await client.get("/api/v1/referral-codes/7KQ2M9XWPA"), await register(client, "alice")]
+        await asyncio.sleep(0.2)
+        said = capsys.readouterr().out
+        async with reachable(here, there):
+            assert (await ready(client))["status"] == "ok"
+            joined = await register(client, "alice")
+
+    assert (unready.status_code, unready.json()["checks"]["database"]) == (503, "down")
+    assert alive.status_code == 200
+    assert [(one.status_code, one.json()["code"]) for one in refused] == [(503, "database_unavailable")] * 2
+    assert said.count("no PostgreSQL server answers") == 1
+    assert joined.status_code == 201
+
+
+async def test_the_service_migrates_the_database_for_which_it_waited(database):
+    here, there = database
+    app = create_app(settings_for(there), migrate=True)
+    async with running(app), client_of(app) as client:
+        assert (await client.get("/readyz")).status_code == 503
+        async with reachable(here, there):
+            await ready(client)
+
+
+async def test_a_database_that_comes_without_its_schema_is_waited_for(database, capsys):
+    here, there = database
+    app = create_app(settings_for(there))
+    async with running(app), client_of(app) as client, reachable(here, there):
+        async with asyncio.timeout(30):
+            said = ""
+            while "schema is not current" not in said:
+                await asyncio.sleep(0.02)
+                said += capsys.readouterr().out
+        assert (await client.get("/readyz")).status_code == 503
+        await migrations.upgrade(here)
+        await ready(client)
+
+
+async def test_a_database_that_is_there_without_its_schema_stops_the_start(database):
+    with pytest.raises(SettingsError, match="schema is not current"):
+        async with running(create_app(settings_for(database[0]))):
+            pass
+
+
+async def test_a_service_that_waits_can_be_stopped(database):
+    async with asyncio.timeout(10), running(create_app(settings_for(database[1]))):
+        pass
