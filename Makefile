@@ -42,8 +42,8 @@ fuzz: .venv/tests ## Look for what nobody thought of, in minutes: examples drawn
 	@$(BIN)/python -m pytest --fuzz=$(EXAMPLES) --hypothesis-seed=$(SEED) --show-capture=no tests/model $(ARGS)
 	@$(BIN)/python -m pytest --fuzz=$(EXAMPLES) --hypothesis-seed=$(SEED) -s tests/fuzz $(ARGS)
 
-bench: .venv/tests ## Measure the service against the limits of this machine, in minutes; needs wrk
-	@PYTHONPATH=tests $(BIN)/python bench/run.py $(ARGS)
+bench: .venv/tests ## Measure against the limits of this machine, or a commit (COMPARE=, ROWS=); needs wrk
+	@PYTHONPATH=tests $(BIN)/python bench/run.py $(if $(ROWS),--rows $(ROWS)) $(if $(COMPARE),--compare $(COMPARE)) $(ARGS)
 
 bench-scale: .venv/tests ## Measure it with up to ten million users, in a quarter of an hour or more
 	@PYTHONPATH=tests $(BIN)/python bench/scale.py $(ARGS)
@@ -78,9 +78,10 @@ lint: .venv/tests ## Look for mistakes and untidy code
 	@$(BIN)/shellcheck .ci/run
 	@$(BIN)/hadolint Dockerfile
 
-types: .venv/tests ## Check the types, of the tests as well
+types: .venv/tests ## Check the types, of tests and benchmarks as well
 	@$(BIN)/mypy
 	@$(BIN)/mypy --config-file tests/mypy.ini
+	@$(BIN)/mypy --config-file bench/mypy.ini
 
 format: .venv/tests ## Put the code in its form
 	@$(BIN)/ruff check --no-cache --fix .

@@ -30,7 +30,7 @@ async def send(_message: Any) -> None:
 
 async def cost(app: Any) -> float:
     """Return the microseconds per request."""
-    scope = {"type": "http", "method": "GET", "path": "/api/v1/me", "raw_path": b"/api/v1/me"}
+    scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/api/v1/me", "raw_path": b"/api/v1/me"}
     scope |= {"query_string": b"limit=20", "headers": HEADERS, "state": {}}
     began = time.process_time()
     for _ in range(REQUESTS):

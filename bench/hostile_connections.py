@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import machine
 import table
 from raw_http import HOST, request, say
+from row import Goal
 from serving import serving
 
 MOST_SENT = 512 * 1024
@@ -35,8 +36,8 @@ OPENED = 0.004
 PAUSE = 0.3
 """Seconds between two pieces of a connection. All together send 50 MiB a second: the attacker must leave CPU for the
 client that is measured."""
-MEMORY = table.Goal(64, 32, " KiB", more=False)
-P99 = table.Goal(100, 50, " ms", more=False)
+MEMORY = Goal(64, 32, " KiB", more=False)
+P99 = Goal(100, 50, " ms", more=False)
 
 POST = ("Content-Type: application/json", "Transfer-Encoding: chunked")
 POSTED = request(*POST, method="POST", target="/api/v1/users", close=False).encode()

@@ -10,41 +10,42 @@ TICK = 1 / os.sysconf("SC_CLK_TCK")
 ROOT = Path(__file__).parent.parent
 
 
-def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def family(pid: int) -> list[int]:
+    """Return a process and all that descend from it."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [pid, *(one for child in children for one in family(int(child)))]
 
 
-def workers(parent: int) -> list[int]:
-    """The processes of a served application that answer: those that uvicorn spawned, or itself."""
-    spawned = [pid for pid in children(parent) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    return spawned or [parent]
+def cpu(pid: int) -> float:
+    """Return the seconds of CPU of a process and its children, of those that have ended too.
 
-
-def cpu(pids: list[int]) -> float:
-    """Seconds of CPU that these processes have used, in their own code and in the kernel."""
-    return sum(sum(map(int, _stat(pid)[11:13])) for pid in pids) * TICK
-
-
-def cpu_of_family(parent: int) -> float:
-    """The same of a parent and its children, those that have ended too: PostgreSQL has one for each client."""
-    ended = sum(map(int, _stat(parent)[13:15])) * TICK
-    return ended + cpu([parent, *children(parent)])
+    PostgreSQL has a process for each client.
+    """
+    return sum(int(value) for one in family(pid) for value in _stat(one)[11:15]) * TICK
 
 
 def _stat(pid: int) -> list[str]:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:  # it ended this moment, and its parent has its time
+    except (FileNotFoundError, ProcessLookupError):  # it ended this moment, and its parent has its time
         return ["0"] * 20
 
 
 def memory(pid: int) -> tuple[float, float]:
-    """MiB in memory, and MiB with what is shared divided by those who share it (RSS, PSS)."""
+    """Return the MiB in memory, and the MiB with shared memory divided by the processes that share it (RSS, PSS)."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     rss, pss = (re.search(rf"^{name}:\s+(\d+) kB", text, re.MULTILINE) for name in ("Rss", "Pss"))
-    assert rss is not None, "the kernel tells both"
-    assert pss is not None, "the kernel tells both"
+    assert rss is not None, "the kernel reports both"
+    assert pss is not None, "the kernel reports both"
     return int(rss[1]) / 1024, int(pss[1]) / 1024
+
+
+def memory_of_all(pid: int) -> float:
+    """Return the MiB of a process and all that descend from it (PSS)."""
+    return sum(memory(one)[1] for one in family(pid))
 
 
 def forget_peak(pid: int) -> None:
@@ -52,19 +53,19 @@ def forget_peak(pid: int) -> None:
 
 
 def peak(pid: int) -> float:
-    """The most MiB in memory since `forget_peak`."""
+    """Return the highest MiB in memory since `forget_peak`."""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     assert found
     return int(found[1]) / 1024
 
 
 def described() -> str:
-    """The machine, what runs on it, and what is measured: nothing that names its place."""
+    """Return the machine, its software and the commit, without anything that names a place."""
     found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
     total = re.search(r"MemTotal:\s+(\d+)", Path("/proc/meminfo").read_text())
-    commit = _git("rev-parse", "--short", "HEAD")
+    commit = git("rev-parse", "--short", "HEAD")
     # The results are written by the run itself.
-    dirty = " with changes" if _git("status", "--porcelain", "--", ":!bench/RESULTS*.md") else ""
+    dirty = " with changes" if git("status", "--porcelain", "--", ":!bench/RESULTS*.md") else ""
     return (
         f"{len(os.sched_getaffinity(0))} cores ({found[1] if found else platform.machine()}), "
         f"{int(total[1]) / 2**20 if total else 0:.0f} GiB, Linux, Python {platform.python_version()}; "
@@ -76,6 +77,6 @@ def load() -> str:
     return " ".join(f"{value:.1f}" for value in os.getloadavg())
 
 
-def _git(*arguments: str) -> str:
+def git(*arguments: str) -> str:
     done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
     return done.stdout.strip()

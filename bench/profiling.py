@@ -1,13 +1,11 @@
-"""Where the CPU goes: watch a worker with py-spy while wrk asks for one thing.
+"""Show where the CPU goes: sample a process with py-spy while wrk sends one kind of request.
 
-    python profiling.py look-up | page | sign-up | sign-in
+    python profiling.py look-up | look-up-by-string | page | sign-up | sign-in
 
-Prints the functions that were running most often, and the packages; writes a file for speedscope.app if asked to.
+Prints the functions that were running most often, and the packages. `--speedscope` writes a file for speedscope.app.
 """
 
 import argparse
-import asyncio
-import json
 import re
 import shutil
 import subprocess
@@ -17,21 +15,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from run import BY_EMAIL
-from seed import PASSWORD, Crowd, code, email, fill, joiners
-from stack import CHEAP, sign_in, stack
+from client import sign_in
+from parts.accounts import sign_ins
+from seed import BY_EMAIL, BY_STRING, HOT, Crowd, code, email, joiners
+from stack import CHEAP, stack
 from wrk import drive
 
 CROWD = Crowd(people=100_000, stars=(1_000, 0))
 STAR = 0
 WHAT = {
-    "look-up": [BY_EMAIL + email(n) for n in range(2, 1_002)],
-    "look-up-by-string": [f"/api/v1/referral-codes/{code(n)}" for n in range(2, 1_002)],
+    "look-up": [BY_EMAIL + email(n) for n in HOT],
+    "look-up-by-string": [BY_STRING + code(n) for n in HOT],
     "page": [],
     "sign-up": joiners(0, range(2, 20_002)),
-    "sign-in": [
-        "/api/v1/sessions\t" + json.dumps({"email": email(n), "password": PASSWORD}) for n in range(2, 50_000)
-    ],
+    "sign-in": sign_ins(),
 }
 
 
@@ -47,8 +44,7 @@ def main() -> None:
         raise SystemExit("It needs py-spy: pip install py-spy")
     settings = CHEAP if given.what == "sign-up" else {}
     with TemporaryDirectory() as folder, stack(Path(folder)) as all_of_it:
-        all_of_it.migrate()
-        asyncio.run(fill(all_of_it.postgres.url, CROWD))
+        all_of_it.fill(CROWD)
         with all_of_it.service(settings, workers=1) as service, ThreadPoolExecutor() as pool:
             token, referrals = sign_in(service, STAR)
             requests = WHAT[given.what] or [referrals]
@@ -56,7 +52,7 @@ def main() -> None:
             drive(service, requests[:1000] if given.what == "sign-up" else requests, 1, token=shown)
             busy = pool.submit(drive, service, requests[1000:] or requests, given.seconds + 2, token=shown)
             kind, out = ("speedscope", given.speedscope) if given.speedscope else ("raw", Path(folder, "raw"))
-            command = [spy, "record", "--pid", str(service.workers[0]), "--duration", str(given.seconds)]
+            command = [spy, "record", "--pid", str(service.pid), "--duration", str(given.seconds)]
             command += ["--rate", "250", "--gil", "--format", kind, "--output", str(out)]
             subprocess.run(command, check=True, capture_output=True)
             print(busy.result())

@@ -1,4 +1,4 @@
-"""How answers slow down as people become more: the same requests on databases of several sizes."""
+"""Measure how responses slow down as the number of users grows: the same requests on databases of several sizes."""
 
 import argparse
 import asyncio
@@ -18,10 +18,12 @@ import asyncpg
 import machine
 import table
 import wrk
-from seed import Crowd, code, dsn, email, fill, joiners
-from stack import CHEAP, Server, Stack, no_cache, sign_in, stack
-from table import Goal
-from wrk import Figures, Measure, drive
+from client import sign_in
+from pgbench import pgbench
+from row import Goal, Measure, Result, in_turn, middle
+from seed import BY_EMAIL, BY_STRING, Crowd, code, dsn, email, fill, joiners
+from stack import CHEAP, NO_CACHE, Server, Stack, stack
+from wrk import drive
 
 RESULTS = Path(__file__).with_name("RESULTS-scale.md")
 BYTES_EACH = 2_500
@@ -35,7 +37,7 @@ def crowd_of(people: int) -> Crowd:
 
 
 def measures(server: Server, people: int) -> dict[str, Measure]:
-    """What is asked, by name: every kind of read, and the sign-up. One client, so that nobody waits for others."""
+    """Return each kind of read, and the sign-up, by name. One client, so that no request waits for another."""
     chance = random.Random(people)
     some = [chance.randrange(2, crowd_of(people).codes) for _ in range(20_000)]
     token, referrals = sign_in(server, STAR)
@@ -44,16 +46,16 @@ def measures(server: Server, people: int) -> dict[str, Measure]:
     def read(*paths: str, token: str | None = None) -> Measure:
         return lambda seconds: drive(server, paths, seconds, token=token, connections=1)
 
-    def sign_up(seconds: float) -> Figures:
+    def sign_up(seconds: float) -> Result:
         tag = next(tags)
         return drive(server, joiners(tag, some), seconds, connections=1)
 
     return {
-        "code by e-mail": read(*(f"/api/v1/referral-codes/by-email?email={email(n)}" for n in some)),
-        "code by string": read(*(f"/api/v1/referral-codes/{code(n)}" for n in some)),
-        "one's account": read("/api/v1/me", token=token),
-        "one's codes": read("/api/v1/me/referral-codes", token=token),
-        "one's sessions": read("/api/v1/me/sessions", token=token),
+        "code by e-mail": read(*(BY_EMAIL + email(n) for n in some)),
+        "code by string": read(*(BY_STRING + code(n) for n in some)),
+        "own account": read("/api/v1/me", token=token),
+        "own codes": read("/api/v1/me/referral-codes", token=token),
+        "own sessions": read("/api/v1/me/sessions", token=token),
         "referrals, first 50 of 1,000": read(referrals, token=token),
         "figures of 1,000 referrals": read(referrals.replace("referrals", "referral-stats"), token=token),
         "sign-up with a code": sign_up,
@@ -61,17 +63,17 @@ def measures(server: Server, people: int) -> dict[str, Measure]:
 
 
 def statements(stack: Stack, url: str, people: int) -> Measure:
-    """What the database alone takes for a sign-up: how much of the growth is its own."""
+    """Return what measures the statements of a sign-up alone: the growth of the database itself."""
 
-    def measure(seconds: float) -> Figures:
-        found = wrk.pgbench(stack, url, crowd_of(people).codes, seconds, clients=1)
+    def measure(seconds: float) -> Result:
+        found = pgbench(stack, "signup", crowd_of(people).codes, seconds, url=url, clients=1)
         return replace(found, p50=1000 / found.per_second)
 
     return measure
 
 
 async def create(stack: Stack, people: int) -> str:
-    """A filled database of this size; its URL."""
+    """Create a filled database of this size, and return its URL."""
     name = f"people_{people}"
     connection = await asyncpg.connect(dsn(stack.postgres.url))
     await connection.execute(f"CREATE DATABASE {name}")
@@ -121,15 +123,14 @@ def main() -> None:
         # Hashing is cheap here: what grows is not the hash. And no cache hides the database.
         asked = {}
         for people, url in made.items():
-            service = all_of_it.service(no_cache(CHEAP | {"DATABASE_URL": url}), workers=1)
+            service = all_of_it.service(CHEAP | NO_CACHE | {"DATABASE_URL": url}, workers=1)
             asked[people] = measures(open_things.enter_context(service), people)
             asked[people]["· pgbench, its statements (mean)"] = statements(all_of_it, url, people)
         rows = []
         for what in next(iter(asked.values())):
-            in_turn = wrk.in_turn(
-                [asked[people][what] for people in made], rounds=given.rounds, seconds=given.seconds
-            )
-            found = [wrk.middle(one) for one in in_turn]
+            wanted = [asked[people][what] for people in made]
+            results = in_turn(wanted, rounds=given.rounds, seconds=given.seconds)
+            found = [middle(one) for one in results]
             ratio = found[-1].p50 / found[0].p50
             rows.append([
                 what, *(f"{one.p50:.2f}" for one in found), str(sum(one.errors for one in found)),

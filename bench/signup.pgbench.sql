@@ -1,5 +1,5 @@
--- The statements that the service issues for a sign-up with a code, in its order and outside or inside its
--- transaction, as PostgreSQL logs them (log_statement=all). Only that ids and times are made here.
+-- The statements that the service sends for a sign-up with a code, in its order and transaction. `statements.py`
+-- prints them. Only ids and times are made here.
 \set person random(2, :codes - 1)
 \set number (:person * 173205080757) & 1099511627775
 \set joiner random(1, 9000000000000000000)
@@ -11,7 +11,7 @@ AND referral_codes.expires_at > now()
 AND (referral_codes.max_uses IS NULL OR referral_codes.uses < referral_codes.max_uses)
 AND referral_codes.key = upper(lpad(to_hex(:number::bigint), 10, '0'));
 BEGIN;
-SELECT users.id, users.email_key, users.first_name, users.last_name
+SELECT users.id, users.email_key, users.email_canonical, users.first_name, users.last_name
 FROM users JOIN referral_codes ON referral_codes.owner_id = users.id
 WHERE referral_codes.key = upper(lpad(to_hex(:number::bigint), 10, '0')) AND users.status = 'active'
 FOR NO KEY UPDATE OF users \gset owner_
@@ -20,7 +20,7 @@ WHERE referral_codes.key = upper(lpad(to_hex(:number::bigint), 10, '0'))
 AND referral_codes.activated_at IS NOT NULL AND referral_codes.retired_at IS NULL
 AND referral_codes.expires_at > now()
 AND (referral_codes.max_uses IS NULL OR referral_codes.uses < referral_codes.max_uses)
-RETURNING referral_codes.id, referral_codes.key, referral_codes.uses, referral_codes.max_uses \gset code_
+RETURNING referral_codes.id, referral_codes.uses, referral_codes.max_uses \gset code_
 INSERT INTO users (email, email_key, email_canonical, password_hash, first_name, last_name, status, is_admin,
                    language, verified_at, erased_at, id, created_at)
 VALUES ('joiner' || :joiner::bigint || '@example.org', 'joiner' || :joiner::bigint || '@example.org',
@@ -31,6 +31,14 @@ ON CONFLICT DO NOTHING RETURNING users.id \gset referee_
 INSERT INTO referrals (referrer_id, referee_id, code_id, status, reason, confirmed_at, id, created_at)
 VALUES (:owner_id::uuid, :referee_id::uuid, :code_id::uuid, 'confirmed', NULL, clock_timestamp(), uuidv7(),
         clock_timestamp());
+INSERT INTO audit_events (action, actor, actor_id, person_id, subject, subject_id, client, request_id, address,
+                          details, id, created_at)
+VALUES ('account.created', 'user', :referee_id::uuid, :referee_id::uuid, 'user', :referee_id::uuid, NULL,
+        '3f1c2d4e5f60718293a4b5c6d7e8f901', '10.11.12.1', '{}', uuidv7(), clock_timestamp());
+INSERT INTO audit_events (action, actor, actor_id, person_id, subject, subject_id, client, request_id, address,
+                          details, id, created_at)
+VALUES ('code.redeemed', 'user', :referee_id::uuid, :owner_id::uuid, 'referral_code', :code_id::uuid, NULL,
+        '3f1c2d4e5f60718293a4b5c6d7e8f901', '10.11.12.1', '{}', uuidv7(), clock_timestamp());
 INSERT INTO jobs (kind, payload, user_id, slot, run_at, attempts, leased_until, leased_by, finished_at, outcome,
                   error, id, created_at)
 VALUES ('verify_email', '{}', :referee_id::uuid, NULL, clock_timestamp(), 0, NULL, NULL, NULL, NULL, NULL,

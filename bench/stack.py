@@ -1,43 +1,60 @@
 """Start what is measured: databases, the service as in production, and the limits beside it."""
 
-import json
+import asyncio
 import os
 import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPConnection
 from pathlib import Path
+from signal import SIGCONT, SIGSTOP
 from tempfile import mkdtemp
-from typing import Any
-from urllib.parse import urlsplit
+
+import asyncpg
 
 import machine
 import seed
 import servers
 import serving
-from goodword.config.settings import Settings
 
 WORKERS = 2
 STARTED = "Application startup complete"
 CHEAP = {"ENVIRONMENT": "development", "PASSWORD_HASH": "fast_for_tests"}
 """For what is measured without its hashes."""
+NO_CACHE = {"CACHE": "off"}
 
 SECRET = secrets.token_hex(32)
 # Durable as by default. The memory is what a small production server would give it.
 POSTGRES = ("--shared_buffers=512MB", "--max_wal_size=4GB", "--checkpoint_timeout=15min")
+serving.START_SECONDS = 120  # two processes on a busy machine
+SOURCE = str(machine.ROOT / "src")
 
 
 @dataclass(frozen=True)
 class Server:
-    """Something that answers HTTP, and the processes whose CPU its answers cost."""
+    """A server of HTTP. The CPU time of a response is that of its processes and of PostgreSQL."""
 
     url: str
-    workers: list[int]
+    pid: int
     postgres: int | None
+
+    @property
+    def workers(self) -> list[int]:
+        """Return the processes that answer: of those that the first one started, the largest."""
+        started = machine.family(self.pid)[1:]
+        return sorted(started, key=lambda pid: machine.memory(pid)[0])[-WORKERS:] or [self.pid]
+
+    @contextmanager
+    def counted_cpu(self) -> Iterator[dict[str, float]]:
+        """Fill in, when the block ends, the seconds of CPU that were used in it."""
+        processes = {"service": self.pid, "database": self.postgres}
+        before = {name: machine.cpu(pid) for name, pid in processes.items() if pid}
+        used = dict.fromkeys(processes, 0.0)
+        yield used
+        used.update({name: machine.cpu(pid) - before[name] for name, pid in processes.items() if pid})
 
 
 class Refused(Exception):
@@ -45,12 +62,15 @@ class Refused(Exception):
 
 
 class Stack:
-    """The databases of one run, in a folder of its own."""
+    """The databases of one run, in a folder of its own, and the source that is measured with them."""
 
-    def __init__(self, postgres: servers.Postgres, valkey: servers.Valkey, folder: Path) -> None:
+    def __init__(
+        self, postgres: servers.Postgres, valkey: servers.Valkey, folder: Path, python_path: str
+    ) -> None:
         self.postgres, self.valkey, self.folder = postgres, valkey, folder
+        self.source = ("env", "-u", "PYTHONDONTWRITEBYTECODE", f"PYTHONPATH={python_path}")
 
-    def settings(self, given: dict[str, str]) -> dict[str, str]:
+    def settings(self, given: Mapping[str, str]) -> dict[str, str]:
         """Return the settings of production with every part. Clients come through a proxy: see `requests.lua`."""
         production = {
             "ENVIRONMENT": "production",
@@ -62,101 +82,108 @@ class Stack:
             "PASSWORD_HASH": "standard",
             "ACCESS_TOKEN_LIFETIME": "3600",
         }
-        return production | given
+        return production | dict(given)
 
-    def migrate(self, settings: dict[str, str] | None = None) -> None:
-        done = serving.goodword(self.folder, "migrate", **self.settings(settings or {}))
+    def migrate(self, settings: Mapping[str, str] | None = None) -> None:
+        command = [*self.source, str(serving.GOODWORD), "migrate"]
+        environment = serving.environment(self.folder, **self.settings(settings or {}))
+        done = subprocess.run(
+            command, env=environment, cwd=self.folder, capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise Refused(done.stderr)
 
-    @contextmanager
-    def service(self, settings: dict[str, str] | None = None, *, workers: int = WORKERS) -> Iterator[Server]:
-        """`goodword serve`, from when all of its processes answer."""
-        folder = Path(mkdtemp(dir=self.folder))
-        with serving.serving(folder, "--workers", str(workers), **self.settings(settings or {})) as served:
-            _wait_for(served.log, workers)
-            yield Server(served.url, machine.workers(served.process.pid), self.postgres.pid)
+    def fill(self, crowd: seed.Crowd) -> None:
+        self.migrate()
+        asyncio.run(seed.fill(self.postgres.url, crowd))
+
+    def copy(self, name: str) -> dict[str, str]:
+        """Return the setting of a copy of the database. No service may use the original meanwhile."""
+        server, _, original = self.postgres.url.rpartition("/")
+
+        async def create() -> None:
+            connection = await asyncpg.connect(f"{seed.dsn(server)}/template1")
+            await connection.execute(f"DROP DATABASE IF EXISTS {name}")
+            await connection.execute(f"CREATE DATABASE {name} TEMPLATE {original}")
+            await connection.close()
+
+        asyncio.run(create())
+        return {"DATABASE_URL": f"{server}/{name}"}
 
     @contextmanager
-    def worker(self, settings: dict[str, str]) -> Iterator[None]:
-        """`goodword worker`, which does the jobs meanwhile."""
+    def service(
+        self, settings: Mapping[str, str] | None = None, *, workers: int = WORKERS
+    ) -> Iterator[Server]:
+        """Run `goodword serve`, and begin when all of its processes answer."""
+        folder = Path(mkdtemp(dir=self.folder))
+        arguments = ("--workers", str(workers))
+        with serving.serving(
+            folder, *arguments, within=self.source, **self.settings(settings or {})
+        ) as served:
+            _wait_for(served.log, workers)
+            yield Server(served.url, served.process.pid, self.postgres.pid)
+
+    @contextmanager
+    def embedded(self, folder: Path) -> Iterator[None]:
+        """Run `goodword serve` on SQLite in this folder, and begin when it is ready."""
+        with serving.serving(folder, within=self.source):
+            yield
+
+    @contextmanager
+    def worker(self, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+        """Run `goodword worker`, stopped: see `running`."""
         folder = Path(mkdtemp(dir=self.folder))
         environment = serving.environment(folder, **self.settings(settings))
-        with (folder / "log").open("w") as log:
-            process = subprocess.Popen(
-                [serving.GOODWORD, "worker"],
-                env=environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=folder,
-            )
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait(60)
+        with _process([*self.source, str(serving.GOODWORD), "worker"], folder, environment) as process:
+            _wait_for(folder / "log", 1, "worker started")
+            process.send_signal(SIGSTOP)
+            try:
+                yield process
+            finally:
+                process.send_signal(SIGCONT)
 
     @contextmanager
     def limit(self, name: str, body: bytes = b"") -> Iterator[Server]:
-        """One of `limits_asgi`, with as many processes as the service has."""
+        """Run one of `limits_asgi`, with as many processes as the service has."""
         folder, port = Path(mkdtemp(dir=self.folder)), serving.free_port()
         given = {"BENCH_BODY": body.decode(), "BENCH_DATABASE": seed.dsn(self.postgres.url)}
-        program = Path(__file__).with_name("limits_asgi.py")
-        with (folder / "log").open("w") as log:
-            command = [sys.executable, str(program), name, str(port), str(WORKERS)]
-            process = subprocess.Popen(
-                command, env=os.environ | given, stdout=log, stderr=subprocess.STDOUT, cwd=folder
-            )
-        try:
+        program = str(Path(__file__).with_name("limits_asgi.py"))
+        command = [sys.executable, program, name, str(port), str(WORKERS)]
+        with _process(command, folder, os.environ | given) as process:
             _wait_for(folder / "log", WORKERS)
-            yield Server(f"http://127.0.0.1:{port}", machine.workers(process.pid), self.postgres.pid)
-        finally:
-            process.terminate()
-            process.wait(30)
+            yield Server(f"http://127.0.0.1:{port}", process.pid, self.postgres.pid)
 
 
 @contextmanager
-def stack(folder: Path) -> Iterator[Stack]:
-    os.environ["PYTHONPATH"] = str(machine.ROOT / "src")  # what is served is this tree, in whatever folder
-    with servers.postgres_server(*POSTGRES) as postgres, servers.valkey() as valkey:
-        yield Stack(postgres, valkey, folder)
+def running(worker: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Let a stopped worker run during the block."""
+    worker.send_signal(SIGCONT)
+    yield
+    worker.send_signal(SIGSTOP)
 
 
-CAN_DO_WITHOUT_CACHE = "cache" in Settings.model_fields
+@contextmanager
+def stack(folder: Path, python_path: str = SOURCE, options: Sequence[str] = ()) -> Iterator[Stack]:
+    with servers.postgres_server(*POSTGRES, *options) as postgres, servers.valkey() as valkey:
+        yield Stack(postgres, valkey, folder, python_path)
 
 
-def no_cache(settings: dict[str, str] | None = None) -> dict[str, str]:
-    """The settings, and that every look-up goes to the database, once the service can be told so."""
-    return (settings or {}) | ({"CACHE": "off"} if CAN_DO_WITHOUT_CACHE else {})
+@contextmanager
+def _process(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(60)
 
 
-def ask(server: Server, path: str, body: dict[str, Any] | None = None, token: str | None = None) -> bytes:
-    """One request, for what has to be known before measuring."""
-    connection = HTTPConnection(urlsplit(server.url).netloc, timeout=30)
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    if body is not None:
-        headers["Content-Type"] = "application/json"
-    content = json.dumps(body) if body is not None else None
-    connection.request("GET" if body is None else "POST", path, content, headers)
-    response = connection.getresponse()
-    answer = response.read()
-    connection.close()
-    if response.status >= 300:
-        raise Refused(f"{path}: {response.status} {answer!r}")
-    return answer
-
-
-def sign_in(server: Server, person: int) -> tuple[str, str]:
-    """An access token of this person, and the address of the first page of their referrals."""
-    credentials = {"email": seed.email(person), "password": seed.PASSWORD}
-    token: str = json.loads(ask(server, "/api/v1/sessions", credentials))["access_token"]
-    me = json.loads(ask(server, "/api/v1/me", token=token))
-    return token, f"/api/v1/users/{me['id']}/referrals"
-
-
-def _wait_for(log: Path, workers: int) -> None:
+def _wait_for(log: Path, times: int, text: str = STARTED) -> None:
     deadline = time.monotonic() + serving.START_SECONDS
-    while log.read_text().count(STARTED) < workers:
+    while log.read_text().count(text) < times:
         if time.monotonic() > deadline:
             raise Refused(f"it did not start:\n{log.read_text()}")
         time.sleep(0.05)

@@ -1,57 +1,48 @@
-"""The table: what was measured, against what, and whether that is enough."""
+"""The tables: a run against the limits, and a comparison of two commits."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
 
-from wrk import Figures
+from row import Result, Row, middle
 
-
-@dataclass(frozen=True)
-class Goal:
-    """The least that will do, and what we aim at."""
-
-    least: float
-    aim: float
-    unit: str = ""
-    more: bool = True
-    """Whether more is better."""
-
-    def reached(self, value: float) -> str:
-        for name, bound in (("aim", self.aim), ("least", self.least)):
-            if value >= bound if self.more else value <= bound:
-                return name
-        return "no"
-
-    def shown(self, value: float) -> str:
-        return f"{value:.0f}{self.unit}" if abs(value) >= 10 else f"{value:.2f}{self.unit}"
-
-    @property
-    def bounds(self) -> list[str]:
-        sign = "≥" if self.more else "≤"
-        return [f"{sign} {bound:g}{self.unit}" for bound in (self.least, self.aim)]
+HEAD = ("what", "requests/s", "p50 ms", "p99 ms", "max ms", "service µs", "database µs", "errors")
+FIGURE = ("by CPU", "figure", "value", "least", "aim", "reached")
+COMPARED = ("what", "figure", "before", "after", "after / before")
+Lines = Iterable[list[str]]
 
 
-NEVER = Goal(0, 0)
-"""For what is shown beside the rest, and has no bound."""
-
-HEAD = ("what", "requests/s", "p50 ms", "p99 ms", "service µs", "database µs", "errors")
-FIGURE = ("of what", "by CPU", "figure", "least", "aim", "reached")
-
-
-def line(
-    what: str, found: Figures | None, of: str, value: float | None, goal: Goal, limit: Figures | None = None
-) -> list[str]:
-    """A row. The figure is `value`, compared with `of`, which is `limit` if that has figures as well."""
-    row = [what, *(_figures(found) if found else [""] * 6), of]
-    by_cpu = found and limit and found.service_cpu and limit.service_cpu / found.service_cpu
-    row.append(f"{by_cpu:.2f}" if by_cpu else "")
-    if value is None:
-        return [*row, "", "", "", ""]
-    return [*row, goal.shown(value), *goal.bounds, goal.reached(value)]
+def lines(row: Row, results: Sequence[Result], limits: Sequence[Result]) -> Iterator[list[str]]:
+    """Return the line of a row, one for each further figure, and that of its limit."""
+    ours, theirs = middle(results), middle(limits) if limits else None
+    figures = [
+        [figure.name, figure.goal.shown(value), *figure.goal.bounds, figure.goal.reached(value)]
+        for figure in row.figures
+        for value in [figure.value(results, limits)]
+    ] or [[""] * 5]
+    by_cpu = f"{theirs.service_cpu / ours.service_cpu:.2f}" if theirs and theirs.service_cpu else ""
+    yield [row.name, *_measured(ours), by_cpu, *figures[0]]
+    for figure in figures[1:]:
+        yield ["  〃", *[""] * (len(HEAD) - 1), "", *figure]
+    if theirs:
+        yield [f"· {row.limit_name}", *_measured(theirs), *[""] * len(FIGURE)]
 
 
-def render(rows: Sequence[Sequence[str]], head: Sequence[str] = HEAD + FIGURE) -> str:
-    """Markdown, in columns that can be read as they are."""
+def compared(row: Row, before: Sequence[Result], after: Sequence[Result]) -> Iterator[list[str]]:
+    """Return a line for each figure: the medians, and the median of the ratios of neighbours in time."""
+    pairs = [(one.figures(), other.figures()) for one, other in zip(before, after, strict=True)]
+    for name in pairs[0][0]:
+        known = [(one[name], other[name]) for one, other in pairs if name in one and name in other]
+        if known:
+            old, new = (statistics.median(values) for values in zip(*known, strict=True))
+            ratio = statistics.median(other / one for one, other in known)
+            yield [row.name, name, f"{old:.4g}", f"{new:.4g}", f"{ratio:.2f}"]
+    errors = [sum(one.errors for one in results) for results in (before, after)]
+    if any(errors):
+        yield [row.name, "errors", *map(str, errors), ""]
+
+
+def render(rows: Sequence[Sequence[str]], head: Sequence[str]) -> str:
+    """Return Markdown with columns that are aligned in the source too."""
     widths = [max(len(row[n]) for row in (head, *rows)) for n in range(len(head))]
 
     def text(row: Sequence[str], fill: str = " ") -> str:
@@ -64,12 +55,10 @@ def render(rows: Sequence[Sequence[str]], head: Sequence[str] = HEAD + FIGURE) -
     return "\n".join([text(head), text([""] * len(head), "-"), *map(text, rows)])
 
 
-def _figures(found: Figures) -> list[str]:
+def _measured(found: Result) -> list[str]:
     return [
-        f"{found.per_second:.0f}",
-        f"{found.p50:.1f}" if found.p50 else "",
-        f"{found.p99:.1f}" if found.p99 else "",
-        f"{found.service_cpu:.0f}" if found.service_cpu else "",
-        f"{found.database_cpu:.0f}" if found.database_cpu else "",
-        str(found.errors),
+        f"{found.per_second:.0f}" if found.per_second else "",
+        *(f"{time:.1f}" if time else "" for time in (found.p50, found.p99, found.most)),
+        *(f"{cpu:.0f}" if cpu else "" for cpu in (found.service_cpu, found.database_cpu)),
+        str(found.errors) if found.per_second else "",
     ]
