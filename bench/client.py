@@ -53,7 +53,7 @@ def send_once(
     result = Result(
         per_second=count / (time.perf_counter() - began),
         p50=statistics.median(waits),
-        p99=statistics.quantiles(waits, n=100)[-1] if count > 1 else waits[0],
+        p99=statistics.quantiles(waits, n=100, method="inclusive")[-1] if count > 1 else waits[0],
         most=max(waits),
         service_cpu=used["service"] / count * 1e6,
         database_cpu=used["database"] / count * 1e6,
