@@ -42,6 +42,9 @@ class Checks(Output):
     storage: Storage = Field(
         description="Whether the database can be written: only look-ups work if it cannot."
     )
+    keys: State = Field(
+        description="`degraded`: the signing keys could not be read lately, so a revoked one may still be accepted."
+    )
     worker: State = Field(description="`degraded`: no worker runs the jobs that are due, so e-mails wait.")
 
 
@@ -60,7 +63,8 @@ async def livez() -> Alive:
 async def readyz(request: Request) -> Response:
     """Check that the database answers and has the schema of this version, and what works less than it should.
 
-    The status is `degraded` without a working cache, if the database cannot be written, or if jobs wait for a worker.
+    The status is `degraded` without a working cache, if the database cannot be written, if the signing keys cannot
+    be read, or if jobs wait for a worker.
     If the service is not ready, a problem document has the same `checks`.
     """
     services = services_of(request)
@@ -80,6 +84,7 @@ async def readyz(request: Request) -> Response:
         schema_="ok" if is_current else "down",
         cache="ok" if await cache.is_well() else "degraded",
         storage=storage,
+        keys="degraded" if services.signing_keys.are_stale() else "ok",
         worker="degraded" if are_late else "ok",
     ).model_dump(by_alias=True)
     if not is_current:

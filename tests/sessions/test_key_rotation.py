@@ -5,10 +5,12 @@ import base64
 import json
 
 import pytest
+from sqlalchemy import delete, update
 
 from asgi import client_of, running, settings_for
 from goodword.app import create_app
 from goodword.sessions.keys import rotate
+from goodword.sessions.models import SigningKey
 from people import Person, sign_in
 from third_party import register_app
 
@@ -139,6 +141,42 @@ async def test_every_node_signs_with_the_new_key_soon_after_an_emergency(alice, 
             if key_id(fresh) != old:
                 break
     assert key_id(fresh) != old
+
+
+async def test_a_node_goes_on_to_follow_the_keys_after_one_that_it_cannot_read(
+    alice, app, clock, database_url, monkeypatch
+):
+    """A restore with another secret leaves such a key. The node says so, and takes the next good ones."""
+    monkeypatch.setattr("goodword.sessions.keys.WATCH_SECONDS", 0.05)
+    monkeypatch.setattr("goodword.sessions.keys.STALE_SECONDS", 0.3)
+
+    async def keys_are(wanted):
+        for _ in range(200):
+            ready = await client.get("/readyz")
+            if ready.json()["checks"]["keys"] == wanted:
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(ready.text)
+
+    database = app.state.services.database
+    async with (
+        running(create_app(settings_for(database_url), clock=clock)) as node,
+        client_of(node) as client,
+    ):
+        values = {"algorithm": "ES256", "private_key": b"of another secret", "created_at": clock()}
+        async with database.transaction() as session:
+            await session.execute(update(SigningKey).values(retired_at=clock()))
+            session.add(SigningKey(**values))
+        await keys_are("degraded")
+
+        async with database.transaction() as session:
+            await session.execute(delete(SigningKey).where(SigningKey.private_key == values["private_key"]))
+        await rotate_keys(app, clock, at_once=True)
+        await keys_are("ok")
+        person = Person(client, "alice", alice.email, alice.user, alice.tokens)
+        await statuses_until(person, 401)
+        await person.sign_in()
+        assert (await person.get("/api/v1/me")).status_code == 200
 
 
 async def test_rotate_now_ends_older_tokens_on_every_node(alice, app, other_node, clock):

@@ -1,14 +1,12 @@
 """Notice that jobs wait because no worker runs: on PostgreSQL, `goodword worker` runs beside the service."""
 
-import asyncio
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import bindparam, or_, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from goodword.db.database import Database
+from goodword.db.periodic import repeat
 from goodword.jobs.models import Job
 from goodword.services import Services
 
@@ -34,11 +32,12 @@ async def warn_at_start(services: Services) -> None:
 
 async def watch(services: Services) -> None:
     """Log a warning every minute while jobs are late."""
-    while True:
-        await asyncio.sleep(CHECK_SECONDS)
-        with suppress(SQLAlchemyError, OSError):
-            if await are_late(services.database, now=services.clock()):
-                log.warning("no worker runs jobs, and e-mails wait: start `goodword worker`")
+
+    async def warn() -> None:
+        if await are_late(services.database, now=services.clock()):
+            log.warning("no worker runs jobs, and e-mails wait: start `goodword worker`")
+
+    await repeat("look_for_late_jobs", warn, every=CHECK_SECONDS)
 
 
 _LATE = (

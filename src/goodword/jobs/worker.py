@@ -6,14 +6,16 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from goodword.actor import Actor, ActorContext, acting_as, actor_context
+from goodword.actor import Actor, ActorContext, acting_as
 from goodword.db.error_causes import describe
+from goodword.db.periodic import repeat
 from goodword.jobs import listen, service
 from goodword.jobs.service import ClaimedJob, JobFailed, PermanentFailure
 from goodword.services import Services
@@ -78,24 +80,18 @@ class Worker:
 
     @asynccontextmanager
     async def _running_node_tasks(self) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._repeat(task, every)) for task, every in self._node_tasks.items()]
+        actor = ActorContext(Actor.SYSTEM, clock=self._services.clock)
+        with acting_as(actor):
+            tasks = [
+                asyncio.create_task(repeat(task.__name__, partial(task, self._services), every=every))
+                for task, every in self._node_tasks.items()
+            ]
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _repeat(self, task: NodeTask, every: float) -> None:
-        actor_context.set(ActorContext(Actor.SYSTEM, clock=self._services.clock))
-        while True:
-            try:
-                await task(self._services)
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("a periodic task failed and will run again", error=describe(error))
-            except Exception:
-                log.exception("a periodic task failed and will run again")
-            await asyncio.sleep(every)
 
     def stop(self) -> None:
         """Start no more jobs. `run` returns when the running jobs have ended."""

@@ -6,16 +6,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import structlog
 from joserfc.jwk import ECKey, RSAKey
 from sqlalchemy import Row, bindparam, or_, select, update
-from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.crypto import decrypt, encrypt
 from goodword.db.database import Database
+from goodword.db.periodic import repeat
 from goodword.db.statements import insert_if_absent
 from goodword.sessions.models import SigningKey
 
@@ -27,6 +26,7 @@ JWKS_LIFETIME = timedelta(minutes=5)
 """How long clients may cache the published keys. Short, because a client refuses tokens of a key that it lacks."""
 WATCH_SECONDS = 3.0
 """Interval of the reload, so that a revoked key is refused within five seconds."""
+STALE_SECONDS = 3 * WATCH_SECONDS
 LEAD = JWKS_LIFETIME + timedelta(seconds=WATCH_SECONDS + 1)
 """How long a new key is published before it signs: every process must publish it, and every cached copy expire."""
 OVERLAP = timedelta(hours=1)
@@ -35,8 +35,6 @@ RELOAD_PAUSE = 0.2
 """Seconds between reloads for unknown key ids, which clients can invent."""
 
 Key = ECKey | RSAKey
-
-log = structlog.get_logger("goodword.keys")
 
 
 class SigningKeys:
@@ -110,12 +108,11 @@ class SigningKeys:
 
     async def watch(self) -> None:
         """Load the keys at intervals until cancelled."""
-        while True:
-            await asyncio.sleep(WATCH_SECONDS)
-            try:
-                await self.load()
-            except (DBAPIError, PoolTimeout, OSError) as error:
-                log.warning("the signing keys could not be read", error=type(error).__name__)
+        await repeat("load_signing_keys", self.load, every=WATCH_SECONDS)
+
+    def are_stale(self) -> bool:
+        """Return whether the keys could not be loaded for some time, so that a revoked one may still be in use."""
+        return asyncio.get_running_loop().time() - self._loaded_at > STALE_SECONDS
 
     def _open(self, row: Row[Any]) -> Key:
         if row.id not in self._opened:  # OpenSSL takes 50 ms to check an RSA key

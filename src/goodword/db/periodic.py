@@ -1,0 +1,25 @@
+"""Periodic tasks of a process, which go on after any error."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from goodword.db.error_causes import describe
+
+log = structlog.get_logger("goodword.periodic")
+
+FAILED = "a periodic task failed and will run again"
+
+
+async def repeat(name: str, task: Callable[[], Awaitable[object]], *, every: float) -> None:
+    """Run a task at once and every so many seconds, until cancelled. `name` is its name in the log."""
+    while True:
+        try:
+            await task()
+        except (SQLAlchemyError, OSError) as error:
+            log.warning(FAILED, kind=name, error=describe(error))
+        except Exception:
+            log.exception(FAILED, kind=name)
+        await asyncio.sleep(every)
