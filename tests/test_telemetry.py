@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import select
 import subprocess
 import sys
 
@@ -85,6 +86,46 @@ def test_f13_a_line_contains_allowed_fields(tmp_path):
     for line in lines:
         assert {name for name in line if name not in FIELDS} <= {"password", "stack_info"}
         assert all(line[name] == HIDDEN for name in line if name not in FIELDS)
+
+
+STALLED = """
+import logging, sys
+from goodword import logs
+
+logs.MAX_WAITING = 50
+logs.configure_logging("json")
+for number in range(1000):
+    logging.getLogger("uvicorn.error").info("line %d %s", number, "x" * 100)
+print("not blocked", flush=True)
+sys.stdin.read()
+logging.getLogger().handlers[0].flush()
+logging.getLogger("uvicorn.error").info("the last line")
+"""
+
+
+def test_a_reader_of_the_log_that_stalls_blocks_nothing_and_learns_what_was_dropped():
+    program = subprocess.Popen(
+        [sys.executable, "-c", STALLED],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pipesize=4096,
+        text=True,
+        env={"PYTHONPATH": os.environ.get("PYTHONPATH", str(ROOT / "src"))},
+    )
+    assert program.stdout
+    try:
+        assert select.select([program.stdout], [], [], 30)[0], "it waits for the reader"
+        _, log = program.communicate("", timeout=60)
+    finally:
+        program.kill()
+
+    lines = [json.loads(line) for line in log.splitlines()]
+    dropped = [line["count"] for line in lines if "dropped" in line["event"]]
+    written = [line for line in lines if line["event"].startswith("line ")]
+    assert len(written) > 30
+    assert sum(dropped) == 1000 - len(written) > 0
+    assert lines[-1]["event"] == "the last line"
 
 
 def calls_of_logs():

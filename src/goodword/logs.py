@@ -5,10 +5,13 @@ which may contain user input.
 """
 
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Iterator
 from contextvars import ContextVar
+from queue import SimpleQueue
+from threading import Event, Thread
 from typing import Literal
 
 import structlog
@@ -23,7 +26,7 @@ FIELDS = frozenset(
         *("method", "route", "status", "ms"),
         *("kind", "id", "attempt", "error", "sqlstate", "database"),
         *("provider", "host", "why", "seconds"),
-        *("message", "files", "rows", "accounts", "line"),
+        *("message", "files", "rows", "accounts", "line", "count"),
     }
 )
 """Fields of a line. Add a field only if it cannot contain user input."""
@@ -31,6 +34,60 @@ MAX_LENGTH = 300
 HIDDEN = "(hidden)"
 TRUSTED_LOGGERS = ("uvicorn", "alembic")
 """Libraries whose messages are logged in full. Of others, only the format string is logged, without arguments."""
+MAX_WAITING = 5_000
+"""Lines that wait for a reader of standard error. More are dropped and counted."""
+FLUSH_SECONDS = 2.0
+STDERR = 2
+LAST_LINE = "Finished server process"
+"""After this line, uvicorn ends its process by the signal that it got, which runs no exit handlers."""
+
+log = structlog.get_logger("goodword.logs")
+
+
+class LogWriter(logging.Handler):
+    """Writes lines to standard error in a thread of its own: a reader that stalls must not stop the event loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: SimpleQueue[bytes | Event] = SimpleQueue()
+        self._dropped = 0
+        Thread(target=self._write_lines, name="log", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception:  # noqa: BLE001  a line must not fail a request
+            self.handleError(record)
+            return
+        if self._lines.qsize() >= MAX_WAITING:
+            self._dropped += 1
+            return
+        self._lines.put(f"{line}\n".encode(errors="backslashreplace"))
+        if str(record.msg).startswith(LAST_LINE):
+            self.flush()
+
+    def flush(self) -> None:
+        """Wait until the lines so far are written, or `FLUSH_SECONDS` have passed. Runs at exit too."""
+        written = Event()
+        self._lines.put(written)
+        written.wait(FLUSH_SECONDS)
+
+    def _write_lines(self) -> None:
+        while True:
+            line = self._lines.get()
+            if isinstance(line, Event):
+                line.set()
+                continue
+            try:
+                # Not by `sys.stderr`, whose lock would then be held while the reader stalls.
+                while line:
+                    line = line[os.write(STDERR, line) :]
+            except OSError:  # a full disk, or no reader any more
+                self._dropped += 1
+                continue
+            if self._dropped and self._lines.qsize() < MAX_WAITING // 2:
+                dropped, self._dropped = self._dropped, 0
+                log.warning("log lines were dropped: standard error was not read", count=dropped)
 
 
 def _add_request_id(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
@@ -97,9 +154,9 @@ def configure_logging(style: Literal["console", "json"]) -> None:
     render: Processor = (
         structlog.processors.JSONRenderer()
         if style == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(colors=os.isatty(STDERR))
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LogWriter()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, _drop_arguments],

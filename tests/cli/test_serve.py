@@ -6,11 +6,12 @@ import select
 import socket
 import subprocess
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
-from serving import GOODWORD, environment, free_port, goodword, wait_for_port
+from serving import GOODWORD, environment, free_port, goodword, serving, wait_for_port
 
 SECRET = "k4Jt-9vQ2mZx7Lp0RbWc5NfHs8GdYa1E"
 
@@ -88,6 +89,13 @@ def test_serve_on_all_ipv6_addresses_takes_ipv4_too(tmp_path, workers):
         for host in ("127.0.0.1", "[::1]") if socket.has_ipv6 else ("127.0.0.1",):
             with urlopen(f"http://{host}:{port}/livez") as answer:
                 assert answer.status == 200
+
+
+def test_serve_needs_no_standard_streams(tmp_path):
+    with serving(tmp_path, within=("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")) as service:
+        files = {Path(f"/proc/{service.process.pid}/fd/{number}").readlink() for number in range(3)}
+
+    assert files == {Path(os.devnull)}
 
 
 def test_version_shows_the_version(tmp_path):

@@ -96,7 +96,8 @@ async def test_a_wildcard_serves_every_name_below_it(database_url):
     assert served == {"a.refer.example", "A.b.refer.example:8443", "127.0.0.1:8000"}
 
 
-async def test_a_refused_host_is_logged_and_its_page_names_the_setting(hosted, capsys):
+async def test_a_refused_host_is_logged_and_its_page_names_the_setting(hosted, capsys, monkeypatch):
+    monkeypatch.setattr("goodword.web.guard.HOST_WARNING_SECONDS", 0)
     page = await hosted.get("/sign-in", headers=HTML | {"Host": "goodword.lan:8000"})
     await hosted.get("/sign-in", headers={"Host": "<script>.lan"})
 
@@ -106,6 +107,14 @@ async def test_a_refused_host_is_logged_and_its_page_names_the_setting(hosted, c
     logged = capsys.readouterr().out
     assert "goodword.lan" in logged
     assert "script" not in logged
+    assert logged.count("see ALLOWED_HOSTS") == 2
+
+
+async def test_many_refused_hosts_are_one_line_of_the_log(hosted, capsys):
+    for number in range(20):
+        await hosted.get("/sign-in", headers={"Host": f"scan-{number}.example"})
+
+    assert capsys.readouterr().out.count("see ALLOWED_HOSTS") == 1
 
 
 async def test_a05_two_hosts_are_no_host(api):

@@ -24,7 +24,9 @@ def lines_of(folder, **settings):
             ids.append(answer.headers["X-Request-ID"])
             answer.close()
         service.stop()
-        lines = [json.loads(line) for line in service.log.read_text().splitlines() if '"request"' in line]
+        log = service.log.read_text().splitlines()
+        assert "Finished server process" in log[-1]
+        lines = [json.loads(line) for line in log if '"request"' in line]
     found = {line["request_id"]: (line["method"], line["route"], line["status"]) for line in lines}
     return [found.get(request_id) for request_id in ids]
 

@@ -189,6 +189,18 @@ def rotate_keys(
         typer.echo(f"New signing keys are published. They sign in {LEAD.seconds} seconds.")
 
 
+def _open_standard_streams() -> None:
+    """Open those that are closed on the null device. Otherwise a socket or the database would get their number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, number)
+            if null != number:
+                os.close(null)
+            setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w"))
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command with these arguments, by default those of the process."""
+    _open_standard_streams()
     app(args=arguments, prog_name="goodword")

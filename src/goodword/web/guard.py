@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from contextlib import suppress
 from typing import Any, TypedDict, cast
 from urllib.parse import urlsplit
@@ -51,6 +52,8 @@ ANY_HOST = b"*"
 DOT = ord(".")
 HOST = re.compile(rb"[a-z0-9.:\[\]-]{1,253}")
 """A refused host that is logged. Others could hold anything."""
+HOST_WARNING_SECONDS = 10.0
+"""Interval of the warnings about refused hosts. Scanners send many."""
 
 log = structlog.get_logger("goodword.request")
 
@@ -79,7 +82,7 @@ class RequestGuard:
     ) -> None:
         self.app, self.respond, self.hosts = app, respond, hosts
         self.body_seconds, self.deadline, self.max_concurrent = body_seconds, deadline, max_concurrent
-        self.waiting, self.active = waiting, 0
+        self.waiting, self.active, self._next_host_warning = waiting, 0, 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -171,7 +174,12 @@ class RequestGuard:
             or any(one in self.hosts for one in wildcards)
         ):
             return True
-        log.warning("host refused: see ALLOWED_HOSTS", host=name.decode() if HOST.fullmatch(name) else None)
+        now = time.monotonic()
+        if now >= self._next_host_warning:
+            self._next_host_warning = now + HOST_WARNING_SECONDS
+            log.warning(
+                "host refused: see ALLOWED_HOSTS", host=name.decode() if HOST.fullmatch(name) else None
+            )
         return False
 
     async def _respond(self, request: "_GuardedRequest", error: AppError) -> None:
