@@ -1,9 +1,11 @@
 """Notice that jobs wait because no worker runs: on PostgreSQL, `goodword worker` runs beside the service."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import bindparam, or_, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from goodword.db.database import Database
 from goodword.db.periodic import repeat
