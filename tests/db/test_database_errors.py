@@ -136,6 +136,7 @@ async def test_a_read_only_database_is_named_in_readyz_and_in_the_log(tmp_path, 
         pass  # makes the signing key
     settings = settings_for(f"sqlite+aiosqlite:///file:{file}?mode=ro&uri=true", data_dir=tmp_path)
     async with running(create_app(settings)) as app, client_of(app) as client:
+        assert "the database cannot be written" in capsys.readouterr().out
         ready = await client.get("/readyz")
         registered = await register(client, "alice")
 
@@ -166,6 +167,31 @@ async def test_a_read_only_postgres_is_named_in_readyz_and_in_the_log(guarded, c
     assert (ready.status_code, ready.json()["checks"]["storage"]) == (200, "read_only")
     assert (registered.status_code, registered.json()["code"]) == (503, "database_unavailable")
     assert "The database is read-only." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("is_replaced", [False, True], ids=["deleted", "replaced"])
+async def test_a_file_that_is_gone_is_not_written(tmp_path, capsys, is_replaced):
+    """SQLite would go on with the file that it has open, and lose everything at the end of the process."""
+    file, copy = tmp_path / "goodword.sqlite3", tmp_path / "copy.sqlite3"
+    url = f"sqlite+aiosqlite:///{file}"
+    await migrations.upgrade(url)
+    shutil.copy(file, copy)
+    async with running(create_app(settings_for(url))) as app, client_of(app) as client:
+        assert (await register(client, "alice")).status_code == 201
+        moved = file.rename(tmp_path / "moved.sqlite3")
+        if is_replaced:
+            copy.rename(file)
+        refused = [await register(client, "bob"), await client.get("/api/v1/referral-codes/7KQ2M9XWPA")]
+        ready = await client.get("/readyz")
+        assert file.exists() == is_replaced
+        moved.rename(file)
+        assert (await register(client, "bob")).status_code == 201
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in refused] == [
+        (503, "database_unavailable")
+    ] * 2
+    assert (ready.status_code, ready.json()["checks"]["database"]) == (503, "down")
+    assert "The database file was deleted or replaced" in capsys.readouterr().out
 
 
 async def test_a_full_disk_is_named_in_readyz(tmp_path, monkeypatch):

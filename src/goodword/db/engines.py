@@ -11,16 +11,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from uuid_utils.compat import uuid7
 
 from goodword.db import sqlite_driver
+from goodword.db.sqlite_file import FileGuard
 
 LOCK_TIMEOUT = 5.0
 """Seconds that a write waits for a lock before it fails."""
 POOL_TIMEOUT = 2.0
+SQLITE_TIMEOUT = 2.4
+"""Seconds that a write waits for the connection of the writer, and then for the lock of the file."""
 SQLITE_PRAGMAS: tuple[str, ...] = (
     "journal_mode = WAL",
     "synchronous = FULL",
     "foreign_keys = ON",
     "secure_delete = ON",  # overwrite deleted rows in the file
-    f"busy_timeout = {int(LOCK_TIMEOUT * 1000)}",
+    f"busy_timeout = {int(SQLITE_TIMEOUT * 1000)}",
 )
 
 CONNECTION_ERRORS = (
@@ -45,12 +48,16 @@ def sqlite(url: str) -> tuple[AsyncEngine, AsyncEngine]:
     create = partial(
         _create_engine,
         url,
-        pool_timeout=LOCK_TIMEOUT,
+        pool_timeout=SQLITE_TIMEOUT,
         connect_args={"async_creator_fn": sqlite_driver.connect},
     )
     writing, reading = create(pool_size=1), create(pool_size=4, **_AUTOCOMMIT)
+    guard = FileGuard()
     for engine in (writing, reading):
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
+        event.listen(engine.sync_engine, "connect", guard.remember)
+        event.listen(engine.sync_engine, "do_connect", guard.check)
+        event.listen(engine.sync_engine, "checkout", guard.check)
     event.listen(writing.sync_engine, "begin", begin_immediate)
     return writing, reading
 

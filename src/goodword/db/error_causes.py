@@ -16,6 +16,9 @@ STARTING = "PostgreSQL is starting up or shutting down."
 AWAY = frozenset({NO_ANSWER, HOST_UNKNOWN, NO_CONNECTION, STARTING})
 """Causes that may end without the operator."""
 DISK_FULL = "The disk of the database is full."
+MOVED = (
+    "The database file was deleted or replaced: stop the service, and put the file or a backup in its place."
+)
 READ_ONLY = "The database is read-only."
 PGBOUNCER = "A PgBouncer is in front of the database: set GOODWORD_PGBOUNCER=on, and migrate past it."
 
@@ -38,8 +41,9 @@ SQLITE_ERRORS: Mapping[str, str] = {
     "SQLITE_IOERR": "The disk of the database does not work.",
     "SQLITE_NOTADB": "The database file is not a SQLite database.",
     "SQLITE_READONLY": READ_ONLY,
+    "SQLITE_READONLY_DBMOVED": MOVED,
 }
-"""By the primary error code, with which the extended codes begin."""
+"""By the extended error code, or by the primary one with which it begins."""
 
 
 def explain(error: BaseException) -> str | None:
@@ -48,7 +52,7 @@ def explain(error: BaseException) -> str | None:
     if sqlstate := getattr(cause, "sqlstate", None):
         return SQLSTATES.get(sqlstate)
     if name := getattr(cause, "sqlite_errorname", None):
-        return SQLITE_ERRORS.get("_".join(name.split("_")[:2]))
+        return SQLITE_ERRORS.get(name) or SQLITE_ERRORS.get("_".join(name.split("_")[:2]))
     if isinstance(cause.__cause__, asyncpg.ClientConfigurationError):  # a file of certificates, or an option
         reason = str(cause).partition("\n")[0]
         return f"GOODWORD_DATABASE_URL cannot be used: {reason}."

@@ -10,8 +10,6 @@ from goodword.db.error_causes import describe
 
 log = structlog.get_logger("goodword.periodic")
 
-FAILED = "a periodic task failed and will run again"
-
 
 async def repeat(name: str, task: Callable[[], Awaitable[object]], *, every: float) -> None:
     """Run a task at once and every so many seconds, until cancelled. `name` is its name in the log."""
@@ -19,7 +17,7 @@ async def repeat(name: str, task: Callable[[], Awaitable[object]], *, every: flo
         try:
             await task()
         except (SQLAlchemyError, OSError) as error:
-            log.warning(FAILED, kind=name, error=describe(error))
+            log.warning("a periodic task failed and will run again", kind=name, error=describe(error))
         except Exception:
-            log.exception(FAILED, kind=name)
+            log.exception("a periodic task failed and will run again", kind=name)
         await asyncio.sleep(every)
