@@ -48,8 +48,9 @@ bench: .venv/tests ## Measure against the limits of this machine, or a commit (C
 bench-scale: .venv/tests ## Measure it with up to ten million users, in a quarter of an hour or more
 	@PYTHONPATH=tests $(BIN)/python bench/scale.py $(ARGS)
 
-test-cache: .venv/tests ## Run those that look codes up with Redis there, dead, and without a cache
-	@for cache in valkey dead off; do $(BIN)/python -m pytest -n 2 --cache=$$cache tests/codes tests/signup || exit 1; done
+test-cache: .venv/tests ## Run the tests of codes and sign-up with Redis there, dead, and without a cache
+	@for cache in $(or $(CACHE),valkey dead off); do \
+	  $(BIN)/python -m pytest -n 2 --cache=$$cache tests/codes tests/signup || exit 1; done
 
 test-pooler: .venv/tests ## Run the tests that need Debian's pgbouncer
 	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/pooler
