@@ -23,16 +23,21 @@ FIND = "/api/v1/referral-codes"
 
 @pytest.fixture
 async def nodes(database_url, valkey_url, api):
-    """Makes the caches of nodes that share one Valkey and one database."""
+    """Makes nodes that share one Valkey and one database: for each, its database and its cache."""
     async with AsyncExitStack() as running:
 
-        async def node():
-            services = build_services(settings_for(database_url, redis_url=valkey_url))
-            running.push_async_callback(close_services, services)
-            await running.enter_async_context(services.cache.following())
-            return services.database, services.cache
+        async def start(count):
+            # All are built before the first one follows: it must not miss a poll while the event loop builds others.
+            built = [
+                build_services(settings_for(database_url, redis_url=valkey_url)) for _ in range(count)
+            ]
+            for services in built:
+                running.push_async_callback(close_services, services)
+            for services in built:
+                await running.enter_async_context(services.cache.following())
+            return [(services.database, services.cache) for services in built]
 
-        yield node
+        yield start
 
 
 def answering(value, *, until=math.inf):
@@ -49,7 +54,7 @@ async def never():
 
 
 async def test_what_one_node_found_another_finds_without_the_database(nodes):
-    (_, here), (_, there) = await nodes(), await nodes()
+    (_, here), (_, there) = await nodes(2)
 
     assert await here.get("code:A", answering(b"found")) == b"found"
 
@@ -57,7 +62,7 @@ async def test_what_one_node_found_another_finds_without_the_database(nodes):
 
 
 async def test_a_reader_from_before_a_change_cannot_put_the_old_answer_back(nodes):
-    (database, here), (_, there), (_, later) = await nodes(), await nodes(), await nodes()
+    (database, here), (_, there), (_, later) = await nodes(3)
     reading, changed = asyncio.Event(), asyncio.Event()
 
     async def slowly():
@@ -77,7 +82,7 @@ async def test_a_reader_from_before_a_change_cannot_put_the_old_answer_back(node
 
 
 async def test_a_reader_in_the_middle_of_a_change_cannot_leave_the_old_answer_behind(nodes):
-    (database, here), (_, there), (_, later) = await nodes(), await nodes(), await nodes()
+    (database, here), (_, there), (_, later) = await nodes(3)
     async with database.sessions.begin() as session:
         # What `transaction` does before the commit, and a reader then, who still sees the old row.
         await here.before_commit(session, ["code:A"])
@@ -90,7 +95,7 @@ async def test_a_reader_in_the_middle_of_a_change_cannot_leave_the_old_answer_be
 
 
 async def test_a_change_that_was_rolled_back_changes_nothing(nodes):
-    (database, here), (_, later) = await nodes(), await nodes()
+    (database, here), (_, later) = await nodes(2)
     await here.get("code:A", answering(b"found"))
 
     async def fail():
@@ -106,7 +111,7 @@ async def test_a_change_that_was_rolled_back_changes_nothing(nodes):
 
 
 async def test_many_who_ask_for_one_cause_one_look_up(nodes):
-    _, cache = await nodes()
+    [(_, cache)] = await nodes(1)
     looked_up = []
 
     async def look_up():
@@ -121,7 +126,7 @@ async def test_many_who_ask_for_one_cause_one_look_up(nodes):
 
 
 async def test_one_who_goes_away_takes_nothing_from_those_who_wait(nodes):
-    _, cache = await nodes()
+    [(_, cache)] = await nodes(1)
     looking, go_on = asyncio.Event(), asyncio.Event()
 
     async def look_up():
@@ -140,7 +145,7 @@ async def test_one_who_goes_away_takes_nothing_from_those_who_wait(nodes):
 
 
 async def test_a_failure_is_not_remembered(nodes):
-    _, cache = await nodes()
+    [(_, cache)] = await nodes(1)
 
     async def fail():
         raise ConnectionError
@@ -152,7 +157,7 @@ async def test_a_failure_is_not_remembered(nodes):
 
 
 async def test_whoever_asks_after_a_change_does_not_wait_for_a_look_up_from_before_it(nodes):
-    database, cache = await nodes()
+    [(database, cache)] = await nodes(1)
     looking, go_on = asyncio.Event(), asyncio.Event()
 
     async def slowly():
@@ -272,14 +277,14 @@ async def test_nothing_outlives_its_time_there(database_url, api, alice, redis, 
 
 
 async def test_an_answer_about_to_end_is_not_kept_there(nodes, redis):
-    _, cache = await nodes()
+    [(_, cache)] = await nodes(1)
     await cache.get("code:A", answering(b"found", until=datetime.now(UTC).timestamp() + 3))
 
     assert await redis.keys("goodword:answer:*") == []
 
 
 async def test_the_epoch_empties_it_for_everyone(nodes):
-    (database, here), (_, later) = await nodes(), await nodes()
+    (database, here), (_, later) = await nodes(2)
     await here.get("code:A", answering(b"old"))
 
     async with database.transaction() as session:
@@ -290,7 +295,7 @@ async def test_the_epoch_empties_it_for_everyone(nodes):
 
 
 async def test_an_answer_is_good_until_there_is_news_of_it(nodes):
-    (database, here), (_, there) = await nodes(), await nodes()
+    (database, here), (_, there) = await nodes(2)
     for name in ("code:A", "code:B"):
         assert await there.get(name, answering(b"old")) == b"old"
     await asyncio.sleep(0.9)  # longer than an answer stands that there will be no news of
@@ -319,7 +324,7 @@ async def lost(redis):
 
 @pytest.mark.parametrize("spoil", [nonsense, another_key, lost])
 async def test_after_news_that_were_lost_nothing_is_taken_for_unchanged(nodes, redis, spoil):
-    (database, _), (_, there) = await nodes(), await nodes()
+    (database, _), (_, there) = await nodes(2)
     await there.get("code:A", answering(b"old"))
     await spoil(redis)
 
