@@ -310,6 +310,19 @@ async def test_it_takes_the_request_as_a_form_too(garden, browser, alice):
     assert (await garden.exchange(found["code"])).status_code == 200
 
 
+async def test_a_form_keeps_the_referral_code_for_a_new_user(garden, browser):
+    """In the short form of a long request as well."""
+    for state in ("short", "x" * 900):
+        query = urlsplit(garden.url(state=state, referral_code="ALICE-2030")).query.encode()
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = await browser.client.post("/oauth/authorize", content=query, headers=headers)
+        answer = await browser.client.get(answer.headers["location"])
+        sign_in = urlsplit(answer.headers["location"])
+
+        assert sign_in.path == "/sign-in"
+        assert parse_qs(sign_in.query)["referral_code"] == ["ALICE-2030"]
+
+
 async def test_a_wrong_form_is_answered_like_a_wrong_query(garden, browser):
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
 

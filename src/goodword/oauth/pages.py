@@ -159,7 +159,7 @@ def _sign_in_link(request: Request, asked: AuthorizationRequest, now: datetime) 
     parameters = {"next": after}
     if asked.login_hint:
         parameters["login_hint"] = asked.login_hint
-    if code := request.query_params.get("referral_code"):  # for a person who registers
+    if code := asked.parameters.get("referral_code"):  # for a person who registers
         parameters["referral_code"] = code[:MAX_CODE]
     return f"{link(request, '/sign-in')}?{urlencode(parameters)}"
 
