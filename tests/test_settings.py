@@ -289,14 +289,13 @@ def test_a_wrong_value_is_refused_and_named(tmp_path, values, named):
     ],
 )
 def test_a_sender_may_have_a_name_of_any_form(tmp_path, given, name):
-    sender = load_from(tmp_path, MAIL_FROM=given).mail_from
+    settings = load_from(tmp_path, MAIL_FROM=given, PUBLIC_URL="https://refer.example.com")
     message = build_message(
         MessageKind.VERIFY_EMAIL,
         to="bob@example.com",
         job_id=uuid4(),
-        public_url="https://refer.example.com",
+        settings=settings,
         now=datetime.now(UTC),
-        sender=sender,
         contents=MessageContents(link="https://refer.example.com/x"),
     )
 
@@ -509,6 +508,7 @@ def test_a_setting_whose_part_is_not_built_is_accepted_and_marked(tmp_path):
 
     settings, done = load_from(tmp_path, **given), goodword(tmp_path, "config", **given)
 
+    assert "GOODWORD_OFFER=en=Ten euros; ru=Десять евро\n" in done.stdout
     assert (settings.brand_name, settings.pool_size, settings.pages) == ("Acme", 5, "off")
     assert done.returncode == 0, done.stderr
     for name in NOT_BUILT & {name.lower() for name in given}:
@@ -516,7 +516,7 @@ def test_a_setting_whose_part_is_not_built_is_accepted_and_marked(tmp_path):
             name
         )
     assert "replica/x" not in done.stdout
-    assert "BRAND_URL" not in done.stdout
+    assert "BACKUP_KEEP" not in goodword(tmp_path, "config").stdout
 
 
 def test_the_example_file_names_every_setting_and_no_other():

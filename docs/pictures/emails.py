@@ -6,6 +6,7 @@ import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
+from goodword.config.settings import Settings
 from goodword.languages import LANGUAGES
 from goodword.mail import messages
 from goodword.mail.messages import MessageContents, MessageKind
@@ -31,7 +32,7 @@ def html(kind: MessageKind, language: str) -> bytes:
         kind,
         to="bob@example.com",
         job_id=uuid.UUID(int=0),
-        public_url=SITE,
+        settings=Settings(public_url=SITE),
         now=datetime.now(UTC),
         language=language,
         contents=contents,

@@ -58,7 +58,7 @@ def create_app(
             yield
 
     app = FastAPI(
-        title="Goodword",
+        title=settings.brand_name,
         version=__version__,
         lifespan=lifespan,
         docs_url=None,
@@ -74,7 +74,8 @@ def create_app(
         openapi.install(
             app, public_url=settings.public_url, scopes=scopes.DOCUMENTATION, clock=services.clock
         )
-        api_docs.install(app)
+        assets = services.page_assets
+        api_docs.install(app, brand=settings.brand_name, icon=assets.path(assets.icon).removeprefix("/"))
     return app
 
 

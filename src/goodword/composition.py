@@ -41,6 +41,7 @@ from goodword.signup.landing_page import LandingPages
 from goodword.social import clients as social_clients
 from goodword.social.providers import Provider, configured
 from goodword.users.passwords import Passwords
+from goodword.web.html.assets import Assets
 from goodword.web.paging import Cursors
 
 WAIT_SECONDS = 1.0
@@ -83,6 +84,7 @@ def build_services(
     database = Database.from_settings(settings)
     signing_keys = SigningKeys(database, keys.signing_keys, clock)
     issuer, lifetime = settings.public_url, settings.access_token_lifetime
+    assets = Assets(settings)
     docs_client = oauth_clients.documentation(settings.public_url) if settings.docs_shown else None
     return Services(
         settings=settings,
@@ -98,13 +100,12 @@ def build_services(
         refresh_tokens=RefreshTokens(derive_key(secret, "refresh tokens")),
         server_tokens=ServerTokens(signing_keys, issuer=issuer, lifetime=lifetime),
         live_sessions=LocalCache(invalidations, clock, seconds=REMEMBERED),
-        passwords=Passwords(
-            cost=settings.password_hash, min_length=settings.password_min_length, processes=processes
-        ),
+        passwords=Passwords.from_settings(settings, processes=processes),
         login_throttle=LoginThrottle(derive_key(secret, "sign-in failures"), counted=is_limited),
         page_cookies=Cookies(derive_key(secret, "page cookies"), settings.public_url),
+        page_assets=assets,
         cursors=Cursors(derive_key(secret, "cursors")),
-        landing_pages=LandingPages(settings),
+        landing_pages=LandingPages(settings, assets),
         oauth_clients=oauth_clients.ClientRegistry(keys.oauth, built_in=docs_client),
         social_clients=social_clients.ProviderClients(
             configured(settings) if providers is None else providers,

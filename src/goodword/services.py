@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from goodword.signup.landing_page import LandingPages
     from goodword.social.clients import ProviderClients as SocialClients
     from goodword.users.passwords import Passwords
+    from goodword.web.html.assets import Assets
     from goodword.web.paging import Cursors
 
 
@@ -76,6 +77,7 @@ class Services:
     login_throttle: LoginThrottle
 
     page_cookies: Cookies
+    page_assets: Assets
     cursors: Cursors
     landing_pages: LandingPages
     oauth_clients: OAuthClients

@@ -51,7 +51,7 @@ def test_alice_bob_and_carol(visiting, served, api, size, scripts):
     link = alice.locator(f"a[href^='{served.url}/r/']").inner_text()
 
     bob.goto(link)
-    title(bob).to_have_text("Alice invites you")
+    title(bob).to_have_text("Alice invites you to Goodword")
     verify(bob, api.letter(sign_up(bob, "Bob", number), "verify_email").link)
 
     alice.get_by_role("link", name="Your referrals").click()

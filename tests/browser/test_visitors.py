@@ -24,7 +24,7 @@ def test_bob_joins_by_alices_link_and_carol_comes_too_late(visiting, served, api
     bob, email = visiting(viewport=size, java_script_enabled=scripts), f"bob{name.lower()}@example.com"
 
     bob.goto(code["link"])
-    expect(bob.get_by_role("heading", level=1)).to_have_text(f"Alice{name} invites you")
+    expect(bob.get_by_role("heading", level=1)).to_have_text(f"Alice{name} invites you to Goodword")
     bob.get_by_label("E-mail address").fill(email)
     bob.get_by_label("Password").fill("password123")
     bob.get_by_label("First name").fill("Bob")

@@ -28,9 +28,7 @@ async def nodes(database_url, valkey_url, api):
 
         async def start(count):
             # All are built before the first one follows: it must not miss a poll while the event loop builds others.
-            built = [
-                build_services(settings_for(database_url, redis_url=valkey_url)) for _ in range(count)
-            ]
+            built = [build_services(settings_for(database_url, redis_url=valkey_url)) for _ in range(count)]
             for services in built:
                 running.push_async_callback(close_services, services)
             for services in built:

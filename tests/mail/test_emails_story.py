@@ -18,10 +18,10 @@ def test_the_emails_story_runs_and_prints_each_message():
 
     assert done.returncode == 0, done.stderr
     assert re.findall(r"--- To: (\S+)\n    Subject: (.*)\n", done.stdout) == [
-        ("alice@example.com", "Verify your address"),
-        ("bob@example.com", "You are invited"),
-        ("bob@example.com", "Verify your address"),
-        ("alice@example.com", "A friend joined with your code"),
+        ("alice@example.com", "Confirm your e-mail for Goodword"),
+        ("bob@example.com", "Alice L. invites you to Goodword"),
+        ("bob@example.com", "Confirm your e-mail for Goodword"),
+        ("alice@example.com", "Bob B. joined with your code"),
     ]
     assert "422 email_undeliverable" in done.stdout
     assert "Bob B.: confirmed" in done.stdout

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from goodword.config.settings import Settings
 from goodword.languages import LANGUAGES
 from goodword.mail import delivery, messages
 from goodword.mail.messages import MessageContents, MessageKind
@@ -23,13 +24,26 @@ SITE = "https://refer.example.com"
 
 
 def write(
-    kind=MessageKind.VERIFY_EMAIL, *, to="alice@example.com", site=SITE, link=LINK, name="Bob", **options
+    kind=MessageKind.VERIFY_EMAIL,
+    *,
+    to="alice@example.com",
+    site=SITE,
+    link=LINK,
+    name="Bob",
+    settings=None,
+    **options,
 ):
     contents = MessageContents(
         link=link, name=name, code="7KQ2M9XWPA", unsubscribe_link=options.pop("unsubscribe_link", None)
     )
     return messages.build_message(
-        kind, to=to, job_id=JOB, public_url=site, now=NOW, contents=contents, **options
+        kind,
+        to=to,
+        job_id=JOB,
+        settings=Settings(public_url=site, **(settings or {})),
+        now=NOW,
+        contents=contents,
+        **options,
     )
 
 
@@ -45,8 +59,8 @@ def test_each_message_has_a_subject_a_text_and_the_same_html(kind, language):
 
     assert 10 < len(found["Subject"]) < 60
     assert "https://refer.example.com" in text
-    for paragraph in text.replace("\r\n", "\n").strip().split("\n\n"):
-        assert paragraph.replace("'", "&#39;") in html
+    for line in text.splitlines():
+        assert line.replace("'", "&#39;") in html or line == "-- "
     assert all(len(line) < 998 for line in write(kind, language=language).as_bytes().split(b"\r\n"))
 
 
@@ -155,3 +169,45 @@ def test_an_international_domain_is_encoded_by_idna_2008(domain):
     message = write(MessageKind.RESET_PASSWORD, to=address.text)
 
     assert message["To"].addresses[0].addr_spec.lower() == address.key
+
+
+BRAND = {
+    "brand_name": "Acme & Söhne",
+    "brand_color": "#ffcc00",
+    "postal_address": "1 Main Street, Springfield",
+    "support_email": "help@acme.example",
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", MessageKind)
+def test_no_message_of_a_brand_names_goodword(kind, language, tmp_path):
+    logo = tmp_path / "logo.png"
+    logo.write_bytes(b"\x89PNG\r\n\x1a\n the logo")
+
+    found = read(write(kind, language=language, settings=BRAND | {"brand_logo": logo}))
+
+    text, html = (found.get_body((form,)).get_content() for form in ("plain", "html"))
+    for shown in (found["From"], found["Subject"], text, html):
+        assert "goodword" not in shown.lower()
+    assert "Acme & Söhne <no-reply@refer.example.com>" in found["From"]
+    for line in ("Acme & Söhne, 1 Main Street, Springfield", "help@acme.example"):
+        assert line in text
+        assert line.replace("&", "&amp;") in html
+    pictures = [part for part in found.walk() if part.get_content_type() == "image/png"]
+    assert [(part["Content-ID"], part.get_content()) for part in pictures] == [("<logo>", logo.read_bytes())]
+    assert 'src="cid:logo"' in html
+
+
+def test_mail_programs_are_not_sent_an_svg(tmp_path):
+    logo = tmp_path / "logo.svg"
+    logo.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+
+    found = read(write(settings={"brand_logo": logo, "brand_name": "Acme"}))
+
+    assert [part.get_content_type() for part in found.walk()] == [
+        "multipart/alternative",
+        "text/plain",
+        "text/html",
+    ]
+    assert ">Acme</p>" in found.get_body(("html",)).get_content()

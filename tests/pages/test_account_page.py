@@ -95,11 +95,11 @@ async def test_a_name_is_changed_and_taken_away(at_home, alice):
 
 async def test_a_new_name_is_on_the_page_of_the_link(at_home, alice, api):
     code = await make_code(alice)
-    assert "Alice L. invites you" in (await api.get(f"/r/{code['code']}")).text
+    assert "Alice L. invites you to Goodword" in (await api.get(f"/r/{code['code']}")).text
 
     await send(at_home, "name", first_name="Alicia", last_name="Liddell")
 
-    assert "Alicia L. invites you" in (await api.get(f"/r/{code['code']}")).text
+    assert "Alicia L. invites you to Goodword" in (await api.get(f"/r/{code['code']}")).text
 
 
 @pytest.mark.parametrize(

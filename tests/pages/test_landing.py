@@ -27,7 +27,7 @@ async def test_shows_the_referrer_the_expiry_and_the_form(browser, alice):
     answer = await browser.get("/r/ALICE-2026")
 
     assert answer.status_code == 200
-    assert "<h1>Alice L. invites you</h1>" in answer.text
+    assert "<h1>Alice L. invites you to Goodword</h1>" in answer.text
     assert f'<time datetime="{code["expires_at"][:19]}Z"' in answer.text
     form = Form(answer.text)
     assert form.action == "/sign-up"
@@ -42,7 +42,7 @@ async def test_has_link_preview_metadata(browser, alice):
 
     shown = og((await browser.get(f"/r/{code['code']}")).text)
 
-    assert shown["title"] == "Alice L. invites you"
+    assert shown["title"] == "Alice L. invites you to Goodword"
     assert shown["url"] == code["link"]
     assert (shown["type"], shown["site_name"]) == ("website", "Goodword")
     picture = await browser.get(shown["image"])
@@ -98,7 +98,7 @@ async def test_a_changed_name_is_shown_at_once(browser, alice):
 
     await alice.patch("/api/v1/me", {"first_name": "Alicia"})
 
-    assert "Alicia L. invites you" in (await browser.get(f"/r/{code['code']}")).text
+    assert "Alicia L. invites you to Goodword" in (await browser.get(f"/r/{code['code']}")).text
 
 
 async def test_markup_in_a_name_is_escaped(browser, api, alice):
@@ -111,17 +111,17 @@ async def test_markup_in_a_name_is_escaped(browser, api, alice):
     page = await browser.get(f"/r/{code['code']}")
 
     assert "<script>" not in page.text
-    assert og(page.text)["title"] == '"><script>alert(1)</script> %. invites you'
-    assert "%. invites you</h1>" in page.text
+    assert og(page.text)["title"] == '"><script>alert(1)</script> %. invites you to Goodword'
+    assert "%. invites you to Goodword</h1>" in page.text
 
 
 async def test_a_referrer_without_a_name_is_a_friend(browser, api, alice):
     await alice.patch("/api/v1/me", {"first_name": None, "last_name": None})
     code = await make_code(alice)
 
-    assert "A friend invites you" in (await browser.get(f"/r/{code['code']}")).text
+    assert "A friend invites you to Goodword" in (await browser.get(f"/r/{code['code']}")).text
     russian = await browser.get(f"/r/{code['code']}", headers={"Accept-Language": "ru"})
-    assert "Вас приглашает друг" in russian.text
+    assert "Друг приглашает вас в Goodword" in russian.text
 
 
 async def test_views_do_not_count_as_uses(browser, alice, api):
@@ -198,8 +198,8 @@ async def test_languages_are_cached_separately(app, alice):
         for _ in range(2):
             english = await Browser(one).get(f"/r/{code['code']}")
             russian = await Browser(other).get(f"/r/{code['code']}", headers={"Accept-Language": "ru"})
-            assert "invites you" in english.text
-            assert "Alice L. приглашает вас" in russian.text
+            assert "invites you to Goodword" in english.text
+            assert "Alice L. приглашает вас в Goodword" in russian.text
 
 
 async def test_a_signed_in_visitor_sees_who_is_signed_in(browser, alice, bob):
@@ -209,7 +209,7 @@ async def test_a_signed_in_visitor_sees_who_is_signed_in(browser, alice, bob):
 
     page = await browser.get(f"/r/{code['code']}")
     assert page.status_code == 200
-    assert "Alice L. invites you" in page.text
+    assert "Alice L. invites you to Goodword" in page.text
     assert f'You are signed in as <strong class="address">{bob.email}</strong>' in page.text
     assert 'name="password"' not in page.text
     assert "This is your own link" in (await browser.get(f"/r/{own['code']}")).text

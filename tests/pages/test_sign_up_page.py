@@ -207,9 +207,12 @@ async def test_the_referrer_is_shown_after_an_error(browser, alice):
     for fields in ({"email": "nonsense"}, {"password": "short"}, {"email": alice.email}):
         page = await browser.send(page, **BOB | fields)
         assert page.status_code in (409, 422)
-        assert "<h1>Alice L. invites you</h1>" in page.text
+        assert "<h1>Alice L. invites you to Goodword</h1>" in page.text
         assert Form(page.text).fields["referral_code"] == code["code"]
-    assert "invites you" not in (await browser.send(page, **BOB | {"referral_code": "NOSUCHCODE"})).text
+    assert (
+        "invites you to Goodword"
+        not in (await browser.send(page, **BOB | {"referral_code": "NOSUCHCODE"})).text
+    )
 
 
 async def test_the_code_stays_on_the_way_through_the_sign_in(browser, alice):
@@ -223,7 +226,7 @@ async def test_the_code_stays_on_the_way_through_the_sign_in(browser, alice):
         link = unescape(re.search(r'href="(/sign-up[^"]*)"', wrong_password.text)[1])
         page = await browser.get(link)
         assert Form(page.text).fields["referral_code"] == code
-        assert "Alice L. invites you" in page.text
+        assert "Alice L. invites you to Goodword" in page.text
     language = re.search(
         r'<input type="hidden" name="next" value="([^"]*)">\s*<button[^>]* name="language"', page.text
     )

@@ -70,7 +70,9 @@ async def export_me(caller: Account, request: Request, session: Session) -> Stre
     """Return all data about you. Your referrals contain what their list shows."""
     await export.begin(session, caller.user_id)
     document = export.document(services_of(request), caller.user_id)
-    return StreamingResponse(document, media_type="application/json", headers=export.HEADERS)
+    return StreamingResponse(
+        document, media_type="application/json", headers=export.headers(services_of(request).settings)
+    )
 
 
 @router.patch("", summary="Change your name")

@@ -4,6 +4,7 @@ It contains what the features declare in `personal_data`, and nothing about othe
 Lists are read page by page, so the memory needed does not grow with them.
 """
 
+import re
 import uuid
 from collections.abc import AsyncIterator
 
@@ -13,11 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.account.service import data_subject
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
+from goodword.config.settings import Settings
 from goodword.db.personal_data import Rows
 from goodword.services import Services
 from goodword.users import service as users
 
-HEADERS = {"Content-Disposition": 'attachment; filename="goodword-export.json"'}
+
+def headers(settings: Settings) -> dict[str, str]:
+    """Return the headers of the file. Its name begins with that of the brand."""
+    name = re.sub("[^a-z0-9]+", "-", settings.brand_name.lower()).strip("-") or "account"
+    return {"Content-Disposition": f'attachment; filename="{name}-export.json"'}
 
 
 async def begin(session: AsyncSession, user_id: uuid.UUID) -> None:

@@ -118,7 +118,9 @@ async def download_data(request: Request, visitor: AccountVisitor, session: Sess
     """Send the export as a file. It is a form, so that a link on another site cannot start it."""
     await export.begin(session, visitor.user_id)
     document = export.document(services_of(request), visitor.user_id)
-    return StreamingResponse(document, media_type="application/json", headers=export.HEADERS)
+    return StreamingResponse(
+        document, media_type="application/json", headers=export.headers(services_of(request).settings)
+    )
 
 
 @router.post("/deletion")

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -161,6 +161,8 @@ def config() -> None:
     for name in (*built, *sorted(NOT_BUILT & settings.model_fields_set)):
         value = getattr(settings, name)
         shown = "********" if isinstance(value, SecretStr) else "" if value is None else value
+        if isinstance(shown, Mapping):
+            shown = "; ".join(f"{language}={text}" for language, text in shown.items())
         shown = " ".join(shown) if isinstance(shown, tuple) else shown
         has_no_effect = name in NOT_BUILT
         typer.echo(f"{PREFIX}{name.upper()}={shown}{'  # has no effect yet' if has_no_effect else ''}")

@@ -194,7 +194,10 @@ def _remaining(time: timedelta) -> tuple[str, int]:
 
 def _share_links(request: Request, url: str) -> Mapping[str, str]:
     """Return links that share `url` by e-mail and on social networks, without loading scripts of these."""
-    text, target = quote(translate_for(request, SHARE_TEXT), safe=""), quote(url, safe="")
+    services = services_of(request)
+    own = services.settings.share_text
+    said = own[services.page_cookies.language(request)] if own else translate_for(request, SHARE_TEXT)
+    text, target = quote(said, safe=""), quote(url, safe="")
     return {
         "E-mail": f"mailto:?subject={text}&body={target}",
         "WhatsApp": f"https://wa.me/?text={text}%20{target}",

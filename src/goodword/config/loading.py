@@ -12,7 +12,7 @@ from goodword.config.env_file import read as read_env_file
 from goodword.config.planned_settings import PlannedSettings
 from goodword.config.settings import PREFIX, Settings, SettingsError
 
-NOT_BUILT = frozenset(PlannedSettings.model_fields.keys() - Settings.__annotations__.keys())
+NOT_BUILT = frozenset(PlannedSettings.model_fields)
 """Settings that are accepted but have no effect in this version."""
 
 QUOTES = "\"'"

@@ -11,19 +11,6 @@ from goodword.config.setting_types import HttpUrl, Secret, Switch, Words, check_
 class PlannedSettings(BaseModel):
     """Move a field into `Settings` with the part that reads it."""
 
-    brand_name: str = "Goodword"
-    brand_url: HttpUrl | None = None
-    brand_logo: Path | None = None
-    brand_color: str | None = Field(default=None, pattern="^#[0-9a-fA-F]{6}$")
-    brand_credit: Switch = "on"
-    terms_url: HttpUrl | None = None
-    privacy_url: HttpUrl | None = None
-    support_email: str | None = None
-    postal_address: str | None = None
-    after_sign_up_url: HttpUrl | None = None
-    offer: str | None = None
-    share_text: str | None = None
-
     pages: Switch = "on"
     sign_up: Literal["open", "code", "off"] = "open"
     first_code: Literal["ask", "automatic"] = "ask"

@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from goodword.config import production_checks
+from goodword.config.brand_settings import BrandSettings
 from goodword.config.planned_settings import PlannedSettings
 from goodword.config.postgres_url import DRIVER, PostgresServer, normalise, parse as parse_postgres_url
 from goodword.config.setting_types import (
@@ -47,7 +48,7 @@ PROVIDERS = (
 """The settings of each sign-in provider: all of a group, or none."""
 
 
-class Settings(PlannedSettings):
+class Settings(BrandSettings, PlannedSettings):
     """The settings, each read from `GOODWORD_<NAME>`; a `SecretStr` also from `…_FILE`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

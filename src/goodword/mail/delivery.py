@@ -53,10 +53,9 @@ async def send(
         kind,
         to=to,
         job_id=job.id,
-        public_url=settings.public_url,
+        settings=settings,
         now=services.clock(),
         language=language,
-        sender=settings.mail_from,
         contents=contents,
     )
     await deliver(message, settings, name=f"{kind}-{job.id}", about=about)

@@ -16,6 +16,8 @@ import idna
 import regex
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from goodword.config.brand_colors import readable
+from goodword.config.settings import Settings
 from goodword.languages import DEFAULT
 
 
@@ -36,8 +38,11 @@ class MessageKind(StrEnum):
     INVITATION = "invitation"
 
 
+SENT_BY = {"en": "Sent by", "ru": "Отправитель:"}
+SUPPORT = {"en": "Questions? Write to", "ru": "Есть вопросы? Пишите:"}
 UNSUBSCRIBE = {"en": "Unsubscribe from e-mails like this one:", "ru": "Отписаться от таких писем:"}
 A_FRIEND = {"en": "A friend", "ru": "Ваш друг"}
+COLOR = "#2f6f4f"
 MAX_NAME_LENGTH = 40
 MAX_LINE = 76
 SINGLE_TOKENS = frozenset({"To", "Message-ID", "List-Unsubscribe"})
@@ -62,10 +67,9 @@ def build_message(
     *,
     to: str,
     job_id: uuid.UUID,
-    public_url: str,
+    settings: Settings,
     now: datetime,
     language: str = DEFAULT,
-    sender: str | None = None,
     contents: MessageContents | None = None,
 ) -> EmailMessage:
     """Return a message. Its Message-ID comes from its job, so mail programs recognise one that is sent twice.
@@ -73,24 +77,13 @@ def build_message(
     It contains nothing that other users wrote but a name from `safe_name`: a name could be an advertisement.
     """
     contents = contents or MessageContents()
-    values = {
-        "site": public_url,
-        "language": language,
-        "refuse_text": UNSUBSCRIBE[language],
-        **asdict(contents),
-    }
-    text = _templates().get_template(f"{language}/{kind}.txt").render(values)
-    subject, _, body = text.partition("\n\n")
-    paragraphs = [paragraph.replace("\n", " ") for paragraph in body.strip().split("\n\n")]
-    html = _templates().get_template("message.html").render(values, subject=subject, paragraphs=paragraphs)
-    if contents.unsubscribe_link:
-        body = f"{body.strip()}\n\n-- \n{UNSUBSCRIBE[language]}\n{contents.unsubscribe_link}"
-    host = mail_host(public_url)
+    subject, text, html = _render(kind, settings, language, contents)
+    host = mail_host(settings.public_url)
     local_part, _, domain = to.rpartition("@")
     if local_part.isascii():  # then the address is ASCII, which every mail server accepts
         domain = _ascii(domain)
     message = EmailMessage(_Policy(utf8=not local_part.isascii()))
-    message["From"] = sender or Address("Goodword", "no-reply", host)
+    message["From"] = settings.mail_from or Address(settings.brand_name, "no-reply", host)
     message["To"] = Address(username=local_part, domain=domain)
     message["Subject"] = subject
     message["Date"] = now
@@ -100,12 +93,46 @@ def build_message(
         message["List-Unsubscribe"] = f"<{contents.unsubscribe_link}>"
         if contents.unsubscribe_link.startswith("https://"):  # required by RFC 8058, section 3.1
             message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    body = f"{body.strip()}\n"
     # A link stays one line, also for a reader of the saved file, if nothing else has to be encoded.
-    is_plain = body.isascii() and all(len(line) <= MAX_LINE or " " not in line for line in body.splitlines())
-    message.set_content(body, cte="7bit" if is_plain else None)
+    is_plain = text.isascii() and all(len(line) <= MAX_LINE or " " not in line for line in text.splitlines())
+    message.set_content(text, cte="7bit" if is_plain else None)
     message.add_alternative(html, subtype="html")
+    part = message.get_body(("html",))
+    if part and (logo := settings.mail_logo):
+        part.add_related(logo, "image", "png", cid="<logo>", disposition="inline", filename="logo.png")
     return message
+
+
+def _render(
+    kind: MessageKind, settings: Settings, language: str, contents: MessageContents
+) -> tuple[str, str, str]:
+    """Return the subject, the text and the HTML of a message."""
+    values = {
+        "site": settings.public_url,
+        "brand": settings.brand_name,
+        "language": language,
+        "refuse_text": UNSUBSCRIBE[language],
+        "footer": _footer(settings, language),
+        "has_logo": settings.mail_logo is not None,
+        "color": readable(settings.brand_color) if settings.brand_color else COLOR,
+        **asdict(contents),
+    }
+    templates = _templates()
+    text = templates.get_template(f"{language}/{kind}.txt").render(values)
+    subject, _, body = text.partition("\n\n")
+    values["paragraphs"] = [paragraph.replace("\n", " ") for paragraph in body.strip().split("\n\n")]
+    html = templates.get_template("message.html").render(values, subject=subject)
+    lines = [body.strip(), "", "-- ", *values["footer"]]
+    if contents.unsubscribe_link:
+        lines += [UNSUBSCRIBE[language], contents.unsubscribe_link]
+    return subject, "\n".join((*lines, "")), html
+
+
+def _footer(settings: Settings, language: str) -> list[str]:
+    """Return the lines that say who sends a message, and from where."""
+    sender = ", ".join(filter(None, (settings.brand_name, settings.postal_address)))
+    support = settings.support_email
+    return [f"{SENT_BY[language]} {sender}", *([f"{SUPPORT[language]} {support}"] if support else [])]
 
 
 class _Policy(EmailPolicy):

@@ -19,7 +19,7 @@ from goodword.services import services_of
 from goodword.signup.inviter import page_if_signed_in
 from goodword.signup.schemas import REGISTRATION_FIELDS
 from goodword.web.dependencies import Clock
-from goodword.web.html import assets
+from goodword.web.html.assets import Assets
 from goodword.web.html.rendering import accepts_html, html_response, link, page, render
 from goodword.web.request_context import READS
 
@@ -43,8 +43,8 @@ class LandingRoute(APIRoute):
 class LandingPages:
     """Cache of rendered pages. A page depends only on the arguments of `page`, so no entry is ever outdated."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, assets: Assets) -> None:
+        self._settings, self._assets = settings, assets
         self.page = lru_cache(MAX_PAGES)(self._page)
 
     def _page(self, content: bytes, language: str, here: str, providers: tuple[tuple[str, str], ...]) -> str:
@@ -55,12 +55,18 @@ class LandingPages:
             "least": self._settings.password_min_length,
         }
         if content == lookup.NOT_FOUND:
-            return render(self._settings, language, "dead_code.html", here=here, **values)
+            return render(self._settings, self._assets, language, "dead_code.html", here=here, **values)
         code = CodeFound.model_validate_json(content)
         given = dict.fromkeys(REGISTRATION_FIELDS, "") | {"referral_code": code.code}
         url = code_format.link(self._settings.public_url, code.code)
-        values |= {"code": code, "url": url, "given": given, "errors": {}, "picture": assets.path("card.png")}
-        return render(self._settings, language, "landing.html", here=here, **values)
+        values |= {
+            "code": code,
+            "url": url,
+            "given": given,
+            "errors": {},
+            "picture": self._assets.path("card.png"),
+        }
+        return render(self._settings, self._assets, language, "landing.html", here=here, **values)
 
 
 router = APIRouter(include_in_schema=False, route_class=LandingRoute)

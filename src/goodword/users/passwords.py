@@ -9,10 +9,11 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from goodword.config.settings import Settings
 from goodword.errors import Unavailable, Unprocessable
 
 MAX_LENGTH = 256
@@ -66,8 +67,18 @@ ERRORS = (PasswordTooShort, PasswordTooLong, PasswordTooCommon, PasswordTooPerso
 class Passwords:
     """Password rules, and Argon2id hashing in a thread pool with a bounded queue."""
 
-    def __init__(self, *, cost: str, min_length: int, room: int | None = None, processes: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        cost: str,
+        min_length: int,
+        brand: str = "Goodword",
+        room: int | None = None,
+        processes: int = 1,
+    ) -> None:
         self._min_length = min_length
+        name = normal(brand).casefold()
+        self._service_names = SERVICE_NAMES | {name, name.replace(" ", ""), name.replace(" ", "-")}
         memory, passes = COSTS[cost]
         self._hasher = Argon2Hasher(memory_cost=memory, time_cost=passes, parallelism=1)
         # One hash per core at a time, over all processes of this node: each takes 19 MiB.
@@ -79,6 +90,15 @@ class Passwords:
         self._room = threads + WAITING_ROOM if room is None else room
         self._inside = self._places = 0
         self._dummy_hash = self._hasher.hash("no account has this password")
+
+    @classmethod
+    def from_settings(cls, settings: Settings, *, processes: int) -> Self:
+        return cls(
+            cost=settings.password_hash,
+            min_length=settings.password_min_length,
+            brand=settings.brand_name,
+            processes=processes,
+        )
 
     async def check(self, password: str, *, about: tuple[str | None, ...] = ()) -> None:
         """Raise the reason why a new password is refused. `about` are words that others know about the user.
@@ -92,7 +112,7 @@ class Passwords:
             raise PasswordTooShort(self._min_length)
         if len(text) > MAX_LENGTH or len(text.encode()) > MAX_BYTES:
             raise PasswordTooLong
-        if text.casefold() in SERVICE_NAMES | {normal(known).casefold() for known in about if known}:
+        if text.casefold() in self._service_names | {normal(known).casefold() for known in about if known}:
             raise PasswordTooPersonal
         if await asyncio.to_thread(is_common, text):
             raise PasswordTooCommon

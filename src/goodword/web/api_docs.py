@@ -7,6 +7,7 @@ import functools
 import json
 import re
 from collections.abc import Mapping
+from html import escape
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -37,11 +38,12 @@ _SWAGGER_POLICY = f"{_POLICY}; style-src 'self'"
 _REDOC_POLICY = f"{_POLICY}; style-src 'unsafe-inline'; worker-src blob:"
 
 
-def install(app: FastAPI) -> None:
-    """Add the pages and their assets. Files are read here, so the application does not start without one."""
+def install(app: FastAPI, *, brand: str, icon: str) -> None:
+    """Add the pages and their assets. `icon` is the path of the brand's icon, relative to that of the pages. Files are read here, so the application does not start without one."""
     assets = _assets()
     swagger, redoc, redirect = (
-        _page(name, assets) for name in ("swagger.html", "redoc.html", "oauth2-redirect.html")
+        _page(name, assets, brand=escape(brand), icon=icon)
+        for name in ("swagger.html", "redoc.html", "oauth2-redirect.html")
     )
 
     async def show_swagger(_request: Request) -> Response:
@@ -79,7 +81,6 @@ def install(app: FastAPI) -> None:
 def _assets() -> dict[str, StaticFile]:
     bundles = Path(str(distribution("fastapi-offline").locate_file(_BUNDLES)))
     return {
-        "favicon.svg": _read(_STATIC / "favicon.svg"),
         "oauth2-redirect.js": _read(_STATIC / "oauth2-redirect.js"),
         "redoc.js": _read(_STATIC / "redoc.js"),
         "swagger.js": _read(_STATIC / "swagger.js"),
@@ -89,9 +90,11 @@ def _assets() -> dict[str, StaticFile]:
     }
 
 
-def _page(name: str, assets: Mapping[str, StaticFile]) -> str:
-    """Return a page in which the URLs of assets have their versions."""
+def _page(name: str, assets: Mapping[str, StaticFile], **values: str) -> str:
+    """Return a page with these values, in which the URLs of assets have their versions."""
     text = (_STATIC / name).read_text()
+    for placeholder, value in values.items():
+        text = text.replace(f"{{{placeholder}}}", value)
     return re.sub(
         r'(?<=assets/)([\w.-]+)(?=")', lambda found: f"{found[1]}?v={assets[found[1]].version}", text
     )

@@ -98,8 +98,8 @@ TEXTS = {
     "text_blank": to_translate("This contains no visible characters. Leave the field empty instead."),
     # The rest
     "host_not_served": to_translate(
-        "Goodword does not answer to this address. If you run it, open the address in GOODWORD_PUBLIC_URL, or add "
-        "this host name to GOODWORD_ALLOWED_HOSTS and restart."
+        "This service does not answer at this address. If you run it, open the address in PUBLIC_URL, or add this host "
+        "name to ALLOWED_HOSTS and restart."
     ),
     "not_found": to_translate("There is no page at this address."),
     "conflict": to_translate("This was changed at the same time. Try again."),

@@ -16,7 +16,8 @@ from goodword.errors import AppError
 from goodword.languages import DEFAULT, LANGUAGES, NAMES, to_translate
 from goodword.services import services_of
 from goodword.web.forms import local_path
-from goodword.web.html import assets, messages
+from goodword.web.html import messages
+from goodword.web.html.assets import Assets
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent.parent
@@ -71,7 +72,9 @@ def link(request: Request, path: str) -> str:
     return _link(services_of(request).settings, path)
 
 
-def render(settings: Settings, language: str, template: str, *, here: str, **values: Any) -> str:
+def render(
+    settings: Settings, assets: Assets, language: str, template: str, *, here: str, **values: Any
+) -> str:
     """Return a page as HTML text. `here` is the path to return to after a change of language."""
     return (
         _ENVIRONMENTS[language]
@@ -81,6 +84,9 @@ def render(settings: Settings, language: str, template: str, *, here: str, **val
             file=lambda name: _link(settings, assets.path(name)),
             language=language,
             languages=NAMES,
+            icon=_link(settings, assets.path(assets.icon)),
+            settings=settings,
+            offer=settings.offer and settings.offer[language],
             here=here,
             public_url=settings.public_url,
             **values,
@@ -107,6 +113,7 @@ def page(
     language = services.page_cookies.language(request)
     text = render(
         services.settings,
+        services.page_assets,
         language,
         template,
         here=here or _here(request),
