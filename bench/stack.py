@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from signal import SIGCONT, SIGSTOP
 from tempfile import mkdtemp
@@ -29,7 +30,8 @@ NO_CACHE = {"CACHE": "off"}
 SECRET = secrets.token_hex(32)
 # Durable as by default. The memory is what a small production server would give it.
 POSTGRES = ("--shared_buffers=512MB", "--max_wal_size=4GB", "--checkpoint_timeout=15min")
-serving.START_SECONDS = 120  # two processes on a busy machine
+PATIENCE = 120
+"""Seconds for a start or a stop on a busy machine."""
 SOURCE = str(machine.ROOT / "src")
 
 
@@ -115,32 +117,42 @@ class Stack:
         self, settings: Mapping[str, str] | None = None, *, workers: int = WORKERS
     ) -> Iterator[Server]:
         """Run `goodword serve`, and begin when all of its processes answer."""
-        folder = Path(mkdtemp(dir=self.folder))
-        arguments = ("--workers", str(workers))
-        with serving.serving(
-            folder, *arguments, within=self.source, **self.settings(settings or {})
-        ) as served:
-            _wait_for(served.log, workers)
-            yield Server(served.url, served.process.pid, self.postgres.pid)
+        port = serving.free_port()
+        url = f"http://127.0.0.1:{port}"
+        given = {"PUBLIC_URL": url} | self.settings(settings or {})
+        command = ["serve", "--port", str(port), "--workers", str(workers)]
+        with self._goodword(command, Path(mkdtemp(dir=self.folder)), given) as (process, log):
+            _wait_for(log, workers)
+            yield Server(url, process.pid, self.postgres.pid)
 
     @contextmanager
     def embedded(self, folder: Path) -> Iterator[None]:
         """Run `goodword serve` on SQLite in this folder, and begin when it is ready."""
-        with serving.serving(folder, within=self.source):
+        port = serving.free_port()
+        with self._goodword(["serve", "--port", str(port)], folder, {}):
+            _wait_until_ready(port)
             yield
 
     @contextmanager
     def worker(self, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
         """Run `goodword worker`, stopped: see `running`."""
         folder = Path(mkdtemp(dir=self.folder))
-        environment = serving.environment(folder, **self.settings(settings))
-        with _process([*self.source, str(serving.GOODWORD), "worker"], folder, environment) as process:
-            _wait_for(folder / "log", 1, "worker started")
+        with self._goodword(["worker"], folder, self.settings(settings)) as (process, log):
+            _wait_for(log, 1, "worker started")
             process.send_signal(SIGSTOP)
             try:
                 yield process
             finally:
                 process.send_signal(SIGCONT)
+
+    @contextmanager
+    def _goodword(
+        self, arguments: Sequence[str], folder: Path, settings: Mapping[str, str]
+    ) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+        environment = serving.environment(folder, **settings)
+        command = [*self.source, str(serving.GOODWORD), *arguments]
+        with _process(command, folder, environment) as process:
+            yield process, folder / "log"
 
     @contextmanager
     def limit(self, name: str, body: bytes = b"") -> Iterator[Server]:
@@ -178,12 +190,28 @@ def _process(
         yield process
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(PATIENCE)
 
 
 def _wait_for(log: Path, times: int, text: str = STARTED) -> None:
-    deadline = time.monotonic() + serving.START_SECONDS
+    deadline = time.monotonic() + PATIENCE
     while log.read_text().count(text) < times:
         if time.monotonic() > deadline:
             raise Refused(f"it did not start:\n{log.read_text()}")
         time.sleep(0.05)
+
+
+def _wait_until_ready(port: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        connection = HTTPConnection(f"127.0.0.1:{port}", timeout=PATIENCE)
+        try:
+            connection.request("GET", "/readyz")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.01)
+    raise Refused("it did not become ready")
