@@ -4,6 +4,7 @@ import asyncio
 import mmap
 import secrets
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -77,7 +78,7 @@ class LocalCache(Generic[T]):
         self, invalidations: InvalidationTable, clock: Callable[[], datetime], *, seconds: float
     ) -> None:
         self._invalidations, self._clock, self._seconds = invalidations, clock, seconds
-        self._kept: dict[str, _LookUp[T]] = {}
+        self._kept: OrderedDict[str, _LookUp[T]] = OrderedDict()
         self.invalidations_until = 0.0
         """Time until which entries whose invalidations are received are known to be valid."""
 
@@ -121,15 +122,29 @@ class LocalCache(Generic[T]):
 
         kept.task = asyncio.ensure_future(_run(look_up))
         kept.task.add_done_callback(landed)
-        self._kept.pop(name, None)  # move to the end: the oldest entry is removed first
         self._kept[name] = kept
-        if len(self._kept) > MAX_ENTRIES:
-            del self._kept[next(iter(self._kept))]
+        self._kept.move_to_end(name)
+        self._remove_oldest()
         return kept
+
+    def _remove_oldest(self) -> None:
+        """Remove what is over before the first other entry, and what exceeds `MAX_ENTRIES`. Keep the newest."""
+        while len(self._kept) > 1:
+            name, oldest = next(iter(self._kept.items()))
+            if len(self._kept) <= MAX_ENTRIES and not self._is_over(oldest):
+                return
+            del self._kept[name]
 
     def clear(self) -> None:
         """Remove all entries, including running look-ups."""
         self._kept.clear()
+
+    def _is_over(self, kept: _LookUp[T]) -> bool:
+        """Return whether the value cannot become good again, as it can when a late poll returns."""
+        if kept.found is None:
+            return False
+        is_old = not kept.found.told and time.monotonic() >= kept.good_until
+        return is_old or self._clock().timestamp() >= kept.found.until
 
     def _is_good(self, kept: _LookUp[T]) -> bool:
         if self._invalidations.version(kept.slot) != kept.version:

@@ -4,6 +4,8 @@ import uuid
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
+from sys import intern
 from typing import NamedTuple
 
 from joserfc import jws, jwt
@@ -47,6 +49,11 @@ class ClientClaims:
     issued_at: int
     expires_at: int
     key_id: str
+
+
+@lru_cache(256)  # thousands of tokens have the same few scopes
+def _scopes(text: str) -> frozenset[str]:
+    return frozenset(text.split())
 
 
 class NoUser(TokenInvalid):
@@ -107,10 +114,8 @@ class AccessTokens:
             raise TokenInvalid
         claims = self._verified.get(token)
         if claims is None:
-            claims = self._check(token)
-            self._verified[token] = claims
-            if len(self._verified) > REMEMBERED:
-                self._verified.popitem(last=False)
+            claims = self._verified[token] = self._check(token)
+            self._remove_oldest(now.timestamp())
         if (
             self._keys.find(claims.key_id, ES256) is None
             or not claims.issued_at - LEEWAY <= now.timestamp() < claims.expires_at
@@ -120,6 +125,13 @@ class AccessTokens:
             raise NoUser(claims)
         return claims
 
+    def _remove_oldest(self, now: float) -> None:
+        while self._verified:
+            oldest = next(iter(self._verified.values()))
+            if len(self._verified) <= REMEMBERED and now < oldest.expires_at:
+                return
+            self._verified.popitem(last=False)
+
     def _check(self, token: str) -> Claims | ClientClaims:
         try:
             found = jwt.decode(token, self._key, algorithms=[ES256], registry=self._registry)
@@ -128,8 +140,8 @@ class AccessTokens:
                 raise TokenInvalid
             if claims["iss"] != self._issuer or claims["aud"] != self._issuer:
                 raise TokenInvalid
-            client, scopes = claims["client_id"], frozenset(claims["scope"].split())
-            times_and_key = int(claims["iat"]), int(claims["exp"]), found.header["kid"]
+            client, scopes = intern(claims["client_id"]), _scopes(claims["scope"])
+            times_and_key = int(claims["iat"]), int(claims["exp"]), intern(found.header["kid"])
             if "sid" not in claims and claims["sub"] == client:
                 return ClientClaims(client, scopes, *times_and_key)
             user_id, session_id = uuid.UUID(claims["sub"]), uuid.UUID(claims["sid"])
