@@ -263,7 +263,10 @@ async def _running_tasks(services: Services, *, run_jobs: bool) -> AsyncIterator
             log.warning("the database cannot be written, so only look-ups work", why=storage)
     if not run_jobs:
         await lateness.warn_at_start(services)
-    watching = [asyncio.create_task(services.signing_keys.watch())]
+    watching = [
+        asyncio.create_task(services.signing_keys.watch()),
+        asyncio.create_task(services.database.watch()),
+    ]
     if not run_jobs:
         watching.append(asyncio.create_task(lateness.watch(services)))
     try:

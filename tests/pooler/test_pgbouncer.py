@@ -4,31 +4,47 @@ import asyncio
 import os
 import pwd
 import shutil
+import signal
 import subprocess
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+import asyncpg
 import httpx2
 import pytest
 
-from people import PASSWORD
+from asgi import SECRET
+from people import PASSWORD, register
+from servers import postgres_server
 from serving import free_port, goodword, serving, wait_for_port
 
-FRIENDS = 40
+AT_ONCE = 12
 PEOPLE = 8
+FRIENDS = 5
 
 
 @pytest.fixture(scope="module")
-def pooled_url(postgres_url, tmp_path_factory):
-    """The address of the pooler, before the database of this session, with the schema in place."""
+def server():
+    """A PostgreSQL behind a pooler of its own, with a default that a transaction of Goodword must not inherit."""
+    with postgres_server(
+        "--fsync=off", "--default_transaction_isolation=serializable", "--max_connections=20"
+    ) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def pooled_url(server, tmp_path_factory):
+    """The address of the pooler, before a database with the schema in place."""
     program = shutil.which("pgbouncer")
     assert program, "these tests need Debian's pgbouncer: apt-get install pgbouncer"
-    folder, port, server = tmp_path_factory.mktemp("pooler"), free_port(), urlsplit(postgres_url)
+    folder, port, address = tmp_path_factory.mktemp("pooler"), free_port(), urlsplit(server.url)
     (folder / "users").write_text('"postgres" ""\n')
     (folder / "ini").write_text(
-        f"[databases]\npostgres = host={server.hostname} port={server.port}\n"
+        f"[databases]\npostgres = host={address.hostname} port={address.port}\n"
         f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
         f"auth_type = trust\nauth_file = {folder}/users\n"
         "pool_mode = transaction\ndefault_pool_size = 3\nmax_client_conn = 200\n"
+        "server_login_retry = 1\nserver_connect_timeout = 2\nquery_wait_timeout = 5\n"  # as the guide says
     )
     for path in (folder, *folder.iterdir(), folder.parent, folder.parent.parent):
         path.chmod(0o755)
@@ -36,9 +52,7 @@ def pooled_url(postgres_url, tmp_path_factory):
     process = subprocess.Popen([program, "-q", folder / "ini"], user=user, cwd="/")
     try:
         wait_for_port(port)
-        migrated = goodword(
-            folder, "migrate", DATABASE_URL=postgres_url
-        )  # past the pooler, as its guide says
+        migrated = goodword(folder, "migrate", DATABASE_URL=server.url)  # past the pooler, as its guide says
         assert migrated.returncode == 0, migrated.stderr
         yield f"postgresql+asyncpg://postgres@127.0.0.1:{port}/postgres"
     finally:
@@ -46,16 +60,22 @@ def pooled_url(postgres_url, tmp_path_factory):
         process.wait(timeout=10)
 
 
+@contextmanager
+def behind(pooled_url, folder):
+    settings = {"DATABASE_URL": pooled_url, "PGBOUNCER": "on", "CACHE": "off", "SECRET_KEY": SECRET}
+    with serving(folder, RATE_LIMITS="off", **settings) as service:
+        yield service.url
+
+
 async def test_many_at_once_meet_nobody_elses_statements(pooled_url, tmp_path):
-    secret = "a secret that only the tests know, long enough"
-    settings = {"DATABASE_URL": pooled_url, "PGBOUNCER": "on", "CACHE": "off", "SECRET_KEY": secret}
-    with serving(tmp_path, "--workers", "2", **settings) as service:
-        async with httpx2.AsyncClient(base_url=f"{service.url}/api/v1", timeout=30) as client:
-            answers = []
+    with behind(pooled_url, tmp_path) as url:
+        async with httpx2.AsyncClient(base_url=f"{url}/api/v1", timeout=30) as client:
+            answers, free = [], asyncio.Semaphore(AT_ONCE)
 
             async def ask(method, path, token=None, **options):
                 headers = {"Authorization": f"Bearer {token}"} if token else {}
-                answer = await client.request(method, path, headers=headers, **options)
+                async with free:
+                    answer = await client.request(method, path, headers=headers, **options)
                 answers.append(answer.status_code)
                 return answer.json()
 
@@ -70,14 +90,41 @@ async def test_many_at_once_meet_nobody_elses_statements(pooled_url, tmp_path):
                     await ask("GET", "/referral-codes/by-email", params={"email": account["email"]})
                     await ask("POST", "/users", json={**body, "referral_code": code})
 
-                await asyncio.gather(*(join(friend) for friend in range(FRIENDS // PEOPLE)))
+                await asyncio.gather(*(join(friend) for friend in range(FRIENDS)))
                 found = await ask("GET", f"/users/{person['id']}/referrals", token)
                 return len(found["items"])
 
             brought = await asyncio.gather(*(live(number) for number in range(PEOPLE)))
 
-    assert brought == [FRIENDS // PEOPLE] * PEOPLE
+    assert brought == [FRIENDS] * PEOPLE
     assert set(answers) <= {200, 201}
+
+
+async def test_reads_and_writes_succeed_after_a_restart_of_the_server_behind_it(server, pooled_url, tmp_path):
+    with behind(pooled_url, tmp_path) as url:
+        async with httpx2.AsyncClient(base_url=url, timeout=30) as client:
+            before = await register(client, "before")
+            await crash(server)
+            answers = [await after(client, f"after{number}") for number in range(3)]
+
+    assert before.status_code == 201
+    assert answers == [201] * 3
+
+
+async def crash(server):
+    """Kill a process of PostgreSQL, which then ends all others and starts again."""
+    connection = await asyncpg.connect(server.url.replace("+asyncpg", ""))
+    os.kill(await connection.fetchval("SELECT pg_backend_pid()"), signal.SIGKILL)
+    connection.terminate()
+
+
+async def after(client, name):
+    """Return the status of a sign-up that is repeated as `Retry-After` says."""
+    answer = await register(client, name)
+    if answer.status_code == 503:
+        await asyncio.sleep(float(answer.headers["Retry-After"]))
+        return await after(client, name)
+    return answer.status_code
 
 
 def test_a_pooler_that_the_settings_do_not_name_is_recognised(pooled_url, tmp_path):

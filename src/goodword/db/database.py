@@ -16,6 +16,7 @@ from goodword.config.settings import Settings
 from goodword.db import engines, transaction_hooks
 from goodword.db.base import Model
 from goodword.db.error_causes import READ_ONLY, explain
+from goodword.db.server_watch import ServerWatch
 from goodword.db.transaction_hooks import CommitObservers, HookedSession
 
 TIMED_OUT = "timed_out"
@@ -32,9 +33,13 @@ class Database:
 
     def __init__(self, url: str, *, pgbouncer: bool = False) -> None:
         self.is_sqlite = url.startswith("sqlite")
+        self._server = ServerWatch()
         self.write_engine, self.read_engine = (
-            engines.sqlite(url) if self.is_sqlite else engines.postgres(url, pgbouncer=pgbouncer)
+            engines.sqlite(url)
+            if self.is_sqlite
+            else engines.postgres(url, pgbouncer=pgbouncer, connect=self._server.connect)
         )
+        self._reads_by_driver = not (self.is_sqlite or pgbouncer)
         self.observers = CommitObservers()
         self.sessions = async_sessionmaker(
             self.write_engine,
@@ -65,6 +70,7 @@ class Database:
             # The hooks may have waited.
             if request_state is not None and TIMED_OUT in request_state:
                 raise TimeoutError("the timeout reply was sent before the commit")
+        self._server.answers += 1
         await transaction_hooks.run_after_commit_hooks(session)
 
     async def rows(self, statement: Executable, **values: object) -> Sequence[Row[Any]]:
@@ -72,15 +78,19 @@ class Database:
 
         On PostgreSQL a `Select` is run by the driver, in half the time that SQLAlchemy takes.
         """
-        if self.is_sqlite or not isinstance(statement, Select):
+        if not (self._reads_by_driver and isinstance(statement, Select)):
             async with self.read_engine.connect() as connection:
-                return (await connection.execute(statement, values)).all()
+                found = (await connection.execute(statement, values)).all()
+            self._server.answers += 1
+            return found
         read = self._reads.get(statement)
         if read is None:
             read = self._reads[statement] = _CompiledRead(statement, self.read_engine)
         try:
             return await self._fetch(read, values)
-        except OperationalError:
+        except OperationalError as error:
+            if isinstance(error.orig, TimeoutError):
+                raise
             # Probably a pooled connection that was closed. The pool now opens another, or raises at once.
             return await self._fetch(read, values)
 
@@ -89,13 +99,18 @@ class Database:
         try:
             pooled = await self.read_engine.raw_connection()
             driver: Any = pooled.driver_connection
-            return await driver.fetch(  # type: ignore[no-any-return]
+            found: Sequence[Row[Any]] = await driver.fetch(
                 read.text, *read.arguments(values), timeout=READ_TIMEOUT, record_class=_Record
             )
         except engines.CONNECTION_ERRORS as error:
             if pooled is not None:
                 pooled.invalidate()
             raise OperationalError("a read", None, error) from None
+        except asyncpg.PostgresError as error:
+            raise DBAPIError("a read", None, error) from None
+        else:
+            self._server.answers += 1
+            return found
         finally:
             if pooled is not None:
                 pooled.close()
@@ -136,6 +151,11 @@ class Database:
                 return "read_only"
             raise
         return "disk_full" if shutil.disk_usage(file).free < MIN_FREE_BYTES else "ok"
+
+    async def watch(self) -> None:
+        """Close all connections when PostgreSQL does not answer, and refuse others until it does. Ends by cancellation."""
+        if not self.is_sqlite:
+            await self._server.watch()
 
     async def truncate_wal(self) -> None:
         """Empty the write-ahead log of SQLite, which keeps deleted data until it is overwritten."""

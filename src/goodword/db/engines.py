@@ -1,6 +1,6 @@
 """The engines of a database: one for transactions, and one for single reads."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from uuid_utils.compat import uuid7
 
 from goodword.db import sqlite_driver
+from goodword.db.server_watch import CONNECT_TIMEOUT
 from goodword.db.sqlite_file import FileGuard
 
 LOCK_TIMEOUT = 5.0
@@ -62,12 +63,17 @@ def sqlite(url: str) -> tuple[AsyncEngine, AsyncEngine]:
     return writing, reading
 
 
-def postgres(url: str, *, pgbouncer: bool) -> tuple[AsyncEngine, AsyncEngine]:
-    arguments = _connect_arguments(pgbouncer=pgbouncer)
+def postgres(url: str, *, pgbouncer: bool, connect: Callable[..., Any]) -> tuple[AsyncEngine, AsyncEngine]:
+    arguments = {**_connect_arguments(pgbouncer=pgbouncer), "async_creator_fn": connect}
     create = partial(_create_engine, url, pool_size=10, pool_timeout=POOL_TIMEOUT, connect_args=arguments)
-    writing, reading = create(), create(**_AUTOCOMMIT, pool_reset_on_return=None)
+    # The level for which the statements are written, whatever the default of the server is.
+    writing = create(isolation_level="READ COMMITTED")
     if pgbouncer:
+        # No autocommit: a statement is prepared and executed in a transaction, so both reach the same server.
+        reading = create(isolation_level="READ COMMITTED")
         event.listen(writing.sync_engine, "begin", _set_lock_timeout)
+    else:
+        reading = create(**_AUTOCOMMIT, pool_reset_on_return=None)
     for engine in (writing, reading):
         event.listen(engine.sync_engine, "checkout", _discard_closed)
     return writing, reading
@@ -86,7 +92,11 @@ def _connect_arguments(*, pgbouncer: bool) -> dict[str, Any]:
     if not pgbouncer:  # which passes on few settings
         settings["lock_timeout"] = f"{LOCK_TIMEOUT:.0f}s"
         settings["idle_in_transaction_session_timeout"] = "30s"
-    arguments: dict[str, Any] = {"timeout": 2, "command_timeout": 10, "server_settings": settings}
+    arguments: dict[str, Any] = {
+        "timeout": CONNECT_TIMEOUT,
+        "command_timeout": 10,
+        "server_settings": settings,
+    }
     if pgbouncer:
         # In transaction mode the next transaction may be on another connection, so prepared statements are not
         # cached and each has a unique name.

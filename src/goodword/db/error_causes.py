@@ -13,22 +13,30 @@ NO_ANSWER = (
 HOST_UNKNOWN = "The database cannot be reached: the host name of GOODWORD_DATABASE_URL cannot be resolved."
 NO_CONNECTION = "PostgreSQL has no free connection: raise its max_connections, or run fewer processes."
 STARTING = "PostgreSQL is starting up or shutting down."
-AWAY = frozenset({NO_ANSWER, HOST_UNKNOWN, NO_CONNECTION, STARTING})
+POOLER_WAITS = "PgBouncer cannot reach PostgreSQL."
+AWAY = frozenset({NO_ANSWER, HOST_UNKNOWN, NO_CONNECTION, STARTING, POOLER_WAITS})
 """Causes that may end without the operator."""
 DISK_FULL = "The disk of the database is full."
 MOVED = (
     "The database file was deleted or replaced: stop the service, and put the file or a backup in its place."
 )
 READ_ONLY = "The database is read-only."
+NOT_CURRENT = "The database schema is not current. Run `goodword migrate`, or `serve --migrate`."
 PGBOUNCER = "A PgBouncer is in front of the database: set GOODWORD_PGBOUNCER=on, and migrate past it."
 
+PGBOUNCER_ERROR = "08P01"
+"""All errors of PgBouncer itself."""
 SQLSTATES: Mapping[str, str] = {
-    "08P01": PGBOUNCER,  # "unsupported startup parameter"
+    "08003": NO_ANSWER,
+    "08006": NO_ANSWER,
+    PGBOUNCER_ERROR: PGBOUNCER,  # "unsupported startup parameter"
     "25006": READ_ONLY,
     "26000": PGBOUNCER,  # prepared statements of another client
     "28000": "PostgreSQL does not admit this user from this machine, or not without TLS: see its pg_hba.conf.",
     "28P01": "PostgreSQL refuses the user and password of GOODWORD_DATABASE_URL.",
     "3D000": "The server has no database of the name in GOODWORD_DATABASE_URL: create it with `createdb`.",
+    "42703": NOT_CURRENT,  # no such column
+    "42P01": NOT_CURRENT,  # no such table, as during a restore
     "42P05": PGBOUNCER,
     "53100": DISK_FULL,
     "53300": NO_CONNECTION,
@@ -50,6 +58,8 @@ def explain(error: BaseException) -> str | None:
     """Return the cause of an error of the database and what to do about it, or None if it is of another kind."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
     if sqlstate := getattr(cause, "sqlstate", None):
+        if sqlstate == PGBOUNCER_ERROR and "startup parameter" not in str(cause):
+            return POOLER_WAITS
         return SQLSTATES.get(sqlstate)
     if name := getattr(cause, "sqlite_errorname", None):
         return SQLITE_ERRORS.get(name) or SQLITE_ERRORS.get("_".join(name.split("_")[:2]))

@@ -61,3 +61,8 @@ def is_lock_timeout(error: DBAPIError) -> bool:
 def is_connection_error(error: DBAPIError) -> bool:
     """Return whether the SQLSTATE is of class 08 (connection), 53 (resources), 57 (operator) or 58 (I/O)."""
     return (getattr(error.orig, "sqlstate", None) or "")[:2] in {"08", "53", "57", "58"}
+
+
+def is_transaction_conflict(error: DBAPIError) -> bool:
+    """Return whether PostgreSQL rolled the transaction back: a serialization failure or a deadlock. Run it again."""
+    return getattr(error.orig, "sqlstate", None) in {"40001", "40P01"}

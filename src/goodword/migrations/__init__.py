@@ -1,5 +1,6 @@
 """Migrate the database schema, and check that it is current."""
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from goodword.config.settings import SettingsError
 from goodword.db.database import Database
 from goodword.db.engines import begin_immediate
-from goodword.db.error_causes import NO_ANSWER, explain
+from goodword.db.error_causes import NO_ANSWER, NOT_CURRENT, explain
+from goodword.db.server_watch import CONNECT_TIMEOUT, ServerWatch
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -19,7 +21,6 @@ HERE = Path(__file__).parent
 LOCK = 0x600D_0D
 """Key of the PostgreSQL advisory lock that lets one process at a time migrate."""
 
-NOT_CURRENT = "The database schema is not current. Run `goodword migrate`, or `serve --migrate`."
 UNKNOWN_REVISION = (
     "This version of Goodword does not know the schema revision of the database ({revision}). A newer version, or one "
     "from before the first release, created it. Run that version, or use an empty database."
@@ -57,8 +58,12 @@ async def upgrade(url: str, revision: str = "head") -> None:
     Raises `UnknownRevision` if the database has a revision that this version does not have, and `SettingsError` if it
     cannot be used.
     """
-    engine = create_async_engine(url)
-    if url.startswith("sqlite"):
+    watch = ServerWatch()
+    is_sqlite = url.startswith("sqlite")
+    arguments = {} if is_sqlite else {"async_creator_fn": watch.connect, "timeout": CONNECT_TIMEOUT}
+    engine = create_async_engine(url, connect_args=arguments)
+    watching = asyncio.create_task(watch.watch())
+    if is_sqlite:
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
         event.listen(engine.sync_engine, "begin", begin_immediate)
     try:
@@ -69,6 +74,8 @@ async def upgrade(url: str, revision: str = "head") -> None:
     except (DBAPIError, OSError) as error:
         raise (SettingsError(reason) if (reason := explain(error)) else error) from None
     finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
         await engine.dispose()
 
 

@@ -10,6 +10,7 @@ from fastapi import Request, Response, params
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
+from starlette.types import Receive, Scope
 
 from goodword.errors import BadRequest, FieldError, Unprocessable, UnsupportedMediaType, ValidationFailed
 
@@ -70,8 +71,8 @@ class JsonRoute(APIRoute):
                 )
             if takes_body and (needs_body or _has_body(request.headers)):
                 _check_content_type(request.headers)
-                request = _Parsed(request.scope, request.receive)
-                request.document = parse_json(await request.body())
+                # The original request keeps the body for another run of it.
+                request = _Parsed(request.scope, request.receive, await request.body())
             return await handle(request)
 
         return strict
@@ -80,10 +81,15 @@ class JsonRoute(APIRoute):
 class _Parsed(Request):
     """A request whose JSON body was parsed by `parse_json`."""
 
-    document: dict[str, Any]
+    def __init__(self, scope: Scope, receive: Receive, raw: bytes) -> None:
+        super().__init__(scope, receive)
+        self._raw, self._document = raw, parse_json(raw)
+
+    async def body(self) -> bytes:
+        return self._raw
 
     async def json(self) -> Any:
-        return self.document
+        return self._document
 
 
 def _has_body(headers: Headers) -> bool:

@@ -15,7 +15,12 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from goodword.db.error_causes import explain
-from goodword.db.statements import is_connection_error, is_lock_timeout, is_unique_violation
+from goodword.db.statements import (
+    is_connection_error,
+    is_lock_timeout,
+    is_transaction_conflict,
+    is_unique_violation,
+)
 from goodword.errors import (
     AppError,
     BadRequest,
@@ -26,6 +31,7 @@ from goodword.errors import (
     NotFound,
     ValidationFailed,
 )
+from goodword.web.retries import response_after_conflict
 
 log = structlog.get_logger("goodword.request")
 
@@ -87,12 +93,14 @@ def install(app: FastAPI, *renderers: ErrorRenderer) -> ErrorResponder:
     async def database(request: Request, error: DBAPIError) -> Response:
         if is_unique_violation(error):
             return respond(request, Conflict())
+        if rerun := response_after_conflict(request, error):
+            return rerun
         if cause := explain(error):
             log.warning("the database refuses a statement", error=cause)
             return respond(request, DatabaseUnavailable())
         if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
             return respond(request, DatabaseUnavailable())
-        if is_lock_timeout(error) or is_connection_error(error):
+        if is_lock_timeout(error) or is_connection_error(error) or is_transaction_conflict(error):
             return respond(request, DatabaseUnavailable())
         raise error
 

@@ -1,0 +1,123 @@
+"""Connections to PostgreSQL that are closed when the server no longer answers: it is frozen, or the network is cut."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+from weakref import WeakSet
+
+import asyncpg
+import structlog
+
+from goodword.db.periodic import repeat
+
+CONNECT_TIMEOUT = 2
+"""Seconds for each host."""
+WATCH_SECONDS = 0.25
+SILENT_STEPS, STEP_SECONDS = 12, 0.1
+"""The steps are counted, so that a pause of this process does not count as silence of the server."""
+
+log = structlog.get_logger("goodword.database")
+
+
+class ServerWatch:
+    """Opens the connections of a database, and closes them when the server is silent."""
+
+    def __init__(self) -> None:
+        self.answers = 0
+        """Counts answers to statements. If there are any, the server is not silent."""
+        self.is_silent = False
+        self._connections: WeakSet[Any] = WeakSet()
+        self._opening: set[asyncio.Future[Any]] = set()
+        self._arguments: dict[str, Any] | None = None
+        self._last_host: Any = None
+        self._asked: Any = None
+        """The connection on which `watch` asks."""
+
+    async def connect(self, **arguments: Any) -> Any:
+        """Open a connection. Raises at once while the server is silent."""
+        self._arguments = arguments
+        if self.is_silent:
+            raise ConnectionError("the database does not answer")
+        opening = asyncio.ensure_future(self._open(**arguments))
+        self._opening.add(opening)
+        opening.add_done_callback(self._opening.discard)
+        try:
+            connection = await opening
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise ConnectionError("the database does not answer") from None
+        self._connections.add(connection)
+        return connection
+
+    async def _open(self, *, host: Any = None, port: Any = None, **arguments: Any) -> Any:
+        """Try each host with a time limit of its own. asyncpg would have one limit for all."""
+        if not isinstance(host, list) or arguments.get("target_session_attrs") == "prefer-standby":
+            return await asyncpg.connect(host=host, port=port, **arguments)
+        error: Exception | None = None
+        # The last host first: a frozen one would delay each connection.
+        for place in sorted(zip(host, port, strict=True), key=lambda place: place != self._last_host):
+            try:
+                connection = await asyncpg.connect(host=place[0], port=place[1], **arguments)
+            except (
+                OSError,
+                asyncpg.TargetServerAttributeNotMatched,
+                asyncpg.CannotConnectNowError,
+            ) as failed:
+                error = failed
+            else:
+                self._last_host = place
+                return connection
+        raise error or ValueError("no host")
+
+    async def watch(self) -> None:
+        """Ask the server at intervals whether it answers, until cancelled."""
+        try:
+            await repeat("watch_database", self._look, every=WATCH_SECONDS)
+        finally:
+            if self._asked is not None:
+                self._asked.terminate()
+
+    async def _look(self) -> None:
+        if self._arguments is None:
+            return
+        before = self.answers
+        try:
+            if self._asked is None or self._asked.is_closed():
+                self._asked = await self._open(**self._arguments)
+            answers = await _answers(self._asked)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
+            return  # it answers, or the connection was closed
+        except OSError:
+            answers = False
+        self._note(is_silent=not answers and self.answers == before)
+
+    def _note(self, *, is_silent: bool) -> None:
+        if is_silent and not self.is_silent:
+            log.error("the database does not answer: its connections are closed")
+            for connection in list(self._connections):
+                connection.terminate()
+            for opening in self._opening:
+                opening.cancel()
+        elif self.is_silent and not is_silent:
+            log.info("the database answers again")
+        self.is_silent = is_silent
+
+
+async def _answers(connection: Any) -> bool:
+    # Without arguments it is a simple query, which also works through PgBouncer.
+    asked = asyncio.ensure_future(connection.execute("SELECT 1"))
+    try:
+        for _ in range(SILENT_STEPS):
+            if (await asyncio.wait({asked}, timeout=STEP_SECONDS))[0]:
+                await asked
+                return True
+        return False
+    finally:
+        if not asked.done():
+            connection.terminate()
+            with suppress(
+                asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError
+            ):
+                await asked

@@ -1,0 +1,178 @@
+"""A PostgreSQL that refuses, rolls back, or does not answer: what requests get, and that they get it soon."""
+
+import asyncio
+import os
+import signal
+import socket
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from asgi import SECRET, client_of, running, settings_for
+from goodword import migrations
+from goodword.app import create_app
+from goodword.config.settings import SettingsError
+from people import join, register, sign_in
+from servers import postgres_server
+from serving import goodword
+
+UNAVAILABLE = (503, "database_unavailable")
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A PostgreSQL whose transactions are serializable unless they say otherwise."""
+    with postgres_server("--fsync=off", "--default_transaction_isolation=serializable") as server:
+        asyncio.run(migrations.upgrade(server.url))
+        yield server
+
+
+@asynccontextmanager
+async def service(server, tmp_path, url=None):
+    settings = settings_for(url or server.url, data_dir=tmp_path, rate_limits="off", cache="off")
+    async with running(create_app(settings)) as app, client_of(app) as client:
+        yield client
+
+
+@asynccontextmanager
+async def administration(server):
+    connection = await asyncpg.connect(server.url.replace("+asyncpg", ""))
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def until(server, query):
+    """Wait until the query has a row."""
+    async with administration(server) as connection:
+        while not await connection.fetch(query):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_a_serializable_default_does_not_matter(server, tmp_path):
+    async with service(server, tmp_path) as client:
+        alice = await join(client, "serial-alice")
+        code = (await alice.post("/api/v1/me/referral-codes", {"lifetime": 3600})).json()["code"]
+        answers = [
+            await asyncio.gather(
+                *(register(client, f"serial-{turn}-{number}", referral_code=code) for number in range(12))
+            )
+            for turn in range(3)
+        ]
+
+    assert {answer.status_code for turn in answers for answer in turn} == {201}
+
+
+async def test_a_request_runs_again_after_a_deadlock(server, tmp_path, capsys):
+    async with service(server, tmp_path) as client, administration(server) as other:
+        await other.execute("SET deadlock_timeout = '60s'")  # so the service is the one that is rolled back
+        transaction = other.transaction()
+        await transaction.start()
+        await other.execute("LOCK TABLE audit_events IN EXCLUSIVE MODE")
+        registering = asyncio.create_task(register(client, "entangled"))
+        await until(server, "SELECT 1 FROM pg_locks WHERE NOT granted")
+        await other.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+        await transaction.rollback()
+        registered = await registering
+        signed_in = await sign_in(client, "entangled@example.com")
+
+    assert (registered.status_code, signed_in.status_code) == (201, 201)
+    assert "runs again after a conflict of transactions" in capsys.readouterr().out
+
+
+async def test_a_schema_that_is_missing_is_named(server, tmp_path, capsys):
+    """As during a restore."""
+    async with service(server, tmp_path) as client, administration(server) as other:
+        await other.execute("ALTER SCHEMA public RENAME TO elsewhere; CREATE SCHEMA public")
+        try:
+            answers = [
+                await client.get("/api/v1/referral-codes/7KQ2M9XWPA"),
+                await register(client, "early"),
+                await sign_in(client, "early@example.com"),
+            ]
+            ready = await client.get("/readyz")
+        finally:
+            await other.execute("DROP SCHEMA public; ALTER SCHEMA elsewhere RENAME TO public")
+        after = await register(client, "early")
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [UNAVAILABLE] * 3
+    assert (ready.status_code, ready.json()["checks"]["schema"]) == (503, "down")
+    assert "The database schema is not current." in capsys.readouterr().out
+    assert after.status_code == 201
+
+
+def children(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@contextmanager
+def frozen(server):
+    """Stop all processes of the server."""
+    stopped = [server.pid, *children(server.pid)]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in reversed(stopped):  # the server itself last: it waits for the others that end
+            os.kill(pid, signal.SIGCONT)
+
+
+async def test_reads_and_writes_end_while_the_server_is_frozen(server, tmp_path, capsys):
+    async with service(server, tmp_path) as client:
+        assert (await register(client, "cold")).status_code == 201
+        await until(server, "SELECT 1 FROM pg_stat_activity WHERE query = 'SELECT 1'")  # it is watched
+        with frozen(server):
+            answers = await asyncio.gather(
+                client.get("/api/v1/referral-codes/7KQ2M9XWPA"),
+                register(client, "colder"),
+                sign_in(client, "cold@example.com"),
+            )
+        after = await signed_in(client, "cold@example.com")
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [UNAVAILABLE] * 3
+    assert after.status_code == 201
+    assert "the database does not answer: its connections are closed" in capsys.readouterr().out
+
+
+async def signed_in(client, email):
+    """Return the answer to a sign-in that is repeated while it is 503."""
+    answer = await sign_in(client, email)
+    if answer.status_code == 503:
+        await asyncio.sleep(0.1)
+        return await signed_in(client, email)
+    return answer
+
+
+async def test_a_frozen_host_is_left_for_the_next(server, tmp_path):
+    """The first host accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        places = f"127.0.0.1:{silent.getsockname()[1]}", urlsplit(server.url).netloc.rpartition("@")[2]
+        url = f"postgresql+asyncpg://postgres@/postgres?host={places[0]}&host={places[1]}"
+        async with service(server, tmp_path, url=url) as client:
+            answers = await asyncio.gather(*(register(client, f"moved{number}") for number in range(3)))
+
+    assert {answer.status_code for answer in answers} == {201}
+
+
+def test_migrate_ends_while_the_server_is_frozen(server, tmp_path):
+    with frozen(server):
+        done = goodword(tmp_path, "migrate", DATABASE_URL=server.url, SECRET_KEY=SECRET)
+
+    assert done.returncode == 2
+    assert "no PostgreSQL server answers" in done.stderr
+
+
+async def test_migrate_ends_when_the_server_freezes(server, tmp_path):
+    """While it waits for another migration."""
+    async with administration(server) as other:
+        await other.execute(f"SELECT pg_advisory_lock({migrations.LOCK})")
+        waiting = asyncio.create_task(migrations.upgrade(server.url))
+        await until(server, "SELECT 1 FROM pg_locks WHERE NOT granted")
+        await until(server, "SELECT 1 FROM pg_stat_activity WHERE query = 'SELECT 1'")
+        with frozen(server), pytest.raises(SettingsError, match="no PostgreSQL server answers"):
+            await waiting
