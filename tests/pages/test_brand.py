@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from asgi import replaced
 from goodword.config.brand_colors import stylesheet
 from people import make_code
 from second_service import second_service
@@ -137,6 +138,37 @@ async def test_the_export_is_named_after_the_brand(acme, alice):
     answer = await alice.call("GET", "/api/v1/me/export")
 
     assert answer.headers["content-disposition"] == 'attachment; filename="acme-s-hne-export.json"'
+
+
+PRODUCT = "https://app.acme.example/welcome"
+
+
+@pytest.fixture
+def product(app):
+    """Users continue at the product after the sign-up."""
+    settings = app.state.services.settings.model_copy(update={"after_sign_up_url": PRODUCT})
+    with replaced(app, settings=settings):
+        yield
+
+
+@pytest.mark.parametrize("path", ["/sign-up", "/r/{code}"])
+async def test_a_new_user_continues_at_the_product(product, browser, alice, path):
+    code = (await make_code(alice))["code"]
+    page = await browser.get(path.format(code=code))
+
+    answer = await browser.send(page, email="bob@example.com", password="eleven quiet rivers")
+
+    assert answer.headers["location"] == PRODUCT
+    # Chromium applies the policy of a form to the redirect after it.
+    assert "form-action 'self' https://app.acme.example" in page.headers["content-security-policy"]
+
+
+async def test_a_new_user_who_came_from_a_page_returns_to_it(product, browser):
+    page = await browser.get("/sign-up?next=/people")
+
+    answer = await browser.send(page, email="bob@example.com", password="eleven quiet rivers")
+
+    assert answer.headers["location"] == "/people"
 
 
 def luminance(color):

@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from sqlalchemy import text
 
+from asgi import replaced
 from goodword.account import erasure
 from people import make_code, referrals_of, register
 from social.browser import COOKIE, assert_refused, begin, leave, sign_in
@@ -23,6 +24,16 @@ async def test_new_user_gets_an_account_without_a_password(api, provider, rows, 
     assert answer.status_code == 303, answer.text
     assert answer.headers["location"] == "/"
     assert await rows(USERS) == [("alice@example.com", "Alice", "Liddell", True, None)]
+
+
+async def test_a_new_user_continues_at_the_product(app, api, provider):
+    """At AFTER_SIGN_UP_URL, the first time."""
+    settings = app.state.services.settings
+    url = "https://app.acme.example/welcome"
+    with replaced(app, settings=settings.model_copy(update={"after_sign_up_url": url})):
+        first, second = await sign_in(api, provider), await sign_in(api, provider)
+
+    assert (first.headers["location"], second.headers["location"]) == (url, "/")
 
 
 @each_provider

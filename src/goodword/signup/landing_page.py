@@ -116,4 +116,5 @@ async def _answer(request: Request, content: bytes) -> Response:
     providers = tuple(services.social_clients.labels.items())
     language = services.page_cookies.language(request)
     html = services.landing_pages.page(content, language, here, providers)
-    return html_response(html, language, status=status)
+    redirects_to = services.settings.after_sign_up_url
+    return html_response(html, language, status=status, redirects_to=redirects_to)

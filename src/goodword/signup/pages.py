@@ -56,7 +56,9 @@ async def sign_up(request: Request, form: LocalForm, session: Session, clock: Cl
     except (ValidationError, AppError) as error:
         code = await find_code(request, given.get("referral_code", ""))
         return _form(request, given, code=code, next_path=next_path, error=error)
-    response = see_other(link(request, "/check-mail") if next_path == link(request, "/") else next_path)
+    if next_path == link(request, "/"):
+        next_path = services.settings.after_sign_up_url or link(request, "/check-mail")
+    response = see_other(next_path)
     await start_session(request, session, response, user, now=clock())
     return response
 
@@ -77,6 +79,7 @@ def _form(
         "sign_up.html",
         **error_context(request, error, REGISTRATION_FIELDS),
         redirects_to_app=leads_to_an_app(request, next_path),
+        redirects_to=services_of(request).settings.after_sign_up_url,
         here=f"{link(request, '/sign-up')}?{urlencode(query)}",
         next_path=next_path,
         code=code,

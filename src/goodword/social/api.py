@@ -120,6 +120,7 @@ async def finish_outside_sign_in(
     try:
         identity = await clients.identify(flow, code=code, error=error, issuer=iss, now=clock())
         await service.ensure_may_join(services, identity)
+        began = clock()
         await session.connection()  # the time is read after the wait for the database
         language = services.page_cookies.language(request)
         user = await service.sign_in(
@@ -130,6 +131,9 @@ async def finish_outside_sign_in(
     except AppError as refused:
         refused.headers["Set-Cookie"] = response.headers["Set-Cookie"]
         raise
+    product = services.settings.after_sign_up_url
+    if product and flow.next == link(request, "/") and user.created_at >= began:  # a new user
+        response.headers["Location"] = product
     await start_session(request, session, response, user, now=clock())
     return response
 

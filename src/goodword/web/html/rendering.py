@@ -5,7 +5,7 @@ from functools import partial
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -101,13 +101,15 @@ def page(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
     redirects_to_app: bool = False,
+    redirects_to: str | None = None,
     here: str | None = None,
     **values: Any,
 ) -> Response:
-    """Return an HTML page. `redirects_to_app` means that its form redirects to an OAuth client.
+    """Return an HTML page. `redirects_to` is the site that its form can redirect to.
 
-    Chromium applies `form-action` to every redirect after a form, also to those of the client, which are unknown.
-    Such a page therefore has no `form-action`, and no scripts.
+    `redirects_to_app` means that its form redirects to an OAuth client. Chromium applies `form-action` to every
+    redirect after a form, also to those of the client, which are unknown. Such a page therefore has no `form-action`,
+    and no scripts.
     """
     services = services_of(request)
     language = services.page_cookies.language(request)
@@ -120,7 +122,14 @@ def page(
         script=not redirects_to_app,
         **values,
     )
-    return html_response(text, language, status=status, headers=headers, redirects_to_app=redirects_to_app)
+    return html_response(
+        text,
+        language,
+        status=status,
+        headers=headers,
+        redirects_to_app=redirects_to_app,
+        redirects_to=redirects_to,
+    )
 
 
 def html_response(
@@ -130,9 +139,13 @@ def html_response(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
     redirects_to_app: bool = False,
+    redirects_to: str | None = None,
 ) -> Response:
     """Return a response with a page in a language, and its security headers."""
     policy = NO_SCRIPT if redirects_to_app else f"{POLICY}; form-action 'self'"
+    if redirects_to and not redirects_to_app:
+        site = urlsplit(redirects_to)
+        policy += f" {site.scheme}://{site.netloc}"
     # With `no-referrer` browsers do not send the origin of a form, which `forms.is_from_here` checks.
     security = {"Content-Security-Policy": policy, "Referrer-Policy": "same-origin"}
     chosen = {"Content-Language": language, "Vary": "Accept, Accept-Language, Cookie"}
