@@ -22,7 +22,7 @@ import servers
 import serving
 
 WORKERS = 2
-STARTED = "Application startup complete"
+STARTED = "Started server process"
 CHEAP = {"ENVIRONMENT": "development", "PASSWORD_HASH": "fast_for_tests"}
 """For what is measured without its hashes."""
 NO_CACHE = {"CACHE": "off"}

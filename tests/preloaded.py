@@ -125,6 +125,7 @@ def _report(process: int, status: int) -> None:
 
 def _become(arguments: list[str], folder: str, environment: dict[str, str]) -> None:
     sys.argv[:] = ["goodword", *arguments]
+    sys.orig_argv[:] = [sys.executable, str(Path(sys.executable).with_name("goodword")), *arguments]
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)

@@ -43,7 +43,12 @@ class Served:
 def environment(folder: Path, **settings: str) -> dict[str, str]:
     """Return the environment with these settings only, and with a data folder in `folder`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GOODWORD_")}
-    given = {"DATA_DIR": str(folder / "data"), "PASSWORD_HASH": "fast_for_tests", **settings}
+    given = {
+        "DATA_DIR": str(folder / "data"),
+        "PASSWORD_HASH": "fast_for_tests",
+        "DRAIN_SECONDS": "0",
+        **settings,
+    }
     return kept | {f"GOODWORD_{name}": value for name, value in given.items()}
 
 
@@ -94,7 +99,7 @@ def serving(folder: Path, *arguments: str, within: Sequence[str] = (), **setting
     env = environment(folder, **{"PUBLIC_URL": url, **settings})
     process: subprocess.Popen[str] | Process
     with log.open("w") as out:
-        if within or "--workers" in arguments:  # processes that uvicorn starts import everything themselves
+        if within:
             process = subprocess.Popen(
                 [*within, GOODWORD, *command],
                 cwd=folder,

@@ -89,7 +89,7 @@ def test_serve_reports_a_port_in_use(tmp_path):
         done = goodword_process(tmp_path, "serve", "--port", served.url.rpartition(":")[2])
 
     assert done.returncode != 0
-    assert "address already in use" in done.stderr
+    assert "Address already in use" in done.stderr
 
 
 def test_serve_migrates_postgres_only_with_migrate(tmp_path, postgres_url):

@@ -1,11 +1,8 @@
 """The web application: its services, its middleware and its routes."""
 
-import gc
-import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from pathlib import Path
 
 from fastapi import FastAPI
 
@@ -27,9 +24,6 @@ from goodword.web.html import rendering
 from goodword.web.proxies import TrustedProxiesMiddleware
 from goodword.web.request_context import RequestContextMiddleware
 
-NODE = "_GOODWORD_NODE"
-"""The environment variable with the number of processes of `goodword serve`, and their shared file."""
-
 
 def create_app(
     settings: Settings,
@@ -38,7 +32,6 @@ def create_app(
     run_jobs: bool = False,
     migrate: bool = False,
     providers: Sequence[Provider] | None = None,
-    shared_file: Path | None = None,
     processes: int = 1,
     limits: RequestLimits | None = None,
 ) -> FastAPI:
@@ -48,9 +41,7 @@ def create_app(
     outdated schema. `limits` replaces those of `RequestGuard`.
     See `build_services` for the other parameters and for errors, and `open_services` for errors of the lifespan.
     """
-    services = build_services(
-        settings, clock=clock, providers=providers, shared_file=shared_file, processes=processes
-    )
+    services = build_services(settings, clock=clock, providers=providers, processes=processes)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -102,17 +93,7 @@ def _add_middleware(app: FastAPI, services: Services, limits: RequestLimits) -> 
 
 
 def from_environment() -> FastAPI:
-    """Create the application in a process of `goodword serve`."""
+    """Create the application for a server other than `goodword serve`, with the settings of its environment."""
     settings = with_own_secret(load())
     configure_logging(settings.log_format)
-    processes, _, file = os.environ.get(NODE, "1").partition(" ")
-    shared_file = Path(file) if file else None
-    app = create_app(settings, run_jobs=settings.embedded, shared_file=shared_file, processes=int(processes))
-    _exempt_from_collection()
-    return app
-
-
-def _exempt_from_collection() -> None:
-    """Exclude what is built by now from garbage collection. A full pass over it stops all requests for 0.1 s."""
-    gc.collect()
-    gc.freeze()
+    return create_app(settings, run_jobs=settings.embedded)

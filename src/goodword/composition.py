@@ -5,7 +5,6 @@ import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext, suppress
 from datetime import datetime
-from pathlib import Path
 
 import structlog
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError as PoolTimeout
@@ -70,17 +69,16 @@ def build_services(
     *,
     clock: Callable[[], datetime] = utc_now,
     providers: Sequence[Provider] | None = None,
-    shared_file: Path | None = None,
     processes: int = 1,
 ) -> Services:
     """Build the services of a process. None connects before its first use.
 
-    `providers` replaces the sign-in providers of the settings. The `processes` of a node share the file
-    `shared_file`. Raises `SettingsError` if there is no secret key.
+    `providers` replaces the sign-in providers of the settings. Processes that are forked from this one share cache
+    invalidations and counts of rate limits; there will be `processes` of them. Raises `SettingsError` if there is no secret key.
     """
     secret, is_limited = settings.secret, settings.rate_limits == "on"
     keys = derive_keys(secret)
-    invalidations = InvalidationTable(shared_file)
+    invalidations = InvalidationTable()
     database = Database.from_settings(settings)
     signing_keys = SigningKeys(database, keys.signing_keys, clock)
     issuer, lifetime = settings.public_url, settings.access_token_lifetime
@@ -94,7 +92,7 @@ def build_services(
         database=database,
         cache=_build_cache(settings, database, invalidations, clock),
         http_client=OutboundClient(),
-        rate_limiter=_build_rate_limiter(settings, Counts(shared_file), clock),
+        rate_limiter=_build_rate_limiter(settings, Counts(), clock),
         signing_keys=signing_keys,
         access_tokens=AccessTokens(signing_keys, issuer=issuer, lifetime=lifetime),
         refresh_tokens=RefreshTokens(derive_key(secret, "refresh tokens")),

@@ -15,6 +15,7 @@ from goodword.jobs import lateness
 from goodword.services import services_of
 from goodword.web.openapi import problems
 from goodword.web.problems import answer
+from goodword.web.request_context import STOPPING
 from goodword.web.schemas import Output
 
 router = APIRouter(tags=["Health"])
@@ -29,6 +30,11 @@ Storage = Literal["ok", "disk_full", "read_only", "unknown"]
 class NotReady(Unavailable):
     code = "not_ready"
     detail = "The database is unavailable, or its schema is not the one that this version requires."
+
+
+class Stopping(Unavailable):
+    code = "stopping"
+    detail = "This process is being stopped. Send requests to another one."
 
 
 class Alive(Output):
@@ -59,14 +65,17 @@ async def livez() -> Alive:
     return Alive()
 
 
-@router.get("/readyz", summary="Ready?", response_model=Ready, responses=problems(NotReady))
+@router.get("/readyz", summary="Ready?", response_model=Ready, responses=problems(NotReady, Stopping))
 async def readyz(request: Request) -> Response:
     """Check that the database answers and has the schema of this version, and what works less than it should.
 
     The status is `degraded` without a working cache, if the database cannot be written, if the signing keys cannot
     be read, or if jobs wait for a worker.
-    If the service is not ready, a problem document has the same `checks`.
+    If the service is not ready, a problem document has the same `checks`. A process that is being stopped answers
+    with the code `stopping`, so that a proxy sends it no more requests.
     """
+    if STOPPING in request.scope.get("state", ()):
+        raise Stopping
     services = services_of(request)
     database, cache = services.database, services.cache
     is_current = is_reachable = are_late = False

@@ -38,8 +38,6 @@ MAX_WAITING = 5_000
 """Lines that wait for a reader of standard error. More are dropped and counted."""
 FLUSH_SECONDS = 2.0
 STDERR = 2
-LAST_LINE = "Finished server process"
-"""After this line, uvicorn ends its process by the signal that it got, which runs no exit handlers."""
 
 log = structlog.get_logger("goodword.logs")
 
@@ -51,7 +49,8 @@ class LogWriter(logging.Handler):
         super().__init__()
         self._lines: SimpleQueue[bytes | Event] = SimpleQueue()
         self._dropped = 0
-        Thread(target=self._write_lines, name="log", daemon=True).start()
+        self._thread = Thread(target=self._write_lines, name="log", daemon=True)
+        self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
@@ -63,11 +62,11 @@ class LogWriter(logging.Handler):
             self._dropped += 1
             return
         self._lines.put(f"{line}\n".encode(errors="backslashreplace"))
-        if str(record.msg).startswith(LAST_LINE):
-            self.flush()
 
     def flush(self) -> None:
         """Wait until the lines so far are written, or `FLUSH_SECONDS` have passed. Runs at exit too."""
+        if not self._thread.is_alive():  # it belongs to the process from which this one was forked
+            return
         written = Event()
         self._lines.put(written)
         written.wait(FLUSH_SECONDS)
@@ -171,5 +170,6 @@ def configure_logging(style: Literal["console", "json"]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    logging.getLogger("httpx2").setLevel(logging.WARNING)  # it logs every request at INFO
+    for name in ("alembic", "httpx2"):  # they log every plugin and step, and every request, at INFO
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.raiseExceptions = False  # a full disk or a closed pipe must not fail a request

@@ -72,13 +72,15 @@ def test_links_begin_with_the_port_unless_a_public_url_is_set(tmp_path, settings
 
 def test_serve_on_postgres_warns_that_the_worker_does_not_know_the_port(tmp_path):
     settings = {"DATABASE_URL": "postgresql+asyncpg://127.0.0.1:9/x", "SECRET_KEY": SECRET}
+    port = str(free_port())
+    said = []
+    for url in ({}, {"PUBLIC_URL": "https://refer.example.com"}):
+        with served(tmp_path, "--port", port, **settings, **url) as output:
+            said.append(read_until(output, b"waiting for the database"))
 
-    done = goodword(tmp_path, "serve", "--port", "8131", **settings)
-
-    assert done.returncode == 2
-    assert "GOODWORD_PUBLIC_URL is not set" in done.stderr
-    assert "http://127.0.0.1:8131" in done.stderr
-    assert "GOODWORD_PUBLIC_URL" not in goodword(tmp_path, "serve", **settings).stderr
+    assert "GOODWORD_PUBLIC_URL is not set" in said[0]
+    assert f"http://127.0.0.1:{port}" in said[0]
+    assert "GOODWORD_PUBLIC_URL" not in said[1]
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

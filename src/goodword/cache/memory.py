@@ -8,7 +8,6 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 from zlib import crc32
 
@@ -20,22 +19,13 @@ T = TypeVar("T")
 class InvalidationTable:
     """A version for each slot of names, which changes when an entry under one of the names is invalidated.
 
-    With a file, all processes of a node share the table.
+    Processes that are forked later share the table.
     """
 
     SLOTS = 16_384
 
-    def __init__(self, file: Path | None = None) -> None:
-        if file is None:
-            memory = memoryview(bytearray(self.SLOTS * 8))
-        else:
-            with file.open("r+b") as opened:
-                memory = memoryview(mmap.mmap(opened.fileno(), self.SLOTS * 8))
-        self._versions = memory.cast("Q")
-
-    @classmethod
-    def create(cls, file: Path) -> None:
-        file.write_bytes(bytes(cls.SLOTS * 8))
+    def __init__(self) -> None:
+        self._versions = memoryview(mmap.mmap(-1, self.SLOTS * 8)).cast("Q")
 
     def slot(self, name: str) -> int:
         return crc32(name.encode()) % self.SLOTS

@@ -64,6 +64,7 @@ class Settings(BrandSettings, PlannedSettings):
     public_url: HttpUrl = "http://127.0.0.1:8000"
     allowed_hosts: Annotated[Words, AfterValidator(check_hosts)] = ()
     cors_origins: Annotated[Words, AfterValidator(check_origins)] = ()
+    drain_seconds: float = Field(default=5, ge=0, le=10)
     trusted_proxies: Annotated[Words, AfterValidator(check_networks)] = ()
     docs: Switch | None = None
     code_lookup: Literal["public", "authenticated", "off"] = "public"

@@ -1,48 +1,33 @@
 """Counters of the rate limits: in memory that the processes of a node share, and in Redis or Valkey."""
 
 import mmap
-from pathlib import Path
 from typing import NamedTuple
 
 from redis.exceptions import ResponseError
 
-from goodword.cache.memory import InvalidationTable
 from goodword.cache.redis_client import PATIENCE, PING, RedisClient
 
 
 class Counts:
     """A table of fixed size with eight slots for each key. The lowest count is evicted.
 
-    A million addresses take no more memory than one, and high counts survive many single requests. With a file,
-    all processes of a node share the table. There is no lock: of two increments of one key in the same
-    microsecond one may be lost.
+    A million addresses take no more memory than one, and high counts survive many single requests. Processes
+    that are forked later share the table. There is no lock: of two increments of one key in the same microsecond one
+    may be lost.
     """
 
     PLACES = 1 << 17
     WAYS = 8
     COLUMNS = 4
-    SIZE = PLACES * COLUMNS * 8
-    OFFSET = InvalidationTable.SLOTS * 8
-    """Offset in the file, after the `InvalidationTable`: a multiple of every page size."""
 
-    def __init__(self, file: Path | None = None) -> None:
-        if file is None:
-            memory = memoryview(bytearray(self.SIZE))
-        else:
-            with file.open("r+b") as opened:
-                memory = memoryview(mmap.mmap(opened.fileno(), self.SIZE, offset=self.OFFSET))
-        words, places = memory.cast("Q"), self.PLACES
+    def __init__(self) -> None:
+        words, places = memoryview(mmap.mmap(-1, self.PLACES * self.COLUMNS * 8)).cast("Q"), self.PLACES
         self._keys = words[:places]
         self.ends = words[places : 2 * places]
         """End of the window in milliseconds."""
         self.numbers = words[2 * places : 3 * places]
         self.unsynced = words[3 * places :]
         """The part of the count that was not sent to Redis."""
-
-    @classmethod
-    def create(cls, file: Path) -> None:
-        with file.open("r+b") as opened:
-            opened.truncate(cls.OFFSET + cls.SIZE)
 
     def find(self, key: int) -> int | None:
         """Return the slot of `key`, a 64-bit number, in any window, or None."""

@@ -16,6 +16,9 @@ SLOW = 1.0
 """Seconds after which a request is always logged."""
 READS = {"GET", "HEAD"}
 
+STOPPING = "stopping"
+"""In the state of requests of a process that is being stopped."""
+
 log = structlog.get_logger("goodword.request")
 
 

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from goodword.errors import AppError
 from goodword.web.guard import MAX_BODY, MAX_FIELDS
 from goodword.web.problems import problem
-from goodword.web.request_context import HEADERS
+from goodword.web.request_context import HEADERS, STOPPING
 from goodword.web.request_errors import (
     CodingUnknown,
     HeadTooLarge,
@@ -31,6 +31,8 @@ HEAD_SECONDS = 8.0
 REST_SECONDS = 5.0
 """For the rest of a body after its response is complete."""
 CLOSE_SECONDS = 1.0
+FIRST_SECONDS = 2.0
+"""For the first request of a connection, when the process stops."""
 WRITE_SECONDS = 10.0
 """For a client to read from a full write buffer."""
 MAX_HEAD = 32 * 1024
@@ -147,8 +149,19 @@ class HttpProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= MAX_PIPELINED:
             raise HeadTooLarge
         super().on_headers_complete()
+        if STOPPING in self.app_state:
+            self.cycle.keep_alive = False
         self._in_head = False
         self._stop_timer()
+
+    def shutdown(self) -> None:
+        """Close the connection when it is idle, or after its next response if a request is or may be on its way."""
+        if self._in_head and self._overhead:
+            return
+        if self.cycle is None:
+            self._start_timer(FIRST_SECONDS)
+        else:
+            super().shutdown()
 
     def _check_framing(self) -> None:
         if self.parser.get_http_version() not in VERSIONS:
