@@ -18,7 +18,7 @@ SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.
 INHERITED = "_GOODWORD_INHERITED"
 """The environment variable by which `Supervisor` hands its sockets and processes to the program that replaces it."""
 KILL_SECONDS = 25
-"""After which a process that was told to stop is killed. It has 20 seconds to stop by itself."""
+"""From the signal until a process is killed. It has 20 seconds to stop by itself."""
 HUNG_SECONDS = 30
 """Without a sign of life, after which a process is killed."""
 STABLE_SECONDS = 60

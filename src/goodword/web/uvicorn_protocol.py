@@ -1,7 +1,6 @@
 """uvicorn protocol with limits per connection, which an ASGI application cannot enforce."""
 
 import asyncio
-import json
 import socket
 import struct
 import sys
@@ -9,20 +8,17 @@ from contextlib import suppress
 from typing import Any
 
 import httptools
-from starlette.types import Receive, Scope, Send
-from uuid_utils import uuid7
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from goodword.errors import AppError
+from goodword.web.connection_limit import refuse_connection, response_of
 from goodword.web.guard import MAX_BODY, MAX_FIELDS
-from goodword.web.problems import problem
-from goodword.web.request_context import HEADERS, STOPPING
+from goodword.web.request_context import STOPPING
 from goodword.web.request_errors import (
     CodingUnknown,
     HeadTooLarge,
     HeadTooSlow,
     MalformedRequest,
-    TooManyConnections,
     VersionUnknown,
 )
 
@@ -73,7 +69,7 @@ class HttpProtocol(HttpToolsProtocol):
         if len(self.connections) > 2 * self._max_connections:
             transport.abort()  # a response would cost too much
         elif len(self.connections) > self._max_connections:
-            self.app = _refuse_connection
+            self.app = refuse_connection
         self._start_timer(HEAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -278,7 +274,7 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             self.cycle.disconnected = True  # the body is invalid: stop the application
             self.cycle.message_event.set()
-        headers, body = _response(error)
+        headers, body = response_of(error)
         lines = b"".join(b"%s: %s\r\n" % header for header in headers)
         self.transport.write(
             b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (error.status, error.title.encode(), lines, body)
@@ -295,19 +291,3 @@ class HttpProtocol(HttpToolsProtocol):
         last = self.pipeline[0][0] if self.pipeline else self._running
         assert last is not None, "no earlier request"
         last.keep_alive = False
-
-
-def _response(error: AppError) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    request_id = str(uuid7())
-    body = json.dumps(problem(error, request_id)).encode()
-    headers = {"content-type": "application/problem+json", "content-length": str(len(body))}
-    headers |= {"connection": "close", "x-request-id": request_id, **HEADERS, **error.headers}
-    return [(name.lower().encode(), value.encode()) for name, value in headers.items()], body
-
-
-async def _refuse_connection(_scope: Scope, _receive: Receive, send: Send) -> None:
-    """Respond with 503 on a connection over the limit. Accepted connections stay open."""
-    error = TooManyConnections()
-    headers, body = _response(error)
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
