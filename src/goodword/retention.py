@@ -4,24 +4,25 @@ Expired referral codes are kept: queries compare their expiry with the clock, an
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
-from sqlalchemy import ColumnElement, and_, delete, or_, select
+from sqlalchemy import ColumnElement, Executable, TextClause, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from goodword.account import tombstones
 from goodword.audit import hash_chain, ip_retention
 from goodword.db.base import Base
 from goodword.jobs.models import Job
-from goodword.jobs.service import ClaimedJob
+from goodword.jobs.service import ClaimedJob, enqueue
 from goodword.jobs.worker import Handler, NodeTask
 from goodword.oauth.models import OAuthCode
-from goodword.providers import email_checks
-from goodword.providers.models import EmailCheck
+from goodword.providers.models import IS_UNRESTRICTED, KEPT as CHECK_KEPT, EmailCheck
 from goodword.rate_limits.models import Quota
 from goodword.services import Services
 from goodword.sessions.models import LoginFailures, UserSession
@@ -30,82 +31,100 @@ from goodword.web.idempotency import KEPT, IdempotencyKey
 
 BATCH_SIZE = 1_000
 TIME_LIMIT = 20.0
-"""Seconds for one job, shorter than the limit of the worker. The next job deletes the remaining rows."""
+"""Seconds for one job, shorter than the limit of the worker."""
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 log = structlog.get_logger("goodword.retention")
 
 
-class Rule(NamedTuple):
-    """When the rows of a table expire, and how often they are deleted."""
+class Expiry(NamedTuple):
+    """Rows of the table of `column` expire when that time is `kept` ago. An index by the time must find them."""
 
-    model: type[Base]
-    has_expired: Callable[[datetime], ColumnElement[bool]]
-    every: timedelta = HOUR
-
-
-def _session_has_expired(now: datetime) -> ColumnElement[bool]:
-    # Kept for a month, so that its owner can ask about it. OAuth codes that refer to it are deleted before.
-    limit = now - 30 * DAY
-    named = or_(OAuthCode.session_id == UserSession.id, OAuthCode.browser_session_id == UserSession.id)
-    return and_(
-        or_(
-            UserSession.expires_at < limit,
-            UserSession.idle_expires_at < limit,
-            UserSession.revoked_at < limit,
-        ),
-        ~select(OAuthCode.id).where(named).exists(),
-    )
+    column: InstrumentedAttribute[Any]
+    kept: timedelta
+    only: ColumnElement[bool] | TextClause | None = None
+    """A condition of the index, if it is partial."""
+    referring: Sequence[InstrumentedAttribute[Any]] = ()
+    """Columns of other tables whose rows are deleted too."""
 
 
-RULES: Mapping[str, Rule] = {
+RULES: Mapping[str, Sequence[Expiry]] = {
     # Kept for a day, because a replay of a used code revokes its session (RFC 6749 §4.1.2).
-    "purge_oauth_codes": Rule(OAuthCode, lambda now: OAuthCode.expires_at < now - DAY),
-    "purge_sessions": Rule(UserSession, _session_has_expired, every=DAY),
-    "purge_verifications": Rule(Verification, lambda now: Verification.expires_at < now - DAY),
-    "purge_idempotency_keys": Rule(IdempotencyKey, lambda now: IdempotencyKey.created_at < now - KEPT),
-    "purge_login_failures": Rule(LoginFailures, lambda now: LoginFailures.last_at < now - DAY),
-    "purge_email_checks": Rule(EmailCheck, email_checks.is_stale, every=DAY),
-    "purge_quotas": Rule(Quota, lambda now: Quota.ends_at < now - DAY),
-    "purge_finished_jobs": Rule(
-        Job, lambda now: and_(Job.finished_at < now - 7 * DAY, Job.outcome == "done")
+    "purge_oauth_codes": (Expiry(OAuthCode.expires_at, DAY),),
+    # Kept for a month, so that their owner can ask about them.
+    "purge_sessions": tuple(
+        Expiry(ended, 30 * DAY, referring=(OAuthCode.session_id, OAuthCode.browser_session_id))
+        for ended in (UserSession.idle_expires_at, UserSession.revoked_at)
     ),
+    "purge_verifications": (Expiry(Verification.expires_at, DAY),),
+    "purge_idempotency_keys": (Expiry(IdempotencyKey.created_at, KEPT),),
+    "purge_login_failures": (Expiry(LoginFailures.last_at, DAY),),
+    "purge_email_checks": (
+        Expiry(EmailCheck.checked_at, CHECK_KEPT, only=IS_UNRESTRICTED),
+        Expiry(EmailCheck.created_at, CHECK_KEPT, only=EmailCheck.checked_at.is_(None)),
+    ),
+    "purge_quotas": (Expiry(Quota.ends_at, DAY),),
+    "purge_finished_jobs": (Expiry(Job.finished_at, 7 * DAY, only=Job.outcome == "done"),),
     # They may contain an address, so they are not kept for ever.
-    "purge_dead_jobs": Rule(Job, lambda now: and_(Job.finished_at < now - 30 * DAY, Job.outcome == "dead")),
+    "purge_dead_jobs": (Expiry(Job.finished_at, 30 * DAY, only=Job.outcome == "dead"),),
 }
+"""By kind of job."""
 
 CLEAR_ADDRESSES = "clear_audit_addresses"
-PERIODIC_TASKS = {kind: rule.every for kind, rule in RULES.items()} | {CLEAR_ADDRESSES: DAY}
+PERIODIC_TASKS = dict.fromkeys((*RULES, CLEAR_ADDRESSES), HOUR)
 
 
 async def purge(services: Services, job: ClaimedJob) -> None:
-    """Delete the rows that have expired by the rule of the job's kind."""
-    rule = RULES[job.kind]
-    expired = select(rule.model.id).where(rule.has_expired(services.clock()))
-
-    async def delete_batch(session: AsyncSession) -> int:
-        ids = (await session.scalars(expired.limit(BATCH_SIZE).with_for_update(skip_locked=True))).all()
-        if ids:
-            await session.execute(delete(rule.model).where(rule.model.id.in_(ids)))
-        return len(ids)
-
-    await _run_batches(services, job, delete_batch)
+    """Delete the rows that have expired by the rules of the job's kind."""
+    now = services.clock()
+    await _run_batches(
+        services, job, [partial(_delete_expired, expiry=one, now=now) for one in RULES[job.kind]]
+    )
 
 
 async def clear_addresses(services: Services, job: ClaimedJob) -> None:
     """Clear old IP addresses in the audit log, whose rows are permanent."""
-    await _run_batches(services, job, partial(ip_retention.clear_old, limit=BATCH_SIZE, now=services.clock()))
+    clear = partial(ip_retention.clear_old, limit=BATCH_SIZE, now=services.clock())
+    await _run_batches(services, job, [clear])
+
+
+async def _delete_expired(session: AsyncSession, *, expiry: Expiry, now: datetime) -> int:
+    model: type[Base] = expiry.column.class_
+    query = select(model.id).where(expiry.column < now - expiry.kept)
+    if expiry.only is not None:
+        query = query.where(expiry.only)
+    # In the order of the index: otherwise PostgreSQL may read the whole table to find a few rows.
+    query = query.order_by(expiry.column).limit(BATCH_SIZE).with_for_update(skip_locked=True)
+    ids = (await session.scalars(query)).all()
+    if ids:
+        for column in expiry.referring:
+            await session.execute(_delete(column.class_, column.in_(ids)))
+        await session.execute(_delete(model, model.id.in_(ids)))
+    return len(ids)
+
+
+def _delete(model: Any, condition: ColumnElement[bool]) -> Executable:
+    return delete(model).where(condition).execution_options(synchronize_session=False)
 
 
 async def _run_batches(
-    services: Services, job: ClaimedJob, run: Callable[[AsyncSession], Awaitable[int]]
+    services: Services, job: ClaimedJob, batches: Iterable[Callable[[AsyncSession], Awaitable[int]]]
 ) -> None:
-    """Run batches, each in a transaction so that locks are short, until one is not full or the time is over."""
-    total, rows, start = 0, BATCH_SIZE, time.monotonic()
-    while rows >= BATCH_SIZE and time.monotonic() - start < TIME_LIMIT:
+    """Run each kind of batch until nothing is left, in transactions of their own so that locks are short.
+
+    After `TIME_LIMIT` another job continues.
+    """
+    total, start, waiting = 0, time.monotonic(), deque(batches)
+    while waiting:
         async with services.database.transaction() as session:
-            rows = await run(session)
+            rows = await waiting[0](session)
         total += rows
+        if rows < BATCH_SIZE:
+            waiting.popleft()
+        elif time.monotonic() - start >= TIME_LIMIT:
+            async with services.database.transaction() as session:
+                enqueue(session, job.kind, {}, now=services.clock())
+            break
     if total:
         log.info("removed", kind=job.kind, rows=total)
 

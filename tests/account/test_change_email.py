@@ -202,7 +202,7 @@ async def test_a_withdrawn_request_sends_no_message(app, alice, post):
     services = app.state.services
     async with services.database.transaction() as session:
         work = await jobs.claim(
-            session, [Purpose.CHANGE_EMAIL], worker_id="a slow worker", now=services.clock()
+            session, Purpose.CHANGE_EMAIL, worker_id="a slow worker", now=services.clock()
         )
     body = {"current_password": PASSWORD, "new_password": "eight lanterns in the valley"}
     assert (await alice.call("PUT", "/api/v1/me/password", json=body)).status_code == 204
@@ -218,9 +218,7 @@ async def test_a_message_sent_twice_has_one_id_and_the_later_token_works(api, ap
     await ask(alice)
     services = app.state.services
     async with services.database.transaction() as session:
-        work = await jobs.claim(
-            session, [Purpose.CHANGE_EMAIL], worker_id="about to die", now=services.clock()
-        )
+        work = await jobs.claim(session, Purpose.CHANGE_EMAIL, worker_id="about to die", now=services.clock())
     await emails.change_email(services, work)
     first = next(message for message in post.kept() if message.to == NEW)
     clock.forward(seconds=61)

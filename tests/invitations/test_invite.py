@@ -279,7 +279,7 @@ async def test_a_repeated_decision_sends_one_email(app, carol, post, clock, rows
     # A worker stops between the decision and the end of its job.
     await invite(carol, "dave@example.org")
     async with app.state.services.database.transaction() as session:
-        job = await jobs.claim(session, ["invitation"], worker_id="victim", now=clock())
+        job = await jobs.claim(session, "invitation", worker_id="victim", now=clock())
     await HANDLERS["invitation"](app.state.services, job)
     clock.forward(seconds=61)
 

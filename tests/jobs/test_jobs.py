@@ -199,7 +199,7 @@ async def test_concurrent_workers_run_each_job_once(services, enqueue, rows):
 async def test_a_leased_job_is_not_claimed_until_the_lease_expires(services, enqueue, rows, clock):
     await enqueue(n=1)
     async with services.database.transaction() as session:
-        gone = await service.claim(session, ["greet"], worker_id="a stopped worker", now=clock())
+        gone = await service.claim(session, "greet", worker_id="a stopped worker", now=clock())
     worker = Worker(services, {"greet": nothing})
 
     clock.forward(seconds=59)
@@ -217,10 +217,10 @@ async def test_a_leased_job_is_not_claimed_until_the_lease_expires(services, enq
 async def test_a_worker_that_lost_its_lease_cannot_finish_the_job(services, enqueue, rows, clock):
     await enqueue()
     async with services.database.transaction() as session:
-        first = await service.claim(session, ["greet"], worker_id="first", now=clock())
+        first = await service.claim(session, "greet", worker_id="first", now=clock())
     clock.forward(seconds=61)
     async with services.database.transaction() as session:
-        second = await service.claim(session, ["greet"], worker_id="second", now=clock())
+        second = await service.claim(session, "greet", worker_id="second", now=clock())
 
     async with services.database.transaction() as session:
         assert not await service.finish(session, first, now=clock())
@@ -233,7 +233,7 @@ async def test_a_job_that_kills_its_workers_is_dead_in_the_end(services, enqueue
     await enqueue()
     for n in range(service.MAX_ATTEMPTS):
         async with services.database.transaction() as session:
-            assert await service.claim(session, ["greet"], worker_id=f"victim {n}", now=clock()) is not None
+            assert await service.claim(session, "greet", worker_id=f"victim {n}", now=clock()) is not None
         clock.forward(seconds=61)
 
     assert await Worker(services, {"greet": nothing}).run_due() == 0

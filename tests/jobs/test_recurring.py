@@ -115,7 +115,7 @@ async def test_finished_jobs_are_deleted_in_batches_and_dead_ones_later(services
         await session.flush()
     async with services.database.transaction() as session:
         for n in range(30):
-            work = await service.claim(session, ["greet"], worker_id="me", now=clock())
+            work = await service.claim(session, "greet", worker_id="me", now=clock())
             ended = service.finish(session, work, now=clock())
             await (service.fail(session, work, error="no", permanent=True, now=clock()) if n < 5 else ended)
             if n < 5:
@@ -134,6 +134,37 @@ async def test_finished_jobs_are_deleted_in_batches_and_dead_ones_later(services
     clock.forward(days=23)
     await purge(services, clock, "purge_finished_jobs", "purge_dead_jobs")
     assert await left() == {"waiting": 5}
+
+
+async def test_a_purge_that_takes_long_is_continued_until_nothing_is_left(
+    api, services, clock, rows, monkeypatch
+):
+    monkeypatch.setattr("goodword.retention.BATCH_SIZE", 2)
+    monkeypatch.setattr("goodword.retention.TIME_LIMIT", 0)
+    alice = await join(api, "alice")
+    for _ in range(4):
+        await alice.sign_in()
+    assert await rows("SELECT count(*) FROM sessions") == [(5,)]
+
+    clock.forward(days=61)
+    await purge(services, clock, "purge_sessions")
+
+    assert await rows("SELECT count(*) FROM sessions") == [(0,)]
+    assert await rows("SELECT count(*) FROM jobs WHERE kind = 'purge_sessions' AND outcome = 'done'") == [
+        (3,)
+    ]
+
+
+async def test_a_session_used_until_its_last_day_is_deleted_a_month_later(api, services, clock, rows):
+    token = (await join(api, "alice")).tokens["refresh_token"]
+    for _ in range(4):
+        clock.forward(days=22)
+        form = {"grant_type": "refresh_token", "refresh_token": token}
+        token = (await api.post("/oauth/token", data=form)).json()["refresh_token"]
+    clock.forward(days=33)  # 121 days after the sign-in
+    await purge(services, clock, "purge_sessions")
+
+    assert await rows("SELECT count(*) FROM sessions") == [(0,)]
 
 
 async def test_sessions_are_deleted_a_month_after_their_end(api, services, clock, rows):

@@ -28,7 +28,8 @@ async def clear_for_user(session: AsyncSession, user_id: uuid.UUID, *, limit: in
 async def _clear(session: AsyncSession, condition: ColumnElement[bool], *, limit: int) -> int:
     # Sealed rows only: the seal covers a digest of the address, which is computed with it.
     query = select(AuditEvent.id).where(condition, WITH_ADDRESS, AuditEvent.sequence.is_not(None))
-    found: Sequence[uuid.UUID] = (await session.scalars(query.order_by(AuditEvent.id).limit(limit))).all()
+    query = query.order_by(AuditEvent.id).limit(limit).with_for_update(skip_locked=True)
+    found: Sequence[uuid.UUID] = (await session.scalars(query)).all()
     if found:
         await session.execute(
             update(AuditEvent)

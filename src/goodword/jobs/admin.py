@@ -38,7 +38,7 @@ async def oldest_due(database: Database, *, now: datetime) -> datetime | None:
 
 
 async def count_finished(database: Database, *, since: datetime) -> Sequence[Row[Any]]:
-    """Count done and dead jobs by kind, among the latest `MAX_COUNTED`."""
+    """Count done and dead jobs by kind, among the latest `MAX_COUNTED` of each."""
     return await database.rows(_FINISHED, since=since)
 
 
@@ -100,9 +100,16 @@ def _open() -> Any:
 
 def _finished() -> Any:
     since = bindparam("since", type_=Job.finished_at.type)
-    query = select(Job.kind, Job.outcome).where(Job.finished_at >= since)
-    latest = query.order_by(Job.finished_at.desc()).limit(MAX_COUNTED).subquery()
-    key = (latest.c.kind, latest.c.outcome)
+    latest = [
+        select(Job.kind, Job.outcome)
+        .where(Job.outcome == outcome, Job.finished_at >= since)
+        .order_by(Job.finished_at.desc())
+        .limit(MAX_COUNTED)
+        .subquery()
+        for outcome in ("done", "dead")
+    ]
+    jobs = union_all(*map(select, latest)).subquery()
+    key = (jobs.c.kind, jobs.c.outcome)
     return select(*key, func.count().label("jobs")).group_by(*key)
 
 

@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, literal, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from goodword.db.database import Database
@@ -51,4 +51,8 @@ _LATE = (
     )
     .limit(1)
 )
-_FINISHED = select(Job.id).where(Job.finished_at >= bindparam("since", type_=Job.run_at.type)).limit(1)
+_FINISHED = (
+    select(Job.id)
+    .where(Job.outcome == literal("done"), Job.finished_at >= bindparam("since", type_=Job.run_at.type))
+    .limit(1)
+)

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from goodword.db.base import Base, partial_index
 
 IS_DEAD = text("outcome = 'dead'")
-"""Without a parameter: with one, the databases would not use the partial index."""
 
 
 class Job(Base):
@@ -20,9 +19,9 @@ class Job(Base):
         CheckConstraint("outcome IN ('done', 'dead')", name="outcome"),
         CheckConstraint("(outcome IS NULL) = (finished_at IS NULL)", name="finished_with_outcome"),
         partial_index("ix_jobs_due", "run_at", "id", where="finished_at IS NULL"),
+        partial_index("ix_jobs_kind_due", "kind", "run_at", "id", where="finished_at IS NULL"),
         # Partial: otherwise SQLite would use it to find unfinished jobs, and sort them every time.
-        partial_index("ix_jobs_finished_at", "finished_at", where="finished_at IS NOT NULL"),
-        partial_index("ix_jobs_dead", "finished_at", "id", where=IS_DEAD.text),
+        partial_index("ix_jobs_outcome", "outcome", "finished_at", "id", where="outcome IS NOT NULL"),
         partial_index("uq_jobs_slot", "slot", unique=True, where="slot IS NOT NULL"),
         Index("ix_jobs_user_id", "user_id"),
     )

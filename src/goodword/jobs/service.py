@@ -3,12 +3,23 @@
 import json
 import random
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.db.statements import insert_if_absent
@@ -75,35 +86,29 @@ async def enqueue_once(
     return job is not None
 
 
-async def claim(
-    session: AsyncSession, kinds: Collection[str], *, worker_id: str, now: datetime
-) -> ClaimedJob | None:
-    """Lease the job that is due for longest and count the attempt, or return None.
+def first_due(kinds: Sequence[str]) -> Select[*tuple[Any, ...]]:
+    """Return the query for one row: for each kind, when the first unleased job is due. It takes a look-up a kind."""
+    free = or_(Job.leased_until.is_(None), Job.leased_until <= _NOW)
+    return select(
+        *(
+            select(Job.run_at)
+            .where(Job.kind == literal(kind), Job.finished_at.is_(None), free)
+            .order_by(Job.run_at, Job.id)
+            .limit(1)
+            .scalar_subquery()
+            .label(kind)
+            for kind in kinds
+        )
+    )
+
+
+async def claim(session: AsyncSession, kind: str, *, worker_id: str, now: datetime) -> ClaimedJob | None:
+    """Lease the job of a kind that is due for longest and count the attempt, or return None.
 
     A job whose worker died at the last permitted attempt is marked dead.
     """
-    # A scalar subquery: PostgreSQL runs it once, and could lock a row in each of several runs of `IN`.
-    # SQLite has no SKIP LOCKED and needs none: it runs one writing transaction at a time.
-    next_due = (
-        select(Job.id)
-        .where(
-            Job.finished_at.is_(None),
-            Job.run_at <= now,
-            or_(Job.leased_until.is_(None), Job.leased_until <= now),
-            Job.kind.in_(list(kinds)),
-        )
-        .order_by(Job.run_at, Job.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    lease = (
-        update(Job)
-        .where(Job.id == next_due.scalar_subquery())
-        .values(attempts=Job.attempts + 1, leased_by=worker_id, leased_until=now + LEASE)
-        .returning(Job.id, Job.kind, Job.payload, Job.user_id, Job.attempts)
-        .execution_options(synchronize_session=False)
-    )
-    while row := (await session.execute(lease)).one_or_none():
+    values = {"due_kind": kind, "now": now, "worker": worker_id, "lease_end": now + LEASE}
+    while row := (await session.execute(_LEASE_OLDEST, values)).one_or_none():
         job = ClaimedJob(row.id, row.kind, json.loads(row.payload), row.user_id, worker_id, row.attempts)
         if job.attempt <= MAX_ATTEMPTS:
             return job
@@ -177,3 +182,37 @@ def _dead(error: str, *, now: datetime) -> dict[str, object]:
 
 def _json(payload: Mapping[str, Any]) -> str:
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+
+
+_NOW = bindparam("now", type_=Job.run_at.type)
+
+
+def _lease_oldest() -> Executable:
+    # A scalar subquery: PostgreSQL runs it once, and could lock a row in each of several runs of `IN`.
+    # SQLite has no SKIP LOCKED and needs none: it runs one writing transaction at a time.
+    oldest = (
+        select(Job.id)
+        .where(
+            Job.kind == bindparam("due_kind", type_=Job.kind.type),
+            Job.finished_at.is_(None),
+            Job.run_at <= _NOW,
+            or_(Job.leased_until.is_(None), Job.leased_until <= _NOW),
+        )
+        .order_by(Job.run_at, Job.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return (
+        update(Job)
+        .where(Job.id == oldest.scalar_subquery())
+        .values(
+            attempts=Job.attempts + 1,
+            leased_by=bindparam("worker", type_=Job.leased_by.type),
+            leased_until=bindparam("lease_end", type_=Job.run_at.type),
+        )
+        .returning(Job.id, Job.kind, Job.payload, Job.user_id, Job.attempts)
+        .execution_options(synchronize_session=False)
+    )
+
+
+_LEASE_OLDEST = _lease_oldest()

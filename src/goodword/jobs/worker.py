@@ -53,7 +53,7 @@ class Worker:
         node_tasks: Mapping[NodeTask, float] | None = None,
     ) -> None:
         self._services, self._handlers = services, handlers
-        self._node_tasks = node_tasks or {}
+        self._node_tasks, self._first_due = node_tasks or {}, service.first_due(list(handlers))
         self._recurring, self._last_slots = recurring or {}, dict[str, str]()
         self._concurrency, self._groups = concurrency, concurrency_groups or {}
         self._id, self._wake, self._stopping = str(uuid4()), asyncio.Event(), False
@@ -136,13 +136,21 @@ class Worker:
         self._wake.set()
 
     async def _claim(self) -> ClaimedJob | None:
+        """Lease the job that is due for longest. If none is due, this is one read without a transaction."""
         running = Counter(self._running.values())
         # No group takes the whole concurrency: a mail server that hangs must not block everything else.
         limit = max(1, self._concurrency - 1)
-        kinds = [kind for kind in self._handlers if running[self._groups.get(kind, kind)] < limit]
-        async with self._services.database.transaction() as session:
-            await session.connection()  # may wait, and the lease must begin after it
-            return await service.claim(session, kinds, worker_id=self._id, now=self._services.clock())
+        database, now = self._services.database, self._services.clock()
+        first = await database.row(self._first_due, now=now) or ()
+        due = sorted((at, kind) for kind, at in zip(self._handlers, first, strict=False) if at and at <= now)
+        for _, kind in due:
+            if running[self._groups.get(kind, kind)] < limit:
+                async with database.transaction() as session:
+                    await session.connection()  # may wait, and the lease must begin after it
+                    now = self._services.clock()
+                    if job := await service.claim(session, kind, worker_id=self._id, now=now):
+                        return job
+        return None
 
     async def _process_in_background(self, job: ClaimedJob) -> None:
         try:

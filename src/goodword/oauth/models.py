@@ -55,6 +55,8 @@ class OAuthCode(Base):
         Index("uq_oauth_codes_code_mac", "code_mac", unique=True),
         Index("ix_oauth_codes_expires_at", "expires_at"),
         Index("ix_oauth_codes_user_id", "user_id"),
+        Index("ix_oauth_codes_browser_session_id", "browser_session_id"),
+        Index("ix_oauth_codes_session_id", "session_id"),
     )
 
     code_mac: Mapped[bytes] = mapped_column(LargeBinary(32))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit import service as audit
@@ -16,7 +16,7 @@ from goodword.crypto import hmac_of
 from goodword.db.statements import insert_if_absent
 from goodword.errors import TooManyRequests, Unprocessable
 from goodword.providers import circuit_breaker, disposable, hunter
-from goodword.providers.models import KEPT, VERDICTS, EmailCheck, Status, Verdict
+from goodword.providers.models import VERDICTS, EmailCheck, Status, Verdict
 from goodword.providers.responses import Answer, Outcome
 from goodword.rate_limits import quotas
 from goodword.services import Services
@@ -214,13 +214,6 @@ async def link(session: AsyncSession, services: Services, user: User) -> None:
     if services.settings.address_check != "off" and user.email_key is not None:
         own = EmailCheck.address_mac == mac_of(services, user.email_key)
         await session.execute(update(EmailCheck).where(own).values(user_id=user.id))
-
-
-def is_stale(now: datetime) -> ColumnElement[bool]:
-    """Return the condition for checks that are purged."""
-    old = or_(EmailCheck.checked_at <= now - KEPT, EmailCheck.checked_at.is_(None))
-    unrestricted = EmailCheck.status.is_distinct_from(Status.RESTRICTED)
-    return and_(EmailCheck.created_at <= now - KEPT, old, unrestricted)
 
 
 def job_kinds(settings: Settings) -> Sequence[str]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.db.keyset import keyset_page
@@ -38,6 +38,7 @@ async def count(session: AsyncSession, user_id: uuid.UUID, *, now: datetime) -> 
 
 async def record_use(session: AsyncSession, session_id: uuid.UUID, *, now: datetime) -> None:
     """Record that a browser session is used, which postpones its end, unless it was recorded a moment ago."""
+    end = case((UserSession.expires_at < now + IDLE, UserSession.expires_at), else_=now + IDLE)
     await session.execute(
         update(UserSession)
         .where(
@@ -45,7 +46,7 @@ async def record_use(session: AsyncSession, session_id: uuid.UUID, *, now: datet
             UserSession.revoked_at.is_(None),
             UserSession.rotated_at <= now - RECORDED_EVERY,
         )
-        .values(rotated_at=now, idle_expires_at=now + IDLE)
+        .values(rotated_at=now, idle_expires_at=end)
     )
 
 

@@ -17,6 +17,8 @@ class UserSession(Base):
     __table_args__ = (
         CheckConstraint("counter >= 0", name="counter"),
         Index("ix_sessions_user_id", "user_id"),
+        Index("ix_sessions_idle_expires_at", "idle_expires_at"),
+        partial_index("ix_sessions_revoked_at", "revoked_at", where="revoked_at IS NOT NULL"),
     )
 
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
@@ -25,6 +27,7 @@ class UserSession(Base):
     rotated_at: Mapped[datetime]
     """When it was last used: refreshed, or by a browser, to some minutes."""
     idle_expires_at: Mapped[datetime]
+    """When it ends unless it is used before. Not later than `expires_at`."""
     expires_at: Mapped[datetime]
     scope: Mapped[str] = mapped_column(String(255))
     client: Mapped[str] = mapped_column(String(64))

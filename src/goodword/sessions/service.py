@@ -135,7 +135,7 @@ async def refresh(
     if shown.counter == sign_in.counter:
         sign_in.counter += 1
         sign_in.rotated_at = now
-        sign_in.idle_expires_at = now + IDLE
+        sign_in.idle_expires_at = min(now + IDLE, sign_in.expires_at)
         await session.flush()
     # Without grace the times are not compared: `now` can be older than the wait for the lock.
     elif not grace or shown.counter != sign_in.counter - 1 or now >= sign_in.rotated_at + grace:
