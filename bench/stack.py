@@ -122,7 +122,7 @@ class Stack:
         given = {"PUBLIC_URL": url} | self.settings(settings or {})
         command = ["serve", "--port", str(port), "--workers", str(workers)]
         with self._goodword(command, Path(mkdtemp(dir=self.folder)), given) as (process, log):
-            _wait_for(log, workers)
+            _wait_for(process, log, workers)
             yield Server(url, process.pid, self.postgres.pid)
 
     @contextmanager
@@ -138,7 +138,7 @@ class Stack:
         """Run `goodword worker`, stopped: see `running`."""
         folder = Path(mkdtemp(dir=self.folder))
         with self._goodword(["worker"], folder, self.settings(settings)) as (process, log):
-            _wait_for(log, 1, "worker started")
+            _wait_for(process, log, 1, "worker started")
             process.send_signal(SIGSTOP)
             try:
                 yield process
@@ -162,7 +162,7 @@ class Stack:
         program = str(Path(__file__).with_name("limits_asgi.py"))
         command = [sys.executable, program, name, str(port), str(WORKERS)]
         with _process(command, folder, os.environ | given) as process:
-            _wait_for(folder / "log", WORKERS)
+            _wait_for(process, folder / "log", WORKERS)
             yield Server(f"http://127.0.0.1:{port}", process.pid, self.postgres.pid)
 
 
@@ -193,10 +193,10 @@ def _process(
         process.wait(PATIENCE)
 
 
-def _wait_for(log: Path, times: int, text: str = STARTED) -> None:
+def _wait_for(process: subprocess.Popen[bytes], log: Path, times: int, text: str = STARTED) -> None:
     deadline = time.monotonic() + PATIENCE
     while log.read_text().count(text) < times:
-        if time.monotonic() > deadline:
+        if process.poll() is not None or time.monotonic() > deadline:
             raise Refused(f"it did not start:\n{log.read_text()}")
         time.sleep(0.05)
 
