@@ -1,6 +1,7 @@
 """Measure the service against the limits of this machine, or against another commit: see README.md beside this file."""
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -122,5 +123,6 @@ def _arguments() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop what was started
     with suppress(KeyboardInterrupt):
         main()

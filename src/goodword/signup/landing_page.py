@@ -23,7 +23,7 @@ from goodword.web.html.assets import Assets
 from goodword.web.html.rendering import accepts_html, html_response, link, page, render
 from goodword.web.request_context import READS
 
-MAX_PAGES = 1000
+MAX_PAGES = 250  # of about 6 KiB each
 MAX_PATH_LENGTH = 256
 
 
