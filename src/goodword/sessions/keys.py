@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from joserfc.jwk import ECKey, RSAKey
 from sqlalchemy import Row, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -115,12 +116,12 @@ class SigningKeys:
         return asyncio.get_running_loop().time() - self._loaded_at > STALE_SECONDS
 
     def _open(self, row: Row[Any]) -> Key:
-        if row.id not in self._opened:  # OpenSSL takes 50 ms to check an RSA key
+        if row.id not in self._opened:
             pem = decrypt(self._sealing_key, row.private_key, about=row.algorithm.encode())
+            # OpenSSL takes 50 ms to check an RSA key. Only `_generate` makes these, and they are authenticated.
+            raw: Any = load_pem_private_key(pem, None, unsafe_skip_rsa_key_validation=True)
             kind = RSAKey if row.algorithm == RS256 else ECKey
-            self._opened[row.id] = kind.import_key(
-                pem, {"kid": str(row.id), "alg": row.algorithm, "use": "sig"}
-            )
+            self._opened[row.id] = kind(raw, pem, {"kid": str(row.id), "alg": row.algorithm, "use": "sig"})
         return self._opened[row.id]
 
 
