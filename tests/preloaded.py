@@ -1,6 +1,7 @@
 """Run `goodword` in processes that are forked from one with all modules imported: they start in a fraction of the time.
 
 Each is a process of its own, with its arguments, environment, folder and output, like one that `subprocess` starts.
+With the arguments `-c` and a program, it runs the program, as Python does.
 """
 
 import atexit
@@ -32,7 +33,7 @@ MAX_REQUEST = 100_000
 
 
 class Process:
-    """A `goodword` process, with the methods of `subprocess.Popen`."""
+    """A `goodword` process, or one of Python with `-c`, with the methods of `subprocess.Popen`."""
 
     def __init__(
         self, arguments: Sequence[str], *, cwd: Path, env: dict[str, str], stdout: IO[Any], stderr: IO[Any]
@@ -137,5 +138,9 @@ if __name__ == "__main__":
     connection = socket.socket(fileno=int(sys.argv[1]))
     sys.argv[:] = []
     _serve(connection)
-    if sys.argv:
+    if sys.argv[1:2] == ["-c"]:
+        del sys.argv[0]
+        program = sys.argv.pop(1)
+        exec(program, {"__name__": "__main__"})
+    elif sys.argv:
         sys.modules["goodword.cli.main"].main()

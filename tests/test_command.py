@@ -2,9 +2,7 @@
 
 import json
 import os
-import sqlite3
 import subprocess
-from contextlib import closing
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -39,16 +37,6 @@ def test_serve_creates_the_data_folder_and_reuses_it(tmp_path):
     refused.value.close()
     assert refused.value.code == 409
     assert alice["email"] == "alice@example.com"
-
-
-def test_several_worker_processes_share_one_database(tmp_path):
-    with serving(tmp_path, "--workers", "2") as served:
-        for name in ("alice", "bob", "carol", "dave"):
-            register(served, name)
-
-    with closing(sqlite3.connect(tmp_path / "data" / "goodword.sqlite3")) as database:
-        assert database.execute("SELECT count(*) FROM users").fetchone() == (4,)
-        assert database.execute("SELECT count(*) FROM signing_keys").fetchone() == (2,)
 
 
 def test_serve_refuses_the_wrong_secret_and_keeps_the_data(tmp_path):

@@ -1,7 +1,11 @@
 """`goodword serve --workers 2` is one node: what one process changes, the other one knows at once."""
 
 import asyncio
+import socket
+import sqlite3
 import time
+from contextlib import closing
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -26,9 +30,9 @@ def statuses(service, path, token=None):
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory):
-    with serving(
-        tmp_path_factory.mktemp("node"), "--workers", "2", LIMITS="look-up-missing=100000/minute"
-    ) as service:
+    """One for all tests, since two processes take five seconds of CPU to start."""
+    folder = tmp_path_factory.mktemp("node")
+    with serving(folder, "--host", "::", "--workers", "2", LIMITS="look-up-missing=100000/minute") as service:
         yield service
 
 
@@ -55,6 +59,31 @@ def test_an_ended_session_is_over_for_every_process(node, token):
     assert call(node, "DELETE", "/me/sessions/current", token).status_code == 204
 
     assert statuses(node, "/me", token) == {401}
+
+
+def test_processes_share_one_database(node):
+    emails = {f"{name}@example.com" for name in ("alice", "bob", "carol", "dave")}
+    for email in emails:
+        assert call(node, "POST", "/users", json={"email": email, "password": PASSWORD}).status_code == 201
+
+    with closing(sqlite3.connect(node.log.parent / "data" / "goodword.sqlite3")) as database:
+        assert emails <= {email for (email,) in database.execute("SELECT email FROM users")}
+        assert database.execute("SELECT count(*) FROM signing_keys").fetchone() == (2,)
+
+
+def test_processes_count_together(node):
+    """E12: new connections, so that both processes answer some."""
+    look_ups = [f"/referral-codes/by-email?email=none-{n}@example.com" for n in range(30)]
+
+    found = [call(node, "GET", look_up).status_code for look_up in look_ups]
+
+    assert found == [404] * 10 + [429] * 20
+
+
+def test_processes_on_all_ipv6_addresses_take_ipv4_too(node):
+    port = urlsplit(node.url).port
+    for host in ("127.0.0.1", "[::1]") if socket.has_ipv6 else ("127.0.0.1",):
+        assert httpx2.get(f"http://{host}:{port}/livez", verify=False).status_code == 200
 
 
 async def test_an_ended_session_is_over_on_other_nodes_within_five_seconds(database_url, api, alice):

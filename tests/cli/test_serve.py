@@ -4,14 +4,14 @@ import os
 import pty
 import select
 import socket
-import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
-from serving import GOODWORD, environment, free_port, goodword, serving, wait_for_port
+from preloaded import Process
+from serving import environment, free_port, goodword, serving, wait_for_port
 
 SECRET = "k4Jt-9vQ2mZx7Lp0RbWc5NfHs8GdYa1E"
 
@@ -20,14 +20,14 @@ SECRET = "k4Jt-9vQ2mZx7Lp0RbWc5NfHs8GdYa1E"
 def served(folder, *arguments, terminal=False, **settings):
     """Yield the output of `goodword serve` on its first lines."""
     parent, child = pty.openpty() if terminal else os.pipe()
-    process = subprocess.Popen(
-        [GOODWORD, "serve", *arguments],
-        cwd=folder,
-        env=environment(folder, **settings),
-        stdout=child,
-        stderr=child,
-    )
-    os.close(child)
+    with os.fdopen(child, "wb", buffering=0) as out:
+        process = Process(
+            ["serve", *arguments],
+            cwd=folder,
+            env=environment(folder, **settings),
+            stdout=out,
+            stderr=out,
+        )
     try:
         yield parent
     finally:
@@ -83,10 +83,9 @@ def test_serve_on_postgres_warns_that_the_worker_does_not_know_the_port(tmp_path
     assert "GOODWORD_PUBLIC_URL" not in said[1]
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_serve_on_all_ipv6_addresses_takes_ipv4_too(tmp_path, workers):
+def test_serve_on_all_ipv6_addresses_takes_ipv4_too(tmp_path):
     port = free_port()
-    with served(tmp_path, "--host", "::", "--port", str(port), "--workers", workers):
+    with served(tmp_path, "--host", "::", "--port", str(port)):
         wait_for_port(port)
         for host in ("127.0.0.1", "[::1]") if socket.has_ipv6 else ("127.0.0.1",):
             with urlopen(f"http://{host}:{port}/livez") as answer:

@@ -6,7 +6,6 @@ By hand, on a PostgreSQL of its own:  python tests/jobs/test_killed_workers.py 1
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ if __name__ == "__main__":
 from goodword import migrations
 from goodword.db.database import Database
 from goodword.jobs import service
+from preloaded import Process
 from servers import postgres
 
 WORKER = """
@@ -44,7 +44,13 @@ asyncio.run(Worker(services, {"note": note}).run())
 
 
 def start(url, log):
-    return subprocess.Popen([sys.executable, "-c", WORKER, url, log])
+    return Process(
+        ["-c", WORKER, url, str(log)],
+        cwd=log.parent,
+        env=dict(os.environ),
+        stdout=sys.__stdout__,
+        stderr=sys.__stderr__,
+    )
 
 
 async def do_all(url, log, *, jobs, kills):

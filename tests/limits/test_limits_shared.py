@@ -7,7 +7,6 @@ from collections import Counter
 from signal import SIGKILL, SIGSTOP
 from typing import Any
 
-import httpx2
 import pytest
 from redis.asyncio import Redis
 
@@ -15,7 +14,6 @@ from asgi import client_of
 from people import make_code, register
 from second_service import second_service
 from servers import valkey
-from serving import serving
 
 pytestmark = pytest.mark.one_database
 
@@ -188,12 +186,3 @@ async def test_what_was_counted_without_it_is_told_when_it_is_back(database_url,
             assert refused_after < 20, "it would take 25 more of both to use it up anew"
             await asyncio.sleep(0.2)
             assert await tries(here, 1) == [429]
-
-
-def test_the_processes_of_a_node_count_together(tmp_path):
-    """E12: new connections, so that both processes answer some."""
-    with serving(tmp_path, "--workers", "2") as service:
-        look_ups = [f"{service.url}{LOOK_UP}/by-email?email=none-{n}@example.com" for n in range(30)]
-        statuses = [httpx2.get(look_up).status_code for look_up in look_ups]
-
-    assert statuses == [404] * 10 + [429] * 20
