@@ -1,6 +1,7 @@
 """The service inside the test process, and a client for it that holds every answer against OpenAPI."""
 
 import re
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -16,6 +17,9 @@ from goodword.app import create_app
 from goodword.composition import build_worker
 from goodword.config.settings import Settings
 from goodword.web.openapi import EVERYWHERE
+
+# httpx2 tries to import it for each request, and a failed search costs as much as a small response.
+sys.modules.setdefault("sniffio", None)
 
 SECRET = "a secret that only the tests know, long enough"
 
@@ -48,11 +52,18 @@ def settings_for(url: str, **values: Any) -> Settings:
     return Settings(database_url=SecretStr(url), **values)
 
 
-def client_of(app: FastAPI, *, peer: str = "127.0.0.1") -> AsyncClient:
-    """A client in this process, which checks every answer against what OpenAPI says of the operation."""
-    transport = ASGITransport(app, raise_app_exceptions=False, client=(peer, 54321))
-    hooks = {"response": [check_documented]}
-    return AsyncClient(transport=transport, base_url="http://127.0.0.1:8000", event_hooks=hooks)
+class Client(AsyncClient):
+    """A client of an app in this process, which checks every answer against what OpenAPI says of the operation."""
+
+    def __init__(self, app: FastAPI, *, peer: str = "127.0.0.1") -> None:
+        transport = ASGITransport(app, raise_app_exceptions=False, client=(peer, 54321))
+        hooks = {"response": [check_documented]}
+        super().__init__(transport=transport, base_url="http://127.0.0.1:8000", event_hooks=hooks)
+        self.app = app
+
+
+def client_of(app: FastAPI, *, peer: str = "127.0.0.1") -> Client:
+    return Client(app, peer=peer)
 
 
 def forget_limits(app: FastAPI) -> None:

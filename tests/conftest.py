@@ -18,11 +18,10 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from httpx2 import AsyncClient
 from redis.asyncio import Redis
 from sqlalchemy import Executable, Table, literal, select, text, union_all
 
-from asgi import client_of, forget_limits, running, settings_for
+from asgi import Client, client_of, forget_limits, running, settings_for
 from audit_table import unguarded
 from goodword import migrations
 from goodword.admin import service as administration
@@ -188,7 +187,7 @@ async def empty(app: FastAPI) -> None:
 
 
 @pytest.fixture
-async def api(app: FastAPI) -> AsyncIterator[AsyncClient]:
+async def api(app: FastAPI) -> AsyncIterator[Client]:
     async with client_of(app) as client:
         yield client
 
@@ -212,22 +211,22 @@ def post(app: FastAPI) -> Iterator[Post]:
 
 
 @pytest.fixture
-async def alice(api: AsyncClient) -> Person:
+async def alice(api: Client) -> Person:
     return await join(api, "alice", last_name="Liddell")
 
 
 @pytest.fixture
-async def bob(api: AsyncClient) -> Person:
+async def bob(api: Client) -> Person:
     return await join(api, "bob")
 
 
 @pytest.fixture
-async def mallory(api: AsyncClient) -> Person:
+async def mallory(api: Client) -> Person:
     return await join(api, "mallory")
 
 
 @pytest.fixture
-async def rita(app: FastAPI, api: AsyncClient) -> Person:
+async def rita(app: FastAPI, api: Client) -> Person:
     """Rita administers."""
     person = await join(api, "rita")
     async with app.state.services.database.transaction() as session:
@@ -235,7 +234,7 @@ async def rita(app: FastAPI, api: AsyncClient) -> Person:
         await administration.promote(
             session, user_id, settings=app.state.services.settings, now=app.state.services.clock()
         )
-    await person.sign_in()
+    await person.start_session()
     return person
 
 

@@ -1,20 +1,33 @@
 """Those who use the service in the tests: Alice has a code, Bob comes by it, Mallory means no good."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from fastapi import FastAPI, Request
 from httpx2 import AsyncClient, Response
 from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
+from asgi import Client
+from goodword.actor import Actor, ActorContext, acting_as
 from goodword.codes.models import ReferralCode
+from goodword.ip_address import describe_network
+from goodword.services import Services
 from goodword.sessions import service as sessions
 from goodword.sessions.cookies import CLIENT, SCOPE
+from goodword.sessions.responses import token_answer
 from goodword.sessions.service import ClientInfo
+from goodword.signup.schemas import UserCreate
+from goodword.signup.service import sign_up
 from goodword.users.models import User
+from goodword.users.schemas import UserRead
+from goodword.users.service import LOCKED
 
+LOCAL = "127.0.0.1"
 PASSWORD = "seven lanterns on the hill"
 
 
@@ -22,7 +35,7 @@ PASSWORD = "seven lanterns on the hill"
 class Person:
     """Somebody with an account, signed in. Requests of theirs carry their access token."""
 
-    api: AsyncClient
+    api: Client
     name: str
     email: str
     user: dict[str, Any]
@@ -42,6 +55,14 @@ class Person:
         self.tokens = (await sign_in(self.api, self.email, self.password)).json()
         return self.tokens
 
+    async def start_session(self) -> None:
+        """Sign in without the request."""
+        services = self.api.app.state.services
+        with as_a_request(services):
+            async with services.database.transaction() as session:
+                user = await session.scalar(LOCKED, {"user_id": UUID(self.id)})
+                self.tokens = await _start_session(self.api.app, session, user)
+
     async def call(self, method: str, path: str, **options: Any) -> Response:
         headers = {"Authorization": f"Bearer {self.tokens['access_token']}"} | options.pop("headers", {})
         return await self.api.request(method, path, headers=headers, **options)
@@ -59,26 +80,58 @@ class Person:
         return await self.call("DELETE", path, **options)
 
 
-async def register(api: AsyncClient, name: str, **fields: Any) -> Response:
+def registration_of(name: str, **fields: Any) -> dict[str, Any]:
     body = {"email": f"{name}@example.com", "password": PASSWORD, "first_name": name.title(), **fields}
-    return await api.post(
-        "/api/v1/users", json={key: value for key, value in body.items() if value is not None}
-    )
+    return {key: value for key, value in body.items() if value is not None}
+
+
+async def register(api: AsyncClient, name: str, **fields: Any) -> Response:
+    return await api.post("/api/v1/users", json=registration_of(name, **fields))
 
 
 async def sign_in(api: AsyncClient, email: str, password: str = PASSWORD) -> Response:
     return await api.post("/api/v1/sessions", json={"email": email, "password": password})
 
 
-async def join(api: AsyncClient, name: str, **fields: Any) -> Person:
-    """Register and sign in."""
-    answer = await register(api, name, **fields)
-    assert answer.status_code == 201, answer.text
-    person = Person(
-        api, name, answer.json()["email"], answer.json(), password=fields.get("password", PASSWORD)
+async def join(api: Client, name: str, **fields: Any) -> Person:
+    """Register and sign in by the services alone, in one transaction: a third of what the requests cost."""
+    body = UserCreate.model_validate(registration_of(name, **fields))
+    services = api.app.state.services
+    password_hash = await services.passwords.hash(body.password)
+    with as_a_request(services):
+        async with services.database.transaction() as session:
+            user, referred_by = await sign_up(
+                session, services, body, password_hash=password_hash, language="en"
+            )
+            tokens = await _start_session(api.app, session, user)
+    read = UserRead(
+        id=user.id,
+        email=body.email,
+        email_verified=False,
+        first_name=user.first_name,
+        last_name=user.last_name,
+        created_at=user.created_at,
+        referred_by=referred_by,
     )
-    await person.sign_in()
-    return person
+    return Person(api, name, body.email, read.model_dump(mode="json"), tokens, body.password)
+
+
+async def _start_session(app: FastAPI, session: AsyncSession, user: User) -> dict[str, Any]:
+    signed_in = await sessions.create(
+        session,
+        user,
+        client=sessions.CLIENT,
+        scope=sessions.own_scope(user),
+        client_info=ClientInfo("python-httpx2", describe_network(LOCAL)),
+        now=app.state.services.clock(),
+    )
+    return token_answer(Request({"type": "http", "app": app}), signed_in).model_dump()
+
+
+def as_a_request(services: Services) -> AbstractContextManager[None]:
+    """Set the actor for the block as a request of this machine does."""
+    context = ActorContext(Actor.ANONYMOUS, request_id=uuid4().hex, peer=LOCAL, clock=services.clock)
+    return acting_as(context)
 
 
 async def make_code(owner: Person, **fields: Any) -> dict[str, Any]:

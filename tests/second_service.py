@@ -6,9 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from httpx2 import AsyncClient
-
-from asgi import client_of, running, settings_for
+from asgi import Client, client_of, running, settings_for
 from goodword.app import create_app
 from goodword.clock import utc_now
 from people import Person
@@ -27,7 +25,7 @@ class StoppedClock:
 @asynccontextmanager
 async def second_service(
     url: str, *, clock: Callable[[], datetime] = utc_now, **settings: Any
-) -> AsyncIterator[AsyncClient]:
+) -> AsyncIterator[Client]:
     """Yield a client of the service. The test needs `api` or a person too, which empty the database afterwards."""
     async with running(create_app(settings_for(url, **settings), clock=clock)) as app, client_of(app) as api:
         yield api

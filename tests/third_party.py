@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
+from uuid import UUID
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response as BareResponse
 from httpx2 import AsyncClient, Response
 
+from asgi import Client
 from goodword.clock import utc_now
 from goodword.oauth import clients, registration
-from people import PASSWORD, Person
+from goodword.sessions.cookies import start_session
+from goodword.users.service import LOCKED
+from people import LOCAL, PASSWORD, Person, as_a_request
 
 VERIFIER = "the verifier that only the tests know, in forty-three characters".replace(" ", "-").replace(
     ",", ""
@@ -51,7 +55,7 @@ class Form(HTMLParser):
 class Browser:
     """A browser of one person, with cookies of its own."""
 
-    client: AsyncClient
+    client: Client
 
     async def get(self, url: str, **options: Any) -> Response:
         return await self.client.get(url, **options)
@@ -63,11 +67,31 @@ class Browser:
         data = {name: value for name, value in {**form.fields, **fields}.items() if value is not None}
         return await self.client.post(form.action, data=data, headers={**own, **(headers or {})})
 
-    async def sign_in(self, person: Person, page: Response | None = None) -> Response:
+    async def sign_in_by_form(self, person: Person, page: Response | None = None) -> Response:
         page = page or await self.get("/sign-in")
         answer = await self.send(page, email=person.email, password=PASSWORD)
         assert answer.status_code == 303, answer.text
         return answer
+
+    async def sign_in(self, person: Person) -> None:
+        """Begin a session without the requests, and take its cookie."""
+        services, sent = self.client.app.state.services, self.client.build_request("POST", "/sign-in")
+        request = Request(
+            {
+                "type": "http",
+                "method": "POST",
+                "app": self.client.app,
+                "state": {},
+                "headers": [(name.lower(), value) for name, value in sent.headers.raw],
+                "client": (LOCAL, 54321),
+            }
+        )
+        answer = BareResponse()
+        with as_a_request(services):
+            async with services.database.transaction() as session:
+                user = await session.scalar(LOCKED, {"user_id": UUID(person.id)})
+                await start_session(request, session, answer, user, now=services.clock())
+        self.client.cookies.extract_cookies(Response(200, headers=answer.headers, request=sent))
 
 
 @dataclass

@@ -5,9 +5,9 @@ import uuid
 from collections import Counter
 
 import pytest
-from httpx2 import AsyncClient
 from sqlalchemy import text
 
+from asgi import Client
 from goodword.users import addresses, verifications
 from goodword.users.models import Purpose, User
 from people import join, make_code, referrals_of, register
@@ -17,11 +17,11 @@ ASK = "/api/v1/email-verifications"
 CONFIRM = "/api/v1/email-verifications/confirm"
 
 
-async def ask(api: AsyncClient, email: str):
+async def ask(api: Client, email: str):
     return await api.post(ASK, json={"email": email})
 
 
-async def confirm(api: AsyncClient, token: object):
+async def confirm(api: Client, token: object):
     return await api.post(CONFIRM, json={"token": token})
 
 

@@ -4,8 +4,8 @@ import asyncio
 from collections import Counter
 
 import pytest
-from httpx2 import AsyncClient
 
+from asgi import Client
 from people import PASSWORD, join, make_code, referrals_of, sign_in
 from second_service import second_service
 
@@ -15,11 +15,11 @@ OWN = "/api/v1/me/password"
 NEW = "eight lanterns in the valley"
 
 
-async def ask(api: AsyncClient, email: str, **options):
+async def ask(api: Client, email: str, **options):
     return await api.post(ASK, json={"email": email}, **options)
 
 
-async def confirm(api: AsyncClient, token: str, password: str = NEW):
+async def confirm(api: Client, token: str, password: str = NEW):
     return await api.post(CONFIRM, json={"token": token, "password": password})
 
 

@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from httpx2 import AsyncClient
 
-from asgi import document, forget_limits
+from asgi import Client, document, forget_limits
 from goodword.admin import service as administration
 from mailboxes import Post
 from people import PASSWORD, join
@@ -38,7 +37,7 @@ EMAILED = {
 class Story:
     """Alice, who sends the examples, and what she got."""
 
-    def __init__(self, app: Any, api: AsyncClient, post: Post) -> None:
+    def __init__(self, app: Any, api: Client, post: Post) -> None:
         self.app, self.api, self.post = app, api, post
         self.letters: list[Any] = []
         self.email, self.password = "alice@example.com", PASSWORD

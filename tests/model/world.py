@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from httpx2 import AsyncClient
 
-from asgi import client_of, running, settings_for
+from asgi import Client, client_of, running, settings_for
 from audit_table import unguarded
 from goodword.admin import service as administration
 from goodword.app import create_app
@@ -67,7 +66,7 @@ class World:
         self._settings = settings_for(url, data_dir=folder, rate_limits="off", log_requests="changes")
         self._stacks = [AsyncExitStack() for _ in range(NODES)]
         self.apps: list[FastAPI] = [None] * NODES
-        self.clients: list[AsyncClient] = [None] * NODES
+        self.clients: list[Client] = [None] * NODES
         self.model: Model = None
         self.requests = self.steps = self.examples = self.crowds = 0
         self.done: Counter[str] = Counter()

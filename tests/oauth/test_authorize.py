@@ -60,7 +60,7 @@ async def test_it_shows_the_sign_in_first_and_then_goes_on(garden, browser, alic
     assert to_sign_in.headers["location"].startswith("/sign-in?next=%2Foauth%2Fauthorize%3F")
     form = await browser.get(to_sign_in.headers["location"])
     assert 'value="alice@example.com"' in form.text
-    back = await browser.sign_in(alice, form)
+    back = await browser.sign_in_by_form(alice, form)
     page = await browser.get(back.headers["location"])
 
     assert "Garden letters" in page.text
@@ -82,7 +82,7 @@ async def test_a_long_request_survives_the_sign_in(garden, browser, alice, state
     to_sign_in = await browser.get(url)
     form = await browser.get(to_sign_in.headers["location"])
     assert form.status_code == 200, form.text
-    back = await browser.sign_in(alice, form)
+    back = await browser.sign_in_by_form(alice, form)
     page = await browser.get(back.headers["location"])
 
     assert answer_of(await browser.send(page, decision="allow"))["state"] == state
@@ -343,7 +343,7 @@ async def test_login_asks_for_the_password_again(garden, alices, alice):
     after = parse_qs(urlsplit(to_sign_in.headers["location"]).query)["next"][0]
     assert (await alices.get(after)).headers["location"].startswith("/sign-in?")  # without signing in
 
-    back = await alices.sign_in(alice, await alices.get(to_sign_in.headers["location"]))
+    back = await alices.sign_in_by_form(alice, await alices.get(to_sign_in.headers["location"]))
     assert "Garden letters" in (await alices.get(back.headers["location"])).text
 
 
@@ -363,13 +363,13 @@ async def test_an_old_sign_in_is_not_enough_for_a_young_max_age(garden, alices, 
     none = await alices.get(garden.url(max_age="300", prompt="none"))
     assert answer_of(none)["error"] == "login_required"
     to_sign_in = await alices.get(garden.url(max_age="300"))
-    back = await alices.sign_in(alice, await alices.get(to_sign_in.headers["location"]))
+    back = await alices.sign_in_by_form(alice, await alices.get(to_sign_in.headers["location"]))
     assert (await alices.get(back.headers["location"])).status_code == 200
 
 
 async def test_max_age_zero_ends_in_one_sign_in(garden, alices, alice):
     to_sign_in = await alices.get(garden.url(max_age="0"))
-    back = await alices.sign_in(alice, await alices.get(to_sign_in.headers["location"]))
+    back = await alices.sign_in_by_form(alice, await alices.get(to_sign_in.headers["location"]))
 
     assert (await alices.get(back.headers["location"])).status_code == 200
 

@@ -51,7 +51,7 @@ async def test_another_person_is_led_to_the_sign_in(garden, alices, bob, hint, b
 
     to_sign_in = await alices.get(url)
     assert to_sign_in.headers["location"].startswith("/sign-in?next=%2Foauth%2Fauthorize%3F")
-    back = await alices.sign_in(bob, await alices.get(to_sign_in.headers["location"]))
+    back = await alices.sign_in_by_form(bob, await alices.get(to_sign_in.headers["location"]))
     answer = await alices.get(back.headers["location"])
     if answer.status_code == 200:
         assert "bob@example.com" in answer.text
@@ -68,14 +68,14 @@ async def test_a_sign_in_by_another_person_ends_in_an_error(
     garden, alices, alice, hint, bobs_hint, parameters
 ):
     to_sign_in = await alices.get(garden.url(scope="openid", id_token_hint=bobs_hint, **parameters))
-    back = await alices.sign_in(alice, await alices.get(to_sign_in.headers["location"]))
+    back = await alices.sign_in_by_form(alice, await alices.get(to_sign_in.headers["location"]))
 
     assert answer_of(await alices.get(back.headers["location"])).get("error") == "login_required"
 
 
 async def test_a_first_sign_in_by_another_person_ends_in_an_error(garden, browser, alice, bobs_hint):
     to_sign_in = await browser.get(garden.url(scope="openid", id_token_hint=bobs_hint))
-    back = await browser.sign_in(alice, await browser.get(to_sign_in.headers["location"]))
+    back = await browser.sign_in_by_form(alice, await browser.get(to_sign_in.headers["location"]))
 
     assert answer_of(await browser.get(back.headers["location"])).get("error") == "login_required"
 
@@ -89,7 +89,7 @@ async def test_the_hint_does_not_replace_a_sign_in(garden, alices, alice, hint, 
     to_sign_in = await alices.get(garden.url(scope="openid", id_token_hint=hint, **parameters))
     assert to_sign_in.headers["location"].startswith("/sign-in?")
 
-    back = await alices.sign_in(alice, await alices.get(to_sign_in.headers["location"]))
+    back = await alices.sign_in_by_form(alice, await alices.get(to_sign_in.headers["location"]))
 
     assert "code" in answer_of(await alices.get(back.headers["location"]))
 

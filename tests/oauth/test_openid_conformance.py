@@ -176,7 +176,7 @@ async def sign_in_again(suite, browser, person, clock, **parameters):
     clock.forward(seconds=2)
     to_sign_in = await browser.get(suite.url(**WITHOUT_PKCE, scope="openid", **parameters))
     assert to_sign_in.headers["location"].startswith("/sign-in?")
-    back = await browser.sign_in(person, await browser.get(to_sign_in.headers["location"]))
+    back = await browser.sign_in_by_form(person, await browser.get(to_sign_in.headers["location"]))
     answer = await browser.get(back.headers["location"])
     code = answer_of(answer)["code"]
     tokens = (await suite.exchange(code, code_verifier=None)).json()

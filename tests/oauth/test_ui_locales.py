@@ -20,7 +20,7 @@ async def test_the_pages_on_the_way_are_too(garden, browser, alice, state):
     to_sign_in = await browser.get(garden.url(ui_locales="ru", state=state))
     sign_in = await browser.get(to_sign_in.headers["location"])
     failed = await browser.send(sign_in, email=alice.email, password="a wrong one")
-    back = await browser.sign_in(alice, failed)
+    back = await browser.sign_in_by_form(alice, failed)
     consent = await browser.get(back.headers["location"])
 
     for page in (sign_in, failed, consent):

@@ -18,7 +18,7 @@ WRONG = "The e-mail address or password is wrong."
 async def test_a_person_signs_in_and_out(browser, alice):
     assert "Welcome" in (await browser.get("/")).text
 
-    answer = await browser.sign_in(alice)
+    answer = await browser.sign_in_by_form(alice)
 
     assert answer.headers["location"] == "/"
     home = await browser.get("/")
@@ -29,7 +29,7 @@ async def test_a_person_signs_in_and_out(browser, alice):
 
 
 async def test_the_cookie_is_for_this_service_only(browser, alice):
-    cookie = (await browser.sign_in(alice)).headers["set-cookie"]
+    cookie = (await browser.sign_in_by_form(alice)).headers["set-cookie"]
 
     assert cookie.startswith("goodword=")
     assert {"HttpOnly", "Path=/", "SameSite=lax"} <= {part.strip() for part in cookie.split(";")}

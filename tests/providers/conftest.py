@@ -7,10 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
-from httpx2 import AsyncClient
 from pydantic import SecretStr
 
-from asgi import client_of, run_due_jobs, running, settings_for
+from asgi import Client, client_of, run_due_jobs, running, settings_for
 from goodword.app import create_app
 from goodword.users import addresses, verifications
 from goodword.users.models import Purpose, User
@@ -35,7 +34,7 @@ async def node(app, database_url, clock, tmp_path, services) -> AsyncIterator[Ca
     """One more node on the same database, with these settings, and a client for it."""
     async with AsyncExitStack() as stack:
 
-        async def make(**settings: Any) -> tuple[FastAPI, AsyncClient]:
+        async def make(**settings: Any) -> tuple[FastAPI, Client]:
             keys = {"hunter_api_key": SecretStr(KEY), "clearbit_api_key": SecretStr(CLEARBIT_KEY)}
             urls = {"hunter_url": services.url, "clearbit_url": services.url}
             given = {**keys, **urls, "data_dir": tmp_path, **settings}
@@ -53,7 +52,7 @@ async def work(app: FastAPI, clock: Any, *, rounds: int = 1, **ahead: float) -> 
         clock.forward(**ahead)
 
 
-async def join_and_prove(app: FastAPI, api: AsyncClient, name: str, **fields: Any) -> Person:
+async def join_and_prove(app: FastAPI, api: Client, name: str, **fields: Any) -> Person:
     """Register a user with a verified address. The jobs of the registration still wait."""
     person = await join(api, name, **fields)
     async with app.state.services.database.transaction() as session:

@@ -92,6 +92,18 @@ WITHOUT_DATA = {"/admin/jobs/retry"}
 """There is no dead job to try again."""
 
 
+def snapshot(row_of):
+    selects = (f"SELECT '{table}', {row_of(table)} FROM \"{table}\"" for table in Base.metadata.sorted_tables)
+    return " UNION ALL ".join(selects)
+
+
+SNAPSHOT = {
+    False: snapshot(lambda table: f'"{table}"::text'),
+    True: snapshot(lambda table: " || ',' || ".join(f'quote("{column.name}")' for column in table.columns)),
+}
+"""The statement that reads all tables, by whether the database is SQLite."""
+
+
 def is_for_administrators(path):
     return "/admin" in path
 
@@ -171,17 +183,18 @@ class World:
                     session, user_id, settings=services.settings, now=services.clock()
                 )
         forget_limits(self.app)
-        await person.sign_in()
+        await person.start_session()
         items = (await person.get(f"{ME}/sessions")).json()["items"]
         self.names["other"] = next(one["id"] for one in items if one["current"])
-        await person.sign_in()
+        await person.start_session()
         assert (await person.get(ME)).status_code == 200  # and so it is remembered
 
     async def stored(self):
-        return {
-            table.name: sorted(map(str, await self.rows(f'SELECT * FROM "{table.name}"')))
-            for table in Base.metadata.sorted_tables
-        }
+        """Return the rows of each table as texts, by one statement."""
+        found = {table.name: [] for table in Base.metadata.sorted_tables}
+        for name, row in await self.rows(SNAPSHOT[self.elsewhere.is_sqlite]):
+            found[name].append(row)
+        return {name: sorted(texts) for name, texts in found.items()}
 
     async def act(self, person, how, method, path, headers, body):
         """Return the status of a request during which `person` is shut out, and the tables that it changed."""
