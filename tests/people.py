@@ -16,6 +16,7 @@ from asgi import Client
 from goodword.actor import Actor, ActorContext, acting_as
 from goodword.codes.models import ReferralCode
 from goodword.ip_address import describe_network
+from goodword.providers.email_checks import ensure_deliverable
 from goodword.services import Services
 from goodword.sessions import service as sessions
 from goodword.sessions.cookies import CLIENT, SCOPE
@@ -97,6 +98,7 @@ async def join(api: Client, name: str, **fields: Any) -> Person:
     """Register and sign in by the services alone, in one transaction: a third of what the requests cost."""
     body = UserCreate.model_validate(registration_of(name, **fields))
     services = api.app.state.services
+    await ensure_deliverable(services, body.email)
     password_hash = await services.passwords.hash(body.password)
     with as_a_request(services):
         async with services.database.transaction() as session:

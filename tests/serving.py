@@ -23,7 +23,7 @@ from preloaded import Process
 
 ROOT = Path(__file__).parent.parent
 GOODWORD = Path(sys.executable).with_name("goodword")
-START_SECONDS = 30
+START_SECONDS = 120
 UNFORKED = ("env",)
 """For `within`: start an interpreter, for tests that measure the memory of the service."""
 
