@@ -1,4 +1,4 @@
-"""The routes of all features, in the order in which they are matched."""
+"""The routes of all features, in the order of the documentation. The first that matches a path is used."""
 
 from collections.abc import Sequence
 
@@ -17,14 +17,12 @@ from goodword.sessions import page_access, routes as sessions
 from goodword.signup import routes as signup
 from goodword.social import routes as social
 from goodword.web.html import routes as html
+from goodword.web.route_table import RouteTable
 
-# Starlette tries routes in order, so the most requested come first.
 ROUTERS: Sequence[APIRouter] = (
-    *codes.MOST_REQUESTED,
-    *signup.MOST_REQUESTED,
+    *codes.API,
     *referrals.API,
     *account.API,
-    *codes.API,
     *sessions.API,
     *signup.API,
     *oauth.API,
@@ -40,6 +38,7 @@ ROUTERS: Sequence[APIRouter] = (
     *invitations.PAGES,
     *html.PAGES,
     health.router,
+    *admin.API,
     *admin.PAGES,
 )
 
@@ -49,6 +48,7 @@ def install(app: FastAPI) -> None:
         _add_routes(app, router)
     admin.install(app)
     page_access.install(app)
+    app.router.middleware_stack = RouteTable(app.router)
 
 
 def _add_routes(app: FastAPI, router: APIRouter) -> None:

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response, Security
+from fastapi import APIRouter, Depends, Path, Query, Request, Response, Security
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -38,7 +38,6 @@ from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.json_body import JsonRoute
 from goodword.web.openapi import problems
 from goodword.web.paging import Cursor, CursorInvalid, Limit
-from goodword.web.problems import hide_subtree
 from goodword.web.request_context import READS
 from goodword.web.schemas import Instant, Text, from_digits
 
@@ -90,12 +89,6 @@ router = APIRouter(
     # So that endpoints without a parameter `caller` are documented as protected too.
     dependencies=[Security(_administrator, scopes=["admin"])],
 )
-
-
-def install(app: FastAPI) -> None:
-    """Add the endpoints, and respond with 404 to every other path below the prefix."""
-    app.include_router(router)
-    hide_subtree(app, PREFIX)
 
 
 @router.get("/users", summary="Find users", responses=problems(CursorInvalid))

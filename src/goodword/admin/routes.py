@@ -4,11 +4,13 @@ from fastapi import FastAPI
 
 from goodword.admin import api
 from goodword.admin.pages import access, audit, codes, jobs, referral_tree, statistics, users
+from goodword.web.problems import hide_subtree
 
+API = (api.router,)
 PAGES = (statistics.router, users.router, referral_tree.router, codes.router, jobs.router, audit.router)
 
 
 def install(app: FastAPI) -> None:
-    """Add the API, and respond with 404 to every other path below it and below the pages."""
-    api.install(app)
-    access.install(app)
+    """Respond with 404 to every other path below the API and the pages. Call it after their routes are added."""
+    for prefix in (api.PREFIX, access.PREFIX):
+        hide_subtree(app, prefix)

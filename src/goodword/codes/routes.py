@@ -2,6 +2,5 @@
 
 from goodword.codes import api, pages, qr_api
 
-MOST_REQUESTED = (api.public_router,)
-API = (api.owner_router, qr_api.router)
+API = (api.public_router, api.owner_router, qr_api.router)
 PAGES = (pages.router,)

@@ -2,6 +2,5 @@
 
 from goodword.signup import api, landing_page, pages
 
-MOST_REQUESTED = (landing_page.router,)
 API = (api.router,)
-PAGES = (pages.router,)
+PAGES = (landing_page.router, pages.router)

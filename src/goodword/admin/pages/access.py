@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,7 +16,6 @@ from goodword.sessions import cookies
 from goodword.sessions.cookies import Visitor
 from goodword.sessions.page_access import check_form
 from goodword.users import service as users
-from goodword.web import problems
 from goodword.web.html import messages
 from goodword.web.html.rendering import page, translate_for
 from goodword.web.request_context import READS
@@ -65,11 +64,6 @@ Administrator = Annotated[Visitor, Depends(_administrator)]
 def router() -> APIRouter:
     """Return a router whose pages all require an administrator."""
     return APIRouter(prefix=PREFIX, route_class=AdminPage, include_in_schema=False)
-
-
-def install(app: FastAPI) -> None:
-    """Respond with 404 to every other path below the prefix. Call it after the pages are added."""
-    problems.hide_subtree(app, PREFIX)
 
 
 async def admin_page(

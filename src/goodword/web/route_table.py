@@ -1,0 +1,66 @@
+"""The route of a path, found without trying all routes."""
+
+import re
+
+from fastapi import APIRouter
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+
+class RouteTable:
+    """Passes a request to a router of the few routes that its path may match, in their order.
+
+    Starlette tries one route after the other: the last of a hundred would cost more than its endpoint. There is a
+    router for each path without parameters, and for each text before a first parameter.
+    """
+
+    def __init__(self, router: APIRouter) -> None:
+        self._router = router
+        self._built_for = -1
+        self._routers: dict[str, APIRouter] = {}
+        self._longest_prefix = re.compile("")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope.get("root_path"):
+            await self._router.app(scope, receive, send)
+            return
+        if self._built_for != len(self._router.routes):
+            self._build()
+        scope["router"] = self._router  # `url_for` searches all routes
+        await self._find(scope["path"]).app(scope, receive, send)
+
+    def _find(self, path: str) -> APIRouter:
+        router = self._routers.get(path)
+        if router is None:
+            found = self._longest_prefix.match(path)
+            router = self._routers[found.group() if found else ""]
+        return router
+
+    def _build(self) -> None:
+        routes = self._router.routes
+        prefixes = {"", *(_prefix(route) for route in routes if not _is_fixed(route))}
+        longest_first = sorted(prefixes, key=len, reverse=True)
+        self._longest_prefix = re.compile("|".join(map(re.escape, longest_first)))
+        paths = prefixes | {_prefix(route) for route in routes}
+        self._routers = {
+            path: self._router_of([one for one in routes if _may_match(one, path)]) for path in paths
+        }
+        self._built_for = len(routes)
+
+    def _router_of(self, routes: list[BaseRoute]) -> APIRouter:
+        slashes, default = self._router.redirect_slashes, self._router.default
+        return APIRouter(routes=routes, redirect_slashes=slashes, default=default)
+
+
+def _prefix(route: BaseRoute) -> str:
+    """Return the text with which every path of the route begins."""
+    path: str = getattr(route, "path", "")
+    return path.partition("{")[0]
+
+
+def _is_fixed(route: BaseRoute) -> bool:
+    return isinstance(route, Route) and "{" not in route.path
+
+
+def _may_match(route: BaseRoute, path: str) -> bool:
+    return _prefix(route) == path if _is_fixed(route) else path.startswith(_prefix(route))
