@@ -13,16 +13,13 @@ from goodword.config.loading import load, with_own_secret
 from goodword.config.settings import Settings
 from goodword.logs import configure_logging
 from goodword.oauth import error_responses as oauth_errors, scopes
-from goodword.rate_limits.middleware import RateLimitMiddleware
 from goodword.services import Services
 from goodword.signup import landing_page
 from goodword.social.providers import Provider
 from goodword.web import api_docs, openapi, problems
-from goodword.web.cors import CorsMiddleware
-from goodword.web.guard import RequestGuard, RequestLimits, hosts_of
+from goodword.web.guard import RequestLimits
 from goodword.web.html import rendering
-from goodword.web.proxies import TrustedProxiesMiddleware
-from goodword.web.request_context import RequestContextMiddleware
+from goodword.web.middleware import RequestMiddleware
 
 
 def create_app(
@@ -38,7 +35,7 @@ def create_app(
     """Create the application. It does not connect before its lifespan begins.
 
     With `run_jobs`, it also runs jobs; otherwise start `goodword worker`. With `migrate`, its lifespan migrates an
-    outdated schema. `limits` replaces those of `RequestGuard`.
+    outdated schema. `limits` overrides limits on a request.
     See `build_services` for the other parameters and for errors, and `open_services` for errors of the lifespan.
     """
     services = build_services(settings, clock=clock, providers=providers, processes=processes)
@@ -71,25 +68,12 @@ def create_app(
 
 
 def _add_middleware(app: FastAPI, services: Services, limits: RequestLimits) -> None:
-    settings = services.settings
     respond = problems.install(
         app, oauth_errors.render_error, landing_page.render_error, rendering.render_error
     )
-    # From the inside out: error responses need CORS headers, and all need those of the request context.
-    app.add_middleware(RateLimitMiddleware, limiter=services.rate_limiter, refuse=respond)
     app.add_middleware(
-        RequestGuard, respond=respond, hosts=hosts_of(settings), waiting=services.waiting, **limits
+        RequestMiddleware, services=services, respond=respond, warm_answer=routes.warm_answer, limits=limits
     )
-    if settings.cors_origins:
-        app.add_middleware(CorsMiddleware, origins=settings.cors_origins)
-    app.add_middleware(
-        RequestContextMiddleware,
-        https=settings.public_url.startswith("https://"),
-        log_reads=settings.reads_logged,
-    )
-    if settings.trusted_proxies:
-        # Outermost, so that everything that counts by address sees the client's.
-        app.add_middleware(TrustedProxiesMiddleware, trusted=settings.trusted_proxies)
 
 
 def from_environment() -> FastAPI:

@@ -41,6 +41,7 @@ ROUTERS: Sequence[APIRouter] = (
     *admin.API,
     *admin.PAGES,
 )
+warm_answer = codes.warm_answer
 
 
 def install(app: FastAPI) -> None:

@@ -4,7 +4,7 @@ import pytest
 from fastapi import APIRouter, FastAPI, Request
 from httpx2 import ASGITransport, AsyncClient
 from starlette.responses import PlainTextResponse
-from starlette.routing import Match, Mount, Route
+from starlette.routing import Mount, Route
 
 from asgi import client_of, running, settings_for
 from goodword.app import create_app

@@ -52,6 +52,24 @@ class LookupRoute(JsonRoute):
         await _json(answer)(scope, receive, send)
 
 
+def warm_answer(scope: Scope) -> bytes | None:
+    """Return the answer to a repeated look-up of a code that was found, if memory has it, and count the look-up.
+
+    The middleware sends it without calling the application. Raises `RateLimited`.
+    """
+    path = scope["path"]
+    if not path.startswith(public_router.prefix) or scope["method"] != "GET" or TELEMETRY in scope:
+        return None
+    services = services_of(scope)
+    answer = services.cache.peek((path, scope["query_string"]))
+    is_open = path != BY_EMAIL or services.settings.code_lookup == "public"
+    if answer is None or answer == lookup.NOT_FOUND or not is_open:
+        return None
+    scope["route"] = public_router.routes[0 if path == BY_EMAIL else 1]
+    before_lookup(scope, missing=_limit_for_misses(scope))
+    return answer
+
+
 owner_router = APIRouter(
     prefix="/api/v1/me/referral-codes", tags=["Your referral codes"], route_class=JsonRoute
 )
@@ -59,6 +77,8 @@ public_router = APIRouter(
     prefix="/api/v1/referral-codes", tags=["Looking up a code"], route_class=LookupRoute
 )
 BY_EMAIL = f"{public_router.prefix}/by-email"
+TELEMETRY = "fastapi.telemetry"
+"""Key in the scope of a request that is traced: FastAPI names its span after the route."""
 
 
 @owner_router.post(

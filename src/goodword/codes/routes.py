@@ -4,3 +4,4 @@ from goodword.codes import api, pages, qr_api
 
 API = (api.public_router, api.owner_router, qr_api.router)
 PAGES = (pages.router,)
+warm_answer = api.warm_answer

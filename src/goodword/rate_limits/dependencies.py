@@ -1,5 +1,6 @@
 """Dependencies that count a request against a rate limit."""
 
+import re
 from typing import Any
 
 from fastapi import Depends, Request
@@ -10,6 +11,8 @@ from goodword.services import services_of
 
 BY_CODE, BY_EMAIL = "look-up-missing", "look-up-email-missing"
 """The limits for look-ups that find nothing. The one by address is strict: it protects who has an account here."""
+LOOK_UPS = re.compile(r"/[rR]/.*|/api/v1/referral-codes/(?:.*/[rR]/)?[^/]+(?:/\W*)?", re.DOTALL)
+"""The paths of look-ups. A code in a path can be a whole link."""
 
 
 def limited(name: str) -> Any:
@@ -35,6 +38,11 @@ async def count_write(request: Request, user_id: object) -> None:
 async def count_app(request: Request, client_id: str) -> None:
     """Count a request of an authenticated client. An unproven client id is not counted."""
     await _of(request.scope).hit(request.scope, "app", f"app {client_id}")
+
+
+def is_counted_as_lookup(path: str) -> bool:
+    """Return whether `before_lookup` counts the requests for a path. All others count as `requests`."""
+    return LOOK_UPS.fullmatch(path) is not None
 
 
 def before_lookup(scope: Scope, *, missing: str = BY_CODE) -> None:

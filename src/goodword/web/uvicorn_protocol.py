@@ -12,7 +12,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from goodword.errors import AppError
 from goodword.web.connection_limit import refuse_connection, response_of
-from goodword.web.guard import MAX_BODY, MAX_FIELDS
+from goodword.web.exchange import MAX_BODY
+from goodword.web.guard import MAX_FIELDS
 from goodword.web.request_context import STOPPING
 from goodword.web.request_errors import (
     CodingUnknown,
@@ -32,7 +33,7 @@ FIRST_SECONDS = 2.0
 WRITE_SECONDS = 10.0
 """For a client to read from a full write buffer."""
 MAX_HEAD = 32 * 1024
-"""Bytes of a message outside its body: header, trailers and chunk framing. `RequestGuard` has a smaller limit for the
+"""Bytes of a message outside its body: header, trailers and chunk framing. `Guard` has a smaller limit for the
 header of a complete request."""
 CHUNK_COST, TRAILER_COST = 16, MAX_HEAD // MAX_FIELDS
 """Added to their bytes, because short ones cost as much time as long ones."""
@@ -182,7 +183,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self.cycle.response_complete:
             self._discard(len(body))
         else:
-            # `RequestGuard` refuses a body over `MAX_BODY`, so the rest of it is not kept.
+            # `Exchange` refuses a body over `MAX_BODY`, so the rest of it is not kept.
             super().on_body(body[: MAX_BODY + 1 - len(self.cycle.body)])
 
     def on_message_complete(self) -> None:
