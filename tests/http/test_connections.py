@@ -1,5 +1,6 @@
 """What clients can do to a connection, as `goodword serve` takes it: cases A01–A08, A11, A29."""
 
+import re
 import statistics
 import time
 from contextlib import suppress
@@ -248,3 +249,17 @@ def test_a10_a_target_is_taken_to_the_letter(service, target):
 
     assert heard.statuses in ([404], [400]), heard.text
     assert heard.problem.keys() == KEYS
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "version"),
+    [("GET", "/livez", "1.1"), ("HEAD", "/livez", "1.1"), ("GET", "/livez", "1.0"), ("OPTIONS", "/livez", "1.1")],
+)
+def test_a_small_response_arrives_in_one_piece(service, method, target, version):
+    with connect(service.url) as connection:
+        connection.sendall(f"{method} {target} HTTP/{version}\r\n{HOST}\r\n".encode())
+        first = connection.recv(65536)
+
+    head, _, body = first.partition(b"\r\n\r\n")
+    length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
+    assert len(body) == (0 if method == "HEAD" else length)

@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from goodword.errors import AppError
 from goodword.web.connection_limit import refuse_connection, response_of
+from goodword.web.connection_output import ResponseTransport
 from goodword.web.exchange import MAX_BODY
 from goodword.web.guard import MAX_FIELDS
 from goodword.web.request_context import STOPPING
@@ -64,9 +65,11 @@ class HttpProtocol(HttpToolsProtocol):
         self._discarded = 0  # bytes of this message that count towards `MAX_DISCARDED`
         self._closing = False
         self._running: RequestResponseCycle | None = None
+        self._output: ResponseTransport
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._output = ResponseTransport(transport)
         if len(self.connections) > 2 * self._max_connections:
             transport.abort()  # a response would cost too much
         elif len(self.connections) > self._max_connections:
@@ -195,6 +198,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
+        self._output.begin()
+        cycle.transport = self._output
         super()._start_asgi_task(cycle, app)
 
     def _discard(self, count: int) -> None:
@@ -205,6 +210,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
 
     def on_response_complete(self) -> None:
+        self._output.flush()
         super().on_response_complete()
         if not self.pipeline:
             self._pipelined_bytes = 0
