@@ -1,6 +1,6 @@
 """The actor of the current request, job or command, for the audit log: a context variable.
 
-`RequestContextMiddleware` sets it for a request, the worker for a job, the command line for an operator.
+`RequestMiddleware` sets it for a request, the worker for a job, the command line for an operator.
 """
 
 import uuid

@@ -1,6 +1,7 @@
 """Health probes: liveness and readiness."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, Literal
 
@@ -8,11 +9,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.types import Scope
 
 from goodword import migrations
 from goodword.errors import Unavailable
 from goodword.jobs import lateness
-from goodword.services import services_of
+from goodword.services import Services, services_of
 from goodword.web.openapi import problems
 from goodword.web.problems import answer
 from goodword.web.request_context import STOPPING
@@ -41,6 +43,9 @@ class Alive(Output):
     status: Literal["ok"] = "ok"
 
 
+ALIVE = Alive().model_dump_json().encode()
+
+
 class Checks(Output):
     database: State
     schema_: Annotated[State, Field(serialization_alias="schema")]
@@ -59,10 +64,18 @@ class Ready(Output):
     checks: Checks
 
 
-@router.get("/livez", summary="Alive?")
-async def livez() -> Alive:
+@router.get("/livez", summary="Alive?", response_model=Alive)
+async def livez() -> Response:
     """Answer without checking anything else. Restart the process if this fails."""
-    return Alive()
+    return Response(ALIVE, media_type="application/json")
+
+
+def warm_answer(scope: Scope) -> bytes | None:
+    """Return the answer to `/livez`, or None for another path."""
+    if scope["path"] != "/livez":
+        return None
+    scope["route"] = router.routes[0]
+    return ALIVE
 
 
 @router.get("/readyz", summary="Ready?", response_model=Ready, responses=problems(NotReady, Stopping))
@@ -76,7 +89,23 @@ async def readyz(request: Request) -> Response:
     """
     if STOPPING in request.scope.get("state", ()):
         raise Stopping
-    services = services_of(request)
+    checks = await _shared_checks(request)
+    if checks["schema"] != "ok":
+        return answer(NotReady(), request.state.request_id, checks=checks)
+    status = "ok" if set(checks.values()) <= {"ok", "unknown"} else "degraded"
+    return JSONResponse({"status": status, "checks": checks})
+
+
+async def _shared_checks(request: Request) -> Mapping[str, str]:
+    """Return the result of checks that are running, or start them. Probes are not limited, so they must be cheap."""
+    state = request.app.state
+    running: asyncio.Task[Mapping[str, str]] | None = getattr(state, "checks", None)
+    if running is None or running.done():
+        running = state.checks = asyncio.create_task(_check(services_of(request)))
+    return await asyncio.shield(running)
+
+
+async def _check(services: Services) -> Mapping[str, str]:
     database, cache = services.database, services.cache
     is_current = is_reachable = are_late = False
     storage: Storage = "unknown"
@@ -88,7 +117,7 @@ async def readyz(request: Request) -> Response:
             is_reachable = is_current or await database.ping()
             storage = await database.storage()
             are_late = is_current and await lateness.are_late(database, now=services.clock())
-    checks = Checks(
+    return Checks(
         database="ok" if is_reachable else "down",
         schema_="ok" if is_current else "down",
         cache="ok" if await cache.is_well() else "degraded",
@@ -96,7 +125,3 @@ async def readyz(request: Request) -> Response:
         keys="degraded" if services.signing_keys.are_stale() else "ok",
         worker="degraded" if are_late else "ok",
     ).model_dump(by_alias=True)
-    if not is_current:
-        return answer(NotReady(), request.state.request_id, checks=checks)
-    status = "ok" if set(checks.values()) <= {"ok", "unknown"} else "degraded"
-    return JSONResponse({"status": status, "checks": checks})

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from starlette.types import Scope
 
 from goodword import health
 from goodword.account import routes as account
@@ -41,7 +42,18 @@ ROUTERS: Sequence[APIRouter] = (
     *admin.API,
     *admin.PAGES,
 )
-warm_answer = codes.warm_answer
+TELEMETRY = "fastapi.telemetry"
+"""Key in the scope of a request that is traced: FastAPI names its span after the route."""
+
+
+def warm_answer(scope: Scope) -> bytes | None:
+    """Return the JSON document that answers a GET, if memory has it. The middleware sends it at once.
+
+    It counts the request. Raises `RateLimited`.
+    """
+    if scope["method"] != "GET" or TELEMETRY in scope:
+        return None
+    return health.warm_answer(scope) or codes.warm_answer(scope)
 
 
 def install(app: FastAPI) -> None:

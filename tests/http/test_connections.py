@@ -253,7 +253,12 @@ def test_a10_a_target_is_taken_to_the_letter(service, target):
 
 @pytest.mark.parametrize(
     ("method", "target", "version"),
-    [("GET", "/livez", "1.1"), ("HEAD", "/livez", "1.1"), ("GET", "/livez", "1.0"), ("OPTIONS", "/livez", "1.1")],
+    [
+        ("GET", "/livez", "1.1"),
+        ("HEAD", "/livez", "1.1"),
+        ("GET", "/livez", "1.0"),
+        ("OPTIONS", "/livez", "1.1"),
+    ],
 )
 def test_a_small_response_arrives_in_one_piece(service, method, target, version):
     with connect(service.url) as connection:

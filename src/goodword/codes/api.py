@@ -53,12 +53,9 @@ class LookupRoute(JsonRoute):
 
 
 def warm_answer(scope: Scope) -> bytes | None:
-    """Return the answer to a repeated look-up of a code that was found, if memory has it, and count the look-up.
-
-    The middleware sends it without calling the application. Raises `RateLimited`.
-    """
+    """Return the answer to a repeated look-up that found a code, if memory has it, and count the look-up."""
     path = scope["path"]
-    if not path.startswith(public_router.prefix) or scope["method"] != "GET" or TELEMETRY in scope:
+    if not path.startswith(public_router.prefix):
         return None
     services = services_of(scope)
     answer = services.cache.peek((path, scope["query_string"]))
@@ -77,8 +74,6 @@ public_router = APIRouter(
     prefix="/api/v1/referral-codes", tags=["Looking up a code"], route_class=LookupRoute
 )
 BY_EMAIL = f"{public_router.prefix}/by-email"
-TELEMETRY = "fastapi.telemetry"
-"""Key in the scope of a request that is traced: FastAPI names its span after the route."""
 
 
 @owner_router.post(

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Callable, Mapping
+from json import JSONEncoder
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -51,11 +51,14 @@ def problem(error: AppError, request_id: str) -> dict[str, Any]:
     return document
 
 
-def answer(error: AppError, request_id: str, **members: Any) -> JSONResponse:
+def answer(error: AppError, request_id: str, **members: Any) -> Response:
     """Return the response for an error. `members` extend the problem document (RFC 9457 §3.2)."""
-    document = problem(error, request_id) | members
-    return JSONResponse(document, error.status, error.headers, media_type="application/problem+json")
+    document = _encode(problem(error, request_id) | members).encode()
+    return Response(document, error.status, error.headers, media_type="application/problem+json")
 
+
+_encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""`json.dumps` would create an encoder for each document."""
 
 ErrorResponder = Callable[[Request, AppError], Response]
 ErrorRenderer = Callable[[Request, AppError], Response | None]

@@ -1,4 +1,4 @@
-"""Errors of requests that the connection or `RequestGuard` refuses before the application sees them."""
+"""Errors of requests that the connection or the middleware refuses before the application sees them."""
 
 from goodword.errors import AppError, BadRequest, Unavailable
 
