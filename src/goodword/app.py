@@ -7,7 +7,6 @@ from datetime import datetime
 from fastapi import FastAPI
 
 from goodword import __version__, routes
-from goodword.clock import utc_now
 from goodword.composition import build_services, serving
 from goodword.config.loading import load, with_own_secret
 from goodword.config.settings import Settings
@@ -25,7 +24,7 @@ from goodword.web.middleware import RequestMiddleware
 def create_app(
     settings: Settings,
     *,
-    clock: Callable[[], datetime] = utc_now,
+    clock: Callable[[], datetime] | None = None,
     run_jobs: bool = False,
     migrate: bool = False,
     providers: Sequence[Provider] | None = None,

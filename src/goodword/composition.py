@@ -13,11 +13,12 @@ from goodword import migrations, retention
 from goodword.account import emails as account_emails, erasure, erasure_cleanup
 from goodword.cache.lookup_cache import LookupCache
 from goodword.cache.memory import InvalidationTable, LocalCache
-from goodword.clock import utc_now
 from goodword.config import rate_limits
 from goodword.config.settings import Settings, SettingsError
 from goodword.crypto import WrongSecret, derive_key
+from goodword.db import database_clock
 from goodword.db.database import Database
+from goodword.db.database_clock import DatabaseClock
 from goodword.db.error_causes import AWAY, describe
 from goodword.http_client import OutboundClient
 from goodword.invitations import emails as invitation_emails
@@ -67,15 +68,17 @@ CONCURRENCY_GROUPS: Mapping[str, str] = dict.fromkeys(
 def build_services(
     settings: Settings,
     *,
-    clock: Callable[[], datetime] = utc_now,
+    clock: Callable[[], datetime] | None = None,
     providers: Sequence[Provider] | None = None,
     processes: int = 1,
 ) -> Services:
     """Build the services of a process. None connects before its first use.
 
-    `providers` replaces the sign-in providers of the settings. Processes that are forked from this one share cache
-    invalidations and counts of rate limits; there will be `processes` of them. Raises `SettingsError` if there is no secret key.
+    `clock` replaces that of the database, `providers` the sign-in providers of the settings. Processes that are forked
+    from this one share cache invalidations and counts of rate limits; there will be `processes` of them. Raises
+    `SettingsError` if there is no secret key.
     """
+    clock = clock or DatabaseClock()
     secret, is_limited = settings.secret, settings.rate_limits == "on"
     keys = derive_keys(secret)
     invalidations = InvalidationTable()
@@ -191,6 +194,7 @@ async def _open_once(services: Services, *, migrate: bool) -> None:
         if not migrate:
             raise SettingsError(problem)
         await migrations.upgrade(services.settings.database)
+    await database_clock.compare(services)
     try:
         await services.signing_keys.load()
     except WrongSecret:
@@ -261,12 +265,10 @@ async def _running_tasks(services: Services, *, run_jobs: bool) -> AsyncIterator
             log.warning("the database cannot be written, so only look-ups work", why=storage)
     if not run_jobs:
         await lateness.warn_at_start(services)
-    watching = [
-        asyncio.create_task(services.signing_keys.watch()),
-        asyncio.create_task(services.database.watch()),
-    ]
+    tasks = [services.signing_keys.watch(), services.database.watch()]
     if not run_jobs:
-        watching.append(asyncio.create_task(lateness.watch(services)))
+        tasks += [lateness.watch(services), database_clock.watch(services)]
+    watching = [asyncio.create_task(task) for task in tasks]
     try:
         worker = build_worker(services).running() if run_jobs else nullcontext()
         async with services.cache.following(), worker:
@@ -283,7 +285,7 @@ def build_worker(services: Services, *, concurrency: int = CONCURRENCY) -> Worke
         HANDLERS,
         recurring=retention.PERIODIC_TASKS,
         concurrency_groups=CONCURRENCY_GROUPS,
-        node_tasks=retention.NODE_TASKS,
+        node_tasks={**retention.NODE_TASKS, database_clock.compare: database_clock.COMPARE_SECONDS},
         concurrency=concurrency,
     )
 

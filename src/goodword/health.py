@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import Scope
 
 from goodword import migrations
+from goodword.db.database_clock import DatabaseClock
 from goodword.errors import Unavailable
 from goodword.jobs import lateness
 from goodword.services import Services, services_of
@@ -56,6 +57,9 @@ class Checks(Output):
     keys: State = Field(
         description="`degraded`: the signing keys could not be read lately, so a revoked one may still be accepted."
     )
+    clock: State = Field(
+        description="`degraded`: the clock of the machine is not that of the database, which the service uses."
+    )
     worker: State = Field(description="`degraded`: no worker runs the jobs that are due, so e-mails wait.")
 
 
@@ -82,8 +86,7 @@ def warm_answer(scope: Scope) -> bytes | None:
 async def readyz(request: Request) -> Response:
     """Check that the database answers and has the schema of this version, and what works less than it should.
 
-    The status is `degraded` without a working cache, if the database cannot be written, if the signing keys cannot
-    be read, or if jobs wait for a worker.
+    The status is `degraded` if one of the other checks is not `ok`.
     If the service is not ready, a problem document has the same `checks`. A process that is being stopped answers
     with the code `stopping`, so that a proxy sends it no more requests.
     """
@@ -123,5 +126,6 @@ async def _check(services: Services) -> Mapping[str, str]:
         cache="ok" if await cache.is_well() else "degraded",
         storage=storage,
         keys="degraded" if services.signing_keys.are_stale() else "ok",
+        clock="degraded" if isinstance(services.clock, DatabaseClock) and services.clock.is_off else "ok",
         worker="degraded" if are_late else "ok",
     ).model_dump(by_alias=True)

@@ -31,7 +31,7 @@ async def test_readyz_answers(api):
     answer = await api.get("/readyz")
 
     assert answer.status_code == 200
-    checks = dict.fromkeys(("database", "schema", "cache", "storage", "keys", "worker"), "ok")
+    checks = dict.fromkeys(("database", "schema", "cache", "storage", "keys", "clock", "worker"), "ok")
     assert answer.json() == {"status": "ok", "checks": checks}
 
 
