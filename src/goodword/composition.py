@@ -3,11 +3,11 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 
 import structlog
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 
 from goodword import migrations, retention
 from goodword.account import emails as account_emails, erasure, erasure_cleanup
@@ -260,9 +260,7 @@ async def serving(services: Services, *, run_jobs: bool, migrate: bool = False) 
 
 @asynccontextmanager
 async def _running_tasks(services: Services, *, run_jobs: bool) -> AsyncIterator[None]:
-    with suppress(SQLAlchemyError, OSError):
-        if (storage := await services.database.storage()) != "ok":
-            log.warning("the database cannot be written, so only look-ups work", why=storage)
+    await services.database.warn_if_read_only()
     if not run_jobs:
         await lateness.warn_at_start(services)
     tasks = [services.signing_keys.watch(), services.database.watch()]

@@ -3,12 +3,13 @@
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal, Self
 
 import asyncpg
+import structlog
 from sqlalchemy import Executable, Row, Select, func, select, text
-from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError, TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import make_transient_to_detached
 
@@ -18,6 +19,8 @@ from goodword.db.base import Model
 from goodword.db.error_causes import READ_ONLY, explain
 from goodword.db.server_watch import ServerWatch
 from goodword.db.transaction_hooks import CommitObservers, HookedSession
+
+log = structlog.get_logger("goodword.database")
 
 TIMED_OUT = "timed_out"
 """Key in the state of a request, set after a timeout reply: the transaction rolls back."""
@@ -156,6 +159,12 @@ class Database:
         """Close all connections when PostgreSQL does not answer, and refuse others until it does. Ends by cancellation."""
         if not self.is_sqlite:
             await self._server.watch()
+
+    async def warn_if_read_only(self) -> None:
+        """Log a warning if the database can be reached and not be written."""
+        with suppress(SQLAlchemyError, OSError):
+            if (state := await self.storage()) != "ok":
+                log.warning("the database cannot be written, so only look-ups work", why=state)
 
     async def truncate_wal(self) -> None:
         """Empty the write-ahead log of SQLite, which keeps deleted data until it is overwritten."""
