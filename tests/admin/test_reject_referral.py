@@ -44,6 +44,7 @@ async def test_one_of_several_concurrent_requests_rejects(rita, path):
     assert {answer.json().get("code") for answer in answers} == {None, "referral_rejected"}
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "body",
     [{}, {"reason": ""}, {"reason": None}, {"reason": 7}, {"reason": "a" * 101}, {"reason": "a\0b"},

@@ -83,6 +83,7 @@ async def test_a_revoked_code_cannot_be_revoked_again(rita, alice):
     assert (answer.status_code, answer.json()["code"]) == (404, "code_not_found")
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("code", ["7KQ2M9XWPA", "----", "by-email", "%00", "０００００", "a" * 3000, "%ff"])
 async def test_an_unknown_code_is_refused(rita, code):
     answer = await rita.delete(f"{PATH}/{code}")

@@ -97,6 +97,7 @@ async def test_a_fault_changes_no_answer(database_url, api, alice, server, fault
     alice.api = api
 
 
+@pytest.mark.one_database
 async def test_what_was_deleted_while_it_stalled_is_not_found_when_it_comes_back(
     database_url, api, alice, server
 ):
@@ -132,6 +133,7 @@ def saving(folder):
     yield f"redis://127.0.0.1:{port}/0", start
 
 
+@pytest.mark.one_database
 async def test_what_it_had_saved_before_a_change_is_not_believed_after_a_restart(
     database_url, api, alice, tmp_path
 ):
@@ -185,6 +187,7 @@ async def test_a_node_without_a_cache_outdates_those_of_the_others(
     alice.api = api
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "nonsense", [b":1\r\n", b"*1\r\n:5\r\n", b"*0\r\n", b"+OK\r\n", b"*1\r\n*0\r\n", b"garbage"]
 )
@@ -206,6 +209,7 @@ async def test_a_server_that_talks_nonsense_is_one_that_does_not_answer(database
     alice.api = api
 
 
+@pytest.mark.one_database
 async def test_it_is_used_again_soon_after_it_comes_back(database_url, api, alice, server):
     code = (await make_code(alice))["code"]
     async with second_service(database_url, redis_url=server.url) as node:
@@ -220,6 +224,7 @@ async def test_it_is_used_again_soon_after_it_comes_back(database_url, api, alic
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.one_database
 async def test_a_server_that_hangs_costs_a_few_look_ups_a_moment_and_then_nothing(
     database_url, api, alice, server
 ):

@@ -65,6 +65,7 @@ async def test_a_retired_code_stays_retired(api, alice):
     assert await found(api, alice, old) == (False, False)
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "body",
     [{"discoverable": None}, {"discoverable": "true"}, {"discoverable": 1}, {"discoverable": []}]

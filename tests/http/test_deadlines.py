@@ -139,6 +139,7 @@ async def test_what_was_given_up_is_no_fault(hurried):
     assert [line for line in lines if line["log_level"] == "error"] == []
 
 
+@pytest.mark.one_database
 async def test_a_long_answer_that_keeps_coming_comes_to_its_end(hurried):
     async with client_of(hurried) as api:
         answer = await api.get("/slow/pieces")
@@ -146,6 +147,7 @@ async def test_a_long_answer_that_keeps_coming_comes_to_its_end(hurried):
     assert (answer.status_code, answer.content) == (200, b"piece" * 4)
 
 
+@pytest.mark.one_database
 async def test_a_person_is_told_on_a_page_that_it_took_too_long(hurried):
     async with client_of(hurried) as api:
         answer = await api.get("/slow/nothing", headers={"Accept": "text/html"})
@@ -161,6 +163,7 @@ async def drops(first=b"{", seconds=0.05):
         yield b" "
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("path", [REGISTER, "/oauth/token", "/sign-in"])
 async def test_a09_a_slow_body_is_not_waited_for(hurried, path):
     types = {REGISTER: "application/json"}
@@ -175,6 +178,7 @@ async def test_a09_a_slow_body_is_not_waited_for(hurried, path):
     assert answer.json().get("code", answer.json().get("error")) in ("request_timeout", "invalid_request")
 
 
+@pytest.mark.one_database
 async def test_a29_beyond_its_room_it_refuses_and_serves_those_inside(hurried):
     async with client_of(hurried) as api:
         asked = [asyncio.create_task(api.get("/slow/nothing")) for _ in range(30)]

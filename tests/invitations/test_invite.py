@@ -184,6 +184,7 @@ async def test_a_repeated_idempotency_key_sends_and_counts_once(carol, post, row
     assert len(await post()) == 1
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "name",
     [
@@ -219,6 +220,7 @@ NAMES = [
 ]  # fmt: skip
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("name", NAMES)
 async def test_a_normal_name_is_shown(api, post, name):
     sender = await join(api, "carla", first_name=name, last_name=None)

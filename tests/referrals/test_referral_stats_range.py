@@ -32,6 +32,7 @@ async def test_the_default_range_depends_on_the_interval(alice_now, interval, be
     assert len(found["series"]) == buckets
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("start", "end"),
     [

@@ -68,6 +68,7 @@ BROWSERS = {
 }
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(("agent", "device"), BROWSERS.items(), ids=range(len(BROWSERS)))
 async def test_list_sessions_names_the_client_approximately(alice, agent, device):
     await alice.api.post(
