@@ -11,10 +11,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
+from asgi import SECRET, client_of, running, settings_for
 from goodword import migrations
+from goodword.app import create_app
 from goodword.codes.models import ReferralCode
+from goodword.config.settings import SettingsError
 from goodword.db.database import Database
 from goodword.tables import Base
+from people import register
+from serving import goodword
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
@@ -100,12 +105,54 @@ async def test_upgrade_keeps_rows(fresh_url):
     await database.close()
 
 
-async def test_upgrade_refuses_an_unknown_revision(fresh_url):
-    await migrations.upgrade(fresh_url)
-    database = Database(fresh_url)
+async def set_version(url, **values):
+    """Leave the schema as a newer version would."""
+    database = Database(url)
     async with database.transaction() as session:
-        await session.execute(text("UPDATE alembic_version SET version_num = '20261122_07'"))
+        for column, value in values.items():
+            await session.execute(text(f"UPDATE alembic_version SET {column} = '{value}'"))
     await database.close()
+
+
+async def test_a_newer_schema_that_this_version_may_use_changes_nothing(fresh_url, tmp_path):
+    await migrations.upgrade(fresh_url)
+    settings = settings_for(fresh_url, data_dir=tmp_path)
+    async with running(create_app(settings)) as app, client_of(app) as client:
+        await set_version(fresh_url, version_num="20991231_01")
+        ready = await client.get("/readyz")
+    async with running(create_app(settings)) as app, client_of(app) as client:
+        registered = await register(client, "alice")
+    migrated = await asyncio.to_thread(
+        goodword, tmp_path, "migrate", DATABASE_URL=fresh_url, SECRET_KEY=SECRET
+    )
+
+    assert (ready.status_code, ready.json()["checks"]["schema"]) == (200, "ok")
+    assert registered.status_code == 201
+    assert migrated.returncode == 0
+    assert migrated.stdout == "The schema is at 20991231_01, which this older version can use.\n"
+
+
+async def test_a_newer_schema_that_this_version_may_not_use_is_refused(fresh_url, tmp_path):
+    await migrations.upgrade(fresh_url)
+    settings = settings_for(fresh_url, data_dir=tmp_path)
+    async with running(create_app(settings)) as app, client_of(app) as client:
+        await set_version(fresh_url, version_num="20991231_01", oldest_code="20991231_01")
+        ready = await client.get("/readyz")
+    with pytest.raises(SettingsError, match="20991231_01"):
+        async with running(create_app(settings)):
+            pass
+    migrated = await asyncio.to_thread(
+        goodword, tmp_path, "migrate", DATABASE_URL=fresh_url, SECRET_KEY=SECRET
+    )
+
+    assert (ready.status_code, ready.json()["checks"]["schema"]) == (503, "down")
+    assert migrated.returncode == 2
+    assert "does not know the schema revision of the database (20991231_01)" in migrated.stderr
+
+
+async def test_a_schema_from_before_the_first_release_is_refused(fresh_url):
+    await migrations.upgrade(fresh_url, "20261128_01")
+    await set_version(fresh_url, version_num="20261122_07")
 
     with pytest.raises(migrations.UnknownRevision, match="20261122_07"):
         await migrations.upgrade(fresh_url)

@@ -122,8 +122,9 @@ def migrate() -> None:
     settings = load_settings(create=True)
     typer.echo(f"Database: {settings.database_name}", err=True)
     with reported_errors():
-        asyncio.run(migrations.upgrade(settings.database))
-    typer.echo(f"The schema is at {migrations.head()}.")
+        revision = asyncio.run(migrations.upgrade(settings.database))
+    is_newer = revision != migrations.head()
+    typer.echo(f"The schema is at {revision}{', which this older version can use' if is_newer else ''}.")
 
 
 @app.command()

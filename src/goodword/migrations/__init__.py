@@ -1,6 +1,8 @@
 """Migrate the database schema, and check that it is current."""
 
 import asyncio
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +20,14 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 HERE = Path(__file__).parent
+_VERSION = text("SELECT version_num, oldest_code FROM alembic_version")
+"""The revision of the schema, and the oldest one whose code may use it."""
 LOCK = 0x600D_0D
 """Key of the PostgreSQL advisory lock that lets one process at a time migrate."""
 
 UNKNOWN_REVISION = (
-    "This version of Goodword does not know the schema revision of the database ({revision}). A newer version, or one "
-    "from before the first release, created it. Run that version, or use an empty database."
+    "This version of Goodword does not know the schema revision of the database ({revision}), and cannot use it. "
+    "A newer version, or one from before the first release, created it. Run that version, or use an empty database."
 )
 
 
@@ -32,31 +36,42 @@ class UnknownRevision(SettingsError):
 
 
 def head() -> str:
-    """Return the revision that this version needs. File names sort in the order of revisions."""
-    return max(path.stem[:11] for path in (HERE / "versions").glob("2*.py"))
+    """Return the revision that this version needs."""
+    return _revisions()[-1]
+
+
+@cache
+def _revisions() -> Sequence[str]:
+    """Return the revisions that this version knows, in order, which is that of the file names."""
+    return sorted(path.stem[:11] for path in (HERE / "versions").glob("2*.py"))
 
 
 async def is_current(database: Database) -> bool:
-    """Return whether the database can be reached and has the schema of this version."""
+    """Return whether the database can be reached and has a schema that this version can use."""
     return await problem(database) is None
 
 
 async def problem(database: Database) -> str | None:
-    """Return why the database cannot be used, or None if it has the schema of this version."""
+    """Return why the database cannot be used, or None if it has a schema that this version can use.
+
+    That is its own, or a newer one of which the database says that this version may use it.
+    """
     try:
-        row = await database.row(text("SELECT version_num FROM alembic_version"))
+        row = await database.row(_VERSION)
     except PoolTimeout:
         return NO_ANSWER
     except (DBAPIError, OSError) as error:
         return explain(error) or NOT_CURRENT
-    return None if row is not None and row.version_num == head() else NOT_CURRENT
+    if row is None or row.version_num in _revisions()[:-1]:
+        return NOT_CURRENT
+    return None if row.oldest_code <= head() else UNKNOWN_REVISION.format(revision=row.version_num)
 
 
-async def upgrade(url: str, revision: str = "head") -> None:
-    """Migrate the schema up to `revision` in one transaction. Concurrent calls wait for each other.
+async def upgrade(url: str, revision: str = "head") -> str:
+    """Migrate the schema up to `revision` in one transaction, and return its revision.
 
-    Raises `UnknownRevision` if the database has a revision that this version does not have, and `SettingsError` if it
-    cannot be used.
+    A newer schema that this version can use stays as it is. Concurrent calls wait for each other. Raises
+    `UnknownRevision` for one that this version cannot use, and `SettingsError` if the database cannot be used.
     """
     watch = ServerWatch()
     is_sqlite = url.startswith("sqlite")
@@ -70,7 +85,7 @@ async def upgrade(url: str, revision: str = "head") -> None:
         async with engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-            await connection.run_sync(_upgrade, revision)
+            return await connection.run_sync(_upgrade, revision)
     except (DBAPIError, OSError) as error:
         raise (SettingsError(reason) if (reason := explain(error)) else error) from None
     finally:
@@ -79,19 +94,24 @@ async def upgrade(url: str, revision: str = "head") -> None:
         await engine.dispose()
 
 
-def _upgrade(connection: Connection, revision: str) -> None:
+def _upgrade(connection: Connection, revision: str) -> str:
     # Importing Alembic takes a quarter of a second, so it is imported only to migrate.
     from alembic import command
     from alembic.migration import MigrationContext
-    from alembic.script import ScriptDirectory
 
-    config = make_config()
     current = MigrationContext.configure(connection).get_current_revision()
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if current is not None and current not in known:
-        raise UnknownRevision(UNKNOWN_REVISION.format(revision=current))
+    if current is not None and current not in _revisions():
+        try:
+            oldest = connection.execute(_VERSION).one().oldest_code
+        except DBAPIError:  # from before the first release
+            oldest = None
+        if oldest is None or oldest > head():
+            raise UnknownRevision(UNKNOWN_REVISION.format(revision=current))
+        return current
+    config = make_config()
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
+    return head() if revision == "head" else revision
 
 
 def make_config() -> "Config":
