@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 
 from goodword import migrations, retention
-from goodword.account import emails as account_emails, erasure, erasure_cleanup
+from goodword.account import emails as account_emails, erasure, erasure_cleanup, tombstones
 from goodword.cache.lookup_cache import LookupCache
 from goodword.cache.memory import InvalidationTable, LocalCache
 from goodword.config import rate_limits
@@ -265,7 +265,7 @@ async def _running_tasks(services: Services, *, run_jobs: bool) -> AsyncIterator
         await lateness.warn_at_start(services)
     tasks = [services.signing_keys.watch(), services.database.watch()]
     if not run_jobs:
-        tasks += [lateness.watch(services), database_clock.watch(services)]
+        tasks += [lateness.watch(services), database_clock.watch(services), tombstones.mirror(services)]
     watching = [asyncio.create_task(task) for task in tasks]
     try:
         worker = build_worker(services).running() if run_jobs else nullcontext()

@@ -134,5 +134,8 @@ async def seal_audit(services: Services) -> None:
 
 
 HANDLERS: Mapping[str, Handler] = {**dict.fromkeys(RULES, purge), CLEAR_ADDRESSES: clear_addresses}
-NODE_TASKS: Mapping[NodeTask, float] = {seal_audit: 3.0, tombstones.sync_file: HOUR.total_seconds()}
+NODE_TASKS: Mapping[NodeTask, float] = {
+    seal_audit: 3.0,
+    tombstones.add_recent: tombstones.MIRROR_SECONDS,
+}
 """Tasks of every worker, with their interval in seconds."""

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from asgi import client_of, run_due_jobs, running, settings_for
 from audit_table import unguarded
 from goodword import migrations
-from goodword.account import erasure
+from goodword.account import erasure, tombstones
 from goodword.app import create_app
 from goodword.config.settings import SettingsError
 from goodword.db.database import Database
@@ -109,6 +109,25 @@ async def test_f11_an_account_in_a_restored_backup_is_erased_again(installation)
         assert [tuple(row) for row in erased] == [(None, "erased"), ("bob@example.com", "active")]
         events = "SELECT count(*) FROM audit_events WHERE action = 'user.erased' AND actor = 'system'"
         assert (await app.state.services.database.rows(text(events)))[0][0] == 1
+
+
+@pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
+async def test_f11_the_file_of_another_node_erases_again(installation, tmp_path, monkeypatch):
+    monkeypatch.setattr(tombstones, "MIRROR_SECONDS", 0.05)
+    other = installation.model_copy(update={"data_dir": tmp_path / "other"})
+    async with running(create_app(other)):
+        alice, backup = await erase_after_backup(installation)
+        file = other.data_dir / "tombstones"
+        async with asyncio.timeout(30):
+            while not file.exists() or not LINE.fullmatch(file.read_bytes()):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        await asyncio.sleep(0.2)
+    assert LINE.fullmatch(file.read_bytes()), "it is added once"
+    await restore(installation, backup)
+
+    async with running(create_app(other)) as app, client_of(app) as api:
+        answers = await sign_in(api, alice.email), await sign_in(api, "bob@example.com")
+    assert [answer.status_code for answer in answers] == [401, 201]
 
 
 def set_like(settings):

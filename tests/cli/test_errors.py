@@ -126,11 +126,13 @@ def test_a_data_folder_may_have_any_name(tmp_path, name):
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-@every_command
+@pytest.mark.parametrize("command", [*COMMANDS, ADMIN_CREATE, ("worker",)], ids=" ".join)
 def test_another_secret_exits_with_2(folder, command):
     assert goodword(folder, "keys", "rotate").returncode == 0
 
-    assert_fails(goodword(folder, *command, SECRET_KEY=SECRET), 2, "GOODWORD_SECRET_KEY is not the secret")
+    done = goodword(folder, *command, stdin=PASSWORD, SECRET_KEY=SECRET)
+
+    assert_fails(done, 2, "GOODWORD_SECRET_KEY is not the secret")
 
 
 @every_command

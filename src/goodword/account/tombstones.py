@@ -7,25 +7,30 @@ import asyncio
 import os
 import re
 import uuid
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, select
+from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.account.models import Tombstone
+from goodword.audit.service import first_id
 from goodword.config.settings import PREFIX, SettingsError
 from goodword.crypto import hmac_of
 from goodword.db import transaction_hooks
+from goodword.db.periodic import repeat
 from goodword.db.statements import insert_if_absent
 from goodword.services import Services
 from goodword.users.models import User, UserStatus
 
 FILE = "tombstones"
 PAGE = 1_000
+MIRROR_SECONDS = 30.0
+RECENT = timedelta(days=1)
 _LINE = re.compile(rb"1 ([0-9a-f]{64}) (\S{1,40})\n?")
 
 log = structlog.get_logger("goodword.tombstones")
@@ -46,6 +51,20 @@ async def sync_file(services: Services) -> None:
     missing = [(row.user_mac, row.created_at) async for row in rows if row.user_mac not in known]
     if missing:
         await _append(folder, missing)
+
+
+async def add_recent(services: Services) -> None:
+    """Add the tombstones of the last day to the file. The start adds all."""
+    after = first_id(services.clock() - RECENT)
+    rows = [row async for row in services.database.pages(_TOMBSTONES, after=after)]
+    missing = await asyncio.to_thread(_missing, services.settings.data_dir, rows)
+    if missing:
+        await _append(services.settings.data_dir, missing)
+
+
+async def mirror(services: Services) -> None:
+    """Add the tombstones of other nodes to the file at intervals, until cancelled."""
+    await repeat("mirror_tombstones", partial(add_recent, services), every=MIRROR_SECONDS)
 
 
 async def find_restored(services: Services) -> list[uuid.UUID]:
@@ -71,7 +90,7 @@ async def _append(folder: Path, tombstones: Iterable[tuple[bytes, datetime]]) ->
     try:
         await asyncio.to_thread(_write, folder, tombstones)
     except OSError as error:
-        # The erasure is committed. `sync_file` adds the line at the next start, or within an hour.
+        # The erasure is committed. `add_recent` adds the line.
         log.error("a tombstone could not be written to its file", error=type(error).__name__)  # noqa: TRY400
 
 
@@ -88,6 +107,15 @@ def _write(folder: Path, tombstones: Iterable[tuple[bytes, datetime]]) -> None:
         file.write("".join(lines).encode())
         file.flush()
         os.fsync(file.fileno())
+
+
+def _missing(folder: Path, rows: Sequence[Row[Any]]) -> list[tuple[bytes, datetime]]:
+    """Return the tombstones that the file has not. It is searched, because a long one takes seconds to parse."""
+    try:
+        written = (folder / FILE).read_bytes() if rows else b""
+    except FileNotFoundError:
+        written = b""
+    return [(row.user_mac, row.created_at) for row in rows if row.user_mac.hex().encode() not in written]
 
 
 def _read(folder: Path) -> dict[bytes, datetime]:

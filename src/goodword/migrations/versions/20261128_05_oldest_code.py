@@ -6,8 +6,8 @@ A migration that old code does not survive sets it: `UPDATE alembic_version SET 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261128_04"
-down_revision = "20261128_03"
+revision = "20261128_05"
+down_revision = "20261128_04"
 branch_labels = None
 depends_on = None
 
