@@ -50,7 +50,9 @@ ALIVE = Alive().model_dump_json().encode()
 class Checks(Output):
     database: State
     schema_: Annotated[State, Field(serialization_alias="schema")]
-    cache: State = Field(description="`degraded`: Redis is unavailable, and the service works without it.")
+    cache: State = Field(
+        description="`degraded`: Redis is unavailable, full or read-only, and the service works without it."
+    )
     storage: Storage = Field(
         description="Whether the database can be written: only look-ups work if it cannot."
     )

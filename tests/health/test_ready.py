@@ -90,6 +90,26 @@ async def test_readyz_is_degraded_with_a_frozen_cache(app_with_cache, valkey_ser
     assert answer.json()["checks"]["cache"] == "degraded"
 
 
+@pytest.mark.parametrize(
+    ("broken", "mended"),
+    [
+        (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0")),
+        (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")),
+    ],
+    ids=["full", "read-only"],
+)
+async def test_readyz_is_degraded_with_a_cache_that_takes_no_writes(app_with_cache, redis, broken, mended):
+    async with client_of(app_with_cache) as client:
+        assert (await client.get("/readyz")).json()["checks"]["cache"] == "ok"
+        await redis.execute_command(*broken)
+        try:
+            answer = await client.get("/readyz")
+        finally:
+            await redis.execute_command(*mended)
+
+    assert (answer.status_code, answer.json()["checks"]["cache"]) == (200, "degraded")
+
+
 async def test_only_livez_answers_without_the_database():
     from goodword import migrations
 

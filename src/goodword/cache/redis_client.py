@@ -21,6 +21,8 @@ MAX_LATE = 3
 PING = 0.5
 """Timeout in seconds where no request waits."""
 
+PROBE = "goodword:probe"
+
 log = structlog.get_logger("goodword.redis")
 
 T = TypeVar("T")
@@ -63,9 +65,10 @@ class RedisClient:
         self._open_until = time.monotonic() + PAUSE
 
     async def ping(self) -> bool:
+        """Return whether the server takes a write. A full or a read-only one still answers PING."""
         try:
             async with asyncio.timeout(PING):
-                await self.client.ping()
+                await self.client.set(PROBE, b"", ex=1)
         except (RedisError, OSError):
             return False
         return True
