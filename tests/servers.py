@@ -159,7 +159,7 @@ def _running(
     assert threading.current_thread() is threading.main_thread(), "start it from the main thread"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            _tied(command, stop, user),
+            tied(command, stop, user),
             cwd="/",  # the server's user may have no access to ours
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -180,7 +180,7 @@ def _running(
 
 def _run(command: Command, user: pwd.struct_passwd | None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        _tied(command, SIGKILL, user),
+        tied(command, SIGKILL, user),
         cwd="/",
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -190,7 +190,7 @@ def _run(command: Command, user: pwd.struct_passwd | None) -> subprocess.Complet
     )
 
 
-def _tied(command: Command, signal: Signals, user: pwd.struct_passwd | None) -> Command:
+def tied(command: Command, signal: Signals, user: pwd.struct_passwd | None) -> Command:
     """Make the command run as the user, and get the signal from the kernel when this process ends.
 
     `setpriv` sets the signal after the user, whose change would clear it. It stands in for a `preexec_fn`,

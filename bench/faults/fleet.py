@@ -1,0 +1,201 @@
+"""A fleet on loopback: two nodes behind HAProxy, two workers, PostgreSQL behind a fault proxy, and Valkey."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import machine
+import servers
+import serving
+from preloaded import Process
+from proxy_servers import proxy_process
+
+PATIENCE = 90
+"""Seconds for a start on a busy machine."""
+HAPROXY = """
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 30s
+    timeout server 30s
+    option redispatch
+    retries 3
+frontend public
+    bind 127.0.0.1:{public}
+    default_backend nodes
+backend nodes
+    option httpchk GET /readyz
+    default-server check inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
+    server one 127.0.0.1:{one}
+    server two 127.0.0.1:{two}
+"""
+
+
+class Part:
+    """A process of the fleet, which can be killed, frozen and started again in place."""
+
+    def __init__(self, pid: int, start: Callable[[], Any], stop: signal.Signals = signal.SIGKILL) -> None:
+        self.pid, self._start, self._stop = pid, start, stop
+        self._process: Any = None
+
+    def send(self, number: signal.Signals) -> None:
+        for pid in machine.family(self.pid):
+            os.kill(pid, number)
+
+    def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
+        """Signal the process, and wait until it and its children have ended."""
+        family = machine.family(self.pid)
+        os.kill(self.pid, number)
+        while any(_runs(pid) for pid in family):
+            time.sleep(0.02)
+        with suppress(ChildProcessError):
+            os.waitpid(self.pid, 0)  # PostgreSQL takes the process of its lock file to run until then
+
+    def start(self) -> None:
+        self._process = self._start()
+        self.pid = self._process.pid
+
+    def stop(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(self._stop)
+            self._process.wait(timeout=30)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def server_part(pid: int, command: Sequence[str], stop: signal.Signals, user: Any = None) -> Part:
+    """Return a server that `servers` has started, and that the command starts again."""
+
+    def start() -> subprocess.Popen[bytes]:
+        words = servers.tied(list(command), stop, user)
+        return subprocess.Popen(words, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    return Part(pid, start, stop)
+
+
+def _database(postgres: servers.Postgres) -> Part:
+    command = Path(f"/proc/{postgres.pid}/cmdline").read_bytes().decode().split("\0")[:-1]
+    return server_part(postgres.pid, command, signal.SIGQUIT, servers.POSTGRES_USER)
+
+
+def _cache(valkey: servers.Valkey) -> Part:
+    port = valkey.url.rpartition(":")[2].partition("/")[0]
+    command = [str(servers.valkey_program()), "--bind", "127.0.0.1", "--port", port, "--save", ""]
+    return server_part(valkey.pid, command, signal.SIGKILL)
+
+
+class FaultProxy:
+    """A TCP proxy that can delay each part by `delay` seconds, or pass nothing on while it is `cut`."""
+
+    def __init__(self, target: int) -> None:
+        self.target, self.port, self.delay = target, serving.free_port(), 0.0
+        self._loop = asyncio.new_event_loop()
+        self._passing = asyncio.Event()
+        self._passing.set()
+        threading.Thread(target=self._run, daemon=True).start()
+        serving.wait_for_port(self.port)
+
+    def cut(self, is_cut: bool) -> None:
+        self._loop.call_soon_threadsafe(self._passing.clear if is_cut else self._passing.set)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", self.port))
+        self._loop.run_forever()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self._passing.wait()
+            there = await asyncio.open_connection("127.0.0.1", self.target)
+        except OSError:
+            writer.close()
+            return
+        await asyncio.gather(self._pass(reader, there[1]), self._pass(there[0], writer))
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while part := await reader.read(65536):
+                await asyncio.sleep(self.delay)
+                await self._passing.wait()
+                writer.write(part)
+                await writer.drain()
+        except OSError:
+            pass
+        finally:
+            writer.close()
+
+
+@dataclass
+class Fleet:
+    folder: Path
+    port: int
+    nodes: list[Part]
+    workers: list[Part]
+    postgres: Part
+    valkey: Part
+    network: FaultProxy
+    database_url: str
+    """Past the fault proxy."""
+    valkey_url: str
+    settings: dict[str, str]
+
+    def logs(self) -> str:
+        return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log")))
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Fleet]:
+    """Start the fleet and stop it at the end of the block."""
+    with servers.postgres_server() as postgres, servers.valkey() as valkey:
+        port = int(postgres.url.rpartition(":")[2].partition("/")[0])
+        network = FaultProxy(port)
+        public, one, two = (serving.free_port() for _ in range(3))
+        settings = {
+            "DATABASE_URL": postgres.url.replace(f":{port}/", f":{network.port}/"),
+            "REDIS_URL": valkey.url,
+            "SECRET_KEY": "f" * 40,
+            "PUBLIC_URL": f"http://127.0.0.1:{public}",
+            "RATE_LIMITS": "off",
+            "LOG_REQUESTS": "changes",
+        }
+        migrated = serving.goodword(folder, "migrate", **{**settings, "DATABASE_URL": postgres.url})
+        assert migrated.returncode == 0, migrated.stderr
+
+        def process(name: str, *arguments: str) -> Part:
+            env = serving.environment(folder, **settings)
+
+            def start() -> Process:
+                with (folder / f"{name}.log").open("a") as log:
+                    return Process(arguments, cwd=folder, env=env, stdout=log, stderr=log)
+
+            part = Part(0, start)
+            part.start()
+            return part
+
+        nodes = [process(f"node-{port}", "serve", "--port", str(port)) for port in (one, two)]
+        workers = [process(f"worker-{number}", "worker") for number in (1, 2)]
+        parts = _database(postgres), _cache(valkey)
+        (folder / "haproxy.cfg").write_text(HAPROXY.format(public=public, one=one, two=two))
+        try:
+            for node in (one, two):
+                serving.wait_for_port(node)
+            with proxy_process(["haproxy", "-db", "-f", folder / "haproxy.cfg"], folder, public):
+                yield Fleet(
+                    folder, public, nodes, workers, *parts, network, postgres.url, valkey.url, settings
+                )
+        finally:
+            for part in (*nodes, *workers, *parts):
+                part.stop()
