@@ -38,6 +38,7 @@ from goodword.sessions.keys import SigningKeys
 from goodword.sessions.throttle import LoginThrottle
 from goodword.sessions.tokens import AccessTokens, RefreshTokens
 from goodword.signup.landing_page import LandingPages
+from goodword.signup.link_card import LinkCards
 from goodword.social import clients as social_clients
 from goodword.social.providers import Provider, configured
 from goodword.users.passwords import Passwords
@@ -107,6 +108,7 @@ def build_services(
         page_assets=assets,
         cursors=Cursors(derive_key(secret, "cursors")),
         landing_pages=LandingPages(settings, assets),
+        link_cards=LinkCards(settings, assets),
         oauth_clients=oauth_clients.ClientRegistry(keys.oauth, built_in=docs_client),
         social_clients=social_clients.ProviderClients(
             configured(settings) if providers is None else providers,

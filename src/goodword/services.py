@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from goodword.sessions.throttle import LoginThrottle
     from goodword.sessions.tokens import AccessTokens, RefreshTokens
     from goodword.signup.landing_page import LandingPages
+    from goodword.signup.link_card import LinkCards
     from goodword.social.clients import ProviderClients as SocialClients
     from goodword.users.passwords import Passwords
     from goodword.web.html.assets import Assets
@@ -80,6 +81,7 @@ class Services:
     page_assets: Assets
     cursors: Cursors
     landing_pages: LandingPages
+    link_cards: LinkCards
     oauth_clients: OAuthClients
     social_clients: SocialClients
 

@@ -80,13 +80,6 @@ async def test_a_client_that_has_another_file_gets_this_one(api, tag):
     assert (await api.get(style, headers={"If-None-Match": tag})).status_code == 200
 
 
-async def test_a_picture_is_not_compressed_again(api):
-    landing = await api.get("/pages/card.png", headers={"Accept-Encoding": "br, gzip"})
-
-    assert "content-encoding" not in landing.headers
-    assert landing.content.startswith(b"\x89PNG")
-
-
 async def test_the_document_is_compressed(api):
     answer = await api.get("/openapi.json", headers={"Accept-Encoding": "br"})
 

@@ -112,7 +112,7 @@ async def test_a_link_shows_the_offer_in_the_language_of_the_visitor(acme, alice
     assert "Месяц бесплатно вам обоим" in russian
 
 
-@pytest.mark.parametrize(("content", "name"), [(PNG, "logo.png"), (SVG, "logo.svg")])
+@pytest.mark.parametrize(("content", "name"), [(PNG + bytes(2000), "logo.png"), (SVG, "logo.svg")])
 async def test_a_logo_is_an_image_that_runs_no_scripts(database_url, api, tmp_path, content, name):
     path = tmp_path / "logo"
     path.write_bytes(content)
@@ -124,6 +124,7 @@ async def test_a_logo_is_an_image_that_runs_no_scripts(database_url, api, tmp_pa
     assert source.startswith(f"/pages/{name}?v=")
     assert f'<link rel="icon" href="{source}">' in page
     assert answer.content == content
+    assert "content-encoding" not in answer.headers
     assert answer.headers["content-security-policy"] == "default-src 'none'; sandbox"
 
 

@@ -188,7 +188,7 @@ async def test_links_include_the_path_of_public_url(alice, database_url):
 
     assert Form(page).action == "/goodword/sign-up"
     assert og(page)["url"] == "https://example.com/goodword/r/ALICE-2026"
-    assert og(page)["image"].startswith("https://example.com/goodword/pages/card.png")
+    assert og(page)["image"] == "https://example.com/goodword/r/ALICE-2026/card.png"
     assert 'name="next" value="/goodword/r/ALICE-2026"' in page
 
 

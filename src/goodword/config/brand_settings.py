@@ -96,11 +96,6 @@ class BrandSettings(BaseModel):
     share_text: Texts | None = None
 
     @property
-    def is_branded(self) -> bool:
-        """Return whether the service shows another brand than Goodword's."""
-        return bool(self.brand_name != "Goodword" or self.brand_logo or self.brand_color)
-
-    @property
     def mail_logo(self) -> bytes | None:
         """Return the logo if mail programs can show it: they show PNG, not SVG."""
         suffix, content = read_logo(self.brand_logo) if self.brand_logo else ("", b"")

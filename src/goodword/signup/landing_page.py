@@ -59,13 +59,7 @@ class LandingPages:
         code = CodeFound.model_validate_json(content)
         given = dict.fromkeys(REGISTRATION_FIELDS, "") | {"referral_code": code.code}
         url = code_format.link(self._settings.public_url, code.code)
-        values |= {
-            "code": code,
-            "url": url,
-            "given": given,
-            "errors": {},
-            "picture": self._assets.path("card.png"),
-        }
+        values |= {"code": code, "url": url, "given": given, "errors": {}}
         return render(self._settings, self._assets, language, "landing.html", here=here, **values)
 
 

@@ -91,10 +91,14 @@ class Verification(Base):
     used_at: Mapped[datetime | None]
 
 
+A_FRIEND = "A friend"
+"""The public form of the name of a user without one."""
+
+
 def display_name(first_name: str | None, last_name: str | None) -> str:
     """Return the public form of a name: the first name and an initial. Never derived from the address."""
     initial = f"{first_character(last_name)}." if last_name else None
-    return " ".join(filter(None, (first_name, initial))) or "A friend"
+    return " ".join(filter(None, (first_name, initial))) or A_FRIEND
 
 
 def masked(email: str | None) -> str | None:

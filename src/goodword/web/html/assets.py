@@ -54,7 +54,5 @@ async def send_file(name: str, request: Request) -> Response:
     found = services_of(request).page_assets.find(name)
     if found is None:
         raise HTTPException(404)
-    headers = LOGO_POLICY if name.startswith("logo.") else {}
-    if found.media_type == "image/png":  # other sites show an image as the preview of a link
-        headers = {**headers, "Cross-Origin-Resource-Policy": "cross-origin"}
+    headers = LOGO_POLICY if name.startswith("logo.") else None
     return await static_files.send(request, found, headers=headers)
