@@ -10,7 +10,7 @@ import seed
 from client import Request, send_once, tokens
 from parts.probes import BARE, bare_route, cpu
 from pgbench import pgbench
-from row import Figure, Goal, Measure, Result, Row, middle
+from row import Measure, Result, Row, middle
 from seed import CROWD
 from stack import CHEAP, Server, Stack
 
@@ -18,7 +18,6 @@ OWNERS = seed.WITHOUT_CODE[:96]
 PATH = "/api/v1/me/referral-codes"
 TERM = {"lifetime": 604_800}
 CREATE = cpu("service and database CPU", 2200, 1500)
-RATE = Figure("requests/s of limit", lambda found: found.per_second, Goal(0.25, 0.40), of_limit=True)
 
 
 @contextmanager
