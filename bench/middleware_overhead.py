@@ -45,7 +45,7 @@ async def main() -> None:
         database_url=SecretStr("sqlite+aiosqlite:///none"),
         secret_key=SecretStr("x" * 40),
         log_requests="changes",
-        limits="requests=100000000/minute",
+        limits=("requests=100000000/minute",),
     )
     middleware = RequestMiddleware(
         bare,

@@ -54,7 +54,7 @@ def codes(stack: Stack) -> Iterator[list[Row]]:
             Row(
                 "a code created, activated, deleted",
                 _repeated(lives),
-                [RATE],
+                (),
                 limit,
                 "pgbench, its statements",
             ),
