@@ -102,7 +102,7 @@ async def test_a_refused_host_is_logged_and_its_page_names_the_setting(hosted, c
     await hosted.get("/sign-in", headers={"Host": "<script>.lan"})
 
     assert page.status_code == 400
-    assert "GOODWORD_ALLOWED_HOSTS" in page.text
+    assert "ALLOWED_HOSTS" in page.text
     assert "goodword.lan" not in page.text
     logged = capsys.readouterr().out
     assert "goodword.lan" in logged
