@@ -52,6 +52,7 @@ async def main() -> None:
         services=build_services(settings),
         respond=lambda _request, _error: Response(),
         warm_answer=lambda _scope: None,
+        may_match=lambda _scope: True,
         limits={},
     )
     differences = [await cost(middleware) - await cost(bare) for _ in range(ROUNDS)]

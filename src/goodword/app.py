@@ -19,6 +19,7 @@ from goodword.web import api_docs, openapi, problems
 from goodword.web.guard import RequestLimits
 from goodword.web.html import rendering
 from goodword.web.middleware import RequestMiddleware
+from goodword.web.route_table import RouteTable
 
 
 def create_app(
@@ -70,8 +71,14 @@ def _add_middleware(app: FastAPI, services: Services, limits: RequestLimits) -> 
     respond = problems.install(
         app, oauth_errors.render_error, landing_page.render_error, rendering.render_error
     )
+    app.router.middleware_stack = table = RouteTable(app.router)
     app.add_middleware(
-        RequestMiddleware, services=services, respond=respond, warm_answer=routes.warm_answer, limits=limits
+        RequestMiddleware,
+        services=services,
+        respond=respond,
+        warm_answer=routes.warm_answer,
+        may_match=table.may_match,
+        limits=limits,
     )
 
 

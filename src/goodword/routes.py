@@ -18,7 +18,6 @@ from goodword.sessions import page_access, routes as sessions
 from goodword.signup import routes as signup
 from goodword.social import routes as social
 from goodword.web.html import routes as html
-from goodword.web.route_table import RouteTable
 
 ROUTERS: Sequence[APIRouter] = (
     *codes.API,
@@ -61,7 +60,6 @@ def install(app: FastAPI) -> None:
         _add_routes(app, router)
     admin.install(app)
     page_access.install(app)
-    app.router.middleware_stack = RouteTable(app.router)
 
 
 def _add_routes(app: FastAPI, router: APIRouter) -> None:

@@ -17,7 +17,7 @@ from uuid_utils import uuid7
 
 from goodword.actor import Actor, ActorContext, actor_context
 from goodword.db.database import TIMED_OUT
-from goodword.errors import AppError, InternalError
+from goodword.errors import AppError, InternalError, NotFound
 from goodword.logs import request_id_var
 from goodword.rate_limits.dependencies import is_counted_as_lookup
 from goodword.rate_limits.limiter import RateLimited
@@ -45,6 +45,7 @@ class RequestMiddleware:
     """Serves a request. HEAD is served as GET without a body.
 
     `respond` renders an error. `warm_answer` returns a JSON document from memory, or None to call the application.
+    `may_match` returns whether there may be a route.
     """
 
     def __init__(
@@ -54,9 +55,11 @@ class RequestMiddleware:
         services: Services,
         respond: ErrorResponder,
         warm_answer: WarmAnswer,
+        may_match: Callable[[Scope], bool],
         limits: RequestLimits,
     ) -> None:
-        self.app, self.respond, self.warm_answer = app, respond, warm_answer
+        self.app, self.respond = app, respond
+        self.warm_answer, self.may_match = warm_answer, may_match
         settings = services.settings
         self.clock, self.limiter = services.clock, services.rate_limiter
         self.proxies = TrustedProxies(settings.trusted_proxies)
@@ -95,6 +98,8 @@ class RequestMiddleware:
                 found = self.warm_answer(scope)
                 if found is None and not _is_counted_elsewhere(scope["path"]):
                     self.limiter.count(scope, "requests")
+                if found is None and not self.may_match(scope):
+                    error = NotFound()
             except RateLimited as limited:
                 error = limited
         if error is not None:

@@ -21,15 +21,19 @@ class RouteTable:
         self._longest_prefix = re.compile("")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("router", self._router)  # `url_for` searches all routes
+        await self._find(scope).app(scope, receive, send)
+
+    def may_match(self, scope: Scope) -> bool:
+        """Return whether there are routes that the path may match. A request for any other path is 404."""
+        return bool(self._find(scope).routes)
+
+    def _find(self, scope: Scope) -> APIRouter:
         if scope["type"] != "http" or scope.get("root_path"):
-            await self._router.app(scope, receive, send)
-            return
+            return self._router
         if self._built_for != len(self._router.routes):
             self._build()
-        scope["router"] = self._router  # `url_for` searches all routes
-        await self._find(scope["path"]).app(scope, receive, send)
-
-    def _find(self, path: str) -> APIRouter:
+        path = scope["path"]
         router = self._routers.get(path)
         if router is None:
             found = self._longest_prefix.match(path)
