@@ -35,7 +35,6 @@ class ServerWatch:
 
     async def connect(self, **arguments: Any) -> Any:
         """Open a connection. Raises at once while the server is silent."""
-        self._arguments = arguments
         if self.is_silent:
             raise ConnectionError("the database does not answer")
         opening = asyncio.ensure_future(self._open(**arguments))
@@ -49,6 +48,7 @@ class ServerWatch:
                 raise
             raise ConnectionError("the database does not answer") from None
         self._connections.add(connection)
+        self._arguments = arguments
         return connection
 
     async def _open(self, *, host: Any = None, port: Any = None, **arguments: Any) -> Any:
@@ -80,7 +80,7 @@ class ServerWatch:
                 self._asked.terminate()
 
     async def _look(self) -> None:
-        if self._arguments is None:
+        if self._arguments is None:  # no connection has succeeded, and the error of the first says more
             return
         before = self.answers
         try:
