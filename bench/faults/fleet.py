@@ -24,6 +24,7 @@ HAPROXY = """
 defaults
     mode http
     timeout connect 1s
+    timeout check 2s
     timeout client 30s
     timeout server 30s
     option redispatch

@@ -33,7 +33,7 @@ def row(name: str, times: int, attempts: list[Attempt], recoveries: list[float])
     written = sorted(
         attempt.ended for attempt in attempts if attempt.is_write and 200 <= attempt.status < 300
     )
-    gap = max((after - before for before, after in pairwise(written)), default=0)
+    gap = max((after - before for before, after in pairwise([attempts[0].began, *written])), default=0)
     longest = max((attempt.ended - attempt.began for attempt in attempts), default=0)
     return (
         f"| {name} | {times} | {len(attempts)} | {statuses.count(503)} | {other} | {longest:.1f} s | {gap:.1f} s "

@@ -6,6 +6,7 @@ import signal
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from asgi import client_of, running, settings_for
 from goodword.app import create_app
@@ -108,6 +109,36 @@ async def test_readyz_is_degraded_with_a_cache_that_takes_no_writes(app_with_cac
             await redis.execute_command(*mended)
 
     assert (answer.status_code, answer.json()["checks"]["cache"]) == (200, "degraded")
+
+
+FULL = """
+CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full'; END $$
+"""
+
+
+@pytest.mark.parametrize("database_kind", ["postgres"], indirect=True, scope="session")
+async def test_readyz_is_degraded_after_a_write_that_found_the_disk_of_postgres_full(
+    app, database_url, monkeypatch
+):
+    async with running(create_app(settings_for(database_url))) as other, client_of(other) as client:
+        async with app.state.services.database.transaction() as session:
+            await session.execute(text(FULL))
+            await session.execute(
+                text("CREATE TRIGGER full_disk BEFORE INSERT ON users EXECUTE FUNCTION full_disk()")
+            )
+        try:
+            refused = await register(client, "alice")
+        finally:
+            async with app.state.services.database.transaction() as session:
+                await session.execute(text("DROP FUNCTION full_disk CASCADE"))
+        ready = await client.get("/readyz")
+        monkeypatch.setattr("goodword.db.database.FULL_SECONDS", 0)
+        later = await client.get("/readyz")
+
+    assert refused.status_code == 503
+    assert (ready.status_code, ready.json()["checks"]["storage"]) == (200, "disk_full")
+    assert later.json()["checks"]["storage"] == "ok"
 
 
 async def test_only_livez_answers_without_the_database():

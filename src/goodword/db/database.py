@@ -1,6 +1,8 @@
 """The database of a process: its engines, its transactions, and single reads without a transaction."""
 
+import math
 import shutil
+import time
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -16,7 +18,7 @@ from sqlalchemy.orm import make_transient_to_detached
 from goodword.config.settings import Settings
 from goodword.db import engines, transaction_hooks
 from goodword.db.base import Model
-from goodword.db.error_causes import READ_ONLY, explain
+from goodword.db.error_causes import DISK_FULL, READ_ONLY, explain
 from goodword.db.server_watch import ServerWatch
 from goodword.db.transaction_hooks import CommitObservers, HookedSession
 
@@ -26,6 +28,7 @@ TIMED_OUT = "timed_out"
 """Key in the state of a request, set after a timeout reply: the transaction rolls back."""
 MIN_FREE_BYTES = 8 * 1024 * 1024
 """Less free space on the disk of SQLite counts as full: a transaction needs room in its log and in the file."""
+FULL_SECONDS = 60.0
 FIRST_ID = uuid.UUID(int=0)
 READ_TIMEOUT = 2.0
 """Seconds for a single read on PostgreSQL."""
@@ -51,6 +54,7 @@ class Database:
             observers=self.observers,
         )
         self.readers = async_sessionmaker(self.read_engine, expire_on_commit=False)
+        self._full_at = -math.inf
         self._reads: dict[Executable, _CompiledRead] = {}
 
     @classmethod
@@ -65,16 +69,21 @@ class Database:
 
         Nothing is committed if the request of `request_state` has timed out, or if its actor may no longer act.
         """
-        async with self.sessions.begin() as session:
-            if request_state is not None:
-                transaction_hooks.lock_actor_at_begin(session, request_state)
-            yield session
-            await transaction_hooks.run_before_commit_hooks(session)
-            # The hooks may have waited.
-            if request_state is not None and TIMED_OUT in request_state:
-                raise TimeoutError("the timeout reply was sent before the commit")
-        self._server.answers += 1
-        await transaction_hooks.run_after_commit_hooks(session)
+        try:
+            async with self.sessions.begin() as session:
+                if request_state is not None:
+                    transaction_hooks.lock_actor_at_begin(session, request_state)
+                yield session
+                await transaction_hooks.run_before_commit_hooks(session)
+                # The hooks may have waited.
+                if request_state is not None and TIMED_OUT in request_state:
+                    raise TimeoutError("the timeout reply was sent before the commit")
+            self._server.answers += 1
+            await transaction_hooks.run_after_commit_hooks(session)
+        except DBAPIError as error:
+            if explain(error) == DISK_FULL:
+                self._full_at = time.monotonic()
+            raise
 
     async def rows(self, statement: Executable, **values: object) -> Sequence[Row[Any]]:
         """Return the rows of a statement with `bindparam`, without a transaction.
@@ -141,7 +150,12 @@ class Database:
         return True
 
     async def storage(self) -> Literal["ok", "disk_full", "read_only"]:
-        """Return whether the database can be written. Only for SQLite is the free space of the disk known."""
+        """Return whether the database can be written. Only for SQLite is the free space of the disk known.
+
+        A PostgreSQL counts as full for a minute after a write that failed for that reason.
+        """
+        if time.monotonic() - self._full_at < FULL_SECONDS:
+            return "disk_full"
         if not self.is_sqlite:
             row = await self.row(_TRANSACTIONS)
             return "read_only" if row and row.read_only == "on" else "ok"
