@@ -1,0 +1,115 @@
+"""Two nodes behind each proxy of deploy/ are replaced, one after the other, under load."""
+
+import http.client
+import re
+import ssl
+import threading
+import time
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import pytest
+from test_deployed_proxies import caddy, haproxy, nginx
+
+from mail_server import self_made_certificate
+from people import PASSWORD
+from proxy_servers import proxy_process
+from serving import free_port, serving
+
+SECOND_NODE = {
+    haproxy: ("haproxy.cfg", "server-template goodword 4 {0} {1}", "server a {0} {1}\n    server b {2} {1}"),
+    nginx: ("site.conf", "server {0} max_fails=0;", "server {0} max_fails=0; server {2} max_fails=0;"),
+    caddy: ("Caddyfile", "reverse_proxy {0} {{", "reverse_proxy {0} {2} {{"),
+}
+"""By proxy: the file, and how a second node is added."""
+CHECK = "check inter 1s fall 2 resolvers docker resolve-prefer ipv4 init-addr none"
+
+
+class Load:
+    """Four clients that send 100 requests a second together."""
+
+    def __init__(self, url, certificate):
+        self.outcomes, self.done, self.address = [], threading.Event(), urlsplit(url)
+        self.trusted = ssl.create_default_context(cafile=certificate)
+        self.threads = [threading.Thread(target=self.ask, args=(number,)) for number in range(4)]
+        for thread in self.threads:
+            thread.start()
+
+    def ask(self, number):
+        connection = self.connect()
+        for step in range(100_000):
+            if self.done.wait(0.04):
+                break
+            try:
+                self.outcomes.append(self.request(connection, number, step))
+            except (OSError, http.client.HTTPException) as error:
+                self.outcomes.append(repr(error))
+                connection.close()
+        connection.close()
+
+    def connect(self):
+        if self.address.scheme == "http":
+            return http.client.HTTPConnection(self.address.hostname, self.address.port, timeout=30)
+        return http.client.HTTPSConnection(
+            self.address.hostname, self.address.port, timeout=30, context=self.trusted
+        )
+
+    @staticmethod
+    def request(connection, number, step):
+        if step % 4:
+            connection.request("GET", "/api/v1/referral-codes/7KQ2M9XWPA")
+        else:
+            body = f'{{"email": "person{number}-{step}@example.com", "password": "{PASSWORD}"}}'
+            connection.request("POST", "/api/v1/users", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        text = answer.read()
+        return answer.status if answer.status in (201, 404) else (answer.status, text)
+
+    def wait_for(self, count):
+        """Wait for so many more outcomes."""
+        wanted, deadline = len(self.outcomes) + count, time.monotonic() + 60
+        while len(self.outcomes) < wanted:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def stop(self):
+        self.done.set()
+        for thread in self.threads:
+            thread.join(60)
+
+
+@pytest.mark.parametrize("configure", SECOND_NODE, ids=lambda one: one.__name__)
+def test_no_request_fails_while_nodes_are_replaced(tmp_path, configure):
+    ports, port = [free_port(), free_port()], free_port()
+    nodes = [f"127.0.0.1:{each}" for each in ports]
+    _, certificate = self_made_certificate(tmp_path)
+    url = f"{'http' if configure is haproxy else 'https'}://127.0.0.1:{port}"
+    settings = {"PUBLIC_URL": url, "TRUSTED_PROXIES": "127.0.0.1", "RATE_LIMITS": "off", "DRAIN_SECONDS": "4"}
+
+    command = configure(tmp_path, port, nodes[0])
+    name, old, new = SECOND_NODE[configure]
+    text, old = (tmp_path / name).read_text(), old.format(nodes[0], CHECK)
+    assert old in text
+    text = text.replace(old, new.format(nodes[0], CHECK, nodes[1]))
+    (tmp_path / name).write_text(re.sub(r"#(health_|lb_)", r"\1", text))
+    with ExitStack() as stack:
+
+        def start(number):
+            folder = tmp_path / str(number)
+            folder.mkdir(exist_ok=True)
+            data = {"DATA_DIR": str(tmp_path / "data")}
+            node = serving(folder, "--workers", "2", port=ports[number], **settings, **data)
+            return stack.enter_context(node)
+
+        running = [start(0), start(1)]
+        stack.enter_context(proxy_process(command, tmp_path, port))
+        load = Load(url, certificate)
+        stack.callback(load.stop)
+        load.wait_for(20)
+        for number in (0, 1):
+            running[number].stop()
+            start(number)
+            load.wait_for(20)
+        load.stop()
+
+    assert set(load.outcomes) == {201, 404}
