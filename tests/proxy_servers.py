@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from serving import wait_for_port
+from serving import ROOT, free_port, wait_for_port
 
+DEPLOY = ROOT / "deploy"
 CLIENT = "127.0.5.6"
 """The address that clients of a proxy connect from. The proxy itself connects to the service from 127.0.0.1."""
 NGINX = "daemon off; pid {folder}/pid; error_log stderr; user root; events {{}} http {{ {paths} include {site}; }}"
@@ -68,3 +69,43 @@ def proxy_process(command: list[str | Path], folder: Path, port: int) -> Iterato
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+def replaced(name: str, *changes: tuple[str, str]) -> str:
+    """Return a configuration of deploy/ with what differs on the machine of the test."""
+    text = (DEPLOY / name).read_text()
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    return text
+
+
+def haproxy(folder: Path, port: int, service: str) -> list[str | Path]:
+    text = replaced("haproxy.cfg", ("bind :8080", f"bind 127.0.0.1:{port}"), ("goodword:8000", service))
+    (folder / "haproxy.cfg").write_text(text)
+    return ["haproxy", "-db", "-f", folder / "haproxy.cfg"]
+
+
+def nginx(folder: Path, port: int, service: str) -> list[str | Path]:
+    text = replaced(
+        "nginx.conf",
+        ("listen 80;", f"listen 127.0.0.1:{free_port()};"),
+        ("listen 443", f"listen 127.0.0.1:{port}"),
+        ("127.0.0.1:8000", service),
+        ("/etc/letsencrypt/live/referrals.example.com/fullchain.pem", str(folder / "certificate.pem")),
+        ("/etc/letsencrypt/live/referrals.example.com/privkey.pem", str(folder / "key.pem")),
+        ("/var/log/nginx", str(folder)),
+        ("server_name referrals.example.com", "server_name 127.0.0.1"),
+    )
+    return nginx_command(folder, text)
+
+
+def caddy(folder: Path, port: int, service: str) -> list[str | Path]:
+    text = replaced(
+        "Caddyfile",
+        ("{\n\tservers", "{\n\tadmin off\n\tauto_https off\n\tservers"),
+        ("\nreferrals.example.com {", f"\nhttps://127.0.0.1:{port} {{\n\ttls certificate.pem key.pem"),
+        ("127.0.0.1:8000", service),
+    )
+    (folder / "Caddyfile").write_text(text)
+    return ["caddy", "run", "--config", folder / "Caddyfile", "--adapter", "caddyfile"]

@@ -90,11 +90,9 @@ def goodword_process(folder: Path, *arguments: str, **settings: str) -> subproce
 
 
 @contextmanager
-def serving(
-    folder: Path, *arguments: str, within: Sequence[str] = (), port: int | None = None, **settings: str
-) -> Iterator[Served]:
+def serving(folder: Path, *arguments: str, within: Sequence[str] = (), **settings: str) -> Iterator[Served]:
     """Run `goodword serve` until the block ends. `within` is a command that runs it."""
-    port = port or free_port()
+    port = int(arguments[arguments.index("--port") + 1]) if "--port" in arguments else free_port()
     url = f"http://127.0.0.1:{port}"
     log = folder / "serve.log"
     command = ["serve", "--port", str(port), *arguments]

@@ -12,52 +12,11 @@ import pytest
 
 from mail_server import self_made_certificate
 from people import PASSWORD
-from proxy_servers import Proxy, nginx_command, proxy_process
-from serving import ROOT, free_port, serving
+from proxy_servers import Proxy, caddy, haproxy, nginx, proxy_process
+from serving import free_port, serving
 
-DEPLOY = ROOT / "deploy"
 FORGED = "198.51.100.7"
 ALICE = {"email": "alice@example.com", "password": PASSWORD}
-
-
-def replaced(name: str, *changes: tuple[str, str]) -> str:
-    """Return a configuration of deploy/ with what differs on the machine of the test."""
-    text = (DEPLOY / name).read_text()
-    for old, new in changes:
-        assert old in text, old
-        text = text.replace(old, new)
-    return text
-
-
-def haproxy(folder: Path, port: int, service: str) -> list[str | Path]:
-    text = replaced("haproxy.cfg", ("bind :8080", f"bind 127.0.0.1:{port}"), ("goodword:8000", service))
-    (folder / "haproxy.cfg").write_text(text)
-    return ["haproxy", "-db", "-f", folder / "haproxy.cfg"]
-
-
-def nginx(folder: Path, port: int, service: str) -> list[str | Path]:
-    text = replaced(
-        "nginx.conf",
-        ("listen 80;", f"listen 127.0.0.1:{free_port()};"),
-        ("listen 443", f"listen 127.0.0.1:{port}"),
-        ("127.0.0.1:8000", service),
-        ("/etc/letsencrypt/live/referrals.example.com/fullchain.pem", str(folder / "certificate.pem")),
-        ("/etc/letsencrypt/live/referrals.example.com/privkey.pem", str(folder / "key.pem")),
-        ("/var/log/nginx", str(folder)),
-        ("server_name referrals.example.com", "server_name 127.0.0.1"),
-    )
-    return nginx_command(folder, text)
-
-
-def caddy(folder: Path, port: int, service: str) -> list[str | Path]:
-    text = replaced(
-        "Caddyfile",
-        ("{\n\tservers", "{\n\tadmin off\n\tauto_https off\n\tservers"),
-        ("\nreferrals.example.com {", f"\nhttps://127.0.0.1:{port} {{\n\ttls certificate.pem key.pem"),
-        ("127.0.0.1:8000", service),
-    )
-    (folder / "Caddyfile").write_text(text)
-    return ["caddy", "run", "--config", folder / "Caddyfile", "--adapter", "caddyfile"]
 
 
 @pytest.fixture(scope="module", params=[haproxy, nginx, caddy], ids=lambda one: one.__name__)

@@ -9,11 +9,10 @@ from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
-from test_deployed_proxies import caddy, haproxy, nginx
 
 from mail_server import self_made_certificate
 from people import PASSWORD
-from proxy_servers import proxy_process
+from proxy_servers import caddy, haproxy, nginx, proxy_process
 from serving import free_port, serving
 
 SECOND_NODE = {
@@ -98,7 +97,7 @@ def test_no_request_fails_while_nodes_are_replaced(tmp_path, configure):
             folder = tmp_path / str(number)
             folder.mkdir(exist_ok=True)
             data = {"DATA_DIR": str(tmp_path / "data")}
-            node = serving(folder, "--workers", "2", port=ports[number], **settings, **data)
+            node = serving(folder, "--workers", "2", "--port", str(ports[number]), **settings, **data)
             return stack.enter_context(node)
 
         running = [start(0), start(1)]
