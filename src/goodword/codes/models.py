@@ -98,8 +98,8 @@ def usable(now: Any) -> ColumnElement[bool]:
     )
 
 
-def has_status(status: CodeStatus, now: datetime) -> ColumnElement[bool]:
-    """Return whether `ReferralCode.status` is `status`, as an SQL condition."""
+def has_status(status: CodeStatus, now: Any) -> ColumnElement[bool]:
+    """Return whether `ReferralCode.status` is `status`, as an SQL condition; `now` may be a bind parameter."""
     if status == CodeStatus.RETIRED:
         return ReferralCode.retired_at.is_not(None)
     not_retired = ReferralCode.retired_at.is_(None)

@@ -4,26 +4,27 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from math import ceil
+from typing import Any
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
-from goodword.audit.service import record
+from goodword.audit.service import record, record_change
 from goodword.codes import code_format, lookup
 from goodword.codes.models import ACTIVE, CodeStatus, ReferralCode, Retirement, has_status, usable
 from goodword.codes.schemas import CodeCreate, CodeUpdate
+from goodword.codes.statements import ACTIVATE, DELETE, FULL, NOT_DELETED
 from goodword.crypto import hmac_of
+from goodword.db.database import persistent
 from goodword.db.keyset import keyset_page
-from goodword.db.statements import insert_if_absent
+from goodword.db.statements import inserting_if_absent, with_defaults
 from goodword.errors import Conflict, NotFound, Unprocessable
 from goodword.users.models import User
 
 MIN_TERM = timedelta(seconds=60)
 MAX_TERM = timedelta(days=366)
 MAX_ATTEMPTS = 8
-MAX_CODES = 10_000
-"""Codes of one owner, with retired and deleted ones: their rows stay."""
 
 
 class ActiveCodeExists(Conflict):
@@ -107,32 +108,31 @@ async def create(
     expires_at = _expires_at(body.expires_at, body.lifetime, now=now)
     if body.code is not None:
         code_format.validate_chosen(body.code)
-    all_codes = select(ReferralCode.id).where(ReferralCode.owner_id == owner.id)
-    if await session.scalar(all_codes.offset(MAX_CODES - 1).limit(1)) is not None:
-        raise TooManyCodes
-    if body.active:
-        await _retire_active(session, owner, now)
+    statement = inserting_if_absent(ReferralCode, session.get_bind().dialect.name, ~FULL)
+    values: dict[str, Any] = {
+        "owner_id": owner.id,
+        "kind": "chosen" if body.code else "generated",
+        "created_at": now,
+        "expires_at": expires_at,
+        "activated_at": now if body.active else None,
+        "max_uses": body.max_uses,
+        "discoverable": body.discoverable,
+    }
+    details = {"kind": values["kind"], "active": body.active}
     for _ in range(MAX_ATTEMPTS):
         text = body.code or code_format.generate()
         normalised = code_format.normalise(text) or ""
-        code = await insert_if_absent(
-            session,
-            ReferralCode,
-            owner_id=owner.id,
-            code=text,
-            key=normalised,
-            key_mac=hmac_of(key, normalised.encode()),
-            kind="chosen" if body.code else "generated",
-            created_at=now,
-            expires_at=expires_at,
-            activated_at=now if body.active else None,
-            max_uses=body.max_uses,
-            discoverable=body.discoverable,
-        )
-        if code is not None:
-            await _save(session, owner, code, Action.CODE_ISSUED, kind=code.kind, active=body.active)
-            return code
-        if body.code is not None:
+        identity = {"code": text, "key": normalised, "key_mac": hmac_of(key, normalised.encode())}
+        row = with_defaults(ReferralCode, values | identity)
+        if await record_change(
+            session, statement, row, Action.CODE_ISSUED, Subject.CODE, person=owner.id, **details
+        ):
+            lookup.invalidate(session, normalised, owner.email_key)
+            return persistent(session, ReferralCode, row)
+        if await session.scalar(select(FULL), {"owner_id": owner.id}):
+            raise TooManyCodes
+        retired = body.active and await _retire_active(session, owner, now)
+        if not retired and body.code is not None:
             raise CodeTaken
     raise Conflict  # several of 2^50 random codes in a row were issued before
 
@@ -144,6 +144,13 @@ async def activate(
 
     Raises `CodeNotFound`, `CodeRetired`, `CodeExpired` and, unless `replace` is true, `ActiveCodeExists`.
     """
+    place = _place(owner, code, now)
+    activated = await record_change(
+        session, ACTIVATE, place, Action.CODE_ACTIVATED, Subject.CODE, person=owner.id
+    )
+    if activated is not None:
+        lookup.invalidate(session, activated["key"], owner.email_key)
+        return ReferralCode(**activated)
     found = await get(session, owner.id, code, lock=True)
     status = found.status(now)
     if status == CodeStatus.RETIRED:
@@ -159,11 +166,13 @@ async def activate(
 
 async def delete(session: AsyncSession, owner: User, code: str, *, now: datetime) -> None:
     """Retire a code and hide it from its owner. Raises `CodeNotFound`, also for a deleted code."""
-    found = await get(session, owner.id, code, lock=True)
-    found.deleted_at = now
-    if found.retired_at is None:
-        found.retire(Retirement.DELETED, now)
-    await _save(session, owner, found, Action.CODE_RETIRED, why=Retirement.DELETED.value)
+    place, why = _place(owner, code, now), Retirement.DELETED.value
+    deleted = await record_change(
+        session, DELETE, place, Action.CODE_RETIRED, Subject.CODE, person=owner.id, why=why
+    )
+    if deleted is None:
+        raise CodeNotFound
+    lookup.invalidate(session, deleted["key"], owner.email_key)
 
 
 async def revoke(session: AsyncSession, code: str, *, now: datetime) -> None:
@@ -209,7 +218,7 @@ async def get(session: AsyncSession, owner_id: uuid.UUID, code: str, *, lock: bo
     query = select(ReferralCode).where(
         ReferralCode.owner_id == owner_id,
         ReferralCode.key == (code_format.normalise(code) or ""),
-        _NOT_DELETED,
+        NOT_DELETED,
     )
     found = await session.scalar(query.with_for_update() if lock else query)
     if found is None:
@@ -245,7 +254,7 @@ async def list_codes(
     position = (ReferralCode.created_at, ReferralCode.id)
     query = select(ReferralCode).where(ReferralCode.owner_id == owner_id)
     if not for_administrator:
-        query = query.where(ReferralCode.key.is_not(None), _NOT_DELETED)
+        query = query.where(ReferralCode.key.is_not(None), NOT_DELETED)
     if status is not None:
         query = query.where(has_status(status, now))
     query = keyset_page(query, position, after=after, limit=limit)
@@ -260,10 +269,11 @@ async def invalidate_lookups(session: AsyncSession, owner: User, *, email_key: s
         lookup.invalidate(session, current.key, owner.email_key)
 
 
-async def _retire_active(session: AsyncSession, owner: User, now: datetime, *, replace: bool = False) -> None:
+async def _retire_active(session: AsyncSession, owner: User, now: datetime, *, replace: bool = False) -> bool:
+    """Retire the code that counts as active, and return whether there was one. Raises `ActiveCodeExists`."""
     current = await session.scalar(_active(owner).with_for_update())
     if current is None:
-        return
+        return False
     if not current.is_usable(now):
         current.retire(Retirement.USED_UP if current.is_used_up() else Retirement.EXPIRED, now)
     elif replace:
@@ -271,6 +281,7 @@ async def _retire_active(session: AsyncSession, owner: User, now: datetime, *, r
     else:
         raise ActiveCodeExists
     await _save(session, owner, current, Action.CODE_RETIRED, why=current.retired_reason or "")
+    return True
 
 
 async def _save(
@@ -278,19 +289,13 @@ async def _save(
 ) -> None:
     await session.flush()  # the unique index allows a new active code only after the previous one is retired
     lookup.invalidate(session, code.key, owner.email_key)
-    _record(session, code, action, **details)
-
-
-def _record(session: AsyncSession, code: ReferralCode, action: Action, **details: str | int) -> None:
     # The audit log has the id, not the code: a chosen code can be a name.
     record(session, action, Subject.CODE, code.id, person=code.owner_id, **details)
 
 
+def _place(owner: User, code: str, now: datetime) -> dict[str, object]:
+    return {"owner": owner.id, "code_key": code_format.normalise(code) or "", "now": now}
+
+
 def _active(owner: User) -> Select[ReferralCode]:
     return select(ReferralCode).where(ReferralCode.owner_id == owner.id, ACTIVE)
-
-
-# The reason alone marks codes that were deleted before there was `deleted_at`, or by a node of an earlier release.
-_NOT_DELETED = and_(
-    ReferralCode.deleted_at.is_(None), func.coalesce(ReferralCode.retired_reason, "") != Retirement.DELETED
-)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable
+from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,7 +15,7 @@ from goodword.db.database import persistent
 
 async def insert(session: AsyncSession, model: type[Model], **values: object) -> Model:
     """Insert a row now. This is several times as fast as to flush a new object."""
-    row = _with_defaults(model, values)
+    row = with_defaults(model, values)
     await session.execute(insert_statement(model.__table__), row)
     return persistent(session, model, row)
 
@@ -25,13 +25,14 @@ async def insert_if_absent(session: AsyncSession, model: type[Model], **values: 
 
     If a concurrent transaction inserts the same row, wait for its end.
     """
-    row = _with_defaults(model, values)
-    if await session.scalar(_insert_if_absent(model, session.get_bind().dialect.name), row) is None:
+    row = with_defaults(model, values)
+    if await session.scalar(inserting_if_absent(model, session.get_bind().dialect.name), row) is None:
         return None
     return persistent(session, model, row)
 
 
-def _with_defaults(model: type[Base], values: Mapping[str, object]) -> dict[str, Any]:
+def with_defaults(model: type[Base], values: Mapping[str, object]) -> dict[str, Any]:
+    """Return a row with all columns of `model`."""
     given = dict(values)
     for column in model.__table__.columns:
         if column.key not in given:
@@ -42,11 +43,14 @@ def _with_defaults(model: type[Base], values: Mapping[str, object]) -> dict[str,
 
 
 @cache
-def _insert_if_absent(model: type[Base], dialect: str) -> Executable:
+def inserting_if_absent(model: type[Base], dialect: str, condition: ColumnElement[bool] | None = None) -> Any:
+    """Return the statement of `insert_if_absent`. It inserts nothing if `condition` is false."""
     table: Any = model.__table__
-    statement = (sqlite if dialect == "sqlite" else postgresql).insert(table)
-    returning: Executable = statement.on_conflict_do_nothing().returning(table.c.id)
-    return returning
+    statement: Any = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    if condition is not None:
+        values = (bindparam(column.key, type_=column.type) for column in table.columns)
+        statement = statement.from_select(table.columns.keys(), select(*values).where(condition))
+    return statement.on_conflict_do_nothing().returning(table.c.id)
 
 
 def is_unique_violation(error: DBAPIError) -> bool:

@@ -5,16 +5,19 @@ Hooks that are registered within a savepoint are dropped if the savepoint is rol
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import Connection, Table, event
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Connection, Executable, Table, bindparam, event
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
 
 from goodword.db.base import insert_statement
 
 ACTOR = "actor"
 """Key in the state of a request: the `Actor` that its transaction locks."""
+MOST_TOGETHER = 8
+"""Rows in one statement. A statement is prepared for each combination of tables."""
 T = TypeVar("T")
 
 
@@ -83,7 +86,7 @@ class HookedSession(Session):
 
 
 def insert_before_commit(session: AsyncSession, table: Table, row: dict[str, Any]) -> None:
-    """Insert a row just before the commit. Rows of one table are inserted by one statement."""
+    """Insert a row just before the commit. On PostgreSQL all rows are inserted by one statement."""
     _hooked(session).rows.add((table, row))
 
 
@@ -125,14 +128,34 @@ async def run_before_commit_hooks(session: AsyncSession) -> None:
     state = _hooked(session)
     if state.refusal is not None:
         raise state.refusal
-    rows: dict[Table, list[dict[str, Any]]] = {}
-    for table, row in state.rows.take():
-        rows.setdefault(table, []).append(row)
-    for table, together in rows.items():
-        await (await session.connection()).execute(insert_statement(table), together)
+    if rows := state.rows.take():
+        await _insert(await session.connection(), rows)
     keys = set(state.invalid_keys.peek())
     if keys and state.observers.cache is not None:
         await state.observers.cache.before_commit(session, keys)
+
+
+async def _insert(connection: AsyncConnection, rows: list[tuple[Table, dict[str, Any]]]) -> None:
+    if connection.dialect.name == "postgresql" and len(rows) <= MOST_TOGETHER:
+        statement = _insert_together(tuple((table, tuple(row)) for table, row in rows))
+        values = {f"{name}_{n}": value for n, (_, row) in enumerate(rows) for name, value in row.items()}
+        await connection.execute(statement, values)
+        return
+    by_table: dict[Table, list[dict[str, Any]]] = {}
+    for table, row in rows:
+        by_table.setdefault(table, []).append(row)
+    for table, together in by_table.items():
+        await connection.execute(insert_statement(table), together)
+
+
+@cache
+def _insert_together(rows: tuple[tuple[Table, tuple[str, ...]], ...]) -> Executable:
+    """Return one statement for rows of these tables with these columns: each but the last in a `WITH` clause."""
+    *others, last = (
+        insert_statement(table).values({name: bindparam(f"{name}_{n}") for name in names})
+        for n, (table, names) in enumerate(rows)
+    )
+    return last.add_cte(*(other.cte(f"row_{n}") for n, other in enumerate(others)))
 
 
 async def run_after_commit_hooks(session: AsyncSession) -> None:

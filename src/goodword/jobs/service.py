@@ -22,8 +22,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.db.statements import insert_if_absent
-from goodword.db.transaction_hooks import notify_after_commit
+from goodword.db.statements import insert_if_absent, with_defaults
+from goodword.db.transaction_hooks import insert_before_commit, notify_after_commit
 from goodword.jobs.models import Job
 
 LEASE = timedelta(seconds=60)
@@ -32,6 +32,7 @@ FIRST_DELAY = timedelta(seconds=10)
 MAX_DELAY = timedelta(hours=1)
 CHANNEL = "goodword_jobs"
 """Notified when a job is committed: in this process by a hook, in others by a trigger of PostgreSQL."""
+_TABLE: Any = Job.__table__
 
 
 class JobFailed(Exception):
@@ -63,9 +64,10 @@ def enqueue(
     user_id: uuid.UUID | None = None,
     run_at: datetime | None = None,
 ) -> None:
-    """Add a job. It runs only if the transaction is committed."""
-    job = Job(kind=kind, payload=_json(payload), user_id=user_id, created_at=now, run_at=run_at or now)
-    session.add(job)
+    """Add a job just before the commit. It runs only if the transaction is committed."""
+    values = {"kind": kind, "payload": _json(payload), "user_id": user_id}
+    row = with_defaults(Job, {**values, "created_at": now, "run_at": run_at or now})
+    insert_before_commit(session, _TABLE, row)
     notify_after_commit(session, CHANNEL)
 
 
