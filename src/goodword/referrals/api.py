@@ -1,9 +1,10 @@
 """API of referrals: lists and statistics."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic_core import to_json
@@ -122,21 +123,20 @@ async def _list(request: Request, user_id: uuid.UUID, query: ListParameters) -> 
         after=services.cursors.read(query.cursor, of=name),
         limit=query.limit,
     )
+    rows: Sequence[Any]
     rows, following = services.cursors.cut(found, query.limit, of=name)
-    # Serialised without models: a model for each row would take longer than the query.
+    # Serialised without models: a model for each row would take longer than the query. `str` because `to_json` takes
+    # twenty times as long for the UUIDs of asyncpg, a subclass.
     items = [
         {
-            "id": row.id,
-            "referee": {
-                "display_name": display_name(row.first_name, row.last_name),
-                "email_masked": masked(row.email),
-            },
-            "code": row.code,
-            "status": row.status,
-            "created_at": row.created_at,
-            "confirmed_at": row.confirmed_at,
+            "id": str(referral_id),
+            "referee": {"display_name": display_name(first_name, last_name), "email_masked": masked(email)},
+            "code": code,
+            "status": status,
+            "created_at": created_at,
+            "confirmed_at": confirmed_at,
         }
-        for row in rows
+        for referral_id, status, created_at, confirmed_at, code, first_name, last_name, email in rows
     ]
     answer: dict[str, object] = {"items": items, "next_cursor": following}
     if query.total == "true":

@@ -132,6 +132,8 @@ async def list_referrals(
 ) -> Sequence[Row[Any]]:
     """Return a referrer's referrals with the names of the referees, and one more than `limit` if there are more.
 
+    The columns are those of `_page`, in this order.
+
     Raises `RangeInvalid`.
     """
     values = filters.values()

@@ -97,8 +97,10 @@ A_FRIEND = "A friend"
 
 def display_name(first_name: str | None, last_name: str | None) -> str:
     """Return the public form of a name: the first name and an initial. Never derived from the address."""
-    initial = f"{first_character(last_name)}." if last_name else None
-    return " ".join(filter(None, (first_name, initial))) or A_FRIEND
+    if not last_name:
+        return first_name or A_FRIEND
+    initial = f"{first_character(last_name)}."
+    return f"{first_name} {initial}" if first_name else initial
 
 
 def masked(email: str | None) -> str | None:
