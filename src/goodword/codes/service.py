@@ -10,11 +10,11 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
-from goodword.audit.service import record, record_change
+from goodword.audit.service import record
 from goodword.codes import code_format, lookup
 from goodword.codes.models import ACTIVE, CodeStatus, ReferralCode, Retirement, has_status, usable
 from goodword.codes.schemas import CodeCreate, CodeUpdate
-from goodword.codes.statements import ACTIVATE, DELETE, FULL, NOT_DELETED
+from goodword.codes.statements import ACTIVATE, DELETE, FULL, NOT_DELETED, change
 from goodword.crypto import hmac_of
 from goodword.db.database import persistent
 from goodword.db.keyset import keyset_page
@@ -118,16 +118,13 @@ async def create(
         "max_uses": body.max_uses,
         "discoverable": body.discoverable,
     }
-    details = {"kind": values["kind"], "active": body.active}
     for _ in range(MAX_ATTEMPTS):
         text = body.code or code_format.generate()
         normalised = code_format.normalise(text) or ""
         identity = {"code": text, "key": normalised, "key_mac": hmac_of(key, normalised.encode())}
         row = with_defaults(ReferralCode, values | identity)
-        if await record_change(
-            session, statement, row, Action.CODE_ISSUED, Subject.CODE, person=owner.id, **details
-        ):
-            lookup.invalidate(session, normalised, owner.email_key)
+        details = {"kind": row["kind"], "active": body.active}
+        if await change(session, owner, statement, row, normalised, Action.CODE_ISSUED, **details):
             return persistent(session, ReferralCode, row)
         if await session.scalar(select(FULL), {"owner_id": owner.id}):
             raise TooManyCodes
@@ -144,12 +141,10 @@ async def activate(
 
     Raises `CodeNotFound`, `CodeRetired`, `CodeExpired` and, unless `replace` is true, `ActiveCodeExists`.
     """
-    place = _place(owner, code, now)
-    activated = await record_change(
-        session, ACTIVATE, place, Action.CODE_ACTIVATED, Subject.CODE, person=owner.id
-    )
+    key = code_format.normalise(code) or ""
+    place = {"owner": owner.id, "code_key": key, "now": now}
+    activated = await change(session, owner, ACTIVATE, place, key, Action.CODE_ACTIVATED)
     if activated is not None:
-        lookup.invalidate(session, activated["key"], owner.email_key)
         return ReferralCode(**activated)
     found = await get(session, owner.id, code, lock=True)
     status = found.status(now)
@@ -166,13 +161,10 @@ async def activate(
 
 async def delete(session: AsyncSession, owner: User, code: str, *, now: datetime) -> None:
     """Retire a code and hide it from its owner. Raises `CodeNotFound`, also for a deleted code."""
-    place, why = _place(owner, code, now), Retirement.DELETED.value
-    deleted = await record_change(
-        session, DELETE, place, Action.CODE_RETIRED, Subject.CODE, person=owner.id, why=why
-    )
-    if deleted is None:
+    key, why = code_format.normalise(code) or "", Retirement.DELETED.value
+    place = {"owner": owner.id, "code_key": key, "now": now}
+    if await change(session, owner, DELETE, place, key, Action.CODE_RETIRED, why=why) is None:
         raise CodeNotFound
-    lookup.invalidate(session, deleted["key"], owner.email_key)
 
 
 async def revoke(session: AsyncSession, code: str, *, now: datetime) -> None:
@@ -291,10 +283,6 @@ async def _save(
     lookup.invalidate(session, code.key, owner.email_key)
     # The audit log has the id, not the code: a chosen code can be a name.
     record(session, action, Subject.CODE, code.id, person=code.owner_id, **details)
-
-
-def _place(owner: User, code: str, now: datetime) -> dict[str, object]:
-    return {"owner": owner.id, "code_key": code_format.normalise(code) or "", "now": now}
 
 
 def _active(owner: User) -> Select[ReferralCode]:

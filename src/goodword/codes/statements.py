@@ -1,10 +1,16 @@
 """Statements that change a code. The owner's row is locked before them, so they see all codes of the owner."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, select, update
+from sqlalchemy import RowMapping, and_, bindparam, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record_change
+from goodword.codes import lookup
 from goodword.codes.models import CodeStatus, ReferralCode, Retirement, has_status
+from goodword.users.models import User
 
 MAX_CODES = 10_000
 """Codes of one owner, with retired and deleted ones: their rows stay."""
@@ -49,5 +55,21 @@ DELETE = (
         retired_at=func.coalesce(_CODES.c.retired_at, _NOW),
         retired_reason=func.coalesce(_CODES.c.retired_reason, Retirement.DELETED.value),
     )
-    .returning(_CODES.c.id, _CODES.c.key)
+    .returning(_CODES.c.id)
 )
+
+
+async def change(
+    session: AsyncSession,
+    owner: User,
+    statement: Any,
+    values: Mapping[str, object],
+    key: str,
+    action: Action,
+    **details: str | int,
+) -> RowMapping | None:
+    """Run a statement that changes the code with this key. Return its row, or None if it changed none."""
+    row = await record_change(session, statement, values, action, Subject.CODE, person=owner.id, **details)
+    if row is not None:
+        lookup.invalidate(session, key, owner.email_key)
+    return row
