@@ -1,7 +1,6 @@
 """The composition root: build, open and close the services of a process, and build its worker."""
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
@@ -83,7 +82,7 @@ def build_services(
     secret, is_limited = settings.secret, settings.rate_limits == "on"
     keys = derive_keys(secret)
     invalidations = InvalidationTable()
-    database = Database.from_settings(settings)
+    database = Database.from_settings(settings, processes=processes)
     signing_keys = SigningKeys(database, keys.signing_keys, clock)
     issuer, lifetime = settings.public_url, settings.access_token_lifetime
     assets = Assets(settings)
@@ -196,6 +195,7 @@ async def _open_once(services: Services, *, migrate: bool) -> None:
         if not migrate:
             raise SettingsError(problem)
         await migrations.upgrade(services.settings.database)
+    await services.database.fit_pools()
     await database_clock.compare(services)
     try:
         await services.signing_keys.load()
@@ -288,13 +288,3 @@ def build_worker(services: Services, *, concurrency: int = CONCURRENCY) -> Worke
         node_tasks={**retention.NODE_TASKS, database_clock.compare: database_clock.COMPARE_SECONDS},
         concurrency=concurrency,
     )
-
-
-async def run_worker(settings: Settings, *, concurrency: int = CONCURRENCY) -> None:
-    """Run jobs until SIGTERM or SIGINT, then wait for running jobs."""
-    stopped = asyncio.Event()
-    async with opened(settings) as services:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-        async with build_worker(services, concurrency=concurrency).running():
-            await stopped.wait()

@@ -146,3 +146,7 @@ class Unavailable(AppError):
 
 class DatabaseUnavailable(Unavailable):
     code, detail = "database_unavailable", "The database is temporarily unavailable. Try again shortly."
+
+
+class StorageFull(Unavailable):
+    code, detail = "storage_full", "The disk of the database is full. Reading still works. Try again later."

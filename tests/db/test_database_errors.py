@@ -19,6 +19,7 @@ from serving import goodword
 from test_settings import SECRET, load_from
 
 CLOSED = "127.0.0.1:9"
+WAITED_FOR = ("host name of GOODWORD_DATABASE_URL cannot be resolved", "no PostgreSQL server answers")
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +62,8 @@ async def add_users(url):
 def test_each_wrong_address_has_its_own_message(tmp_path, guarded, command, url, reason):
     settings = {"DATABASE_URL": f"postgresql+asyncpg://{url.format(server=guarded)}", "SECRET_KEY": SECRET}
 
+    if command == ("worker",) and reason in WAITED_FOR:
+        return  # see jobs/test_worker_outages.py
     done = goodword(tmp_path, *command, **settings)
 
     assert done.returncode == 2
@@ -125,7 +128,7 @@ async def test_a_full_disk_is_named_in_the_log(tmp_path, capsys):
             if answer.status_code != 201:
                 break
 
-    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    assert (answer.status_code, answer.json()["code"]) == (503, "storage_full")
     assert "The disk of the database is full." in capsys.readouterr().out
 
 

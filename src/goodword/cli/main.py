@@ -104,7 +104,7 @@ def worker(
     """Run background jobs, such as sending e-mail, until stopped. Several workers may run."""
     import structlog
 
-    from goodword.composition import run_worker
+    from goodword.cli.worker import run_worker
     from goodword.logs import configure_logging
 
     settings = load_settings()

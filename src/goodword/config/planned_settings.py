@@ -17,7 +17,6 @@ class PlannedSettings(BaseModel):
     embed_origins: Annotated[Words, AfterValidator(check_origins)] = ()
     capture_parameter: str = Field(default="ref", pattern="^[A-Za-z0-9_-]{1,32}$")
 
-    pool_size: int | None = Field(default=None, ge=1, le=1000)
     replica_url: Secret | None = None
     backup_dir: Path | None = None
     backup_keep: int = Field(default=14, ge=1)

@@ -57,6 +57,7 @@ class Settings(BrandSettings, PlannedSettings):
     data_dir: Path = Path("data")
     database_url: Secret | None = None
     pgbouncer: Switch = "off"
+    pool_size: int | None = Field(default=None, ge=2, le=1000)
     redis_url: Secret | None = None
     cache: Switch = "on"
     secret_key: Secret | None = None
@@ -95,6 +96,7 @@ class Settings(BrandSettings, PlannedSettings):
     oidc_client_id: str | None = None
     oidc_client_secret: Secret | None = None
 
+    worker_health_port: int | None = Field(default=None, ge=1, le=65535)
     log_format: Literal["console", "json"] = "console"
     log_requests: Literal["all", "changes"] | None = None
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 
 import asyncpg
 import structlog
-from sqlalchemy import Executable, Row, Select, func, select, text
+from sqlalchemy import Executable, Integer, Row, Select, cast, func, select, text, true
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError, TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import make_transient_to_detached
@@ -35,16 +35,20 @@ READ_TIMEOUT = 2.0
 
 
 class Database:
-    """One engine for transactions, and one for single reads. Set `pgbouncer` if PgBouncer is in between."""
+    """One engine for transactions, and one for single reads. Set `pgbouncer` if PgBouncer is in between.
 
-    def __init__(self, url: str, *, pgbouncer: bool = False) -> None:
+    `pool_size` is the number of connections to PostgreSQL of each of the `processes` of a node. If it is None,
+    `fit_pools` changes it.
+    """
+
+    def __init__(
+        self, url: str, *, pgbouncer: bool = False, pool_size: int | None = None, processes: int = 1
+    ) -> None:
         self.is_sqlite = url.startswith("sqlite")
         self._server = ServerWatch()
-        self.write_engine, self.read_engine = (
-            engines.sqlite(url)
-            if self.is_sqlite
-            else engines.postgres(url, pgbouncer=pgbouncer, connect=self._server.connect)
-        )
+        self._fixed_size, self._size = pool_size, pool_size or engines.MAX_POOL_SIZE
+        self._url, self._pgbouncer, self._processes = url, pgbouncer, processes
+        self.write_engine, self.read_engine = self._create_engines()
         self._reads_by_driver = not (self.is_sqlite or pgbouncer)
         self.observers = CommitObservers()
         self.sessions = async_sessionmaker(
@@ -58,8 +62,39 @@ class Database:
         self._reads: dict[Executable, _CompiledRead] = {}
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Self:
-        return cls(settings.database, pgbouncer=settings.pgbouncer == "on")
+    def from_settings(cls, settings: Settings, *, processes: int = 1) -> Self:
+        return cls(
+            settings.database,
+            pgbouncer=settings.pgbouncer == "on",
+            pool_size=settings.pool_size,
+            processes=processes,
+        )
+
+    def _create_engines(self) -> tuple[AsyncEngine, AsyncEngine]:
+        if self.is_sqlite:
+            return engines.sqlite(self._url)
+        return engines.postgres(
+            self._url, pgbouncer=self._pgbouncer, connect=self._server.connect, size=self._size
+        )
+
+    async def fit_pools(self) -> None:
+        """Size the pools by what PostgreSQL allows, unless the size is given."""
+        if self.is_sqlite:
+            return
+        processes, row = self._processes, await self.row(_ALLOWED)
+        allowed = min(limit for limit in row or () if limit is not None and limit >= 0)
+        size = self._fixed_size or engines.pool_size(allowed, processes)
+        if size * processes > allowed:
+            log.warning(
+                "POOL_SIZE is more than PostgreSQL allows", count=size * processes, why=f"{allowed} allowed"
+            )
+        if size != self._size:
+            self._size = size
+            await self.close()
+            self.write_engine, self.read_engine = self._create_engines()
+            self.sessions.configure(bind=self.write_engine)
+            self.readers.configure(bind=self.read_engine)
+        log.info("connections to PostgreSQL", count=size, why=f"{processes} processes, {allowed} allowed")
 
     @asynccontextmanager
     async def transaction(
@@ -218,6 +253,16 @@ class _Record(asyncpg.Record):  # type: ignore[misc]
 
 
 _PING = select(1)
+_ALLOWED = select(
+    (
+        cast(func.current_setting("max_connections"), Integer)
+        - cast(func.current_setting("superuser_reserved_connections"), Integer)
+        - func.coalesce(cast(func.current_setting("reserved_connections", true()), Integer), 0)  # since 16
+    ).label("server"),
+    text("(SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user) AS role"),
+    text("(SELECT datconnlimit FROM pg_database WHERE datname = current_database()) AS database"),
+)
+"""The limits; -1 means none."""
 _TRANSACTIONS = select(func.current_setting("transaction_read_only").label("read_only"))
 _WRITE_NOTHING = text("DELETE FROM alembic_version WHERE 1 = 0")
 _FILE = text("PRAGMA database_list")

@@ -17,6 +17,10 @@ from goodword.db.sqlite_file import FileGuard
 LOCK_TIMEOUT = 5.0
 """Seconds that a write waits for a lock before it fails."""
 POOL_TIMEOUT = 2.0
+MIN_POOL_SIZE, MAX_POOL_SIZE = 4, 20
+"""Connections of a process, of those that `pool_size` gives. More do not make it faster."""
+SHARES = 5
+"""A node uses at most this part of the server's connections, so that four nodes and their workers fit."""
 SQLITE_TIMEOUT = 2.4
 """Seconds that a write waits for the connection of the writer, and then for the lock of the file."""
 SQLITE_PRAGMAS: tuple[str, ...] = (
@@ -63,17 +67,27 @@ def sqlite(url: str) -> tuple[AsyncEngine, AsyncEngine]:
     return writing, reading
 
 
-def postgres(url: str, *, pgbouncer: bool, connect: Callable[..., Any]) -> tuple[AsyncEngine, AsyncEngine]:
+def pool_size(allowed: int, processes: int) -> int:
+    """Return how many connections each of the `processes` of a node opens to a server that allows `allowed`."""
+    return min(max(allowed // SHARES // processes, MIN_POOL_SIZE), MAX_POOL_SIZE)
+
+
+def postgres(
+    url: str, *, pgbouncer: bool, connect: Callable[..., Any], size: int
+) -> tuple[AsyncEngine, AsyncEngine]:
+    """Return the engines. Half of the `size` connections are for transactions, and half for reads."""
     arguments = {**_connect_arguments(pgbouncer=pgbouncer), "async_creator_fn": connect}
-    create = partial(_create_engine, url, pool_size=10, pool_timeout=POOL_TIMEOUT, connect_args=arguments)
+    create = partial(_create_engine, url, pool_timeout=POOL_TIMEOUT, connect_args=arguments)
+    write_size = max(size // 2, 1)
+    read_size = max(size - write_size, 1)
     # The level for which the statements are written, whatever the default of the server is.
-    writing = create(isolation_level="READ COMMITTED")
+    writing = create(pool_size=write_size, isolation_level="READ COMMITTED")
     if pgbouncer:
         # No autocommit: a statement is prepared and executed in a transaction, so both reach the same server.
-        reading = create(isolation_level="READ COMMITTED")
+        reading = create(pool_size=read_size, isolation_level="READ COMMITTED")
         event.listen(writing.sync_engine, "begin", _set_lock_timeout)
     else:
-        reading = create(**_AUTOCOMMIT, pool_reset_on_return=None)
+        reading = create(pool_size=read_size, **_AUTOCOMMIT, pool_reset_on_return=None)
     for engine in (writing, reading):
         event.listen(engine.sync_engine, "checkout", _discard_closed)
     return writing, reading

@@ -5,16 +5,22 @@ import ssl
 from collections.abc import Mapping
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 
 NO_ANSWER = (
     "The database cannot be reached: no PostgreSQL server answers at the address of GOODWORD_DATABASE_URL."
 )
 HOST_UNKNOWN = "The database cannot be reached: the host name of GOODWORD_DATABASE_URL cannot be resolved."
-NO_CONNECTION = "PostgreSQL has no free connection: raise its max_connections, or run fewer processes."
+NO_CONNECTION = "PostgreSQL has no free connection: raise its max_connections, lower GOODWORD_POOL_SIZE, or run fewer processes."
+POOL_EXHAUSTED = (
+    "All connections of this process were in use: the database is slow, or GOODWORD_POOL_SIZE too small."
+)
+LOCKED = "Another transaction held a lock for too long."
+SLOW = "The database did not answer in time."
+CONFLICT = "Transactions were rolled back for one another, also when repeated."
 STARTING = "PostgreSQL is starting up or shutting down."
 POOLER_WAITS = "PgBouncer cannot reach PostgreSQL."
-AWAY = frozenset({NO_ANSWER, HOST_UNKNOWN, NO_CONNECTION, STARTING, POOLER_WAITS})
+AWAY = frozenset({NO_ANSWER, SLOW, HOST_UNKNOWN, NO_CONNECTION, STARTING, POOLER_WAITS})
 """Causes that may end without the operator."""
 DISK_FULL = "The disk of the database is full."
 MOVED = (
@@ -39,10 +45,15 @@ SQLSTATES: Mapping[str, str] = {
     "42P01": NOT_CURRENT,  # no such table, as during a restore
     "42P05": PGBOUNCER,
     "53100": DISK_FULL,
+    "40001": CONFLICT,
+    "40P01": CONFLICT,
     "53300": NO_CONNECTION,
+    "55P03": LOCKED,
+    "57P01": STARTING,
     "57P03": STARTING,
 }
 SQLITE_ERRORS: Mapping[str, str] = {
+    "SQLITE_BUSY": LOCKED,
     "SQLITE_CANTOPEN": "The database file cannot be opened: check its folder and the permissions.",
     "SQLITE_CORRUPT": "The database file is damaged: restore a backup.",
     "SQLITE_FULL": DISK_FULL,
@@ -72,6 +83,10 @@ def explain(error: BaseException) -> str | None:
         return "The certificate of the PostgreSQL server is not valid for its name, or TLS fails otherwise."
     if isinstance(cause, ConnectionError) and "SSL" in str(cause):
         return "The PostgreSQL server does not offer TLS, which GOODWORD_DATABASE_URL requires."
+    if isinstance(cause, PoolTimeout):
+        return POOL_EXHAUSTED
+    if isinstance(cause, TimeoutError):
+        return SLOW
     return NO_ANSWER if isinstance(cause, OSError) else None
 
 

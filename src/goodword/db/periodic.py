@@ -12,12 +12,19 @@ log = structlog.get_logger("goodword.periodic")
 
 
 async def repeat(name: str, task: Callable[[], Awaitable[object]], *, every: float) -> None:
-    """Run a task at once and every so many seconds, until cancelled. `name` is its name in the log."""
+    """Run a task at once and every so many seconds, until cancelled. `name` is its name in the log.
+
+    An error of the database is logged once while it lasts.
+    """
+    reason = None
     while True:
         try:
             await task()
+            reason = None
         except (SQLAlchemyError, OSError) as error:
-            log.warning("a periodic task failed and will run again", kind=name, error=describe(error))
+            previous, reason = reason, describe(error)
+            if reason != previous:
+                log.warning("a periodic task failed and will run again", kind=name, error=reason)
         except Exception:
             log.exception("a periodic task failed and will run again", kind=name)
         await asyncio.sleep(every)

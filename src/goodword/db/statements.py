@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.db.base import Base, Model, insert_statement
@@ -62,9 +62,18 @@ def is_lock_timeout(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) == "55P03" or "database is locked" in str(error.orig)
 
 
-def is_connection_error(error: DBAPIError) -> bool:
-    """Return whether the SQLSTATE is of class 08 (connection), 53 (resources), 57 (operator) or 58 (I/O)."""
-    return (getattr(error.orig, "sqlstate", None) or "")[:2] in {"08", "53", "57", "58"}
+def is_unavailable(error: DBAPIError) -> bool:
+    """Return whether the statement may succeed later: the database is away, has no resources, or a lock is held.
+
+    The classes of SQLSTATE are 08 (connection), 53 (resources), 57 (operator) and 58 (I/O).
+    """
+    sqlstate = getattr(error.orig, "sqlstate", None) or ""
+    return (
+        isinstance(error, OperationalError | InterfaceError)
+        or error.connection_invalidated
+        or sqlstate[:2] in {"08", "53", "57", "58"}
+        or is_lock_timeout(error)
+    )
 
 
 def is_transaction_conflict(error: DBAPIError) -> bool:

@@ -37,13 +37,15 @@ async def listening(database: Database, wake: Callable[[], None]) -> AsyncIterat
 
 async def _keep_listening(database: Database, wake: Callable[[], None]) -> None:
     while True:
+        has_listened = asyncio.Event()
         with suppress(SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-            await _listen(database, wake)
-        log.info("connects again to listen for jobs")
+            await _listen(database, wake, has_listened)
+        if has_listened.is_set():
+            log.info("connects again to listen for jobs")
         await asyncio.sleep(RETRY_SECONDS)
 
 
-async def _listen(database: Database, wake: Callable[[], None]) -> None:
+async def _listen(database: Database, wake: Callable[[], None], has_listened: asyncio.Event) -> None:
     """Listen until the connection is lost, then raise or return. TimeoutError is an OSError."""
     async with database.read_engine.connect() as pooled:
         connection = (await pooled.get_raw_connection()).driver_connection
@@ -52,6 +54,7 @@ async def _listen(database: Database, wake: Callable[[], None]) -> None:
         connection.add_termination_listener(lambda _: closed.set())
         try:
             await connection.add_listener(CHANNEL, lambda *_: wake())
+            has_listened.set()
             wake()  # for jobs that were committed before
             while not closed.is_set():
                 with suppress(TimeoutError):

@@ -11,11 +11,12 @@ from pathlib import Path
 from uuid import uuid4
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError as PoolTimeout
 
 from goodword.actor import Actor, ActorContext, acting_as
 from goodword.db.error_causes import describe
 from goodword.db.periodic import repeat
+from goodword.db.statements import is_unavailable
 from goodword.jobs import listen, service
 from goodword.jobs.service import ClaimedJob, JobFailed, PermanentFailure
 from goodword.services import Services
@@ -59,6 +60,8 @@ class Worker:
         self._id, self._wake, self._stopping = str(uuid4()), asyncio.Event(), False
         self._running: dict[asyncio.Task[None], str] = {}
         """The concurrency group of each task."""
+        self._outage: str | None = None
+        """Why the database cannot be used."""
         services.database.observers.listeners[service.CHANNEL] = self._wake.set
 
     async def run(self) -> None:
@@ -69,8 +72,9 @@ class Worker:
                 try:
                     await self._enqueue_recurring()
                     await self._start_due()
+                    self._note_outage(None)
                 except (SQLAlchemyError, OSError) as error:
-                    log.warning("the database does not answer the worker", error=describe(error))
+                    self._note_outage(error)
                 except Exception:  # the worker must not end
                     log.exception("the worker continues after an unexpected error")
                 with suppress(TimeoutError):
@@ -92,6 +96,20 @@ class Worker:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _note_outage(self, error: Exception | None) -> None:
+        """Log the beginning, a change of the cause, and the end of an outage of the database."""
+        previous, self._outage = self._outage, describe(error) if error else None
+        if self._outage != previous:
+            if self._outage:
+                log.warning("waiting for the database", why=self._outage)
+            else:
+                log.info("the database can be used")
+
+    @property
+    def is_waiting(self) -> bool:
+        """Return whether the worker waits for the database."""
+        return self._outage is not None
 
     def stop(self) -> None:
         """Start no more jobs. `run` returns when the running jobs have ended."""
@@ -155,17 +173,26 @@ class Worker:
     async def _process_in_background(self, job: ClaimedJob) -> None:
         try:
             await self._process(job)
-        except (SQLAlchemyError, OSError) as error:  # its outcome is not recorded, so the lease expires
-            log.warning("the database does not answer the worker", error=describe(error))
+        except SQLAlchemyError as error:  # its outcome is not recorded, so the lease expires
+            log.warning("the outcome of a job could not be recorded", kind=job.kind, error=describe(error))
 
     async def _process(self, job: ClaimedJob) -> None:
         error, is_permanent = await self._attempt(job)
-        async with self._services.database.transaction() as session:
-            now = self._services.clock()
-            if error is None:
-                await service.finish(session, job, now=now)
+        while True:
+            try:
+                async with self._services.database.transaction() as session:
+                    now = self._services.clock()
+                    if error is None:
+                        await service.finish(session, job, now=now)
+                    else:
+                        await service.fail(session, job, error=error, permanent=is_permanent, now=now)
+            except (DBAPIError, PoolTimeout, OSError) as outage:
+                if isinstance(outage, DBAPIError) and not is_unavailable(outage):
+                    raise
+                self._note_outage(outage)
             else:
-                await service.fail(session, job, error=error, permanent=is_permanent, now=now)
+                return
+            await asyncio.sleep(POLL_SECONDS)  # until it is recorded: otherwise the job would run twice
 
     async def _attempt(self, job: ClaimedJob) -> tuple[str | None, bool]:
         """Run the handler. Return its error, and whether that is permanent."""

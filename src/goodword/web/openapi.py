@@ -13,6 +13,7 @@ from goodword.errors import (
     DatabaseUnavailable,
     InsufficientScope,
     NotFound,
+    StorageFull,
     TokenInvalid,
     Unauthorized,
     Unprocessable,
@@ -242,7 +243,7 @@ def _add_common_errors(operation: dict[str, Any], path: str) -> None:
     elif operation.get("security"):
         common += [Unauthorized, TokenInvalid, InsufficientScope]
     if "Health" not in operation["tags"]:
-        common.append(DatabaseUnavailable)
+        common += [DatabaseUnavailable, StorageFull]
     if "application/json" not in responses.get("429", {}).get("content", {}):
         common.append(RateLimited)
     for error in common:

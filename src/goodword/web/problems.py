@@ -9,18 +9,13 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from goodword.db.error_causes import explain
-from goodword.db.statements import (
-    is_connection_error,
-    is_lock_timeout,
-    is_transaction_conflict,
-    is_unique_violation,
-)
+from goodword.db.error_causes import DISK_FULL, describe, explain
+from goodword.db.statements import is_unavailable, is_unique_violation
 from goodword.errors import (
     AppError,
     BadRequest,
@@ -29,6 +24,7 @@ from goodword.errors import (
     FieldError,
     MethodNotAllowed,
     NotFound,
+    StorageFull,
     ValidationFailed,
 )
 from goodword.web.retries import response_after_conflict
@@ -98,19 +94,21 @@ def install(app: FastAPI, *renderers: ErrorRenderer) -> ErrorResponder:
             return respond(request, Conflict())
         if rerun := response_after_conflict(request, error):
             return rerun
-        if cause := explain(error):
-            log.warning("the database refuses a statement", error=cause)
-            return respond(request, DatabaseUnavailable())
-        if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
-            return respond(request, DatabaseUnavailable())
-        if is_lock_timeout(error) or is_connection_error(error) or is_transaction_conflict(error):
-            return respond(request, DatabaseUnavailable())
-        raise error
+        if explain(error) is None and not is_unavailable(error):
+            raise error
+        return unavailable(request, error)
 
     @app.exception_handler(PoolTimeout)
     @app.exception_handler(OSError)  # drivers do not wrap a refused connection
-    async def no_connection(request: Request, _error: Exception) -> Response:
-        return respond(request, DatabaseUnavailable())
+    async def no_connection(request: Request, error: Exception) -> Response:
+        return unavailable(request, error)
+
+    def unavailable(request: Request, error: Exception) -> Response:
+        cause = describe(error)
+        log.warning(
+            "503: the database cannot be used", error=cause
+        )  # one line a response, so that they can be counted
+        return respond(request, StorageFull() if cause == DISK_FULL else DatabaseUnavailable())
 
     return respond
 

@@ -1,0 +1,38 @@
+"""The process of `goodword worker`."""
+
+import asyncio
+import signal
+
+from goodword.composition import build_services, build_worker, close_services, open_services
+from goodword.config.settings import Settings
+from goodword.jobs import probes
+
+
+async def run_worker(settings: Settings, *, concurrency: int) -> None:
+    """Run jobs until SIGTERM or SIGINT, then wait for running jobs. If the database is away, wait for it.
+
+    Raises what `open_services` raises.
+    """
+    services = build_services(settings)
+    worker = build_worker(services, concurrency=concurrency)
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    services.waiting.set()
+    opening = asyncio.create_task(open_services(services, on_wait=services.waiting.set))
+    stopping = asyncio.create_task(stopped.wait())
+    try:
+        async with probes.answering(
+            settings.worker_health_port, lambda: services.waiting.is_set() or worker.is_waiting
+        ):
+            await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if opening.done():
+                await opening  # raises
+                services.waiting.clear()
+                async with worker.running():
+                    await stopped.wait()
+    finally:
+        for task in (opening, stopping):
+            task.cancel()
+        await asyncio.gather(opening, stopping, return_exceptions=True)
+        await close_services(services)

@@ -1,0 +1,48 @@
+"""A PostgreSQL that can be cut off and reached again."""
+
+import asyncio
+import uuid
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from serving import free_port
+
+
+@pytest.fixture
+async def database(postgres_url):
+    """Return the URL of an empty database on the shared PostgreSQL, and that of an address where nothing listens."""
+    url = urlsplit(postgres_url)
+    name, port = f"away_{uuid.uuid4().hex}", free_port()
+    operator = await asyncpg.connect(postgres_url.replace("+asyncpg", ""))
+    await operator.execute(f"CREATE DATABASE {name}")
+    yield (
+        url._replace(path=name).geturl(),
+        url._replace(netloc=f"postgres@127.0.0.1:{port}", path=name).geturl(),
+    )
+    await operator.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await operator.close()
+
+
+@asynccontextmanager
+async def reachable(here, there):
+    """Make the database at `here` reachable at the address of `there`, and cut all connections after the block."""
+    writers = []
+
+    async def pass_on(reader, writer):
+        while data := await reader.read(65536):
+            writer.write(data)
+        writer.close()
+
+    async def connect(reader, writer):
+        other = await asyncio.open_connection(urlsplit(here).hostname, urlsplit(here).port)
+        writers.extend((writer, other[1]))
+        await asyncio.gather(pass_on(reader, other[1]), pass_on(other[0], writer), return_exceptions=True)
+
+    server = await asyncio.start_server(connect, "127.0.0.1", urlsplit(there).port)
+    yield
+    server.close()
+    for writer in writers:
+        writer.transport.abort()
