@@ -16,10 +16,13 @@ async def run_worker(settings: Settings, *, concurrency: int) -> None:
     services = build_services(settings)
     worker = build_worker(services, concurrency=concurrency)
     stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+
+    def handle_signals() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+
     services.waiting.set()
-    opening = asyncio.create_task(open_services(services, on_wait=services.waiting.set))
+    opening = asyncio.create_task(open_services(services, on_wait=handle_signals))
     stopping = asyncio.create_task(stopped.wait())
     try:
         async with probes.answering(
@@ -29,6 +32,7 @@ async def run_worker(settings: Settings, *, concurrency: int) -> None:
             if opening.done():
                 await opening  # raises
                 services.waiting.clear()
+                handle_signals()
                 async with worker.running():
                     await stopped.wait()
     finally:
