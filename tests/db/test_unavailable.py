@@ -1,6 +1,7 @@
 """A response 503 names its cause in the log, once, and a full disk has a code of its own."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -68,6 +69,11 @@ async def test_an_exhausted_pool_is_named(app, api, database_url, capsys, monkey
     assert capsys.readouterr().out.count("All connections of this process were in use") == 1
 
 
+def connections_of(database):
+    pools: list[Any] = [engine.pool for engine in (database.write_engine, database.read_engine)]
+    return sum(pool.size() for pool in pools)
+
+
 @ON_POSTGRES
 @pytest.mark.parametrize(("processes", "size"), [(1, 20), (2, 19), (4, 9), (40, 4)])
 async def test_the_pools_fit_what_the_server_allows(database_url, processes, size):
@@ -80,9 +86,8 @@ async def test_the_pools_fit_what_the_server_allows(database_url, processes, siz
             await session.execute(text("SELECT 1"))
 
     await asyncio.gather(*(use() for _ in range(30)))
-    sizes = [engine.pool.size() for engine in (database.write_engine, database.read_engine)]
     await database.close()
-    assert sum(sizes) == size
+    assert connections_of(database) == size
 
 
 @ON_POSTGRES
@@ -91,5 +96,5 @@ async def test_a_size_that_is_set_is_kept_and_checked(database_url, capsys):
     await database.fit_pools()
     await database.close()
 
-    assert database.write_engine.pool.size() + database.read_engine.pool.size() == 100
+    assert connections_of(database) == 100
     assert "POOL_SIZE is more than PostgreSQL allows" in capsys.readouterr().out
