@@ -1,6 +1,7 @@
 """A response 503 names its cause in the log, once, and a full disk has a code of its own."""
 
 import asyncio
+import math
 from typing import Any
 
 import pytest
@@ -44,7 +45,8 @@ async def failing(app):
         ("57P01", "database_unavailable", "PostgreSQL is starting up or shutting down."),
     ],
 )
-async def test_the_cause_is_logged_once(api, failing, capsys, sqlstate, code, cause):
+async def test_the_cause_is_logged_once(api, app, failing, capsys, monkeypatch, sqlstate, code, cause):
+    monkeypatch.setattr(app.state.services.database, "_full_at", -math.inf)  # and forget it after the test
     await failing(sqlstate)
 
     answer = await register(api, "alice")

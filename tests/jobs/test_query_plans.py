@@ -88,7 +88,7 @@ async def test_jobs_are_claimed_by_an_index(services, clock):
     with recorded(services) as statements:
         async with services.database.transaction() as session:
             service.enqueue(session, "greet", {}, now=clock())
-            await session.flush()
+        async with services.database.transaction() as session:
             first = await session.execute(service.first_due(["greet", "tidy"]), {"now": clock()})
             work = await service.claim(session, "greet", worker_id="me", now=clock())
             await service.finish(session, work, now=clock())
