@@ -58,7 +58,6 @@ def test_serve_refuses_the_wrong_secret_and_keeps_the_data(tmp_path):
         ({"NONSENSE": "1"}, "GOODWORD_NONSENSE is not a setting"),
         ({"SECRET_KEY": "short"}, "GOODWORD_SECRET_KEY"),
         ({"DATABASE_URL": "postgresql+asyncpg://localhost/x"}, "GOODWORD_SECRET_KEY is not set"),
-        ({"DATABASE_URL": "postgresql+asyncpg://127.0.0.1:9/x", "SECRET_KEY": SECRET}, "cannot be reached"),
         ({"DATA_DIR": "/proc/nothing/can/be/here"}, "/proc/nothing"),
         ({"DATABASE_URL_FILE": "/dev/null"}, "GOODWORD_DATABASE_URL_FILE: the file is empty"),
         ({"REDIS_URL_FILE": "/dev/null"}, "GOODWORD_REDIS_URL_FILE: the file is empty"),

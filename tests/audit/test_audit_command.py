@@ -106,7 +106,7 @@ def test_verify_warns_of_overdue_rows(tmp_path):
 async def test_addresses_are_cleared_after_ninety_days_and_the_chain_stays_valid(app, api, rows, clock):
     await join(api, "alice")
     await seal(app)
-    assert PERIODIC_TASKS[CLEAR_ADDRESSES].days == 1
+    assert PERIODIC_TASKS[CLEAR_ADDRESSES] == timedelta(hours=1)
 
     async def clear():
         async with app.state.services.database.transaction() as session:

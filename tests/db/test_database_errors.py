@@ -44,26 +44,32 @@ async def add_users(url):
     await connection.close()
 
 
-@pytest.mark.parametrize("command", [("jobs", "list"), ("migrate",), ("worker",)], ids=" ".join)
+WRONG_ADDRESSES = [
+    ("goodword:wrong@{server}/postgres", "refuses the user and password"),
+    ("nobody:wrong@{server}/postgres", "does not admit this user"),
+    ("other@{server}/postgres", "does not admit this user from this machine, or not without TLS"),
+    ("postgres@{server}/missing", "has no database of the name"),
+    ("postgres@nowhere.invalid/postgres", "host name of GOODWORD_DATABASE_URL cannot be resolved"),
+    (f"postgres@{CLOSED}/postgres", "no PostgreSQL server answers"),
+    ("postgres@/postgres?host=/nothing", "no PostgreSQL server answers"),
+    ("postgres@{server}/postgres?sslmode=require", "does not offer TLS"),
+    ("postgres@{server}/postgres?ssl=often", "GOODWORD_DATABASE_URL cannot be used"),
+]
+COMMANDS = [("jobs", "list"), ("migrate",), ("worker",)]
+
+
 @pytest.mark.parametrize(
-    ("url", "reason"),
+    ("command", "url", "reason"),
     [
-        ("goodword:wrong@{server}/postgres", "refuses the user and password"),
-        ("nobody:wrong@{server}/postgres", "does not admit this user"),
-        ("other@{server}/postgres", "does not admit this user from this machine, or not without TLS"),
-        ("postgres@{server}/missing", "has no database of the name"),
-        ("postgres@nowhere.invalid/postgres", "host name of GOODWORD_DATABASE_URL cannot be resolved"),
-        (f"postgres@{CLOSED}/postgres", "no PostgreSQL server answers"),
-        ("postgres@/postgres?host=/nothing", "no PostgreSQL server answers"),
-        ("postgres@{server}/postgres?sslmode=require", "does not offer TLS"),
-        ("postgres@{server}/postgres?ssl=often", "GOODWORD_DATABASE_URL cannot be used"),
+        (command, url, reason)
+        for command in COMMANDS
+        for url, reason in WRONG_ADDRESSES
+        if command != ("worker",) or reason not in WAITED_FOR  # see jobs/test_worker_outages.py
     ],
 )
 def test_each_wrong_address_has_its_own_message(tmp_path, guarded, command, url, reason):
     settings = {"DATABASE_URL": f"postgresql+asyncpg://{url.format(server=guarded)}", "SECRET_KEY": SECRET}
 
-    if command == ("worker",) and reason in WAITED_FOR:
-        return  # see jobs/test_worker_outages.py
     done = goodword(tmp_path, *command, **settings)
 
     assert done.returncode == 2

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 from contextlib import asynccontextmanager, contextmanager
@@ -17,7 +18,8 @@ from goodword.app import create_app
 from goodword.config.settings import SettingsError
 from people import join, register, sign_in
 from servers import postgres_server
-from serving import goodword
+from serving import free_port, goodword, working
+from worker_probes import until as until_worker_is
 
 UNAVAILABLE = (503, "database_unavailable")
 
@@ -139,6 +141,19 @@ async def test_reads_and_writes_end_while_the_server_is_frozen(server, tmp_path,
     assert "the database does not answer: its connections are closed" in capsys.readouterr().out
 
 
+async def test_a_worker_leaves_a_frozen_server(server, tmp_path):
+    port = free_port()
+    settings = {"DATABASE_URL": server.url, "SECRET_KEY": SECRET, "WORKER_HEALTH_PORT": str(port)}
+    with working(tmp_path, **settings):
+        await until_worker_is(port, 200)
+        await until(server, "SELECT 1 FROM pg_stat_activity WHERE query = 'SELECT 1'")
+        with frozen(server):
+            await until_worker_is(port, 503)
+        await until_worker_is(port, 200)
+
+    assert "the database does not answer: its connections are closed" in (tmp_path / "worker.log").read_text()
+
+
 async def signed_in(client, email):
     """Return the answer to a sign-in that is repeated while it is 503."""
     answer = await sign_in(client, email)
@@ -164,7 +179,7 @@ def test_migrate_ends_while_the_server_is_frozen(server, tmp_path):
         done = goodword(tmp_path, "migrate", DATABASE_URL=server.url, SECRET_KEY=SECRET)
 
     assert done.returncode == 2
-    assert "no PostgreSQL server answers" in done.stderr
+    assert re.search("no PostgreSQL server answers|did not answer in time", done.stderr)
 
 
 async def test_migrate_ends_when_the_server_freezes(server, tmp_path):

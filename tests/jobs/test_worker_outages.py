@@ -3,8 +3,6 @@
 import asyncio
 import signal
 from dataclasses import replace
-from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
 
 import pytest
 from sqlalchemy import select
@@ -16,32 +14,11 @@ from goodword.jobs import service
 from goodword.jobs.models import Job
 from goodword.jobs.worker import Worker
 from serving import free_port, working
+from worker_probes import probe, until
 
 __all__ = ["database"]  # a fixture
 OUTCOME = select(Job.outcome, Job.attempts)
 SECRET = "k4Jt-9vQ2mZx7Lp0RbWc5NfHs8GdYa1E"
-
-
-async def probe(port, path):
-    """Return the status that a worker answers, or None if nothing listens."""
-
-    def ask():
-        try:
-            with urlopen(f"http://127.0.0.1:{port}{path}") as answer:
-                return answer.status
-        except HTTPError as error:
-            error.close()
-            return error.code
-        except URLError:
-            return None
-
-    return await asyncio.to_thread(ask)
-
-
-async def until(port, status):
-    async with asyncio.timeout(60):
-        while await probe(port, "/readyz") != status:  # noqa: ASYNC110  another process
-            await asyncio.sleep(0.05)
 
 
 async def test_the_worker_waits_at_the_start_and_later_and_says_so_once(tmp_path, database):

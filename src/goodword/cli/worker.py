@@ -24,6 +24,7 @@ async def run_worker(settings: Settings, *, concurrency: int) -> None:
     services.waiting.set()
     opening = asyncio.create_task(open_services(services, on_wait=handle_signals))
     stopping = asyncio.create_task(stopped.wait())
+    watching = asyncio.create_task(services.database.watch())
     try:
         async with probes.answering(
             settings.worker_health_port, lambda: services.waiting.is_set() or worker.is_waiting
@@ -36,7 +37,8 @@ async def run_worker(settings: Settings, *, concurrency: int) -> None:
                 async with worker.running():
                     await stopped.wait()
     finally:
-        for task in (opening, stopping):
+        tasks = opening, stopping, watching
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(opening, stopping, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await close_services(services)

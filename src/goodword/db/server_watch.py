@@ -30,8 +30,9 @@ class ServerWatch:
         self._opening: set[asyncio.Future[Any]] = set()
         self._arguments: dict[str, Any] | None = None
         self._last_host: Any = None
+        self._begun: asyncio.Future[Any] | None = None
         self._asked: Any = None
-        """The connection on which `watch` asks."""
+        """The connection on which `watch` asks. `_begun` opens it."""
 
     async def connect(self, **arguments: Any) -> Any:
         """Open a connection. Raises at once while the server is silent."""
@@ -76,8 +77,9 @@ class ServerWatch:
         try:
             await repeat("watch_database", self._look, every=WATCH_SECONDS)
         finally:
-            if self._asked is not None:
-                self._asked.terminate()
+            if self._begun is not None:
+                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                    (await self._begun).terminate()
 
     async def _look(self) -> None:
         if self._arguments is None:  # no connection has succeeded, and the error of the first says more
@@ -85,7 +87,9 @@ class ServerWatch:
         before = self.answers
         try:
             if self._asked is None or self._asked.is_closed():
-                self._asked = await self._open(**self._arguments)
+                self._begun = asyncio.ensure_future(self._open(**self._arguments))
+                # Not cancelled: asyncpg then leaves an error that nothing reads.
+                self._asked = await asyncio.shield(self._begun)
             answers = await _answers(self._asked)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             return  # it answers, or the connection was closed

@@ -39,10 +39,7 @@ class Cursor:
             execute(cursor, statement, parameters)
             self.description = cursor.description
             self._rows = cursor.fetchall()
-            self.rowcount, self.lastrowid = (
-                cursor.rowcount,
-                cursor.lastrowid,
-            )  # the count is known after the rows
+            self.rowcount, self.lastrowid = cursor.rowcount, cursor.lastrowid  # known after the rows
         finally:
             cursor.close()
 
