@@ -14,7 +14,7 @@ from goodword.audit.service import record
 from goodword.codes import code_format, lookup
 from goodword.codes.models import ACTIVE, CodeStatus, ReferralCode, Retirement, has_status, usable
 from goodword.codes.schemas import CodeCreate, CodeUpdate
-from goodword.codes.statements import ACTIVATE, DELETE, FULL, NOT_DELETED, change
+from goodword.codes.statements import ACTIVATE, DELETE, FULL, HAS_ROOM, NOT_DELETED, change
 from goodword.crypto import hmac_of
 from goodword.db.database import persistent
 from goodword.db.keyset import keyset_page
@@ -108,7 +108,7 @@ async def create(
     expires_at = _expires_at(body.expires_at, body.lifetime, now=now)
     if body.code is not None:
         code_format.validate_chosen(body.code)
-    statement = inserting_if_absent(ReferralCode, session.get_bind().dialect.name, ~FULL)
+    statement = inserting_if_absent(ReferralCode, session.get_bind().dialect.name, HAS_ROOM)
     values: dict[str, Any] = {
         "owner_id": owner.id,
         "kind": "chosen" if body.code else "generated",

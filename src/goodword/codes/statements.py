@@ -29,6 +29,7 @@ FULL = (
     .limit(1)
     .exists()
 )
+HAS_ROOM = ~FULL
 _OWN = and_(_CODES.c.owner_id == bindparam("owner"), _CODES.c.key == bindparam("code_key"), NOT_DELETED)
 _NOW = bindparam("now", type_=_CODES.c.created_at.type)
 ACTIVATE = (

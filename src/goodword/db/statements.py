@@ -44,7 +44,7 @@ def with_defaults(model: type[Base], values: Mapping[str, object]) -> dict[str, 
 
 @cache
 def inserting_if_absent(model: type[Base], dialect: str, condition: ColumnElement[bool] | None = None) -> Any:
-    """Return the statement of `insert_if_absent`. It inserts nothing if `condition` is false."""
+    """Return the statement of `insert_if_absent`. It inserts nothing if `condition`, a constant, is false."""
     table: Any = model.__table__
     statement: Any = (sqlite if dialect == "sqlite" else postgresql).insert(table)
     if condition is not None:
