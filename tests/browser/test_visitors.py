@@ -191,6 +191,7 @@ def test_every_page_can_be_used_by_all(visiting, served, api, scheme):
 def test_a_form_can_be_filled_in_from_the_keyboard(visiting, served, api):
     page = visiting(viewport=DESKTOP)
     page.goto(f"{served.url}/sign-up")
+    page.keyboard.press("Tab")  # to the link with the brand
     for text in ("ivan@example.com", PASSWORD, "Ivan", "", ""):
         page.keyboard.press("Tab")
         page.keyboard.type(text)

@@ -108,7 +108,7 @@ def test_no_request_fails_while_nodes_are_replaced(tmp_path, configure):
         for number in (0, 1):
             running[number].stop()
             start(number)
-            load.wait_for(20)
+            load.wait_for(300)  # three seconds, in which the proxy sees that the node is ready
         load.stop()
 
     assert set(load.outcomes) == {201, 404}
