@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from concurrency import at_once
+from goodword.db.statements import inserting_if_absent
 from people import insert_codes, join, make_code, register
 
 PATH = "/api/v1/me/referral-codes"
@@ -223,3 +224,13 @@ async def test_an_account_can_have_ten_thousand_codes(app, alice, bob):
 
     assert (answer.status_code, answer.json()["code"]) == (409, "too_many_codes")
     assert (await bob.post(PATH, {"lifetime": 3600})).status_code == 201
+
+
+async def test_statements_are_built_once(alice):
+    """Otherwise each code that is created would leave one in memory."""
+    await make_code(alice, active=False)
+    before = inserting_if_absent.cache_info().currsize
+
+    await make_code(alice, active=False)
+
+    assert inserting_if_absent.cache_info().currsize == before
