@@ -210,9 +210,9 @@ async def make_world(app):
         owner, friend = await make_user(session, now), await make_user(session, now)
         code = await codes.create(
             session,
+            app.state.services,
             owner,
             CodeCreate.model_validate({"lifetime": 3600}),
-            key=app.state.services.keys.referral_codes,
             now=now,
         )
         redeemed = Redemption(code.id, owner.id, "Alice L.")

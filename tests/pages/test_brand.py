@@ -134,6 +134,13 @@ async def test_the_name_is_no_password(acme):
         assert answer.json()["code"] == "password_too_personal"
 
 
+async def test_the_name_is_no_code(acme, alice):
+    alice.api = acme
+    answer = await alice.post("/api/v1/me/referral-codes", {"lifetime": 3600, "code": "acme"})
+
+    assert answer.json()["code"] == "code_reserved"
+
+
 async def test_the_export_is_named_after_the_brand(acme, alice):
     alice.api = acme
     answer = await alice.call("GET", "/api/v1/me/export")

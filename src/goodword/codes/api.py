@@ -116,8 +116,7 @@ async def create_code(
     async def effect(_: None) -> Answer:
         owner = await users.lock(session, caller.user_id)
         now = clock()
-        key = services_of(request).keys.referral_codes
-        code = await service.create(session, owner, body, key=key, now=now)
+        code = await service.create(session, services_of(request), owner, body, now=now)
         answer = _read(request, code, now)
         return Answer(answer, location=f"{owner_router.prefix}/{code.code}", user_id=owner.id)
 

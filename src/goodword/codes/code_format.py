@@ -92,12 +92,12 @@ RESERVED = frozenset(
 )  # fmt: skip
 
 
-def validate_chosen(chosen: str) -> None:
-    """Raise `CodeInvalid` or `CodeReserved` if a user may not choose this code."""
+def validate_chosen(chosen: str, *, brand: str) -> None:
+    """Raise `CodeInvalid` or `CodeReserved` if a user may not choose this code. The name of the brand is reserved."""
     key = normalise(chosen)
     if not CHOSEN.fullmatch(chosen) or key is None:
         raise CodeInvalid
-    if key in RESERVED:
+    if key in RESERVED or key == normalise(brand):
         raise CodeReserved
 
 

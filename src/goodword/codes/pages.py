@@ -58,8 +58,7 @@ async def create_code(request: Request, visitor: PageVisitor, session: Session, 
         fields = {name: _value(name, text) for name, text in given.items() if text}
         body = CodeCreate(active="later" not in form, **fields)
         async with session.begin_nested():
-            key = services_of(request).keys.referral_codes
-            await service.create(session, owner, body, key=key, now=clock())
+            await service.create(session, services_of(request), owner, body, now=clock())
     except (ValidationError, AppError) as error:
         return await _page(request, session, visitor, now=clock(), given=given, error=error)
     return see_other(link(request, "/"))

@@ -20,6 +20,7 @@ from goodword.db.database import persistent
 from goodword.db.keyset import keyset_page
 from goodword.db.statements import inserting_if_absent, with_defaults
 from goodword.errors import Conflict, NotFound, Unprocessable
+from goodword.services import Services
 from goodword.users.models import User
 
 MIN_TERM = timedelta(seconds=60)
@@ -99,15 +100,15 @@ def _expires_at(expires_at: datetime | None, lifetime: int | None, *, now: datet
 
 
 async def create(
-    session: AsyncSession, owner: User, body: CodeCreate, *, key: bytes, now: datetime
+    session: AsyncSession, services: Services, owner: User, body: CodeCreate, *, now: datetime
 ) -> ReferralCode:
-    """Create a code for `owner`, whose row is locked. `key` is the key of the keyed hash of the code.
+    """Create a code for `owner`, whose row is locked.
 
     Raises `ActiveCodeExists`, `CodeTaken`, `CodeInvalid`, `CodeReserved`, `TooManyCodes` and the `Term…` errors.
     """
     expires_at = _expires_at(body.expires_at, body.lifetime, now=now)
     if body.code is not None:
-        code_format.validate_chosen(body.code)
+        code_format.validate_chosen(body.code, brand=services.settings.brand_name)
     statement = inserting_if_absent(ReferralCode, session.get_bind().dialect.name, HAS_ROOM)
     values: dict[str, Any] = {
         "owner_id": owner.id,
@@ -121,7 +122,11 @@ async def create(
     for _ in range(MAX_ATTEMPTS):
         text = body.code or code_format.generate()
         normalised = code_format.normalise(text) or ""
-        identity = {"code": text, "key": normalised, "key_mac": hmac_of(key, normalised.encode())}
+        identity = {
+            "code": text,
+            "key": normalised,
+            "key_mac": hmac_of(services.keys.referral_codes, normalised.encode()),
+        }
         row = with_defaults(ReferralCode, values | identity)
         details = {"kind": row["kind"], "active": body.active}
         if await change(session, owner, statement, row, normalised, Action.CODE_ISSUED, **details):
