@@ -72,7 +72,7 @@ def sign_up(stack: Stack) -> Iterator[list[Row]]:
 
 @contextmanager
 def hunter(stack: Stack) -> Iterator[list[Row]]:
-    """Hunter accepts connections and sends nothing. Both services have a worker, and a database of their own."""
+    """Measure sign-ups while Hunter accepts connections and sends nothing, with a worker and a database for each service."""
     without = CHEAP | stack.copy("without_hunter")
     with socket.create_server(("127.0.0.1", 0), backlog=128) as silent:
         hanging = CHEAP | stack.copy("with_hunter")

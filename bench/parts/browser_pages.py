@@ -37,7 +37,7 @@ def pages(stack: Stack) -> Iterator[list[Row]]:
 
 
 def _visits(service: Server, owner: int, referrer: int) -> list[Visit]:
-    """`owner` has a code, `referrer` has many referrals."""
+    """Return the pages to visit. `owner` has a code, `referrer` has many referrals."""
     code = f"/{seed.code(owner)}"
     token, _ = sign_in(service, owner)
     cookie = sign_in_by_form(service, owner)
@@ -54,7 +54,7 @@ def _visits(service: Server, owner: int, referrer: int) -> list[Visit]:
 
 
 def _row(service: Server, visit: Visit) -> Row:
-    """The CPU of one request of the API calls is that of all together."""
+    """Return the row of a page, beside the API calls that it replaces, taken together."""
     calls, weight = len(visit.calls), _weight(service, visit)
 
     def page(seconds: float) -> Result:

@@ -21,7 +21,7 @@ WARM = (Figure("limit, by CPU", lambda found: 1 / found.service_cpu, Goal(0.80, 
 
 @contextmanager
 def warm(stack: Stack) -> Iterator[list[Row]]:
-    """Nothing can be faster in this framework than a route that does nothing."""
+    """Measure repeated look-ups against a route that does nothing: the framework allows nothing faster."""
     many, strings = by_email(HOT), [BY_STRING + code(n) for n in HOT]
     with stack.service() as service, ExitStack() as limits:
 
@@ -50,7 +50,7 @@ def cold(stack: Stack) -> Iterator[list[Row]]:
 
 @contextmanager
 def random_look_ups(stack: Stack) -> Iterator[list[Row]]:
-    """50,000 codes in random order, with the cache: some are in it, some are not."""
+    """Measure look-ups of 50,000 codes in random order, of which some are in the cache."""
     with stack.service() as service:
         paths = by_email(_shuffled())
         yield tails("random look-up", service, paths)
@@ -76,7 +76,7 @@ def with_a_token(stack: Stack) -> Iterator[list[Row]]:
 
 @contextmanager
 def without_valkey(stack: Stack) -> Iterator[list[Row]]:
-    """Valkey stops answering and closes nothing. The codes are in the memory of no process."""
+    """Measure look-ups after Valkey has stopped answering, of codes that no process has in memory."""
     first, later = "p99 more in the first 2 s, ms", "p99 more in the next 3 s, ms"
     goal = Goal(60, 60, " ms", more=False)
     with stack.service() as service:

@@ -26,7 +26,7 @@ def _extra(name: str, least: float, aim: float) -> Figure:
 
 @contextmanager
 def memory(stack: Stack) -> Iterator[list[Row]]:
-    """Each measurement has a service of its own, because memory that was used once stays."""
+    """Measure the memory, with a service for each figure, because memory that was used once stays."""
 
     def loaded(seconds: float) -> Result:
         with stack.service() as service:
@@ -60,7 +60,7 @@ def memory(stack: Stack) -> Iterator[list[Row]]:
 
 @contextmanager
 def start(stack: Stack) -> Iterator[list[Row]]:
-    """The embedded database exists and is current. Ready is when `/readyz` says so."""
+    """Measure the time until `/readyz` is 200, on an embedded database that exists and is current."""
     folder = Path(mkdtemp(dir=stack.folder))
 
     def started(_seconds: float) -> Result:

@@ -1,6 +1,7 @@
 """Parse IP addresses, and reduce them to the network that is counted or remembered."""
 
 import re
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
@@ -13,10 +14,8 @@ _MAPPED = bytes(10) + b"\xff\xff"
 def read_address(text: str) -> Address | None:
     """Return an address, given with or without a port, or None. An IPv4-mapped IPv6 address is an IPv4 address."""
     text = text.strip()
-    try:
-        return IPv4Address(inet_pton(AF_INET, text))  # the usual case: five times as fast as `ip_address`
-    except (OSError, ValueError):
-        pass
+    with suppress(OSError, ValueError):
+        return IPv4Address(inet_pton(AF_INET, text))  # the usual case: faster than `ip_address`
     if found := _WITH_PORT.fullmatch(text):
         text = found[1] or found[2]
     try:

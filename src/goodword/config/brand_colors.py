@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from coloraide import Color
 
+DEFAULT = "#2a6247"
+"""The accent color of `style.css`."""
 CONTRAST = 4.5
 STEP = 0.01
 HOVER = 0.06
@@ -25,9 +27,9 @@ def stylesheet(brand_color: str) -> str:
     return f":root {{ {light} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
 
 
-def readable(brand_color: str) -> str:
-    """Return the colour for text on white, and for a ground under white text, as `#rrggbb`."""
-    return _hex(_contrasting(brand_color, LIGHT_GROUND, -STEP))
+def readable(brand_color: str | None) -> str:
+    """Return the color for text on white, and for a ground under white text, as `#rrggbb`."""
+    return DEFAULT if brand_color is None else _hex(_contrasting(brand_color, LIGHT_GROUND, -STEP))
 
 
 def _variables(brand_color: str, ground: str, text: str, step: float) -> str:

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -33,8 +34,24 @@ def check_address(value: str) -> str:
         raise ValueError("must be an e-mail address, such as help@example.com") from None
 
 
-def read_logo(path: Path) -> tuple[str, bytes]:
-    """Return the type of a logo, `.png` or `.svg`, and its contents. Raises `ValueError`."""
+@dataclass(frozen=True, slots=True)
+class Logo:
+    """The file of a logo, which is read once, with the settings."""
+
+    path: Path
+    suffix: str
+    """`.png` or `.svg`, by the contents."""
+    content: bytes = field(repr=False)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+def read_logo(value: object) -> object:
+    """Return the `Logo` at a path. Raises `ValueError`."""
+    if not isinstance(value, str | Path):
+        return value
+    path = Path(value)
     try:
         with path.open("rb") as file:
             content = file.read(MAX_LOGO + 1)
@@ -43,15 +60,10 @@ def read_logo(path: Path) -> tuple[str, bytes]:
     if len(content) > MAX_LOGO:
         raise ValueError("must be a file of at most 256 KiB")
     if content.startswith(PNG):
-        return ".png", content
+        return Logo(path, ".png", content)
     if re.match(rb"(\xef\xbb\xbf)?\s*(<\?xml|<!|<svg)", content) and b"<svg" in content:
-        return ".svg", content
+        return Logo(path, ".svg", content)
     raise ValueError("must be a PNG or SVG file")
-
-
-def check_logo(path: Path) -> Path:
-    read_logo(path)
-    return path
 
 
 def parse_texts(value: object) -> object:
@@ -84,7 +96,7 @@ Texts = Annotated[Mapping[str, str], BeforeValidator(parse_texts), AfterValidato
 class BrandSettings(BaseModel):
     brand_name: Annotated[str, Field(max_length=60), AfterValidator(check_line)] = "Goodword"
     brand_url: HttpUrl | None = None
-    brand_logo: Annotated[Path, AfterValidator(check_logo)] | None = None
+    brand_logo: Annotated[Logo, BeforeValidator(read_logo)] | None = None
     brand_color: str | None = Field(default=None, pattern="^#[0-9a-fA-F]{6}$")
     brand_credit: Switch = "on"
     terms_url: HttpUrl | None = None
@@ -98,5 +110,5 @@ class BrandSettings(BaseModel):
     @property
     def mail_logo(self) -> bytes | None:
         """Return the logo if mail programs can show it: they show PNG, not SVG."""
-        suffix, content = read_logo(self.brand_logo) if self.brand_logo else ("", b"")
-        return content if suffix == ".png" else None
+        logo = self.brand_logo
+        return logo.content if logo and logo.suffix == ".png" else None

@@ -42,7 +42,6 @@ SENT_BY = {"en": "Sent by", "ru": "Отправитель:"}
 SUPPORT = {"en": "Questions? Write to", "ru": "Есть вопросы? Пишите:"}
 UNSUBSCRIBE = {"en": "Unsubscribe from e-mails like this one:", "ru": "Отписаться от таких писем:"}
 A_FRIEND = {"en": "A friend", "ru": "Ваш друг"}
-COLOR = "#2f6f4f"
 MAX_NAME_LENGTH = 40
 MAX_LINE = 76
 SINGLE_TOKENS = frozenset({"To", "Message-ID", "List-Unsubscribe"})
@@ -114,7 +113,7 @@ def _render(
         "refuse_text": UNSUBSCRIBE[language],
         "footer": _footer(settings, language),
         "has_logo": settings.mail_logo is not None,
-        "color": readable(settings.brand_color) if settings.brand_color else COLOR,
+        "color": readable(settings.brand_color),
         **asdict(contents),
     }
     templates = _templates()

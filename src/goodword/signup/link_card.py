@@ -22,7 +22,6 @@ from goodword.web.html.assets import Assets
 from goodword.web.html.rendering import render, translate
 
 FONT = Path(__file__).parent / "fonts" / "DejaVuSans-Bold.ttf"
-COLOR = "#2a6247"
 MAX_CARDS = 200
 """Pictures in memory, of some 30 KiB."""
 WIDTHS = {"title": 26, "description": 50}
@@ -69,7 +68,7 @@ class LinkCards:
             language,
             "card.svg",
             here="",
-            color=readable(settings.brand_color) if settings.brand_color else COLOR,
+            color=readable(settings.brand_color),
             picture=f"data:{kind};base64,{base64.b64encode(icon.body).decode()}",
             title=textwrap.wrap(title, WIDTHS["title"], max_lines=3, placeholder="…"),
             description=textwrap.wrap(

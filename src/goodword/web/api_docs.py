@@ -39,7 +39,10 @@ _REDOC_POLICY = f"{_POLICY}; style-src 'unsafe-inline'; worker-src blob:"
 
 
 def install(app: FastAPI, *, brand: str, icon: str) -> None:
-    """Add the pages and their assets. `icon` is the path of the brand's icon, relative to that of the pages. Files are read here, so the application does not start without one."""
+    """Add the pages and their assets. Files are read here, so the application does not start without one.
+
+    The pages show the name `brand`, and the icon at the path `icon` relative to them.
+    """
     assets = _assets()
     swagger, redoc, redirect = (
         _page(name, assets, brand=escape(brand), icon=icon)

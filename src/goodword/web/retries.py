@@ -31,7 +31,7 @@ def response_after_conflict(request: Request, error: DBAPIError) -> Response | N
     if not is_transaction_conflict(error) or runs == MAX_RUNS or TIMED_OUT in state:
         return None
     state[RUNS] = runs + 1
-    return _Rerun(request, PAUSE * 2**runs * random.random())  # noqa: S311  not for security
+    return _Rerun(request, PAUSE * 2 ** (runs - 1) * random.random())  # noqa: S311  not for security
 
 
 class _Rerun(Response):

@@ -42,7 +42,7 @@ class Server(uvicorn.Server):
     def __init__(
         self, config: uvicorn.Config, *, drain_seconds: float, is_last: Callable[[], bool] = lambda: True
     ) -> None:
-        """`is_last` returns whether no other process goes on with the same sockets."""
+        """Create a server. `is_last` returns whether no other process goes on with the same sockets."""
         super().__init__(config)
         self._drain_seconds, self._is_last = drain_seconds, is_last
         self.ended_by = signal.SIGTERM

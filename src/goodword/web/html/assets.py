@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
 from goodword.config import brand_colors
-from goodword.config.brand_settings import BrandSettings, read_logo
+from goodword.config.brand_settings import BrandSettings
 from goodword.services import services_of
 from goodword.web import static_files
 from goodword.web.static_files import StaticFile
@@ -29,10 +29,9 @@ class Assets:
             contents["style.css"] += brand_colors.stylesheet(settings.brand_color).encode()
             icon_color = brand_colors.readable(settings.brand_color).encode()
             contents["icon.svg"] = contents["icon.svg"].replace(ICON_COLOR, icon_color)
-        if settings.brand_logo:
-            suffix, content = read_logo(settings.brand_logo)
-            self.icon = f"logo{suffix}"
-            contents[self.icon] = content
+        if logo := settings.brand_logo:
+            self.icon = f"logo{logo.suffix}"
+            contents[self.icon] = logo.content
         self._files = {
             name: StaticFile.create(content, Path(name).suffix) for name, content in contents.items()
         }
