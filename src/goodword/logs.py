@@ -7,6 +7,7 @@ which may contain user input.
 import json
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
@@ -73,6 +74,8 @@ class LogWriter(logging.Handler):
         written.wait(FLUSH_SECONDS)
 
     def _write_lines(self) -> None:
+        # Signals are for the main thread: the supervisor blocks them, and this thread would then end the process.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         while True:
             line = self._lines.get()
             if isinstance(line, Event):

@@ -188,3 +188,16 @@ def test_a_hangup_replaces_all_processes_with_new_settings(tmp_path):
 
     assert (status, len(after)) == (404, 2)
     assert set(outcomes) == {200}
+
+
+def test_hangups_in_a_row_with_wrong_settings_change_nothing(tmp_path):
+    with serving(tmp_path, "--workers", "2") as served:
+        (tmp_path / ".env").write_text("GOODWORD_NONSENSE=1\n")
+        for _ in range(3):
+            served.process.send_signal(signal.SIGHUP)
+            time.sleep(0.1)  # while the settings are checked
+        wait_until(lambda: "the settings are wrong" in served.log.read_text())
+        status = get_anew(served)[0]
+        served.stop()
+
+    assert status == 200
