@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
@@ -67,8 +68,9 @@ async def test_a_job_that_ends_during_an_outage_runs_once(app, clock, database, 
     async with direct.transaction() as session:
         service.enqueue(session, "greet", {}, now=clock())
     worker = Worker(replace(app.state.services, database=cut), {"greet": greet})
-    async with asyncio.timeout(60), worker.running():
+    async with asyncio.timeout(60), AsyncExitStack() as running:
         async with reachable(here, there):
+            await running.enter_async_context(worker.running())
             while not runs:  # noqa: ASYNC110  it is read as well as waited for
                 await asyncio.sleep(0.01)
         go_on.set()

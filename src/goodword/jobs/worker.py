@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import structlog
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, TimeoutError as PoolTimeout
@@ -62,6 +62,8 @@ class Worker:
         """The concurrency group of each task."""
         self._outage: str | None = None
         """Why the database cannot be used."""
+        self._unrecorded: set[UUID] = set()
+        """The jobs that ended during the outage."""
         services.database.observers.listeners[service.CHANNEL] = self._wake.set
 
     async def run(self) -> None:
@@ -70,9 +72,10 @@ class Worker:
             while not self._stopping:
                 self._wake.clear()  # before the look, so that a later notification causes another
                 try:
-                    await self._enqueue_recurring()
-                    await self._start_due()
-                    self._note_outage(None)
+                    if not self._unrecorded:  # their leases may have expired, and they would run again
+                        await self._enqueue_recurring()
+                        await self._start_due()
+                        self._note_outage(None)
                 except (SQLAlchemyError, OSError) as error:
                     self._note_outage(error)
                 except Exception:  # the worker must not end
@@ -178,6 +181,13 @@ class Worker:
 
     async def _process(self, job: ClaimedJob) -> None:
         error, is_permanent = await self._attempt(job)
+        try:
+            await self._record(job, error, is_permanent=is_permanent)
+        finally:
+            self._unrecorded.discard(job.id)
+
+    async def _record(self, job: ClaimedJob, error: str | None, *, is_permanent: bool) -> None:
+        """Record the outcome of an attempt, and wait for the database if need be."""
         while True:
             try:
                 async with self._services.database.transaction() as session:
@@ -190,9 +200,10 @@ class Worker:
                 if isinstance(outage, DBAPIError) and not is_unavailable(outage):
                     raise
                 self._note_outage(outage)
+                self._unrecorded.add(job.id)
             else:
                 return
-            await asyncio.sleep(POLL_SECONDS)  # until it is recorded: otherwise the job would run twice
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _attempt(self, job: ClaimedJob) -> tuple[str | None, bool]:
         """Run the handler. Return its error, and whether that is permanent."""
