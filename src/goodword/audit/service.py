@@ -91,7 +91,7 @@ def _row(
     by = actor.current_context()
     now = by.clock()
     return {
-        "id": first_id(now, random=uuid7().int & _RANDOM),
+        "id": id_at(now),
         "created_at": now,
         "action": action.value,
         "actor": by.actor.value,
@@ -109,6 +109,11 @@ def _row(
 def first_id(moment: datetime, *, random: int = 0) -> uuid.UUID:
     """Return the smallest UUIDv7 (RFC 9562 §5.7) of the millisecond, or one of it with `random` bits."""
     return uuid.UUID(int=max(int(moment.timestamp() * 1000), 0) << 80 | random)
+
+
+def id_at(moment: datetime) -> uuid.UUID:
+    """Return a new UUIDv7 of the millisecond."""
+    return first_id(moment, random=uuid7().int & _RANDOM)
 
 
 async def list_events(
