@@ -58,9 +58,25 @@ async def test_pages_are_accessible(browser, path):
     assert '<html lang="en">' in text
     assert 'name="viewport"' in text
     assert len(re.findall("<h1>", text)) == 1
-    assert "<main>" in text
+    order = re.findall(r'<a class="skip" href="#(\w+)">|<(header|main|footer)\b', text)
+    assert order == [("content", ""), ("", "header"), ("", "main"), ("", "footer")]
+    assert '<main id="content"' in text
     for name in re.findall(r'<input id="(\w+)"', text):
         assert f'<label for="{name}">' in text
+
+
+@pytest.mark.parametrize(
+    ("path", "section"), [("/", "/"), ("/people", "/people"), ("/account", "/account"), ("/admin", "/admin")]
+)
+async def test_the_bar_leads_to_the_sections_and_out(browser, rita, path, section):
+    await browser.sign_in(rita)
+
+    bar = re.search(r"<header>(.*?)</header>", (await browser.get(path)).text, re.DOTALL)[1]
+
+    assert re.findall(r'href="([^"]+)"', bar) == ["/", "/", "/people", "/admin", "/account"]
+    assert re.findall(r'href="([^"]+)" aria-current', bar) == [section]
+    assert rita.email in bar
+    assert 'action="/sign-out"' in bar
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-up", "/reset-password"])

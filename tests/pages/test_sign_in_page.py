@@ -6,6 +6,7 @@ import pytest
 from fastapi import Response
 
 from goodword.sessions.models import UserSession
+from pages.pressing import press
 from people import PASSWORD
 from second_service import second_service
 from third_party import Form
@@ -23,7 +24,7 @@ async def test_a_person_signs_in_and_out(browser, alice):
     assert answer.headers["location"] == "/"
     home = await browser.get("/")
     assert "You are signed in" in home.text
-    out = await browser.send(home)
+    out = await press(browser, "/", "/sign-out")
     assert (out.status_code, out.headers["location"]) == (303, "/")
     assert "Welcome" in (await browser.get("/")).text
 
@@ -50,7 +51,7 @@ async def test_over_https_the_cookie_is_bound_to_the_host(alice, database_url):
 async def test_the_old_cookie_is_dead_after_signing_out(browser, alice):
     await browser.sign_in(alice)
     cookie = browser.client.cookies["goodword"]
-    await browser.send(await browser.get("/"))
+    await press(browser, "/", "/sign-out")
 
     browser.client.cookies.set("goodword", cookie, domain="127.0.0.1")
 
