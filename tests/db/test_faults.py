@@ -5,17 +5,20 @@ import os
 import re
 import signal
 import socket
+import time
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 
 from asgi import SECRET, client_of, running, settings_for
 from goodword import migrations
 from goodword.app import create_app
 from goodword.config.settings import SettingsError
+from goodword.db.database import Database
 from people import join, register, sign_in
 from servers import postgres_server
 from serving import free_port, goodword, working
@@ -172,6 +175,24 @@ async def test_a_frozen_host_is_left_for_the_next(server, tmp_path):
             answers = await asyncio.gather(*(register(client, f"moved{number}") for number in range(3)))
 
     assert {answer.status_code for answer in answers} == {201}
+
+
+async def test_a_pause_of_the_process_is_not_silence_of_the_server(server, monkeypatch):
+    monkeypatch.setattr("goodword.db.engines.CONNECT_TIMEOUT", 0.3)
+    database = Database(server.url)
+    async with database.transaction() as session:
+        await session.execute(text("SELECT 2"))
+        watching = asyncio.create_task(database.watch())
+        for _ in range(5):
+            await asyncio.sleep(0)  # it begins to connect
+        time.sleep(0.4)  # noqa: ASYNC251  as on a busy machine
+        await until(server, "SELECT 1 FROM pg_stat_activity WHERE query = 'SELECT 1'")
+        two = await session.scalar(text("SELECT 2"))
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    await database.close()
+
+    assert two == 2
 
 
 def test_migrate_ends_while_the_server_is_frozen(server, tmp_path):

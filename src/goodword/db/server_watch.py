@@ -13,7 +13,7 @@ from goodword.db.periodic import repeat
 CONNECT_TIMEOUT = 2
 """Seconds for each host."""
 WATCH_SECONDS = 0.25
-SILENT_STEPS, STEP_SECONDS = 12, 0.1
+SILENT_STEPS, CONNECT_STEPS, STEP_SECONDS = 12, 18, 0.1
 """The steps are counted, so that a pause of this process does not count as silence of the server."""
 
 log = structlog.get_logger("goodword.database")
@@ -31,8 +31,9 @@ class ServerWatch:
         self._arguments: dict[str, Any] | None = None
         self._last_host: Any = None
         self._begun: asyncio.Future[Any] | None = None
+        """Opens the next one. It is not cancelled: asyncpg then leaves an error that nothing reads."""
         self._asked: Any = None
-        """The connection on which `watch` asks. `_begun` opens it."""
+        """The connection on which `watch` asks."""
 
     async def connect(self, **arguments: Any) -> Any:
         """Open a connection. Raises at once while the server is silent."""
@@ -77,9 +78,10 @@ class ServerWatch:
         try:
             await repeat("watch_database", self._look, every=WATCH_SECONDS)
         finally:
-            if self._begun is not None:
-                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                    (await self._begun).terminate()
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                asked = await self._begun if self._begun else self._asked
+                if asked is not None:
+                    asked.terminate()
 
     async def _look(self) -> None:
         if self._arguments is None:  # no connection has succeeded, and the error of the first says more
@@ -87,12 +89,16 @@ class ServerWatch:
         before = self.answers
         try:
             if self._asked is None or self._asked.is_closed():
-                self._begun = asyncio.ensure_future(self._open(**self._arguments))
-                # Not cancelled: asyncpg then leaves an error that nothing reads.
-                self._asked = await asyncio.shield(self._begun)
-            answers = await _answers(self._asked)
+                self._asked = None
+                self._begun = self._begun or asyncio.ensure_future(self._open(**self._arguments))
+                if await _ends(self._begun, CONNECT_STEPS):
+                    begun, self._begun = self._begun, None
+                    self._asked = await begun
+            answers = self._asked is not None and await _answers(self._asked)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             return  # it answers, or the connection was closed
+        except TimeoutError:
+            return  # of the connection, before its steps: this process paused
         except OSError:
             answers = False
         self._note(is_silent=not answers and self.answers == before)
@@ -113,11 +119,10 @@ async def _answers(connection: Any) -> bool:
     # Without arguments it is a simple query, which also works through PgBouncer.
     asked = asyncio.ensure_future(connection.execute("SELECT 1"))
     try:
-        for _ in range(SILENT_STEPS):
-            if (await asyncio.wait({asked}, timeout=STEP_SECONDS))[0]:
-                await asked
-                return True
-        return False
+        answers = await _ends(asked, SILENT_STEPS)
+        if answers:
+            await asked
+        return answers
     finally:
         if not asked.done():
             connection.terminate()
@@ -125,3 +130,11 @@ async def _answers(connection: Any) -> bool:
                 asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError
             ):
                 await asked
+
+
+async def _ends(work: "asyncio.Future[Any]", steps: int) -> bool:
+    """Wait for the work for so many steps, without cancelling it. Return whether it has ended."""
+    for _ in range(steps):
+        if (await asyncio.wait({work}, timeout=STEP_SECONDS))[0]:
+            return True
+    return False
