@@ -99,6 +99,16 @@ def test_serve_needs_no_standard_streams(tmp_path):
     assert files == {Path(os.devnull)}
 
 
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_a_system_that_cannot_fork_is_refused(tmp_path, monkeypatch, command):
+    monkeypatch.delattr(os, "fork")  # as on Windows
+    done = goodword(tmp_path, command)
+
+    assert done.returncode == 2
+    assert "POSIX" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_version_shows_the_version(tmp_path):
     done = goodword(tmp_path, "--version")
 

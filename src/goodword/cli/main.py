@@ -13,7 +13,7 @@ import typer
 from goodword import __version__
 from goodword.actor import Actor, ActorContext, actor_context
 from goodword.cli import admin, audit, demo, jobs, oauth_clients, users
-from goodword.cli.runner import load_settings, reported_errors, run_in_transaction
+from goodword.cli.runner import fail, load_settings, reported_errors, run_in_transaction
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -60,6 +60,7 @@ def serve(
     migrate: Annotated[bool, typer.Option("--migrate", help="Migrate the schema first.")] = False,
 ) -> None:
     """Run the service. An embedded database is created and migrated first."""
+    _require_posix()
     with _no_collection():
         from goodword.app import create_app
         from goodword.cli import greeting, serve as server
@@ -84,6 +85,15 @@ def serve(
         server.serve(app, sockets, settings, workers=workers, on_ready=greet)
 
 
+def _require_posix() -> None:
+    """Exit on Windows, which cannot fork and has no SIGHUP, before modules that need them are imported."""
+    if not hasattr(os, "fork"):
+        fail(
+            "This command needs Linux, macOS or another POSIX system. On Windows, use WSL or a container.",
+            status=2,
+        )
+
+
 @contextmanager
 def _no_collection() -> Iterator[None]:
     """Collect no garbage during the block, nor later among what it leaves.
@@ -103,6 +113,7 @@ def worker(
     concurrency: Annotated[int, typer.Option(help="Number of jobs to run at once.", min=1, max=64)] = 4,
 ) -> None:
     """Run background jobs, such as sending e-mail, until stopped. Several workers may run."""
+    _require_posix()
     import structlog
 
     from goodword.cli.worker import run_worker
