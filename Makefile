@@ -16,7 +16,7 @@ EXTRACT := --mapping-file pyproject.toml --keywords to_translate --add-location=
 CATALOGUES := $(wildcard src/goodword/web/html/translations/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test coverage test-browser test-cache test-pooler test-proxies test-package mutants fuzz bench bench-scale faults check lint types format messages pictures lock clean
+.PHONY: help install serve test coverage test-browser test-cache test-pooler test-proxies test-package mutants fuzz bench bench-scale faults fault-figures check lint types format messages pictures lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,8 +48,11 @@ bench: .venv/tests ## Measure against the limits of this machine, or a commit (C
 bench-scale: .venv/tests ## Measure it with up to ten million users, in a quarter of an hour or more
 	@PYTHONPATH=tests $(BIN)/python bench/scale.py $(ARGS)
 
-faults: .venv/tests ## Kill and freeze each part of a fleet under load, and check its history (SHORT=1); needs haproxy
-	@PYTHONPATH=tests:bench $(BIN)/python bench/faults/main.py $(if $(SHORT),--short) $(ARGS)
+faults: .venv/tests ## Kill and freeze each part of a fleet under load, and check its history (SHORT=1); needs root, haproxy and faketime
+	@PYTHONPATH=tests:bench unshare --mount $(BIN)/python bench/faults/main.py $(if $(SHORT),--short) $(ARGS)
+
+fault-figures: .venv/tests ## Measure kills, stops and starts, see bench/faults/README.md; ARGS="stops starts" for some
+	@PYTHONPATH=tests:bench $(BIN)/python bench/faults/figures.py $(ARGS)
 
 test-cache: .venv/tests ## Run the tests of codes and sign-up with Redis there, dead, and without a cache
 	@for cache in $(or $(CACHE),valkey dead off); do \

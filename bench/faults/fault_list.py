@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import redis
-from fleet import Fleet, Part
+from fleet import DISK, Fleet, Part, resize_disk
 
 Step = Callable[[Fleet, float], None]
 
@@ -65,6 +65,35 @@ def _cut(fleet: Fleet, seconds: float) -> None:
     fleet.network.cut(False)
 
 
+def _disk_full(fleet: Fleet, seconds: float) -> None:
+    resize_disk(fleet.folder)
+    time.sleep(seconds)
+    resize_disk(fleet.folder, DISK)
+    time.sleep(1)
+    if not fleet.postgres.runs():  # it ends when it cannot write its log
+        fleet.postgres.start()
+
+
+def _log_frozen(fleet: Fleet, seconds: float) -> None:
+    reader = fleet.log_readers[fleet.nodes[0].pid]
+    reader.send_signal(signal.SIGSTOP)
+    time.sleep(seconds)
+    reader.send_signal(signal.SIGCONT)
+
+
+def _log_closed(fleet: Fleet, seconds: float) -> None:
+    fleet.log_readers[fleet.nodes[0].pid].kill()
+    time.sleep(seconds)
+    fleet.nodes[0].kill(signal.SIGTERM)
+    fleet.nodes[0].start()
+
+
+def _clock_set(fleet: Fleet, seconds: float) -> None:
+    for difference in (90, -90, 0):
+        fleet.set_clock(0, difference)
+        time.sleep(seconds)
+
+
 FAULTS: Mapping[str, Fault] = {
     "nothing": Fault(lambda _fleet, seconds: time.sleep(seconds), 10, 1, (3, 1)),
     "worker killed": Fault(_killed(lambda fleet, turn: fleet.workers[turn]), 0.5, 20, (0.5, 2)),
@@ -75,6 +104,10 @@ FAULTS: Mapping[str, Fault] = {
     "database stopped": Fault(_killed(lambda fleet, _turn: fleet.postgres, signal.SIGQUIT), 60, 1, (3, 1)),
     "network slow": Fault(_slow, 10, 1, (3, 1)),
     "network cut": Fault(_cut, 10, 2, (3, 1)),
+    "disk full": Fault(_disk_full, 10, 3, (3, 1)),
+    "reader of logs frozen": Fault(_log_frozen, 10, 2, (3, 1)),
+    "standard error closed": Fault(_log_closed, 3, 3, (2, 1)),
+    "clock back and forth": Fault(_clock_set, 65, 1, (3, 1)),
     "Valkey killed": Fault(_killed(lambda fleet, _turn: fleet.valkey), 3, 5, (2, 1)),
     "Valkey frozen": Fault(_frozen(lambda fleet, _turn: fleet.valkey), 10, 2, (2, 1)),
     "Valkey flushed": Fault(_valkey("FLUSHALL", mend="FLUSHALL"), 1, 3, (1, 1)),

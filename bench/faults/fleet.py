@@ -1,13 +1,15 @@
 """A fleet on loopback: two nodes behind HAProxy, two workers, PostgreSQL behind a fault proxy, and Valkey."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,9 @@ from proxy_servers import proxy_process
 
 PATIENCE = 90
 """Seconds for a start on a busy machine."""
+DISK = "4g"
+PIPE_BYTES = 4096
+"""Of logs that wait for their reader."""
 HAPROXY = """
 defaults
     mode http
@@ -57,12 +62,17 @@ class Part:
         os.kill(self.pid, number)
         while any(_runs(pid) for pid in family):
             time.sleep(0.02)
-        with suppress(ChildProcessError):
+        if self._process is not None:
+            self._process.wait(timeout=PATIENCE)
+        else:
             os.waitpid(self.pid, 0)  # PostgreSQL takes the process of its lock file to run until then
 
     def start(self) -> None:
         self._process = self._start()
         self.pid = self._process.pid
+
+    def runs(self) -> bool:
+        return _runs(self.pid)
 
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:
@@ -96,6 +106,52 @@ def _cache(valkey: servers.Valkey) -> Part:
     port = valkey.url.rpartition(":")[2].partition("/")[0]
     command = [str(servers.valkey_program()), "--bind", "127.0.0.1", "--port", port, "--save", ""]
     return server_part(valkey.pid, command, signal.SIGKILL)
+
+
+def _clock(process: Path) -> Path:
+    return process.with_suffix(".clock")
+
+
+@contextmanager
+def _fake_clocks() -> Iterator[None]:
+    """Let a process that is started in the block, and its children, take the time of day from a file."""
+    command = ["faketime", "-m", "-f", "+0", "printenv", "LD_PRELOAD"]
+    library = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    fake = {
+        "LD_PRELOAD": library,
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DISABLE_SHM": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",
+    }
+    os.environ.update(fake)
+    try:
+        yield
+    finally:
+        for name in fake:
+            del os.environ[name]
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """Mount a disk at the folder. All servers of the fleet keep their files in it."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=755", "faults", folder], check=True)
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def resize_disk(folder: Path, size: str | None = None) -> None:
+    """Give the disk this size, or the size of what it contains."""
+    while True:
+        found = os.statvfs(folder)
+        used = (found.f_blocks - found.f_bfree) * found.f_frsize
+        done = subprocess.run(["mount", "-o", f"remount,size={size or used}", folder], check=False)
+        if done.returncode == 0:  # otherwise something was written meanwhile
+            return
 
 
 class FaultProxy:
@@ -143,8 +199,11 @@ class FaultProxy:
 class Fleet:
     folder: Path
     port: int
+    node_ports: list[int]
     nodes: list[Part]
     workers: list[Part]
+    log_readers: dict[int, subprocess.Popen[bytes]]
+    """By the process id of the node that logs to it."""
     postgres: Part
     valkey: Part
     network: FaultProxy
@@ -153,13 +212,18 @@ class Fleet:
     valkey_url: str
     settings: dict[str, str]
 
+    def set_clock(self, number: int, seconds: int) -> None:
+        """Let the clocks of a node and of a worker differ by so many seconds from that of the database."""
+        for kind in ("node", "worker"):
+            _clock(self.folder / f"{kind}-{number}").write_text(f"{seconds:+d}\n")
+
     def logs(self) -> str:
         return "".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log")))
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Fleet]:
-    """Start the fleet and stop it at the end of the block."""
+def running(folder: Path, **given: str) -> Iterator[Fleet]:
+    """Start the fleet, with these settings, and stop it at the end of the block."""
     with servers.postgres_server() as postgres, servers.valkey() as valkey:
         port = int(postgres.url.rpartition(":")[2].partition("/")[0])
         network = FaultProxy(port)
@@ -171,31 +235,46 @@ def running(folder: Path) -> Iterator[Fleet]:
             "PUBLIC_URL": f"http://127.0.0.1:{public}",
             "RATE_LIMITS": "off",
             "LOG_REQUESTS": "changes",
+            **given,
         }
         migrated = serving.goodword(folder, "migrate", **{**settings, "DATABASE_URL": postgres.url})
         assert migrated.returncode == 0, migrated.stderr
 
+        log_readers: dict[int, subprocess.Popen[bytes]] = {}
+
         def process(name: str, *arguments: str) -> Part:
             env = serving.environment(folder, **settings)
+            env["FAKETIME_TIMESTAMP_FILE"] = str(_clock(folder / name))
 
             def start() -> Process:
-                with (folder / f"{name}.log").open("a") as log:
-                    return Process(arguments, cwd=folder, env=env, stdout=log, stderr=log)
+                out, pipe = os.pipe()
+                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+                with os.fdopen(pipe, "wb") as file, (folder / f"{name}.log").open("a") as log:
+                    reader = subprocess.Popen(["cat"], stdin=out, stdout=log, stderr=subprocess.DEVNULL)
+                    os.close(out)
+                    started = Process(arguments, cwd=folder, env=env, stdout=file, stderr=file)
+                log_readers[started.pid] = reader
+                return started
 
             part = Part(0, start)
             part.start()
             return part
 
-        nodes = [process(f"node-{port}", "serve", "--port", str(port)) for port in (one, two)]
-        workers = [process(f"worker-{number}", "worker") for number in (1, 2)]
+        with _fake_clocks():
+            nodes = [
+                process(f"node-{number}", "serve", "--port", str(port))
+                for number, port in enumerate((one, two))
+            ]
+        workers = [process(f"worker-{number}", "worker") for number in range(2)]
         parts = _database(postgres), _cache(valkey)
         (folder / "haproxy.cfg").write_text(HAPROXY.format(public=public, one=one, two=two))
         try:
             for node in (one, two):
                 serving.wait_for_port(node)
             with proxy_process(["haproxy", "-db", "-f", folder / "haproxy.cfg"], folder, public):
+                ports, urls = [one, two], (postgres.url, valkey.url)
                 yield Fleet(
-                    folder, public, nodes, workers, *parts, network, postgres.url, valkey.url, settings
+                    folder, public, ports, nodes, workers, log_readers, *parts, network, *urls, settings
                 )
         finally:
             for part in (*nodes, *workers, *parts):

@@ -12,6 +12,8 @@ from uuid import uuid4
 
 PASSWORD = "seven lanterns on the hill"
 TIMEOUT = 30
+REFUSED = -1
+"""The status of an attempt whose connection was refused."""
 PAUSE = 0.1
 """Seconds between two attempts of a request that has failed."""
 
@@ -106,6 +108,8 @@ class Client(threading.Thread):
                 connection.request(method, path, content, headers)
                 response = connection.getresponse()
                 status, answer = response.status, response.read()
+            except ConnectionRefusedError:
+                status = REFUSED
             except (OSError, HTTPException):
                 status = 0
             finally:

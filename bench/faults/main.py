@@ -29,7 +29,7 @@ def recovered(history: History, since: float) -> float:
 
 def row(name: str, times: int, attempts: list[Attempt], recoveries: list[float]) -> str:
     statuses = [attempt.status for attempt in attempts]
-    other = sum(status == 0 or (status >= 500 and status != 503) for status in statuses)
+    other = sum(status <= 0 or (status >= 500 and status != 503) for status in statuses)
     written = sorted(
         attempt.ended for attempt in attempts if attempt.is_write and 200 <= attempt.status < 300
     )
@@ -62,7 +62,7 @@ def main() -> None:
         if not options.only or any(word in name for word in options.only)
     }
     began = time.monotonic()
-    with TemporaryDirectory() as folder, fleet.running(Path(folder)) as parts:
+    with TemporaryDirectory() as folder, fleet.small_disk(Path(folder)), fleet.running(Path(folder)) as parts:
         print(HEAD + "\n" + "|---" * HEAD.count(" |") + "|", flush=True)
         with load.running(parts.port, clients=4) as history:
             recovered(history, time.monotonic())

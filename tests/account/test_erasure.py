@@ -130,7 +130,8 @@ async def test_f08_erasure_clears_the_shared_cache(
                 [*keys, *[await redis.get(key) or b"" for key, kind in kinds if kind == b"string"]]
             ).lower()
 
-        async with asyncio.timeout(60):  # nothing is kept while the node has not heard from Redis for a moment
+        async with asyncio.timeout(60):
+            # A node keeps nothing there while it has not heard from it for a moment.
             while b"xaviera" not in await kept():
                 await cached.get("/api/v1/referral-codes/xavieras-own")
                 await cached.get("/api/v1/referral-codes/by-email", params={"email": xaviera.email})

@@ -1,26 +1,16 @@
-"""Two workers run many jobs while workers are killed: no job is lost.
-
-By hand, on a PostgreSQL of its own:  python tests/jobs/test_killed_workers.py 10000 20
-"""
+"""Two workers run many jobs while workers are killed: no job is lost. `make fault-figures` runs more of them."""
 
 import asyncio
 import os
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 from datetime import UTC, datetime
-from pathlib import Path
 
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parent.parent))
-
-from goodword import migrations
 from goodword.db.database import Database
 from goodword.jobs import service
 from preloaded import Process
-from servers import postgres
 
 WORKER = """
 import asyncio, os, random, sys
@@ -98,21 +88,3 @@ async def test_only_jobs_of_killed_workers_run_again(app, database_url, tmp_path
     assert set(done) == {str(n) for n in range(jobs)}
     assert done.total() - jobs <= kills * 4, "at most what the killed had in hand"
     assert await rows("SELECT outcome, count(*) FROM jobs GROUP BY outcome") == [("done", jobs)]
-
-
-if __name__ == "__main__":
-    wanted, deaths = int(sys.argv[1]), int(sys.argv[2])
-    with postgres() as server, tempfile.TemporaryDirectory() as folder:
-        os.environ.setdefault("PYTHONWARNINGS", "default")
-
-        async def main():
-            await migrations.upgrade(server)
-            began = time.monotonic()
-            counted = await do_all(server, Path(folder, "done"), jobs=wanted, kills=deaths)
-            took = time.monotonic() - began
-            lost, again = wanted - len(counted), counted.total() - len(counted)
-            sys.stdout.write(
-                f"{wanted} jobs, {deaths} kills: {lost} lost, {again} done again, {took:.0f} s\n"
-            )
-
-        asyncio.run(main())
