@@ -27,8 +27,17 @@ WITHOUT = {
     "show_statistics": "it shows no personal data",
     "show_codes": "it is about codes",
     "show_jobs": "it is about jobs",
+    "show_apps": "it is about apps",
     "show_audit": "its operation leaves none either",
 }
+
+ALONE = {
+    "retry": "it has a command",
+    "disable_app": "it has a command",
+    "revoke_session": "users end their own sessions by the API",
+    "show_referrals": "the API lists the referrals of one user",
+}
+"""Pages without an operation, with tests of their own below."""
 
 
 class Twins:
@@ -88,8 +97,7 @@ class Twins:
 
 
 def test_i5_every_administrator_page_has_an_api_twin():
-    # `retry` has no operation, but a command: below.
-    assert {name for name in vars(Twins) if name in PAGES} | set(WITHOUT) | {"retry"} == set(PAGES)
+    assert {name for name in vars(Twins) if name in PAGES} | set(WITHOUT) | set(ALONE) == set(PAGES)
 
 
 @pytest.fixture
@@ -116,7 +124,7 @@ async def left(rows, answer, names):
     )
 
 
-@pytest.mark.parametrize("name", sorted(set(PAGES) - set(WITHOUT) - {"retry"}))
+@pytest.mark.parametrize("name", sorted(set(PAGES) - set(WITHOUT) - set(ALONE)))
 async def test_i5_a_page_records_the_same_events_as_its_twin(twins, rita, alice, bob, rows, name):
     by_api, on_page = [answer async for answer in getattr(twins, name)(alice, bob)]
 
@@ -134,6 +142,31 @@ async def test_pages_without_personal_data_record_nothing(twins, rita, rows, nam
 
     assert answer.status_code == 200
     assert await left(rows, answer, {}) == []
+
+
+async def test_a_search_of_referrals_is_recorded(twins, rita, alice, rows):
+    await bring(alice, "carol")
+
+    answer = await twins.browser.get("/admin/referrals?q=carol")
+
+    [(action, *_, details)] = await left(rows, answer, {})
+    assert (action, details) == ("users.searched", '{"found":1}')
+
+
+@pytest.mark.parametrize("name", ["users", "referrals", "codes", "apps", "jobs", "audit"])
+async def test_a_downloaded_list_is_recorded(twins, rita, rows, name):
+    answer = await twins.browser.get(f"/admin/{name}.csv")
+
+    recorded = ("list.exported", "user", "rita", None, "none", None, "127.0.0.1", f'{{"list":"{name}"}}')
+    assert await left(rows, answer, {"rita": rita}) == [recorded]
+
+
+async def test_a_session_that_an_administrator_revokes_is_recorded(twins, rita, alice, rows):
+    answer = await twins.pressed(alice, "sessions/revoke")
+
+    [event] = await left(rows, answer, {"rita": rita, "whom": alice})
+    assert event[:5] == ("session.ended", "user", "rita", "whom", "session")
+    assert event[-1] == '{"why":"administrator"}'
 
 
 @pytest.mark.parametrize("which", ["kind", "of"])

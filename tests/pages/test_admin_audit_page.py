@@ -31,7 +31,7 @@ def actions(page):
     """The names of the events that it shows."""
     assert page.status_code == 200, page.text
     body = page.text.partition("<tbody")[2]
-    return re.findall(r'<span class="address note">([a-z_]+\.[a-z_]+)', body)
+    return re.findall(r'<p class="note">([a-z_]+\.[a-z_]+)', body)
 
 
 async def shown(office, **query):
@@ -60,7 +60,7 @@ async def test_an_event_says_who_did_what_to_what_and_from_where(office, alice, 
     ((request_id,),) = await rows("SELECT request_id FROM audit_events WHERE action = 'user.disabled'")
     assert "Account disabled" in row
     assert f'<a href="/admin/users/{rita.id}">Rita</a>' in row
-    assert f'user <a href="/admin/users/{alice.id}">Alice Liddell</a>' in row
+    assert f'<a href="/admin/users/{alice.id}">Alice Liddell</a>' in row
     assert "127.0.0.1" in row
     assert request_id in row
     assert "<time datetime=" in row
@@ -74,7 +74,7 @@ async def test_the_latest_come_first_and_are_asked_for_by_kind(office, alice):
     assert actions(page)[-1] == "user.registered"
     assert set(actions(await shown(office, action="user.registered"))) == {"user.registered"}
     assert actions(await shown(office, action="keys.rotated")) == []
-    assert "No events found." in (await shown(office, action="keys.rotated")).text
+    assert "Nothing matches these filters." in (await shown(office, action="keys.rotated")).text
     assert actions(await shown(office, action="no.such")) == actions(page), "what is no kind is not asked for"
 
 
@@ -164,7 +164,7 @@ async def test_pages_follow_one_another(office, api, rita, rows):
     for wrong in (onward + "x", onward.replace("user.registered", "code.issued"), f"{PATH}?cursor=x"):
         answer = await office.get(wrong, headers=HTML)
         assert answer.status_code == 400
-        assert "user.registered</span>" not in answer.text
+        assert "user.registered" not in answer.text
 
 
 async def test_it_says_the_same_as_the_api(office, rita, alice, bob):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from goodword.admin import search
+from goodword.admin import listing
 from pages.pressing import press
 from people import make_code, register
 
@@ -21,7 +21,7 @@ async def office(browser, rita):
 
 def found(page):
     assert page.status_code == 200, page.text
-    return re.findall(r"<tr>\s*<td[^>]*>\s*<div>(.*?)</div>", page.text)
+    return re.findall(r"<tr>\s*<td[^>]*>(.*?)</td>", page.text)
 
 
 async def shown(office, **query):
@@ -93,13 +93,13 @@ async def test_the_next_to_end_come_first_and_pages_follow(office, app, alice, a
 
 
 async def test_a_search_goes_on_where_it_stopped(office, alice, monkeypatch):
-    monkeypatch.setattr(search, "SCAN_LIMIT", 2)
+    monkeypatch.setattr(listing, "SCAN_LIMIT", 2)
     for number in range(4):
         await make_code(alice, code=f"CODE-{number}", active=False)
 
     page = await office.get("/admin/codes?q=de0")
-    assert "No matches in the 2 codes searched so far." in page.text
-    onward = re.search(r'href="(/admin/codes\?[^"]*cursor=[^"]+)">Search older entries', page.text)[1]
+    assert "No matches in the 2 rows searched so far." in page.text
+    onward = re.search(r'href="(/admin/codes\?[^"]*cursor=[^"]+)">Continue the search', page.text)[1]
     assert found(await office.get(onward.replace("&amp;", "&"))) == ["CODE-0"]
 
 

@@ -1,10 +1,12 @@
 """GET /admin: the figures, each from what the service did."""
 
+import html
 import re
-from datetime import date
+from datetime import timedelta
 
-from goodword.admin.pages.statistics import HEIGHT, build_bars
-from goodword.admin.statistics import Day
+import pytest
+
+from goodword.admin.pages import charts
 from mailboxes import Post
 from people import bring, make_code, register
 
@@ -15,29 +17,39 @@ def figure(page, name):
     return found[1].strip()
 
 
+BAR = r'<a href="([^"]*)" aria-label="([^"]*)">\s*<rect class="reach"'
+
+
 async def test_who_joined_and_by_a_code(browser, api, rita, alice, clock):
     await bring(alice, "bob", "carol")
     await browser.sign_in(rita)
+    today = clock().date()
 
-    page = await browser.get("/admin")
+    page = (await browser.get("/admin")).text
 
-    assert "Total: 4. Daily maximum: 4." in page.text
-    assert "With a code: 2 (50 %)." in page.text
-    heights = [int(height) for height in re.findall(r'<rect x="\d+" y="\d+" [^>]*height="(\d+)"', page.text)]
-    assert len(heights) == 30
-    assert heights[-1] == HEIGHT
-    assert re.search(rf'class="by-code" [^>]*height="{HEIGHT // 2}"', page.text)
-    assert re.search('<svg [^>]*role="img" aria-labelledby="chart-title chart-text"', page.text)
+    assert "<strong>4</strong> joined in 30 days" in page
+    assert "<strong>2</strong> of them with a code (50 %)" in page
+    [(onward, value)] = re.findall(BAR, page)
+    assert html.unescape(onward) == f"/admin/users?from={today}&to={today}"
+    assert value == f"{today}: 4 joined, 2 of them with a code"
+    assert ">4 / 2</text>" in page, "shown on hover and on focus"
+    assert f"<tr><td>{today}</td><td>4</td><td>2</td></tr>" in page
+    first = today - timedelta(days=29)
+    assert f"<span>{first}</span><span>{today}</span>" in page
+    assert re.search(r'class="axis"[^>]*><span>10</span><span>5</span><span>0</span>', page)
+    people = (await browser.get(html.unescape(onward))).text
+    assert "Total: 4" in people
 
     clock.forward(days=3)
     await browser.sign_in(rita)
-    page = await browser.get("/admin")
-    heights = [int(height) for height in re.findall(r'<rect x="\d+" y="\d+" [^>]*height="(\d+)"', page.text)]
-    assert [number for number, height in enumerate(heights) if height == HEIGHT] == [26]
+    page = (await browser.get("/admin")).text
+    assert [value for _, value in re.findall(BAR, page)] == [f"{today}: 4 joined, 2 of them with a code"]
 
     clock.forward(days=30)
     await browser.sign_in(rita)
-    assert "Total: 0." in (await browser.get("/admin")).text
+    page = (await browser.get("/admin")).text
+    assert "No one joined in the last 30 days." in page
+    assert "<figure" not in page
 
 
 async def test_who_brought_most(browser, api, rita, alice, bob):
@@ -62,7 +74,7 @@ async def test_codes_that_end(browser, rita, alice, bob, mallory):
 
     page = await browser.get("/admin")
 
-    assert figure(page, "Expire within a week") == "1"
+    assert "<strong>1</strong> codes expire within a week" in page.text
 
 
 async def test_jobs_and_letters(browser, api, rita, app, post: Post):
@@ -89,12 +101,16 @@ async def test_nothing_yet(browser, rita):
     assert "No referrals yet." in page.text
 
 
-def test_bars_fit_the_picture():
-    counts = [(0, 0), (4, 1), (2, 5)]
-    days = [Day(date(2026, 1, number + 1), *count) for number, count in enumerate(counts)]
-    found = build_bars(days)
-    assert [(bar.joined, bar.by_code) for bar in found] == [
-        (1, 0),
-        (HEIGHT, HEIGHT // 4),
-        (HEIGHT // 2, HEIGHT // 2),
-    ]
+def test_bars_fit_the_picture_and_zero_has_none():
+    chart = charts.build([(0, 0), (400, 1), (200, 500), (1, 0)])
+
+    assert chart.top == 500
+    assert [(bar.height, bar.part) for bar in chart.bars] == [(0, 0), (128, 2), (64, 64), (2, 0)]
+    assert all(bar.x + chart.step <= chart.width for bar in chart.bars)
+
+
+@pytest.mark.parametrize(
+    ("most", "end"), [(1, 2), (2, 2), (3, 10), (10, 10), (11, 20), (21, 50), (999, 1000), (100_001, 200_000)]
+)
+def test_the_axis_ends_at_a_round_number(most, end):
+    assert charts.axis_end(most) == end

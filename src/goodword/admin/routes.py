@@ -3,11 +3,20 @@
 from fastapi import FastAPI
 
 from goodword.admin import api
-from goodword.admin.pages import access, audit, codes, jobs, referral_tree, statistics, users
+from goodword.admin.pages import access, apps, audit, codes, jobs, referral_tree, referrals, statistics, users
 from goodword.web.problems import hide_subtree
 
 API = (api.router,)
-PAGES = (statistics.router, users.router, referral_tree.router, codes.router, jobs.router, audit.router)
+PAGES = (
+    statistics.router,
+    users.router,
+    referral_tree.router,
+    referrals.router,
+    codes.router,
+    apps.router,
+    jobs.router,
+    audit.router,
+)
 
 
 def install(app: FastAPI) -> None:

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -98,7 +99,7 @@ async def list_users(
     if email is not None:
         query = query.where(User.email_key == (addresses.key_of(email) or ""))
     if part is not None:
-        query = query.where(_contains(part))
+        query = query.where(contains(part))
     if status is not None:
         query = query.where(User.status == status)
     if after is not None:
@@ -151,6 +152,11 @@ def record_view(session: AsyncSession, user_id: uuid.UUID) -> None:
 def record_search(session: AsyncSession, *, found: int) -> None:
     """Record that an administrator searched users, without the query, which can be personal data."""
     record(session, Action.USERS_SEARCHED, Subject.NONE, found=found)
+
+
+def record_export(session: AsyncSession, name: str) -> None:
+    """Record that an administrator downloads a list."""
+    record(session, Action.LIST_EXPORTED, Subject.NONE, list=name)
 
 
 async def disable(session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | None, now: datetime) -> User:
@@ -210,14 +216,15 @@ async def _lock(session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | No
     return user
 
 
-def _contains(part: str) -> ColumnElement[bool]:
+def contains(part: str, user: Any = User) -> ColumnElement[bool]:
+    """Return the condition for users, or an alias of them, with `part` in the address or the name."""
     # SQLite ignores case for ASCII only, so the likely spellings of a name are tried too.
     spellings = {part, part.lower(), part.title()}
-    name = func.coalesce(User.first_name, "") + " " + func.coalesce(User.last_name, "")
+    name = func.coalesce(user.first_name, "") + " " + func.coalesce(user.last_name, "")
     return or_(
         *(
             column.icontains(spelling, autoescape=True)
-            for column in (User.email, User.email_key, name)
+            for column in (user.email, user.email_key, name)
             for spelling in sorted(spellings)
         )
     )

@@ -32,6 +32,7 @@ class Action(StrEnum):
     USER_VIEWED = "user.viewed"
     USER_TAKEN_OVER = "user.taken_over"
     USERS_SEARCHED = "users.searched"
+    LIST_EXPORTED = "list.exported"
     SESSION_STARTED = "session.started"
     SESSION_ENDED = "session.ended"
     SESSIONS_ENDED = "sessions.ended"
@@ -72,6 +73,7 @@ DETAILS: Mapping[Action, frozenset[str]] = {
         Action.USER_REGISTERED: "by",
         Action.USER_CHANGED: "fields",
         Action.USERS_SEARCHED: "found",
+        Action.LIST_EXPORTED: "list",
         Action.SESSION_STARTED: "client",
         Action.SESSION_ENDED: "why",
         Action.SESSIONS_ENDED: "why client",

@@ -49,7 +49,7 @@ class RedisCache:
         self._last_news: Any = None
 
     def is_available(self) -> bool:
-        return self._server.is_available() and self._server.is_settled()
+        return self._server.is_available()
 
     async def read(self, name: str) -> bytes | None:
         """Return the stored bytes, empty if there are none, or None if the server does not respond."""
@@ -78,7 +78,7 @@ class RedisCache:
         return CachedValue(body[8:], int.from_bytes(body[:8]) / 1000)
 
     async def mark(self, slots: Mapping[str, int]) -> bool:
-        """Mark names as invalid and publish the invalidations. Return whether all nodes will see the marks.
+        """Mark names as invalid and publish the invalidations. Return whether the server confirmed it.
 
         `slots` maps each name to its slot in the `InvalidationTable`.
         """
@@ -88,12 +88,11 @@ class RedisCache:
         for name in slots:
             pipeline.set(self._place(name), MARKED + secrets.token_bytes(16), ex=MARK)
         self._tell(pipeline, slots.values())
-        # A failover may have begun meanwhile.
-        return await self._server.ask(pipeline.execute()) is not None and self._server.is_settled()
+        return await self._server.ask(pipeline.execute()) is not None
 
     async def news(self) -> Invalidations | None:
         """Return the invalidations since the last poll, or None if the server does not respond."""
-        if not self._server.is_available():
+        if not self.is_available():
             return None
         return await self._server.ask(self._read_news())
 

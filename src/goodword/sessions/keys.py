@@ -1,7 +1,7 @@
 """The keys that sign tokens: encrypted in the database, and reloaded by every process."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -142,6 +142,15 @@ async def rotate(session: AsyncSession, sealing_key: bytes, *, at_once: bool, no
         await session.execute(update(SigningKey).where(unretired).values(retired_at=now + LEAD))
     await _insert(session, sealing_key, made, now=now)
     record(session, Action.KEYS_ROTATED, Subject.KEY, at_once=at_once)
+
+
+async def list_keys(session: AsyncSession, *, limit: int = 100) -> Sequence[Any]:
+    """Return the latest keys without their private parts, the newest first."""
+    columns = (SigningKey.id, SigningKey.algorithm, SigningKey.created_at, SigningKey.retired_at)
+    query = select(*columns, SigningKey.revoked_at).order_by(
+        SigningKey.created_at.desc(), SigningKey.id.desc()
+    )
+    return (await session.execute(query.limit(limit))).all()
 
 
 async def _generate(*algorithms: str) -> dict[str, bytes]:

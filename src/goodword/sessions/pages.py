@@ -18,7 +18,8 @@ from goodword.users.passwords import HashingBusy
 from goodword.web.client_address import client_network
 from goodword.web.dependencies import Clock, Session
 from goodword.web.forms import local_path, read_form
-from goodword.web.html.rendering import explain, foreign_form, link, page, see_other
+from goodword.web.html import messages
+from goodword.web.html.rendering import foreign_form, link, page, see_other, translate_for
 
 router = APIRouter(include_in_schema=False)
 
@@ -38,6 +39,8 @@ async def sign_in(request: Request, form: LocalForm, session: Session, clock: Cl
     except (service.InvalidCredentials, TooManyAttempts, HashingBusy) as error:
         code = form.get("referral_code", "")
         return _form(request, next_path=next_path, code=code, email=email, error=error)
+    if user.is_admin and next_path == link(request, "/"):
+        next_path = link(request, "/admin")
     response = see_other(next_path)
     await browser.start_session(request, session, response, user, now=clock())
     return response
@@ -85,6 +88,6 @@ def _form(
         next_path=next_path,
         code=code,
         email=email,
-        error=explain(request, error) if error else None,
+        error=translate_for(request, messages.text_of(error)) if error else None,
         providers=services_of(request).social_clients.labels,
     )

@@ -167,18 +167,25 @@ def cache_key(user_id: uuid.UUID) -> str:
     return f"{HERE}sessions:{user_id}"
 
 
-async def revoke(session: AsyncSession, user_id: uuid.UUID, session_id: uuid.UUID, *, now: datetime) -> None:
+async def revoke(
+    session: AsyncSession,
+    user_id: uuid.UUID,
+    session_id: uuid.UUID,
+    *,
+    why: str = "signed_out",
+    now: datetime,
+) -> None:
     """End a session of a user. Raises `SessionNotFound`, also for a session of another user."""
     ended = await session.scalar(
         update(UserSession)
         .where(UserSession.id == session_id, UserSession.user_id == user_id, UserSession.revoked_at.is_(None))
-        .values(revoked_at=now, revoked_reason="signed_out")
+        .values(revoked_at=now, revoked_reason=why)
         .returning(UserSession.id)
     )
     if ended is None:
         raise SessionNotFound
     invalidate(session, cache_key(user_id))
-    record(session, Action.SESSION_ENDED, Subject.SESSION, session_id, person=user_id, why="signed_out")
+    record(session, Action.SESSION_ENDED, Subject.SESSION, session_id, person=user_id, why=why)
 
 
 async def revoke_all(

@@ -1,57 +1,37 @@
 """/admin/codes: search and revoke codes."""
 
 from contextlib import suppress
-from urllib.parse import urlencode
+from dataclasses import replace
+from functools import partial
 
 from fastapi import Request, Response
 
-from goodword.admin import search
-from goodword.admin.pages.access import Administrator, admin_page, read_search, router as admin_router
-from goodword.admin.pages.users import DONE, PAGE_SIZE
+from goodword.admin import tables
+from goodword.admin.pages import lists
+from goodword.admin.pages.access import Administrator, router as admin_router
+from goodword.admin.pages.users import DONE
 from goodword.codes import service
 from goodword.codes.models import CodeStatus
-from goodword.services import services_of
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.forms import local_path, read_form
-from goodword.web.html.rendering import link, see_other
+from goodword.web.html.rendering import see_other
 
 router = admin_router()
 
-ENDING = "ending"
-"""A filter beside the statuses: active codes that expire within a week."""
-
 
 @router.get("/codes")
+@router.get("/codes.csv")
 async def show_codes(request: Request, visitor: Administrator, reader: Reader, clock: Clock) -> Response:
-    """Show codes by string and status, newest first, or those that expire soon."""
-    (text, wrong), cursors, now = read_search(request), services_of(request).cursors, clock()
-    asked, cursor = request.query_params.get("status", ""), request.query_params.get("cursor")
-    status = CodeStatus(asked) if asked in set(CodeStatus) else None
-    name = f"pages of codes {asked if asked == ENDING else status} {text!r}"
-    found: search.Page[search.CodeWithOwner] = search.Page([])
-    if not wrong:
-        after = cursors.read(cursor, of=name)
-        if asked == ENDING and not text:
-            found = await search.list_expiring_codes(reader, after=after, limit=PAGE_SIZE, now=now)
-        else:
-            found = await search.list_codes(
-                reader, part=text or None, status=status, after=after, limit=PAGE_SIZE, now=now
-            )
-    return await admin_page(
-        request,
-        reader,
-        visitor,
-        "admin_codes.html",
-        done=DONE,
-        found=found,
-        now=now,
-        following=cursors.write(found.following, of=name),
-        text=text,
-        wrong=wrong,
-        chosen=ENDING if asked == ENDING else status or "",
-        scan_limit=search.SCAN_LIMIT,
-        back=f"{link(request, '/admin/codes')}?{urlencode({'q': text, 'status': asked if asked == ENDING else status or ''})}",
-    )
+    """Show codes by string, owner and status, or those that expire soon."""
+    now = clock()
+    choices = {*CodeStatus, tables.ENDING}
+    asked = lists.read(request, "/admin/codes", tables.codes(now), choices=choices)
+    if asked.choice == tables.ENDING and "sort" not in request.query_params:
+        asked = replace(asked, sort="expires")
+    find = partial(tables.find_codes, text=asked.text, status=asked.choice, now=now)
+    if lists.is_file(request):
+        return await lists.send_file(request, asked, find, now=now)
+    return await lists.show(request, reader, visitor, "admin_codes.html", asked, find, done=DONE, now=now)
 
 
 @router.post("/codes/revoke")

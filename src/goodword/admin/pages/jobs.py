@@ -4,10 +4,9 @@ import re
 
 from fastapi import Request, Response
 
-from goodword.admin import statistics
-from goodword.admin.pages.access import Administrator, admin_page, read_id, router as admin_router
-from goodword.admin.pages.users import PAGE_SIZE
-from goodword.db.keyset import Position
+from goodword.admin import statistics, tables
+from goodword.admin.pages import lists
+from goodword.admin.pages.access import Administrator, read_id, router as admin_router
 from goodword.jobs import admin
 from goodword.languages import to_translate
 from goodword.services import services_of
@@ -18,7 +17,6 @@ from goodword.web.html.rendering import link, see_other
 router = admin_router()
 
 KIND = re.compile(r"[a-z_]{1,64}")
-LIST = "pages of dead jobs"
 DONE = {
     "again": to_translate("The job will run again."),
     "nothing": to_translate("There are no failed jobs to retry."),
@@ -26,28 +24,27 @@ DONE = {
 
 
 @router.get("/jobs")
+@router.get("/jobs.csv")
 async def show_jobs(request: Request, visitor: Administrator, reader: Reader, clock: Clock) -> Response:
     """Show the number of jobs by kind, and the dead ones, latest first, without payloads."""
     services, now = services_of(request), clock()
-    after = services.cursors.read(request.query_params.get("cursor"), of=LIST)
+    asked = lists.read(request, "/admin/jobs", tables.DEAD_JOBS)
+    if lists.is_file(request):
+        return await lists.send_file(request, asked, tables.find_dead_jobs, now=now)
     # Before `reader` holds a connection: waiting for a second one while holding the first can deadlock the pool.
     counts = await statistics.count_open_jobs(services.database, now=now)
     longest_due = await admin.oldest_due(services.database, now=now)
-    found = await admin.list_dead(reader, limit=PAGE_SIZE + 1, after=after)
-    dead, following = services.cursors.cut(
-        found, PAGE_SIZE, of=LIST, place=lambda job: Position(job.finished_at or now, job.id)
-    )
-    return await admin_page(
+    return await lists.show(
         request,
         reader,
         visitor,
         "admin_jobs.html",
+        asked,
+        tables.find_dead_jobs,
         done=DONE,
         counts=counts,
         longest_due=longest_due,
-        dead=dead,
         email_kinds=statistics.EMAIL_KINDS,
-        following=following,
         max_counted=admin.MAX_COUNTED,
     )
 

@@ -1,11 +1,9 @@
-"""/admin/users/{id}/tree: the referral tree as a picture and as a list."""
+"""/admin/users/{id}/tree: a user with the referrer above, and the referred users below in branches that fold."""
 
-import math
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
 from fastapi import Request, Response
 
@@ -20,10 +18,10 @@ from goodword.web.html.rendering import link
 router = admin_router()
 
 DEFAULT_DEPTH = 3
-MAX_DRAWN = 150
-"""The most users in the picture. The list has all of them."""
-STEP, LINE, MARGIN, LABEL = 190, 26, 16, 170
-MIN_RADIUS, MAX_RADIUS = 4, 10
+MAX_SHOWN = 150
+"""The most users on a page, the nearest first. Links lead to the trees of the others."""
+MAX_OPEN = 30
+"""The most users of a tree whose branches are open at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +38,6 @@ class Node:
         return max(total - len(self.children), 0)
 
 
-class Dot(NamedTuple):
-    row: Any
-    x: int
-    y: int
-    radius: int
-    text_y: int
-
-
-class Line(NamedTuple):
-    """The line of a referral from the referrer, with the status of the referral."""
-
-    path: str
-    status: str
-
-
-class Picture(NamedTuple):
-    dots: Sequence[Dot]
-    lines: Sequence[Line]
-    width: int
-    height: int
-
-
 @router.get(f"{USER_PATH}/tree")
 async def show_tree(
     user_id: uuid.UUID, request: Request, visitor: Administrator, session: Session
@@ -74,18 +50,16 @@ async def show_tree(
     if not rows:
         raise UserNotFound
     service.record_view(session, user_id)
-    top = build_tree(rows)
+    shown = rows[:MAX_SHOWN]
     return await admin_page(
         request,
         session,
         visitor,
         "admin_tree.html",
-        top=top,
-        person=next(row for row in rows if row.level == 0),
-        picture=lay_out(build_tree(rows[:MAX_DRAWN])),
-        is_cut=len(rows) > MAX_DRAWN,
-        drawn=MAX_DRAWN,
-        flags=await flags.find(session, services_of(request).settings, [row.id for row in rows]),
+        referrer=next((row for row in shown if row.level < 0), None),
+        person=build_tree([row for row in shown if row.level >= 0]),
+        is_open=len(shown) <= MAX_OPEN,
+        flags=await flags.find(session, services_of(request).settings, [row.id for row in shown]),
         depth=depth,
         depths=depths,
         here=link(request, f"/admin/users/{user_id}/tree?depth={depth}"),
@@ -93,41 +67,12 @@ async def show_tree(
 
 
 def build_tree(rows: Sequence[Any]) -> Node:
-    """Return the root of the tree of rows, which are sorted by level."""
+    """Return the root of the tree of rows, which are sorted by level. Users with referrals come first."""
     nodes: dict[uuid.UUID, Node] = {}
     for row in rows:
         node = nodes[row.id] = Node(row)
         if len(nodes) > 1:
             nodes[row.referrer_id].children.append(node)
+    for node in nodes.values():
+        node.children.sort(key=lambda child: child.row.referrals == 0)
     return next(iter(nodes.values()))
-
-
-def lay_out(top: Node) -> Picture:
-    """Place the tree from left to right. A leaf has a line of its own; a parent is centred on its children."""
-    dots: list[Dot] = []
-    lines: list[Line] = []
-    next_line = count()
-
-    def place(node: Node, level: int) -> Dot:
-        children = [place(child, level + 1) for child in node.children]
-        if children:
-            y = (children[0].y + children[-1].y) // 2
-            text_y = y - 6
-        else:
-            y = MARGIN + next(next_line) * LINE
-            text_y = y + 4
-        radius = min(MIN_RADIUS + math.isqrt(node.row.referrals), MAX_RADIUS)
-        dot = Dot(node.row, MARGIN + level * STEP, y, radius, text_y)
-        lines.extend(Line(_curve(dot, child), child.row.referral_status) for child in children)
-        dots.append(dot)
-        return dot
-
-    place(top, 0)
-    width = max(dot.x for dot in dots) + LABEL
-    return Picture(dots, lines, width, 2 * MARGIN + (next(next_line) - 1) * LINE)
-
-
-def _curve(start: Dot, end: Dot) -> str:
-    # Horizontal below the name, which is written above the line of a parent.
-    turn, middle = end.x - STEP // 3, end.x - STEP // 6
-    return f"M{start.x} {start.y} H{turn} C{middle} {start.y} {middle} {end.y} {end.x} {end.y}"

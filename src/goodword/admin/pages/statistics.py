@@ -1,11 +1,9 @@
-"""/admin: statistics."""
-
-from collections.abc import Sequence
-from typing import NamedTuple
+"""/admin: the overview, with statistics."""
 
 from fastapi import Request, Response
 
 from goodword.admin import statistics
+from goodword.admin.pages import charts
 from goodword.admin.pages.access import Administrator, admin_page, router as admin_router
 from goodword.jobs import admin as jobs
 from goodword.jobs.admin import MAX_COUNTED
@@ -13,17 +11,6 @@ from goodword.services import services_of
 from goodword.web.dependencies import Clock, Reader
 
 router = admin_router()
-
-WIDTH, HEIGHT, GAP = 600, 120, 3
-
-
-class Bar(NamedTuple):
-    """The bar of a day: its height, and the part of it that signed up with a code."""
-
-    x: int
-    width: int
-    joined: int
-    by_code: int
 
 
 @router.get("")
@@ -40,29 +27,13 @@ async def show_statistics(request: Request, visitor: Administrator, reader: Read
         visitor,
         "admin_statistics.html",
         days=days,
-        bars=build_bars(days),
-        size=(WIDTH, HEIGHT),
+        chart=charts.build([(day.joined, day.by_code) for day in days]),
         joined=joined,
         by_code=by_code,
         share=round(100 * by_code / joined) if joined else 0,
-        most=max(day.joined for day in days),
         top=await statistics.top_referrers(database, now=now),
         ending=await statistics.count_expiring_codes(database, now=now),
         jobs={state: sum(counts[state] for counts in open_jobs.values()) for state in jobs.STATES},
         emails=await statistics.count_emails(database, open_jobs, now=now),
         max_counted=MAX_COUNTED,
     )
-
-
-def build_bars(days: Sequence[statistics.Day]) -> Sequence[Bar]:
-    """Return a bar for each day, scaled to the highest. A day without sign-ups has a bar of one pixel."""
-    step, highest = WIDTH // len(days), max(*(day.joined for day in days), 1)
-    return [
-        Bar(
-            number * step,
-            step - GAP,
-            max(round(day.joined * HEIGHT / highest), 1),
-            round(min(day.by_code, day.joined) * HEIGHT / highest),
-        )
-        for number, day in enumerate(days)
-    ]

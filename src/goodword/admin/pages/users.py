@@ -3,13 +3,15 @@
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 
 from fastapi import Request, Response
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.admin import flags, referral_tree, search, service
-from goodword.admin.pages.access import Administrator, admin_page, read_search, router as admin_router
+from goodword.admin import flags, referral_tree, service, tables
+from goodword.admin.pages import lists
+from goodword.admin.pages.access import Administrator, admin_page, read_id, router as admin_router
 from goodword.admin.schemas import ReferralReject
 from goodword.codes import service as codes
 from goodword.errors import AppError
@@ -17,10 +19,10 @@ from goodword.languages import to_translate
 from goodword.providers import email_checks
 from goodword.referrals.service import UserNotFound
 from goodword.services import services_of
-from goodword.sessions import active
+from goodword.sessions import active, service as sessions
 from goodword.sessions.cookies import Visitor
 from goodword.users import addresses, homoglyphs
-from goodword.users.models import User, UserStatus
+from goodword.users.models import UserStatus
 from goodword.web.dependencies import Clock, Session
 from goodword.web.forms import read_form
 from goodword.web.html import messages
@@ -28,7 +30,7 @@ from goodword.web.html.rendering import link, see_other, translate_for
 
 router = admin_router()
 
-PAGE_SIZE = 25
+MAX_SESSIONS = 25
 MAX_CODES = 100
 USER_PATH = "/users/{user_id:uuid}"
 WRONG_EMAIL = to_translate("This is not the user’s address.")
@@ -38,35 +40,19 @@ DONE = {
     "erased": to_translate("The user has been erased."),
     "revoked": to_translate("The code has been retired."),
     "rejected": to_translate("Referral rejected."),
+    "session": to_translate("The session is revoked."),
 }
 
 
 @router.get("/users")
-async def show_users(request: Request, visitor: Administrator, session: Session) -> Response:
+@router.get("/users.csv")
+async def show_users(request: Request, visitor: Administrator, session: Session, clock: Clock) -> Response:
     """Show users by address, id, part of an address or name, and status. The audit log records the search."""
-    (text, wrong), cursors = read_search(request), services_of(request).cursors
-    asked, cursor = request.query_params.get("status", ""), request.query_params.get("cursor")
-    status = UserStatus(asked) if asked in set(UserStatus) else None
-    name = f"pages of users {status} {text!r}"
-    found: search.Page[User] = search.Page([])
-    if not wrong:
-        after = cursors.read(cursor, of=name)
-        found = await search.find_users(
-            session, part=text or None, status=status, after=after, limit=PAGE_SIZE
-        )
-        service.record_search(session, found=len(found.rows))
-    return await admin_page(
-        request,
-        session,
-        visitor,
-        "admin_users.html",
-        found=found,
-        following=cursors.write(found.following, of=name),
-        text=text,
-        wrong=wrong,
-        chosen=status or "",
-        scan_limit=search.SCAN_LIMIT,
-    )
+    asked = lists.read(request, "/admin/users", tables.USERS, choices=set(UserStatus))
+    find = partial(tables.find_users, text=asked.text, status=asked.choice)
+    if lists.is_file(request):
+        return await lists.send_file(request, asked, find, now=clock())
+    return await lists.show(request, session, visitor, "admin_users.html", asked, find, records_search=True)
 
 
 @router.get(USER_PATH)
@@ -125,6 +111,17 @@ async def erase(user_id: uuid.UUID, request: Request, visitor: Administrator, se
     except service.NotYourself as error:
         return await _erase_page(request, session, visitor, user_id, error=error)
     return _redirect(request, user_id, "erased")
+
+
+@router.post(f"{USER_PATH}/sessions/revoke")
+async def revoke_session(user_id: uuid.UUID, request: Request, session: Session, clock: Clock) -> Response:
+    """Revoke a session of a user. Repeating the request changes nothing."""
+    session_id = read_id((await read_form(request)).get("session", ""))
+    await service.get(session, user_id)
+    if session_id is not None:
+        with suppress(sessions.SessionNotFound):
+            await sessions.revoke(session, user_id, session_id, now=clock(), why="administrator")
+    return _redirect(request, user_id, "session")
 
 
 @router.post(f"{USER_PATH}/reject")
@@ -186,7 +183,7 @@ async def _user_page(
         given=given,
         referrer=next((row for row in around if row.level < 0), None),
         referred=next((row.referrals for row in around if row.level == 0), 0),
-        sessions=(await active.list_active(session, user_id, now=now, limit=PAGE_SIZE))[:PAGE_SIZE],
+        sessions=(await active.list_active(session, user_id, now=now, limit=MAX_SESSIONS))[:MAX_SESSIONS],
         active_sessions=await active.count(session, user_id, now=now),
         codes=[(code, code.status(now)) for code in theirs[:MAX_CODES]],
         itself=visitor.user_id == user_id,
