@@ -26,6 +26,8 @@ class ServerWatch:
         self.answers = 0
         """Counts answers to statements. If there are any, the server is not silent."""
         self.is_silent = False
+        self.has_asked = asyncio.Event()
+        """Set when `watch` has a connection of its own, or got none."""
         self._connections: WeakSet[Any] = WeakSet()
         self._opening: set[asyncio.Future[Any]] = set()
         self._arguments: dict[str, Any] | None = None
@@ -101,6 +103,8 @@ class ServerWatch:
             return  # of the connection, before its steps: this process paused
         except OSError:
             answers = False
+        finally:
+            self.has_asked.set()
         self._note(is_silent=not answers and self.answers == before)
 
     def _note(self, *, is_silent: bool) -> None:

@@ -85,6 +85,8 @@ async def upgrade(url: str, revision: str = "head") -> str:
         async with engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+                # Alembic blocks the event loop, on a slow machine for longer than the watch waits for a connection.
+                await watch.has_asked.wait()
             return await connection.run_sync(_upgrade, revision)
     except (DBAPIError, OSError) as error:
         raise (SettingsError(reason) if (reason := explain(error)) else error) from None
