@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 from fastapi import FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
+from starlette.middleware.exceptions import ExceptionMiddleware
 
 from goodword import __version__, routes
 from goodword.composition import build_services, serving
@@ -12,7 +14,6 @@ from goodword.config.loading import load, with_own_secret
 from goodword.config.settings import Settings
 from goodword.logs import configure_logging
 from goodword.oauth import error_responses as oauth_errors, scopes
-from goodword.services import Services
 from goodword.signup import landing_page
 from goodword.social.providers import Provider
 from goodword.web import api_docs, openapi, problems
@@ -54,9 +55,13 @@ def create_app(
         redirect_slashes=False,  # it would redirect to the host of the Host header
         openapi_url=None,  # `api_docs` serves it, encoded once
         generate_unique_id_function=lambda route: route.name,
+        # FastAPI would look for a tracer at each request. The SDK that provides one is not installed.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.services = services
-    _add_middleware(app, services, limits or {})
+    respond = problems.install(
+        app, oauth_errors.render_error, landing_page.render_error, rendering.render_error
+    )
     routes.install(app)
     if settings.docs_shown:
         openapi.install(
@@ -64,22 +69,17 @@ def create_app(
         )
         assets = services.page_assets
         api_docs.install(app, brand=settings.brand_name, icon=assets.path(assets.icon).removeprefix("/"))
-    return app
-
-
-def _add_middleware(app: FastAPI, services: Services, limits: RequestLimits) -> None:
-    respond = problems.install(
-        app, oauth_errors.render_error, landing_page.render_error, rendering.render_error
-    )
     app.router.middleware_stack = table = RouteTable(app.router)
-    app.add_middleware(
-        RequestMiddleware,
+    # Not by `add_middleware`: around it FastAPI has layers that handle the same errors again, for each request.
+    app.middleware_stack = RequestMiddleware(
+        ExceptionMiddleware(AsyncExitStackMiddleware(app.router), app.exception_handlers),
         services=services,
         respond=respond,
         warm_answer=routes.warm_answer,
         may_match=table.may_match,
-        limits=limits,
+        limits=limits or {},
     )
+    return app
 
 
 def from_environment() -> FastAPI:

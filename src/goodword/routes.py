@@ -41,8 +41,6 @@ ROUTERS: Sequence[APIRouter] = (
     *admin.API,
     *admin.PAGES,
 )
-TELEMETRY = "fastapi.telemetry"
-"""Key in the scope of a request that is traced: FastAPI names its span after the route."""
 
 
 def warm_answer(scope: Scope) -> bytes | None:
@@ -50,7 +48,7 @@ def warm_answer(scope: Scope) -> bytes | None:
 
     It counts the request. Raises `RateLimited`.
     """
-    if scope["method"] != "GET" or TELEMETRY in scope:
+    if scope["method"] != "GET":
         return None
     return health.warm_answer(scope) or codes.warm_answer(scope)
 
