@@ -14,7 +14,7 @@ import seed
 import table
 import wrk
 from commits import python_path
-from parts import accounts, browser_pages, codes, lists, look_ups, memory, probes
+from parts import accounts, browser_pages, codes, lists, look_ups, memory, probes, workers
 from row import Part, in_turn
 from stack import Stack, stack
 
@@ -29,11 +29,13 @@ PARTS: Mapping[str, Part] = {
     "valkey": look_ups.without_valkey,
     "probes": probes.probes,
     "lists": lists.lists,
+    "pools": lists.pools,
     "pages": browser_pages.pages,
     "sign-in": accounts.sign_in,
     "codes": codes.codes,
     "sign-up": accounts.sign_up,
     "hunter": accounts.hunter,
+    "workers": workers.workers,
 }
 """The parts of the table by the names that `--rows` takes."""
 

@@ -42,6 +42,15 @@ def lists(stack: Stack) -> Iterator[list[Row]]:
         ]
 
 
+@contextmanager
+def pools(stack: Stack) -> Iterator[list[Row]]:
+    """Measure whether more connections to PostgreSQL shorten the waits."""
+    with stack.service({"POOL_SIZE": "10"}) as few, stack.service({"POOL_SIZE": "40"}) as many:
+        token, path = sign_in(few, THOUSAND)
+        ours, theirs = (to(service, [path], token=token, connections=64) for service in (few, many))
+        yield [Row("page of 50, 64 connections, pools of 10", ours, (), theirs, "pools of 40")]
+
+
 def _last_page(service: Server, path: str, token: str) -> str:
     """Follow the cursors to the end, by hundreds."""
     page = following = f"{path}?limit=100"
