@@ -20,7 +20,6 @@ from goodword.codes.redemption import Redemption
 from goodword.codes.schemas import CodeCreate
 from goodword.oauth.models import OAuthClient, OAuthGrant
 from goodword.referrals import service as referrals
-from goodword.referrals.models import Referral
 from goodword.sessions import service as sessions
 from goodword.sessions.models import UserSession
 from goodword.sessions.service import OWN_SCOPE, ClientInfo
@@ -160,7 +159,7 @@ class World:
     app: FastAPI
     owner: User
     code: ReferralCode
-    referral: Referral
+    referral_id: uuid.UUID
     elsewhere: UserSession
     let_in: OAuthClient
 
@@ -168,7 +167,7 @@ class World:
         return template.format(
             user_id=self.owner.id,
             code=self.code.code,
-            referral_id=self.referral.id,
+            referral_id=self.referral_id,
             session_id=self.elsewhere.id,
             client_id=self.let_in.client_id,
             provider="google",
@@ -216,7 +215,7 @@ async def make_world(app):
             now=now,
         )
         redeemed = Redemption(code.id, owner.id, "Alice L.")
-        referral = await referrals.record(session, redeemed, friend, confirmed=True, now=now)
+        referral_id = referrals.record(session, redeemed, friend, confirmed=True, now=now)
         elsewhere = await sessions.create(
             session, owner, client=CLIENT, scope=OWN_SCOPE, client_info=ClientInfo(), now=now
         )
@@ -231,7 +230,7 @@ async def make_world(app):
         session.add(let_in)
         await session.flush()
         session.add(OAuthGrant(user_id=owner.id, client_id=let_in.id, scope="profile", created_at=now))
-    return World(app, owner, code, referral, elsewhere, let_in)
+    return World(app, owner, code, referral_id, elsewhere, let_in)
 
 
 def outcome(answer: Response) -> str:

@@ -18,7 +18,8 @@ from goodword.codes.models import ReferralCode
 from goodword.codes.redemption import Redemption
 from goodword.db.database import Database
 from goodword.db.keyset import Position, keyset_order
-from goodword.db.statements import insert
+from goodword.db.statements import with_defaults
+from goodword.db.transaction_hooks import insert_before_commit
 from goodword.errors import NotFound, Unprocessable
 from goodword.jobs import service as jobs
 from goodword.mail import notifications
@@ -26,6 +27,7 @@ from goodword.referrals.models import Referral, ReferralStatus
 from goodword.referrals.schemas import Interval, Order
 from goodword.users.models import User, display_name
 
+_TABLE: Any = Referral.__table__
 MAX_BUCKETS = 400
 MAX_CODES = 100
 MAX_TOTAL = 10_000
@@ -52,28 +54,30 @@ class Statistics:
     series: Sequence[tuple[datetime, int]]
 
 
-async def record(
+def record(
     session: AsyncSession, redemption: Redemption, referee: User, *, confirmed: bool, now: datetime
-) -> Referral:
-    """Record that the new user `referee` registered with a code.
+) -> uuid.UUID:
+    """Record that the new user `referee` registered with a code. Return the id of the referral.
 
-    The referral is pending until the referee's e-mail address is verified, unless `confirmed` is true.
+    It is inserted just before the commit, and is pending until the referee's e-mail address is verified, unless
+    `confirmed` is true.
     """
-    referral = await insert(
-        session,
-        Referral,
-        referrer_id=redemption.referrer_id,
-        referee_id=referee.id,
-        code_id=redemption.code_id,
-        status=ReferralStatus.CONFIRMED if confirmed else ReferralStatus.PENDING,
-        created_at=now,
-        confirmed_at=now if confirmed else None,
-    )
+    values = {
+        "referrer_id": redemption.referrer_id,
+        "referee_id": referee.id,
+        "code_id": redemption.code_id,
+        "status": ReferralStatus.CONFIRMED if confirmed else ReferralStatus.PENDING,
+        "created_at": now,
+        "confirmed_at": now if confirmed else None,
+    }
+    row = with_defaults(Referral, values)
+    referral_id: uuid.UUID = row["id"]
+    insert_before_commit(session, _TABLE, row)
     details: dict[str, str | int] = {"code_id": str(redemption.code_id), "confirmed": confirmed}
-    _audit(session, Action.REFERRAL_MADE, referral, **details)
+    _audit(session, Action.REFERRAL_MADE, referral_id, redemption.referrer_id, **details)
     if confirmed:
-        _notify_referrer(session, referral, now=now)
-    return referral
+        _notify_referrer(session, redemption.referrer_id, referee.id, now=now)
+    return referral_id
 
 
 async def confirm(session: AsyncSession, referee_id: uuid.UUID, *, now: datetime) -> None:
@@ -85,18 +89,22 @@ async def confirm(session: AsyncSession, referee_id: uuid.UUID, *, now: datetime
         .returning(Referral)
     )
     if referral is not None:
-        _audit(session, Action.REFERRAL_CONFIRMED, referral)
-        _notify_referrer(session, referral, now=now)
+        _audit(session, Action.REFERRAL_CONFIRMED, referral.id, referral.referrer_id)
+        _notify_referrer(session, referral.referrer_id, referee_id, now=now)
 
 
-def _audit(session: AsyncSession, action: Action, referral: Referral, **details: str | int) -> None:
-    audit.record(session, action, Subject.REFERRAL, referral.id, person=referral.referrer_id, **details)
+def _audit(
+    session: AsyncSession, action: Action, referral: uuid.UUID, referrer: uuid.UUID, **details: str | int
+) -> None:
+    audit.record(session, action, Subject.REFERRAL, referral, person=referrer, **details)
 
 
-def _notify_referrer(session: AsyncSession, referral: Referral, *, now: datetime) -> None:
+def _notify_referrer(
+    session: AsyncSession, referrer: uuid.UUID, referee: uuid.UUID, *, now: datetime
+) -> None:
     # The job has no name of the referee, who may be erased before the e-mail is sent.
-    payload = {"referee_id": str(referral.referee_id)}
-    jobs.enqueue(session, notifications.FRIEND_JOINED, payload, user_id=referral.referrer_id, now=now)
+    payload = {"referee_id": str(referee)}
+    jobs.enqueue(session, notifications.FRIEND_JOINED, payload, user_id=referrer, now=now)
 
 
 @dataclass(frozen=True, slots=True)

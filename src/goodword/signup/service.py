@@ -107,7 +107,8 @@ async def register(
         session, Action.USER_REGISTERED, Subject.USER, user.id, by="password" if password_hash else "identity"
     )
     if redemption is not None:
-        await referrals.record(session, redemption, user, confirmed=settings.smtp_url is None, now=now)
+        confirmed = email_verified or settings.smtp_url is None
+        referrals.record(session, redemption, user, confirmed=confirmed, now=now)
     await email_checks.link(session, services, user)
     if email_verified:
         await mark_email_verified(session, user, settings=settings, now=now)
