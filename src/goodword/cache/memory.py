@@ -101,7 +101,8 @@ class LocalCache(Generic[T]):
     ) -> _LookUp[T]:
         slot = self._invalidations.slot(invalidated_by)
         # Both from before the look-up: a change while it runs invalidates it, and its duration is not added.
-        kept = _LookUp[T](slot, self._invalidations.version(slot), time.monotonic() + self._seconds)
+        version, good_until = self._invalidations.version(slot), time.monotonic() + self._seconds
+        kept: _LookUp[T] = _LookUp(slot, version, good_until)
 
         def landed(task: asyncio.Task[CacheEntry[T]]) -> None:
             kept.task = None

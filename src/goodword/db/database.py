@@ -271,7 +271,8 @@ _CHECKPOINT = text("PRAGMA wal_checkpoint(TRUNCATE)")
 
 def persistent(session: AsyncSession, model: type[Model], row: Mapping[str, object]) -> Model:
     """Return the object of a row that the transaction has just inserted, or read and locked."""
-    made = model(**row)
+    made = model()
+    vars(made).update(row)  # a third of the time of `model(**row)`, which notes each value as a change
     make_transient_to_detached(made)
     session.add(made)
     return made

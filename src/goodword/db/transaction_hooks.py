@@ -78,10 +78,10 @@ class HookedSession(Session):
         """What `Actor.lock` raised."""
         self.locked_user: Mapping[str, Any] | None = None
         """The row of the account that `Actor.lock` has locked."""
-        self.rows = _Queue[tuple[Table, dict[str, Any]]](self)
-        self.invalid_keys = _Queue[str](self)
-        self.notifications = _Queue[str](self)
-        self.after_commit = _Queue[Callable[[], Awaitable[None]]](self)
+        self.rows: _Queue[tuple[Table, dict[str, Any]]] = _Queue(self)
+        self.invalid_keys: _Queue[str] = _Queue(self)
+        self.notifications: _Queue[str] = _Queue(self)
+        self.after_commit: _Queue[Callable[[], Awaitable[None]]] = _Queue(self)
         self.at_end: list[Callable[[], None]] = []
 
 
