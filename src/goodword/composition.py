@@ -33,7 +33,7 @@ from goodword.services import DerivedKeys, Services
 from goodword.sessions import lockout_notice
 from goodword.sessions.auth import REMEMBERED
 from goodword.sessions.cookies import Cookies
-from goodword.sessions.keys import SigningKeys
+from goodword.sessions.keys import CACHE_KEY as KEYS_CACHE_KEY, SigningKeys
 from goodword.sessions.throttle import LoginThrottle
 from goodword.sessions.tokens import AccessTokens, RefreshTokens
 from goodword.signup.landing_page import LandingPages
@@ -84,6 +84,7 @@ def build_services(
     invalidations = InvalidationTable()
     database = Database.from_settings(settings, processes=processes)
     signing_keys = SigningKeys(database, keys.signing_keys, clock)
+    invalidations.listeners[invalidations.slot(KEYS_CACHE_KEY)] = signing_keys.changed.set
     issuer, lifetime = settings.public_url, settings.access_token_lifetime
     assets = Assets(settings)
     docs_client = oauth_clients.documentation(settings.public_url) if settings.docs_shown else None

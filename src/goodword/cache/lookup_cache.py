@@ -30,11 +30,13 @@ FOLLOW = 0.2
 """Seconds between two polls for invalidations of other nodes."""
 FRESH = 0.4
 """Seconds for which the result of a poll is taken to be complete. With `NEAR`, below one second."""
+PAUSE = 0.02
+"""Seconds between two answers of Redis with invalidations, so that many do not take much time."""
 FAR = 60.0
 READER = 5.0
 """Seconds after which a reader no longer stores its result in the shared cache."""
 HERE = "here:"
-"""Prefix of names that are cached in process memory only."""
+"""Prefix of names that are cached in process memory only. Other nodes learn of their invalidation after the commit."""
 
 log = structlog.get_logger("goodword.cache")
 Target = tuple[str, bytes]
@@ -75,6 +77,7 @@ class LookupCache:
         self._epoch = ""
         # Needed without a cache too: other nodes may have cached what this one invalidates.
         self._shared = RedisCache(redis_url, key) if redis_url else None
+        self._told: set[asyncio.Task[None]] = set()
         database.observers.cache = self
 
     def peek(self, target: Target) -> bytes | None:
@@ -124,18 +127,20 @@ class LookupCache:
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
-        """Poll for invalidations of other nodes while the block runs. Without this, the shared cache is not used."""
-        if self._shared is None or not self._enabled:
+        """Apply invalidations of other nodes while the block runs. Without this, the shared cache is not used."""
+        if self._shared is None:
             yield
             return
         await self._follow(self._shared)
         stop = asyncio.Event()
-        task = asyncio.create_task(self._keep_following(self._shared, stop))
+        following = asyncio.create_task(self._keep_following(self._shared, stop))
+        listening = asyncio.create_task(self._keep_listening(self._shared))
         try:
             yield
         finally:
+            listening.cancel()
             stop.set()  # not cancelled: it may be within a query
-            await task
+            await asyncio.gather(following, listening, return_exceptions=True)
 
     async def _keep_following(self, shared: RedisCache, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -152,6 +157,7 @@ class LookupCache:
         news = await shared.news()
         if news is None:
             return
+        self._invalidate(news.slots)
         try:
             row = await self._database.row(_EPOCH)
         except (DBAPIError, PoolTimeout, OSError):
@@ -164,9 +170,18 @@ class LookupCache:
         if news.missed or epoch != self._epoch:
             self._memory.clear()
             self._epoch = epoch
-        for slot in news.slots:
-            self._invalidations.invalidate(slot)
         self._memory.invalidations_until = began + FRESH
+
+    async def _keep_listening(self, shared: RedisCache) -> None:
+        """Apply invalidations as they come. Only the polls notice if some are missed."""
+        while True:
+            slots = await shared.next_news()
+            self._invalidate(slots or [])
+            await asyncio.sleep(FOLLOW if slots is None else PAUSE)
+
+    def _invalidate(self, slots: Iterable[int]) -> None:
+        for slot in slots:
+            self._invalidations.invalidate(slot)
 
     async def before_commit(self, session: AsyncSession, names: Iterable[str]) -> None:
         slots = {name: self._invalidations.slot(name) for name in names if not name.startswith(HERE)}
@@ -175,8 +190,13 @@ class LookupCache:
             await session.execute(update(Epoch).values(id=uuid7(), created_at=self._clock()))
 
     def after_commit(self, names: Iterable[str]) -> None:
-        for name in names:
-            self._invalidations.invalidate(self._invalidations.slot(name))
+        slots = {name: self._invalidations.slot(name) for name in names}
+        self._invalidate(slots.values())
+        private = [slot for name, slot in slots.items() if name.startswith(HERE)]
+        if private and self._shared is not None:
+            task = asyncio.create_task(self._shared.tell(private))
+            self._told.add(task)
+            task.add_done_callback(self._told.discard)
 
     async def is_well(self) -> bool:
         """Return whether the shared cache responds. True if none is configured."""
@@ -184,6 +204,7 @@ class LookupCache:
 
     async def close(self) -> None:
         if self._shared is not None:
+            await asyncio.gather(*self._told)
             await self._shared.close()
 
 

@@ -27,6 +27,9 @@ class InvalidationTable:
     def __init__(self) -> None:
         self._versions = memoryview(mmap.mmap(-1, self.SLOTS * 8)).cast("Q")
 
+        self.listeners: dict[int, Callable[[], None]] = {}
+        """By slot. This process calls one when it invalidates the slot."""
+
     def slot(self, name: str) -> int:
         return crc32(name.encode()) % self.SLOTS
 
@@ -35,7 +38,10 @@ class InvalidationTable:
 
     def invalidate(self, slot: int) -> None:
         # Random, not incremented: two processes would increment to the same number.
-        self._versions[slot % self.SLOTS] = secrets.randbits(64)
+        slot %= self.SLOTS
+        self._versions[slot] = secrets.randbits(64)
+        if listener := self.listeners.get(slot):
+            listener()
 
 
 class CacheEntry(NamedTuple, Generic[T]):

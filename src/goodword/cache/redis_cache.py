@@ -9,13 +9,15 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from goodword import __version__
-from goodword.cache.redis_client import RedisClient
+from goodword.cache.redis_client import PING, RedisClient
 from goodword.crypto import hmac_of
 
 MARK = 30
 """Lifetime of a mark in seconds: longer than a commit (10 s) and a read of the old row together."""
 MARKED, SEAL = b"mark:", 16
 NEWS, NEWS_KEPT = "goodword:news", 1_000
+HEAR = 0.2
+"""Seconds to wait for invalidations. Redis answers up to 0.1 s later, within the timeout of a connection."""
 
 
 class CachedValue(NamedTuple):
@@ -47,6 +49,8 @@ class RedisCache:
         self._fill = self._redis.register_script(_FILL)
         self._key = key
         self._last_news: Any = None
+        self._heard: Any = None
+        """The last entry that `next_news` has returned, after `_last_news`."""
 
     def is_available(self) -> bool:
         return self._server.is_available()
@@ -96,6 +100,23 @@ class RedisCache:
             return None
         return await self._server.ask(self._read_news())
 
+    async def next_news(self) -> list[int] | None:
+        """Return invalidations as soon as there are any, an empty list after a while, or None without a response."""
+        if self._heard is None or not self._server.is_available():
+            return None
+        return await self._server.ask(self._hear(), patience=PING)
+
+    async def _hear(self) -> list[int] | None:
+        try:
+            found: Any = await self._redis.xread({NEWS: self._heard}, block=round(HEAR * 1000))
+        except ResponseError:
+            return None  # the key has another type, which the next poll finds too
+        if not found:
+            return []
+        [[_, entries]] = found
+        self._heard = entries[-1][0]
+        return _slots(entries)
+
     async def _read_news(self) -> Invalidations:
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.info("server")
@@ -110,17 +131,19 @@ class RedisCache:
             and found[0][0] == self._last_news
         ):
             self._last_news = found[-1][0]
-            told = b" ".join(fields.get(b"slots", b"") for _, fields in found[1:])
-            try:
-                return Invalidations([int(slot) for slot in told.split()], len(found) == NEWS_KEPT, server)
-            except ValueError:  # not written by Goodword
-                return Invalidations([], True, server)
+            slots = _slots(found[1:])
+            return Invalidations(slots or [], slots is None or len(found) == NEWS_KEPT, server)
         try:
-            self._last_news = await self._tell(self._redis, [])
+            self._last_news = self._heard = await self._tell(self._redis, [])
         except ResponseError:
             await self._redis.delete(NEWS)  # the key has another type
             raise
         return Invalidations([], True, server)
+
+    async def tell(self, slots: Iterable[int]) -> None:
+        """Publish invalidations of names that are not in the shared cache."""
+        if self._server.is_available():
+            await self._server.ask(self._tell(self._redis, slots), patience=PING)
 
     def _tell(self, redis: Redis, slots: Iterable[int]) -> Any:
         fields: Any = {"slots": " ".join(map(str, slots))}
@@ -138,6 +161,14 @@ class RedisCache:
     def _seal(self, name: str, epoch: str, body: bytes) -> bytes:
         release = __version__.encode()
         return hmac_of(self._key, b"seal", release, epoch.encode(), name.encode(), body)[:SEAL]
+
+
+def _slots(entries: list[Any]) -> list[int] | None:
+    """Return the slots in entries of the stream, or None if Goodword has not written them."""
+    try:
+        return [int(slot) for _, fields in entries for slot in fields.get(b"slots", b"").split()]
+    except (ValueError, AttributeError):
+        return None
 
 
 # One atomic step. A key of another type counts as empty and is replaced.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -11,13 +12,16 @@ from goodword.db.error_causes import describe
 log = structlog.get_logger("goodword.periodic")
 
 
-async def repeat(name: str, task: Callable[[], Awaitable[object]], *, every: float) -> None:
+async def repeat(
+    name: str, task: Callable[[], Awaitable[object]], *, every: float, sooner: asyncio.Event | None = None
+) -> None:
     """Run a task at once and every so many seconds, until cancelled. `name` is its name in the log.
 
-    An error of the database is logged once while it lasts.
+    `sooner` runs it before its time. An error of the database is logged once while it lasts.
     """
-    reason = None
+    reason, sooner = None, sooner or asyncio.Event()
     while True:
+        sooner.clear()
         try:
             await task()
             reason = None
@@ -27,4 +31,5 @@ async def repeat(name: str, task: Callable[[], Awaitable[object]], *, every: flo
                 log.warning("a periodic task failed and will run again", kind=name, error=reason)
         except Exception:
             log.exception("a periodic task failed and will run again", kind=name)
-        await asyncio.sleep(every)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(sooner.wait(), every)

@@ -75,7 +75,8 @@ async def authenticate_token(request: Request, token: str, needed: frozenset[str
 async def _live(services: Services, claims: Claims) -> Live:
     """Return the active session, cached for `REMEMBERED` seconds.
 
-    The end of a session invalidates the entry at once in this node; other nodes notice when it expires.
+    The end of a session invalidates the entry at once in this node, and in others by Redis; without it, they notice
+    when it expires.
     """
 
     async def look() -> CacheEntry[Live]:

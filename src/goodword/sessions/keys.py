@@ -13,10 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
+from goodword.cache.lookup_cache import HERE
 from goodword.crypto import decrypt, encrypt
 from goodword.db.database import Database
 from goodword.db.periodic import repeat
 from goodword.db.statements import insert_if_absent
+from goodword.db.transaction_hooks import invalidate
 from goodword.sessions.models import SigningKey
 
 ES256, RS256 = "ES256", "RS256"
@@ -35,6 +37,8 @@ OVERLAP = timedelta(hours=1)
 RELOAD_PAUSE = 0.2
 """Seconds between reloads for unknown key ids, which clients can invent."""
 
+CACHE_KEY = f"{HERE}signing-keys"
+
 Key = ECKey | RSAKey
 
 
@@ -48,6 +52,8 @@ class SigningKeys:
         self._signing: Mapping[str, list[tuple[datetime | None, Key]]] = {}
         self._loading = asyncio.Lock()
         self._loaded_at = 0.0
+        self.changed = asyncio.Event()
+        """Set it when another process has revoked keys."""
 
     def signing_key(self, algorithm: str) -> Key:
         """Return the key that signs now: the oldest that is not retired."""
@@ -108,8 +114,8 @@ class SigningKeys:
                 await self._load()
 
     async def watch(self) -> None:
-        """Load the keys at intervals until cancelled."""
-        await repeat("load_signing_keys", self.load, every=WATCH_SECONDS)
+        """Load the keys at intervals, and when they were changed, until cancelled."""
+        await repeat("load_signing_keys", self.load, every=WATCH_SECONDS, sooner=self.changed)
 
     def are_stale(self) -> bool:
         """Return whether the keys could not be loaded for some time, so that a revoked one may still be in use."""
@@ -141,6 +147,7 @@ async def rotate(session: AsyncSession, sealing_key: bytes, *, at_once: bool, no
     else:
         await session.execute(update(SigningKey).where(unretired).values(retired_at=now + LEAD))
     await _insert(session, sealing_key, made, now=now)
+    invalidate(session, CACHE_KEY)
     record(session, Action.KEYS_ROTATED, Subject.KEY, at_once=at_once)
 
 
