@@ -24,8 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGKILL, SIGQUIT, Signals
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
 import uvicorn
+from redis import Redis
 from starlette.types import ASGIApp
 
 TIMEOUT_SECONDS = 60
@@ -44,6 +46,14 @@ Command = list[str | Path]
 class Valkey:
     url: str
     pid: int
+
+
+@dataclass(frozen=True)
+class ValkeyGroup:
+    sentinel: str
+    """Host and port."""
+    primary: Valkey
+    replica: Valkey
 
 
 @dataclass(frozen=True)
@@ -95,15 +105,38 @@ def postgres_server(*options: str) -> Iterator[Postgres]:
 
 
 @contextmanager
-def valkey() -> Iterator[Valkey]:
+def valkey(*options: str) -> Iterator[Valkey]:
     """Start an empty Valkey without persistence and yield its URL and its process, for a test to stop."""
     with TemporaryDirectory(prefix="goodword-valkey-") as folder:
         port = _free_port()
         command: Command = [valkey_program(), "--dir", folder, "--bind", "127.0.0.1", "--port", str(port)]
-        command += ["--save", "", "--appendonly", "no"]
+        command += ["--save", "", "--appendonly", "no", *options]
         # Only SIGKILL ends a process that a test has left in SIGSTOP.
         with _running(command, SIGKILL, Path(folder, "log")) as pid:
             yield Valkey(f"redis://127.0.0.1:{port}/0", pid)
+
+
+@contextmanager
+def valkey_group(password: str) -> Iterator[ValkeyGroup]:
+    """Start two Valkeys with a password and their Sentinel, which knows them as `group`."""
+    secret = ["--requirepass", password, "--masterauth", password, "--repl-diskless-sync-delay", "0"]
+    with valkey(*secret) as primary, TemporaryDirectory(prefix="goodword-sentinel-") as folder:
+        address = f"127.0.0.1 {urlsplit(primary.url).port}"
+        with (
+            valkey(*secret, "--replicaof", address) as replica,
+            Redis.from_url(replica.url, password=password) as client,
+        ):
+            while client.info("replication")["master_link_status"] != "up":
+                time.sleep(POLL_SECONDS)
+            settings, port = Path(folder, "sentinel.conf"), _free_port()
+            settings.write_text(
+                f'port {port}\nbind 127.0.0.1\nrequirepass "{password}"\n'
+                f'sentinel monitor group {address} 1\nsentinel auth-pass group "{password}"\n'
+                "sentinel down-after-milliseconds group 300\nsentinel failover-timeout group 1000\n"
+            )
+            command: Command = [valkey_program(), settings, "--sentinel"]
+            with _running(command, SIGKILL, Path(folder, "log"), ready="sentinel id is"):
+                yield ValkeyGroup(f"127.0.0.1:{port}", primary, replica)
 
 
 def _postgres_programs(scratch: Path) -> Path:
@@ -152,7 +185,7 @@ def _free_port() -> int:
 
 @contextmanager
 def _running(
-    command: Command, stop: Signals, log: Path, user: pwd.struct_passwd | None = None
+    command: Command, stop: Signals, log: Path, user: pwd.struct_passwd | None = None, ready: str = READY
 ) -> Iterator[int]:
     """Run a server, yield its process id once it is ready, and stop it with the signal."""
     # The kernel takes the end of the thread that started a server for the end of the process.
@@ -168,7 +201,7 @@ def _running(
         )
     try:
         deadline = time.monotonic() + TIMEOUT_SECONDS
-        while READY not in (text := log.read_text(errors="replace")).lower():
+        while ready not in (text := log.read_text(errors="replace")).lower():
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{command[0]} did not start (exit {process.returncode}):\n{text}")
             time.sleep(POLL_SECONDS)

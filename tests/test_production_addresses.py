@@ -154,6 +154,7 @@ def dialled(**options):
         ("REDIS_URL", "redis://[2001:db8::1]"),
         ("REDIS_URL", "redis://3405803781"),
         ("REDIS_URL", "redis://203。0。113。5"),
+        ("REDIS_URL", f"redis+sentinel://cache,{PUBLIC}:26379/group"),
         ("SMTP_URL", f"smtp://{PUBLIC}?tls=off"),
         ("SMTP_URL", "smtp://0xcb007105?tls=off"),
         ("PUBLIC_URL", f"http://{PUBLIC}"),

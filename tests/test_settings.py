@@ -240,6 +240,11 @@ def test_a_secret_and_its_file_are_one_too_many(tmp_path):
         ({"PUBLIC_URL": "https://goodword.example/a path"}, "PUBLIC_URL"),
         ({"PUBLIC_URL": "HTTPS://goodword.example"}, "PUBLIC_URL"),  # its cookies would go without TLS
         ({"REDIS_URL": "http://localhost"}, "REDIS_URL"),
+        ({"REDIS_URL": "redis://localhost?db=1"}, "REDIS_URL"),
+        ({"REDIS_URL": "redis+sentinel://localhost:26379"}, "REDIS_URL"),
+        ({"REDIS_URL": "redis+sentinel://one:26379,/group"}, "REDIS_URL"),
+        ({"REDIS_URL": "redis+sentinel://one:port/group"}, "REDIS_URL"),
+        ({"REDIS_URL": "redis+sentinel://one/group?socket_timeout=9"}, "REDIS_URL"),
         ({"SMTP_URL": "http://localhost"}, "SMTP_URL: must be smtp://"),
         ({"SMTP_URL": "smtp://"}, "SMTP_URL"),
         ({"SMTP_URL": "smtp://localhost:port"}, "SMTP_URL"),

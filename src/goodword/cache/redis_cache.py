@@ -53,7 +53,7 @@ class RedisCache:
         """The last entry that `next_news` has returned, after `_last_news`."""
 
     def is_available(self) -> bool:
-        return self._server.is_available()
+        return self._server.is_available() and self._server.is_settled()
 
     async def read(self, name: str) -> bytes | None:
         """Return the stored bytes, empty if there are none, or None if the server does not respond."""
@@ -82,7 +82,7 @@ class RedisCache:
         return CachedValue(body[8:], int.from_bytes(body[:8]) / 1000)
 
     async def mark(self, slots: Mapping[str, int]) -> bool:
-        """Mark names as invalid and publish the invalidations. Return whether the server confirmed it.
+        """Mark names as invalid and publish the invalidations. Return whether all nodes will see the marks.
 
         `slots` maps each name to its slot in the `InvalidationTable`.
         """
@@ -92,11 +92,12 @@ class RedisCache:
         for name in slots:
             pipeline.set(self._place(name), MARKED + secrets.token_bytes(16), ex=MARK)
         self._tell(pipeline, slots.values())
-        return await self._server.ask(pipeline.execute()) is not None
+        # A failover may have begun meanwhile.
+        return await self._server.ask(pipeline.execute()) is not None and self._server.is_settled()
 
     async def news(self) -> Invalidations | None:
         """Return the invalidations since the last poll, or None if the server does not respond."""
-        if not self.is_available():
+        if not self._server.is_available():
             return None
         return await self._server.ask(self._read_news())
 

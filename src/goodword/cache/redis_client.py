@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -10,6 +11,9 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, TimeoutError as RedisTimeout
+
+from goodword.cache.sentinels import PrimaryPool
+from goodword.config.redis_url import parse
 
 PATIENCE = 0.05
 PAUSE = 1.0
@@ -32,10 +36,16 @@ class RedisClient:
     """A connection pool for one use of the server. `name` is its name in the log."""
 
     def __init__(self, url: str, name: str) -> None:
-        pool = BlockingConnectionPool.from_url(
-            url, max_connections=32, timeout=PATIENCE, socket_timeout=PING, retry=Retry(NoBackoff(), 0)
+        server = parse(url)
+        create = (
+            partial(PrimaryPool, server)
+            if server.sentinels
+            else partial(BlockingConnectionPool.from_url, url)
         )
-        self.client = Redis.from_pool(pool)
+        self._pool = create(
+            max_connections=32, timeout=PATIENCE, socket_timeout=PING, retry=Retry(NoBackoff(), 0)
+        )
+        self.client = Redis.from_pool(self._pool)
         self._silent = f"{name} does not answer"
         self._open_until = 0.0
         self._late = 0
@@ -43,6 +53,10 @@ class RedisClient:
     def is_available(self) -> bool:
         """Return whether the circuit breaker is closed: the server did not fail within the last `PAUSE` seconds."""
         return time.monotonic() >= self._open_until
+
+    def is_settled(self) -> bool:
+        """Return whether all nodes use the same server. Not for some time after a failover."""
+        return not isinstance(self._pool, PrimaryPool) or self._pool.is_settled()
 
     async def ask(self, question: Awaitable[T], *, patience: float = PATIENCE) -> T | None:
         """Return the response, or None on an error or a timeout."""

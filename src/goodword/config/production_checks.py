@@ -92,9 +92,9 @@ def _clear_text(settings: Settings) -> Iterator[str]:
     database = settings.database_server
     if database and not database.is_verified and not all(map(_is_near_server, database.hosts)):
         yield "DATABASE_URL must have ?ssl=verify-full for a server outside your own network"
-    redis = urlsplit(settings.redis_url.get_secret_value()) if settings.redis_url else None
-    if redis and redis.scheme == "redis" and not _is_near(redis.hostname or ""):
-        yield "REDIS_URL must be rediss:// for a server outside your own network"
+    redis = settings.redis_server
+    if redis and not redis.uses_tls and not all(map(_is_near, redis.hosts)):
+        yield "REDIS_URL must be rediss:// or rediss+sentinel:// for a server outside your own network"
     for name, key, url in (
         ("HUNTER_URL", settings.hunter_api_key, settings.hunter_url),
         ("CLEARBIT_URL", settings.clearbit_api_key, settings.clearbit_url),

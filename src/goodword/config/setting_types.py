@@ -11,6 +11,7 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from goodword.config import rate_limits, secret_files
+from goodword.config.redis_url import parse as parse_redis_url
 from goodword.config.smtp_url import parse as parse_smtp_url
 
 
@@ -112,12 +113,9 @@ def check_sender(value: str) -> str:
     return str(Address(name, found.local_part, found.ascii_domain))
 
 
-def is_redis(value: str) -> bool:
-    if not can_be_read(value):
-        return False
-    parts = urlsplit(value)
-    place = parts.path if parts.scheme == "unix" else parts.hostname
-    return parts.scheme in ("redis", "rediss", "unix") and bool(place) and not parts.query
+def check_redis(value: SecretStr) -> SecretStr:
+    parse_redis_url(value.get_secret_value())
+    return value
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_split)]

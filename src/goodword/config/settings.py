@@ -16,6 +16,7 @@ from goodword.config import production_checks
 from goodword.config.brand_settings import BrandSettings
 from goodword.config.planned_settings import PlannedSettings
 from goodword.config.postgres_url import DRIVER, PostgresServer, normalise, parse as parse_postgres_url
+from goodword.config.redis_url import RedisServer, parse as parse_redis_url
 from goodword.config.setting_types import (
     HttpUrl,
     Secret,
@@ -27,8 +28,8 @@ from goodword.config.setting_types import (
     check_mail_server,
     check_networks,
     check_origins,
+    check_redis,
     check_sender,
-    is_redis,
 )
 from goodword.config.smtp_url import MailServer, parse as parse_smtp_url
 
@@ -58,7 +59,7 @@ class Settings(BrandSettings, PlannedSettings):
     database_url: Secret | None = None
     pgbouncer: Switch = "off"
     pool_size: int | None = Field(default=None, ge=2, le=1000)
-    redis_url: Secret | None = None
+    redis_url: Annotated[Secret, AfterValidator(check_redis)] | None = None
     cache: Switch = "on"
     secret_key: Secret | None = None
 
@@ -122,10 +123,6 @@ class Settings(BrandSettings, PlannedSettings):
                 database_is_readable = True
             except ValueError as error:
                 found.append(f"{PREFIX}DATABASE_URL {error}")
-        if self.redis_url and not is_redis(self.redis_url.get_secret_value()):
-            found.append(
-                f"{PREFIX}REDIS_URL must be redis:// or rediss:// with a host, or unix:// with a path, without options"
-            )
         if self.secret_key and len(self.secret_key.get_secret_value().strip()) < 32:
             found.append(f"{PREFIX}SECRET_KEY must have 32 characters or more")
         for names in PROVIDERS:
@@ -191,6 +188,10 @@ class Settings(BrandSettings, PlannedSettings):
     def mail_server(self) -> MailServer | None:
         """Return the mail server, or None: e-mails are kept as files."""
         return parse_smtp_url(self.smtp_url.get_secret_value()) if self.smtp_url else None
+
+    @property
+    def redis_server(self) -> RedisServer | None:
+        return parse_redis_url(self.redis_url.get_secret_value()) if self.redis_url else None
 
     @property
     def embedded(self) -> bool:
