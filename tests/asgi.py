@@ -88,11 +88,21 @@ def operations() -> list[tuple[str, re.Pattern[str], dict[str, Any]]]:
     ]
 
 
+@cache
+def operations_of(method: str, slashes: int) -> list[tuple[re.Pattern[str], dict[str, Any]]]:
+    """Return the operations of a method whose path has so many slashes: each answer is looked up among few."""
+    return [
+        (pattern, operation)
+        for known, pattern, operation in operations()
+        if known == method and pattern.pattern.replace("[^/]+", "").count("/") == slashes
+    ]
+
+
 async def check_documented(response: Response) -> None:
     await response.aread()
     asked, path = response.request.method, response.request.url.path
-    found = (known for method, pattern, known in operations() if method == asked and pattern.fullmatch(path))
-    operation = next(found, None)
+    candidates = operations_of(asked, path.count("/"))
+    operation = next((known for pattern, known in candidates if pattern.fullmatch(path)), None)
     if operation is None:
         return
     is_problem = response.headers.get("content-type") == "application/problem+json"

@@ -61,6 +61,14 @@ def folder(migrated, tmp_path):
     return shutil.copytree(migrated, tmp_path, dirs_exist_ok=True)
 
 
+@pytest.fixture(scope="module")
+def sealed(migrated, tmp_path_factory):
+    """Return a folder with a database that holds a key sealed with its secret."""
+    folder = shutil.copytree(migrated, tmp_path_factory.mktemp("sealed"), dirs_exist_ok=True)
+    assert goodword(folder, "keys", "rotate").returncode == 0
+    return folder
+
+
 @every_command
 def test_wrong_settings_exit_with_2(tmp_path, command):
     assert_fails(goodword(tmp_path, *command, NONSENSE="1"), 2, "GOODWORD_NONSENSE is not a setting")
@@ -127,10 +135,8 @@ def test_a_data_folder_may_have_any_name(tmp_path, name):
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, ADMIN_CREATE, ("worker",)], ids=" ".join)
-def test_another_secret_exits_with_2(folder, command):
-    assert goodword(folder, "keys", "rotate").returncode == 0
-
-    done = goodword(folder, *command, stdin=PASSWORD, SECRET_KEY=SECRET)
+def test_another_secret_exits_with_2(sealed, command):
+    done = goodword(sealed, *command, stdin=PASSWORD, SECRET_KEY=SECRET)
 
     assert_fails(done, 2, "GOODWORD_SECRET_KEY is not the secret")
 
