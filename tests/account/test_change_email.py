@@ -35,6 +35,7 @@ async def email_of(person):
     return (await person.get("/api/v1/me")).json()["email"]
 
 
+@pytest.mark.one_database
 async def test_both_addresses_get_a_message_and_nothing_changes_yet(api, alice, post):
     await post()
 
@@ -92,6 +93,7 @@ async def test_a_request_for_a_taken_address_ends_an_earlier_change(api, alice, 
     assert (await confirm(api, change.token)).status_code == 400
 
 
+@pytest.mark.one_database
 async def test_it_is_refused_without_the_right_password(api, alice, post):
     await post()
 
@@ -185,6 +187,7 @@ async def test_an_address_gets_five_changes_an_hour(api, alice, bob, mallory, po
     assert counts[mallory.email] <= 5
 
 
+@pytest.mark.one_database
 async def test_messages_go_to_international_addresses(api, alice, post):
     address = "älice@bücher.example"
     await post()

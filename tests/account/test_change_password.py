@@ -60,6 +60,7 @@ async def test_a_wrong_password_changes_nothing(api, alice, post):
     assert await post() == []
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("missing", ["current_password", "new_password"])
 async def test_it_needs_both(alice, missing):
     body = {"current_password": PASSWORD, "new_password": NEW}
@@ -71,6 +72,7 @@ async def test_it_needs_both(alice, missing):
     assert [error["field"] for error in answer.json()["errors"]] == [f"body.{missing}"]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("new", "code"),
     [
@@ -90,6 +92,7 @@ async def test_it_refuses_a_weak_password_and_names_the_field(api, alice, new, c
     assert (await sign_in(api, alice.email, PASSWORD)).status_code == 201
 
 
+@pytest.mark.one_database
 async def test_nobody_without_a_session_may(api):
     body = {"current_password": PASSWORD, "new_password": NEW}
 

@@ -37,6 +37,7 @@ async def test_it_erases_the_account(alice, rows):
     ]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("password", ["not hers", "", PASSWORD.upper(), PASSWORD + " ", "x" * 1024])
 async def test_it_needs_the_password(alice, password):
     answer = await erase(alice, password)
@@ -65,6 +66,7 @@ async def test_without_a_password_a_sign_in_must_be_recent(alice, app, clock, ro
     assert await rows("SELECT status FROM users") == [("erased",)]
 
 
+@pytest.mark.one_database
 async def test_it_needs_a_body(alice):
     assert (await alice.delete(ME)).status_code == 415
     assert (await alice.get(ME)).status_code == 200

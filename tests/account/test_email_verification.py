@@ -80,6 +80,7 @@ async def test_a_newer_token_invalidates_an_older_one(api, alice, post):
     assert (await confirm(api, newer.token)).status_code == 204
 
 
+@pytest.mark.one_database
 async def test_a_get_of_the_link_changes_nothing(api, alice, post):
     message = await post.only(alice.email)
 
@@ -130,6 +131,7 @@ async def test_twenty_at_once_use_it_once(api, alice, post):
     assert Counter(answer.status_code for answer in answers) == {204: 1, 400: 19}
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("token", [None, 5, ["gwv_"], {"a": 1}, "x" * 1025, "gwv_\x00", "\ud800"])
 async def test_invalid_tokens_are_rejected(api, token):
     body = '{"token": "\\ud800"}' if token == "\ud800" else None
@@ -142,6 +144,7 @@ async def test_invalid_tokens_are_rejected(api, token):
     assert answer.json()["errors"][0]["field"] == "body.token"
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "email", ["", "alice", "a@b@c", "alice@example.com\r\nBcc: eve@example.com", "a" * 300]
 )
@@ -201,6 +204,7 @@ async def test_concurrent_requests_of_several_users_send_an_address_five_message
     assert len(list(filter(None, await asyncio.gather(*map(issue, users))))) == 5
 
 
+@pytest.mark.one_database
 async def test_a_hundred_requests_for_a_stranger_send_nothing(api, alice, post):
     await post()
     for _ in range(100):

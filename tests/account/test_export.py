@@ -152,6 +152,7 @@ async def test_pages_of_a_list_are_joined(app, alice, monkeypatch):
     assert len({one["referee"]["display_name"] for one in found["referrals"]}) == 7
 
 
+@pytest.mark.one_database
 async def test_an_app_cannot_request_an_export(app, api, alice):
     browser = Browser(api)
     await browser.sign_in(alice)

@@ -169,6 +169,7 @@ async def test_it_drops_a_change_of_address(api, alice, post, requested):
     assert [message.kind for message in await post()] == ["password_changed"]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("password", "code"),
     [
@@ -196,6 +197,7 @@ async def test_an_invalid_token_reveals_nothing_about_the_user(api, alice):
     assert answer.json()["code"] == "token_invalid"
 
 
+@pytest.mark.one_database
 async def test_the_link_has_the_configured_host(api, alice, post):
     await post()
     evil = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "gopher"}
@@ -242,6 +244,7 @@ async def test_messages_to_other_addresses_do_not_count(api, alice, bob, post):
     assert (await post.only(bob.email)).kind == "reset_password"
 
 
+@pytest.mark.one_database
 async def test_a_body_needs_both_fields_and_no_more(api):
     for body in ({"token": "gwv_"}, {"password": NEW}, {}, {"token": "a", "password": NEW, "email": "x"}):
         assert (await api.post(CONFIRM, json=body)).status_code == 422

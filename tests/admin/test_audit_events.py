@@ -81,6 +81,7 @@ async def test_any_instant_is_accepted(rita, since):
     assert isinstance(await listed(rita, since=since, until=since), list)
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "query", [{"action": "no.such"}, {"since": "yesterday"}, {"user_id": "alice"}, {"limit": 0}]
 )
@@ -88,11 +89,13 @@ async def test_invalid_parameters_are_refused(rita, query):
     assert (await rita.get(PATH, params=query)).status_code == 422
 
 
+@pytest.mark.one_database
 async def test_a_cursor_of_another_query_is_refused(rita, alice):
     cursor = (await rita.get(PATH, params={"limit": 1})).json()["next_cursor"]
     answer = await rita.get(PATH, params={"limit": 1, "cursor": cursor, "action": "user.registered"})
     assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")
 
 
+@pytest.mark.one_database
 async def test_other_users_get_404(alice):
     assert (await alice.get(PATH)).status_code == 404

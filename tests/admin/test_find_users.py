@@ -62,6 +62,7 @@ async def test_q_has_no_wildcards(rita, alice, part):
     assert await found(rita, q=part) == []
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "query", [{"q": ""}, {"q": "a" * 101}, {"q": "\0"}, {"status": "gone"}, {"limit": 0}]
 )
@@ -93,6 +94,7 @@ async def test_pages_contain_every_user_once(api, rita):
     assert seen == [f"friend{number}@example.com" for number in reversed(range(7))]
 
 
+@pytest.mark.one_database
 async def test_a_cursor_of_another_search_is_refused(rita, alice, bob):
     cursor = (await rita.get(PATH, params={"limit": 1})).json()["next_cursor"]
 

@@ -64,6 +64,7 @@ async def test_depth_limits_the_levels(rita, family, depth):
     assert max(node["level"] for node in nodes) == depth
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("depth", [0, -1, 6, 10**18, "1.0", "x", ""])
 async def test_depth_is_at_most_five(rita, alice, depth):
     answer = await rita.get(f"{PATH}/{alice.id}/referral-tree", params={"depth": depth})

@@ -68,6 +68,7 @@ async def paused(server):
 FAULTS = [stalled, killed, emptied, full, locked, replica, paused]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 async def test_a_fault_changes_no_answer(database_url, api, alice, server, fault):
     code = (await make_code(alice))["code"]

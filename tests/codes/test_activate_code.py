@@ -138,6 +138,7 @@ async def test_another_owners_code_is_not_found(alice, mallory):
     assert await status(alice, code) == "prepared"
 
 
+@pytest.mark.one_database
 async def test_the_code_is_normalised(alice):
     await make_code(alice, code="OLIVIA-2030", active=False)
 
@@ -146,6 +147,7 @@ async def test_the_code_is_normalised(alice):
     assert (answer.status_code, answer.json()["code"]) == (200, "OLIVIA-2030")
 
 
+@pytest.mark.one_database
 async def test_requires_authentication(api, alice):
     code = await make_code(alice, active=False)
 
@@ -155,6 +157,7 @@ async def test_requires_authentication(api, alice):
     assert answer.headers["www-authenticate"] == 'Bearer realm="goodword"'
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "body", [{"replace": "true"}, {"replace": 1}, {"replace": None}, {"active": True}, {"owner_id": "x"}]
 )
@@ -212,6 +215,7 @@ async def test_concurrent_activations_and_deletions_are_consistent(alice, rows):
     assert await rows(ACTIVE_COUNT) == [(active,)]
 
 
+@pytest.mark.one_database
 async def test_the_body_is_optional(alice):
     code = await make_code(alice, active=False)
 
@@ -220,6 +224,7 @@ async def test_the_body_is_optional(alice):
     assert (answer.status_code, answer.json()["status"]) == (200, "active")
 
 
+@pytest.mark.one_database
 async def test_a_given_body_is_validated(alice):
     code = await make_code(alice, active=False)
     path = f"{PATH}/{code['code']}/activate"

@@ -39,12 +39,14 @@ async def test_the_response_equals_a_later_read(alice):
     assert made["activated_at"] == made["created_at"]
 
 
+@pytest.mark.one_database
 async def test_generates_ten_characters_of_the_alphabet(alice):
     code = await make_code(alice)
 
     assert re.fullmatch("[0-9A-HJKMNP-TV-Z]{10}", code["code"])
 
 
+@pytest.mark.one_database
 async def test_requires_authentication(api, rows):
     answer = await api.post(PATH, json={"lifetime": 3600})
 
@@ -156,6 +158,7 @@ async def test_accepts_max_uses(alice, uses):
     assert code["max_uses"] == uses
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("uses", [0, -1, 1_000_001, 2**31, 10**400])
 async def test_rejects_max_uses_out_of_range(alice, uses):
     answer = await alice.post(PATH, {"lifetime": 3600, "max_uses": uses})
@@ -168,6 +171,7 @@ async def test_rejects_max_uses_out_of_range(alice, uses):
 NOT_INTEGERS = ["60", True, 60.0, 60.5, [60], {}]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("field", ["lifetime", "max_uses"])
 async def test_rejects_non_integer_numbers(alice, field):
     for value in NOT_INTEGERS:
@@ -179,6 +183,7 @@ async def test_rejects_non_integer_numbers(alice, field):
 NOT_BOOLEANS = ["true", "", 1, 0, None, []]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("field", ["active", "discoverable"])
 async def test_rejects_non_boolean_flags(alice, field):
     for value in NOT_BOOLEANS:
@@ -187,6 +192,7 @@ async def test_rejects_non_boolean_flags(alice, field):
         assert [error["field"] for error in answer.json()["errors"]] == [f"body.{field}"]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("field", ["owner_id", "id", "uses", "status", "created_at", "is_admin", "Lifetime"])
 async def test_rejects_unknown_fields(alice, field):
     answer = await alice.post(PATH, {"lifetime": 3600, field: "x"})
@@ -196,6 +202,7 @@ async def test_rejects_unknown_fields(alice, field):
     assert await count_by_status(alice) == {}
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "body",
     ["", "null", "[]", "60", '{"lifetime": 60', '{"lifetime": NaN}', '{"lifetime": 60, "lifetime": 61}'],
@@ -206,6 +213,7 @@ async def test_rejects_malformed_json(alice, body):
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed_json")
 
 
+@pytest.mark.one_database
 async def test_errors_do_not_repeat_the_input(alice):
     sent = "<b>canary</b>"
     answer = await alice.post(
@@ -216,6 +224,7 @@ async def test_errors_do_not_repeat_the_input(alice):
     assert "canary" not in answer.text
 
 
+@pytest.mark.one_database
 async def test_an_account_can_have_ten_thousand_codes(app, alice, bob):
     await insert_codes(app, alice, 9_999)
 

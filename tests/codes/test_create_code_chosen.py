@@ -31,6 +31,7 @@ async def test_a_chosen_code_keeps_its_spelling(alice, chosen):
 INVALID_LENGTHS = ["", "a", "abc", "a" * 33, "----", "-" * 32, "a-b-c", "    ", "---abc---"]
 
 
+@pytest.mark.one_database
 async def test_rejects_an_invalid_length(alice):
     for chosen in INVALID_LENGTHS:
         assert await refusal(alice, chosen) == (422, "code_invalid", ["code_invalid"]), chosen
@@ -47,6 +48,7 @@ INVALID = [
 ]  # fmt: skip
 
 
+@pytest.mark.one_database
 async def test_rejects_other_characters(alice):
     for chosen in INVALID:
         assert await refusal(alice, chosen) == (422, "code_invalid", ["code_invalid"]), chosen
@@ -55,21 +57,25 @@ async def test_rejects_other_characters(alice):
 CONTROL_CHARACTERS = ["ABCD\n", "AB\x00CD", "\x1b[31mABCD", "\u202eABCD", "\u2066ABCD\u2069"]
 
 
+@pytest.mark.one_database
 async def test_rejects_control_characters(alice):
     for chosen in CONTROL_CHARACTERS:
         _, _, reasons = await refusal(alice, chosen)
         assert reasons == ["text_forbidden_character"], chosen
 
 
+@pytest.mark.one_database
 async def test_rejects_lone_surrogates(alice):
     assert await refusal(alice, "ABCD\ud800") == (422, "validation_failed", ["string_unicode"])
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("chosen", [1234, True, ["ABCD"], {"code": "ABCD"}])
 async def test_rejects_a_value_that_is_not_a_string(alice, chosen):
     assert await refusal(alice, chosen) == (422, "validation_failed", ["string_type"])
 
 
+@pytest.mark.one_database
 async def test_rejects_a_very_long_string(alice):
     assert await refusal(alice, "A" * 60_000) == (422, "validation_failed", ["string_too_long"])
 
@@ -80,6 +86,7 @@ RESERVED = [
 ]  # fmt: skip
 
 
+@pytest.mark.one_database
 async def test_rejects_reserved_words(alice):
     for chosen in RESERVED:
         assert await refusal(alice, chosen) == (422, "code_reserved", ["code_reserved"]), chosen

@@ -58,6 +58,7 @@ async def test_a_key_with_another_body_is_refused(alice, change):
     assert await codes_of(alice) == [first.json()["code"]]
 
 
+@pytest.mark.one_database
 async def test_field_order_and_whitespace_are_ignored(alice):
     headers = {"Idempotency-Key": "k", "Content-Type": "application/json"}
     bodies = '{"lifetime": 3600, "active": false}', '{ "active":false,\n"lifetime":3600 }'
@@ -142,6 +143,7 @@ async def test_the_key_expires_after_a_day(alice, clock):
     assert "idempotency-replayed" not in again.headers
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("key", ["x", "!~", "k" * 255])
 async def test_accepts_visible_ascii_keys(alice, key):
     first, again = await create(alice, key=key), await create(alice, key=key)
@@ -150,6 +152,7 @@ async def test_accepts_visible_ascii_keys(alice, key):
     assert again.content == first.content
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "key", ["", " ", "two words", "tab\there", "k" * 256, "Schlüssel".encode(), b"\x7f", "鍵".encode()]
 )

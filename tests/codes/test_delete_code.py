@@ -55,6 +55,7 @@ async def test_another_owners_code_is_not_found(api, alice, mallory):
     assert (await api.get(f"/api/v1/referral-codes/{code['code']}")).status_code == 200
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("code", ["7KQ2M9XWPA", "----", "by-email", "%00", "０００００"])
 async def test_an_unknown_code_is_not_found(alice, code):
     answer = await alice.delete(f"{PATH}/{code}")
@@ -62,6 +63,7 @@ async def test_an_unknown_code_is_not_found(alice, code):
     assert (answer.status_code, answer.json()["code"]) == (404, "code_not_found")
 
 
+@pytest.mark.one_database
 async def test_requires_authentication(api, alice):
     code = await make_code(alice)
 
@@ -72,6 +74,7 @@ async def test_requires_authentication(api, alice):
     assert (await alice.get(f"{PATH}/{code['code']}")).json() == code
 
 
+@pytest.mark.one_database
 async def test_the_code_is_normalised(alice):
     await make_code(alice, code="OLIVIA-2030")
 

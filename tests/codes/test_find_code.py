@@ -26,6 +26,7 @@ async def test_shows_the_referrer_and_the_expiry(api, alice):
     }
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("names", "shown"),
     [
@@ -50,6 +51,7 @@ async def test_shows_only_the_initial_of_the_last_name(api, names, shown):
     assert carol.email not in answer.text
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("spelled", ["olivia-2030", "OLIVIA2030", "%20o-l-i-v-i-a%202030", "0L1V1A-2O3O"])
 async def test_the_code_is_normalised(api, alice, spelled):
     await make_code(alice, code="OLIVIA-2030")

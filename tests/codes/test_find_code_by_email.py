@@ -47,6 +47,7 @@ async def test_signed_in_users_find_it(alice, mallory):
     assert answer.json()["code"] == code["code"]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("email", ["ALICE@example.com", "alice@EXAMPLE.COM", "aLiCe@eXaMpLe.CoM"])
 async def test_the_address_is_case_insensitive(api, alice, email):
     code = await make_code(alice)
@@ -54,6 +55,7 @@ async def test_the_address_is_case_insensitive(api, alice, email):
     assert (await find(api, email)).json()["code"] == code["code"]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("email", ["rené@bücher.example", "rene\u0301@xn--bcher-kva.example"])
 async def test_the_address_is_normalised(api, email):
     carol = await join(api, "carol", email="rené@bücher.example")
@@ -152,6 +154,7 @@ INVALID_ADDRESSES = [
 ]  # fmt: skip
 
 
+@pytest.mark.one_database
 async def test_rejects_an_invalid_address(api):
     for email in INVALID_ADDRESSES:
         answer = await find(api, email)
@@ -159,6 +162,7 @@ async def test_rejects_an_invalid_address(api):
         assert [error["field"] for error in answer.json()["errors"]] == ["query.email"]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("query", "field"),
     [

@@ -57,6 +57,7 @@ async def test_the_list_can_be_empty(alice):
     assert answer.json() == {"items": [], "next_cursor": None}
 
 
+@pytest.mark.one_database
 async def test_requires_authentication(api):
     answer = await api.get(PATH)
 
@@ -84,6 +85,7 @@ async def test_an_active_code_past_its_term_is_expired(alice, clock):
     assert await strings(alice, status="active") == []
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("status", ["", "deleted", "ACTIVE", "active,expired", "null", "'"])
 async def test_rejects_an_unknown_status(alice, status):
     answer = await alice.get(PATH, params={"status": status})
@@ -130,6 +132,7 @@ INVALID_LIMITS = [
 ]  # fmt: skip
 
 
+@pytest.mark.one_database
 async def test_rejects_an_invalid_limit(alice):
     for limit in INVALID_LIMITS:
         answer = await alice.get(PATH, params={"limit": limit})
@@ -137,6 +140,7 @@ async def test_rejects_an_invalid_limit(alice):
         assert [error["field"] for error in answer.json()["errors"]] == ["query.limit"]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("query", ["limit=1&limit=1", "status=active&status=active", "cursor=a&cursor=b"])
 async def test_rejects_a_repeated_parameter(alice, query):
     answer = await alice.get(f"{PATH}?{query}")
@@ -145,6 +149,7 @@ async def test_rejects_a_repeated_parameter(alice, query):
     assert [error["code"] for error in answer.json()["errors"]] == ["repeated"]
 
 
+@pytest.mark.one_database
 async def test_refuses_unknown_parameters(alice, mallory):
     answer = await alice.get(PATH, params={"owner_id": mallory.id, "offset": 1})
 

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import pytest
+
 from people import join, make_code
 from second_service import StoppedClock, second_service
 
@@ -39,6 +41,7 @@ SPELLINGS = [
 ]  # fmt: skip
 
 
+@pytest.mark.one_database
 async def test_the_code_is_normalised(alice):
     code = await make_code(alice, code="OLIVIA-2030")
 
@@ -55,6 +58,7 @@ OTHER_CODES = [
 ]  # fmt: skip
 
 
+@pytest.mark.one_database
 async def test_other_spellings_are_not_found(alice):
     await make_code(alice, code="OLIVIA-2030")
 
@@ -80,6 +84,7 @@ async def test_a_deleted_code_is_not_found(alice):
     assert (answer.status_code, answer.json()["code"]) == (404, "code_not_found")
 
 
+@pytest.mark.one_database
 async def test_requires_authentication(api, alice):
     code = await make_code(alice)
 

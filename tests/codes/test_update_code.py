@@ -45,6 +45,7 @@ async def test_an_unchanged_value_is_accepted(alice):
     assert (answer.status_code, answer.json()) == (200, code)
 
 
+@pytest.mark.one_database
 async def test_the_code_is_normalised(alice):
     await make_code(alice, code="OLIVIA-2030")
 
@@ -101,6 +102,7 @@ async def test_a_deleted_code_is_not_found(alice):
     assert (answer.status_code, answer.json()["code"]) == (404, "code_not_found")
 
 
+@pytest.mark.one_database
 async def test_requires_authentication(api, alice):
     code = await make_code(alice)
 

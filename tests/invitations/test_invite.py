@@ -83,6 +83,7 @@ async def test_registered_users_receive_nothing_and_the_response_is_the_same(car
     assert [message.to for message in await post()] == ["dave@example.org"]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "again",
     [
@@ -103,6 +104,7 @@ async def test_a_sender_invites_a_mailbox_once_in_any_spelling(carol, post, cloc
     assert await post() == []
 
 
+@pytest.mark.one_database
 async def test_spellings_of_an_international_domain_are_one(carol, post):
     await invite(carol, "victim@bücher.example")
     await invite(carol, "victim@xn--bcher-kva.example")
@@ -232,6 +234,7 @@ async def test_a_normal_name_is_shown(api, post, name):
     assert f"{name} invites you" in (await post.only("dave@example.org")).text
 
 
+@pytest.mark.one_database
 async def test_the_email_is_in_the_language_of_the_sender(api, post):
     answer = await api.post(
         "/api/v1/users",
@@ -289,6 +292,7 @@ async def test_a_repeated_decision_sends_one_email(app, carol, post, clock, rows
     assert await rows("SELECT max(used) FROM quotas") == [(1,)]
 
 
+@pytest.mark.one_database
 async def test_rejects_invalid_addresses(carol):
     for wrong in ("a@x.com\r\nBcc: z@y", "Bob <bob@example.com>", "nobody", "a@localhost", "a@b@c.example"):
         assert (await invite(carol, wrong)).status_code == 422
@@ -299,6 +303,7 @@ def test_spellings_of_a_mailbox_share_the_canonical_form():
     assert {addresses.parse(form).canonical for form in forms} == {"victim@gmail.com"}
 
 
+@pytest.mark.one_database
 async def test_requires_authentication(app, carol):
     async with client_of(app) as api:
         answer = await api.post(PATH, json={"email": "dave@example.org"})

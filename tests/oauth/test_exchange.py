@@ -41,6 +41,7 @@ async def test_the_tokens_do_what_was_granted_and_no_more(garden, alices, alice)
         assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("basic", [True, False])
 async def test_an_app_authenticates_either_way(garden, alices, basic):
     code = await garden.code(alices)
@@ -48,12 +49,14 @@ async def test_an_app_authenticates_either_way(garden, alices, basic):
     assert (await garden.exchange(code, basic=basic)).status_code == 200
 
 
+@pytest.mark.one_database
 async def test_an_app_without_a_secret_sends_its_id(pocket, alices):
     tokens = await pocket.let_in(alices, "openid offline_access")
 
     assert tokens["refresh_token"].startswith("gwr_")
 
 
+@pytest.mark.one_database
 async def test_the_id_token_tells_who_signed_in(garden, api, alices, alice):
     tokens = await garden.let_in(alices, "openid", nonce="n-0S6_WzA2Mj")
 
@@ -73,6 +76,7 @@ def half_hash(text):
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()[:16]).rstrip(b"=").decode()
 
 
+@pytest.mark.one_database
 async def test_an_id_token_opens_nothing(garden, alices):
     tokens = await garden.let_in(alices, "openid profile")
 
@@ -81,6 +85,7 @@ async def test_an_id_token_opens_nothing(garden, alices):
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
 
 
+@pytest.mark.one_database
 async def test_there_is_no_id_token_without_openid(garden, alices):
     assert "id_token" not in await garden.let_in(alices, "profile", nonce="x")
 
@@ -95,6 +100,7 @@ async def test_a_code_is_good_for_a_minute(garden, alices, clock):
     await is_refused(await garden.exchange(late))
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("verifier", ["a" * 43, "a" * 128, VERIFIER + "x", VERIFIER.upper()])
 async def test_another_verifier_is_refused(garden, alices, verifier):
     code = await garden.code(alices)
@@ -103,6 +109,7 @@ async def test_another_verifier_is_refused(garden, alices, verifier):
     assert (await garden.exchange(code)).status_code == 200  # who guesses does not spend it
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("verifier", [None, "", "a" * 42, "a" * 129, "a" * 42 + " ", "ü" * 43, "\x00" * 43])
 async def test_what_is_no_verifier_is_refused(garden, alices, verifier):
     code = await garden.code(alices)
@@ -110,6 +117,7 @@ async def test_what_is_no_verifier_is_refused(garden, alices, verifier):
     await is_refused(await garden.exchange(code, code_verifier=verifier), "invalid_request")
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("verifier", ["a" * 43, "-._~" * 32])
 async def test_the_shortest_and_longest_verifiers_are_good(garden, alices, verifier):
     code = await garden.code(alices, code_challenge=challenge_of(verifier))
@@ -133,6 +141,7 @@ async def test_the_code_of_one_app_is_nothing_to_another(garden, rival, pocket, 
     assert (await garden.exchange(code)).status_code == 200
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("code", [None, "", "gwa_unknown", "\x00", "ü", "x" * 10_000])
 async def test_what_is_no_code_is_refused(garden, code):
     await is_refused(await garden.exchange(code), "invalid_grant" if code else "invalid_request")

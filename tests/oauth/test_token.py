@@ -28,6 +28,7 @@ async def ask(api: AsyncClient, headers=None, query="", **fields):
 # How an app authenticates
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("secret", [None, "", "wrong", "gws_", "\x00", "ü" * 50])
 async def test_a_wrong_secret_is_refused(garden, secret):
     garden.secret = secret
@@ -39,6 +40,7 @@ async def test_a_wrong_secret_is_refused(garden, secret):
         assert answer.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("client_id", ["unknown", "goodword", "gwc_\x00", "ü", "a" * 300])
 async def test_an_unknown_app_is_refused(api, client_id):
     answer = await ask(api, grant_type="client_credentials", client_id=client_id, client_secret="x")
@@ -46,6 +48,7 @@ async def test_an_unknown_app_is_refused(api, client_id):
     assert outcome(answer) == (401, "invalid_client")
 
 
+@pytest.mark.one_database
 async def test_a_secret_in_the_address_is_no_secret(garden, api):
     query = f"?client_id={garden.client_id}&client_secret={garden.secret}"
 
@@ -55,6 +58,7 @@ async def test_a_secret_in_the_address_is_no_secret(garden, api):
     assert outcome(only_id) == (401, "invalid_client")
 
 
+@pytest.mark.one_database
 async def test_two_ways_at_once_are_one_too_many(garden, api):
     fields = {"grant_type": "client_credentials", "client_secret": garden.secret}
     answer = await ask(api, headers=basic(garden.client_id, garden.secret), **fields)
@@ -62,6 +66,7 @@ async def test_two_ways_at_once_are_one_too_many(garden, api):
     assert outcome(answer) == (400, "invalid_request")
 
 
+@pytest.mark.one_database
 async def test_the_header_and_the_form_may_not_name_two_apps(garden, rival, api):
     headers = basic(garden.client_id, garden.secret)
     answer = await ask(api, headers=headers, grant_type="client_credentials", client_id=rival.client_id)
@@ -69,6 +74,7 @@ async def test_the_header_and_the_form_may_not_name_two_apps(garden, rival, api)
     assert outcome(answer) == (400, "invalid_request")
 
 
+@pytest.mark.one_database
 async def test_the_header_may_come_with_the_same_id(garden, api):
     headers = basic(garden.client_id, garden.secret)
     answer = await ask(api, headers=headers, grant_type="client_credentials", client_id=garden.client_id)
@@ -76,12 +82,14 @@ async def test_the_header_may_come_with_the_same_id(garden, api):
     assert answer.status_code == 200
 
 
+@pytest.mark.one_database
 async def test_the_parts_of_the_header_are_form_encoded(garden, api):
     headers = basic(garden.client_id.replace("_", "%5F"), garden.secret.replace("_", "%5F"))
 
     assert (await ask(api, headers=headers, grant_type="client_credentials")).status_code == 200
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "value", ["Basic", "Basic !!!", "Basic /w==", "Basic YQ==", "Bearer x", "Digest x", "Basic é"]
 )
@@ -101,6 +109,7 @@ async def test_an_app_without_a_secret_cannot_have_one(pocket):
 # What is asked
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("grant", "error"),
     [
@@ -120,6 +129,7 @@ async def test_other_grants_are_refused(garden, grant, error):
     assert outcome(answer) == (400, error)
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
@@ -139,6 +149,7 @@ async def test_what_is_no_form_is_refused(api, content, kind):
     assert outcome(answer) == (400, "invalid_request")
 
 
+@pytest.mark.one_database
 async def test_an_app_uses_only_grants_that_it_is_registered_for(app, api):
     robot = await register_app(app, api, grant_types=["client_credentials"], scope=["codes:read"])
 
@@ -157,6 +168,7 @@ ERRORS = {
 }
 
 
+@pytest.mark.one_database
 async def test_a_limit_is_reported_by_an_error_of_the_standard(garden, database_url):
     async with second_service(database_url, limits="token=1/minute") as other:
         garden.api = other
@@ -167,6 +179,7 @@ async def test_a_limit_is_reported_by_an_error_of_the_standard(garden, database_
     assert "retry-after" in answers[1].headers
 
 
+@pytest.mark.one_database
 async def test_an_overload_is_reported_by_an_error_of_the_standard(garden, app):
     with replaced(app, database=Database("postgresql+asyncpg://goodword@127.0.0.1:1/none")):
         answer = await garden.post("/oauth/token", grant_type="client_credentials")
@@ -221,6 +234,7 @@ async def test_the_scope_may_be_narrowed_for_one_access_token(garden, alices):
     assert full["scope"] == "profile referrals:read offline_access"
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("scope", ["codes:write", "profile codes:write", "admin", "account", "\x00", " "])
 async def test_the_scope_is_never_widened(garden, alices, scope):
     tokens = await garden.let_in(alices, "profile offline_access")
@@ -360,6 +374,7 @@ async def test_a_token_of_an_app_itself_expires(garden, clock):
     assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("scope", ["openid", "offline_access", "admin", "codes:read openid", "root"])
 async def test_an_app_itself_gets_no_more_than_makes_sense(garden, scope):
     answer = await garden.post("/oauth/token", grant_type="client_credentials", scope=scope)

@@ -43,6 +43,7 @@ async def test_shows_no_other_data_of_a_referee(alice):
     assert set(answer.json()) == {"items", "next_cursor"}
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("email", "masked"),
     [
@@ -110,6 +111,7 @@ async def test_another_user_is_answered_like_an_unknown_one(api, alice):
     assert another.json() | {"request_id": None} == nobody.json() | {"request_id": None}
 
 
+@pytest.mark.one_database
 async def test_requires_authentication(api, alice):
     for user in (alice.id, NOBODY, "no-id"):
         answer = await api.get(f"/api/v1/users/{user}/referrals")
@@ -117,6 +119,7 @@ async def test_requires_authentication(api, alice):
         assert answer.headers["www-authenticate"] == 'Bearer realm="goodword"'
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "user", ["1", "me", "alice@example.com", "' OR 1=1 --", "%00", NOBODY + "0", "０" * 32]
 )
@@ -181,6 +184,7 @@ async def test_filters_by_status(alice, rows):
     assert await names(alice, status="confirmed") == ["Dave"]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("parameter", "value"),
     [("limit", value) for value in ("0", "-1", "101", "1000000000", "1.0", "", "all")]
@@ -194,6 +198,7 @@ async def test_rejects_invalid_parameters(alice, parameter, value):
     assert [error["field"] for error in answer.json()["errors"]] == [f"query.{parameter}"]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "query", ["limit=1&limit=2", "sort=newest&sort=newest", "status=pending&status=pending"]
 )

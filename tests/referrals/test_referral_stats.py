@@ -197,6 +197,7 @@ async def test_another_user_is_answered_like_an_unknown_one(alice, mallory):
     assert another.json() | {"request_id": None} == nobody.json() | {"request_id": None}
 
 
+@pytest.mark.one_database
 async def test_rejects_an_invalid_id(alice):
     answer = await alice.get("/api/v1/users/me/referral-stats")
 
@@ -204,6 +205,7 @@ async def test_rejects_an_invalid_id(alice):
     assert [error["field"] for error in answer.json()["errors"]] == ["path.user_id"]
 
 
+@pytest.mark.one_database
 async def test_requires_authentication(api, alice):
     answer = await api.get(path(alice))
 

@@ -87,6 +87,7 @@ async def test_accepts_the_first_and_the_last_day(alice, start, end, interval):
 INVALID_TIMES = ["", "2030-01-31", "2030-01-31T12:00:00", "1896091200", "now", "2030-02-30T00:00:00Z"]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("parameter", ["from", "to"])
 async def test_rejects_invalid_times(alice, parameter):
     for value in INVALID_TIMES:
@@ -97,6 +98,7 @@ async def test_rejects_invalid_times(alice, parameter):
         ]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("interval", ["", "hour", "DAY", "day'; --"])
 async def test_rejects_an_unknown_interval(alice, interval):
     answer = await alice.get(path(alice), params={"interval": interval})
@@ -105,6 +107,7 @@ async def test_rejects_an_unknown_interval(alice, interval):
     assert [error["field"] for error in answer.json()["errors"]] == ["query.interval"]
 
 
+@pytest.mark.one_database
 async def test_rejects_a_repeated_parameter(alice):
     answer = await alice.get(f"{path(alice)}?interval=day&interval=week")
 

@@ -68,6 +68,7 @@ async def test_end_session_twice_is_not_found(alice):
     assert [answer.status_code for answer in answers] == [204, 404]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("text", ["x", "1", "019aa8c2", "%00", "%F0%9F%98%80", "null", "-1", "%27%3B--"])
 async def test_end_session_refuses_a_malformed_id(alice, text):
     answer = await alice.delete(f"{PATH}/{text}")

@@ -9,6 +9,7 @@ WRONG = "not the password at all"
 LOCKS = "SELECT actor, address, details FROM audit_events WHERE action = 'sign_in.locked' ORDER BY id"
 
 
+@pytest.mark.one_database
 async def test_c04_a_hundred_and_one_failures_are_one_lock_one_row_and_one_letter(
     app, api, alice, post, rows, clock
 ):

@@ -149,6 +149,7 @@ async def test_altered_refresh_token_is_refused_and_ends_no_session(alice):
     assert (await refresh(alice.api, token)).status_code == 200
 
 
+@pytest.mark.one_database
 async def test_other_spellings_of_a_refresh_token_are_refused(alice):
     token = alice.tokens["refresh_token"]
     body = token.removeprefix("gwr_")
@@ -192,6 +193,7 @@ WRONG_FORMS = {
 }
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(("form", "error"), WRONG_FORMS.values(), ids=WRONG_FORMS)
 async def test_it_refuses_the_form(api, form, error):
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -199,6 +201,7 @@ async def test_it_refuses_the_form(api, form, error):
     assert refused(await api.post(PATH, content=form, headers=headers), error)
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "kind", ["application/json", "text/plain", "multipart/form-data; boundary=x", "", None]
 )
@@ -209,12 +212,14 @@ async def test_it_takes_a_form_alone(alice, kind):
     assert refused(await alice.api.post(PATH, content=form, headers=headers), "invalid_request")
 
 
+@pytest.mark.one_database
 async def test_it_does_not_take_json(alice):
     body = {"grant_type": "refresh_token", "refresh_token": alice.tokens["refresh_token"]}
 
     assert refused(await alice.api.post(PATH, json=body), "invalid_request")
 
 
+@pytest.mark.one_database
 async def test_it_does_not_take_a_token_from_the_query(alice):
     query = {"grant_type": "refresh_token", "refresh_token": alice.tokens["refresh_token"]}
 
@@ -223,6 +228,7 @@ async def test_it_does_not_take_a_token_from_the_query(alice):
     assert refused(answer, "invalid_request")
 
 
+@pytest.mark.one_database
 async def test_no_answer_shows_the_token(alice):
     token = "gwr_c4n4ry" + alice.tokens["refresh_token"][10:]
 

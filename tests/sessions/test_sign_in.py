@@ -37,6 +37,7 @@ async def test_its_token_works(alice):
     assert me.json() == alice.account
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("spelling", ["ALICE@example.com", "Alice@EXAMPLE.COM", "alice@ｅxample.com"])
 async def test_the_address_may_be_written(alice, spelling):
     assert (await sign_in(alice.api, spelling)).status_code == 201
@@ -63,6 +64,7 @@ UNKNOWN = {
 }
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("address", UNKNOWN.values(), ids=UNKNOWN)
 async def test_wrong_password_and_unknown_address_get_the_same_response(alice, address):
     wrong_password = await sign_in(alice.api, alice.email, "not her password")
@@ -98,11 +100,13 @@ async def test_account_without_a_password_refuses_every_password(alice, app):
         assert (await sign_in(alice.api, alice.email, password)).status_code == 401
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("password", ["", "x", PASSWORD[:-1], PASSWORD + "x", "x" * 1024, "😀" * 1024])
 async def test_it_refuses_the_password(alice, password):
     assert (await sign_in(alice.api, alice.email, password)).status_code == 401
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("email", ["alice@example.com", "nobody@example.com"])
 @pytest.mark.parametrize("password", ["x" * 1025, "xy" * 30_000])
 async def test_password_over_1024_characters_is_refused(alice, email, password):

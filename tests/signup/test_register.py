@@ -24,6 +24,7 @@ async def test_creates_an_account(api, rows):
     assert await rows("SELECT count(*) FROM users") == [(1,)]
 
 
+@pytest.mark.one_database
 async def test_returns_only_the_documented_fields(api):
     answer = await register(api, "alice")
 
@@ -68,6 +69,7 @@ async def test_names_are_optional(api):
     assert (answer.json()["first_name"], answer.json()["last_name"]) == (None, None)
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("missing", ["email", "password"])
 async def test_requires_an_address_and_a_password(api, missing):
     body = {"email": "alice@example.com", "password": PASSWORD}

@@ -131,6 +131,7 @@ async def test_the_key_expires_after_a_day(api, clock):
     assert (await send(api, email="carol@example.com")).status_code == 201
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "tab\tbed", b"k\xc3\xa9y", b"\x80"])
 async def test_rejects_invalid_keys(api, rows, key):
     answer = await send(api, key)
@@ -140,6 +141,7 @@ async def test_rejects_invalid_keys(api, rows, key):
     assert await rows("SELECT count(*) FROM users") == [(0,)]
 
 
+@pytest.mark.one_database
 async def test_rejects_two_keys(api):
     headers = [("Idempotency-Key", "a-key"), ("Idempotency-Key", "b-key")]
 
@@ -148,6 +150,7 @@ async def test_rejects_two_keys(api):
     assert [error["field"] for error in answer.json()["errors"]] == ["header.Idempotency-Key"]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("key", ["k", "x" * 255, "".join(chr(n) for n in range(0x21, 0x7F))], ids=len)
 async def test_accepts_visible_ascii_keys(api, key):
     assert (await send(api, key)).status_code == 201

@@ -67,6 +67,7 @@ VARIANTS = {
 }
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("write", VARIANTS.values(), ids=VARIANTS)
 async def test_the_code_is_normalised(alice, write):
     await make_code(alice, code="A0B1-C2D3")

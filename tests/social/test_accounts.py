@@ -143,6 +143,7 @@ async def test_a_disabled_account_is_a_failed_sign_in(api, provider, alice, chan
     assert_refused(await sign_in(api, provider), 400, "sign_in_failed")
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     "email", [None, "", "no address", "a@b@c", "x" * 300 + "@example.com", 5, ["a@b.example"]]
 )
@@ -173,6 +174,7 @@ async def test_later_verification_by_the_provider_verifies_the_account(api, prov
     assert await rows("SELECT verified_at IS NOT NULL FROM users") == [(True,)]
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("profile", "names"),
     [
