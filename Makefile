@@ -27,7 +27,7 @@ serve: .venv/runs ## Run the service on http://127.0.0.1:8000, with its document
 	@$(BIN)/goodword serve
 
 test: .venv/tests ## Run the tests, on SQLite and on a PostgreSQL that they bring
-	@$(if $(COVERAGE),$(BIN)/coverage run -m pytest,$(BIN)/python -m pytest) -n 2 --dist worksteal $(ARGS)
+	@$(if $(COVERAGE),$(BIN)/coverage run -m pytest,$(BIN)/python -m pytest) -n 3 --dist worksteal $(ARGS)
 
 coverage: .venv/tests ## Report the branch coverage of `make test COVERAGE=1`, run if need be; fails below 95 %
 	@ls .coverage.* >/dev/null 2>&1 || $(MAKE) --no-print-directory test COVERAGE=1
