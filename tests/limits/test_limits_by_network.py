@@ -144,8 +144,8 @@ async def test_everything_counts_together_what_is_not_there_too(database_url, ap
     assert statuses == [401, 404, 200, 200, 429, 429, 429, 429]
     assert page.status_code == 429
     assert page.headers["content-type"].startswith("text/html")
-    assert page.headers["retry-after"]
-    assert "Too many requests" in page.text
+    assert f"Try again in {page.headers['retry-after']} second" in page.text
+    assert "<h1>Too many attempts</h1>" in page.text
 
 
 async def test_switched_off_nothing_is_counted(database_url, api):
@@ -259,7 +259,9 @@ async def test_a_page_says_it_to_a_person(database_url, api):
     for answer in (link[1], form[1]):
         assert answer.headers["content-type"].startswith("text/html")
         assert answer.headers["retry-after"]
-        assert "Слишком много запросов" in answer.text
+        assert "Слишком много попыток" in answer.text
+        assert "Повторите через " in answer.text
+    assert "Ваше приглашение не пропадёт" in link[1].text
 
 
 async def test_signing_in(database_url, api, alice):

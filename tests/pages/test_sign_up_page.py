@@ -102,6 +102,42 @@ async def test_shows_all_errors_at_once(browser, api):
     assert re.findall(r'<input id="(\w+)"[^>]*\bautofocus', answer.text) == ["email"]
 
 
+async def test_shows_the_errors_of_the_password_and_the_code_with_those_of_other_fields(browser, api):
+    given = {"email": "x", "password": "short", "referral_code": "NOSUCHCODE"}
+    answer = await browser.send(await browser.get("/sign-up"), **given)
+
+    assert {name: said[:20] for name, said in wrong(answer).items()} == {
+        "email": "Enter a valid e-mail",
+        "password": "Use at least 8 chara",
+        "referral_code": "This referral code i",
+    }
+
+
+async def test_asks_for_the_names_later(browser, api):
+    page = await browser.get("/sign-up")
+    assert "first_name" not in Form(page.text).fields
+
+    answer = await browser.send(page, **BOB | {"email": "x"})
+
+    assert Form(answer.text).fields["first_name"] == "Bob"
+
+
+async def test_the_code_of_a_friend_is_applied_and_can_be_changed(browser, alice):
+    code = (await make_code(alice))["code"]
+
+    for page in (
+        await browser.get(f"/r/{code}"),
+        await browser.send(await browser.get(f"/r/{code}"), email="x"),
+    ):
+        text = page.text
+        chip = re.search(r'<details class="chip applied">(.*?)</details>', text, re.DOTALL)[1]
+        assert "Alice L.’s code is applied" in chip
+        assert re.search(rf'name="referral_code"[^>]*value="{code}"[^>]*form="join"', chip)
+        assert "Alice L. invites you" in text
+    unknown = (await browser.get("/sign-up?referral_code=NOSUCHCODE")).text
+    assert '<details class="chip" open>' in unknown
+
+
 async def test_an_unusable_code_creates_no_account(browser, alice, rows):
     code = await make_code(alice)
     page = await browser.get(f"/r/{code['code']}")

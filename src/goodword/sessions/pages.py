@@ -18,8 +18,7 @@ from goodword.users.passwords import HashingBusy
 from goodword.web.client_address import client_network
 from goodword.web.dependencies import Clock, Session
 from goodword.web.forms import local_path, read_form
-from goodword.web.html import messages
-from goodword.web.html.rendering import foreign_form, link, page, see_other, translate_for
+from goodword.web.html.rendering import explain, foreign_form, link, page, see_other
 
 router = APIRouter(include_in_schema=False)
 
@@ -88,6 +87,6 @@ def _form(
         next_path=next_path,
         code=code,
         email=email,
-        error=translate_for(request, messages.text_of(error)) if error else None,
+        error=explain(request, error) if error else None,
         providers=services_of(request).social_clients.labels,
     )

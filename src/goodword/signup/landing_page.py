@@ -20,7 +20,7 @@ from goodword.signup.inviter import page_if_signed_in
 from goodword.signup.schemas import REGISTRATION_FIELDS
 from goodword.web.dependencies import Clock
 from goodword.web.html.assets import Assets
-from goodword.web.html.rendering import accepts_html, html_response, link, page, render
+from goodword.web.html.rendering import accepts_html, error_values, html_response, link, page, render
 from goodword.web.request_context import READS
 
 MAX_PAGES = 250  # of about 6 KiB each
@@ -84,7 +84,7 @@ def render_error(request: Request, error: AppError) -> Response | None:
     if not isinstance(error, RateLimited) or not path.startswith(("/r/", "/R/")) or not accepts_html(request):
         return None
     key = code_format.normalise(path[len("/r/") :]) or ""
-    seconds, here = int(error.headers["Retry-After"]), link(request, f"/r/{key}")
+    here = link(request, f"/r/{key}")
     return page(
         request,
         "landing_refused.html",
@@ -92,7 +92,7 @@ def render_error(request: Request, error: AppError) -> Response | None:
         headers=error.headers,
         here=here,
         code=key,
-        seconds=seconds,
+        **error_values(request, error),
     )
 
 

@@ -1,6 +1,6 @@
 """The registration page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
@@ -55,7 +55,8 @@ async def sign_up(request: Request, form: LocalForm, session: Session, clock: Cl
             )
     except (ValidationError, AppError) as error:
         code = await find_code(request, given.get("referral_code", ""))
-        return _form(request, given, code=code, next_path=next_path, error=error)
+        others = await service.other_errors(services, given)
+        return _form(request, given, code=code, next_path=next_path, error=error, others=others)
     if next_path == link(request, "/"):
         next_path = services.settings.after_sign_up_url or link(request, "/check-mail")
     response = see_other(next_path)
@@ -70,6 +71,7 @@ def _form(
     code: CodeFound | None,
     next_path: str,
     error: AppError | ValidationError | None = None,
+    others: Sequence[AppError] = (),
 ) -> Response:
     """Return the form. `code` is the usable code in `given`, which names the referrer."""
     use_ui_locales(request, next_path)
@@ -77,7 +79,7 @@ def _form(
     return page(
         request,
         "sign_up.html",
-        **error_context(request, error, REGISTRATION_FIELDS),
+        **error_context(request, error, REGISTRATION_FIELDS, others=others),
         redirects_to_app=leads_to_an_app(request, next_path),
         redirects_to=services_of(request).settings.after_sign_up_url,
         here=f"{link(request, '/sign-up')}?{urlencode(query)}",

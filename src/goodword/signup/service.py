@@ -1,5 +1,6 @@
 """Registration of users, with or without a referral code."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, select
@@ -10,7 +11,7 @@ from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import code_format, lookup
 from goodword.codes.redemption import redeem
-from goodword.errors import Unprocessable
+from goodword.errors import AppError, Unprocessable
 from goodword.jobs import service as jobs
 from goodword.providers import email_checks
 from goodword.referrals import service as referrals
@@ -38,18 +39,38 @@ async def prepare(services: Services, body: UserCreate) -> str:
     Runs before the transaction, so that a refused registration costs no password hash. The transaction checks
     the address and the code again. Raises what `sign_up` raises, and the errors of the password and the address.
     """
-    database, passwords, now = services.database, services.passwords, services.clock()
+    database, passwords = services.database, services.passwords
     await passwords.check(
         body.password, about=users.personal_words(body.email, body.first_name, body.last_name)
     )
     if await database.row(_BY_EMAIL, email_key=addresses.parse(body.email).key):
         raise users.EmailTaken
-    if body.referral_code is not None:
-        key = code_format.normalise(body.referral_code)
-        if key is None or await lookup.find(database, key, now=now) is None:
-            raise CodeNotUsable
+    await _check_code(services, body.referral_code)
     await email_checks.ensure_deliverable(services, body.email)
     return await passwords.hash(body.password)
+
+
+async def other_errors(services: Services, given: Mapping[str, str]) -> list[AppError]:
+    """Return the errors of the password and of the code in a form, which it has besides those of other fields."""
+    words = users.personal_words(*(given.get(name) for name in ("email", "first_name", "last_name")))
+    found: list[AppError] = []
+    for check in (
+        services.passwords.check(given.get("password", ""), about=words),
+        _check_code(services, given.get("referral_code") or None),
+    ):
+        try:
+            await check
+        except AppError as error:
+            found.append(error)
+    return found
+
+
+async def _check_code(services: Services, text: str | None) -> None:
+    """Raise `CodeNotUsable` for the text of a code that is not usable now."""
+    if text is not None:
+        key = code_format.normalise(text)
+        if key is None or await lookup.find(services.database, key, now=services.clock()) is None:
+            raise CodeNotUsable
 
 
 async def sign_up(

@@ -1,5 +1,6 @@
 """Template values for the errors of a form."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import Request
@@ -8,20 +9,35 @@ from pydantic import ValidationError
 from goodword.errors import AppError
 from goodword.services import services_of
 from goodword.web.html import messages
-from goodword.web.html.rendering import translate_for
+from goodword.web.html.rendering import explain, translate_for
 
 
 def error_context(
-    request: Request, error: AppError | ValidationError | None, fields: tuple[str, ...]
+    request: Request,
+    error: AppError | ValidationError | None,
+    fields: tuple[str, ...],
+    *,
+    others: Sequence[AppError] = (),
 ) -> dict[str, Any]:
-    """Return the template values that show an error beside the fields, or above the form."""
+    """Return the template values that show an error beside the fields, or above the form.
+
+    `others` are shown beside fields for which `error` has no text.
+    """
     if error is None:
         return {"errors": {}, "error": None}
     least = services_of(request).settings.password_min_length
-    texts = messages.field_errors(error, fields)
+    found: dict[str, str] = {}
+    for one in (*others, error):
+        found |= messages.field_errors(one, fields)
+    texts = {name: found[name] for name in fields if name in found}
     values: dict[str, Any] = {"status": 422}
-    text = messages.NOT_POSSIBLE
     if isinstance(error, AppError):
-        values, text = {"status": error.status, "headers": error.headers}, messages.text_of(error)
-    values["errors"] = {name: translate_for(request, one, least=least) for name, one in texts.items()}
-    return values | {"error": translate_for(request, messages.CHECK_FIELDS if texts else text)}
+        values = {"status": error.status, "headers": error.headers}
+    values["errors"] = {name: translate_for(request, text, least=least) for name, text in texts.items()}
+    if texts:
+        values["error"] = translate_for(request, messages.CHECK_FIELDS)
+    elif isinstance(error, AppError):
+        values["error"] = explain(request, error)
+    else:
+        values["error"] = translate_for(request, messages.NOT_POSSIBLE)
+    return values

@@ -11,7 +11,7 @@ FOREIGN = to_translate(
     "This form was not sent from your current page or session. Reload the page and try again."
 )
 UNREADABLE = to_translate("The request is invalid. Reload the page and try again.")
-CHECK_FIELDS = to_translate("Please check the marked fields below.")
+CHECK_FIELDS = to_translate("Please fix the marked fields.")
 
 FORMS = frozenset(
     {"/sign-in", "/sign-up", "/check-mail", "/forgot-password", "/reset-password", "/verify-email",
@@ -21,7 +21,7 @@ FORMS = frozenset(
 
 TITLES = {
     404: to_translate("Page not found"),
-    429: to_translate("Too many requests"),
+    429: to_translate("Too many attempts"),
     500: to_translate("Something went wrong"),
     503: to_translate("Temporarily unavailable"),
 }
@@ -34,8 +34,8 @@ TEXTS = {
         "This address cannot receive e-mail or is temporary. Use another one."
     ),
     "invalid_credentials": to_translate("The e-mail address or password is wrong."),
-    "too_many_attempts": to_translate("Too many wrong passwords. Wait a moment and try again."),
-    "rate_limited": to_translate("Too many requests in a short time. Wait a moment and try again."),
+    "too_many_attempts": to_translate("Too many wrong passwords. Try again in %(wait)s."),
+    "rate_limited": to_translate("Too many attempts in a short time. Try again in %(wait)s."),
     "hashing_busy": to_translate("The service is busy. Try again shortly."),
     "password_too_short": to_translate("Use at least %(least)s characters."),
     "password_too_long": to_translate("Use at most 256 characters."),

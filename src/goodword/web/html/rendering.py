@@ -62,9 +62,25 @@ def translate(language: str, text: str, **values: object) -> str:
     return translated % values if values else translated
 
 
+def error_values(request: Request, error: AppError) -> dict[str, Any]:
+    """Return the values in the texts of errors: the time to wait, as it follows "in", and the password's length."""
+    services, seconds = services_of(request), int(error.headers.get("Retry-After", "1"))
+    catalogue, minutes = _CATALOGUES[_language(request)], -(-seconds // 60)
+    if seconds < 120:
+        wait = catalogue.ngettext("%(num)s second", "%(num)s seconds", seconds) % {"num": seconds}
+    else:
+        wait = catalogue.ngettext("%(num)s minute", "%(num)s minutes", minutes) % {"num": minutes}
+    return {"wait": wait, "least": services.settings.password_min_length}
+
+
+def explain(request: Request, error: AppError) -> str:
+    """Return what an error means for the user."""
+    return translate_for(request, messages.text_of(error), **error_values(request, error))
+
+
 def translate_for(request: Request, text: str, **values: object) -> str:
     """Translate a text to the language of the request."""
-    return translate(services_of(request).page_cookies.language(request), text, **values)
+    return translate(_language(request), text, **values)
 
 
 def link(request: Request, path: str) -> str:
@@ -111,8 +127,7 @@ def page(
     redirect after a form, also to those of the client, which are unknown. Such a page therefore has no `form-action`,
     and no scripts.
     """
-    services = services_of(request)
-    language = services.page_cookies.language(request)
+    services, language = services_of(request), _language(request)
     text = render(
         services.settings,
         services.page_assets,
@@ -188,7 +203,10 @@ def render_error(request: Request, error: AppError) -> Response | None:
     if not accepts_html(request) or path.startswith("/api/"):
         return None
     title, text, signs_in = messages.title_of(error), messages.text_of(error), path.startswith("/oauth/")
-    return message_page(request, error.status, title, text, headers=error.headers, signs_in=signs_in)
+    values = error_values(request, error)
+    return message_page(
+        request, error.status, title, text, headers=error.headers, signs_in=signs_in, **values
+    )
 
 
 def foreign_form(request: Request) -> Response:
@@ -199,6 +217,10 @@ def foreign_form(request: Request) -> Response:
 def see_other(url: str) -> Response:
     """Redirect with 303, so that the browser does not send a password again (RFC 9700 §4.12)."""
     return RedirectResponse(url, 303)
+
+
+def _language(request: Request) -> str:
+    return services_of(request).page_cookies.language(request)
 
 
 def _link(settings: Settings, path: str) -> str:

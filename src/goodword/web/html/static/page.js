@@ -1,10 +1,12 @@
-// Makes pages better that work without it: times, the links of letters and codes, and hasty fingers.
+// Makes pages better, all of which work without it: times, links of e-mails, copying and sharing, passwords, menus.
 "use strict";
 
-// Times in the reader's zone, and in the form that they are used to; the exact instant stays in the title.
+// Times are shown in the zone and the format of the reader. The exact instant stays in the title.
 const language = document.documentElement.lang;
 const locale = navigator.languages.find((one) => one.split("-")[0] === language) ?? language;
-const words = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeStyle: "short" });
+const words = new Intl.DateTimeFormat(locale, {
+  year: "numeric", month: "long", day: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short",
+});
 const brief = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
 for (const time of document.querySelectorAll("time[datetime]")) {
   time.textContent = (time.closest("table") ? brief : words).format(new Date(time.dateTime));
@@ -35,6 +37,30 @@ for (const button of document.querySelectorAll("[data-copy]")) {
       () => { button.hidden = true; }, // it is not allowed: the link is there to be marked
     );
   });
+}
+
+// A password can be shown.
+for (const button of document.querySelectorAll(".reveal")) {
+  const field = document.getElementById(button.getAttribute("aria-controls"));
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const shown = field.type === "password";
+    field.type = shown ? "text" : "password";
+    button.setAttribute("aria-pressed", String(shown));
+  });
+}
+
+// The account menu closes with Escape, and when another part of the page is used.
+const menu = document.querySelector("details.menu");
+if (menu) {
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu.open) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+  for (const kind of ["click", "focusin"]) {
+    addEventListener(kind, (event) => { if (!menu.contains(event.target)) menu.open = false; });
+  }
 }
 
 // A form is sent once, however often its button is pressed; but for a download, which leaves the page as it is.
