@@ -19,7 +19,7 @@ from goodword import migrations
 from goodword.app import create_app
 from goodword.config.settings import SettingsError
 from goodword.db.database import Database
-from people import join, register, sign_in
+from people import PASSWORD, join, register, sign_in
 from servers import postgres_server
 from serving import free_port, goodword, working
 from worker_probes import until as until_worker_is
@@ -87,6 +87,37 @@ async def test_a_request_runs_again_after_a_deadlock(server, tmp_path, capsys):
 
     assert (registered.status_code, signed_in.status_code) == (201, 201)
     assert "runs again after a conflict of transactions" in capsys.readouterr().out
+
+
+async def test_a_write_that_no_standby_has_is_not_replayed(server, tmp_path):
+    """The end of its connection commits it on the primary alone. It is lost if that fails."""
+    is_waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    account = {"email": "unreplicated@example.com", "password": PASSWORD}
+
+    async with service(server, tmp_path) as client, administration(server) as other:
+
+        async def send():
+            return await client.post("/api/v1/users", json=account, headers={"Idempotency-Key": "a-key"})
+
+        await other.execute("ALTER SYSTEM SET synchronous_standby_names = 'absent'")
+        await other.execute("SELECT pg_reload_conf()")
+        try:
+            first = asyncio.create_task(send())
+            await until(server, is_waiting)
+            await other.execute(f"SELECT pg_terminate_backend(pid) FROM ({is_waiting}) AS waiting")
+            failed = await first
+            again = asyncio.create_task(send())
+            await asyncio.wait(
+                {again, asyncio.create_task(until(server, is_waiting))}, return_when=asyncio.FIRST_COMPLETED
+            )
+            was_replayed = again.done()
+        finally:
+            await other.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            await other.execute("SELECT pg_reload_conf()")
+        replayed = await again
+
+    assert (failed.status_code, was_replayed) == (503, False)
+    assert (replayed.status_code, replayed.headers["Idempotency-Replayed"]) == (201, "true")
 
 
 async def test_a_schema_that_is_missing_is_named(server, tmp_path, capsys):

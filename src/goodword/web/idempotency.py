@@ -100,18 +100,18 @@ class IdempotentWrite:
             return self._response(await effect(await prepare()))
         slot = {"caller": caller, "route": self._route, "key": self._key}
         fingerprint = hmac_of(self._secret, body.model_dump_json().encode())
-        if kept := await self._kept(slot, fingerprint):
+        if kept := await self._kept(session, slot, fingerprint):
             return kept
         try:
             prepared = await prepare()
         except AppError:
             # A concurrent request with this key may have caused the error: return its response.
-            if kept := await self._kept(slot, fingerprint):
+            if kept := await self._kept(session, slot, fingerprint):
                 return kept
             raise
         row = await self._claim(session, slot, fingerprint)
         if row is None:  # a concurrent request has finished
-            kept = await self._kept(slot, fingerprint)
+            kept = await self._kept(session, slot, fingerprint)
             if kept is None:
                 raise KeyInUse
             return kept
@@ -137,12 +137,15 @@ class IdempotentWrite:
                 raise KeyInUse from None
             raise
 
-    async def _kept(self, slot: dict[str, str], fingerprint: bytes) -> Response | None:
+    async def _kept(self, session: AsyncSession, slot: dict[str, str], fingerprint: bytes) -> Response | None:
         row = await self._database.row(_KEPT, **slot, since=self._clock() - KEPT)
         if row is None:
             return None
         if not hmac.compare_digest(row.fingerprint, fingerprint):
             raise KeyReused
+        # What a read finds may still wait for a synchronous standby, and is lost if the primary fails. The commit of
+        # a transaction that has locked a row waits for the standby as well.
+        await session.execute(select(IdempotencyKey.id).filter_by(**slot).with_for_update(read=True))
         headers = self._headers(row.location) | {"Idempotency-Replayed": "true"}
         return Response(row.body, row.status, headers, media_type="application/json")
 
