@@ -226,6 +226,46 @@ async def test_a_pause_of_the_process_is_not_silence_of_the_server(server, monke
     assert two == 2
 
 
+@asynccontextmanager
+async def interrupted_host(part):
+    """Yield the address of a server that closes each connection after part of a message, as if it was killed."""
+
+    async def greet(reader, writer):
+        await reader.read(8)
+        writer.write(b"N")  # no TLS
+        await reader.read(1000)
+        writer.write(part)
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as host:
+        yield f"127.0.0.1:{host.sockets[0].getsockname()[1]}"
+
+
+PARTS = pytest.mark.parametrize("part", [b"", b"R\0\0\0\5\0"], ids=["nothing", "half a message"])
+
+
+@PARTS
+async def test_a_host_that_is_killed_while_it_admits_a_client_is_left_for_the_next(server, tmp_path, part):
+    async with interrupted_host(part) as first:
+        second = urlsplit(server.url).netloc.rpartition("@")[2]
+        url = f"postgresql+asyncpg://postgres@/postgres?host={first}&host={second}"
+        async with service(server, tmp_path, url=url) as client:
+            answer = await register(client, f"admitted{len(part)}")
+
+    assert answer.status_code == 201
+
+
+@PARTS
+async def test_a_server_that_is_killed_while_it_admits_a_client_is_unavailable(server, tmp_path, part):
+    async with (
+        interrupted_host(part) as place,
+        service(server, tmp_path, url=f"postgresql+asyncpg://postgres@{place}/postgres") as client,
+    ):
+        answer = await register(client, "refused")
+
+    assert (answer.status_code, answer.json()["code"]) == UNAVAILABLE
+
+
 def test_migrate_ends_while_the_server_is_frozen(server, tmp_path):
     with frozen(server):
         done = goodword(tmp_path, "migrate", DATABASE_URL=server.url, SECRET_KEY=SECRET)

@@ -77,6 +77,11 @@ def explain(error: BaseException) -> str | None:
     if isinstance(cause.__cause__, asyncpg.ClientConfigurationError):  # a file of certificates, or an option
         reason = str(cause).partition("\n")[0]
         return f"GOODWORD_DATABASE_URL cannot be used: {reason}."
+    if asyncpg.InternalClientError in (
+        type(cause),
+        type(cause.__cause__),
+    ):  # closed in the middle of a message
+        return NO_ANSWER
     if isinstance(cause, socket.gaierror):
         return HOST_UNKNOWN
     if isinstance(cause, ssl.SSLError):

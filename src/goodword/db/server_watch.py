@@ -66,8 +66,9 @@ class ServerWatch:
                 connection = await asyncpg.connect(host=place[0], port=place[1], **arguments)
             except (
                 OSError,
-                asyncpg.TargetServerAttributeNotMatched,
                 asyncpg.CannotConnectNowError,
+                asyncpg.PostgresConnectionError,  # closed
+                asyncpg.InternalClientError,  # closed in the middle of a message, or not the primary
             ) as failed:
                 error = failed
             else:

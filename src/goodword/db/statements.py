@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.db.base import Base, Model, insert_statement
@@ -70,6 +70,9 @@ def is_unavailable(error: DBAPIError) -> bool:
     sqlstate = getattr(error.orig, "sqlstate", None) or ""
     return (
         isinstance(error, OperationalError | InterfaceError)
+        or (
+            isinstance(error, InternalError) and not sqlstate
+        )  # of the driver: closed in the middle of a message
         or error.connection_invalidated
         or sqlstate[:2] in {"08", "53", "57", "58"}
         or is_lock_timeout(error)
