@@ -1,12 +1,10 @@
 """A fleet on loopback: two nodes behind HAProxy, two workers, PostgreSQL behind a fault proxy, and Valkey."""
 
-import asyncio
 import fcntl
 import os
 import signal
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from typing import Any
 import machine
 import servers
 import serving
+from fault_proxy import FaultProxy
 from preloaded import Process
 from proxy_servers import proxy_process
 
@@ -152,47 +151,6 @@ def resize_disk(folder: Path, size: str | None = None) -> None:
         done = subprocess.run(["mount", "-o", f"remount,size={size or used}", folder], check=False)
         if done.returncode == 0:  # otherwise something was written meanwhile
             return
-
-
-class FaultProxy:
-    """A TCP proxy that can delay each part by `delay` seconds, or pass nothing on while it is `cut`."""
-
-    def __init__(self, target: int) -> None:
-        self.target, self.port, self.delay = target, serving.free_port(), 0.0
-        self._loop = asyncio.new_event_loop()
-        self._passing = asyncio.Event()
-        self._passing.set()
-        threading.Thread(target=self._run, daemon=True).start()
-        serving.wait_for_port(self.port)
-
-    def cut(self, is_cut: bool) -> None:
-        self._loop.call_soon_threadsafe(self._passing.clear if is_cut else self._passing.set)
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", self.port))
-        self._loop.run_forever()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await self._passing.wait()
-            there = await asyncio.open_connection("127.0.0.1", self.target)
-        except OSError:
-            writer.close()
-            return
-        await asyncio.gather(self._pass(reader, there[1]), self._pass(there[0], writer))
-
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while part := await reader.read(65536):
-                await asyncio.sleep(self.delay)
-                await self._passing.wait()
-                writer.write(part)
-                await writer.drain()
-        except OSError:
-            pass
-        finally:
-            writer.close()
 
 
 @dataclass
