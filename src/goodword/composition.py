@@ -20,7 +20,7 @@ from goodword.db.database import Database
 from goodword.db.database_clock import DatabaseClock
 from goodword.db.error_causes import AWAY, describe
 from goodword.http_client import OutboundClient
-from goodword.invitations import emails as invitation_emails
+from goodword.invitations import emails as invitation_emails, reminders
 from goodword.jobs import lateness
 from goodword.jobs.worker import CONCURRENCY, Handler, Worker
 from goodword.oauth import clients as oauth_clients
@@ -55,6 +55,7 @@ HANDLERS: Mapping[str, Handler] = {
     **provider_jobs.HANDLERS,
     **lockout_notice.HANDLERS,
     **invitation_emails.HANDLERS,
+    **reminders.HANDLERS,
     **retention.HANDLERS,
 }
 """By kind of job."""
@@ -284,7 +285,7 @@ def build_worker(services: Services, *, concurrency: int = CONCURRENCY) -> Worke
     return Worker(
         services,
         HANDLERS,
-        recurring=retention.PERIODIC_TASKS,
+        recurring={**retention.PERIODIC_TASKS, **reminders.PERIODIC_TASKS},
         concurrency_groups=CONCURRENCY_GROUPS,
         node_tasks={**retention.NODE_TASKS, database_clock.compare: database_clock.COMPARE_SECONDS},
         concurrency=concurrency,

@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from asgi import client_of
+from goodword.mail import unsubscribe
+from mailboxes import Post
 from people import make_code
 from second_service import second_service
 
@@ -16,6 +18,22 @@ ACCEPTED = {"detail": "The request was accepted. An e-mail is sent if there is s
 
 async def ask(api, referrer="alice@example.com", email="bob@example.org", **options):
     return await api.post(PATH, json={"referrer_email": referrer, "email": email}, **options)
+
+
+@pytest.fixture
+def post(post):
+    """The messages to those who ask for a code, without those to the owners."""
+
+    class ToFriends:
+        async def __call__(self):
+            return [message for message in await post() if message.kind == "code_requested"]
+
+        async def only(self, to):
+            (message,) = await self()
+            assert message.to == to
+            return message
+
+    return ToFriends()
 
 
 @pytest.fixture
@@ -122,7 +140,7 @@ async def test_the_email_is_in_the_language_of_the_request(api, code, post):
 
     message = await post.only("bob@example.org")
     assert "Alice L. делится этим кодом" in message.text
-    assert '<html lang="ru">' in message.html
+    assert '<html lang="ru"' in message.html
 
 
 @pytest.mark.parametrize(("lookup", "status"), [("off", 202), ("authenticated", 401)])
@@ -138,3 +156,43 @@ async def test_nothing_is_sent_to_an_erased_user(app, api, code, bob, post):
     await bob.delete("/api/v1/me", json={"password": bob.password})
 
     assert await post() == []
+
+
+async def test_the_owner_is_told_once_a_day_without_the_address(app, api, code, clock):
+    post = Post(app)
+    await ask(api)
+    await ask(api, email="carol@example.org")
+    found = [message for message in await post() if message.to == "alice@example.com"]
+
+    assert [message.kind for message in found] == ["code_wanted"]
+    assert "Hi Alice," in found[0].text
+    assert f"We sent them your code {code['code']}" in found[0].text
+    assert "example.org" not in found[0].text + found[0].html
+    assert "/unsubscribe?token=gwu_" in found[0].text
+
+
+async def test_the_owner_of_no_usable_code_is_told_too(app, api, bob):
+    post = Post(app)
+    await post()
+    answer = await ask(api, referrer=bob.email)
+    (message,) = await post()
+
+    assert (answer.status_code, answer.json()) == (202, ACCEPTED)
+    assert (message.kind, message.to) == ("code_wanted", bob.email)
+    assert "Create a code:\nhttp://127.0.0.1:8000/\n" in message.text
+
+
+@pytest.mark.parametrize("why", ["hidden", "disabled", "unsubscribed"])
+async def test_other_owners_are_not_told(app, api, alice, rita, why):
+    post = Post(app)
+    await make_code(alice, discoverable=why != "hidden")
+    await post()
+    if why == "disabled":
+        await rita.post(f"/api/v1/admin/users/{alice.id}/disable", json={})
+    elif why == "unsubscribed":
+        key = app.state.services.keys.unsubscribe
+        body = {"token": unsubscribe.make_token(key, "alice@example.com")}
+        await api.post("/api/v1/unsubscribes", json=body)
+    await ask(api)
+
+    assert [message.to for message in await post() if message.to == "alice@example.com"] == []

@@ -21,7 +21,7 @@ def test_the_emails_story_runs_and_prints_each_message():
         ("alice@example.com", "Confirm your e-mail for Goodword"),
         ("bob@example.com", "Alice L. invites you to Goodword"),
         ("bob@example.com", "Confirm your e-mail for Goodword"),
-        ("alice@example.com", "Bob B. joined with your code"),
+        ("alice@example.com", "Bob B. joined with your link"),
     ]
     assert "422 email_undeliverable" in done.stdout
     assert "Bob B.: confirmed" in done.stdout

@@ -4,6 +4,7 @@ import email
 import email.policy
 import uuid
 from datetime import UTC, datetime
+from html import unescape
 
 import pytest
 
@@ -34,7 +35,13 @@ def write(
     **options,
 ):
     contents = MessageContents(
-        link=link, name=name, code="7KQ2M9XWPA", unsubscribe_link=options.pop("unsubscribe_link", None)
+        recipient=options.pop("recipient", "Alice"),
+        link=link,
+        name=name,
+        code="7KQ2M9XWPA",
+        expires_at="2030-02-03, 12:00 UTC",
+        days=3,
+        unsubscribe_link=options.pop("unsubscribe_link", None),
     )
     return messages.build_message(
         kind,
@@ -59,8 +66,10 @@ def test_each_message_has_a_subject_a_text_and_the_same_html(kind, language):
 
     assert 10 < len(found["Subject"]) < 60
     assert "https://refer.example.com" in text
+    shown = unescape(html)
     for line in text.splitlines():
-        assert line.replace("'", "&#39;") in html or line == "-- "
+        assert line.removesuffix(":") in shown or line == "-- "
+    assert text.startswith(("Hi Alice,", "Здравствуйте, Alice!"))
     assert all(len(line) < 998 for line in write(kind, language=language).as_bytes().split(b"\r\n"))
 
 
@@ -211,3 +220,34 @@ def test_mail_programs_are_not_sent_an_svg(tmp_path):
         "text/html",
     ]
     assert ">Acme</p>" in found.get_body(("html",)).get_content()
+
+
+def bodies(found):
+    """Return the text and the HTML of a message."""
+    parts = (found.get_body((form,)).get_content() for form in ("plain", "html"))
+    return [part.replace("\r\n", "\n") for part in parts]
+
+
+def test_a_button_has_the_plain_link_under_it_and_its_label_in_the_text():
+    found = read(write(settings={"brand_color": "#ffcc00"}))
+    text, html = bodies(found)
+
+    assert f"Confirm e-mail:\n{LINK}\n" in text
+    button, _, below = html.partition(">Confirm e-mail</a>")
+    assert button.rpartition("<a ")[2].startswith(f'href="{LINK}"')
+    assert f'Or open this link:<br><a href="{LINK}">{LINK}</a>' in below
+
+
+@pytest.mark.parametrize("name", [None, "Win at www.evil.example", "<b>Eve</b>", "{brand}", "x" * 41])
+def test_a_recipient_without_a_plain_name_is_greeted_without_it(name):
+    text, _ = bodies(read(write(recipient=name)))
+
+    assert text.startswith("Hello,\n")
+
+
+def test_an_invitation_shows_the_offer_in_the_language():
+    settings = {"offer": "en=Three months free; ru=Три месяца бесплатно"}
+
+    for language, offer in (("en", "Three months free"), ("ru", "Три месяца бесплатно")):
+        found = read(write(MessageKind.INVITATION, language=language, settings=settings))
+        assert all(offer in body for body in bodies(found))

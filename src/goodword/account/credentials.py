@@ -46,6 +46,8 @@ async def verify_address(session: AsyncSession, services: Services, token: str, 
     """Mark the address of the token as verified. Raises `VerificationInvalid`."""
     key = services.keys.one_time_tokens
     user, _ = await verifications.consume(session, Purpose.VERIFY_EMAIL, token, key=key, now=now)
+    if user.verified_at is None:
+        notifications.notify(session, user.id, MessageKind.WELCOME, now=now)
     await mark_email_verified(session, user, settings=services.settings, now=now)
 
 

@@ -15,6 +15,15 @@ from goodword.users import addresses, service as users, verifications
 from goodword.users.addresses import Address
 from goodword.users.models import Purpose, User
 
+PATHS = {
+    MessageKind.WELCOME: "/",
+    MessageKind.ADDRESS_WANTED: "/sign-in",
+    MessageKind.PASSWORD_CHANGED: "/forgot-password",
+    MessageKind.SESSION_REPLAYED: "/sign-in",
+    MessageKind.SIGN_IN_LOCKED: "/forgot-password",
+}
+"""Where messages without a token lead."""
+
 
 async def send_link(services: Services, job: ClaimedJob) -> None:
     """Send the link that sets a new password or, unless it is verified, verifies the address of an account."""
@@ -82,7 +91,11 @@ async def _send(
     # request, which could name another one.
     to = to or user.email
     assert to is not None, "an active account has an address"
-    contents = MessageContents(link=services.settings.public_url + path if path else None)
+    path, settings = path or PATHS.get(kind), services.settings
+    link = settings.public_url + path if path else None
+    if path == "/" and settings.pages == "off":
+        link = settings.brand_url
+    contents = MessageContents(recipient=user.first_name, link=link)
     await delivery.send(services, job, kind, contents, to=to, language=user.language, about=[user.id])
 
 

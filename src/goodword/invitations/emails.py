@@ -1,4 +1,4 @@
-"""Jobs that send e-mails which one user causes another person to receive.
+"""Jobs that send e-mails about codes and referrals: most of them are caused by another user than the recipient.
 
 A first job decides whether to send the e-mail. In one transaction it counts against the quotas and enqueues a second
 job, once, which sends it. A retry after a failure therefore neither counts nor decides again.
@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.codes import code_format, lookup
+from goodword.codes.models import ReferralCode
 from goodword.codes.service import usable_code
 from goodword.invitations.service import CODE_EMAIL, DAY, INVITATION
 from goodword.jobs import service as jobs
@@ -29,6 +30,9 @@ from goodword.users.addresses import Address
 from goodword.users.models import User, UserStatus
 
 SEND_EMAIL = "send_email"
+TO_FRIENDS = frozenset({MessageKind.INVITATION, MessageKind.CODE_REQUESTED})
+"""These go to addresses without an account. The others go to users about their own codes and referrals."""
+NEED_CODE = TO_FRIENDS | {MessageKind.CODE_EXPIRING}
 
 log = structlog.get_logger("goodword.mail")
 
@@ -61,17 +65,29 @@ async def handle_invitation(services: Services, job: ClaimedJob) -> None:
 
 
 async def handle_code_request(services: Services, job: ClaimedJob) -> None:
-    """Decide whether to send a requested code: only if the referrer has one that can be looked up."""
+    """Decide whether to send a requested code: only if the referrer has one that can be looked up.
+
+    Tell the referrer, without the address of the friend, if it was sent or if there is no code to send.
+    """
     address, referrer_key = addresses.parse(job.payload["email"]), job.payload["referrer_key"]
-    if await lookup.find_by_email(services.database, referrer_key, now=services.clock()) is None:
-        return
+    now = services.clock()
+    found = await lookup.find_by_email(services.database, referrer_key, now=now)
     async with services.database.readers() as session:
-        owner = await session.scalar(select(User).where(User.email_key == referrer_key))
-    if owner is None:
+        active = select(User).where(User.email_key == referrer_key, User.status == UserStatus.ACTIVE)
+        owner = await session.scalar(active)
+        if owner is None or owner.email is None:
+            return
+        is_hidden = found is None and await usable_code(session, owner.id, now=now) is not None
+    if is_hidden:
         return
-    limits = (Quota((CODE_EMAIL, "to", address.canonical), 1), GLOBAL_QUOTA)
-    language = job.payload["language"]
-    await _enqueue(services, job, MessageKind.CODE_REQUESTED, address, language, limits, user_id=owner.id)
+    if found is not None:
+        kind, limits = MessageKind.CODE_REQUESTED, _once_a_day(CODE_EMAIL, address)
+        language = job.payload["language"]
+        if not await _enqueue(services, job, kind, address, language, limits, user_id=owner.id):
+            return
+    own, kind = addresses.parse(owner.email), MessageKind.CODE_WANTED
+    limits = _once_a_day(kind, own)
+    await _enqueue(services, job, kind, own, owner.language, limits, user_id=owner.id)
 
 
 async def handle_friend_joined(services: Services, job: ClaimedJob) -> None:
@@ -84,6 +100,10 @@ async def handle_friend_joined(services: Services, job: ClaimedJob) -> None:
     limits = (Quota(quotas.user_scope(kind, referrer.id), 10),)
     payload = {"referee_id": job.payload["referee_id"]}
     await _enqueue(services, job, kind, address, referrer.language, limits, payload=payload)
+
+
+def _once_a_day(kind: str, address: Address) -> tuple[Quota, ...]:
+    return (Quota((kind, "to", address.canonical), 1), GLOBAL_QUOTA)
 
 
 async def send(services: Services, job: ClaimedJob) -> None:
@@ -102,11 +122,17 @@ async def send(services: Services, job: ClaimedJob) -> None:
             friend, code = owner, await usable_code(session, owner.id, now=now)
         if not await jobs.is_claimed(session, job):
             return
-    if friend is None or (code is None and kind != MessageKind.FRIEND_JOINED):
+    if friend is None or (code is None and kind in NEED_CODE):
         return
     if kind == MessageKind.CODE_REQUESTED and not (code and code.discoverable):
         return
-    contents = _contents(services, address, friend, code.code if code else None, language)
+    if (
+        kind == MessageKind.CODE_EXPIRING
+        and code
+        and code.expires_at.isoformat() != job.payload["expires_at"]
+    ):
+        return  # it was extended, or replaced
+    contents = _contents(services, kind, address, owner, friend, code, language)
     about = [owner.id, friend.id]
     await delivery.send(services, job, kind, contents, to=address.text, language=language, about=about)
 
@@ -121,35 +147,53 @@ async def _enqueue(
     *,
     user_id: uuid.UUID | None = None,
     payload: Mapping[str, str] | None = None,
-) -> None:
+) -> bool:
+    """Enqueue the job that sends the e-mail. Return whether it is sent, now or by an earlier attempt."""
     key, now = services.keys.quotas, services.clock()
     common = {"message": kind, "email": address.text, "email_key": address.key, "language": language}
     payload = {**common, **(payload or {})}
-    slot, user_id = f"{SEND_EMAIL} {job.id}", user_id or job.user_id
+    slot, user_id = f"{kind} {job.id}", user_id or job.user_id
     try:
         async with services.database.transaction() as session:
             if await unsubscribe.is_unsubscribed(session, services.keys.unsubscribe, address.canonical):
-                return
+                return False
             if not await jobs.enqueue_once(session, SEND_EMAIL, payload, slot=slot, user_id=user_id, now=now):
-                return  # an earlier attempt committed this transaction
+                return True  # an earlier attempt committed this transaction
             for scope, limit, period in limits:
                 await quotas.take(session, key, *scope, limit=limit, period=period, now=now)
     except QuotaExceeded:
         log.warning("e-mail not sent: quota used up", kind=kind, id=str(job.id))
+        return False
+    return True
 
 
 def _contents(
-    services: Services, address: Address, friend: User, code: str | None, language: str
+    services: Services,
+    kind: MessageKind,
+    address: Address,
+    owner: User,
+    friend: User,
+    code: ReferralCode | None,
+    language: str,
 ) -> MessageContents:
-    public_url, name = services.settings.public_url, ""
+    settings, name = services.settings, ""
     if friend.first_name or friend.last_name:
         name = friend.display_name
+    if kind in TO_FRIENDS and code:
+        link: str | None = code_format.link(settings.public_url, code.code or "")
+    else:
+        page = "/people" if kind == MessageKind.FRIEND_JOINED else "/"
+        link = settings.public_url + page if settings.pages == "on" else settings.brand_url
+    left = code.expires_at - services.clock() if code else None
     token = unsubscribe.make_token(services.keys.unsubscribe, address.canonical)
     return MessageContents(
-        link=code_format.link(public_url, code) if code else None,
-        code=code,
+        recipient=None if kind in TO_FRIENDS else owner.first_name,
+        link=link,
+        code=code.code if code else None,
+        expires_at=f"{code.expires_at:%Y-%m-%d, %H:%M} UTC" if code else None,
+        days=max(1, round(left / DAY)) if left else None,
         name=messages.safe_name(name, language),
-        unsubscribe_link=f"{public_url}/unsubscribe?token={token}",
+        unsubscribe_link=f"{settings.public_url}/unsubscribe?token={token}",
     )
 
 

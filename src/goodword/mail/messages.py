@@ -1,5 +1,6 @@
 """E-mail messages, built from a text template for each kind."""
 
+import re
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -9,7 +10,7 @@ from email.policy import EmailPolicy
 from enum import StrEnum
 from functools import cache
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import idna
@@ -25,6 +26,7 @@ class MessageKind(StrEnum):
     """The kinds of messages. The template of the same name has the subject in its first line."""
 
     VERIFY_EMAIL = "verify_email"
+    WELCOME = "welcome"
     RESET_PASSWORD = "reset_password"  # noqa: S105  a kind of message
     CHANGE_EMAIL = "change_email"
     EMAIL_CHANGE_ASKED = "email_change_asked"
@@ -34,10 +36,19 @@ class MessageKind(StrEnum):
     SESSION_REPLAYED = "session_replayed"
     SIGN_IN_LOCKED = "sign_in_locked"
     FRIEND_JOINED = "friend_joined"
+    CODE_EXPIRING = "code_expiring"
     CODE_REQUESTED = "code_requested"
+    CODE_WANTED = "code_wanted"
     INVITATION = "invitation"
 
 
+GREETING = {"en": ("Hi {},", "Hello,"), "ru": ("Здравствуйте, {}!", "Здравствуйте!")}
+"""With the name of the recipient, and without."""
+OR_COPY = {"en": "Or open this link:", "ru": "Или откройте ссылку:"}
+OWN_ACCOUNT = {
+    "en": "You get this e-mail because of your account at",
+    "ru": "Вы получили это письмо, потому что у вас есть учётная запись в",
+}
 SENT_BY = {"en": "Sent by", "ru": "Отправитель:"}
 SUPPORT = {"en": "Questions? Write to", "ru": "Есть вопросы? Пишите:"}
 UNSUBSCRIBE = {"en": "Unsubscribe from e-mails like this one:", "ru": "Отписаться от таких писем:"}
@@ -53,10 +64,15 @@ _NAME = regex.compile(r"(?:[\p{L}\p{M} '’-]|(?<=[\p{L}\p{M}])[\u200c\u200d](?=
 class MessageContents:
     """The values that a template inserts."""
 
+    recipient: str | None = None
+    """The first name of the recipient, who is greeted by it if it is a `safe_name`."""
     link: str | None = None
     name: str | None = None
     """The name of the user who caused the message, from `safe_name`."""
     code: str | None = None
+    expires_at: str | None = None
+    days: int | None = None
+    """Until the code expires."""
     unsubscribe_link: str | None = None
     """For messages that other users cause."""
 
@@ -107,31 +123,60 @@ def _render(
 ) -> tuple[str, str, str]:
     """Return the subject, the text and the HTML of a message."""
     values = {
-        "site": settings.public_url,
         "brand": settings.brand_name,
         "language": language,
-        "refuse_text": UNSUBSCRIBE[language],
-        "footer": _footer(settings, language),
+        "support": settings.support_email,
+        "offer": settings.offer[language] if settings.offer else None,
+        "or_copy": OR_COPY[language],
         "has_logo": settings.mail_logo is not None,
         "color": readable(settings.brand_color),
         **asdict(contents),
     }
     templates = _templates()
     text = templates.get_template(f"{language}/{kind}.txt").render(values)
-    subject, _, body = text.partition("\n\n")
-    values["paragraphs"] = [paragraph.replace("\n", " ") for paragraph in body.strip().split("\n\n")]
-    html = templates.get_template("message.html").render(values, subject=subject)
-    lines = [body.strip(), "", "-- ", *values["footer"]]
-    if contents.unsubscribe_link:
-        lines += [UNSUBSCRIBE[language], contents.unsubscribe_link]
-    return subject, "\n".join((*lines, "")), html
+    subject, _, rest = text.partition("\n\n")
+    body, _, reason = rest.strip().partition("\n---\n")
+    paragraphs = [_greeting(contents.recipient, language), *re.split(r"\n{2,}", body.strip())]
+    footer = _footer(settings, language, reason, contents.unsubscribe_link)
+    values |= {"subject": subject, "preview": paragraphs[1], "footer": footer}
+    values["blocks"] = [_block(paragraph, contents.link) for paragraph in paragraphs]
+    html = templates.get_template("message.html").render(values)
+    lines = ("\n".join(filter(None, (line.text, line.shown))) for line in footer)
+    return subject, "\n".join(("\n\n".join(paragraphs), "", "-- ", *lines, "")), html
 
 
-def _footer(settings: Settings, language: str) -> list[str]:
-    """Return the lines that say who sends a message, and from where."""
+class _Part(NamedTuple):
+    """A paragraph, or a button with a link."""
+
+    text: str
+    link: str | None = None
+    shown: str | None = None
+
+
+def _greeting(name: str | None, language: str) -> str:
+    with_name, without = GREETING[language]
+    return with_name.format(name) if name and _is_safe(name) else without
+
+
+def _block(paragraph: str, link: str | None) -> _Part:
+    """Return a button for a paragraph of a text, a colon and, on a line of its own, the link."""
+    label, _, last = paragraph.rpartition(":\n")
+    return _Part(label, link) if link and last == link else _Part(paragraph)
+
+
+def _footer(settings: Settings, language: str, reason: str, unsubscribe_link: str | None) -> list[_Part]:
+    """Return why the recipient gets the message, who sends it from where, and how to write and to unsubscribe."""
     sender = ", ".join(filter(None, (settings.brand_name, settings.postal_address)))
-    support = settings.support_email
-    return [f"{SENT_BY[language]} {sender}", *([f"{SUPPORT[language]} {support}"] if support else [])]
+    site, support = settings.brand_url or settings.public_url, settings.support_email
+    parts = [
+        _Part(reason or f"{OWN_ACCOUNT[language]} {settings.brand_name}."),
+        _Part(f"{SENT_BY[language]} {sender}", site, site),
+    ]
+    if support:
+        parts.append(_Part(SUPPORT[language], f"mailto:{support}", support))
+    if unsubscribe_link:
+        parts.append(_Part(UNSUBSCRIBE[language], unsubscribe_link, unsubscribe_link))
+    return parts
 
 
 class _Policy(EmailPolicy):
@@ -160,7 +205,11 @@ def safe_name(name: str, language: str) -> str:
 
     Mail programs turn text that resembles a URL or a telephone number into a link.
     """
-    return name if len(name) <= MAX_NAME_LENGTH and _NAME.fullmatch(name) else A_FRIEND[language]
+    return name if _is_safe(name) else A_FRIEND[language]
+
+
+def _is_safe(name: str) -> bool:
+    return len(name) <= MAX_NAME_LENGTH and _NAME.fullmatch(name) is not None
 
 
 def mail_host(public_url: str) -> str:

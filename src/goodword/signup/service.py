@@ -13,6 +13,8 @@ from goodword.codes import code_format, lookup
 from goodword.codes.redemption import redeem
 from goodword.errors import AppError, Unprocessable
 from goodword.jobs import service as jobs
+from goodword.mail import notifications
+from goodword.mail.messages import MessageKind
 from goodword.providers import email_checks
 from goodword.referrals import service as referrals
 from goodword.services import Services
@@ -132,6 +134,7 @@ async def register(
         referrals.record(session, redemption, user, confirmed=confirmed, now=now)
     await email_checks.link(session, services, user)
     if email_verified:
+        notifications.notify(session, user.id, MessageKind.WELCOME, now=now)
         await mark_email_verified(session, user, settings=settings, now=now)
     else:
         for kind in (Purpose.VERIFY_EMAIL, *email_checks.job_kinds(settings)):

@@ -1,0 +1,78 @@
+"""The e-mail to a user whose code expires in three days."""
+
+import re
+
+import pytest
+
+from goodword.invitations.reminders import KIND
+from goodword.jobs.service import enqueue
+from people import make_code
+
+DAY = 86_400
+
+
+@pytest.fixture
+async def code(alice, clock, post):
+    """A code that expires in two days and 23 hours."""
+    found = await make_code(alice, lifetime=30 * DAY)
+    await post()
+    clock.forward(days=27, hours=1)
+    return found
+
+
+@pytest.fixture
+def remind(app, clock, post):
+    """Run the recurring job, as it runs each hour, and return the messages that were sent."""
+
+    async def run():
+        services = app.state.services
+        async with services.database.transaction() as session:
+            enqueue(session, KIND, {}, now=clock())
+        return [message for message in await post() if message.kind == "code_expiring"]
+
+    return run
+
+
+async def test_the_owner_is_reminded_once_for_each_term(alice, code, remind, clock):
+    (message,) = await remind()
+
+    assert message.to == alice.email
+    assert "Hi Alice," in message.text
+    assert code["code"] in message.text
+    assert re.search(r"Extend your link:\nhttp://127.0.0.1:8000/\S*\n", message.text)
+    assert re.search(r"stop working on \d{4}-\d\d-\d\d, \d\d:\d\d UTC", message.text)
+    assert "/unsubscribe?token=gwu_" in message.text
+    assert await remind() == []
+
+    await alice.sign_in()
+    await alice.patch(f"/api/v1/me/referral-codes/{code['code']}", json={"lifetime": 10 * DAY})
+    assert await remind() == []
+    clock.forward(days=8)
+    (again,) = await remind()
+    assert "expires in 2 days" in again.html
+    assert await remind() == []
+
+
+async def test_a_code_of_a_shorter_term_needs_no_reminder(alice, remind, post):
+    await make_code(alice, lifetime=2 * DAY)
+    await post()
+
+    assert await remind() == []
+
+
+@pytest.mark.parametrize("gone", ["disabled", "erased", "unsubscribed", "deleted"])
+async def test_nobody_else_is_reminded(alice, rita, code, remind, post, api, gone):
+    await alice.sign_in()
+    if gone == "disabled":
+        await rita.sign_in()
+        assert (await rita.post(f"/api/v1/admin/users/{alice.id}/disable", json={})).status_code == 200
+    if gone == "erased":
+        await alice.delete("/api/v1/me", json={"password": alice.password})
+    elif gone == "deleted":
+        await alice.delete(f"/api/v1/me/referral-codes/{code['code']}")
+    elif gone == "unsubscribed":
+        (message,) = await remind()
+        token = re.search(r"token=(gwu_\S+)", message.text)[1]
+        await api.post("/api/v1/unsubscribes", json={"token": token})
+        await alice.patch(f"/api/v1/me/referral-codes/{code['code']}", json={"lifetime": 3 * DAY - 60})
+    assert await remind() == []
