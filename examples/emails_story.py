@@ -95,7 +95,7 @@ def start(running: ExitStack, *command: object, **settings: object) -> None:
 
 
 def wait_for(url: str) -> None:
-    for _ in range(200):
+    for _ in range(600):
         try:
             urlopen(url).close()
         except HTTPError as error:
