@@ -62,7 +62,7 @@ def create_app(
     respond = problems.install(
         app, oauth_errors.render_error, landing_page.render_error, rendering.render_error
     )
-    routes.install(app)
+    routes.install(app, pages=settings.pages == "on")
     if settings.docs_shown:
         openapi.install(
             app, public_url=settings.public_url, scopes=scopes.DOCUMENTATION, clock=services.clock

@@ -31,16 +31,20 @@ ROUTERS: Sequence[APIRouter] = (
     *data_providers.API,
     *oauth.PAGES,
     *account.PAGES,
-    *codes.PAGES,
-    *referrals.PAGES,
     *sessions.PAGES,
     *signup.PAGES,
     *invitations.PAGES,
     *html.PAGES,
     health.router,
     *admin.API,
+)
+SIGNED_IN_PAGES: Sequence[APIRouter] = (
+    *codes.PAGES,
+    *referrals.PAGES,
+    *account.SIGNED_IN_PAGES,
     *admin.PAGES,
 )
+"""The pages of a signed-in user. Without them, those to which e-mails and the sign-in of apps lead stay."""
 
 
 def warm_answer(scope: Scope) -> bytes | None:
@@ -53,8 +57,9 @@ def warm_answer(scope: Scope) -> bytes | None:
     return health.warm_answer(scope) or codes.warm_answer(scope)
 
 
-def install(app: FastAPI) -> None:
-    for router in ROUTERS:
+def install(app: FastAPI, *, pages: bool) -> None:
+    """Add all routes. Without `pages`, the home page leads to the product."""
+    for router in (*ROUTERS, *(SIGNED_IN_PAGES if pages else html.INSTEAD_OF_PAGES)):
         _add_routes(app, router)
     admin.install(app)
     page_access.install(app)

@@ -11,12 +11,9 @@ from goodword.config.setting_types import HttpUrl, Secret, Switch, Words, check_
 class PlannedSettings(BaseModel):
     """Move a field into `Settings` with the part that reads it."""
 
-    pages: Switch = "on"
-    sign_up: Literal["open", "code", "off"] = "open"
     first_code: Literal["ask", "automatic"] = "ask"
     embed_origins: Annotated[Words, AfterValidator(check_origins)] = ()
     capture_parameter: str = Field(default="ref", pattern="^[A-Za-z0-9_-]{1,32}$")
-
     replica_url: Secret | None = None
     backup_dir: Path | None = None
     backup_keep: int = Field(default=14, ge=1)

@@ -69,6 +69,8 @@ class Settings(BrandSettings, PlannedSettings):
     drain_seconds: float = Field(default=5, ge=0, le=10)
     trusted_proxies: Annotated[Words, AfterValidator(check_networks)] = ()
     docs: Switch | None = None
+    pages: Switch = "on"
+    sign_up: Literal["open", "code", "off"] = "open"
     code_lookup: Literal["public", "authenticated", "off"] = "public"
     rate_limits: Switch = "on"
     limits: Annotated[Words, AfterValidator(check_limits)] = ()

@@ -27,6 +27,8 @@ router = APIRouter(prefix="/api/v1/users", tags=["Registration"], route_class=Js
     responses=problems(
         EmailTaken,
         service.CodeNotUsable,
+        service.CodeRequired,
+        service.SignUpClosed,
         EmailUndeliverable,
         passwords.PasswordTooShort,
         passwords.PasswordTooLong,

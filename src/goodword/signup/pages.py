@@ -74,6 +74,8 @@ def _form(
     others: Sequence[AppError] = (),
 ) -> Response:
     """Return the form. `code` is the usable code in `given`, which names the referrer."""
+    if services_of(request).settings.sign_up == "off":
+        raise service.SignUpClosed
     use_ui_locales(request, next_path)
     query = {"referral_code": given.get("referral_code", ""), "next": next_path}
     return page(

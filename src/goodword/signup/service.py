@@ -11,7 +11,8 @@ from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import code_format, lookup
 from goodword.codes.redemption import redeem
-from goodword.errors import AppError, Unprocessable
+from goodword.config.settings import Settings
+from goodword.errors import AppError, Forbidden, Unprocessable
 from goodword.jobs import service as jobs
 from goodword.mail import notifications
 from goodword.mail.messages import MessageKind
@@ -29,10 +30,27 @@ class CodeNotUsable(Unprocessable):
     detail = "This referral code cannot be used. Ask your friend for another, or join without one."
 
 
+class CodeRequired(Unprocessable):
+    code, field = "code_required", "body.referral_code"
+    detail = "Registration requires the referral code of a user."
+
+
+class SignUpClosed(Forbidden):
+    code, detail = "sign_up_closed", "Registration is closed."
+
+
 class Registered(NamedTuple):
     user: User
     referred_by: str | None
     """The display name of the referrer."""
+
+
+def ensure_open(settings: Settings, referral_code: str | None) -> None:
+    """Raise `SignUpClosed` or `CodeRequired` if the settings do not allow a registration with this code."""
+    if settings.sign_up == "off":
+        raise SignUpClosed
+    if settings.sign_up == "code" and referral_code is None:
+        raise CodeRequired
 
 
 async def prepare(services: Services, body: UserCreate) -> str:
@@ -41,6 +59,7 @@ async def prepare(services: Services, body: UserCreate) -> str:
     Runs before the transaction, so that a refused registration costs no password hash. The transaction checks
     the address and the code again. Raises what `sign_up` raises, and the errors of the password and the address.
     """
+    ensure_open(services.settings, body.referral_code)
     database, passwords = services.database, services.passwords
     await passwords.check(
         body.password, about=users.personal_words(body.email, body.first_name, body.last_name)
@@ -68,7 +87,8 @@ async def other_errors(services: Services, given: Mapping[str, str]) -> list[App
 
 
 async def _check_code(services: Services, text: str | None) -> None:
-    """Raise `CodeNotUsable` for the text of a code that is not usable now."""
+    """Raise `CodeNotUsable` for the text of a code that is not usable now, and what `ensure_open` raises."""
+    ensure_open(services.settings, text)
     if text is not None:
         key = code_format.normalise(text)
         if key is None or await lookup.find(services.database, key, now=services.clock()) is None:
@@ -78,7 +98,7 @@ async def _check_code(services: Services, text: str | None) -> None:
 async def sign_up(
     session: AsyncSession, services: Services, body: UserCreate, *, password_hash: str, language: str
 ) -> Registered:
-    """Register a user with a password. Raises `EmailTaken` and `CodeNotUsable`."""
+    """Register a user with a password. Raises what `register` raises."""
     return await register(
         session,
         services,
@@ -104,9 +124,11 @@ async def register(
 
     Unless a provider has verified the address, a job sends a verification e-mail, and others check the address if
     that is configured. The referral is confirmed when the address is verified, or at once if no mail server is
-    configured. Raises `EmailTaken`, and `CodeNotUsable` for a code that is unknown, expired, retired or used up.
+    configured. Raises `EmailTaken`, `SignUpClosed`, `CodeRequired`, and `CodeNotUsable` for a code that is unknown,
+    expired, retired or used up.
     """
     settings, redemption = services.settings, None
+    ensure_open(settings, referral_code)
     if referral_code is not None:
         redemption = await redeem(session, referral_code, clock=services.clock)
         if redemption is None or (

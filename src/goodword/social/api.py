@@ -13,6 +13,7 @@ from goodword.providers.email_checks import EmailUndeliverable
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
 from goodword.sessions.cookies import start_session
+from goodword.signup.service import SignUpClosed
 from goodword.social import errors, flow as flows, service
 from goodword.web.dependencies import Clock, Session
 from goodword.web.forms import local_path
@@ -83,6 +84,8 @@ async def begin_outside_sign_in(
         errors.LinkRequired,
         errors.EmailMissing,
         errors.CodeNotUsable,
+        errors.CodeRequired,
+        SignUpClosed,
         EmailUndeliverable,
         errors.ProviderUnavailable,
         Conflict,

@@ -38,5 +38,9 @@ class CodeNotUsable(signup.CodeNotUsable):
     field = "query.referral_code"
 
 
+class CodeRequired(signup.CodeRequired):
+    field = "query.referral_code"
+
+
 class ProviderUnavailable(Unavailable):
     code, detail = "provider_unavailable", "The provider is unavailable. Try again shortly."

@@ -20,7 +20,7 @@ from goodword.sessions import service as sessions
 from goodword.signup import service as signup
 from goodword.signup.email_verification import mark_email_verified
 from goodword.social.claims import ProviderIdentity
-from goodword.social.errors import CodeNotUsable, EmailMissing, LinkRequired, SignInFailed
+from goodword.social.errors import CodeNotUsable, CodeRequired, EmailMissing, LinkRequired, SignInFailed
 from goodword.social.models import Identity
 from goodword.users import service as users, verifications
 from goodword.users.models import Purpose, User
@@ -42,7 +42,8 @@ async def sign_in(
 ) -> User:
     """Return the account of `person`, locked and active. Register one, with the code's referral, if there is none.
 
-    Raises `SignInFailed`, `LinkRequired`, and for a new account `EmailMissing` and `CodeNotUsable`.
+    Raises `SignInFailed`, `LinkRequired`, and for a new account `EmailMissing`, `SignUpClosed`,
+    `CodeRequired` and `CodeNotUsable`.
     """
     for _ in range(ATTEMPTS):
         try:
@@ -163,6 +164,8 @@ async def _join(
             referral_code=referral_code,
             email_verified=person.email_verified,
         )
+    except signup.CodeRequired:
+        raise CodeRequired from None
     except signup.CodeNotUsable:
         raise CodeNotUsable if await _owner(session, person) is None else OvertakenError from None
     await _attach(session, user, person, now=services.clock())

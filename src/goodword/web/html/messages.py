@@ -26,6 +26,7 @@ TITLES = {
     503: to_translate("Temporarily unavailable"),
 }
 TITLE = to_translate("This did not work")
+SIGN_UP_CLOSED = to_translate("Sign-up is closed")
 
 TEXTS = {
     # Accounts
@@ -46,6 +47,8 @@ TEXTS = {
     "code_not_usable": to_translate(
         "This referral code is not valid. Ask your friend for another, or sign up without one."
     ),
+    "code_required": to_translate("You need a friend’s referral code to sign up. Ask a friend for one."),
+    "sign_up_closed": to_translate("New accounts cannot be created here at the moment."),
     "wrong_password": to_translate("Wrong password."),
     "reauthentication_required": to_translate(
         "For your security, sign out and sign in again, then retry within five minutes."
@@ -118,7 +121,7 @@ NOT_POSSIBLE = to_translate("This is not possible. Go back and reload the page."
 
 
 def title_of(error: AppError) -> str:
-    return TITLES.get(error.status, TITLE)
+    return SIGN_UP_CLOSED if error.code == "sign_up_closed" else TITLES.get(error.status, TITLE)
 
 
 def text_of(error: AppError) -> str:
