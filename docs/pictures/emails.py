@@ -18,12 +18,16 @@ TOKENS = {
     MessageKind.RESET_PASSWORD: "/reset-password#token=gwv_3kX0…",
     MessageKind.CHANGE_EMAIL: "/confirm-email#token=gwv_3kX0…",
 }
-OTHERS = {MessageKind.FRIEND_JOINED, MessageKind.CODE_REQUESTED, MessageKind.INVITATION}
+FRIENDS = {MessageKind.CODE_REQUESTED, MessageKind.INVITATION}
+OTHERS = FRIENDS | {MessageKind.FRIEND_JOINED, MessageKind.CODE_WANTED, MessageKind.CODE_EXPIRING}
 
 
 def html(kind: MessageKind, language: str) -> bytes:
     contents = MessageContents(
-        link=SITE + TOKENS.get(kind, "/r/7KQ2M9XWPA"),
+        recipient=None if kind in FRIENDS else "Bob",
+        link=SITE + TOKENS.get(kind, "/r/7KQ2M9XWPA" if kind in FRIENDS else "/"),
+        expires_at="2026-12-01, 12:00 UTC",
+        days=3,
         name="Alice L.",
         code="7KQ2M9XWPA",
         unsubscribe_link=f"{SITE}/unsubscribe?token=gwu_8fYw…" if kind in OTHERS else None,
@@ -48,7 +52,7 @@ with tempfile.TemporaryDirectory() as folder:
             page = Path(folder, "email.html")
             page.write_bytes(html(kind, language))
             picture = HERE / f"email-{kind}-{language}.png"
-            command = ["chromium", "--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=620,430"]
+            command = ["chromium", "--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=620,680"]
             subprocess.run(
                 [*command, f"--screenshot={picture}", page.as_uri()], check=True, capture_output=True
             )

@@ -68,7 +68,8 @@ async def test_every_address_gets_the_same_response(api, alice, bob, post):
 
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.content for answer in answers}) == 1
-    assert [message.to for message in await post()] == [alice.email], "Bob's address is verified"
+    sent = [message.to for message in await post() if message.kind == "verify_email"]
+    assert sent == [alice.email], "Bob's address is verified"
 
 
 async def test_a_newer_token_invalidates_an_older_one(api, alice, post):

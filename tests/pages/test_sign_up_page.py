@@ -302,7 +302,7 @@ async def test_the_account_has_the_language_of_the_page(browser, api, rows, post
     await browser.send(await browser.get("/sign-up"), **BOB)
 
     assert await rows("SELECT language FROM users") == [("ru",)]
-    assert "Этот адрес указали при регистрации" in (await post.only(BOB["email"])).text
+    assert "этот адрес указали при регистрации" in (await post.only(BOB["email"])).text
 
 
 async def test_the_verification_email_can_be_resent(browser, api, post):
