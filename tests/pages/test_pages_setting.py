@@ -1,6 +1,7 @@
 """PAGES=off: the API, and what e-mails, the sign-in of apps, consent and the documentation need."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -50,7 +51,7 @@ async def test_what_emails_and_apps_need_stays(bare, alice):
 
 
 async def test_the_home_page_leads_to_the_product(alice, database_url, tmp_path):
-    settings = {"pages": "off", "brand_name": "Acme", "brand_url": "https://acme.example"}
+    settings: dict[str, Any] = {"pages": "off", "brand_name": "Acme", "brand_url": "https://acme.example"}
     async with second_service(database_url, data_dir=tmp_path, **settings) as api:
         signed_in = await Browser(api).sign_in_by_form(alice)
         home = await api.get(signed_in.headers["location"])

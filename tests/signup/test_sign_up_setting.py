@@ -1,5 +1,7 @@
 """SIGN_UP: open, only with a code of a user, or off. Every way in obeys it."""
 
+from typing import Any
+
 import pytest
 
 from asgi import replaced
@@ -64,13 +66,13 @@ async def test_the_form_obeys_also_on_the_way_to_an_app(api, app, code, sign_up,
     else:
         assert "You need a friend’s referral code" in refused.text
         assert "/sign-up" in sign_in.text
-        joined = await browser.send(page, **BOB, referral_code=code)
+        joined = await browser.send(page, email=BOB["email"], password=PASSWORD, referral_code=code)
         assert joined.status_code == 303
 
 
 async def test_an_invitation_leads_to_the_product_if_sign_up_is_off(alice, database_url, tmp_path):
     code = (await make_code(alice))["code"]
-    settings = {"sign_up": "off", "brand_name": "Acme", "brand_url": "https://acme.example"}
+    settings: dict[str, Any] = {"sign_up": "off", "brand_name": "Acme", "brand_url": "https://acme.example"}
     async with second_service(database_url, data_dir=tmp_path, **settings) as api:
         page = await api.get(f"/r/{code}")
 

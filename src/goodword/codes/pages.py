@@ -112,7 +112,7 @@ async def draw_code(
     code = await usable_code(reader, visitor.user_id, now=clock())
     if code is None or kind not in qr.MEDIA_TYPES:
         raise service.CodeNotFound
-    image = await qr.draw(_link(request, code), kind)
+    image = await qr.draw(_link(request, code), kind, services_of(request).settings)
     headers = {}
     if "download" in request.query_params:
         headers["Content-Disposition"] = f'attachment; filename="{code.code}.{kind}"'

@@ -4,6 +4,7 @@ Hue and chroma stay those of the brand. The lightness is changed in OKLCH, where
 the colour and text on it have a contrast of 4.5:1 (WCAG 2.2, success criterion 1.4.3) in both themes.
 """
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def stylesheet(brand_color: str) -> str:
     return f":root {{ {light} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
 
 
+@cache
 def readable(brand_color: str | None) -> str:
     """Return the color for text on white, and for a ground under white text, as `#rrggbb`."""
     return DEFAULT if brand_color is None else _hex(_contrasting(brand_color, LIGHT_GROUND, -STEP))
