@@ -10,7 +10,6 @@ import zxingcpp
 
 from asgi import replaced
 from goodword.config.brand_settings import read_logo
-from goodword.config.settings import Settings
 from people import make_code
 
 pytestmark = pytest.mark.one_database
@@ -118,8 +117,7 @@ def unfilter(how, left, above, corner):
 async def test_a_decoder_reads_the_code_with_logo_and_color(app, alice, tmp_path, color):
     logo = tmp_path / "logo.svg"
     logo.write_text(LOGO)
-    brand = Settings(brand_name="Acme", brand_logo=read_logo(logo), brand_color=color)
-    values = {name: getattr(brand, name) for name in ("brand_name", "brand_logo", "brand_color")}
+    values = {"brand_name": "Acme", "brand_logo": read_logo(logo), "brand_color": color}
     code = await make_code(alice, code="ALICE-2026")
     with replaced(app, settings=app.state.services.settings.model_copy(update=values)):
         png = await alice.get("/api/v1/me/referral-codes/alice2026/qr.png")
