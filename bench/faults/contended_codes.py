@@ -22,67 +22,80 @@ TWICE = """
 """
 
 
-class Contention:
-    """Clients that work on the codes of the same owner at the same time."""
+class Caller:
+    """A client with a connection to one node, which it opens again after an error."""
 
     def __init__(self, port: int) -> None:
-        self.port, self.done, self.lost = port, 0, 0
-        self.owners: list[dict[str, str]] = []
-        self.emails: list[str] = []
-        self.spare: list[list[str]] = [[] for _ in range(OWNERS)]
-        """Codes that are not active."""
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=30)
 
-    def ask(
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
-    ) -> tuple[int, Any]:
+    def ask(self, method: str, path: str, body: Any = None, token: str = "") -> tuple[int, Any]:
         """Return status and body. The status is 0 without a response."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
         content = json.dumps(body) if body is not None else None
+        headers = {"Content-Type": "application/json"} | (
+            {"Authorization": f"Bearer {token}"} if token else {}
+        )
         try:
-            connection.request(method, path, content, {"Content-Type": "application/json", **(headers or {})})
-            response = connection.getresponse()
+            self._connection.request(method, path, content, headers)
+            response = self._connection.getresponse()
             text = response.read()
             return response.status, json.loads(text) if text else None
         except (OSError, HTTPException):
+            self._connection.close()
+            time.sleep(0.1)
             return 0, None
-        finally:
-            connection.close()
+
+
+class Contention:
+    """Clients that work on the codes of the same owner at the same time."""
+
+    def __init__(self, ports: list[int]) -> None:
+        self.ports, self.done, self.failed = ports, 0, 0
+        self.tokens: list[str] = []
+        self.spare: list[list[str]] = [[] for _ in range(OWNERS)]
+        """Codes that are not active."""
 
     def register(self) -> None:
+        caller = Caller(self.ports[0])
         for number in range(OWNERS):
-            who = {"email": f"owner{number}@example.com", "password": PASSWORD}
-            assert self.ask("POST", "/api/v1/users", who)[0] == 201
-            status, tokens = self.ask("POST", "/api/v1/sessions", who)
-            assert status == 201
-            self.owners.append({"Authorization": f"Bearer {tokens['access_token']}"})
-            self.emails.append(who["email"])
+            who = {"email": email(number), "password": PASSWORD}
+            while caller.ask("POST", "/api/v1/users", who)[0] not in (201, 409):
+                time.sleep(1)
+            while (found := caller.ask("POST", "/api/v1/sessions", who))[0] != 201:
+                time.sleep(1)
+            self.tokens.append(found[1]["access_token"])
 
-    def work(self) -> None:
-        path = "/api/v1/me/referral-codes"
+    def work(self, client: int) -> None:
+        caller, path = Caller(self.ports[client % 2]), "/api/v1/me/referral-codes"
         while self.done < OPERATIONS:
             number = self.done * OWNERS // OPERATIONS
-            owner, spare = self.owners[number], self.spare[number]
+            token, spare = self.tokens[number], self.spare[number]
             what = random.random()
             if what < 0.2 or not spare:
-                status, code = self.ask("POST", path, {"lifetime": 3600, "active": False}, owner)
+                status, code = caller.ask("POST", path, {"lifetime": 3600, "active": False}, token)
                 if status == 201:
                     spare.append(code["code"])
             elif what < 0.4:
-                status, _ = self.ask("POST", path, {"lifetime": 3600, "active": True}, owner)
+                status, _ = caller.ask("POST", path, {"lifetime": 3600, "active": True}, token)
             elif what < 0.9:
                 code = spare[-1] if what < 0.6 else random.choice(spare)
-                status, _ = self.ask("POST", f"{path}/{code}/activate", {"replace": what < 0.8}, owner)
+                status, _ = caller.ask("POST", f"{path}/{code}/activate", {"replace": what < 0.8}, token)
             else:
-                status, _ = self.ask("DELETE", f"{path}/{random.choice(spare)}", None, owner)
-            self.done += 1
-            self.lost += status == 0 or status >= 500
+                status, _ = caller.ask("DELETE", f"{path}/{random.choice(spare)}", None, token)
+            if 0 < status < 500:
+                self.done += 1
+            else:
+                self.failed += 1
+
+
+def email(number: int) -> str:
+    return f"owner{number}@example.com"
 
 
 def measure(folder: Path) -> str:
     with fleet.running(folder, ACCESS_TOKEN_LIFETIME="3600") as parts:
-        contention, kills = Contention(parts.port), 0
+        contention, kills = Contention(parts.node_ports), 0
         contention.register()
-        threads = [threading.Thread(target=contention.work, daemon=True) for _ in range(CLIENTS)]
+        threads = [threading.Thread(target=contention.work, args=(n,), daemon=True) for n in range(CLIENTS)]
         for thread in threads:
             thread.start()
         seen = []
@@ -94,9 +107,9 @@ def measure(folder: Path) -> str:
             part.start()
             time.sleep(3)
             seen.append(asyncio.run(_count(parts.database_url)))
-        different = _differences(contention, asyncio.run(_active(parts.database_url)))
+        different = _differences(parts.port, asyncio.run(_active(parts.database_url)))
     return (
-        f"{contention.done:,} operations, {kills} kills, {contention.lost:,} without a result: {max(seen)} owners with"
+        f"{contention.done:,} operations, {kills} kills, {contention.failed:,} more without a result: {max(seen)} owners with"
         f" two active codes in {len(seen)} looks, {different} of {OWNERS} look-ups differ from the database at the end"
     )
 
@@ -122,9 +135,9 @@ async def _active(url: str) -> dict[str, str]:
         await connection.close()
 
 
-def _differences(contention: Contention, active: dict[str, str]) -> int:
-    different = 0
-    for email in contention.emails:
-        status, found = contention.ask("GET", f"/api/v1/referral-codes/by-email?email={email}")
-        different += (found["code"] if status == 200 else None) != active.get(email)
+def _differences(port: int, active: dict[str, str]) -> int:
+    caller, different = Caller(port), 0
+    for address in map(email, range(OWNERS)):
+        status, found = caller.ask("GET", f"/api/v1/referral-codes/by-email?email={address}")
+        different += (found["code"] if status == 200 else None) != active.get(address)
     return different
