@@ -1,6 +1,7 @@
 """A PostgreSQL that refuses, rolls back, or does not answer: what requests get, and that they get it soon."""
 
 import asyncio
+import gc
 import os
 import re
 import signal
@@ -264,6 +265,23 @@ async def test_a_server_that_is_killed_while_it_admits_a_client_is_unavailable(s
         answer = await register(client, "refused")
 
     assert (answer.status_code, answer.json()["code"]) == UNAVAILABLE
+
+
+async def test_a_connection_that_is_given_up_leaves_no_error_in_the_log(server, caplog):
+    for steps in range(40):
+        database = Database(server.url)
+        reading = asyncio.create_task(database.row(text("SELECT 1")))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        await database.close()
+    await until(
+        server, "SELECT 1 WHERE (SELECT count(*) FROM pg_stat_activity WHERE datname IS NOT NULL) = 1"
+    )
+    gc.collect()
+
+    assert "never retrieved" not in caplog.text
 
 
 def test_migrate_ends_while_the_server_is_frozen(server, tmp_path):

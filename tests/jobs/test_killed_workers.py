@@ -63,7 +63,7 @@ async def do_all(url, log, *, jobs, kills):
 async def _watch(workers, database, url, log, *, jobs, kills):
     from sqlalchemy import text
 
-    killed, deadline = 0, time.monotonic() + 60 + jobs / 20
+    killed, deadline = 0, time.monotonic() + 60 + jobs / 5
     while time.monotonic() < deadline:
         await asyncio.sleep(0.05)
         done = log.read_text().count("\n") if log.exists() else 0

@@ -33,7 +33,7 @@ class ServerWatch:
         self._arguments: dict[str, Any] | None = None
         self._last_host: Any = None
         self._begun: asyncio.Future[Any] | None = None
-        """Opens the next one. It is not cancelled: asyncpg then leaves an error that nothing reads."""
+        """Opens the next one. It is not cancelled, see `connect`."""
         self._asked: Any = None
         """The connection on which `watch` asks."""
 
@@ -42,11 +42,13 @@ class ServerWatch:
         if self.is_silent:
             raise ConnectionError("the database does not answer")
         opening = asyncio.ensure_future(self._open(**arguments))
-        self._opening.add(opening)
-        opening.add_done_callback(self._opening.discard)
+        waiting = asyncio.shield(opening)  # a cancelled asyncpg leaves an error that nothing reads
+        self._opening.add(waiting)
+        waiting.add_done_callback(self._opening.discard)
         try:
-            connection = await opening
+            connection = await waiting
         except asyncio.CancelledError:
+            opening.add_done_callback(_terminate)
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
@@ -113,11 +115,17 @@ class ServerWatch:
             log.error("the database does not answer: its connections are closed")
             for connection in list(self._connections):
                 connection.terminate()
-            for opening in self._opening:
-                opening.cancel()
+            for waiting in list(self._opening):
+                waiting.cancel()
         elif self.is_silent and not is_silent:
             log.info("the database answers again")
         self.is_silent = is_silent
+
+
+def _terminate(opening: "asyncio.Future[Any]") -> None:
+    """Close a connection that comes too late."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().terminate()
 
 
 async def _answers(connection: Any) -> bool:
