@@ -14,6 +14,8 @@ import fleet
 from load import PASSWORD
 
 OPERATIONS, OWNERS, CLIENTS = 100_000, 100, 8
+LIMIT_SECONDS = 1200
+"""On a busy machine. The result says how many operations there were."""
 KILL_SECONDS = 10
 """Between two kills: three of a node, then one of the database."""
 TWICE = """
@@ -50,6 +52,7 @@ class Contention:
 
     def __init__(self, ports: list[int]) -> None:
         self.ports, self.done, self.failed = ports, 0, 0
+        self.until = time.monotonic() + LIMIT_SECONDS
         self.tokens: list[str] = []
         self.spare: list[list[str]] = [[] for _ in range(OWNERS)]
         """Codes that are not active."""
@@ -66,7 +69,7 @@ class Contention:
 
     def work(self, client: int) -> None:
         caller, path = Caller(self.ports[client % 2]), "/api/v1/me/referral-codes"
-        while self.done < OPERATIONS:
+        while self.done < OPERATIONS and time.monotonic() < self.until:
             number = self.done * OWNERS // OPERATIONS
             token, spare = self.tokens[number], self.spare[number]
             what = random.random()

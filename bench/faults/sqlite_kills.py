@@ -36,8 +36,7 @@ def measure(folder: Path) -> str:
             node.kill()
             node.start()
         recovered(history, time.monotonic())
-    (path,) = (folder / "data").glob("*.db")
-    connection = sqlite3.connect(path)
+    connection = sqlite3.connect(folder / "data" / "goodword.sqlite3")
     connection.row_factory = sqlite3.Row
 
     async def fetch(query: str) -> list[Any]:
