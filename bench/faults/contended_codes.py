@@ -118,7 +118,7 @@ def measure(folder: Path) -> str:
 
 
 async def _count(url: str) -> int:
-    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    connection = await _connect(url)
     try:
         return int(await connection.fetchval(TWICE))
     finally:
@@ -127,7 +127,7 @@ async def _count(url: str) -> int:
 
 async def _active(url: str) -> dict[str, str]:
     """Return the active code by the address of its owner."""
-    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    connection = await _connect(url)
     try:
         rows = await connection.fetch(
             "SELECT email, code FROM referral_codes JOIN users ON users.id = owner_id"
@@ -136,6 +136,15 @@ async def _active(url: str) -> dict[str, str]:
         return {row["email"]: row["code"] for row in rows}
     finally:
         await connection.close()
+
+
+async def _connect(url: str) -> asyncpg.Connection:
+    """Wait for a server that starts."""
+    while True:
+        try:
+            return await asyncpg.connect(url.replace("+asyncpg", ""))
+        except (OSError, asyncpg.CannotConnectNowError):
+            await asyncio.sleep(0.5)
 
 
 def _differences(port: int, active: dict[str, str]) -> int:
