@@ -13,10 +13,10 @@ import asyncpg
 import fleet
 from load import PASSWORD
 
-OPERATIONS, OWNERS, CLIENTS = 100_000, 100, 8
+OPERATIONS, OWNERS, CLIENTS = 100_000, 20, 8
 LIMIT_SECONDS = 1200
 """On a busy machine. The result says how many operations there were."""
-KILL_SECONDS = 10
+KILL_SECONDS = 30
 """Between two kills: three of a node, then one of the database."""
 TWICE = """
     SELECT count(*) FROM (SELECT FROM referral_codes WHERE activated_at IS NOT NULL AND retired_at IS NULL
