@@ -32,6 +32,8 @@ ARGUMENTS = [
 ]
 PHONE = {"width": 360, "height": 640}
 DESKTOP = {"width": 1280, "height": 800}
+ZOOMED = {"width": 640, "height": 400}
+"""A desktop at 200 %."""
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -97,6 +99,12 @@ def _check_host(url: str, home: str, wrong: list[str]) -> None:
 
 
 HEAVIEST = 60 * 1024
+SMALL = """[...document.querySelectorAll("a, button, input:not([type=hidden]), select, summary")].filter((one) => {
+  const { width, height } = one.getBoundingClientRect();
+  const inline = getComputedStyle(one).display === "inline"; // WCAG 2.2, 2.5.8: except in a line of text
+  return one.checkVisibility() && !inline && !one.matches(".skip") && (width < 24 || height < 24);
+}).map((one) => one.outerHTML)"""
+"""Targets that are smaller than 24 by 24 px."""
 
 
 def weight(page: Page) -> int:
@@ -112,6 +120,7 @@ def look_over(page: Page) -> None:
     width = page.viewport_size["width"]
     assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
     assert 1024 < weight(page) < HEAVIEST, page.url
+    assert page.evaluate(SMALL) == [], page.url
 
 
 @dataclass

@@ -22,9 +22,9 @@ def rita(served):
 def signed_in(page: Page, home: str, email: str) -> None:
     page.goto(f"{home}/sign-in")
     page.get_by_label("E-mail address").fill(email)
-    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Your code")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Invite friends to Goodword")
 
 
 @pytest.mark.parametrize("scripts", [True, False])
@@ -48,7 +48,7 @@ def test_an_administrator_shuts_somebody_out(visiting, served, api, rita, script
     expect(friend.get_by_role("heading", level=1)).not_to_contain_text(name)
     friend.goto(f"{served.url}/sign-in")
     friend.get_by_label("E-mail address").fill(f"{name.lower()}@example.com")
-    friend.get_by_label("Password").fill(PASSWORD)
+    friend.get_by_label("Password", exact=True).fill(PASSWORD)
     friend.get_by_role("button", name="Sign in").click()
     expect(friend.get_by_role("alert")).to_have_text("The e-mail address or password is wrong.")
 

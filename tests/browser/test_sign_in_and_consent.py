@@ -68,11 +68,11 @@ def test_a_person_lets_an_app_in(browser, tmp_path, scheme):
             page.goto(f"{served.url}/oauth/authorize?{urlencode(asked)}")
             assert page.evaluate("document.activeElement.id") == "email"
             page.get_by_label("E-mail address").fill(ALICE["email"])
-            page.get_by_label("Password").fill("wrong")
+            page.get_by_label("Password", exact=True).fill("wrong")
             page.get_by_role("button", name="Sign in").click()
             assert "wrong" in page.get_by_role("alert").inner_text()
             assert page.evaluate("document.activeElement.id") == "password"
-            page.get_by_label("Password").fill(ALICE["password"])
+            page.get_by_label("Password", exact=True).fill(ALICE["password"])
             page.get_by_role("button", name="Sign in").click()
             page.get_by_role("heading", name="Garden letters").wait_for()
             look_over(page)
@@ -83,12 +83,13 @@ def test_a_person_lets_an_app_in(browser, tmp_path, scheme):
             # The second time nobody asks: the way from the sign-in page leads straight to the app.
             page.goto(f"{served.url}/oauth/authorize?{urlencode({**asked, 'prompt': 'login'})}")
             page.get_by_label("E-mail address").fill(ALICE["email"])
-            page.get_by_label("Password").fill(ALICE["password"])
+            page.get_by_label("Password", exact=True).fill(ALICE["password"])
             page.get_by_role("button", name="Sign in").click()
             page.wait_for_url("**/inside?**")
             code = parse_qs(urlsplit(page.url).query)["code"][0]
 
             page.goto(f"{served.url}/")
+            page.get_by_text("Account menu").click()
             page.get_by_role("button", name="Sign out").click()
             page.get_by_role("heading", name="Welcome").wait_for()
             assert [text for text in wrong if "401" not in text] == []

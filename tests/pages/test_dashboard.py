@@ -1,15 +1,16 @@
-"""The dashboard: codes are created, shared, activated and deleted."""
+"""The home page: codes are created, shared, activated and deleted."""
 
 import asyncio
 import re
 
 import pytest
+from sqlalchemy import text as sql
 
 from asgi import client_of
 from pages.pressing import press
-from people import make_code, register
+from people import PASSWORD, make_code, register
 from second_service import second_service
-from third_party import Browser
+from third_party import Browser, Form
 
 pytestmark = pytest.mark.one_database
 
@@ -34,16 +35,56 @@ def wrong(page):
 async def test_creates_a_code_that_can_be_used(signed_in, alice, api):
     answer = await press(signed_in, "/", "/", lifetime="604800", code="ALICE-2030", max_uses="5")
 
-    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/?done=created")
+    assert "Your link is ready" in (await signed_in.get("/?done=created")).text
     (code,) = await codes_of(alice)
     assert (code["code"], code["status"], code["max_uses"]) == ("ALICE-2030", "active", 5)
     home = await signed_in.get("/")
     assert home.headers["cache-control"] == "no-store"
     assert f'href="{code["link"]}"' in home.text
     assert f'data-copy="{code["link"]}"' in home.text
-    assert re.search(r"<dt>Days left</dt>\s*<dd>6</dd>", home.text)
+    assert "<strong>6</strong> days left" in home.text
     assert (await register(api, "carol", referral_code="ALICE-2030")).status_code == 201
     assert "1 of 5" in (await signed_in.get("/")).text
+
+
+async def test_says_how_many_joined_and_are_pending(signed_in, alice, api, app):
+    code = await make_code(alice)
+    for name in ("carol", "dave", "erin"):
+        await register(api, name, referral_code=code["code"])
+    async with app.state.services.database.transaction() as session:
+        pending = "UPDATE referrals SET status = 'pending' WHERE id = (SELECT max(id) FROM referrals)"
+        await session.execute(sql(pending))
+
+    home = (await signed_in.get("/")).text
+    in_russian = (await signed_in.get("/", headers={"Accept-Language": "ru"})).text
+
+    assert "<strong>2</strong> joined" in home
+    assert "<strong>1</strong> pending" in home
+    assert "<strong>2</strong> присоединились" in in_russian
+    assert "<strong>1</strong> ожидает" in in_russian
+
+
+async def test_the_first_code_needs_one_press(signed_in, alice):
+    home = (await signed_in.get("/")).text
+    page = Form(home)
+
+    assert "Create my link" in home
+    assert (
+        await signed_in.client.post(page.action, data=page.fields | {"lifetime": "2592000"})
+    ).status_code == 303
+    assert len(await codes_of(alice)) == 1
+
+
+async def test_the_first_code_can_come_by_itself(database_url, rows):
+    async with second_service(database_url, first_code="automatic") as client:
+        assert (await register(client, "carol")).status_code == 201
+        browser = Browser(client)
+        await browser.send(await browser.get("/sign-up"), email="dave@example.com", password=PASSWORD)
+        home = (await browser.get("/")).text
+
+    assert "data-copy=" in home
+    assert await rows("SELECT count(*), count(DISTINCT owner_id) FROM referral_codes") == [(2, 2)]
 
 
 async def test_generates_a_code_by_default(signed_in, alice):
@@ -116,11 +157,11 @@ async def test_extends_a_code(signed_in, alice):
         signed_in, "/", "/code/update", of=code["code"], new_lifetime="604800", new_max_uses="5"
     )
 
-    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/?done=updated")
     (changed,) = await codes_of(alice)
     assert changed["expires_at"] > code["expires_at"]
     assert changed["max_uses"] == 5
-    assert re.search(r"<dt>Days left</dt>\s*<dd>6</dd>", (await signed_in.get("/")).text)
+    assert "<strong>6</strong> days left" in (await signed_in.get("/")).text
 
 
 async def test_an_expired_code_can_be_extended(signed_in, alice, clock):
@@ -163,7 +204,7 @@ async def test_prepares_activates_and_deletes_a_code(signed_in, alice):
     assert statuses == {"SPRING": "active", first["code"]: "retired"}
     for _ in range(2):
         answer = await signed_in.client.post("/code/delete", data=await fields(signed_in, of="SPRING"))
-        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/?done=deleted")
     assert "SPRING" not in (await signed_in.get("/")).text
     assert [code["code"] for code in await codes_of(alice)] == [first["code"]]
 
@@ -281,7 +322,7 @@ async def test_the_page_is_translated(signed_in, alice):
 
     text = (await signed_in.get("/", headers={"Accept-Language": "ru"})).text
 
-    assert "<h1>Ваш код</h1>" in text
+    assert "<h1>Пригласите друзей в Goodword</h1>" in text
     assert "Скопировать ссылку" in text
 
 

@@ -1,4 +1,4 @@
-"""The account page, and its forms."""
+"""The account pages: profile, security, connected apps and data, and their forms."""
 
 import uuid
 from collections.abc import Mapping
@@ -14,8 +14,6 @@ from goodword.account import credentials, erasure, export, service
 from goodword.account.schemas import AccountDelete, PasswordChange, ProfileUpdate
 from goodword.db.keyset import Position
 from goodword.errors import AppError
-from goodword.invitations import service as invitations
-from goodword.invitations.schemas import InvitationCreate
 from goodword.languages import LANGUAGES, to_translate
 from goodword.oauth import scopes, service as oauth
 from goodword.referrals import service as referrals
@@ -34,13 +32,19 @@ router = APIRouter(prefix="/account", include_in_schema=False)
 
 HERE = "/account"
 AccountVisitor = Annotated[Visitor, signed_in(HERE)]
+SECURITY, APPS, DATA = f"{HERE}/security", f"{HERE}/apps", f"{HERE}/data"
+TEMPLATES = {
+    HERE: "account_profile.html",
+    SECURITY: "account_security.html",
+    APPS: "account_apps.html",
+    DATA: "account_data.html",
+}
 SESSIONS_PER_PAGE = 20
 NAME = ("first_name", "last_name")
 PASSWORDS = ("current_password", "new_password")
 DONE = {
     "name": to_translate("Your name has been changed."),
     "language": to_translate("Your language has been changed."),
-    "invitation": to_translate("If the address can receive invitations, the e-mail is on its way."),
     "password": to_translate("Your password has been changed. You have been signed out everywhere else."),
     "session": to_translate("The session has ended."),
     "app": to_translate("Access revoked."),
@@ -48,21 +52,47 @@ DONE = {
 
 
 @router.get("")
-async def show_account(request: Request, visitor: AccountVisitor, reader: Reader, clock: Clock) -> Response:
-    return await show(request, reader, visitor, clock)
+async def show_profile(request: Request, visitor: AccountVisitor, reader: Reader) -> Response:
+    return await _profile(request, reader, visitor)
+
+
+@router.get("/security")
+async def show_security(
+    request: Request, visitor: Annotated[Visitor, signed_in(SECURITY)], reader: Reader, clock: Clock
+) -> Response:
+    return await _security(request, reader, visitor, clock)
+
+
+@router.get("/apps")
+async def show_apps(
+    request: Request, visitor: Annotated[Visitor, signed_in(APPS)], reader: Reader
+) -> Response:
+    """Show the apps with access to the account, and what they can do."""
+    apps = [
+        (app, [translate_for(request, words) for words in scopes.descriptions(app.scope.split())])
+        for app in await oauth.list_apps(reader, visitor.user_id)
+    ]
+    return await _page(request, reader, visitor, APPS, apps=apps)
+
+
+@router.get("/data")
+async def show_data(
+    request: Request, visitor: Annotated[Visitor, signed_in(DATA)], reader: Reader
+) -> Response:
+    return await _page(request, reader, visitor, DATA)
 
 
 @router.post("/name")
-async def change_name(request: Request, visitor: AccountVisitor, session: Session, clock: Clock) -> Response:
+async def change_name(request: Request, visitor: AccountVisitor, session: Session) -> Response:
     """Change the names. An empty field removes the name."""
     form = await read_form(request)
     given = {name: form.get(name, "").strip() for name in NAME}
     try:
         body = ProfileUpdate(**{name: text or None for name, text in given.items()})
     except ValidationError as error:
-        return await show(request, session, visitor, clock, fields=NAME, given=given, error=error)
+        return await _profile(request, session, visitor, given=given, error=error)
     await service.update_profile(session, visitor.user_id, {name: getattr(body, name) for name in NAME})
-    return done(request, "name")
+    return _done(request, HERE, "name")
 
 
 @router.post("/language")
@@ -72,23 +102,9 @@ async def change_language(request: Request, visitor: AccountVisitor, session: Se
     if language not in LANGUAGES:
         return see_other(link(request, HERE))
     await service.update_profile(session, visitor.user_id, {"language": language})
-    response = done(request, "language")
+    response = _done(request, HERE, "language")
     services_of(request).page_cookies.write_language(response, language)
     return response
-
-
-@router.post("/invitation")
-async def invite(request: Request, visitor: AccountVisitor, session: Session, clock: Clock) -> Response:
-    """Invite a friend. The page is the same for every address."""
-    services, given = services_of(request), {"email": (await read_form(request)).get("email", "").strip()}
-    try:
-        body = InvitationCreate(**{name: text for name, text in given.items() if text})
-        sender = await users.lock(session, visitor.user_id)
-        async with session.begin_nested():
-            await invitations.invite(session, services, sender, body.email, now=clock())
-    except (ValidationError, AppError) as error:
-        return await show(request, session, visitor, clock, fields=("email",), given=given, error=error)
-    return done(request, "invitation")
 
 
 @router.post("/password")
@@ -109,8 +125,8 @@ async def change_password(
             network=client_network(request),
         )
     except (ValidationError, AppError) as error:
-        return await show(request, session, visitor, clock, fields=PASSWORDS, error=error)
-    return done(request, "password")
+        return await _security(request, session, visitor, clock, error=error)
+    return _done(request, SECURITY, "password")
 
 
 @router.post("/export")
@@ -124,9 +140,7 @@ async def download_data(request: Request, visitor: AccountVisitor, session: Sess
 
 
 @router.post("/deletion")
-async def delete_account(
-    request: Request, visitor: AccountVisitor, session: Session, clock: Clock
-) -> Response:
+async def delete_account(request: Request, visitor: AccountVisitor, session: Session) -> Response:
     """Erase the account. The password is required, or a recent sign-in if there is none."""
     form, services = await read_form(request), services_of(request)
     try:
@@ -136,7 +150,7 @@ async def delete_account(
             session, services, user_id, body.password, session_id=session_id, network=network
         )
     except (ValidationError, AppError) as error:
-        return await show(request, session, visitor, clock, fields=("password",), error=error)
+        return await _page(request, session, visitor, DATA, fields=("password",), error=error)
     await erasure.erase(session, services, user)
     response = see_other(link(request, "/"))
     services.page_cookies.clear(response)
@@ -149,7 +163,7 @@ async def end_session(request: Request, visitor: AccountVisitor, session: Sessio
     session_id = (await read_form(request)).get("session", "")
     with suppress(ValueError, sessions.SessionNotFound):
         await sessions.revoke(session, visitor.user_id, uuid.UUID(session_id), now=clock())
-    return done(request, "session")
+    return _done(request, SECURITY, "session")
 
 
 @router.post("/sessions/end-all")
@@ -171,25 +185,35 @@ async def revoke_app_access(
     client_id = (await read_form(request)).get("client_id", "")
     with suppress(oauth.AppNotFound):
         await oauth.revoke_access(session, visitor.user_id, client_id, now=clock())
-    return done(request, "app")
+    return _done(request, APPS, "app")
 
 
-def done(request: Request, what: str) -> Response:
+def _done(request: Request, path: str, what: str) -> Response:
     """Redirect to the page, which shows what was done."""
-    return see_other(f"{link(request, HERE)}?done={what}")
+    return see_other(f"{link(request, path)}?done={what}")
 
 
-async def show(
+async def _profile(
+    request: Request,
+    session: AsyncSession,
+    visitor: Visitor,
+    *,
+    given: Mapping[str, str] | None = None,
+    error: ValidationError | None = None,
+) -> Response:
+    referred_by = await referrals.referred_by(session, visitor.user_id)
+    values: dict[str, Any] = {"given": given, "referred_by": referred_by}
+    return await _page(request, session, visitor, HERE, fields=NAME, error=error, **values)
+
+
+async def _security(
     request: Request,
     session: AsyncSession,
     visitor: Visitor,
     clock: Clock,
     *,
-    fields: tuple[str, ...] = (),
-    given: Mapping[str, str] | None = None,
     error: AppError | ValidationError | None = None,
 ) -> Response:
-    """Render the page. `fields` are those of a rejected form."""
     services, cursor = services_of(request), request.query_params.get("sessions")
     name = f"sessions {visitor.user_id}"
     after = services.cursors.read(cursor, of=name)
@@ -199,33 +223,42 @@ async def show(
     shown, following = services.cursors.cut(
         found, SESSIONS_PER_PAGE, of=name, place=lambda one: Position(one.rotated_at, one.id)
     )
-    user = await users.get(session, visitor.user_id)
     apps = await oauth.list_apps(session, visitor.user_id)
-    said = DONE.get(request.query_params.get("done", "")) if error is None else None
-    values: dict[str, Any] = {
-        "first_name": user.first_name or "",
-        "last_name": user.last_name or "",
-        "email": "",
-        **(given or {}),
-    }
-    return page(
+    return await _page(
         request,
-        "account.html",
-        **error_context(request, error, fields),
-        here=link(request, HERE),
-        user=user,
-        referred_by=await referrals.referred_by(session, user.id),
-        given=values,
-        done=translate_for(request, said) if said else None,
+        session,
+        visitor,
+        SECURITY,
+        fields=PASSWORDS,
+        error=error,
         sessions=shown,
         following=following,
         is_first=cursor is None,
         current=visitor.session_id,
-        apps=[
-            (app, [translate_for(request, words) for words in scopes.descriptions(app.scope.split())])
-            for app in apps
-        ],
         app_names={app.client_id: app.name for app in apps},
         least=services.settings.password_min_length,
-        form_token=services.page_cookies.form_token(visitor),
+    )
+
+
+async def _page(
+    request: Request,
+    session: AsyncSession,
+    visitor: Visitor,
+    path: str,
+    *,
+    fields: tuple[str, ...] = (),
+    error: AppError | ValidationError | None = None,
+    **values: Any,
+) -> Response:
+    """Return the page at a path. `fields` are those of a rejected form."""
+    said = DONE.get(request.query_params.get("done", "")) if error is None else None
+    return page(
+        request,
+        TEMPLATES[path],
+        **error_context(request, error, fields),
+        here=link(request, path),
+        user=await users.get(session, visitor.user_id),
+        done=translate_for(request, said) if said else None,
+        form_token=services_of(request).page_cookies.form_token(visitor),
+        **values,
     )

@@ -1,7 +1,7 @@
 """Settings whose parts are not built yet: they are accepted, and `goodword config` says that they have no effect."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
 
@@ -11,7 +11,6 @@ from goodword.config.setting_types import HttpUrl, Secret, Switch, Words, check_
 class PlannedSettings(BaseModel):
     """Move a field into `Settings` with the part that reads it."""
 
-    first_code: Literal["ask", "automatic"] = "ask"
     embed_origins: Annotated[Words, AfterValidator(check_origins)] = ()
     capture_parameter: str = Field(default="ref", pattern="^[A-Za-z0-9_-]{1,32}$")
     replica_url: Secret | None = None

@@ -84,6 +84,7 @@ class Settings(BrandSettings, PlannedSettings):
     email_check: Literal["off", "async", "blocking"] | None = None
     hunter_api_key: Secret | None = None
     hunter_url: HttpUrl = "https://api.hunter.io"
+    first_code: Literal["ask", "automatic"] = "ask"
     self_referrals: Literal["allow", "flag", "refuse"] = "flag"
     email_disposable: Literal["allow", "refuse"] = "allow"
     enrichment: Literal["none", "hunter", "clearbit"] = "none"

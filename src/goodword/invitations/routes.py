@@ -1,6 +1,6 @@
 """The routers of invitations."""
 
-from goodword.invitations import api, pages
+from goodword.invitations import api, home_page, pages
 
 API = (api.router,)
-PAGES = (pages.router,)
+PAGES = (home_page.router, pages.router)

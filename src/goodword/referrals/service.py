@@ -179,6 +179,11 @@ def resolve_range(
     return start, end
 
 
+async def count_by_status(database: Database, referrer_id: uuid.UUID) -> Mapping[str, int]:
+    """Count all referrals of a referrer by status."""
+    return {row.status: row.referrals for row in await database.rows(_BY_STATUS, referrer_id=referrer_id)}
+
+
 async def statistics(
     database: Database, referrer_id: uuid.UUID, *, start: datetime, end: datetime, interval: Interval
 ) -> Statistics:
@@ -215,6 +220,11 @@ def _buckets(start: datetime, end: datetime, interval: Interval) -> Sequence[dat
     return list(dict.fromkeys(_bucket(day, interval) for day in days))
 
 
+_BY_STATUS = (
+    select(Referral.status, func.count().label("referrals"))
+    .where(Referral.referrer_id == bindparam("referrer_id"))
+    .group_by(Referral.status)
+)
 _TIME = Referral.created_at.type
 _CONDITIONS = {
     "status": Referral.status == bindparam("status"),

@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword import actor
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.codes import code_format, lookup
+from goodword.codes import code_format, lookup, service as codes
 from goodword.codes.redemption import redeem
+from goodword.codes.schemas import CodeCreate
 from goodword.config.settings import Settings
 from goodword.errors import AppError, Forbidden, Unprocessable
 from goodword.jobs import service as jobs
@@ -23,6 +24,8 @@ from goodword.signup.email_verification import mark_email_verified
 from goodword.signup.schemas import UserCreate
 from goodword.users import addresses, service as users
 from goodword.users.models import Purpose, User
+
+FIRST_CODE = {"lifetime": 30 * 24 * 60 * 60}
 
 
 class CodeNotUsable(Unprocessable):
@@ -151,6 +154,9 @@ async def register(
     record(
         session, Action.USER_REGISTERED, Subject.USER, user.id, by="password" if password_hash else "identity"
     )
+    if settings.first_code == "automatic":
+        body = CodeCreate.model_validate(FIRST_CODE)
+        await codes.create(session, services, user, body, now=now)
     if redemption is not None:
         confirmed = email_verified or settings.smtp_url is None
         referrals.record(session, redemption, user, confirmed=confirmed, now=now)

@@ -25,6 +25,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
+THOUSANDS = {"en": ",", "ru": "\N{NO-BREAK SPACE}"}
 NO_SCRIPT = POLICY.replace(" script-src 'self';", "")
 
 
@@ -35,7 +36,7 @@ def _catalogue(language: str) -> NullTranslations:
         return GNUTranslations(file)
 
 
-def _environment(catalogue: NullTranslations) -> Environment:
+def _environment(language: str, catalogue: NullTranslations) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(sorted(PACKAGE.rglob("templates"))),
         autoescape=True,
@@ -45,12 +46,13 @@ def _environment(catalogue: NullTranslations) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.policies["ext.i18n.trimmed"] = True
+    environment.filters["number"] = lambda number: f"{number:,}".replace(",", THOUSANDS[language])
     environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
     return environment
 
 
 _CATALOGUES = {language: _catalogue(language) for language in LANGUAGES}
-_ENVIRONMENTS = {language: _environment(catalogue) for language, catalogue in _CATALOGUES.items()}
+_ENVIRONMENTS = {language: _environment(language, catalogue) for language, catalogue in _CATALOGUES.items()}
 
 
 def translate(language: str, text: str, **values: object) -> str:

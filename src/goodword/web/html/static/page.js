@@ -39,6 +39,14 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   });
 }
 
+// The link goes to the apps of a phone.
+for (const button of document.querySelectorAll("[data-share]")) {
+  const shared = { text: button.dataset.text, url: button.dataset.share };
+  if (!navigator.canShare?.(shared)) continue;
+  button.hidden = false;
+  button.addEventListener("click", () => navigator.share(shared).catch(() => {})); // the reader closed the list
+}
+
 // A password can be shown.
 for (const button of document.querySelectorAll(".reveal")) {
   const field = document.getElementById(button.getAttribute("aria-controls"));
