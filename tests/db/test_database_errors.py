@@ -19,7 +19,11 @@ from serving import goodword
 from test_settings import SECRET, load_from
 
 CLOSED = "127.0.0.1:9"
-WAITED_FOR = ("host name of GOODWORD_DATABASE_URL cannot be resolved", "no PostgreSQL server answers")
+WAITED_FOR = (
+    "host name of GOODWORD_DATABASE_URL cannot be resolved",
+    "no PostgreSQL server answers",
+    "has the role that its target_session_attrs requires",
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +58,10 @@ WRONG_ADDRESSES = [
     ("postgres@/postgres?host=/nothing", "no PostgreSQL server answers"),
     ("postgres@{server}/postgres?sslmode=require", "does not offer TLS"),
     ("postgres@{server}/postgres?ssl=often", "GOODWORD_DATABASE_URL cannot be used"),
+    (
+        "postgres@{server}/postgres?target_session_attrs=standby",
+        "has the role that its target_session_attrs requires",
+    ),
 ]
 COMMANDS = [("jobs", "list"), ("migrate",), ("worker",)]
 

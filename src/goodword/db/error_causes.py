@@ -11,6 +11,7 @@ NO_ANSWER = (
     "The database cannot be reached: no PostgreSQL server answers at the address of GOODWORD_DATABASE_URL."
 )
 HOST_UNKNOWN = "The database cannot be reached: the host name of GOODWORD_DATABASE_URL cannot be resolved."
+NO_ROLE = "No server in GOODWORD_DATABASE_URL has the role that its target_session_attrs requires."
 NO_CONNECTION = "PostgreSQL has no free connection: raise its max_connections, lower GOODWORD_POOL_SIZE, or run fewer processes."
 POOL_EXHAUSTED = (
     "All connections of this process were in use: the database is slow, or GOODWORD_POOL_SIZE too small."
@@ -20,7 +21,7 @@ SLOW = "The database did not answer in time."
 CONFLICT = "Transactions were rolled back for one another, also when repeated."
 STARTING = "PostgreSQL is starting up or shutting down."
 POOLER_WAITS = "PgBouncer cannot reach PostgreSQL."
-AWAY = frozenset({NO_ANSWER, SLOW, HOST_UNKNOWN, NO_CONNECTION, STARTING, POOLER_WAITS})
+AWAY = frozenset({NO_ANSWER, SLOW, HOST_UNKNOWN, NO_ROLE, NO_CONNECTION, STARTING, POOLER_WAITS})
 """Causes that may end without the operator."""
 DISK_FULL = "The disk of the database is full."
 MOVED = (
@@ -77,10 +78,10 @@ def explain(error: BaseException) -> str | None:
     if isinstance(cause.__cause__, asyncpg.ClientConfigurationError):  # a file of certificates, or an option
         reason = str(cause).partition("\n")[0]
         return f"GOODWORD_DATABASE_URL cannot be used: {reason}."
-    if asyncpg.InternalClientError in (
-        type(cause),
-        type(cause.__cause__),
-    ):  # closed in the middle of a message
+    driver_error = cause.__cause__ or cause
+    if isinstance(driver_error, asyncpg.TargetServerAttributeNotMatched):
+        return NO_ROLE
+    if isinstance(driver_error, asyncpg.InternalClientError):  # closed in the middle of a message
         return NO_ANSWER
     if isinstance(cause, socket.gaierror):
         return HOST_UNKNOWN
