@@ -11,6 +11,7 @@ from asgi import replaced
 from goodword.config.brand_colors import stylesheet
 from people import make_code
 from second_service import second_service
+from sweeps import Sweep
 from third_party import Browser
 
 pytestmark = pytest.mark.one_database
@@ -64,6 +65,41 @@ async def test_no_page_names_goodword(acme, alice):
         assert "Acme &amp; Söhne" in text, path
         assert "Goodword" not in text, path
     assert (await acme.get("/openapi.json")).json()["info"]["title"] == "Acme & Söhne"
+
+
+def page_paths(app):
+    """Return the paths of all pages, files of lists included, that can be read without the id of an object."""
+    api = ("/api/", "/oauth/", "/.well-known/", "/livez", "/readyz")
+    routes = (route for route in app.routes if "GET" in (getattr(route, "methods", None) or ()))
+    found = {route.path.replace("{name:rest}", "") for route in routes if not route.path.startswith(api)}
+    return sorted(path for path in found if "{" not in path)
+
+
+async def test_nothing_that_users_and_administrators_read_names_goodword(acme, alice, rita):
+    browser = Browser(acme)
+    await browser.sign_in(rita)
+    code = (await make_code(alice))["code"]
+    tree = (
+        f"/admin/people/{alice.id}",
+        f"/admin/people/{alice.id}/tree",
+        f"/r/{code}",
+        f"/r/{code}/card.png",
+    )
+    paths = [*page_paths(acme.app), *tree, "/code/qr.svg?download"]
+    assert len(paths) > 25
+
+    with Sweep() as sweep:
+        for path in paths:
+            with sweep.case(path):
+                answer = await browser.get(path, headers={"Accept": "text/html"})
+                shown = re.sub("<code>goodword [^<]*</code>", "", answer.text)
+                assert "Goodword" not in shown
+                assert "goodword" not in answer.headers.get("Content-Disposition", "").lower()
+        with sweep.case("export"):
+            headers = {"Authorization": f"Bearer {alice.tokens['access_token']}"}
+            answer = await acme.get("/api/v1/me/export", headers=headers)
+            assert "Goodword" not in answer.text
+            assert "goodword" not in answer.headers["Content-Disposition"].lower()
 
 
 async def test_signed_in_pages_show_the_brand_and_the_own_share_text(acme, alice):
