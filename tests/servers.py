@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGKILL, SIGQUIT, Signals
+from signal import SIGCONT, SIGKILL, SIGQUIT, SIGSTOP, Signals
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
@@ -34,7 +34,7 @@ TIMEOUT_SECONDS = 60
 POLL_SECONDS = 0.02
 
 # Both servers log this, capitalised or not, once clients can connect.
-READY = "ready to accept connections"
+READY = "ready to accept"
 
 # PostgreSQL refuses to run as root.
 POSTGRES_USER = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
@@ -96,12 +96,36 @@ def postgres_server(*options: str) -> Iterator[Postgres]:
             owner = f"{POSTGRES_USER.pw_uid}:{POSTGRES_USER.pw_gid}"
             subprocess.run(["chown", "--recursive", owner, scratch], check=True)
         _create_cluster(programs / "initdb", scratch / "data")
-        command: Command = [programs / "postgres", "-D", scratch / "data", "--unix_socket_directories="]
-        command += ["--listen_addresses=127.0.0.1", f"--port={port}", "--max_connections=200"]
-        command += options
-        # SIGQUIT ends it at once and in order; SIGKILL would leave children and shared memory behind.
-        with _running(command, SIGQUIT, scratch / "log", POSTGRES_USER) as pid:
-            yield Postgres(f"postgresql+asyncpg://postgres@127.0.0.1:{port}/postgres", pid, programs)
+        with _running_postgres(programs, scratch, port, options) as server:
+            yield server
+
+
+@contextmanager
+def postgres_standby(primary: Postgres) -> Iterator[Postgres]:
+    """Start a streaming replica of a server."""
+    with TemporaryDirectory(prefix="goodword-standby-") as folder:
+        scratch, port = Path(folder), _free_port()
+        if POSTGRES_USER:
+            os.chown(scratch, POSTGRES_USER.pw_uid, POSTGRES_USER.pw_gid)
+        source = primary.url.replace("+asyncpg", "")
+        copy: Command = [primary.programs / "pg_basebackup", "--write-recovery-conf", "--checkpoint=fast"]
+        copy += ["--no-sync", "--dbname", source, "--pgdata", scratch / "data"]
+        copied = _run(copy, POSTGRES_USER)
+        if copied.returncode != 0:
+            raise RuntimeError(f"pg_basebackup failed:\n{copied.stdout}")
+        with _running_postgres(primary.programs, scratch, port, ("--fsync=off",)) as server:
+            yield server
+
+
+@contextmanager
+def _running_postgres(
+    programs: Path, scratch: Path, port: int, options: tuple[str, ...]
+) -> Iterator[Postgres]:
+    command: Command = [programs / "postgres", "-D", scratch / "data", "--unix_socket_directories="]
+    command += ["--listen_addresses=127.0.0.1", f"--port={port}", "--max_connections=200", *options]
+    # SIGQUIT ends it at once and in order; SIGKILL would leave children and shared memory behind.
+    with _running(command, SIGQUIT, scratch / "log", POSTGRES_USER) as pid:
+        yield Postgres(f"postgresql+asyncpg://postgres@127.0.0.1:{port}/postgres", pid, programs)
 
 
 @contextmanager
@@ -137,6 +161,23 @@ def valkey_group(password: str) -> Iterator[ValkeyGroup]:
             command: Command = [valkey_program(), settings, "--sentinel"]
             with _running(command, SIGKILL, Path(folder, "log"), ready="sentinel id is"):
                 yield ValkeyGroup(f"127.0.0.1:{port}", primary, replica)
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@contextmanager
+def frozen(server: Postgres) -> Iterator[None]:
+    """Stop all processes of the server."""
+    stopped = [server.pid, *children(server.pid)]
+    for pid in stopped:
+        os.kill(pid, SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in reversed(stopped):  # the server itself last: it waits for the others that end
+            os.kill(pid, SIGCONT)
 
 
 def _postgres_programs(scratch: Path) -> Path:

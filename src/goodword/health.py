@@ -53,6 +53,9 @@ class Checks(Output):
     cache: State = Field(
         description="`degraded`: Redis is unavailable, full or read-only, and the service works without it."
     )
+    replica: State = Field(
+        description="`degraded`: the replica is away, silent or behind, so its reads go to the primary."
+    )
     storage: Storage = Field(
         description="Whether the database can be written: only look-ups work if it cannot."
     )
@@ -126,6 +129,7 @@ async def _check(services: Services) -> Mapping[str, str]:
         database="ok" if is_reachable else "down",
         schema_="ok" if is_current else "down",
         cache="ok" if await cache.is_well() else "degraded",
+        replica="degraded" if database.replica and not database.replica.is_used else "ok",
         storage=storage,
         keys="degraded" if services.signing_keys.are_stale() else "ok",
         clock="degraded" if isinstance(services.clock, DatabaseClock) and services.clock.is_off else "ok",

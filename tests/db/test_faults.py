@@ -2,13 +2,10 @@
 
 import asyncio
 import gc
-import os
 import re
-import signal
 import socket
 import time
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -21,7 +18,7 @@ from goodword.app import create_app
 from goodword.config.settings import SettingsError
 from goodword.db.database import Database
 from people import PASSWORD, join, register, sign_in
-from servers import postgres_server
+from servers import frozen, postgres_server
 from serving import free_port, goodword, working
 from worker_probes import until as until_worker_is
 
@@ -140,23 +137,6 @@ async def test_a_schema_that_is_missing_is_named(server, tmp_path, capsys):
     assert (ready.status_code, ready.json()["checks"]["schema"]) == (503, "down")
     assert "The database schema is not current." in capsys.readouterr().out
     assert after.status_code == 201
-
-
-def children(pid):
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-@contextmanager
-def frozen(server):
-    """Stop all processes of the server."""
-    stopped = [server.pid, *children(server.pid)]
-    for pid in stopped:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in reversed(stopped):  # the server itself last: it waits for the others that end
-            os.kill(pid, signal.SIGCONT)
 
 
 async def test_reads_and_writes_end_while_the_server_is_frozen(server, tmp_path, capsys):

@@ -32,7 +32,9 @@ async def test_readyz_answers(api):
     answer = await api.get("/readyz")
 
     assert answer.status_code == 200
-    checks = dict.fromkeys(("database", "schema", "cache", "storage", "keys", "clock", "worker"), "ok")
+    checks = dict.fromkeys(
+        ("database", "schema", "cache", "replica", "storage", "keys", "clock", "worker"), "ok"
+    )
     assert answer.json() == {"status": "ok", "checks": checks}
 
 

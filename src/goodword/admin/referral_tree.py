@@ -22,7 +22,7 @@ async def load(database: Database, user_id: uuid.UUID, *, depth: int) -> Sequenc
 
     Return no row for an unknown id. `referrals` counts all referrals of a user, also those that are not loaded.
     """
-    return await database.rows(_TREE, user_id=user_id, depth=depth, children=CHILDREN, nodes=NODES)
+    return await database.replica_rows(_TREE, user_id=user_id, depth=depth, children=CHILDREN, nodes=NODES)
 
 
 def _oldest_loaded(referrer_id: Any) -> Any:

@@ -58,7 +58,7 @@ async def sign_ups_by_day(database: Database, *, now: datetime) -> Sequence[Day]
     first = now.date() - timedelta(days=DAYS - 1)
     each = [first + timedelta(days=number) for number in range(DAYS + 1)]
     starts = {f"day_{n}": first_id(datetime.combine(day, time(), now.tzinfo)) for n, day in enumerate(each)}
-    row = await database.row(_SIGN_UPS_BY_DAY, **starts)
+    [row] = await database.replica_rows(_SIGN_UPS_BY_DAY, **starts)
     return [
         Day(day, getattr(row, f"joined_{n}"), getattr(row, f"by_code_{n}"))
         for n, day in enumerate(each[:DAYS])
@@ -67,7 +67,7 @@ async def sign_ups_by_day(database: Database, *, now: datetime) -> Sequence[Day]
 
 async def top_referrers(database: Database, *, now: datetime) -> Sequence[Row[Any]]:
     """Return the users with the most referrals in the last thirty days, without rejected ones."""
-    return await database.rows(_TOP_REFERRERS, since=first_id(now - timedelta(days=DAYS)))
+    return await database.replica_rows(_TOP_REFERRERS, since=first_id(now - timedelta(days=DAYS)))
 
 
 async def count_expiring_codes(database: Database, *, now: datetime) -> int:
@@ -103,8 +103,8 @@ async def count_emails(database: Database, waiting: Mapping[str, Counter[str]], 
 
 
 async def _count(database: Database, statement: Any, **values: object) -> int:
-    row = await database.row(statement, **values)
-    return row.found if row else 0
+    [row] = await database.replica_rows(statement, **values)
+    return int(row.found)
 
 
 def _bounded_count(rows: Any) -> Any:

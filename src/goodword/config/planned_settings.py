@@ -13,7 +13,7 @@ class PlannedSettings(BaseModel):
 
     embed_origins: Annotated[Words, AfterValidator(check_origins)] = ()
     capture_parameter: str = Field(default="ref", pattern="^[A-Za-z0-9_-]{1,32}$")
-    replica_url: Secret | None = None
+
     backup_dir: Path | None = None
     backup_keep: int = Field(default=14, ge=1)
     loopback_webhooks: Switch = "off"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
+    from goodword.config.postgres_url import PostgresServer
     from goodword.config.settings import Settings
 
 EXAMPLES = re.compile(r"change.?(me|this)|example|secret.?key|your.?secret|insecure|password|x{8}|0123456789")
@@ -31,6 +32,7 @@ OWN_ADDRESSES = tuple(
 LABEL = re.compile(r"[a-z0-9_-]*")
 """A name without a domain, as in Compose; or none."""
 OWN_NETWORK = (".local", ".lan", ".internal", ".home.arpa", ".localhost")
+NEEDS_TLS = "must have ?ssl=verify-full for a server outside your own network"
 METRICS_TOKEN_LENGTH = 16
 WIDEST = {4: 8, 6: 16}
 """The shortest prefix of a network of proxies that is not private: no operator of a CDN has a larger one."""
@@ -90,8 +92,8 @@ def _clear_text(settings: Settings) -> Iterator[str]:
     if server and server.tls == "off" and not _is_near(server.host):
         yield "SMTP_URL may be without TLS only for a server on this machine or your own network"
     database = settings.database_server
-    if database and not database.is_verified and not all(map(_is_near_server, database.hosts)):
-        yield "DATABASE_URL must have ?ssl=verify-full for a server outside your own network"
+    if database and not is_safe_database(database):
+        yield f"DATABASE_URL {NEEDS_TLS}"
     redis = settings.redis_server
     if redis and not redis.uses_tls and not all(map(_is_near, redis.hosts)):
         yield "REDIS_URL must be rediss:// or rediss+sentinel:// for a server outside your own network"
@@ -101,6 +103,11 @@ def _clear_text(settings: Settings) -> Iterator[str]:
     ):
         if key and _leaves_in_clear(url):
             yield f"{name} must be https:// in production: the key would be sent in the clear"
+
+
+def is_safe_database(server: PostgresServer) -> bool:
+    """Return whether the connection has verified TLS, or stays on the operator's own network."""
+    return server.is_verified or all(map(_is_near_server, server.hosts))
 
 
 def _leaves_in_clear(url: str) -> bool:

@@ -57,6 +57,7 @@ class Settings(BrandSettings, PlannedSettings):
     environment: Literal["development", "production"] = "development"
     data_dir: Path = Path("data")
     database_url: Secret | None = None
+    replica_url: Secret | None = None
     pgbouncer: Switch = "off"
     pool_size: int | None = Field(default=None, ge=2, le=1000)
     redis_url: Annotated[Secret, AfterValidator(check_redis)] | None = None
@@ -126,6 +127,7 @@ class Settings(BrandSettings, PlannedSettings):
                 database_is_readable = True
             except ValueError as error:
                 found.append(f"{PREFIX}DATABASE_URL {error}")
+        found += self._replica_problems()
         if self.secret_key and len(self.secret_key.get_secret_value().strip()) < 32:
             found.append(f"{PREFIX}SECRET_KEY must have 32 characters or more")
         for names in PROVIDERS:
@@ -138,6 +140,19 @@ class Settings(BrandSettings, PlannedSettings):
         if self.environment == "production" and database_is_readable:
             found += [f"{PREFIX}{weakness}" for weakness in production_checks.weaknesses(self)]
         return found
+
+    def _replica_problems(self) -> list[str]:
+        if self.replica is None:
+            return []
+        if self.embedded or not self.replica.startswith(DRIVER) or not can_be_read(self.replica):
+            return [f"{PREFIX}REPLICA_URL must be a PostgreSQL, and needs one in {PREFIX}DATABASE_URL"]
+        try:
+            server = parse_postgres_url(self.replica)
+        except ValueError as error:
+            return [f"{PREFIX}REPLICA_URL {error}"]
+        if self.environment == "production" and not production_checks.is_safe_database(server):
+            return [f"{PREFIX}REPLICA_URL {production_checks.NEEDS_TLS}"]
+        return []
 
     def _service_problems(self) -> list[str]:
         found = []
@@ -166,6 +181,11 @@ class Settings(BrandSettings, PlannedSettings):
         if self.database_url:
             return normalise(self.database_url.get_secret_value())
         return SQLITE + quote(str(self.data_dir / "goodword.sqlite3"), safe="/ ")
+
+    @property
+    def replica(self) -> str | None:
+        """Return the SQLAlchemy URL of the replica."""
+        return normalise(self.replica_url.get_secret_value()) if self.replica_url else None
 
     @property
     def sqlite_file(self) -> Path | None:

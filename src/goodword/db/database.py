@@ -1,11 +1,13 @@
 """The database of a process: its engines, its transactions, and single reads without a transaction."""
 
+import asyncio
 import math
 import shutil
 import time
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, Literal, Self
 
 import asyncpg
@@ -19,6 +21,7 @@ from goodword.config.settings import Settings
 from goodword.db import engines, transaction_hooks
 from goodword.db.base import Model
 from goodword.db.error_causes import DISK_FULL, READ_ONLY, explain
+from goodword.db.replica import Replica
 from goodword.db.server_watch import ServerWatch
 from goodword.db.transaction_hooks import CommitObservers, HookedSession
 
@@ -50,6 +53,7 @@ class Database:
         self._url, self._pgbouncer, self._processes = url, pgbouncer, processes
         self.write_engine, self.read_engine = self._create_engines()
         self._reads_by_driver = not (self.is_sqlite or pgbouncer)
+        self.replica: Replica | None = None
         self.observers = CommitObservers()
         self.sessions = async_sessionmaker(
             self.write_engine,
@@ -63,12 +67,13 @@ class Database:
 
     @classmethod
     def from_settings(cls, settings: Settings, *, processes: int = 1) -> Self:
-        return cls(
-            settings.database,
-            pgbouncer=settings.pgbouncer == "on",
-            pool_size=settings.pool_size,
-            processes=processes,
+        create = partial(
+            cls, pgbouncer=settings.pgbouncer == "on", pool_size=settings.pool_size, processes=processes
         )
+        database = create(settings.database)
+        if settings.replica:
+            database.replica = Replica(database, create(settings.replica))
+        return database
 
     def _create_engines(self) -> tuple[AsyncEngine, AsyncEngine]:
         if self.is_sqlite:
@@ -167,6 +172,10 @@ class Database:
         found = await self.rows(statement, **values)
         return found[0] if found else None
 
+    async def replica_rows(self, statement: Executable, **values: object) -> Sequence[Row[Any]]:
+        """Return the rows of a statement, from the replica if there is one that has what was committed before."""
+        return await (self.replica or self).rows(statement, **values)
+
     async def pages(
         self, statement: Executable, *, column: str = "id", after: Any = FIRST_ID
     ) -> AsyncIterator[Row[Any]]:
@@ -207,7 +216,7 @@ class Database:
     async def watch(self) -> None:
         """Close all connections when PostgreSQL does not answer, and refuse others until it does. Ends by cancellation."""
         if not self.is_sqlite:
-            await self._server.watch()
+            await asyncio.gather(self._server.watch(), *([self.replica.watch()] if self.replica else []))
 
     async def warn_if_read_only(self) -> None:
         """Log a warning if the database can be reached and not be written."""
@@ -223,6 +232,8 @@ class Database:
     async def close(self) -> None:
         await self.write_engine.dispose()
         await self.read_engine.dispose()
+        if self.replica:
+            await self.replica.close()
 
 
 class _CompiledRead:

@@ -96,7 +96,7 @@ def rows_by_id(
 
     async def page(database: Database, user_id: uuid.UUID, after: Row[Any] | None) -> Sequence[Row[Any]]:
         last = after.id if after is not None else uuid.UUID(int=0)
-        return await database.rows(statement, user_id=user_id, after=last, rows=PAGE)
+        return await database.replica_rows(statement, user_id=user_id, after=last, rows=PAGE)
 
     return Rows(page, format_row)
 

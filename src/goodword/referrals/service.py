@@ -148,14 +148,14 @@ async def list_referrals(
     statement = _page(order, frozenset(values), after is not None)
     if after is not None:
         values |= {"after_created_at": after.created_at, "after_id": after.id}
-    return await database.rows(statement, referrer_id=referrer_id, rows=limit + 1, **values)
+    return await database.replica_rows(statement, referrer_id=referrer_id, rows=limit + 1, **values)
 
 
 async def count_referrals(database: Database, referrer_id: uuid.UUID, *, filters: Filters) -> int:
     """Return the number of a referrer's referrals, at most `MAX_TOTAL`. Raises `RangeInvalid`."""
     values = filters.values()
-    row = await database.row(_total(frozenset(values)), referrer_id=referrer_id, **values)
-    return int(row.total) if row else 0
+    rows = await database.replica_rows(_total(frozenset(values)), referrer_id=referrer_id, **values)
+    return int(rows[0].total) if rows else 0
 
 
 async def referred_by(session: AsyncSession, referee_id: uuid.UUID) -> str | None:
@@ -191,7 +191,7 @@ async def statistics(
 
     One statement reads all counts, so they agree with each other.
     """
-    rows = await database.rows(_COUNTS, referrer_id=referrer_id, start=start, end=end)
+    rows = await database.replica_rows(_COUNTS, referrer_id=referrer_id, start=start, end=end)
     by_status: Counter[str] = Counter()
     by_code: Counter[str | None] = Counter()
     series = dict.fromkeys(_buckets(start, end, interval), 0)
