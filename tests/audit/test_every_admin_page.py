@@ -29,6 +29,10 @@ WITHOUT = {
     "show_jobs": "it is about jobs",
     "show_apps": "it is about apps",
     "show_audit": "its operation leaves none either",
+    "show_appearance": "it shows settings",
+    "preview_landing": "it shows an invented user",
+    "preview_email": "it shows an invented user",
+    "preview_card": "it shows an invented user",
 }
 
 ALONE = {

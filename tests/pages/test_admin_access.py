@@ -33,7 +33,7 @@ def pages():
 
 
 EVERY_PAGE = pages()
-FILES = (".csv", ".png", "/preview/email")
+FILES = (".csv", ".png", "/appearance/email")
 OTHER_WAYS = [
     ("GET", "/admin/"),
     ("OPTIONS", "/admin/users"),

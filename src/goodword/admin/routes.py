@@ -3,7 +3,18 @@
 from fastapi import FastAPI
 
 from goodword.admin import api
-from goodword.admin.pages import access, apps, audit, codes, jobs, referral_tree, referrals, statistics, users
+from goodword.admin.pages import (
+    access,
+    appearance,
+    apps,
+    audit,
+    codes,
+    jobs,
+    referral_tree,
+    referrals,
+    statistics,
+    users,
+)
 from goodword.web.problems import hide_subtree
 
 API = (api.router,)
@@ -16,6 +27,7 @@ PAGES = (
     apps.router,
     jobs.router,
     audit.router,
+    appearance.router,
 )
 
 
