@@ -89,7 +89,7 @@ def test_a_person_lets_an_app_in(browser, tmp_path, scheme):
             code = parse_qs(urlsplit(page.url).query)["code"][0]
 
             page.goto(f"{served.url}/")
-            page.get_by_text("Account menu").click()
+            page.locator(".menu summary").click()
             page.get_by_role("button", name="Sign out").click()
             page.get_by_role("heading", name="Welcome").wait_for()
             assert [text for text in wrong if "401" not in text] == []
