@@ -28,20 +28,21 @@ VALUES ('joiner' || :joiner::bigint || '@example.org', 'joiner' || :joiner::bigi
         '$argon2id$v=19$m=8,t=1,p=1$pgNC9iw3Y5kzjKTZAqa9ig$1XppzXRTtMt4Yie3iaHV7jAG/PJGAoMlpB99DveBHxM',
         'Joiner', NULL, 'active', false, 'en', NULL, NULL, uuidv7(), clock_timestamp())
 ON CONFLICT DO NOTHING RETURNING users.id \gset referee_
-INSERT INTO referrals (referrer_id, referee_id, code_id, status, reason, confirmed_at, id, created_at)
-VALUES (:owner_id::uuid, :referee_id::uuid, :code_id::uuid, 'confirmed', NULL, clock_timestamp(), uuidv7(),
-        clock_timestamp());
 WITH row_0 AS (
   INSERT INTO audit_events (action, actor, actor_id, person_id, subject, subject_id, client, request_id, address,
                             details, id, created_at)
   VALUES ('account.created', 'user', :referee_id::uuid, :referee_id::uuid, 'user', :referee_id::uuid,
           NULL, '3f1c2d4e5f60718293a4b5c6d7e8f901', '10.11.12.1', '{}', uuidv7(), clock_timestamp())),
 row_1 AS (
+  INSERT INTO referrals (referrer_id, referee_id, code_id, status, reason, confirmed_at, id, created_at)
+  VALUES (:owner_id::uuid, :referee_id::uuid, :code_id::uuid, 'confirmed', NULL, clock_timestamp(), uuidv7(),
+          clock_timestamp())),
+row_2 AS (
   INSERT INTO audit_events (action, actor, actor_id, person_id, subject, subject_id, client, request_id, address,
                             details, id, created_at)
   VALUES ('code.redeemed', 'user', :referee_id::uuid, :owner_id::uuid, 'referral_code', :code_id::uuid,
           NULL, '3f1c2d4e5f60718293a4b5c6d7e8f901', '10.11.12.1', '{}', uuidv7(), clock_timestamp())),
-row_2 AS (
+row_3 AS (
   INSERT INTO jobs (kind, payload, user_id, slot, run_at, attempts, leased_until, leased_by, finished_at, outcome, error, id,
                   created_at)
   VALUES ('verify_email', '{}', :referee_id::uuid, NULL,

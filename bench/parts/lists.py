@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from client import ask, sign_in
 from parts.look_ups import check_alike, tails
-from row import Figure, Goal, Row
+from row import Figure, Goal, Measure, Row
 from seed import HUNDRED_THOUSAND, THOUSAND
 from stack import Server, Stack
 from wrk import to
@@ -46,8 +46,12 @@ def lists(stack: Stack) -> Iterator[list[Row]]:
 def pools(stack: Stack) -> Iterator[list[Row]]:
     """Measure whether more connections to PostgreSQL shorten the waits."""
     with stack.service({"POOL_SIZE": "10"}) as few, stack.service({"POOL_SIZE": "40"}) as many:
-        token, path = sign_in(few, THOUSAND)
-        ours, theirs = (to(service, [path], token=token, connections=64) for service in (few, many))
+
+        def page(service: Server) -> Measure:
+            token, path = sign_in(service, THOUSAND)
+            return to(service, [path], token=token, connections=64)
+
+        ours, theirs = page(few), page(many)
         yield [Row("page of 50, 64 connections, pools of 10", ours, (), theirs, "pools of 40")]
 
 
