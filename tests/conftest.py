@@ -6,10 +6,11 @@ between the two: they run on SQLite. `both_databases` makes an exception of a te
 answer is held against the OpenAPI document.
 """
 
+import gc
 import socket
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -92,6 +93,18 @@ async def redis(valkey_server: Valkey) -> AsyncIterator[Redis]:
 def valkey_url(valkey_server: Valkey, redis: Redis) -> str:
     """A Valkey with nothing in it."""
     return valkey_server.url
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep modules and tests out of garbage collections, while they are loaded and later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+        gc.set_threshold(10_000, 20, 20)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

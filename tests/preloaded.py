@@ -5,6 +5,7 @@ With the arguments `-c` and a program, it runs the program, as Python does.
 """
 
 import atexit
+import gc
 import json
 import os
 import signal
@@ -135,6 +136,7 @@ def _become(arguments: list[str], folder: str, environment: dict[str, str]) -> N
 if __name__ == "__main__":
     for module in MODULES:
         __import__(module)
+    gc.freeze()
     connection = socket.socket(fileno=int(sys.argv[1]))
     sys.argv[:] = []
     _serve(connection)
