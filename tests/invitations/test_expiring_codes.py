@@ -61,7 +61,7 @@ async def test_a_code_of_a_shorter_term_needs_no_reminder(alice, remind, post):
 
 
 @pytest.mark.parametrize("gone", ["disabled", "erased", "unsubscribed", "deleted"])
-async def test_nobody_else_is_reminded(alice, rita, code, remind, post, api, gone):
+async def test_other_owners_are_not_reminded(alice, rita, code, remind, post, api, gone):
     await alice.sign_in()
     if gone == "disabled":
         await rita.sign_in()

@@ -39,7 +39,7 @@ class TooManyCodes(Conflict):
 
 
 class CodeTaken(Conflict):
-    code, detail = "code_taken", "This code was issued before. Choose another."
+    code, detail = "code_taken", "This code is taken. Choose another."
 
 
 class CodeExpired(Conflict):
@@ -52,7 +52,7 @@ class CodeRetired(Conflict):
 
 class MaxUsesTooLow(Unprocessable):
     code, field = "max_uses_too_low", "body.max_uses"
-    detail = "More friends than this have joined with the code already."
+    detail = "More friends than this have already joined with the code."
 
 
 class CodeNotFound(NotFound):

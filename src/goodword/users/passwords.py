@@ -51,7 +51,7 @@ class PasswordTooLong(Unprocessable):
 
 class PasswordTooCommon(Unprocessable):
     code, field = "password_too_common", "body.password"
-    detail = "This password is common and easy to guess. Choose another one."
+    detail = "This password is too common. Choose another one."
 
 
 class PasswordTooPersonal(Unprocessable):
