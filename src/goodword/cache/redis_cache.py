@@ -142,9 +142,8 @@ class RedisCache:
         return Invalidations([], True, server)
 
     async def tell(self, slots: Iterable[int]) -> None:
-        """Publish invalidations of names that are not in the shared cache."""
-        if self._server.is_available():
-            await self._server.ask(self._tell(self._redis, slots), patience=PING)
+        """Publish invalidations of names that are not in the shared cache, also while the circuit breaker is open."""
+        await self._server.ask(self._tell(self._redis, slots), patience=PING)
 
     def _tell(self, redis: Redis, slots: Iterable[int]) -> Any:
         fields: Any = {"slots": " ".join(map(str, slots))}
