@@ -40,6 +40,7 @@ ROUTERS: Sequence[APIRouter] = (
 )
 SIGNED_IN_PAGES: Sequence[APIRouter] = (
     *codes.PAGES,
+    *invitations.SIGNED_IN_PAGES,
     *referrals.PAGES,
     *account.SIGNED_IN_PAGES,
     *admin.PAGES,

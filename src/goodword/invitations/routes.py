@@ -3,4 +3,5 @@
 from goodword.invitations import api, home_page, pages
 
 API = (api.router,)
-PAGES = (home_page.router, pages.router)
+PAGES = (pages.router,)
+SIGNED_IN_PAGES = (home_page.router,)
