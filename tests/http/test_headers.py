@@ -74,6 +74,7 @@ async def test_a_person_sees_a_page_when_we_are_at_fault(faulty):
 
     assert (answer.status_code, answer.headers["content-type"]) == (500, "text/html; charset=utf-8")
     assert answer.headers["x-request-id"] in answer.text
+    assert "send this request ID to support" in answer.text
     assert "default-src 'none'; script-src 'self'" in answer.headers["content-security-policy"]
     assert "RuntimeError" not in answer.text
 

@@ -8,6 +8,7 @@ from second_service import second_service
 
 pytestmark = pytest.mark.one_database
 
+HTML = {"Accept": "text/html"}
 PAGES = [
     "/",
     "/sign-in",
@@ -112,3 +113,19 @@ async def test_links_include_the_path_of_public_url(alice, database_url):
 
     assert 'action="/goodword/sign-in"' in page.text
     assert 'href="/goodword/pages/style.css' in page.text
+
+
+async def test_errors_say_what_to_do_next(database_url, api):
+    async with second_service(
+        database_url, limits="requests=1/minute", support_email="help@example.com"
+    ) as client:
+        missing = await client.get("/nothing", headers=HTML)
+        often = await client.get("/sign-in", headers=HTML)
+
+    assert missing.status_code == 404
+    assert "<h1>Page not found</h1>" in missing.text
+    assert "Check the address for typing errors." in missing.text
+    assert often.status_code == 429
+    assert "<h1>Too many attempts</h1>" in often.text
+    assert "Nothing has been changed." in often.text
+    assert "Request ID" not in often.text

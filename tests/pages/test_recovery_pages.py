@@ -6,6 +6,7 @@ from people import PASSWORD, make_code, referrals_of, register, sign_in
 
 pytestmark = pytest.mark.one_database
 
+BANNER = '<p class="banner" role="status" tabindex="-1" autofocus>'
 NEW = "eight lanterns in the valley"
 
 
@@ -72,6 +73,7 @@ async def test_a_form_that_is_sent_twice_does_no_harm(browser, alice, asked):
     assert first.status_code == 200
     assert second.status_code == 200
     assert "already verified" in second.text
+    assert [BANNER in page.text for page in (first, second)] == [True, True]
     assert (await alice.get("/api/v1/me")).json()["email_verified"] is True
 
 
@@ -101,6 +103,7 @@ async def test_a_forgotten_password_is_replaced(browser, alice, api, post):
     done = await browser.send(refused, password=NEW)
 
     assert "Your password has been changed" in done.text
+    assert [BANNER in page.text for page in (answer, refused, done)] == [True, False, True]
     assert (await sign_in(api, alice.email, PASSWORD)).status_code == 401
     assert (await sign_in(api, alice.email, NEW)).status_code == 201
 
@@ -131,6 +134,7 @@ async def test_another_address_is_taken(browser, alice, asked):
     answer = await browser.send(await browser.get("/confirm-email"), token=asked["/confirm-email"].token)
 
     assert "Your address has been changed" in answer.text
+    assert BANNER in answer.text
     assert (await alice.get("/api/v1/me")).json()["email"] == "alice@example.org"
 
 

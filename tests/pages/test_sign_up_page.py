@@ -10,10 +10,11 @@ from pydantic import SecretStr
 
 from people import PASSWORD, make_code, referrals_of, register
 from second_service import second_service
-from third_party import Form, register_app
+from third_party import Browser, Form, register_app
 
 pytestmark = pytest.mark.one_database
 
+HTML = {"Accept": "text/html"}
 BOB = {"email": "bob@example.com", "password": "quiet otters swim at dawn", "first_name": "Bob"}
 
 
@@ -373,3 +374,23 @@ async def test_fields_have_attributes_for_the_browser(browser):
         assert fields["email"]["autocapitalize"] == "none"
     assert fields["email"]["aria-invalid"] == "true"
     assert "autofocus" in fields["email"]
+
+
+async def test_a_form_too_many_keeps_the_invitation(alice, database_url):
+    async with second_service(database_url, limits="sign-up=1/minute") as client:
+        visitor = Browser(client)
+        blank = await visitor.get("/sign-up?referral_code=ALICE-2026&next=/people")
+        await visitor.send(blank, headers=HTML, email="x")
+        refused = await visitor.send(blank, headers=HTML, **BOB)
+        assert refused.status_code == 429
+        wait = refused.headers["retry-after"]
+        assert re.search(f"Your invitation is safe. Try again in {wait} seconds?", refused.text)
+        assert BOB["email"] not in refused.text
+        back = unescape(re.search(r'<a class="button main" href="(.*?)"', refused.text)[1])
+        assert Form((await visitor.get(back)).text).fields["referral_code"] == "ALICE-2026"
+        assert "next=%2Fpeople" in back
+
+        without = await visitor.send(blank, headers=HTML, **BOB, referral_code="")
+        assert (without.status_code, "Your invitation is safe" in without.text) == (429, False)
+        plain = await visitor.send(blank, **BOB)
+        assert plain.headers["content-type"] == "application/problem+json"

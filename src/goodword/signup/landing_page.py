@@ -87,11 +87,12 @@ def render_error(request: Request, error: AppError) -> Response | None:
     here = link(request, f"/r/{key}")
     return page(
         request,
-        "landing_refused.html",
+        "invitation_refused.html",
         status=error.status,
         headers=error.headers,
         here=here,
         code=key,
+        was_sent=False,
         **error_values(request, error),
     )
 

@@ -1,14 +1,17 @@
 """The registration page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
 from goodword.codes.schemas import CodeFound
 from goodword.errors import AppError
 from goodword.rate_limits.dependencies import limited
+from goodword.rate_limits.limiter import RateLimited
 from goodword.services import services_of
 from goodword.sessions.cookies import start_session
 from goodword.sessions.page_access import LocalForm, leads_to_an_app, use_ui_locales
@@ -16,11 +19,30 @@ from goodword.signup import service
 from goodword.signup.inviter import find_code, page_if_signed_in
 from goodword.signup.schemas import REGISTRATION_FIELDS, UserCreate
 from goodword.web.dependencies import Clock, Session
-from goodword.web.forms import local_path
+from goodword.web.forms import is_from_here, local_path, read_form
 from goodword.web.html.form_errors import error_context
-from goodword.web.html.rendering import link, page, see_other
+from goodword.web.html.rendering import accepts_html, error_values, link, page, see_other
+from goodword.web.urlencoded import FormInvalid
 
-router = APIRouter(include_in_schema=False)
+
+class SignUpRoute(APIRoute):
+    """A route that keeps the invitation of a form that is refused because of a limit."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def keep_invitation(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except RateLimited as error:
+                if response := await _refused(request, error):
+                    return response
+                raise
+
+        return keep_invitation
+
+
+router = APIRouter(include_in_schema=False, route_class=SignUpRoute)
 
 
 @router.get("/sign-up")
@@ -62,6 +84,28 @@ async def sign_up(request: Request, form: LocalForm, session: Session, clock: Cl
     response = see_other(next_path)
     await start_session(request, session, response, user, now=clock())
     return response
+
+
+async def _refused(request: Request, error: RateLimited) -> Response | None:
+    """Return the page of a refused form with a referral code, or None for other requests."""
+    if not accepts_html(request) or not is_from_here(request):
+        return None
+    try:
+        form = await read_form(request)
+    except FormInvalid:
+        return None
+    if not (code := form.get("referral_code", "").strip()):
+        return None
+    query = {"referral_code": code, "next": local_path(request, form.get("next"))}
+    return page(
+        request,
+        "invitation_refused.html",
+        status=error.status,
+        headers=error.headers,
+        here=f"{link(request, '/sign-up')}?{urlencode(query)}",
+        was_sent=True,
+        **error_values(request, error),
+    )
 
 
 def _form(

@@ -25,6 +25,8 @@ TITLES = {
     500: to_translate("Something went wrong"),
     503: to_translate("Temporarily unavailable"),
 }
+TEMPLATES = {404: "not_found.html", 429: "too_many_attempts.html", 500: "went_wrong.html"}
+"""Error pages that say more than the text of the error."""
 TITLE = to_translate("This did not work")
 SIGN_UP_CLOSED = to_translate("Sign-up is closed")
 

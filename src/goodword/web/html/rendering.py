@@ -177,12 +177,13 @@ def message_page(
     *,
     headers: Mapping[str, str] | None = None,
     signs_in: bool = False,
+    template: str = "error.html",
     **values: object,
 ) -> Response:
     """Return an error page. `title` and `text` are marked by `to_translate`; `signs_in` offers to sign in."""
     return page(
         request,
-        "error.html",
+        template,
         status=status,
         headers=headers,
         here=_path(request),
@@ -204,10 +205,15 @@ def render_error(request: Request, error: AppError) -> Response | None:
     path: str = request.scope["path"]
     if not accepts_html(request) or path.startswith("/api/"):
         return None
-    title, text, signs_in = messages.title_of(error), messages.text_of(error), path.startswith("/oauth/")
-    values = error_values(request, error)
     return message_page(
-        request, error.status, title, text, headers=error.headers, signs_in=signs_in, **values
+        request,
+        error.status,
+        messages.title_of(error),
+        messages.text_of(error),
+        headers=error.headers,
+        signs_in=path.startswith("/oauth/"),
+        template=messages.TEMPLATES.get(error.status, "error.html"),
+        **error_values(request, error),
     )
 
 
