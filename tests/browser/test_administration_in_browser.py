@@ -42,9 +42,9 @@ def test_an_administrator_shuts_somebody_out(visiting, served, api, rita, script
     page.get_by_label("E-mail or name").fill(name[:-2].upper())
     page.get_by_role("button", name="Filter").click()
     page.get_by_role("link", name=name).click()
-    page.get_by_role("button", name="Disable").click()
+    page.get_by_role("button", name="Disable account of").click()
     expect(page.get_by_role("status")).to_have_text("The user is disabled and signed out everywhere.")
-    expect(page.get_by_role("button", name="Enable")).to_be_visible()
+    expect(page.get_by_role("button", name="Enable account of")).to_be_visible()
 
     friend = visiting()
     friend.goto(f"{served.url}/r/TRICK-{scripts}")
@@ -55,7 +55,7 @@ def test_an_administrator_shuts_somebody_out(visiting, served, api, rita, script
     friend.get_by_role("button", name="Sign in").click()
     expect(friend.get_by_role("alert")).to_have_text("The e-mail address or password is wrong.")
 
-    page.get_by_role("link", name="Erase …").click()
+    page.get_by_role("link", name="Erase account of").click()
     page.get_by_label("Enter the user’s address to confirm").fill(f"{name}@example.com")
     page.get_by_role("button", name="Erase permanently").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Erased user")
@@ -176,3 +176,16 @@ def test_every_page_can_be_used_by_all(visiting, served, api, rita, scheme, size
 
     for _ in everywhere(page, served.url, user_id, friend_id):
         look_over(page)
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_tables_fit_a_phone(visiting, served, api, rita, scripts):
+    """The script names the cells; without it a table keeps its head, and scrolls by itself."""
+    page = visiting(java_script_enabled=scripts, viewport=PHONE)
+    signed_in(page, served.url, rita)
+    page.goto(f"{served.url}/admin/users")
+
+    cell = page.locator("tbody td").nth(1)
+    assert cell.get_attribute("data-label") == ("E-mail" if scripts else None)
+    assert cell.evaluate("cell => getComputedStyle(cell).display") == ("block" if scripts else "table-cell")
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]

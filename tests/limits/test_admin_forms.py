@@ -23,4 +23,4 @@ async def test_forms_of_an_administrator_count_as_writes(database_url, api, rita
     assert by_api.status_code == 200, by_api.text
     assert [answer.status_code for answer in pressed] == [303, 429]
     assert looked.status_code == 200
-    assert "Disable</button>" in looked.text, "what was refused is not done"
+    assert "Disable account of Alice Liddell</button>" in looked.text, "what was refused is not done"

@@ -31,7 +31,7 @@ def actions(page):
     """The names of the events that it shows."""
     assert page.status_code == 200, page.text
     body = page.text.partition("<tbody")[2]
-    return re.findall(r'<p class="note">([a-z_]+\.[a-z_]+)', body)
+    return re.findall(r"<p>([a-z_]+\.[a-z_]+)", body)
 
 
 async def shown(office, **query):

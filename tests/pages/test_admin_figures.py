@@ -31,11 +31,13 @@ async def test_who_joined_and_by_a_code(browser, api, rita, alice, clock):
     assert "<strong>2</strong> of them with a code (50 %)" in page
     [(onward, value)] = re.findall(BAR, page)
     assert html.unescape(onward) == f"/admin/users?from={today}&to={today}"
-    assert value == f"{today}: 4 joined, 2 of them with a code"
+    assert value == f"{today:%d %b %Y}: 4 joined, 2 of them with a code"
     assert ">4 / 2</text>" in page, "shown on hover and on focus"
-    assert f"<tr><td>{today}</td><td>4</td><td>2</td></tr>" in page
+    assert f"<tr><td>{today:%d %b %Y}</td><td>4</td><td>2</td></tr>" in page
     first = today - timedelta(days=29)
-    assert f"<span>{first}</span><span>{today}</span>" in page
+    assert f"<span>{first:%d %b %Y}</span><span>{today:%d %b %Y}</span>" in page
+    russian = (await browser.get("/admin", headers={"Accept-Language": "ru"})).text
+    assert f"<span>{first:%d.%m.%Y}</span><span>{today:%d.%m.%Y}</span>" in russian
     assert re.search(r'class="axis"[^>]*><span>10</span><span>5</span><span>0</span>', page)
     people = (await browser.get(html.unescape(onward))).text
     assert "Total: 4" in people
@@ -43,7 +45,9 @@ async def test_who_joined_and_by_a_code(browser, api, rita, alice, clock):
     clock.forward(days=3)
     await browser.sign_in(rita)
     page = (await browser.get("/admin")).text
-    assert [value for _, value in re.findall(BAR, page)] == [f"{today}: 4 joined, 2 of them with a code"]
+    assert [value for _, value in re.findall(BAR, page)] == [
+        f"{today:%d %b %Y}: 4 joined, 2 of them with a code"
+    ]
 
     clock.forward(days=30)
     await browser.sign_in(rita)

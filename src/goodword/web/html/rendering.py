@@ -25,6 +25,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
+DAY_FORMATS = {"en": "%d %b %Y", "ru": "%d.%m.%Y"}
 THOUSANDS = {"en": ",", "ru": "\N{NO-BREAK SPACE}"}
 NO_SCRIPT = POLICY.replace(" script-src 'self';", "")
 
@@ -47,6 +48,7 @@ def _environment(language: str, catalogue: NullTranslations) -> Environment:
     )
     environment.policies["ext.i18n.trimmed"] = True
     environment.filters["number"] = lambda number: f"{number:,}".replace(",", THOUSANDS[language])
+    environment.filters["day"] = lambda day: day.strftime(DAY_FORMATS[language])
     environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
     return environment
 

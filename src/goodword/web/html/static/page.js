@@ -12,6 +12,14 @@ for (const time of document.querySelectorAll("time[datetime]")) {
   time.textContent = (time.closest("table") ? brief : words).format(new Date(time.dateTime));
 }
 
+// Where a table has no room for columns, its cells are stacked and named by them.
+for (const table of document.querySelectorAll("table.rows")) {
+  const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
+  for (const row of table.tBodies[0].rows) {
+    [...row.cells].forEach((cell, index) => { cell.dataset.label = names[index]; });
+  }
+}
+
 // The token of a letter's link stands in the fragment, which only the browser knows. It goes into the form
 // that the reader sends; nothing is sent without them, since programs that look for viruses run scripts too.
 function takeToken() {
