@@ -4,11 +4,14 @@ import re
 
 import pytest
 
+from asgi import client_of
 from goodword.invitations.reminders import KIND
 from goodword.jobs.service import enqueue
 from people import make_code
+from third_party import Browser
 
 DAY = 86_400
+FOLD = '<details class="card"{}>\\s*<summary>More: '
 
 
 @pytest.fixture
@@ -39,7 +42,7 @@ async def test_the_owner_is_reminded_once_for_each_term(alice, code, remind, clo
     assert message.to == alice.email
     assert "Hi Alice," in message.text
     assert code["code"] in message.text
-    assert re.search(r"Extend your link:\nhttp://127.0.0.1:8000/\S*\n", message.text)
+    assert re.search(r"Extend your link:\nhttp://127.0.0.1:8000/\?extend#extend\n", message.text)
     assert re.search(r"stop working on \d{4}-\d\d-\d\d, \d\d:\d\d UTC", message.text)
     assert "/unsubscribe?token=gwu_" in message.text
     assert await remind() == []
@@ -76,3 +79,21 @@ async def test_other_owners_are_not_reminded(alice, rita, code, remind, post, ap
         await api.post("/api/v1/unsubscribes", json={"token": token})
         await alice.patch(f"/api/v1/me/referral-codes/{code['code']}", json={"lifetime": 3 * DAY - 60})
     assert await remind() == []
+
+
+async def test_the_link_opens_the_form_that_extends_the_code(alice, app, code, remind):
+    (message,) = await remind()
+    path, _, fragment = message.link.removeprefix("http://127.0.0.1:8000").partition("#")
+
+    async with client_of(app) as client:
+        browser = Browser(client)
+        sign_in = await browser.get(path)
+        assert sign_in.headers["location"] == "/sign-in?next=%2F%3Fextend"
+        page = await browser.get(sign_in.headers["location"])
+        home = await browser.get((await browser.sign_in_by_form(alice, page)).headers["location"])
+        closed = await browser.get("/")
+
+    assert re.search(FOLD.format(" open"), home.text, re.DOTALL)
+    assert f'<form id="{fragment}" method="post" action="/code/update">' in home.text
+    assert re.search(FOLD.format(""), closed.text, re.DOTALL)
+    assert "Welcome to" in (await alice.api.get("/")).text

@@ -5,10 +5,13 @@ import re
 from datetime import timedelta
 
 import pytest
+from pydantic import SecretStr
 
 from goodword.admin.pages import charts
 from mailboxes import Post
 from people import bring, make_code, register
+from second_service import second_service
+from third_party import Browser
 
 
 def figure(page, name):
@@ -118,3 +121,14 @@ def test_bars_fit_the_picture_and_zero_has_none():
 )
 def test_the_axis_ends_at_a_round_number(most, end):
     assert charts.axis_end(most) == end
+
+
+@pytest.mark.parametrize("server", [None, SecretStr("smtp://mail.example")])
+async def test_where_emails_are_kept_without_a_mail_server(database_url, rita, server, tmp_path):
+    async with second_service(database_url, smtp_url=server, data_dir=tmp_path) as client:
+        browser = Browser(client)
+        await browser.sign_in(rita)
+        pages = [html.unescape((await browser.get(path)).text) for path in ("/admin", "/admin/jobs")]
+
+    said = f"No mail server is set. E-mails are kept as files in {tmp_path}/emails."
+    assert [said in page for page in pages] == [server is None] * 2

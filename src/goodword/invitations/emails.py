@@ -32,6 +32,13 @@ from goodword.users.models import User, UserStatus
 SEND_EMAIL = "send_email"
 TO_FRIENDS = frozenset({MessageKind.INVITATION, MessageKind.CODE_REQUESTED})
 """These go to addresses without an account. The others go to users about their own codes and referrals."""
+EXTEND = "extend"
+"""The query parameter of the home page that opens the form which extends the code, and the id of that form."""
+PATHS = {
+    MessageKind.FRIEND_JOINED: "/people",
+    MessageKind.CODE_EXPIRING: f"/?{EXTEND}#{EXTEND}",
+}
+"""The pages that e-mails to users link to. The others link to the home page."""
 NEED_CODE = TO_FRIENDS | {MessageKind.CODE_EXPIRING}
 
 log = structlog.get_logger("goodword.mail")
@@ -182,7 +189,7 @@ def _contents(
     if kind in TO_FRIENDS and code:
         link: str | None = code_format.link(settings.public_url, code.code or "")
     else:
-        page = "/people" if kind == MessageKind.FRIEND_JOINED else "/"
+        page = PATHS.get(kind, "/")
         link = settings.public_url + page if settings.pages == "on" else settings.brand_url
     left = code.expires_at - services.clock() if code else None
     token = unsubscribe.make_token(services.keys.unsubscribe, address.canonical)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Request, Response
 from pydantic import ValidationError
@@ -16,6 +16,7 @@ from goodword.codes.models import CodeStatus, ReferralCode
 from goodword.codes.schemas import CodeCreate, CodeUpdate
 from goodword.errors import AppError
 from goodword.invitations import service as invitations
+from goodword.invitations.emails import EXTEND
 from goodword.invitations.schemas import InvitationCreate
 from goodword.languages import to_translate
 from goodword.referrals import service as referrals
@@ -50,8 +51,14 @@ DONE = {
 
 @router.get("/")
 async def show_home(request: Request, reader: Reader, clock: Clock) -> Response:
-    """Show the link to invite friends with, or the welcome page if the visitor is not signed in."""
+    """Show the link to invite friends with, or the welcome page if the visitor is not signed in.
+
+    With `extend` in the query, as in the link of the reminder, the form that extends the code is open.
+    """
     visitor = await cookies.visitor(request)
+    if visitor is None and EXTEND in request.query_params:
+        query = urlencode({"next": link(request, f"/?{EXTEND}")})
+        return see_other(f"{link(request, '/sign-in')}?{query}")
     if visitor is None:
         return page(request, "welcome.html")
     return await _page(request, reader, visitor, now=clock())
@@ -165,6 +172,7 @@ async def _page(
         here=link(request, "/"),
         **errors,
         current=current,
+        is_open=EXTEND in request.query_params,
         change=change or _current_values(current, now),
         user=user,
         code=code,
