@@ -112,6 +112,7 @@ def play(api: Api, mailbox: Mailbox) -> None:
     print("Alice signs up and follows the link in the verification message.")
     api.register("alice@example.com", "Alice", last_name="Liddell")
     api.verify(mailbox.next())
+    mailbox.next()
     alice = api.sign_in("alice@example.com")
 
     print("She creates a code for one week and invites Bob.")
@@ -127,7 +128,8 @@ def play(api: Api, mailbox: Mailbox) -> None:
     api.register("bob@example.com", "Bob", last_name="Builder", referral_code=code)
     api.verify(mailbox.next())
 
-    print("The referral is confirmed, and Alice is notified.")
+    print("The referral is confirmed. Bob is welcomed, and Alice is notified.")
+    mailbox.next()
     mailbox.next()
     me = api.call("GET", "/me", token=alice)
     referrals = api.call("GET", f"/users/{me['id']}/referrals", token=alice)["items"]
