@@ -349,3 +349,13 @@ async def test_a_popular_code_asks_nobody(database_url, api, alice, redis, valke
             if asked <= 3 * (1 + seconds / 0.2):
                 return
     pytest.fail(f"{asked} commands for 200 requests")
+
+
+async def test_a_node_ends_at_whatever_point_it_listens(database_url, valkey_url, api):
+    services = build_services(settings_for(database_url, redis_url=valkey_url))
+    async with asyncio.timeout(60):
+        for steps in range(60):
+            async with services.cache.following():
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+    await close_services(services)

@@ -134,7 +134,7 @@ class LookupCache:
         await self._follow(self._shared)
         stop = asyncio.Event()
         following = asyncio.create_task(self._keep_following(self._shared, stop))
-        listening = asyncio.create_task(self._keep_listening(self._shared))
+        listening = asyncio.create_task(self._keep_listening(self._shared, stop))
         try:
             yield
         finally:
@@ -172,9 +172,9 @@ class LookupCache:
             self._epoch = epoch
         self._memory.invalidations_until = began + FRESH
 
-    async def _keep_listening(self, shared: RedisCache) -> None:
+    async def _keep_listening(self, shared: RedisCache, stop: asyncio.Event) -> None:
         """Apply invalidations as they come. Only the polls notice if some are missed."""
-        while True:
+        while not stop.is_set():  # `asyncio.wait_for` in redis-py can lose a cancellation on Python 3.11
             slots = await shared.next_news()
             self._invalidate(slots or [])
             await asyncio.sleep(FOLLOW if slots is None else PAUSE)
