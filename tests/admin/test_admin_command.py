@@ -62,7 +62,7 @@ def test_commands_work_while_the_service_runs(tmp_path):
     ("email", "password", "says"),
     [
         (EMAIL, "short", "8 characters"),
-        (EMAIL, "password1", "This password is common"),
+        (EMAIL, "password1", "This password is too common"),
         (EMAIL, EMAIL, "as a password"),
         (EMAIL, "", "8 characters"),
         (EMAIL, b"\xff\xfe not in utf-8", "not UTF-8"),

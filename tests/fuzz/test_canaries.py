@@ -38,7 +38,7 @@ ECHOES = (
         {200, 303, 400, 403, 404},
         PERSON | {"query", "queryname"} | {re.sub("_", "", one) for one in FIELDS},
     ),
-    (r"GET /r/\{code.*\}", {404}, {"path"}),
+    (r"GET /[rR]/\{code.*\}", {404}, {"path"}),
     # A form comes back as it was filled in, without passwords; what stands around it is the account's own.
     (f"POST {PAGE}", {200, 400, 401, 403, 404, 409, 422}, PERSON | {"code", "referralcode"}),
     (r"POST /(verify-email(/again)?|confirm-email|reset-password|unsubscribe)", {400, 422}, {"token"}),
@@ -58,6 +58,7 @@ KEPT = {
     ("referral_codes", "code"): {"code"},  # one that its owner chose
     ("referral_codes", "key"): {"code"},
     ("idempotency_keys", "key"): {"idempotencykey"},  # for a day, to know it again
+    ("idempotency_keys", "body"): {"email", "firstname", "lastname"},  # for a day, to answer again
     ("referrals", "reason"): {"reason"},  # for administrators, in their words
 }
 """The columns that may hold what was sent, and of it what."""

@@ -30,6 +30,8 @@ FORMS_OF_ADMINISTRATORS = {
     "reject",
     "revoke",
     "retry",
+    "revoke_session",
+    "disable_app",
 }  # `AdminPage` counts them
 FORMS_THAT_COST_NOTHING = {"choose_language", "sign_out"}
 

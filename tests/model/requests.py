@@ -199,6 +199,8 @@ class Verify(Wish):
             )
             if good:
                 expect(answer.status == 204, "the link of the letter does not work")
+                if not model.accounts[letter.owner].verified:
+                    model.promise("notice", letter.owner)  # the welcome
                 letter.used = model.accounts[letter.owner].verified = True
             else:
                 expect(

@@ -26,7 +26,7 @@ from people import Person, join
 NODES = 2
 BEGINNING = datetime(2030, 1, 1, 12, tzinfo=UTC)
 KEPT_TABLES = {"alembic_version", "cache_epoch", "signing_keys"}
-NOTICES = {"password_changed", "session_replayed"}
+NOTICES = {"password_changed", "session_replayed", "welcome"}
 
 
 class Time:

@@ -339,7 +339,7 @@ async def test_shows_that_there_is_no_mail_server(alice, database_url, server):
 
 async def test_the_dashboard_shows_the_link(browser, alice, api):
     await browser.sign_in(alice)
-    assert "no active referral code" in (await browser.get("/")).text
+    assert "Create your own link and share it" in (await browser.get("/")).text
 
     code = await make_code(alice)
     home = await browser.get("/")

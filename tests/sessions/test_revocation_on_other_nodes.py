@@ -60,7 +60,7 @@ async def is_heard(revoke, here, there, rita):
     """
     for n in range(20):
         name = f"{revoke.__name__}-{n}".replace("_", "-")
-        person = replace(await join(rita.api, name), api=here)
+        person = await join(here, name)
         assert (await replace(person, api=there).get(ME)).status_code == 200
         await revoke(person, replace(rita, api=here))
         if await is_refused(person, there, within=1.5):

@@ -29,7 +29,7 @@ SETTINGS: Mapping[str, str] = {
     "brand_color": to_translate(
         "The color of buttons and links. Shades for both themes are derived from it."
     ),
-    "brand_credit": to_translate("Whether the footer says “Runs on Goodword”."),
+    "brand_credit": to_translate("Whether the footer names the software."),
     "offer": to_translate("Why a friend should join. Shown on the landing page and the card."),
     "share_text": to_translate("The text that is shared with a link."),
     "terms_url": to_translate("A link in the footer of pages."),
