@@ -14,7 +14,7 @@ async def press(browser: Browser, page: str, action: str, *, headers: Any = None
     shown = await browser.get(page)
     form = re.search(rf'<form[^>]* action="{action}">(.*?)</form>', shown.text, re.DOTALL)
     found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form[1] if form else "")
-    found += re.findall(r'<button name="(\w+)" value="([^"]*)">', form[1] if form else "")[:1]
+    found += re.findall(r'<button type="submit" name="(\w+)" value="([^"]*)">', form[1] if form else "")[:1]
     hidden = {name: html.unescape(value) for name, value in found}
     hidden.setdefault(
         "form_token", (re.findall(r'name="form_token" value="(\w+)"', shown.text) or ["none"])[0]
