@@ -1,6 +1,6 @@
 -- The statements that the service sends for a code created, activated and deleted, in their order and
 -- transactions. `statements.py` prints them. Owners are found by address, not by id and session; only ids, times
--- and the code are made here. The owners are those of `parts/codes.py`, other ones for each client.
+-- and the code are made here, and one session of an owner is enough. The owners are those of `parts/codes.py`, other ones for each client.
 \set owner 50000 + :client_id + 16 * random(0, 5)
 \set code random(1, 9000000000000000000)
 BEGIN;
@@ -10,7 +10,7 @@ SELECT users.email, users.email_key, users.email_canonical, users.password_hash,
 FROM users JOIN sessions ON sessions.user_id = users.id
 WHERE users.email_key = 'person' || :owner || '@example.org' AND users.status = 'active'
 AND sessions.revoked_at IS NULL AND sessions.expires_at > now() AND sessions.idle_expires_at > now()
-FOR NO KEY UPDATE OF users, sessions \gset owner_
+LIMIT 1 FOR NO KEY UPDATE OF users, sessions \gset owner_
 WITH changed AS (
   INSERT INTO referral_codes (owner_id, code, key, key_mac, kind, expires_at, activated_at, retired_at, retired_reason, deleted_at,
             max_uses, uses, discoverable, id, created_at)
