@@ -24,8 +24,13 @@ RULES = {
         "form-dup-name": "off",  # of buttons, of which one is pressed
     },
 }
+AN_EMAIL = "/admin/appearance/email"
+"""A preview: e-mail programs need the tables and attributes that a page must not have."""
 HARMLESS = ("/sign-in", "/sign-up", "/forgot-password", "/reset-password", "/verify-email", "/confirm-email")
 """Forms that are sent without their fields, to see their errors."""
+
+ALIKE = r"[0-9a-f-]{36}|=[0-9]+|(cursor|sort|size|from|to)=[^&]+"
+"""What differs between addresses of pages that are built alike."""
 
 
 def pages_of(client: httpx2.Client, home: str) -> Iterator[tuple[str, str]]:
@@ -35,12 +40,12 @@ def pages_of(client: httpx2.Client, home: str) -> Iterator[tuple[str, str]]:
     waiting += [*HARMLESS, "/check-mail", "/unsubscribe?token=x", "/account/address"]
     while waiting:
         path = waiting.pop()
-        shape = re.sub(r"[0-9a-f-]{36}|cursor=[^&]+|=[0-9]+", "_", path)
+        shape = re.sub(ALIKE, "_", path)
         if shape in seen:
             continue
         seen.add(shape)
         answer = client.get(path, headers={"Accept": "text/html"}, follow_redirects=True)
-        if not answer.headers["content-type"].startswith("text/html"):
+        if not answer.headers["content-type"].startswith("text/html") or path == AN_EMAIL:
             continue
         yield path, answer.text
         for link in re.findall(r'href="([^"#]+)', answer.text):
@@ -84,18 +89,17 @@ def test_the_html_of_all_pages_is_valid(pages):
     assert npx, "this test needs npm"
     (pages / ".htmlvalidate.json").write_text(json.dumps({"root": True, **RULES}))
     files = sorted(pages.glob("*.html"))
-    checked = subprocess.run(
-        [npx, "--yes", VALIDATOR, "--formatter", "json", *(file.name for file in files)],
+    subprocess.run(
+        [npx, "--yes", VALIDATOR, "--formatter", "json=found.json", *(file.name for file in files)],
         cwd=pages,
         capture_output=True,
         text=True,
         check=False,
     )
     assert len(files) > 100
-    assert checked.stdout.startswith("["), checked.stderr
     found = {
         (message["ruleId"], message["message"], result["filePath"].rpartition("/")[2])
-        for result in json.loads(checked.stdout)
+        for result in json.loads((pages / "found.json").read_text())
         for message in result["messages"]
     }
     assert found == set()

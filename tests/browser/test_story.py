@@ -121,4 +121,4 @@ def test_a_second_tab_of_somebody_else_is_found_out(visiting, served):
 
     title(page).to_have_text("Form rejected")
     other.goto(f"{served.url}/account")
-    expect(other.get_by_label("First name")).to_have_value("Quentin")
+    expect(other.get_by_label("First name")).to_have_value("")
