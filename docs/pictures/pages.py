@@ -58,11 +58,10 @@ def tour(page: Page, served: Served, email: str, client_id: str) -> Iterator[str
     page.goto(f"{served.url}/sign-up?referral_code=ALICE-2026")
     page.fill("#email", email)
     page.fill("#password", "password123")
-    page.fill("#first_name", "Bob")
-    page.click("main form button")
+    page.press("#password", "Enter")
     yield "sign-up"
     page.fill("#password", PASSWORD)
-    page.click("main form button")
+    page.press("#password", "Enter")
     page.wait_for_url("**/check-mail")
     yield "check-mail"
     page.goto(app_asks(served, client_id))
@@ -81,6 +80,9 @@ def tour_of_a_referrer(page: Page, served: Served) -> Iterator[str]:
     yield "referrals"
     page.goto(f"{served.url}/account")
     yield "account"
+    for name in ("security", "apps", "data"):
+        page.goto(f"{served.url}/account/{name}")
+        yield f"account-{name}"
 
 
 def tour_of_an_administrator(page: Page, served: Served, user_id: str) -> Iterator[str]:
@@ -88,9 +90,12 @@ def tour_of_an_administrator(page: Page, served: Served, user_id: str) -> Iterat
     paths = {
         "statistics": "",
         "users": "/users?q=Greta",
+        "referrals": "/referrals",
         "codes": "/codes",
+        "apps": "/apps",
         "jobs": "/jobs",
         "audit": "/audit",
+        "appearance": "/appearance",
     }
     paths |= {"user": f"/users/{user_id}", "tree": f"/users/{user_id}/tree"}
     for name, path in paths.items():
@@ -109,8 +114,8 @@ def sign_in(page: Page, served: Served, email: str) -> None:
     page.goto(f"{served.url}/sign-in")
     page.fill("#email", email)
     page.fill("#password", PASSWORD)
-    page.click("main form button")
-    page.wait_for_url(f"{served.url}/")
+    page.press("#password", "Enter")
+    page.wait_for_url(lambda url: "/sign-in" not in url)
 
 
 with (
