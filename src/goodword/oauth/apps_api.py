@@ -16,7 +16,7 @@ from goodword.web.paging import Cursor, CursorInvalid, Limit
 router = APIRouter(prefix="/api/v1/me/apps", tags=["Your account"], route_class=JsonRoute)
 
 
-@router.get("", summary="List the apps that you let in", responses=problems(CursorInvalid))
+@router.get("", summary="List connected apps", responses=problems(CursorInvalid))
 async def list_apps(
     request: Request, caller: Account, reader: Reader, limit: Limit = 50, cursor: Cursor = None
 ) -> AppList:
