@@ -39,7 +39,7 @@ class Rows:
 
     @property
     def people(self) -> list[Row]:
-        """The users but for the administrator: Alice, Bob, and all who joined later."""
+        """Return the users other than the administrator: Alice, Bob, and those who joined later."""
         return self.by_model[User][1:]
 
     def chance(self, probability: float) -> bool:
