@@ -35,7 +35,8 @@ router = APIRouter(include_in_schema=False)
 
 PageVisitor = Annotated[Visitor, signed_in("/")]
 
-FIELDS = ("lifetime", "code", "max_uses", "email")
+CODE_FIELDS = ("lifetime", "code", "max_uses")
+FIELDS = (*CODE_FIELDS, "email")
 MONTH = "2592000"
 MAX_PREPARED = 20
 SHARE_TEXT = to_translate("Join with my link:")
@@ -68,7 +69,7 @@ async def show_home(request: Request, reader: Reader, clock: Clock) -> Response:
 async def create_code(request: Request, visitor: PageVisitor, session: Session, clock: Clock) -> Response:
     """Create an active or a prepared code. A form that is sent twice creates one code."""
     form = await read_form(request)
-    given = {name: form[name].strip() for name in FIELDS[:3] if name in form}
+    given = {name: form[name].strip() for name in CODE_FIELDS if name in form}
     owner = await users.lock(session, visitor.user_id)
     if await _latest(session, visitor, now=clock()) > form.get("latest", ""):
         return see_other(link(request, "/"))
@@ -152,6 +153,9 @@ async def _page(
     error: AppError | ValidationError | None = None,
 ) -> Response:
     """Return the page. `given` and `change` are the refused fields of a new code, or of a change."""
+    services = services_of(request)
+    # Before `session` holds a connection: waiting for a second one while holding the first can deadlock the pool.
+    by_status = await referrals.count_by_status(services.database, visitor.user_id)
     user = await users.get(session, visitor.user_id)
     current = await service.current_code(session, user)
     code = current if current and current.is_usable(now) else None
@@ -159,9 +163,8 @@ async def _page(
         session, visitor.user_id, status=CodeStatus.PREPARED, after=None, limit=MAX_PREPARED, now=now
     )
     url = _link(request, code) if code else ""
-    services, own = services_of(request), services_of(request).settings.share_text
+    own = services.settings.share_text
     share_text = own[services.page_cookies.language(request)] if own else translate_for(request, SHARE_TEXT)
-    by_status = await referrals.count_by_status(services.database, user.id)
     said = DONE.get(request.query_params.get("done", "")) if error is None else None
     errors = error_context(request, error, FIELDS)
     if change:
