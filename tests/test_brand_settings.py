@@ -2,7 +2,7 @@
 
 import pytest
 
-from goodword.config.brand_settings import MAX_LOGO
+from goodword.config.brand_settings import MAX_LOGO, PNG
 from goodword.config.loading import load
 from goodword.config.settings import PREFIX, SettingsError
 
@@ -32,6 +32,8 @@ def test_a_text_is_given_once_or_by_language(given, english, russian):
         ("BRAND_NAME", "x" * 61, "at most 60"),
         ("BRAND_NAME", "two\nlines", "one line"),
         ("BRAND_NAME", "Ac\u202eme", "control characters"),
+        ("BRAND_NAME", "Acme\u2028Corp", "one line"),
+        ("OFFER", "Free\u2029for a month", "one line"),
         ("BRAND_COLOR", "yellow", "pattern"),
         ("BRAND_URL", "acme.example", "http://"),
         ("BRAND_URL", "javascript:alert(1)", "http://"),
@@ -66,3 +68,36 @@ def test_a_wrong_logo_stops_the_start(tmp_path, content, reason):
 
     with pytest.raises(SettingsError, match=f"GOODWORD_BRAND_LOGO: .*{reason}"):
         brand(BRAND_LOGO=str(path))
+
+
+def png(width: int, height: int) -> bytes:
+    return PNG + b"\0\0\0\rIHDR" + width.to_bytes(4) + height.to_bytes(4) + bytes(9)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (png(4097, 1), "at most 4096 x 4096 pixels"),
+        (png(1, 30_000), "at most 4096 x 4096 pixels"),
+        (f"<svg>{'<g>' * 100}{'</g>' * 100}</svg>".encode(), "at most 100 deep"),
+        (b"<svg><filter><feTurbulence/></filter></svg>", "must not use feTurbulence"),
+        (b"<svg><g></svg>", "must be a valid SVG file"),
+    ],
+)
+def test_a_logo_that_is_hard_to_draw_stops_the_start(tmp_path, content, reason):
+    path = tmp_path / "logo"
+    path.write_bytes(content)
+
+    with pytest.raises(SettingsError, match=f"GOODWORD_BRAND_LOGO: .*{reason}"):
+        brand(BRAND_LOGO=str(path))
+
+
+@pytest.mark.parametrize("content", [png(4096, 4096), f"<svg>{'<g>' * 99}{'</g>' * 99}</svg>".encode()])
+def test_a_large_logo_is_read(tmp_path, content):
+    path = tmp_path / "logo"
+    path.write_bytes(content)
+
+    logo = brand(BRAND_LOGO=str(path)).brand_logo
+
+    assert logo is not None
+    assert logo.content == content

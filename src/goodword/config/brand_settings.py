@@ -2,8 +2,10 @@
 
 import re
 import unicodedata
+import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +16,12 @@ from goodword.config.setting_types import HttpUrl, Switch
 from goodword.languages import DEFAULT, LANGUAGES
 
 MAX_LOGO = 256 * 1024
+MAX_PIXELS = 4096
+"""Width and height of a PNG."""
+MAX_DEPTH = 100
+"""Of the elements of an SVG. A deep one ends the process that draws it."""
 MAX_TEXT = 300
+LINE_BREAKS = ("Zl", "Zp")
 PNG = b"\x89PNG\r\n\x1a\n"
 _LANGUAGE = re.compile(rf"\s*({'|'.join(LANGUAGES)})=")
 _NEXT_LANGUAGE = re.compile(rf";\s*(?=(?:{'|'.join(LANGUAGES)})=)")
@@ -22,7 +29,8 @@ _NEXT_LANGUAGE = re.compile(rf";\s*(?=(?:{'|'.join(LANGUAGES)})=)")
 
 def check_line(value: str) -> str:
     value = value.strip()
-    if not value or any(unicodedata.category(character)[0] == "C" for character in value):
+    kinds = {unicodedata.category(character) for character in value}
+    if not value or any(kind[0] == "C" or kind in LINE_BREAKS for kind in kinds):
         raise ValueError("must be one line without control characters")
     return value
 
@@ -60,10 +68,27 @@ def read_logo(value: object) -> object:
     if len(content) > MAX_LOGO:
         raise ValueError("must be a file of at most 256 KiB")
     if content.startswith(PNG):
+        if max(int.from_bytes(content[16:20]), int.from_bytes(content[20:24])) > MAX_PIXELS:
+            raise ValueError(f"must have at most {MAX_PIXELS} x {MAX_PIXELS} pixels")
         return Logo(path, ".png", content)
     if re.match(rb"(\xef\xbb\xbf)?\s*(<\?xml|<!|<svg)", content) and b"<svg" in content:
+        _check_svg(content)
         return Logo(path, ".svg", content)
     raise ValueError("must be a PNG or SVG file")
+
+
+def _check_svg(content: bytes) -> None:
+    """Raise `ValueError` for an SVG that cannot be drawn, or only in a long time."""
+    depth = 0
+    try:
+        for event, element in ET.iterparse(BytesIO(content), ("start", "end")):  # noqa: S314  the operator's file
+            depth += 1 if event == "start" else -1
+            if depth > MAX_DEPTH:
+                raise ValueError(f"must nest its elements at most {MAX_DEPTH} deep")
+            if element.tag.endswith("feTurbulence"):
+                raise ValueError("must not use feTurbulence, which takes long to draw")
+    except ET.ParseError as error:
+        raise ValueError(f"must be a valid SVG file: {error}") from None
 
 
 def parse_texts(value: object) -> object:
