@@ -50,10 +50,13 @@ async def test_what_emails_and_apps_need_stays(bare, alice):
             assert (answer.status_code, "html" in answer.headers["content-type"]) == (400, True)
 
 
-async def test_the_home_page_leads_to_the_product(alice, database_url, tmp_path):
+@pytest.mark.parametrize("who", ["alice", "rita"])
+async def test_the_home_page_leads_users_and_administrators_to_the_product(
+    alice, rita, who, database_url, tmp_path
+):
     settings: dict[str, Any] = {"pages": "off", "brand_name": "Acme", "brand_url": "https://acme.example"}
     async with second_service(database_url, data_dir=tmp_path, **settings) as api:
-        signed_in = await Browser(api).sign_in_by_form(alice)
+        signed_in = await Browser(api).sign_in_by_form({"alice": alice, "rita": rita}[who])
         home = await api.get(signed_in.headers["location"])
 
     assert (home.status_code, home.headers["location"]) == (303, "https://acme.example")

@@ -38,7 +38,8 @@ async def sign_in(request: Request, form: LocalForm, session: Session, clock: Cl
     except (service.InvalidCredentials, TooManyAttempts, HashingBusy) as error:
         code = form.get("referral_code", "")
         return _form(request, next_path=next_path, code=code, email=email, error=error)
-    if user.is_admin and next_path == link(request, "/"):
+    has_pages = services_of(request).settings.pages == "on"
+    if user.is_admin and has_pages and next_path == link(request, "/"):
         next_path = link(request, "/admin")
     response = see_other(next_path)
     await browser.start_session(request, session, response, user, now=clock())
