@@ -81,7 +81,7 @@ def test_alice_bob_and_carol(visiting, served, api, size, scripts):
     carol.get_by_label("Password", exact=True).fill(PASSWORD)
     carol.get_by_role("button", name="Sign up").click()
     expect(carol.get_by_label("Referral code")).to_have_accessible_description(
-        "This referral code is not valid. Ask your friend for another, or sign up without one."
+        "This referral code is not valid. Check it, or ask your friend for another."
     )
     assert api.rows(f"SELECT 1 FROM users WHERE email = 'carol{number}@example.com'") == []
 

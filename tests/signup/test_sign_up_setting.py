@@ -7,6 +7,7 @@ import pytest
 from asgi import replaced
 from people import PASSWORD, make_code
 from second_service import second_service
+from sweeps import Sweep
 from third_party import Browser
 
 pytestmark = pytest.mark.one_database
@@ -80,6 +81,17 @@ async def test_an_invitation_leads_to_the_product_if_sign_up_is_off(alice, datab
     assert 'href="https://acme.example">Continue to Acme</a>' in page.text
     assert 'name="password"' not in page.text
     assert "/oauth/sign-in" not in page.text
+
+
+async def test_a_dead_link_offers_a_sign_up_without_a_code_only_where_it_is_open(database_url, tmp_path):
+    settings: dict[str, Any] = {"data_dir": tmp_path}
+    with Sweep() as sweep:
+        for sign_up in ("open", "code", "off"):
+            with sweep.case(sign_up):
+                async with second_service(database_url, sign_up=sign_up, **settings) as api:
+                    page = await api.get("/r/GONE-2345", headers=PAGE)
+                assert page.status_code == 404
+                assert ("/sign-up" in page.text.partition("<main")[2]) == (sign_up == "open")
 
 
 async def test_an_administrator_can_be_created_all_the_same(app, api, sign_up):

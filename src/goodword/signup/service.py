@@ -30,7 +30,7 @@ FIRST_CODE = {"lifetime": 30 * 24 * 60 * 60}
 
 class CodeNotUsable(Unprocessable):
     code, field = "code_not_usable", "body.referral_code"
-    detail = "This referral code cannot be used. Ask your friend for another, or join without one."
+    detail = "This referral code cannot be used. Check it, or ask your friend for another."
 
 
 class CodeRequired(Unprocessable):

@@ -47,7 +47,7 @@ TEXTS = {
         "Do not use your address, your name or the name of this service as a password."
     ),
     "code_not_usable": to_translate(
-        "This referral code is not valid. Ask your friend for another, or sign up without one."
+        "This referral code is not valid. Check it, or ask your friend for another."
     ),
     "code_required": to_translate("You need a friend’s referral code to sign up. Ask a friend for one."),
     "sign_up_closed": to_translate("New accounts cannot be created here at the moment."),
