@@ -78,6 +78,7 @@ async def test_the_next_to_end_come_first_and_pages_follow(office, app, alice, a
 
     for query, order in (
         ("status=ending", range(27)),
+        ("status=ending&sort=-created", range(26, -1, -1)),
         ("q=ends", range(26, -1, -1)),
         ("", range(26, -1, -1)),
     ):

@@ -7,9 +7,10 @@ import re
 from datetime import timedelta
 
 import pytest
+import sqlalchemy
 
 from asgi import client_of, forget_limits
-from goodword.admin import listing
+from goodword.admin import listing, tables
 from pages.pressing import press
 from people import begin_sessions, bring, insert_codes, join, make_code, register
 from sweeps import Sweep
@@ -222,6 +223,31 @@ async def test_a_cell_is_no_formula(office, api, start):
     assert row["Name"] == f'\'{name.strip()} A1,"x"' or row["Name"] == f'\'{name} A1,"x"'
 
 
+async def test_a_cell_is_no_formula_where_semicolons_separate(office, api):
+    await register(api, "mallory", first_name="x;=HYPERLINK", last_name="y")
+
+    file = (await office.get("/admin/users.csv")).content.decode("utf-8-sig")
+
+    cells = [cell for row in csv.reader(io.StringIO(file), delimiter=";") for cell in row]
+    assert any("x;=HYPERLINK y" in cell for cell in cells)
+    assert not [cell for cell in cells if cell.startswith("=")]
+
+
+async def test_a_file_goes_on_if_a_row_changes_meanwhile(app, alice, rita):
+    await bring(alice, "bob", "carol", "dave")
+    services, found = app.state.services, []
+
+    async for part in listing.export(services.database, tables.USERS, listing.Query("name", 2)):
+        found += [tables.name_of(row.User) for row in part]
+        if len(found) == 2:
+            async with services.database.transaction() as session:
+                await session.execute(
+                    sqlalchemy.text("UPDATE users SET first_name = 'Zoe' WHERE first_name = 'Bob'")
+                )
+
+    assert found == ["Alice Liddell", "Bob", "Carol", "Dave", "Rita", "Zoe"]
+
+
 async def test_a_file_begins_before_all_rows_are_read(office, app, alice):
     await insert_codes(app, alice, 2_500)
 
@@ -237,7 +263,7 @@ async def test_its_columns_and_totals_are_in_the_language_of_the_page(office, ap
     russian = {"Accept-Language": "ru"}
 
     answer = await office.get("/admin/codes.csv", headers=russian)
-    assert answer.content.decode("utf-8-sig").startswith("Код,Владелец,")
+    assert answer.content.decode("utf-8-sig").startswith('"Код","Владелец",')
     assert "1\u00a0200" in (await office.get("/admin/codes", headers=russian)).text
 
 

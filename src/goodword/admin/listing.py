@@ -75,14 +75,17 @@ class Query:
     since: datetime | None = None
     until: datetime | None = None
     after: uuid.UUID | None = None
+    place: tuple[Any, ...] | None = None
+    """The `Page.place` of the previous page. Without it, the row `after` is read for its values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The rows found. `following` is the id after which the next page begins."""
+    """The rows found. `following` is the id after which the next page begins, and `place` its values that sort."""
 
     rows: Sequence[Row[Any]]
     following: uuid.UUID | None = None
+    place: tuple[Any, ...] | None = None
     total: int | None = None
     """None if the range has more than `SCAN_LIMIT` rows."""
     is_whole: bool = True
@@ -100,16 +103,20 @@ async def load(session: AsyncSession, table: Table, query: Query, *, counts: boo
     if counts:
         counted = found.with_only_columns(func.count(), maintain_column_froms=True)
         total = await session.scalar(counted) or 0
-    place, after = (table.ordered_by(query.sort), table.id), None
-    if query.after is not None:
+    by, after = table.ordered_by(query.sort), query.place
+    place = (table.id,) if by is table.id else (by, table.id)
+    if after is None and query.after is not None:
         values = table.statement.with_only_columns(*place, maintain_column_froms=True)
-        after = (await session.execute(values.where(table.id == query.after))).one_or_none()
-        if after is None:  # deleted, such as a job that was retried
+        row = (await session.execute(values.where(table.id == query.after))).one_or_none()
+        if row is None:  # deleted, such as a job that was retried
             return Page([], total=total)
+        after = tuple(row)
     descending = query.sort.startswith("-")
-    ordered = keyset_order(found, place, after=after and tuple(after), descending=descending)
+    ordered = keyset_order(found.add_columns(by.label("sorts")), place, after=after, descending=descending)
     rows = (await session.execute(ordered.limit(query.limit + 1))).all()
-    return _cut(rows, query.limit, total=total)
+    page = _cut(rows, query.limit, total=total)
+    last = page.rows[-1] if page.following else None
+    return page if last is None else replace(page, place=(last.sorts, last.row_id)[-len(place) :])
 
 
 async def _load_by_age(session: AsyncSession, table: Table, query: Query, scope: Sequence[Condition]) -> Page:
@@ -138,7 +145,8 @@ async def export(database: Database, table: Table, query: Query) -> AsyncIterato
         async with database.readers() as session:
             page = await load(session, table, query, counts=False)
         yield page.rows
-        query, more = replace(query, after=page.following), page.following is not None
+        query = replace(query, after=page.following, place=page.place)
+        more = page.following is not None
 
 
 def _in_range(table: Table, query: Query) -> Sequence[Condition]:
@@ -155,4 +163,4 @@ def _in_range(table: Table, query: Query) -> Sequence[Condition]:
 def _cut(rows: Sequence[Row[Any]], limit: int, *, total: int | None = None) -> Page:
     if len(rows) <= limit:
         return Page(rows, total=total)
-    return Page(rows[:limit], rows[limit - 1].row_id, total)
+    return Page(rows[:limit], rows[limit - 1].row_id, total=total)

@@ -12,11 +12,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.admin import service
+from goodword.admin.listing import SCAN_LIMIT
 from goodword.db.keyset import Position
 from goodword.users.models import User, UserStatus
 from goodword.web.paging import EPOCH
-
-SCAN_LIMIT = 20_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,10 @@ async def show_codes(request: Request, visitor: Administrator, reader: Reader, c
     """Show codes by string, owner and status, or those that expire soon."""
     now = clock()
     choices = {*CodeStatus, tables.ENDING}
-    asked = lists.read(request, "/admin/codes", tables.codes(now), choices=choices)
-    if asked.choice == tables.ENDING and "sort" not in request.query_params:
-        asked = replace(asked, sort="expires")
+    table = tables.codes(now)
+    if request.query_params.get("status") == tables.ENDING:
+        table = replace(table, default="expires")
+    asked = lists.read(request, "/admin/codes", table, choices=choices)
     find = partial(tables.find_codes, text=asked.text, status=asked.choice, now=now)
     if lists.is_file(request):
         return await lists.send_file(request, asked, find, now=now)

@@ -176,7 +176,9 @@ async def _lines(request: Request, table: Table, query: Query, *, is_valid: bool
 
 def _encode(rows: Sequence[Sequence[object]]) -> bytes:
     text = io.StringIO()
-    csv.writer(text).writerows(rows)
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(
+        rows
+    )  # or a program that splits at ";" sees other cells
     return text.getvalue().encode()
 
 
@@ -223,7 +225,7 @@ async def show(
         for column in asked.table.columns
         if column.is_shown
     }
-    if records_search:
+    if records_search and not asked.wrong:
         service.record_search(session, found=len(page.rows))
     return await admin_page(
         request,
