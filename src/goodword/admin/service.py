@@ -1,7 +1,7 @@
 """Operations of administrators on users, codes and referrals."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -115,12 +115,6 @@ async def get(session: AsyncSession, user_id: uuid.UUID) -> User:
     if user is None:
         raise UserNotFound
     return user
-
-
-async def get_many(session: AsyncSession, user_ids: Iterable[uuid.UUID]) -> Mapping[uuid.UUID, User]:
-    """Return the users with these ids that exist, by id."""
-    found = await session.scalars(select(User).where(User.id.in_(set(user_ids))))
-    return {user.id: user for user in found}
 
 
 async def find_referral(session: AsyncSession, referee_id: uuid.UUID) -> Referral | None:

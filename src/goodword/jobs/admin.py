@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.db.database import Database
-from goodword.db.keyset import keyset_order
 from goodword.jobs.models import IS_DEAD, Job
 
 STATES = ("waiting", "running", "dead")
@@ -42,13 +41,10 @@ async def count_finished(database: Database, *, since: datetime) -> Sequence[Row
     return await database.rows(_FINISHED, since=since)
 
 
-async def list_dead(
-    session: AsyncSession, *, limit: int, after: tuple[datetime, uuid.UUID] | None = None
-) -> Sequence[Job]:
+async def list_dead(session: AsyncSession, *, limit: int) -> Sequence[Job]:
     """Return dead jobs, the latest first."""
-    key = (Job.finished_at, Job.id)
-    query = select(Job).where(IS_DEAD)
-    return (await session.scalars(keyset_order(query, key, after=after).limit(limit))).all()
+    query = select(Job).where(IS_DEAD).order_by(Job.finished_at.desc(), Job.id.desc())
+    return (await session.scalars(query.limit(limit))).all()
 
 
 async def get(session: AsyncSession, job_id: uuid.UUID) -> Job | None:

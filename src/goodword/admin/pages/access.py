@@ -17,7 +17,7 @@ from goodword.sessions.cookies import Visitor
 from goodword.sessions.page_access import check_form
 from goodword.users import service as users
 from goodword.web.html import messages
-from goodword.web.html.rendering import page, translate_for
+from goodword.web.html.rendering import explain, page, translate_for
 from goodword.web.request_context import READS
 from goodword.web.schemas import Text
 
@@ -82,7 +82,7 @@ async def admin_page(
         request,
         template,
         status=error.status if error else 200,
-        error=translate_for(request, messages.text_of(error)) if error else None,
+        error=explain(request, error) if error else None,
         done=translate_for(request, said) if said else None,
         is_first="cursor" not in request.query_params,
         user=await users.get(session, visitor.user_id),

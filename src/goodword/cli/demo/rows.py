@@ -39,7 +39,7 @@ class Rows:
 
     @property
     def people(self) -> list[Row]:
-        """Return the users other than the administrator: Alice, Bob, and those who joined later."""
+        """Return the users other than the administrator: Alice, Bob, and the later ones."""
         return self.by_model[User][1:]
 
     def chance(self, probability: float) -> bool:
