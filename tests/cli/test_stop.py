@@ -148,6 +148,7 @@ def test_a_socket_that_drops_new_connections_keeps_those_it_has():
 
 def test_a_process_that_is_killed_is_replaced(tmp_path):
     with serving(tmp_path, "--workers", "2") as served:
+        wait_until(lambda: len(children(served.process)) == 2)
         before = children(served.process)
         victim = min(before)
         os.kill(victim, signal.SIGKILL)
@@ -155,8 +156,6 @@ def test_a_process_that_is_killed_is_replaced(tmp_path):
         wait_until(lambda: "a process ended and is replaced" in served.log.read_text())
         assert all(get_anew(served, "/readyz")[0] == 200 for _ in range(20))
         served.stop()
-
-    assert len(before) == 2
 
 
 def test_processes_end_with_their_supervisor(tmp_path):
