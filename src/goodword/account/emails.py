@@ -92,9 +92,7 @@ async def _send(
     to = to or user.email
     assert to is not None, "an active account has an address"
     path, settings = path or PATHS.get(kind), services.settings
-    link = settings.public_url + path if path else None
-    if path == "/" and settings.pages == "off":
-        link = settings.brand_url
+    link = settings.page_link(path) if path == "/" else settings.public_url + path if path else None
     contents = MessageContents(recipient=user.first_name, link=link)
     await delivery.send(services, job, kind, contents, to=to, language=user.language, about=[user.id])
 

@@ -72,7 +72,7 @@ async def _erase_codes(services: Services, user_id: uuid.UUID) -> None:
 
 def _remove_messages(services: Services, payload: Mapping[str, str]) -> int:
     removed = 0
-    for path in delivery.folder(services.settings).glob("*.eml"):
+    for path in services.settings.emails_dir.glob("*.eml"):
         if _is_about(path, services.keys.erased_mailboxes, payload):
             path.unlink(missing_ok=True)
             removed += 1

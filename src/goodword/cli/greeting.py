@@ -34,7 +34,7 @@ def derive_public_url(host: str, port: int) -> None:
 def show(settings: Settings) -> None:
     """Print the addresses and the next steps."""
     command = sys.argv[0] if Path(sys.argv[0]).name == "goodword" else "goodword"
-    url, folder = settings.public_url, settings.data_dir.absolute() / "emails"
+    url, folder = settings.public_url, settings.emails_dir.absolute()
     lines = {
         "Goodword": url,
         "API": f"{url}/docs" if settings.docs_shown else "its documentation is off (GOODWORD_DOCS)",

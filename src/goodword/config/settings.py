@@ -183,6 +183,15 @@ class Settings(BrandSettings, PlannedSettings):
         return SQLITE + quote(str(self.data_dir / "goodword.sqlite3"), safe="/ ")
 
     @property
+    def emails_dir(self) -> Path:
+        """Return the folder of e-mails that are saved as files."""
+        return self.data_dir / "emails"
+
+    def page_link(self, path: str) -> str | None:
+        """Return the link to a page of users. Where pages are off, it leads to the product, if its address is set."""
+        return self.public_url + path if self.pages == "on" else self.brand_url
+
+    @property
     def replica(self) -> str | None:
         """Return the SQLAlchemy URL of the replica."""
         return normalise(self.replica_url.get_secret_value()) if self.replica_url else None

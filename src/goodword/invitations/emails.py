@@ -189,8 +189,7 @@ def _contents(
     if kind in TO_FRIENDS and code:
         link: str | None = code_format.link(settings.public_url, code.code or "")
     else:
-        page = PATHS.get(kind, "/")
-        link = settings.public_url + page if settings.pages == "on" else settings.brand_url
+        link = settings.page_link(PATHS.get(kind, "/"))
     left = code.expires_at - services.clock() if code else None
     token = unsubscribe.make_token(services.keys.unsubscribe, address.canonical)
     return MessageContents(

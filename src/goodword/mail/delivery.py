@@ -71,7 +71,7 @@ async def deliver(
     server = settings.mail_server
     if server is None:
         message[ABOUT_HEADER] = " ".join(map(str, about))
-        await save(message, folder(settings), name=name)
+        await save(message, settings.emails_dir, name=name)
         return
     try:
         async with asyncio.timeout(TIMEOUT):
@@ -90,11 +90,6 @@ async def deliver(
         # A wrong password, an invalid certificate, a missing STARTTLS: the operator can fix them.
         raise NotDelivered(_describe(error)) from None
     log.info("message sent", message=name)
-
-
-def folder(settings: Settings) -> Path:
-    """Return the folder of saved messages."""
-    return settings.data_dir / "emails"
 
 
 async def save(message: EmailMessage, folder: Path, *, name: str) -> None:
