@@ -26,7 +26,7 @@ from goodword.web.client_address import client_network
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.forms import read_form
 from goodword.web.html.form_errors import error_context
-from goodword.web.html.rendering import link, page, see_other, translate_for
+from goodword.web.html.rendering import done_text, link, page, see_other, translate_for
 
 router = APIRouter(prefix="/account", include_in_schema=False)
 
@@ -251,14 +251,13 @@ async def _page(
     **values: Any,
 ) -> Response:
     """Return the page at a path. `fields` are those of a rejected form."""
-    said = DONE.get(request.query_params.get("done", "")) if error is None else None
     return page(
         request,
         TEMPLATES[path],
         **error_context(request, error, fields),
         here=link(request, path),
         user=await users.get(session, visitor.user_id),
-        done=translate_for(request, said) if said else None,
+        done=done_text(request, DONE) if error is None else None,
         form_token=services_of(request).page_cookies.form_token(visitor),
         **values,
     )

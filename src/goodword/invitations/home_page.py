@@ -29,7 +29,7 @@ from goodword.users import service as users
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.forms import read_form
 from goodword.web.html.form_errors import error_context
-from goodword.web.html.rendering import link, page, see_other, translate_for
+from goodword.web.html.rendering import done_text, link, page, see_other, translate_for
 
 router = APIRouter(include_in_schema=False)
 
@@ -165,7 +165,6 @@ async def _page(
     url = _link(request, code) if code else ""
     own = services.settings.share_text
     share_text = own[services.page_cookies.language(request)] if own else translate_for(request, SHARE_TEXT)
-    said = DONE.get(request.query_params.get("done", "")) if error is None else None
     errors = error_context(request, error, FIELDS)
     if change:
         errors["errors"] = {f"new_{name}": text for name, text in errors["errors"].items()}
@@ -187,7 +186,7 @@ async def _page(
         given={"lifetime": MONTH, "code": "", "max_uses": "", "email": ""} | dict(given or {}),
         joined=by_status.get(ReferralStatus.CONFIRMED, 0),
         pending=by_status.get(ReferralStatus.PENDING, 0),
-        done=translate_for(request, said) if said else None,
+        done=done_text(request, DONE) if error is None else None,
         latest=await _latest(session, visitor, now=now),
         form_token=services.page_cookies.form_token(visitor),
     )

@@ -131,7 +131,7 @@ def _form(
         here=f"{link(request, '/sign-up')}?{urlencode(query)}",
         next_path=next_path,
         code=code,
-        known_code=given.get("referral_code"),
+        known=given.get("referral_code"),
         given=dict.fromkeys(REGISTRATION_FIELDS, "")
         | {name: text for name, text in given.items() if name != "password"},
         providers=services_of(request).social_clients.labels,

@@ -17,7 +17,7 @@ from goodword.sessions.cookies import Visitor
 from goodword.sessions.page_access import check_form
 from goodword.users import service as users
 from goodword.web.html import messages
-from goodword.web.html.rendering import explain, page, translate_for
+from goodword.web.html.rendering import done_text, explain, page, translate_for
 from goodword.web.request_context import READS
 from goodword.web.schemas import Text
 
@@ -77,13 +77,12 @@ async def admin_page(
     **values: Any,
 ) -> Response:
     """Render a page with its common parts. `done` maps the query parameter `done` to a message."""
-    said = (done or {}).get(request.query_params.get("done", "")) if error is None else None
     return page(
         request,
         template,
         status=error.status if error else 200,
         error=explain(request, error) if error else None,
-        done=translate_for(request, said) if said else None,
+        done=done_text(request, done or {}) if error is None else None,
         is_first="cursor" not in request.query_params,
         user=await users.get(session, visitor.user_id),
         form_token=services_of(request).page_cookies.form_token(visitor),

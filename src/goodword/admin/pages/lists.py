@@ -21,7 +21,7 @@ from goodword.db.keyset import Position
 from goodword.languages import to_translate
 from goodword.services import services_of
 from goodword.sessions.cookies import Visitor
-from goodword.web.html.rendering import link, translate_for
+from goodword.web.html.rendering import link, see_other, translate_for
 from goodword.web.paging import EPOCH
 
 SIZES = (25, 100)
@@ -150,7 +150,12 @@ def is_file(request: Request) -> bool:
 
 
 async def send_file(request: Request, asked: ListRequest, find: Find, *, now: datetime) -> Response:
-    """Return a list as a CSV file (RFC 4180) with all rows that match. The audit log records it."""
+    """Return a list as a CSV file (RFC 4180) with all rows that match. The audit log records it.
+
+    A filter with an error leads to the page, which shows the error.
+    """
+    if asked.wrong:
+        return see_other(f"{asked.path}?{request.url.query}")
     async with services_of(request).database.transaction(request.scope["state"]) as session:
         service.record_export(session, asked.table.name)
         query = asked.query(await find(session), limit=listing.EXPORT_ROWS)
@@ -158,27 +163,25 @@ async def send_file(request: Request, asked: ListRequest, find: Find, *, now: da
     query = replace(query, until=min(query.until or end, end))
     name = f"{asked.table.name}-{now:%Y-%m-%d}.csv"
     return StreamingResponse(
-        _lines(request, asked.table, query, is_valid=not asked.wrong),
+        _lines(request, asked.table, query),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
-async def _lines(request: Request, table: Table, query: Query, *, is_valid: bool) -> AsyncIterator[bytes]:
+async def _lines(request: Request, table: Table, query: Query) -> AsyncIterator[bytes]:
     # Excel reads UTF-8 only after a byte order mark.
     head = [translate_for(request, column.label) for column in table.columns]
     yield b"\xef\xbb\xbf" + _encode([head])
-    if is_valid:
-        cells = [column.cell for column in table.columns]
-        async for rows in listing.export(services_of(request).database, table, query):
-            yield _encode([[safe_cell(cell(row)) for cell in cells] for row in rows])
+    cells = [column.cell for column in table.columns]
+    async for rows in listing.export(services_of(request).database, table, query):
+        yield _encode([[safe_cell(cell(row)) for cell in cells] for row in rows])
 
 
 def _encode(rows: Sequence[Sequence[object]]) -> bytes:
     text = io.StringIO()
-    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(
-        rows
-    )  # or a program that splits at ";" sees other cells
+    # All cells are quoted, or a program that splits at ";" sees other cells.
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)
     return text.getvalue().encode()
 
 

@@ -21,13 +21,15 @@ async def show_statistics(request: Request, visitor: Administrator, reader: Read
     open_jobs = await statistics.count_open_jobs(database, now=now)
     joined = sum(day.joined for day in days)
     by_code = sum(day.by_code for day in days)
+    chart = charts.build([(day.joined, day.by_code) for day in days])
     return await admin_page(
         request,
         reader,
         visitor,
         "admin_statistics.html",
         days=days,
-        chart=charts.build([(day.joined, day.by_code) for day in days]),
+        chart=chart,
+        bars=list(zip(days, chart.bars, strict=True)),
         joined=joined,
         by_code=by_code,
         share=round(100 * by_code / joined) if joined else 0,

@@ -87,6 +87,12 @@ def translate_for(request: Request, text: str, **values: object) -> str:
     return translate(_language(request), text, **values)
 
 
+def done_text(request: Request, texts: Mapping[str, str]) -> str | None:
+    """Return the text for the query parameter `done`, which says what the last form did."""
+    text = texts.get(request.query_params.get("done", ""))
+    return translate_for(request, text) if text else None
+
+
 def link(request: Request, path: str) -> str:
     """Return a path of this service for the browser, with the path of PUBLIC_URL in front."""
     return _link(services_of(request).settings, path)
