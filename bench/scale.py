@@ -19,6 +19,7 @@ import machine
 import table
 import wrk
 from client import sign_in
+from parts.browser_pages import sign_in_by_form
 from pgbench import pgbench
 from row import Goal, Measure, Result, in_turn, middle
 from seed import BY_EMAIL, BY_STRING, Crowd, code, dsn, email, fill, joiners
@@ -30,6 +31,19 @@ BYTES_EACH = 2_500
 """Of disk for a person, with all their rows, indexes and what is written about them in the log."""
 GOAL = Goal(1.3, 1.1, more=False)
 STAR = 0
+ADMIN_PAGES = {
+    "overview": "/admin",
+    "people": "/admin/users",
+    "people by name": "/admin/users?sort=name",
+    "people, part of an address": "/admin/users?q=rson77",
+    "people, no match": "/admin/users?q=nothing",
+    "referrals": "/admin/referrals",
+    "referrals by code": "/admin/referrals?sort=code",
+    "codes that expire": "/admin/codes?status=ending",
+    "audit log": "/admin/audit",
+    "tree of 1,000 referrals": "/admin/users/{id}/tree",
+}
+"""Their paths. The administrator is the user `STAR`."""
 
 
 def crowd_of(people: int) -> Crowd:
@@ -41,6 +55,7 @@ def measures(server: Server, people: int) -> dict[str, Measure]:
     chance = random.Random(people)
     some = [chance.randrange(2, crowd_of(people).codes) for _ in range(20_000)]
     token, referrals = sign_in(server, STAR)
+    cookie = sign_in_by_form(server, STAR)
     tags = itertools.count()
 
     def read(*paths: str, token: str | None = None) -> Measure:
@@ -50,7 +65,11 @@ def measures(server: Server, people: int) -> dict[str, Measure]:
         tag = next(tags)
         return drive(server, joiners(tag, some), seconds, connections=1)
 
-    return {
+    def read_page(path: str) -> Measure:
+        found = [path.format(id=referrals.split("/")[-2])]
+        return lambda seconds: drive(server, found, seconds, cookie=cookie, connections=1)
+
+    api = {
         "code by e-mail": read(*(BY_EMAIL + email(n) for n in some)),
         "code by string": read(*(BY_STRING + code(n) for n in some)),
         "own account": read("/api/v1/me", token=token),
@@ -60,6 +79,7 @@ def measures(server: Server, people: int) -> dict[str, Measure]:
         "figures of 1,000 referrals": read(referrals.replace("referrals", "referral-stats"), token=token),
         "sign-up with a code": sign_up,
     }
+    return api | {f"administrators: {what}": read_page(path) for what, path in ADMIN_PAGES.items()}
 
 
 def statements(stack: Stack, url: str, people: int) -> Measure:

@@ -2,7 +2,7 @@
 
 The database generates the rows itself, which takes minutes for ten million. User `n` has the address
 `person<n>@example.org`. The first half of the users own a code each. User `n / 2` referred user `n`, except for the
-first few. Users 0 and 1 have many more referrals, as `Crowd.stars` says.
+first few. Users 0 and 1 have many more referrals, as `Crowd.stars` says. User 0 is an administrator.
 """
 
 import json
@@ -121,9 +121,10 @@ _FUNCTIONS = """
 """
 _USERS = """
     INSERT INTO users
-        (id, created_at, email, email_key, email_canonical, password_hash, first_name, last_name, status)
+        (id, created_at, email, email_key, email_canonical, password_hash, first_name, last_name, status,
+         is_admin)
     SELECT pg_temp.id('user', n), pg_temp.moment(n), address, address, address, '{hash}',
-           'First' || n % 1000, 'Last' || n % 997, 'active'
+           'First' || n % 1000, 'Last' || n % 997, 'active', n = 0
     FROM generate_series(0::bigint, {last}) AS n, concat('person', n, '@example.org') AS address
 """
 _CODES = """
