@@ -190,14 +190,14 @@ async def test_a_frozen_host_is_left_for_the_next(server, tmp_path):
 
 
 async def test_a_pause_of_the_process_is_not_silence_of_the_server(server, monkeypatch):
-    monkeypatch.setattr("goodword.db.engines.CONNECT_TIMEOUT", 0.3)
+    monkeypatch.setattr("goodword.db.server_watch.STEP_SECONDS", 0.05)
     database = Database(server.url)
     async with database.transaction() as session:
         await session.execute(text("SELECT 2"))
         watching = asyncio.create_task(database.watch())
         for _ in range(5):
             await asyncio.sleep(0)  # it begins to connect
-        time.sleep(0.4)  # noqa: ASYNC251  as on a busy machine
+        time.sleep(1.1)  # noqa: ASYNC251  longer than all steps together, as on a busy machine
         await until(server, "SELECT 1 FROM pg_stat_activity WHERE query = 'SELECT 1'")
         two = await session.scalar(text("SELECT 2"))
     watching.cancel()
@@ -265,6 +265,22 @@ async def test_a_connection_that_is_given_up_leaves_no_error_in_the_log(server, 
     await until(
         server, "SELECT 1 WHERE (SELECT count(*) FROM pg_stat_activity WHERE datname IS NOT NULL) = 1"
     )
+    gc.collect()
+
+    assert "never retrieved" not in caplog.text
+
+
+async def test_a_pause_of_the_process_leaves_no_error_in_the_log(server, caplog, monkeypatch):
+    monkeypatch.setattr("goodword.db.server_watch.STEP_SECONDS", 0.005)
+    for steps in range(8):
+        database = Database(server.url)
+        reading = asyncio.create_task(database.row(text("SELECT 1")))
+        for _ in range(steps):
+            await asyncio.sleep(0.0005)  # it begins to connect
+        time.sleep(0.12)  # noqa: ASYNC251  longer than all steps together
+        await asyncio.gather(reading, return_exceptions=True)
+        await database.close()
+        await asyncio.sleep(0.01)  # the connection that was given up closes
     gc.collect()
 
     assert "never retrieved" not in caplog.text

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from uuid_utils.compat import uuid7
 
 from goodword.db import sqlite_driver
-from goodword.db.server_watch import CONNECT_TIMEOUT
 from goodword.db.sqlite_file import FileGuard
 
 LOCK_TIMEOUT = 5.0
@@ -107,7 +106,6 @@ def _connect_arguments(*, pgbouncer: bool) -> dict[str, Any]:
         settings["lock_timeout"] = f"{LOCK_TIMEOUT:.0f}s"
         settings["idle_in_transaction_session_timeout"] = "30s"
     arguments: dict[str, Any] = {
-        "timeout": CONNECT_TIMEOUT,
         "command_timeout": 10,
         "server_settings": settings,
     }

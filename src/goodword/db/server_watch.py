@@ -10,11 +10,12 @@ import structlog
 
 from goodword.db.periodic import repeat
 
-CONNECT_TIMEOUT = 2
-"""Seconds for each host."""
 WATCH_SECONDS = 0.25
-SILENT_STEPS, CONNECT_STEPS, STEP_SECONDS = 12, 18, 0.1
-"""The steps are counted, so that a pause of this process does not count as silence of the server."""
+SILENT_STEPS, CONNECT_STEPS, OPEN_STEPS, STEP_SECONDS = 12, 18, 20, 0.1
+"""Time for an answer, for a connection of `watch`, and for any connection to each host.
+
+The steps are counted, so that a pause of this process does not count as silence of the server.
+"""
 
 log = structlog.get_logger("goodword.database")
 
@@ -42,7 +43,7 @@ class ServerWatch:
         if self.is_silent:
             raise ConnectionError("the database does not answer")
         opening = asyncio.ensure_future(self._open(**arguments))
-        waiting = asyncio.shield(opening)  # a cancelled asyncpg leaves an error that nothing reads
+        waiting = asyncio.shield(opening)  # cancelled at once, asyncpg may leave an error that nothing reads
         self._opening.add(waiting)
         waiting.add_done_callback(self._opening.discard)
         try:
@@ -60,12 +61,12 @@ class ServerWatch:
     async def _open(self, *, host: Any = None, port: Any = None, **arguments: Any) -> Any:
         """Try each host with a time limit of its own. asyncpg would have one limit for all."""
         if not isinstance(host, list) or arguments.get("target_session_attrs") == "prefer-standby":
-            return await asyncpg.connect(host=host, port=port, **arguments)
+            return await _open_host(host=host, port=port, **arguments)
         error: Exception | None = None
         # The last host first: a frozen one would delay each connection.
         for place in sorted(zip(host, port, strict=True), key=lambda place: place != self._last_host):
             try:
-                connection = await asyncpg.connect(host=place[0], port=place[1], **arguments)
+                connection = await _open_host(host=place[0], port=place[1], **arguments)
             except (
                 OSError,
                 asyncpg.CannotConnectNowError,
@@ -102,8 +103,6 @@ class ServerWatch:
             answers = self._asked is not None and await _answers(self._asked)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             return  # it answers, or the connection was closed
-        except TimeoutError:
-            return  # of the connection, before its steps: this process paused
         except OSError:
             answers = False
         finally:
@@ -120,6 +119,20 @@ class ServerWatch:
         elif self.is_silent and not is_silent:
             log.info("the database answers again")
         self.is_silent = is_silent
+
+
+async def _open_host(**arguments: Any) -> Any:
+    """Open a connection within `OPEN_STEPS`.
+
+    The timeout of asyncpg may expire in a pause of this process, cancel it between two steps of its own, and leave
+    an error that nothing reads.
+    """
+    opening = asyncio.ensure_future(asyncpg.connect(timeout=None, **arguments))
+    if not await _ends(opening, OPEN_STEPS):
+        opening.add_done_callback(_terminate)
+        opening.cancel()
+        raise TimeoutError("the database did not answer in time")
+    return await opening
 
 
 def _terminate(opening: "asyncio.Future[Any]") -> None:

@@ -14,7 +14,7 @@ from goodword.config.settings import SettingsError
 from goodword.db.database import Database
 from goodword.db.engines import begin_immediate
 from goodword.db.error_causes import NO_ANSWER, NOT_CURRENT, explain
-from goodword.db.server_watch import CONNECT_TIMEOUT, ServerWatch
+from goodword.db.server_watch import ServerWatch
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -75,7 +75,7 @@ async def upgrade(url: str, revision: str = "head") -> str:
     """
     watch = ServerWatch()
     is_sqlite = url.startswith("sqlite")
-    arguments = {} if is_sqlite else {"async_creator_fn": watch.connect, "timeout": CONNECT_TIMEOUT}
+    arguments = {} if is_sqlite else {"async_creator_fn": watch.connect}
     engine = create_async_engine(url, connect_args=arguments)
     watching = asyncio.create_task(watch.watch())
     if is_sqlite:
