@@ -1,5 +1,6 @@
 """Real proxies for the tests: Debian's nginx and others, in front of a served Goodword."""
 
+import re
 import shutil
 import socket
 import ssl
@@ -80,18 +81,23 @@ def replaced(name: str, *changes: tuple[str, str]) -> str:
     return text
 
 
-def haproxy(folder: Path, port: int, service: str) -> list[str | Path]:
-    text = replaced("haproxy.cfg", ("bind :8080", f"bind 127.0.0.1:{port}"), ("goodword:8000", service))
-    (folder / "haproxy.cfg").write_text(text)
+def haproxy(folder: Path, port: int, *services: str) -> list[str | Path]:
+    text = replaced("haproxy.cfg", ("bind :8080", f"bind 127.0.0.1:{port}"))
+    [(line, options)] = re.findall(r"(server-template goodword 4 goodword:8000 (.*))", text)
+    servers = (f"server node-{number} {service} {options}" for number, service in enumerate(services))
+    (folder / "haproxy.cfg").write_text(text.replace(line, "\n    ".join(servers)))
     return ["haproxy", "-db", "-f", folder / "haproxy.cfg"]
 
 
-def nginx(folder: Path, port: int, service: str) -> list[str | Path]:
+def nginx(folder: Path, port: int, *services: str) -> list[str | Path]:
     text = replaced(
         "nginx.conf",
         ("listen 80;", f"listen 127.0.0.1:{free_port()};"),
         ("listen 443", f"listen 127.0.0.1:{port}"),
-        ("127.0.0.1:8000", service),
+        (
+            "server 127.0.0.1:8000 max_fails=0;",
+            " ".join(f"server {service} max_fails=0;" for service in services),
+        ),
         ("/etc/letsencrypt/live/referrals.example.com/fullchain.pem", str(folder / "certificate.pem")),
         ("/etc/letsencrypt/live/referrals.example.com/privkey.pem", str(folder / "key.pem")),
         ("/var/log/nginx", str(folder)),
@@ -100,12 +106,15 @@ def nginx(folder: Path, port: int, service: str) -> list[str | Path]:
     return nginx_command(folder, text)
 
 
-def caddy(folder: Path, port: int, service: str) -> list[str | Path]:
+def caddy(folder: Path, port: int, *services: str) -> list[str | Path]:
+    """Write the configuration, with the health checks that it proposes for several nodes."""
     text = replaced(
         "Caddyfile",
         ("{\n\tservers", "{\n\tadmin off\n\tauto_https off\n\tservers"),
         ("\nreferrals.example.com {", f"\nhttps://127.0.0.1:{port} {{\n\ttls certificate.pem key.pem"),
-        ("127.0.0.1:8000", service),
+        ("127.0.0.1:8000", " ".join(services)),
     )
+    if len(services) > 1:
+        text = re.sub("#(health_|lb_)", r"\1", text)
     (folder / "Caddyfile").write_text(text)
     return ["caddy", "run", "--config", folder / "Caddyfile", "--adapter", "caddyfile"]

@@ -112,7 +112,11 @@ def serving(folder: Path, *arguments: str, within: Sequence[str] = (), **setting
         else:
             process = Process(command, cwd=folder, env=env, stdout=out, stderr=out)
     try:
-        _wait_until_ready(url, process, log)
+        try:
+            wait_until_ready(url, process)
+        except AssertionError as error:
+            error.add_note(log.read_text())
+            raise
         yield Served(url, process, log)
     finally:
         if process.poll() is None:
@@ -152,9 +156,10 @@ def wait_for_port(port: int) -> None:
     raise AssertionError("no server listens on the port")
 
 
-def _wait_until_ready(url: str, process: subprocess.Popen[str] | Process, log: Path) -> None:
+def wait_until_ready(url: str, process: subprocess.Popen[str] | Process | None = None) -> None:
+    """Wait until `/readyz` is 200, or the process ends."""
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and (process is None or process.poll() is None):
         try:
             with urlopen(f"{url}/readyz"):
                 return
@@ -163,4 +168,4 @@ def _wait_until_ready(url: str, process: subprocess.Popen[str] | Process, log: P
         except URLError:
             pass
         time.sleep(0.05)
-    raise AssertionError(f"it did not become ready: {log.read_text()}")
+    raise AssertionError("it did not become ready")

@@ -17,33 +17,13 @@ import servers
 import serving
 from fault_proxy import FaultProxy
 from preloaded import Process
-from proxy_servers import proxy_process
+from proxy_servers import haproxy, proxy_process
 
 PATIENCE = 90
 """Seconds for a start on a busy machine."""
 DISK = "4g"
 PIPE_BYTES = 4096
 """Of logs that wait for their reader."""
-HAPROXY = """
-defaults
-    mode http
-    timeout connect 1s
-    timeout check 2s
-    timeout client 30s
-    timeout server 30s
-    option redispatch
-    retries 3
-frontend public
-    bind 127.0.0.1:{public}
-    default_backend nodes
-backend nodes
-    option httpchk GET /readyz
-    default-server check inter 500ms fall 2 rise 1 on-marked-down shutdown-sessions
-    server one 127.0.0.1:{one}
-    server two 127.0.0.1:{two}
-"""
-
-
 class Part:
     """A process of the fleet, which can be killed, frozen and started again in place."""
 
@@ -183,14 +163,18 @@ class Fleet:
 
 
 @contextmanager
-def running(folder: Path, **given: str) -> Iterator[Fleet]:
-    """Start the fleet, with these settings, and stop it at the end of the block."""
+def running(folder: Path, *, is_direct: bool = False, **given: str) -> Iterator[Fleet]:
+    """Start the fleet, with these settings, and stop it at the end of the block.
+
+    If it is direct, PostgreSQL is used past the fault proxy, which costs much CPU time.
+    """
     with servers.postgres_server() as postgres, servers.valkey() as valkey:
         port = int(postgres.url.rpartition(":")[2].partition("/")[0])
         network = FaultProxy(port)
+        database_port = port if is_direct else network.port
         public, one, two = (serving.free_port() for _ in range(3))
         settings = {
-            "DATABASE_URL": postgres.url.replace(f":{port}/", f":{network.port}/"),
+            "DATABASE_URL": postgres.url.replace(f":{port}/", f":{database_port}/"),
             "REDIS_URL": valkey.url,
             "SECRET_KEY": "f" * 40,
             "PUBLIC_URL": f"http://127.0.0.1:{public}",
@@ -228,11 +212,11 @@ def running(folder: Path, **given: str) -> Iterator[Fleet]:
             ]
         workers = [process(f"worker-{number}", "worker") for number in range(2)]
         parts = _database(postgres), _cache(valkey)
-        (folder / "haproxy.cfg").write_text(HAPROXY.format(public=public, one=one, two=two))
+        proxy = haproxy(folder, public, *(f"127.0.0.1:{node}" for node in (one, two)))
         try:
             for node in (one, two):
                 serving.wait_for_port(node)
-            with proxy_process(["haproxy", "-db", "-f", folder / "haproxy.cfg"], folder, public):
+            with proxy_process(proxy, folder, public):
                 ports, urls = [one, two], (postgres.url, valkey.url)
                 yield Fleet(
                     folder, public, ports, nodes, workers, log_readers, *parts, network, *urls, settings

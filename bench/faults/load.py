@@ -46,9 +46,9 @@ class History:
 class Client(threading.Thread):
     """A person after the other: signs up, makes codes, refreshes, and signs out. Repeats what fails."""
 
-    def __init__(self, port: int, history: History, stopping: threading.Event) -> None:
+    def __init__(self, port: int, history: History, stopping: threading.Event, pause: float) -> None:
         super().__init__(daemon=True)
-        self._port, self._history, self._stopping = port, history, stopping
+        self._port, self._history, self._stopping, self._pause = port, history, stopping, pause
 
     def run(self) -> None:
         while not self._stopping.is_set():
@@ -102,6 +102,8 @@ class Client(threading.Thread):
             headers["Authorization"] = f"Bearer {tokens['access_token']}"
         content = json.dumps(body) if body is not None else None
         while True:
+            if self._stopping.wait(self._pause):
+                raise InterruptedError
             began, status, answer = time.monotonic(), 0, b""
             connection = HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT)
             try:
@@ -118,16 +120,14 @@ class Client(threading.Thread):
             is_twin = status == 409 and b"idempotency_key_in_use" in answer
             if 0 < status < 500 and not is_twin:
                 return status, json.loads(answer) if answer else None
-            if self._stopping.is_set():
-                raise InterruptedError
             time.sleep(PAUSE)
 
 
 @contextmanager
-def running(port: int, *, clients: int) -> Iterator[History]:
-    """Yield the history of a load that runs during the block."""
+def running(port: int, *, clients: int, pause: float = 0) -> Iterator[History]:
+    """Yield the history of a load that runs during the block. Each client pauses before each request."""
     history, stopping = History(), threading.Event()
-    threads = [Client(port, history, stopping) for _ in range(clients)]
+    threads = [Client(port, history, stopping, pause) for _ in range(clients)]
     for thread in threads:
         thread.start()
     try:

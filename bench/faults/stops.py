@@ -2,8 +2,8 @@
 
 import signal
 import time
+from collections import Counter
 from pathlib import Path
-from urllib.request import urlopen
 
 import fleet
 import load
@@ -14,10 +14,11 @@ import serving
 STOPS, REPLACEMENTS = 20, 10
 
 
-def _failed(histories: list[History]) -> tuple[int, int]:
-    """Return the number of requests, and of those that failed. Refused connections are not requests."""
+def _outcome(histories: list[History]) -> str:
+    """Return how many requests failed, and with which status. Refused connections are not requests."""
     statuses = [one.status for history in histories for one in history.attempts if one.status != REFUSED]
-    return len(statuses), sum(status == 0 or status >= 500 for status in statuses)
+    failed = Counter(status for status in statuses if status == 0 or status >= 500)
+    return f"{failed.total()} of {len(statuses):,} requests failed {dict(failed) or ''}".strip()
 
 
 def measure_stops(folder: Path) -> str:
@@ -34,19 +35,20 @@ def measure_stops(folder: Path) -> str:
                     time.sleep(0.05)
                 served.stop()
             histories.append(history)
-    requests, failed = _failed(histories)
-    return f"{STOPS} stops, half of them of two processes: {failed} of {requests:,} requests failed"
+    return f"{STOPS} stops, half of them of two processes: {_outcome(histories)}"
 
 
 def measure_replacements(folder: Path) -> str:
-    """Replace a node after the other, as docs/self-hosting.md says, behind HAProxy."""
-    with fleet.running(folder, DRAIN_SECONDS="4") as parts, load.running(parts.port, clients=4) as history:
+    """Replace a node after the other, as docs/self-hosting.md says, at 100 requests a second."""
+    with (
+        fleet.running(folder, DRAIN_SECONDS="5") as parts,
+        load.running(parts.port, clients=4, pause=0.03) as history,
+    ):
         for number in range(REPLACEMENTS):
             node, port = parts.nodes[number % 2], parts.node_ports[number % 2]
             node.kill(signal.SIGTERM)
             node.start()
-            serving.wait_for_port(port)
-            with urlopen(f"http://127.0.0.1:{port}/readyz"):
-                time.sleep(3)
-    requests, failed = _failed([history])
-    return f"{REPLACEMENTS} replacements: {failed} of {requests:,} requests failed"
+            serving.wait_until_ready(f"http://127.0.0.1:{port}")
+            time.sleep(3)
+    rate = len(history.attempts) / (history.attempts[-1].ended - history.attempts[0].began)
+    return f"{REPLACEMENTS} replacements at {rate:.0f} requests a second: {_outcome([history])}"
