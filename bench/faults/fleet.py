@@ -101,6 +101,7 @@ def _fake_clocks() -> Iterator[None]:
         "FAKETIME_CACHE_DURATION": "1",
         "FAKETIME_DISABLE_SHM": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # of waits for a lock: threads then wake all the time
         "NO_FAKE_STAT": "1",
     }
     os.environ.update(fake)
