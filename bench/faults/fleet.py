@@ -24,6 +24,8 @@ PATIENCE = 90
 DISK = "4g"
 PIPE_BYTES = 4096
 """Of logs that wait for their reader."""
+
+
 class Part:
     """A process of the fleet, which can be killed, frozen and started again in place."""
 

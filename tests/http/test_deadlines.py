@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import time
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from fastapi import Request
@@ -12,6 +13,7 @@ from sqlalchemy import event, text
 from structlog.testing import capture_logs
 
 from asgi import client_of, running, settings_for
+from concurrency import at_once
 from goodword.app import create_app
 from goodword.db.statements import insert
 from goodword.mail.models import Unsubscribe
@@ -107,9 +109,9 @@ async def test_what_takes_too_long_is_given_up_and_leaves_nothing(hurried, path)
         assert "took_too_long" in {answer.json()["code"] for answer in answers}
         # Nothing is held, nothing was written, and whoever comes next is served.
         assert await idle(hurried)
-        for _ in range(12):
-            assert (await api.get("/readyz")).status_code == 200
-        assert (await register(api, f"next-{path}")).status_code == 201
+        ready = await at_once(lambda _: api.get("/readyz"), range(12))
+        assert {answer.status_code for answer in ready} == {200}
+        assert [one.status_code for one in await at_once(partial(register, api), [f"next-{path}"])] == [201]
         assert await hurried.state.services.database.rows(text("SELECT id FROM unsubscribes")) == []
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from asgi import client_of
+from concurrency import at_once
 from goodword.composition import HANDLERS
 from goodword.invitations import emails
 from goodword.jobs import service as jobs
@@ -148,7 +149,7 @@ async def test_a_sender_is_limited_to_twenty_a_day(carol, post, clock):
 
 
 async def test_the_limit_holds_for_concurrent_requests(carol, rows):
-    answers = await asyncio.gather(*(invite(carol, f"friend{n}@example.org") for n in range(30)))
+    answers = await at_once(lambda n: invite(carol, f"friend{n}@example.org"), range(30))
 
     assert sorted(answer.status_code for answer in answers) == [202] * 20 + [429] * 10
     assert await rows("SELECT count(*) FROM jobs WHERE kind = 'invitation'") == [(20,)]

@@ -34,7 +34,7 @@ async def node(app, database_url, clock, tmp_path, services) -> AsyncIterator[Ca
     """One more node on the same database, with these settings, and a client for it."""
     async with AsyncExitStack() as stack:
 
-        async def make(**settings: Any) -> tuple[FastAPI, Client]:
+        async def make(*, clock: Any = clock, **settings: Any) -> tuple[FastAPI, Client]:
             keys = {"hunter_api_key": SecretStr(KEY), "clearbit_api_key": SecretStr(CLEARBIT_KEY)}
             urls = {"hunter_url": services.url, "clearbit_url": services.url}
             given = {**keys, **urls, "data_dir": tmp_path, **settings}

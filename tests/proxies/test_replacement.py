@@ -14,6 +14,7 @@ from people import PASSWORD
 from proxy_servers import caddy, haproxy, nginx, proxy_process
 from serving import free_port, serving
 
+
 class Load:
     """Four clients that send 100 requests a second together."""
 
