@@ -27,12 +27,14 @@ serve: .venv/runs ## Run the service on http://127.0.0.1:8000, with its document
 	@$(BIN)/goodword serve
 
 test: .venv/tests ## Run the tests, on SQLite and on a PostgreSQL that they bring
-	@$(if $(COVERAGE),$(BIN)/coverage run -m pytest,$(BIN)/python -m pytest) -n 3 --dist worksteal $(ARGS)
+	@$(if $(COVERAGE),mkdir -p .coverage && PYTHONPATH=$(CURDIR)/tests/measured )$(BIN)/python -m pytest -n 3 --dist worksteal \
+	  $(if $(COVERAGE),-W ignore::pytest.PytestAssertRewriteWarning) $(ARGS)
 
 coverage: .venv/tests ## Report the branch coverage of `make test COVERAGE=1`, run if need be; fails below 95 %
-	@ls .coverage.* >/dev/null 2>&1 || $(MAKE) --no-print-directory test COVERAGE=1
-	@$(BIN)/coverage combine --quiet
-	@$(BIN)/coverage report; status=$$?; rm -f .coverage; exit $$status
+	@ls .coverage/*.json >/dev/null 2>&1 || $(MAKE) --no-print-directory test COVERAGE=1
+	@$(BIN)/slipcover --branch --dont-wrap-pytest --source src --json --out .coverage/unseen.json -m goodword --version >/dev/null
+	@$(BIN)/slipcover --branch --merge .coverage/*.json --out .coverage/all --skip-covered --fail-under 95; \
+	  status=$$?; rm -rf .coverage; exit $$status
 
 test-browser: .venv/tests ## Run the tests that need a browser, Debian's chromium, or npm
 	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/browser
@@ -113,7 +115,7 @@ lock: .venv/tests ## Choose the versions of all dependencies anew (UPGRADE=--upg
 	@$(COMPILE) $(UPGRADE) --group dev --constraints requirements.lock --output-file requirements-dev.lock
 
 clean: ## Remove the virtual environment and what tools left behind
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.* dist
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .coverage dist
 
 .venv/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
