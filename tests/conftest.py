@@ -7,6 +7,7 @@ answer is held against the OpenAPI document.
 """
 
 import gc
+import shutil
 import socket
 import sys
 from collections import Counter
@@ -15,6 +16,7 @@ from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,6 +33,7 @@ from goodword.db import engines
 from mailboxes import Post
 from people import Person, join
 from servers import Valkey, postgres, valkey
+from serving import goodword
 
 INTERNET = (socket.AF_INET, socket.AF_INET6)
 
@@ -133,6 +136,20 @@ async def database_url(
         url = f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('sqlite') / 'goodword.sqlite3'}"
     await migrations.upgrade(url)
     return url
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of an installation with an empty database, to be copied."""
+    folder = tmp_path_factory.mktemp("migrated")
+    assert goodword(folder, "migrate").returncode == 0
+    return folder
+
+
+@pytest.fixture
+def folder(migrated: Path, tmp_path: Path) -> Path:
+    """Return the folder of an installation with an empty database."""
+    return Path(shutil.copytree(migrated, tmp_path, dirs_exist_ok=True))
 
 
 @pytest.fixture(scope="session")

@@ -30,12 +30,11 @@ LINE = re.compile(rb"1 [0-9a-f]{64} \S+\n")
 
 
 @pytest.fixture
-async def installation(database_kind, request, tmp_path):
+async def installation(database_kind, request, tmp_path, migrated):
     """A database of its own with its data folder, as an operator has it."""
     if database_kind == "sqlite":
-        url = f"sqlite+aiosqlite:///{tmp_path / 'goodword.sqlite3'}"
-        await migrations.upgrade(url)
-        yield settings_for(url, data_dir=tmp_path)
+        file = shutil.copy(migrated / "data" / "goodword.sqlite3", tmp_path)
+        yield settings_for(f"sqlite+aiosqlite:///{file}", data_dir=tmp_path)
         return
     server = Database(request.getfixturevalue("postgres_url"))
     name = f"restored_{uuid.uuid4().hex}"
@@ -342,11 +341,10 @@ async def test_f11_an_account_missing_from_the_backup_is_searched_once(installat
         pass
 
 
-def test_f11_the_command_writes_the_file(tmp_path):
-    assert goodword(tmp_path, "migrate").returncode == 0
-    done = goodword(tmp_path, "admin", "create", "rita@example.com", "--password-stdin", stdin=PASSWORD)
+def test_f11_the_command_writes_the_file(folder):
+    done = goodword(folder, "admin", "create", "rita@example.com", "--password-stdin", stdin=PASSWORD)
     assert done.returncode == 0, done.stderr
-    erased = goodword(tmp_path, "users", "erase", "--yes", "rita@example.com")
+    erased = goodword(folder, "users", "erase", "--yes", "rita@example.com")
 
     assert erased.returncode == 0, erased.stderr
-    assert LINE.fullmatch((tmp_path / "data" / "tombstones").read_bytes())
+    assert LINE.fullmatch((folder / "data" / "tombstones").read_bytes())

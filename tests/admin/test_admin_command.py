@@ -15,13 +15,6 @@ PASSWORD = "seven lanterns on the hill"
 EMAIL = "rita@example.com"
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """Return the folder of an installation with an empty database."""
-    assert goodword(tmp_path, "migrate").returncode == 0
-    return tmp_path
-
-
 def create(folder, email=EMAIL, password=PASSWORD, *options, **settings):
     """`goodword admin create`, with the password on the standard input."""
     given = password if isinstance(password, bytes) else f"{password}\n"

@@ -1,6 +1,7 @@
 """H20: `goodword audit`."""
 
 import json
+import shutil
 import sqlite3
 import time
 import uuid
@@ -87,9 +88,8 @@ def test_h20_verify_prints_the_head_or_the_first_bad_row(folder):
     assert "Traceback" not in bad.stderr
 
 
-def test_verify_warns_of_overdue_rows(tmp_path):
-    (tmp_path / "data").mkdir()
-    assert goodword(tmp_path, "migrate").returncode == 0
+def test_verify_warns_of_overdue_rows(migrated, tmp_path):
+    shutil.copytree(migrated, tmp_path, dirs_exist_ok=True)
     with closing(sqlite3.connect(tmp_path / "data" / "goodword.sqlite3")) as database, database:
         database.execute(
             "INSERT INTO audit_events (id, created_at, action, actor, subject, details) "

@@ -49,19 +49,6 @@ def assert_fails(done, status, message):
 
 
 @pytest.fixture(scope="module")
-def migrated(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("migrated")
-    assert goodword(folder, "migrate").returncode == 0
-    return folder
-
-
-@pytest.fixture
-def folder(migrated, tmp_path):
-    """Return a folder with an empty database of the current schema."""
-    return shutil.copytree(migrated, tmp_path, dirs_exist_ok=True)
-
-
-@pytest.fixture(scope="module")
 def sealed(migrated, tmp_path_factory):
     """Return a folder with a database that holds a key sealed with its secret."""
     folder = shutil.copytree(migrated, tmp_path_factory.mktemp("sealed"), dirs_exist_ok=True)

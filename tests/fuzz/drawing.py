@@ -63,6 +63,7 @@ def run(
     seed: int,
     examples: int,
     folder: Path,
+    paths: str,
     without: str | None = None,
 ) -> Found:
     """Send what is drawn as `alice`, `bob`, `rita`, `nobody`, or as `peers`: Alice and Bob with their own objects."""
@@ -70,6 +71,7 @@ def run(
     if who == "peers":
         config["auth"] = {"wfc": {"path": _peers(cast, folder), "peers": ["alice", "bob"]}}
     schema = schemathesis.openapi.from_dict(_document(service), config=SchemathesisConfig.from_dict(config))
+    schema = schema.include(path_regex=paths)
     if without:
         schema.config.phases.get_by_name(name=without).enabled = False
     caller = cast.callers.get(who)

@@ -1,7 +1,7 @@
 """Jobs run at least once, after the commit of their transaction, on one worker at a time."""
 
 import asyncio
-import subprocess
+import os
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -13,6 +13,7 @@ import pytest
 from goodword.db.database import Database
 from goodword.jobs import service
 from goodword.jobs.worker import Worker
+from preloaded import Process
 
 STATE = "SELECT outcome, attempts, error FROM jobs"
 
@@ -320,16 +321,21 @@ async def test_database_errors_do_not_stop_the_worker(services, enqueue, monkeyp
         await done.wait()
 
 
-async def test_jobs_of_a_killed_worker_run_again(services, database_url, enqueue, rows, clock):
+async def test_jobs_of_a_killed_worker_run_again(services, database_url, enqueue, rows, clock, tmp_path):
     done = []
 
     async def greet(services, work):
         done.append((work.payload["name"], work.attempt))
 
     await enqueue(name="alice")
-    command = [sys.executable, "-c", VICTIM, database_url]
-    victim = await asyncio.to_thread(subprocess.run, command, check=False, timeout=60)
-    assert victim.returncode == -9
+    victim = Process(
+        ["-c", VICTIM, database_url],
+        cwd=tmp_path,
+        env=dict(os.environ),
+        stdout=sys.__stdout__,
+        stderr=sys.__stderr__,
+    )
+    assert await asyncio.to_thread(victim.wait, 60) == -9
     worker = Worker(services, {"greet": greet})
 
     assert await worker.run_due() == 0, "the lease of the dead one still holds"

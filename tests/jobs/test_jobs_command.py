@@ -12,12 +12,10 @@ NOW = "2030-01-31 12:00:00.000000"
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(folder):
     """Return the folder of a database with one waiting, one done and three dead jobs."""
-    (tmp_path / "data").mkdir()
-    assert goodword(tmp_path, "migrate").returncode == 0
     jobs = [("greet", None), ("greet", "done"), ("greet", "dead"), ("greet", "dead"), ("other", "dead")]
-    with closing(sqlite3.connect(tmp_path / "data" / "goodword.sqlite3")) as database, database:
+    with closing(sqlite3.connect(folder / "data" / "goodword.sqlite3")) as database, database:
         for kind, outcome in jobs:
             payload = '{"email_key":"alice@example.com"}' if outcome == "dead" else "{}"
             finished, error = (NOW if outcome else None), ("TimeoutError" if outcome == "dead" else None)
@@ -26,7 +24,7 @@ def folder(tmp_path):
                 "VALUES (?, ?, ?, ?, ?, 10, ?, ?, ?)",
                 (uuid.uuid4().hex, NOW, kind, payload, NOW, finished, outcome, error),
             )
-    return tmp_path
+    return folder
 
 
 def test_dead_jobs_are_listed_retried_and_discarded(folder):

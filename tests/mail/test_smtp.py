@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-import subprocess
+import sys
 import time
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,7 +18,8 @@ from goodword.jobs import service as jobs
 from goodword.jobs.worker import Worker
 from mail_server import mail_server, password_of, self_made_certificate
 from people import register
-from serving import GOODWORD, environment, free_port
+from preloaded import Process
+from serving import environment, free_port
 
 pytestmark = pytest.mark.one_database
 
@@ -49,7 +50,8 @@ def trusted(certificate, monkeypatch):
 
 
 def start_worker(folder, settings):
-    return subprocess.Popen([GOODWORD, "worker"], cwd=folder, env=environment(folder, **settings))
+    env = environment(folder, **settings)
+    return Process(["worker"], cwd=folder, env=env, stdout=sys.__stdout__, stderr=sys.__stderr__)
 
 
 async def send_one(service, url, **settings):

@@ -69,10 +69,9 @@ def told(text):
     return dict(line.split(maxsplit=1) for line in text.splitlines())
 
 
-def test_an_operator_registers_rotates_and_disables(tmp_path):
-    assert goodword(tmp_path, "migrate").returncode == 0
+def test_an_operator_registers_rotates_and_disables(folder):
     made = goodword(
-        tmp_path,
+        folder,
         *("oauth-client", "create", "Garden letters", "--redirect-uri", "https://garden.example/cb"),
         *("--scope", "openid referrals:read", "--scope", "offline_access"),
     )
@@ -80,41 +79,39 @@ def test_an_operator_registers_rotates_and_disables(tmp_path):
     client = told(made.stdout)
     assert client["client_secret"].startswith("gws_")
 
-    listed = goodword(tmp_path, "oauth-client", "list").stdout
+    listed = goodword(folder, "oauth-client", "list").stdout
     assert client["client_id"] in listed
     assert "openid referrals:read offline_access  (authorization_code refresh_token)" in listed
     assert client["client_secret"] not in listed
-    with closing(sqlite3.connect(tmp_path / "data" / "goodword.sqlite3")) as database:
+    with closing(sqlite3.connect(folder / "data" / "goodword.sqlite3")) as database:
         (stored,) = database.execute("SELECT secret_mac FROM oauth_clients").fetchone()
         assert len(stored) == 32
 
-    rotated = told(goodword(tmp_path, "oauth-client", "rotate", client["client_id"]).stdout)
+    rotated = told(goodword(folder, "oauth-client", "rotate", client["client_id"]).stdout)
     assert rotated["client_secret"] != client["client_secret"]
-    with closing(sqlite3.connect(tmp_path / "data" / "goodword.sqlite3")) as database:
+    with closing(sqlite3.connect(folder / "data" / "goodword.sqlite3")) as database:
         assert database.execute("SELECT secret_mac FROM oauth_clients").fetchone() != (stored,)
 
-    assert goodword(tmp_path, "oauth-client", "disable", client["client_id"]).returncode == 0
-    assert "confidential, disabled" in goodword(tmp_path, "oauth-client", "list").stdout
+    assert goodword(folder, "oauth-client", "disable", client["client_id"]).returncode == 0
+    assert "confidential, disabled" in goodword(folder, "oauth-client", "list").stdout
 
 
-def test_an_operator_sets_what_an_app_needs(tmp_path):
-    goodword(tmp_path, "migrate")
+def test_an_operator_sets_what_an_app_needs(folder):
     made = goodword(
-        tmp_path,
+        folder,
         *("oauth-client", "create", "Old shop", "--redirect-uri", "https://shop.example/cb"),
         *("--pkce", "optional", "--id-token-alg", "ES256", "--id-token-claims"),
         *("--post-logout-redirect-uri", "https://shop.example/bye"),
     )
     assert made.returncode == 0, made.stderr
 
-    listed = goodword(tmp_path, "oauth-client", "list").stdout
+    listed = goodword(folder, "oauth-client", "list").stdout
 
     assert "ID tokens ES256, PKCE optional, claims in ID tokens" in listed
     assert "after logout: https://shop.example/bye" in listed
 
 
-def test_what_will_not_do_is_refused_with_a_reason(tmp_path):
-    goodword(tmp_path, "migrate")
+def test_what_will_not_do_is_refused_with_a_reason(folder):
     create = ("oauth-client", "create", "Garden")
     to = ("--redirect-uri", "https://garden.example/cb")
 
@@ -131,17 +128,16 @@ def test_what_will_not_do_is_refused_with_a_reason(tmp_path):
         (("oauth-client", "rotate", "gwc_unknown"), "no such confidential client"),
         (("oauth-client", "disable", "goodword-docs"), "no such client"),
     ):
-        done = goodword(tmp_path, *arguments)
+        done = goodword(folder, *arguments)
         assert done.returncode == 1
         assert reason in done.stderr
-    assert goodword(tmp_path, "oauth-client", "list").stdout == ""
+    assert goodword(folder, "oauth-client", "list").stdout == ""
 
 
-def test_an_app_without_a_secret_is_shown_none(tmp_path):
-    goodword(tmp_path, "migrate")
+def test_an_app_without_a_secret_is_shown_none(folder):
     to = ("--redirect-uri", "http://127.0.0.1/cb")
 
-    made = told(goodword(tmp_path, "oauth-client", "create", "Pocket", "--public", *to).stdout)
+    made = told(goodword(folder, "oauth-client", "create", "Pocket", "--public", *to).stdout)
 
     assert made.keys() == {"client_id"}
-    assert goodword(tmp_path, "oauth-client", "rotate", made["client_id"]).returncode == 1
+    assert goodword(folder, "oauth-client", "rotate", made["client_id"]).returncode == 1
