@@ -5,19 +5,18 @@ import re
 
 from serving import ROOT
 
-SOURCE = [ast.parse(path.read_text()) for path in (ROOT / "src" / "goodword").rglob("*.py")]
-
 
 def purposes():
     """What stands in calls of `derive_key`: texts, and names of constants, wherever they are set."""
-    calls = [node for tree in SOURCE for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    source = [ast.parse(path.read_text()) for path in (ROOT / "src" / "goodword").rglob("*.py")]
+    calls = [node for tree in source for node in ast.walk(tree) if isinstance(node, ast.Call)]
     told = [
         call.args[1] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "derive_key"
     ]
     named = {getattr(one, "attr", getattr(one, "id", None)) for one in told}
     constants = [
         node.value
-        for tree in SOURCE
+        for tree in source
         for node in tree.body
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) in named
     ]

@@ -70,7 +70,7 @@ NONSENSE = {
     "open": text("{" * 50_000),
     "deep": text('{"a":' * 50_000),
     "endless": endless(10_000_000),
-    "bomb": text(gzip.compress(b" " * 50_000_000), **GZIP),
+    "bomb": text(gzip.compress(b" " * 50_000_000, 1), **GZIP),
 }
 
 
