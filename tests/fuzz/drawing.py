@@ -70,8 +70,8 @@ def run(
     config = _config(service, who, seed=seed, examples=examples, known=cast.known)
     if who == "peers":
         config["auth"] = {"wfc": {"path": _peers(cast, folder), "peers": ["alice", "bob"]}}
-    schema = schemathesis.openapi.from_dict(_document(service), config=SchemathesisConfig.from_dict(config))
-    schema = schema.include(path_regex=paths)
+    document = schemathesis.openapi.from_dict(_document(service), config=SchemathesisConfig.from_dict(config))
+    schema = document.include(path_regex=paths)
     if without:
         schema.config.phases.get_by_name(name=without).enabled = False
     caller = cast.callers.get(who)
