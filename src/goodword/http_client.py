@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-import ssl
-from collections.abc import AsyncIterator, Mapping
-from functools import cache
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import httpx2
+if TYPE_CHECKING:
+    import httpx2
 
-MAX_RESPONSE_BYTES = 256 * 1024
 PARSE_ERRORS = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
 """Errors from parsing a response that does not have the documented form."""
 
@@ -25,7 +23,7 @@ class Reply(NamedTuple):
 
 
 class OutboundClient:
-    """The client of a process. It is created at its first use, because most installations never use it."""
+    """The client of a process. It is imported and created at its first use: most installations never use it."""
 
     def __init__(self) -> None:
         self._client: httpx2.AsyncClient | None = None
@@ -43,6 +41,10 @@ class OutboundClient:
 
         Raises `Unreachable`.
         """
+        import httpx2
+
+        from goodword.bounded_transport import RejectedResponse, client_options
+
         if self._client is None:
             self._client = httpx2.AsyncClient(timeout=None, **client_options())
         try:
@@ -65,54 +67,3 @@ class OutboundClient:
         if self._client is not None:
             await self._client.aclose()
             self._client = None
-
-
-def client_options() -> dict[str, Any]:
-    """Return options for a client that ignores proxies, redirects and other settings of the environment."""
-    transport = BoundedTransport(verify=_tls_context(), trust_env=False)
-    return {"transport": transport, "follow_redirects": False, "trust_env": False}
-
-
-@cache
-def _tls_context() -> ssl.SSLContext:
-    return ssl.create_default_context()  # slow: it reads all certificate authorities
-
-
-class BoundedTransport(httpx2.AsyncHTTPTransport):
-    """A transport that rejects large or compressed responses, redirects and server errors."""
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        request.headers["Accept-Encoding"] = "identity"  # a small compressed body may be large
-        request.headers["User-Agent"] = "goodword"  # GitHub requires one
-        response = await super().handle_async_request(request)
-        is_encoded = response.headers.get("content-encoding", "identity") != "identity"
-        if is_encoded or response.status_code >= 500 or 300 <= response.status_code < 400:
-            await response.aclose()
-            raise RejectedResponse(f"{response.status_code}{' encoded' if is_encoded else ''}")
-        assert isinstance(response.stream, httpx2.AsyncByteStream)
-        return httpx2.Response(
-            response.status_code,
-            headers=[pair for pair in response.headers.raw if pair[0].lower() != b"set-cookie"],
-            stream=_BoundedStream(response.stream),
-            extensions=response.extensions,
-        )
-
-
-class RejectedResponse(httpx2.TransportError):
-    """A response that is not accepted."""
-
-
-class _BoundedStream(httpx2.AsyncByteStream):
-    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
-        self._stream = stream
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        size = 0
-        async for chunk in self._stream:
-            size += len(chunk)
-            if size > MAX_RESPONSE_BYTES:
-                raise RejectedResponse("too large")
-            yield chunk
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy import select, update
@@ -17,10 +18,19 @@ from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from goodword.cache.memory import MAX_ENTRIES, CacheEntry, InvalidationTable, LocalCache
-from goodword.cache.redis_cache import MARKED, CachedValue, RedisCache
+from goodword.cache.memory import (
+    MARKED,
+    MAX_ENTRIES,
+    CachedValue,
+    CacheEntry,
+    InvalidationTable,
+    LocalCache,
+)
 from goodword.db.base import Base
 from goodword.db.database import Database
+
+if TYPE_CHECKING:
+    from goodword.cache.redis_cache import RedisCache
 
 LONGEST_TARGET = 256
 """Bytes of path and query. Longer requests are not cached by their text."""
@@ -76,7 +86,7 @@ class LookupCache:
         self._names: dict[Target, str] = {}
         self._epoch = ""
         # Needed without a cache too: other nodes may have cached what this one invalidates.
-        self._shared = RedisCache(redis_url, key) if redis_url else None
+        self._shared = _shared_cache(redis_url, key) if redis_url else None
         self._told: set[asyncio.Task[None]] = set()
         database.observers.cache = self
 
@@ -142,7 +152,7 @@ class LookupCache:
             stop.set()  # not cancelled: it may be within a query
             await asyncio.gather(following, listening, return_exceptions=True)
 
-    async def _keep_following(self, shared: RedisCache, stop: asyncio.Event) -> None:
+    async def _keep_following(self, shared: "RedisCache", stop: asyncio.Event) -> None:
         while not stop.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), FOLLOW)
@@ -152,7 +162,7 @@ class LookupCache:
                 log.exception("the news of the cache could not be followed")
                 self._memory.clear()
 
-    async def _follow(self, shared: RedisCache) -> None:
+    async def _follow(self, shared: "RedisCache") -> None:
         began = time.monotonic()
         news = await shared.news()
         if news is None:
@@ -172,7 +182,7 @@ class LookupCache:
             self._epoch = epoch
         self._memory.invalidations_until = began + FRESH
 
-    async def _keep_listening(self, shared: RedisCache, stop: asyncio.Event) -> None:
+    async def _keep_listening(self, shared: "RedisCache", stop: asyncio.Event) -> None:
         """Apply invalidations as they come. Only the polls notice if some are missed."""
         while not stop.is_set():  # `asyncio.wait_for` in redis-py can lose a cancellation on Python 3.11
             slots = await shared.next_news()
@@ -206,6 +216,12 @@ class LookupCache:
         if self._shared is not None:
             await asyncio.gather(*self._told)
             await self._shared.close()
+
+
+def _shared_cache(url: str, key: bytes) -> "RedisCache":
+    from goodword.cache.redis_cache import RedisCache
+
+    return RedisCache(url, key)
 
 
 _EPOCH = select(Epoch.id)

@@ -12,6 +12,8 @@ from typing import Generic, NamedTuple, TypeVar
 from zlib import crc32
 
 MAX_ENTRIES = 10_000
+MARKED = b"mark:"
+"""The beginning of a mark, which replaces an invalid value in the shared cache."""
 
 T = TypeVar("T")
 
@@ -51,6 +53,13 @@ class CacheEntry(NamedTuple, Generic[T]):
     until: float
     told: bool = False
     """Whether invalidations of the entry are received: the shared cache has it, without a mark."""
+
+
+class CachedValue(NamedTuple):
+    """A value in the shared cache, and the time (seconds since 1970) until which it can be valid."""
+
+    value: bytes
+    until: float
 
 
 @dataclass(slots=True, eq=False)

@@ -1,4 +1,7 @@
-"""The shared cache in Redis or Valkey: responses of look-ups, marks, and the stream of invalidations."""
+"""The shared cache in Redis or Valkey: responses of look-ups, marks, and the stream of invalidations.
+
+Imported only if it is configured.
+"""
 
 import hmac
 import secrets
@@ -9,22 +12,16 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from goodword import __version__
+from goodword.cache.memory import MARKED, CachedValue
 from goodword.cache.redis_client import PING, RedisClient
 from goodword.crypto import hmac_of
 
 MARK = 30
 """Lifetime of a mark in seconds: longer than a commit (10 s) and a read of the old row together."""
-MARKED, SEAL = b"mark:", 16
+SEAL = 16
 NEWS, NEWS_KEPT = "goodword:news", 1_000
 HEAR = 0.2
 """Seconds to wait for invalidations. Redis answers up to 0.1 s later, within the timeout of a connection."""
-
-
-class CachedValue(NamedTuple):
-    """A stored value, and the time (seconds since 1970) until which it can be valid."""
-
-    value: bytes
-    until: float
 
 
 class Invalidations(NamedTuple):

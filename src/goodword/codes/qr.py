@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import segno
-
 from goodword.config.brand_colors import readable
 from goodword.config.brand_settings import BrandSettings, Logo
 
@@ -29,6 +27,8 @@ async def draw(content: str, kind: str, brand: BrandSettings | None = None) -> b
 
 
 def _draw(content: str, kind: str, color: str | None, logo: Logo | None) -> bytes:
+    import segno
+
     image = io.BytesIO()
     code = segno.make(content, error="h" if logo else "m", micro=False)
     options: dict[str, Any] = {"dark": color} if color else {}

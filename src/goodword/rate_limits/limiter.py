@@ -9,13 +9,17 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from starlette.types import Scope
 
 from goodword import ip_address
 from goodword.config.rate_limits import Policy
 from goodword.errors import TooManyRequests
-from goodword.rate_limits.counters import Counts, SharedCounts, Total
+from goodword.rate_limits.counters import Counts
+
+if TYPE_CHECKING:
+    from goodword.rate_limits.shared_counters import SharedCounts, Total
 
 STEPS = 50
 """Steps of a limit. A node reports to Redis after each, where it does not ask each time."""
@@ -75,7 +79,7 @@ class Limiter:
         self.key, self.on = key, on
         self._rules = {name: Rule(policy) for name, policy in policies.items()}
         self._clock, self._counts = clock, counts
-        self._shared = SharedCounts(redis_url) if redis_url and on else None
+        self._shared = _shared_counts(redis_url) if redis_url and on else None
         self._reports: set[asyncio.Task[Total | None]] = set()
 
     def count(self, scope: Scope, name: str) -> None:
@@ -130,7 +134,9 @@ class Limiter:
         if self._shared is not None:
             await self._shared.close()
 
-    async def _report(self, shared: SharedCounts, rule: Rule, key: int, *, waited_for: bool) -> Total | None:
+    async def _report(
+        self, shared: "SharedCounts", rule: Rule, key: int, *, waited_for: bool
+    ) -> "Total | None":
         counts = self._counts
         at = counts.place(key, self._now(), rule.window_ms)
         unsynced, counts.unsynced[at] = counts.unsynced[at], 0
@@ -157,6 +163,12 @@ class Limiter:
 
     def _now(self) -> int:
         return int(self._clock().timestamp() * 1000)
+
+
+def _shared_counts(url: str) -> "SharedCounts":
+    from goodword.rate_limits.shared_counters import SharedCounts
+
+    return SharedCounts(url)
 
 
 def _judge(usage: Usage, rule: Rule, count: int, ends: int) -> None:

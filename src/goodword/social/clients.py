@@ -3,14 +3,17 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from goodword.social.claims import ProviderIdentity
 from goodword.social.errors import ProviderNotFound, ProviderUnavailable, SignInFailed
 from goodword.social.flow import Flow, FlowCookie
-from goodword.social.github import GitHub
-from goodword.social.http_client import ProviderRequests, open_requests
-from goodword.social.openid import OpenID
 from goodword.social.providers import GitHubProvider, Provider
+
+if TYPE_CHECKING:
+    from goodword.social.github import GitHub
+    from goodword.social.http_client import ProviderRequests
+    from goodword.social.openid import OpenID
 
 UNAVAILABLE_ERRORS = frozenset({"server_error", "temporarily_unavailable"})
 
@@ -21,10 +24,7 @@ class ProviderClients:
     def __init__(self, providers: Sequence[Provider], *, key: bytes, public_url: str) -> None:
         self.cookie = FlowCookie(key, public_url)
         self._public_url = public_url
-        self._clients = {
-            provider.slug: GitHub(provider) if isinstance(provider, GitHubProvider) else OpenID(provider)
-            for provider in providers
-        }
+        self._clients = {provider.slug: _client(provider) for provider in providers}
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -49,13 +49,23 @@ class ProviderClients:
         async with self._requests(client) as requests:
             return await client.identify(requests, flow, code=code, issuer=issuer, now=now)
 
-    def find(self, slug: str) -> OpenID | GitHub:
+    def find(self, slug: str) -> "OpenID | GitHub":
         """Return the client of a provider. Raises `ProviderNotFound`."""
         if slug not in self._clients:
             raise ProviderNotFound
         return self._clients[slug]
 
-    def _requests(self, client: OpenID | GitHub) -> AbstractAsyncContextManager[ProviderRequests]:
+    def _requests(self, client: "OpenID | GitHub") -> "AbstractAsyncContextManager[ProviderRequests]":
+        from goodword.social.http_client import open_requests
+
         # The host is from the settings, never from the Host header, which a client can set.
         redirect_uri = f"{self._public_url}/oauth/callback/{client.provider.slug}"
         return open_requests(client.provider, redirect_uri)
+
+
+def _client(provider: Provider) -> "OpenID | GitHub":
+    # Imported only for a configured provider: Authlib and the HTTP client take time and memory.
+    from goodword.social.github import GitHub
+    from goodword.social.openid import OpenID
+
+    return GitHub(provider) if isinstance(provider, GitHubProvider) else OpenID(provider)
