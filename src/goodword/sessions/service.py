@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword import actor
 from goodword.audit.actions import Action, Subject
-from goodword.audit.service import record
+from goodword.audit.service import record, record_change
 from goodword.cache.lookup_cache import HERE
-from goodword.db.database import Database
-from goodword.db.statements import insert
+from goodword.db.base import insert_statement
+from goodword.db.database import Database, persistent
+from goodword.db.statements import with_defaults
 from goodword.db.transaction_hooks import commit_before_error, invalidate
 from goodword.errors import NotFound, TokenInvalid, Unauthorized
 from goodword.mail import notifications
@@ -81,23 +82,30 @@ async def create(
     session: AsyncSession, user: User, *, client: str, scope: str, client_info: ClientInfo, now: datetime
 ) -> UserSession:
     """Create a session of `user`, who is locked and active."""
-    signed_in = await insert(
-        session,
-        UserSession,
-        user_id=user.id,
-        created_at=now,
-        rotated_at=now,
-        idle_expires_at=now + IDLE,
-        expires_at=now + ABSOLUTE,
-        scope=scope,
-        client=client,
-        device=client_info.device,
-        place=client_info.place,
-        counter=0,
-    )
+    values = {
+        "user_id": user.id,
+        "created_at": now,
+        "rotated_at": now,
+        "idle_expires_at": now + IDLE,
+        "expires_at": now + ABSOLUTE,
+        "scope": scope,
+        "client": client,
+        "device": client_info.device,
+        "place": client_info.place,
+        "counter": 0,
+    }
+    row = with_defaults(UserSession, values)
     actor.mark_authenticated(user.id, client)
-    record(session, Action.SESSION_STARTED, Subject.SESSION, signed_in.id, person=user.id, client=client)
-    return signed_in
+    await record_change(
+        session,
+        _CREATE,
+        {f"new_{name}": value for name, value in row.items()},
+        Action.SESSION_STARTED,
+        Subject.SESSION,
+        person=user.id,
+        client=client,
+    )
+    return persistent(session, UserSession, row)
 
 
 def own_scope(user: User) -> str:
@@ -223,6 +231,12 @@ async def revoke_one(session: AsyncSession, session_id: uuid.UUID, *, why: str, 
 
 
 _BY_EMAIL = select(User.id, User.password_hash, User.status).where(User.email_key == bindparam("email_key"))
+_SESSIONS: Any = UserSession.__table__
+_CREATE = (
+    insert_statement(_SESSIONS)
+    .values({column.key: bindparam(f"new_{column.key}", type_=column.type) for column in _SESSIONS.columns})
+    .returning(_SESSIONS.c.id)
+)
 _BEGAN = select(UserSession.created_at).where(UserSession.id == bindparam("session_id"))
 _LIVE = (
     select(

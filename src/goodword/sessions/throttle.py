@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
-from sqlalchemy import Executable, bindparam, case, delete, or_, select, update
+from sqlalchemy import Executable, Select, and_, bindparam, case, delete, or_, select, true, union_all, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
@@ -153,9 +153,8 @@ class LoginThrottle:
         if not claim.counts:
             return
         transaction_hooks.run_at_end(session, claim.held.pop_all().close)
-        # In the order of the claim, to avoid deadlocks.
-        await self._subtract(session, claim, ANYWHERE)
-        await session.execute(_FORGET, claim.attempt.place)
+        if ANYWHERE not in await session.scalars(_FORGET, claim.attempt.place):
+            await self._subtract(session, claim, ANYWHERE)
 
     async def _claim(self, services: Services, attempt: Attempt, held: ExitStack) -> Claim:
         with suppress(OvertakenError):
@@ -175,25 +174,29 @@ class LoginThrottle:
             raise TooManyAttempts(headers={"Retry-After": str(math.ceil((until - now).total_seconds()))})
         counts: dict[str, int] = {}
         before: dict[str, datetime] = {}
+        values: dict[str, Any] = {}
+        new: dict[uuid.UUID, bool] = {}
+        for n, network in enumerate((ANYWHERE, attempt.network)):
+            seen, new_id = rows.get(network), uuid7()
+            new[new_id] = seen is None
+            counts[network] = _next(seen, now=now)
+            before[network] = seen.last_at if seen else now
+            row = {
+                "id": new_id,
+                "address_mac": attempt.address_mac,
+                "network": network,
+                "failures": counts[network],
+                "last_at": now,
+                "created_at": now,
+                "seen": seen.failures if seen else NOT_SEEN,
+                "seen_at": before[network],
+            }
+            values |= {f"{name}_{n}": value for name, value in row.items()}
         async with database.transaction() as session:
-            for network in (ANYWHERE, attempt.network):
-                seen, new_id = rows.get(network), uuid7()
-                counts[network] = _next(seen, now=now)
-                before[network] = seen.last_at if seen else now
-                values = {
-                    "id": new_id,
-                    "address_mac": attempt.address_mac,
-                    "network": network,
-                    "failures": counts[network],
-                    "last_at": now,
-                    "created_at": now,
-                    "seen": seen.failures if seen else NOT_SEEN,
-                    "seen_at": before[network],
-                }
-                found = await session.scalar(_count_statement(database.is_sqlite), values)
-                # A row that was deleted since would be inserted again, with a count that is too high.
-                if found is None or (found == new_id) != (seen is None):
-                    raise OvertakenError
+            found = set(await session.scalars(_count_statement(database.is_sqlite), values))
+            # A row that was deleted since would be inserted again, with a count that is too high.
+            if len(found) < len(new) or any((id_ in found) != is_new for id_, is_new in new.items()):
+                raise OvertakenError
         return Claim(attempt, held, counts, before, now)
 
     async def _subtract(self, session: AsyncSession, claim: Claim, network: str) -> None:
@@ -231,10 +234,11 @@ def _next(seen: Any, *, now: datetime) -> int:
 
 
 _TIME = LoginFailures.last_at.type
-_COUNTS = select(LoginFailures.network, LoginFailures.failures, LoginFailures.last_at).where(
+_PLACES = and_(
     LoginFailures.address_mac == bindparam("address_mac"),
     or_(LoginFailures.network == bindparam("network"), LoginFailures.network == ANYWHERE),
 )
+_COUNTS = select(LoginFailures.network, LoginFailures.failures, LoginFailures.last_at).where(_PLACES)
 _SUBTRACT = (
     update(LoginFailures)
     .where(
@@ -251,28 +255,41 @@ _SUBTRACT = (
     )
     .execution_options(synchronize_session=False)
 )
+_TABLE: Any = LoginFailures.__table__
 _FORGET = (
-    delete(LoginFailures)
+    delete(_TABLE)
     .where(
-        LoginFailures.address_mac == bindparam("address_mac"),
-        or_(
-            LoginFailures.network == bindparam("network"),
-            (LoginFailures.network == ANYWHERE) & (LoginFailures.failures <= 0),
-        ),
+        # Locked in the order of the claim, to avoid deadlocks.
+        _TABLE.c.id.in_(select(_TABLE.c.id).where(_PLACES).order_by(_TABLE.c.network).with_for_update()),
+        or_(_TABLE.c.network == bindparam("network"), _TABLE.c.failures <= 1),
     )
-    .execution_options(synchronize_session=False)
+    .returning(_TABLE.c.network)
 )
+"""Deletes the count of the network, and that from anywhere if this claim is all that it has."""
+
+
+def _row(n: int) -> Select[Any]:
+    # With a condition, or SQLite would take the `ON` of `ON CONFLICT` for that of a join.
+    return select(*(bindparam(f"{one.key}_{n}", type_=one.type) for one in _TABLE.c)).where(true())
 
 
 @cache
 def _count_statement(is_sqlite: bool) -> Executable:
-    """Return the statement that counts one more failure, if the count has not changed since it was read."""
-    table: Any = LoginFailures.__table__
-    statement: Any = (sqlite if is_sqlite else postgresql).insert(table)
+    """Return the statement that counts one more failure in two rows, if the counts have not changed since they were read."""
+    statement: Any = (sqlite if is_sqlite else postgresql).insert(_TABLE)
+    # Not `values`, which SQLAlchemy would compile for each request.
+    statement = statement.from_select(_TABLE.c.keys(), union_all(*map(_row, (0, 1))))
+    unchanged = (
+        and_(
+            _TABLE.c.network == bindparam(f"network_{n}"),
+            _TABLE.c.failures == bindparam(f"seen_{n}", type_=_TABLE.c.failures.type),
+            _TABLE.c.last_at == bindparam(f"seen_at_{n}", type_=_TIME),
+        )
+        for n in (0, 1)
+    )
     counted: Executable = statement.on_conflict_do_update(
-        index_elements=[table.c.address_mac, table.c.network],
+        index_elements=[_TABLE.c.address_mac, _TABLE.c.network],
         set_={"failures": statement.excluded.failures, "last_at": statement.excluded.last_at},
-        where=(table.c.failures == bindparam("seen", type_=table.c.failures.type))
-        & (table.c.last_at == bindparam("seen_at", type_=_TIME)),
-    ).returning(table.c.id)
+        where=or_(*unchanged),
+    ).returning(_TABLE.c.id)
     return counted
