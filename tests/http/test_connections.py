@@ -47,6 +47,22 @@ def test_a01_a_body_that_is_announced_too_large_is_refused(service):
     assert memory_of(service.process.pid) - before < MEBIBYTE
 
 
+def test_a01_the_body_that_was_refused_may_still_come(service):
+    """A proxy such as Caddy responds with 502 if it cannot send the whole body."""
+    heard = b""
+    with connect(service.url) as connection:
+        connection.sendall(post("Content-Length: 80000").encode())
+        while b"body_too_large" not in heard:
+            heard += connection.recv(10_000)
+        for _ in range(8):
+            connection.sendall(b" " * 10_000)
+        while part := connection.recv(10_000):
+            heard += part
+
+    assert heard.startswith(b"HTTP/1.1 413 ")
+    assert heard.endswith(b"}")
+
+
 def test_a02_an_endless_body_in_chunks_is_refused_at_the_limit(service):
     before = memory_of(service.process.pid)
     chunk = b"4000\r\n" + b" " * 0x4000 + b"\r\n"

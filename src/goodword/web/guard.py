@@ -82,11 +82,9 @@ class Guard:
         if scope["path"] not in HEALTH_PATHS and (error := self._check_work(single)):
             return error
         length = _length(single.get(b"content-length", b""))
-        if length > MAX_BODY:
-            return exchange.refuse_body()
         if length:
             exchange.expect_body(self._body_seconds)
-        return None
+        return exchange.refuse_body() if length > MAX_BODY else None
 
     def _check_work(self, headers: dict[bytes, bytes]) -> AppError | None:
         if not self._serves(headers.get(b"host", b"")):
