@@ -10,6 +10,7 @@ import gc
 import shutil
 import socket
 import sys
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import nullcontext
@@ -30,6 +31,7 @@ from goodword import migrations
 from goodword.admin import service as administration
 from goodword.app import create_app
 from goodword.db import engines
+from goodword.db.database import Database
 from mailboxes import Post
 from people import Person, join
 from servers import Valkey, postgres, valkey
@@ -76,6 +78,25 @@ def anyio_backend() -> str:
 def postgres_url() -> Iterator[str]:
     with postgres() as url:
         yield url
+
+
+@pytest.fixture
+async def installation(database_kind, request, tmp_path, migrated):
+    """A database of its own with its data folder, as an operator has it."""
+    if database_kind == "sqlite":
+        file = shutil.copy(migrated / "data" / "goodword.sqlite3", tmp_path)
+        yield settings_for(f"sqlite+aiosqlite:///{file}", data_dir=tmp_path)
+        return
+    server = Database(request.getfixturevalue("postgres_url"))
+    name = f"restored_{uuid.uuid4().hex}"
+    async with server.read_engine.connect() as connection:
+        await connection.execute(text(f"CREATE DATABASE {name}"))
+    url = request.getfixturevalue("postgres_url").rpartition("/")[0] + f"/{name}"
+    await migrations.upgrade(url)
+    yield settings_for(url, data_dir=tmp_path)
+    async with server.read_engine.connect() as connection:
+        await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    await server.close()
 
 
 @pytest.fixture(scope="session")

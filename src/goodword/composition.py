@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 
 from goodword import migrations, retention
 from goodword.account import emails as account_emails, erasure, erasure_cleanup, tombstones
+from goodword.backup import nightly
 from goodword.cache.lookup_cache import LookupCache
 from goodword.cache.memory import InvalidationTable, LocalCache
 from goodword.config import rate_limits
@@ -287,6 +288,10 @@ def build_worker(services: Services, *, concurrency: int = CONCURRENCY) -> Worke
         HANDLERS,
         recurring={**retention.PERIODIC_TASKS, **reminders.PERIODIC_TASKS},
         concurrency_groups=CONCURRENCY_GROUPS,
-        node_tasks={**retention.NODE_TASKS, database_clock.compare: database_clock.COMPARE_SECONDS},
+        node_tasks={
+            **retention.NODE_TASKS,
+            database_clock.compare: database_clock.COMPARE_SECONDS,
+            nightly.make_backup: nightly.LOOK_SECONDS,
+        },
         concurrency=concurrency,
     )

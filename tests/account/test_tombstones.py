@@ -29,25 +29,6 @@ pytestmark = pytest.mark.one_database
 LINE = re.compile(rb"1 [0-9a-f]{64} \S+\n")
 
 
-@pytest.fixture
-async def installation(database_kind, request, tmp_path, migrated):
-    """A database of its own with its data folder, as an operator has it."""
-    if database_kind == "sqlite":
-        file = shutil.copy(migrated / "data" / "goodword.sqlite3", tmp_path)
-        yield settings_for(f"sqlite+aiosqlite:///{file}", data_dir=tmp_path)
-        return
-    server = Database(request.getfixturevalue("postgres_url"))
-    name = f"restored_{uuid.uuid4().hex}"
-    async with server.read_engine.connect() as connection:
-        await connection.execute(text(f"CREATE DATABASE {name}"))
-    url = request.getfixturevalue("postgres_url").rpartition("/")[0] + f"/{name}"
-    await migrations.upgrade(url)
-    yield settings_for(url, data_dir=tmp_path)
-    async with server.read_engine.connect() as connection:
-        await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    await server.close()
-
-
 async def back_up(settings):
     """What is in the database: a copy of the file, or every row."""
     if settings.embedded:

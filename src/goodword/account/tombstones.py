@@ -53,6 +53,13 @@ async def sync_file(services: Services) -> None:
         await _append(folder, missing)
 
 
+def merge(folder: Path, other: Path) -> None:
+    """Add the tombstones of another file, such as that of a backup, to the file in `folder`."""
+    known = _read(folder)
+    if missing := [line for line in _read(other.parent).items() if line[0] not in known]:
+        _write(folder, missing)
+
+
 async def add_recent(services: Services) -> None:
     """Add the tombstones of the last day to the file. The start adds all."""
     after = first_id(services.clock() - RECENT)

@@ -1,6 +1,5 @@
 """Settings whose parts are not built yet: they are accepted, and `goodword config` says that they have no effect."""
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -14,8 +13,6 @@ class PlannedSettings(BaseModel):
     embed_origins: Annotated[Words, AfterValidator(check_origins)] = ()
     capture_parameter: str = Field(default="ref", pattern="^[A-Za-z0-9_-]{1,32}$")
 
-    backup_dir: Path | None = None
-    backup_keep: int = Field(default=14, ge=1)
     loopback_webhooks: Switch = "off"
     otlp_endpoint: HttpUrl | None = None
     metrics_token: Secret | None = None

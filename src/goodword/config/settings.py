@@ -56,6 +56,8 @@ class Settings(BrandSettings, PlannedSettings):
 
     environment: Literal["development", "production"] = "development"
     data_dir: Path = Path("data")
+    backup_dir: Path | None = None
+    backup_keep: int = Field(default=14, ge=1, le=1000)
     database_url: Secret | None = None
     replica_url: Secret | None = None
     pgbouncer: Switch = "off"

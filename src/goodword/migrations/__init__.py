@@ -40,6 +40,11 @@ def head() -> str:
     return _revisions()[-1]
 
 
+def knows(revision: str) -> bool:
+    """Return whether this version can use a database of this revision, or migrate it."""
+    return revision in _revisions()
+
+
 @cache
 def _revisions() -> Sequence[str]:
     """Return the revisions that this version knows, in order, which is that of the file names."""
