@@ -10,7 +10,6 @@ import gc
 import shutil
 import socket
 import sys
-import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import nullcontext
@@ -27,11 +26,11 @@ from sqlalchemy import Executable, Table, literal, select, text, union_all
 
 from asgi import Client, client_of, forget_limits, running, settings_for
 from audit_table import unguarded
+from fresh_database import fresh_database
 from goodword import migrations
 from goodword.admin import service as administration
 from goodword.app import create_app
 from goodword.db import engines
-from goodword.db.database import Database
 from mailboxes import Post
 from people import Person, join
 from servers import Valkey, postgres, valkey
@@ -87,16 +86,9 @@ async def installation(database_kind, request, tmp_path, migrated):
         file = shutil.copy(migrated / "data" / "goodword.sqlite3", tmp_path)
         yield settings_for(f"sqlite+aiosqlite:///{file}", data_dir=tmp_path)
         return
-    server = Database(request.getfixturevalue("postgres_url"))
-    name = f"restored_{uuid.uuid4().hex}"
-    async with server.read_engine.connect() as connection:
-        await connection.execute(text(f"CREATE DATABASE {name}"))
-    url = request.getfixturevalue("postgres_url").rpartition("/")[0] + f"/{name}"
-    await migrations.upgrade(url)
-    yield settings_for(url, data_dir=tmp_path)
-    async with server.read_engine.connect() as connection:
-        await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    await server.close()
+    async with fresh_database(request.getfixturevalue("postgres_url")) as url:
+        await migrations.upgrade(url)
+        yield settings_for(url, data_dir=tmp_path)
 
 
 @pytest.fixture(scope="session")

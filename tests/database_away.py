@@ -1,29 +1,20 @@
 """A PostgreSQL that can be cut off and reached again."""
 
 import asyncio
-import uuid
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-import asyncpg
 import pytest
 
+from fresh_database import fresh_database
 from serving import free_port
 
 
 @pytest.fixture
 async def database(postgres_url):
     """Return the URL of an empty database on the shared PostgreSQL, and that of an address where nothing listens."""
-    url = urlsplit(postgres_url)
-    name, port = f"away_{uuid.uuid4().hex}", free_port()
-    operator = await asyncpg.connect(postgres_url.replace("+asyncpg", ""))
-    await operator.execute(f"CREATE DATABASE {name}")
-    yield (
-        url._replace(path=name).geturl(),
-        url._replace(netloc=f"postgres@127.0.0.1:{port}", path=name).geturl(),
-    )
-    await operator.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await operator.close()
+    async with fresh_database(postgres_url) as here:
+        yield here, urlsplit(here)._replace(netloc=f"postgres@127.0.0.1:{free_port()}").geturl()
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from asgi import SECRET, client_of, running, settings_for
+from fresh_database import fresh_database
 from goodword import migrations
 from goodword.app import create_app
 from goodword.codes.models import ReferralCode
@@ -32,14 +33,8 @@ async def fresh_url(database_kind, request, tmp_path):
     if database_kind == "sqlite":
         yield f"sqlite+aiosqlite:///{tmp_path / 'fresh.sqlite3'}"
         return
-    server = Database(request.getfixturevalue("postgres_url"))
-    name = f"fresh_{uuid.uuid4().hex}"
-    async with server.read_engine.connect() as connection:
-        await connection.execute(text(f"CREATE DATABASE {name}"))
-    yield request.getfixturevalue("postgres_url").rpartition("/")[0] + f"/{name}"
-    async with server.read_engine.connect() as connection:
-        await connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    await server.close()
+    async with fresh_database(request.getfixturevalue("postgres_url")) as url:
+        yield url
 
 
 @pytest.fixture

@@ -525,7 +525,7 @@ def test_a_setting_whose_part_is_not_built_is_accepted_and_marked(tmp_path):
         assert re.search(rf"^GOODWORD_{name.upper()}=.*  # has no effect yet$", done.stdout, re.MULTILINE), (
             name
         )
-    assert "BACKUP_KEEP" not in goodword(tmp_path, "config").stdout
+    assert "LOOPBACK_WEBHOOKS" not in goodword(tmp_path, "config").stdout
 
 
 def test_the_example_file_names_every_setting_and_no_other():
