@@ -14,9 +14,10 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from queue import SimpleQueue
 from threading import Event, Thread
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
+from pydantic_core import to_json
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 request_id_var: ContextVar[str] = ContextVar("current_request")
@@ -59,7 +60,10 @@ class LogWriter(logging.Handler):
             line = self.format(record)
         except Exception:  # noqa: BLE001  a line must not fail a request
             self.handleError(record)
-            return
+        else:
+            self.write(line)
+
+    def write(self, line: str) -> None:
         if self._lines.qsize() >= MAX_WAITING:
             self._dropped += 1
             return
@@ -91,6 +95,20 @@ class LogWriter(logging.Handler):
             if self._dropped and self._lines.qsize() < MAX_WAITING // 2:
                 dropped, self._dropped = self._dropped, 0
                 log.warning("log lines were dropped: standard error was not read", count=dropped)
+
+
+class _Lines:
+    """Writes the lines of one logger of this program, without the records of `logging`, which take longer."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def write(self, line: str) -> None:
+        # Looked up for each line: a forked process replaces it.
+        writer: Any = logging.root.handlers[0]
+        writer.write(line)
+
+    info = warning = error = critical = write
 
 
 def _add_request_id(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
@@ -141,11 +159,10 @@ def _keep_fields(_logger: WrappedLogger, _name: str, event: EventDict) -> EventD
 
 
 def _as_json(_logger: WrappedLogger, _name: str, event: EventDict) -> str:
-    return _encode(event)
-
-
-_encode = json.JSONEncoder().encode
-"""The renderer of structlog would create an encoder for each line."""
+    try:
+        return to_json(event).decode()
+    except ValueError:  # a lone surrogate
+        return json.dumps(event)
 
 
 def configure_logging(style: Literal["console", "json"]) -> None:
@@ -156,25 +173,21 @@ def configure_logging(style: Literal["console", "json"]) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
     render: Processor = (
         _as_json if style == "json" else structlog.dev.ConsoleRenderer(colors=os.isatty(STDERR))
+    )
+    last: list[Processor] = [_outline_exception, _keep_fields, render]
+    structlog.configure(
+        processors=[*shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=_Lines,
+        cache_logger_on_first_use=True,
     )
     handler = LogWriter()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, _drop_arguments],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _outline_exception,
-                _keep_fields,
-                render,
-            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
     root = logging.getLogger()

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping
-from json import JSONEncoder
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
+from pydantic_core import to_json
 from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
@@ -49,12 +49,13 @@ def problem(error: AppError, request_id: str) -> dict[str, Any]:
 
 def answer(error: AppError, request_id: str, **members: Any) -> Response:
     """Return the response for an error. `members` extend the problem document (RFC 9457 §3.2)."""
-    document = _encode(problem(error, request_id) | members).encode()
-    return Response(document, error.status, error.headers, media_type="application/problem+json")
+    return Response(
+        to_json(problem(error, request_id) | members),
+        error.status,
+        error.headers,
+        media_type="application/problem+json",
+    )
 
-
-_encode = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-"""`json.dumps` would create an encoder for each document."""
 
 ErrorResponder = Callable[[Request, AppError], Response]
 ErrorRenderer = Callable[[Request, AppError], Response | None]
