@@ -6,8 +6,8 @@ from contextlib import suppress
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import JSONResponse
 from pydantic import Field
+from pydantic_core import to_json
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import Scope
 
@@ -101,7 +101,7 @@ async def readyz(request: Request) -> Response:
     if checks["schema"] != "ok":
         return answer(NotReady(), request.state.request_id, checks=checks)
     status = "ok" if set(checks.values()) <= {"ok", "unknown"} else "degraded"
-    return JSONResponse({"status": status, "checks": checks})
+    return Response(to_json({"status": status, "checks": checks}), media_type="application/json")
 
 
 async def _shared_checks(request: Request) -> Mapping[str, str]:
