@@ -107,6 +107,7 @@ def _no_collection() -> Iterator[None]:
         yield
     finally:
         gc.freeze()
+        gc.set_threshold(10_000, 10, 10)  # a request makes hundreds of objects, and few cycles
         gc.enable()
 
 
