@@ -25,7 +25,7 @@ from goodword.services import services_of
 from goodword.sessions.auth import Caller, ReferralsReader, is_administrator
 from goodword.users import service as users
 from goodword.users.models import display_name, masked
-from goodword.web.dependencies import Clock
+from goodword.web.dependencies import Clock, from_parameters
 from goodword.web.json_body import JsonRoute
 from goodword.web.openapi import problems
 from goodword.web.paging import Cursor, CursorInvalid, Limit
@@ -78,6 +78,10 @@ class StatsParameters:
     interval: Annotated[Interval, Query(description="The interval of the series, in UTC.")] = Interval.DAY
 
 
+ListQuery = Annotated[ListParameters, Depends(from_parameters(ListParameters))]
+StatsQuery = Annotated[StatsParameters, Depends(from_parameters(StatsParameters))]
+
+
 @router.get(
     "/referrals",
     summary="List referrals",
@@ -88,7 +92,7 @@ async def list_referrals(
     user_id: ReferrerId,
     request: Request,
     caller: ReferralsReader,
-    query: Annotated[ListParameters, Depends()],
+    query: ListQuery,
 ) -> Response:
     """Return the friends who joined with your codes, with masked e-mail addresses.
 
@@ -104,9 +108,7 @@ async def list_referrals(
     response_model=ReferralList,
     responses=problems(service.RangeInvalid, CursorInvalid),
 )
-async def list_own_referrals(
-    request: Request, caller: ReferralsReader, query: Annotated[ListParameters, Depends()]
-) -> Response:
+async def list_own_referrals(request: Request, caller: ReferralsReader, query: ListQuery) -> Response:
     """Return the same list as with your id."""
     return await _list(request, caller.user_id, query)
 
@@ -154,7 +156,7 @@ async def read_referral_stats(
     request: Request,
     caller: ReferralsReader,
     clock: Clock,
-    query: Annotated[StatsParameters, Depends()],
+    query: StatsQuery,
 ) -> ReferralStats:
     """Count the friends who joined with your codes: by status, by code, and over time."""
     await _check_access(request, user_id, caller)
@@ -163,7 +165,7 @@ async def read_referral_stats(
 
 @own_router.get("/referral-stats", summary="Count your referrals", responses=problems(service.RangeInvalid))
 async def read_own_referral_stats(
-    request: Request, caller: ReferralsReader, clock: Clock, query: Annotated[StatsParameters, Depends()]
+    request: Request, caller: ReferralsReader, clock: Clock, query: StatsQuery
 ) -> ReferralStats:
     """Return the same counts as with your id."""
     return await _count(request, caller.user_id, query, now=clock())
