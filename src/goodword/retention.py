@@ -3,11 +3,14 @@
 Expired referral codes are kept: queries compare their expiry with the clock, and their owner still sees them.
 """
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import structlog
@@ -17,12 +20,13 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from goodword.account import tombstones
 from goodword.audit import hash_chain, ip_retention
+from goodword.config.settings import Settings
 from goodword.db.base import Base
 from goodword.jobs.models import Job
 from goodword.jobs.service import ClaimedJob, enqueue
 from goodword.jobs.worker import Handler, NodeTask
 from goodword.oauth.models import OAuthCode
-from goodword.providers.models import IS_UNRESTRICTED, KEPT as CHECK_KEPT, EmailCheck
+from goodword.providers.models import IS_UNRESTRICTED, EmailCheck
 from goodword.rate_limits.models import Quota
 from goodword.services import Services
 from goodword.sessions.models import LoginFailures, UserSession
@@ -48,25 +52,43 @@ class Expiry(NamedTuple):
     """Columns of other tables whose rows are deleted too."""
 
 
-RULES: Mapping[str, Sequence[Expiry]] = {
+Rules = Callable[[Settings], Sequence[Expiry]]
+
+
+def _sessions(settings: Settings) -> Sequence[Expiry]:
+    kept, referring = days(settings.keep_sessions), (OAuthCode.session_id, OAuthCode.browser_session_id)
+    ends = (UserSession.idle_expires_at, UserSession.revoked_at)
+    return [Expiry(ended, kept, referring=referring) for ended in ends]
+
+
+def _email_checks(settings: Settings) -> Sequence[Expiry]:
+    kept = days(settings.keep_email_checks)
+    return [
+        Expiry(EmailCheck.checked_at, kept, only=IS_UNRESTRICTED),
+        Expiry(EmailCheck.created_at, kept, only=EmailCheck.checked_at.is_(None)),
+    ]
+
+
+def _jobs(outcome: str, kept: timedelta) -> Sequence[Expiry]:
+    return [Expiry(Job.finished_at, kept, only=Job.outcome == outcome)]
+
+
+def days(number: int) -> timedelta:
+    return timedelta(days=number)
+
+
+RULES: Mapping[str, Rules] = {
     # Kept for a day, because a replay of a used code revokes its session (RFC 6749 §4.1.2).
-    "purge_oauth_codes": (Expiry(OAuthCode.expires_at, DAY),),
-    # Kept for a month, so that their owner can ask about them.
-    "purge_sessions": tuple(
-        Expiry(ended, 30 * DAY, referring=(OAuthCode.session_id, OAuthCode.browser_session_id))
-        for ended in (UserSession.idle_expires_at, UserSession.revoked_at)
-    ),
-    "purge_verifications": (Expiry(Verification.expires_at, DAY),),
-    "purge_idempotency_keys": (Expiry(IdempotencyKey.created_at, KEPT),),
-    "purge_login_failures": (Expiry(LoginFailures.last_at, DAY),),
-    "purge_email_checks": (
-        Expiry(EmailCheck.checked_at, CHECK_KEPT, only=IS_UNRESTRICTED),
-        Expiry(EmailCheck.created_at, CHECK_KEPT, only=EmailCheck.checked_at.is_(None)),
-    ),
-    "purge_quotas": (Expiry(Quota.ends_at, DAY),),
-    "purge_finished_jobs": (Expiry(Job.finished_at, 7 * DAY, only=Job.outcome == "done"),),
+    "purge_oauth_codes": lambda _: [Expiry(OAuthCode.expires_at, DAY)],
+    "purge_sessions": _sessions,
+    "purge_verifications": lambda settings: [Expiry(Verification.expires_at, days(settings.keep_tokens))],
+    "purge_idempotency_keys": lambda _: [Expiry(IdempotencyKey.created_at, KEPT)],
+    "purge_login_failures": lambda _: [Expiry(LoginFailures.last_at, DAY)],
+    "purge_email_checks": _email_checks,
+    "purge_quotas": lambda _: [Expiry(Quota.ends_at, DAY)],
+    "purge_finished_jobs": lambda settings: _jobs("done", days(settings.keep_jobs)),
     # They may contain an address, so they are not kept for ever.
-    "purge_dead_jobs": (Expiry(Job.finished_at, 30 * DAY, only=Job.outcome == "dead"),),
+    "purge_dead_jobs": lambda settings: _jobs("dead", days(settings.keep_failed_jobs)),
 }
 """By kind of job."""
 
@@ -76,15 +98,14 @@ PERIODIC_TASKS = dict.fromkeys((*RULES, CLEAR_ADDRESSES), HOUR)
 
 async def purge(services: Services, job: ClaimedJob) -> None:
     """Delete the rows that have expired by the rules of the job's kind."""
-    now = services.clock()
-    await _run_batches(
-        services, job, [partial(_delete_expired, expiry=one, now=now) for one in RULES[job.kind]]
-    )
+    now, rules = services.clock(), RULES[job.kind](services.settings)
+    await _run_batches(services, job, [partial(_delete_expired, expiry=one, now=now) for one in rules])
 
 
 async def clear_addresses(services: Services, job: ClaimedJob) -> None:
     """Clear old IP addresses in the audit log, whose rows are permanent."""
-    clear = partial(ip_retention.clear_old, limit=BATCH_SIZE, now=services.clock())
+    before = services.clock() - days(services.settings.keep_audit_addresses)
+    clear = partial(ip_retention.clear_old, limit=BATCH_SIZE, before=before)
     await _run_batches(services, job, [clear])
 
 
@@ -133,9 +154,23 @@ async def seal_audit(services: Services) -> None:
     await hash_chain.seal(services.database, services.keys.audit)
 
 
+async def delete_emails(services: Services) -> None:
+    """Delete old e-mails that were saved as files. Each node has its own."""
+    kept, folder = days(services.settings.keep_emails), services.settings.emails_dir
+    await asyncio.to_thread(_delete_files, folder, before=(services.clock() - kept).timestamp())
+
+
+def _delete_files(folder: Path, *, before: float) -> None:
+    for path in folder.glob("*.eml"):
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < before:
+                path.unlink()
+
+
 HANDLERS: Mapping[str, Handler] = {**dict.fromkeys(RULES, purge), CLEAR_ADDRESSES: clear_addresses}
 NODE_TASKS: Mapping[NodeTask, float] = {
     seal_audit: 3.0,
     tombstones.add_recent: tombstones.MIRROR_SECONDS,
+    delete_emails: HOUR.total_seconds(),
 }
 """Tasks of every worker, with their interval in seconds."""

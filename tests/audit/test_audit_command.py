@@ -18,6 +18,8 @@ from goodword.retention import CLEAR_ADDRESSES, HANDLERS, PERIODIC_TASKS
 from people import join, sign_in
 from serving import goodword, serving
 
+NINETY_DAYS = timedelta(days=90)
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -110,7 +112,7 @@ async def test_addresses_are_cleared_after_ninety_days_and_the_chain_stays_valid
 
     async def clear():
         async with app.state.services.database.transaction() as session:
-            return await ip_retention.clear_old(session, limit=1, now=clock())
+            return await ip_retention.clear_old(session, limit=1, before=clock() - NINETY_DAYS)
 
     clock.forward(days=89)
     assert await clear() == 0
@@ -128,7 +130,7 @@ async def test_addresses_are_cleared_after_ninety_days_and_the_chain_stays_valid
 async def test_an_unsealed_address_is_not_cleared(app, api, clock):
     async def clear():
         async with app.state.services.database.transaction() as session:
-            return await ip_retention.clear_old(session, limit=10, now=clock())
+            return await ip_retention.clear_old(session, limit=10, before=clock() - NINETY_DAYS)
 
     await join(api, "alice")
     clock.forward(days=91)

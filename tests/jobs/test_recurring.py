@@ -1,18 +1,25 @@
 """Recurring jobs, once per period, and the rows that they delete."""
 
 import asyncio
+import os
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from goodword import retention
+from goodword.audit import hash_chain
+from goodword.config.retention_settings import RetentionSettings
 from goodword.db.database import Database
 from goodword.jobs import service
+from goodword.jobs.models import Job
 from goodword.jobs.worker import Worker
+from goodword.providers.models import EmailCheck, Status
 from goodword.retention import HANDLERS, PERIODIC_TASKS
 from people import PASSWORD, join, sign_in
 
 HOUR = timedelta(hours=1)
+KEPT = tuple(RetentionSettings.model_fields)
 
 
 @pytest.fixture
@@ -95,6 +102,70 @@ async def test_expired_rows_are_deleted_and_others_stay(api, alice, post, servic
     await purge(services, clock)
     assert set((await left()).values()) == {0}
     assert (await api.post("/api/v1/sessions", json={"email": alice.email, "password": PASSWORD})).is_success
+
+
+async def test_the_operator_chooses_how_long_data_is_kept(api, alice, post, services, clock, rows):
+    """Each setting is 40 days instead of its default, and what it keeps goes after 40 days and not before."""
+    services = replace(services, settings=services.settings.model_copy(update=dict.fromkeys(KEPT, 40)))
+    await api.post("/api/v1/password-resets", json={"email": alice.email})
+    await post()
+    await hash_chain.seal(services.database, services.keys.audit)
+    async with services.database.transaction() as session:
+        session.add(
+            EmailCheck(
+                address_mac=b"0" * 32,
+                provider="hunter",
+                status=Status.VALID,
+                checked_at=clock(),
+                created_at=clock(),
+            )
+        )
+        for outcome in ("done", "dead"):
+            session.add(
+                Job(
+                    kind="greet",
+                    payload="",
+                    created_at=clock(),
+                    run_at=clock(),
+                    finished_at=clock(),
+                    outcome=outcome,
+                )
+            )
+    queries = {
+        "sessions": "SELECT count(*) FROM sessions",
+        "tokens": "SELECT count(*) FROM verifications",
+        "jobs": "SELECT count(*) FROM jobs WHERE outcome = 'done' AND kind = 'greet'",
+        "failed_jobs": "SELECT count(*) FROM jobs WHERE outcome = 'dead'",
+        "audit_addresses": "SELECT count(*) FROM audit_events WHERE address IS NOT NULL",
+        "email_checks": "SELECT count(*) FROM email_checks WHERE status = 'valid'",
+    }
+    assert {f"keep_{name}" for name in queries} | {"keep_emails"} == set(KEPT)
+    clock.forward(days=39, hours=23)
+
+    async def left():
+        await purge(services, clock)
+        return {name for name, query in queries.items() if (await rows(query))[0][0]}
+
+    assert await left() == set(queries)
+    clock.forward(days=2)
+    assert await left() == {"sessions"}
+    clock.forward(days=23)
+    assert await left() == {"sessions"}, "which ended a month after their last use"
+    clock.forward(days=10)
+    assert await left() == set()
+
+
+async def test_saved_emails_are_deleted_after_a_month(app, clock, tmp_path):
+    settings = app.state.services.settings.model_copy(update={"data_dir": tmp_path})
+    settings.emails_dir.mkdir()
+    for name, age in (("old.eml", 31), ("new.eml", 29), ("old.txt", 31)):
+        path, moment = settings.emails_dir / name, (clock() - timedelta(days=age)).timestamp()
+        path.touch()
+        os.utime(path, (moment, moment))
+
+    await retention.delete_emails(replace(app.state.services, settings=settings))
+
+    assert sorted(path.name for path in settings.emails_dir.iterdir()) == ["new.eml", "old.txt"]
 
 
 async def test_an_expired_code_stays_expired_for_its_owner(api, alice, services, clock):

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,12 +11,10 @@ from goodword.actor import Actor
 from goodword.audit.models import WITH_ADDRESS, AuditEvent
 from goodword.audit.service import first_id
 
-RETENTION = timedelta(days=90)
 
-
-async def clear_old(session: AsyncSession, *, limit: int, now: datetime) -> int:
-    """Clear up to `limit` addresses older than 90 days. Return how many. Seals stay valid."""
-    return await _clear(session, AuditEvent.id < first_id(now - RETENTION), limit=limit)
+async def clear_old(session: AsyncSession, *, limit: int, before: datetime) -> int:
+    """Clear up to `limit` addresses from before a moment. Return how many. Seals stay valid."""
+    return await _clear(session, AuditEvent.id < first_id(before), limit=limit)
 
 
 async def clear_for_user(session: AsyncSession, user_id: uuid.UUID, *, limit: int) -> int:

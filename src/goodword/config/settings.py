@@ -17,6 +17,7 @@ from goodword.config.brand_settings import BrandSettings
 from goodword.config.planned_settings import PlannedSettings
 from goodword.config.postgres_url import DRIVER, PostgresServer, normalise, parse as parse_postgres_url
 from goodword.config.redis_url import RedisServer, parse as parse_redis_url
+from goodword.config.retention_settings import RetentionSettings
 from goodword.config.setting_types import (
     HttpUrl,
     Secret,
@@ -49,7 +50,7 @@ PROVIDERS = (
 """The settings of each sign-in provider: all of a group, or none."""
 
 
-class Settings(BrandSettings, PlannedSettings):
+class Settings(BrandSettings, RetentionSettings, PlannedSettings):
     """The settings, each read from `GOODWORD_<NAME>`; a `SecretStr` also from `…_FILE`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
