@@ -155,7 +155,8 @@ class LookupCache:
     async def _keep_following(self, shared: "RedisCache", stop: asyncio.Event) -> None:
         while not stop.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), FOLLOW)
+                async with asyncio.timeout(FOLLOW):
+                    await stop.wait()
             try:
                 await self._follow(shared)
             except Exception:  # any error: a poll that ends would disable the shared cache for good

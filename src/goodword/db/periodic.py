@@ -32,4 +32,5 @@ async def repeat(
         except Exception:
             log.exception("a periodic task failed and will run again", kind=name)
         with suppress(TimeoutError):
-            await asyncio.wait_for(sooner.wait(), every)
+            async with asyncio.timeout(every):  # `wait_for` of Python 3.11 can lose a cancellation
+                await sooner.wait()

@@ -58,7 +58,8 @@ async def _listen(database: Database, wake: Callable[[], None], has_listened: as
             wake()  # for jobs that were committed before
             while not closed.is_set():
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(closed.wait(), CHECK_SECONDS)
+                    async with asyncio.timeout(CHECK_SECONDS):
+                        await closed.wait()
                 await connection.execute("SELECT 1")  # detects a connection that was lost without notice
         finally:
             await pooled.invalidate()  # it still listens, so it must not return to the pool

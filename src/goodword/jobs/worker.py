@@ -81,7 +81,8 @@ class Worker:
                 except Exception:  # the worker must not end
                     log.exception("the worker continues after an unexpected error")
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+                    async with asyncio.timeout(POLL_SECONDS):
+                        await self._wake.wait()
             if self._running:
                 await asyncio.wait(self._running)
 
