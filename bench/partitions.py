@@ -13,7 +13,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import asyncpg
 
@@ -135,17 +135,15 @@ class Bench:
     def _bound(self, period: int) -> str:
         return f"id_of({START_MS + period * self.subject.days * DAY_MS}, repeat('0', 18))"
 
-    async def run(self, statement: str, *arguments: Any) -> None:
-        await self.connection.execute(statement.format(**self.values), *arguments)
+    async def run(self, statement: str) -> None:
+        await self.connection.execute(statement.format(**self.values))
 
     async def create(self) -> None:
         await self.connection.execute(FUNCTIONS.format(start=START_MS, step=self.step))
         split = " PARTITION BY RANGE (id)" if self.is_split else ""
         like = f"LIKE {self.subject.table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS"
-        await self.run(f"CREATE TABLE {{table}} ({like}){split}")
-        await self.run(
-            "ALTER TABLE {table} SET (autovacuum_enabled = off)" if not self.is_split else "SELECT 1"
-        )
+        quiet = "" if self.is_split else " WITH (autovacuum_enabled = off)"
+        await self.run(f"CREATE TABLE {{table}} ({like}){split}{quiet}")
         for period in range(self.subject.periods + 3) if self.is_split else ():
             await self.add_partition(period)
 
@@ -161,11 +159,8 @@ class Bench:
 
     async def fill(self, period: int, periods: int = 1) -> None:
         size = self.rows // self.subject.periods
-        await self.run(
-            self.subject.fill.replace("{first}", str(period * size)).replace(
-                "{last}", str((period + periods) * size - 1)
-            )
-        )
+        rows = {"first": period * size, "last": (period + periods) * size - 1}
+        await self.connection.execute(self.subject.fill.format(**self.values, **rows))
 
     async def index(self) -> None:
         for row in await self.connection.fetch(
@@ -182,9 +177,8 @@ class Bench:
     async def size(self) -> float:
         """Return the MiB of the table with its indexes and partitions."""
         found = await self.connection.fetchval(
-            "SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('measured')"
-            if self.is_split
-            else "SELECT pg_total_relation_size('measured')"
+            "SELECT coalesce(sum(pg_total_relation_size(relid)), pg_total_relation_size('measured'))"
+            " FROM pg_partition_tree('measured')"
         )
         return float(found) / 2**20
 
@@ -237,9 +231,6 @@ class Bench:
             if len(ids) < BATCH:
                 return
 
-    async def vacuum(self) -> None:
-        await self.run("VACUUM {table}")
-
     async def reads(self) -> dict[str, str]:
         """Return pages, milliseconds of planning and of execution, by query."""
         found = {}
@@ -269,10 +260,9 @@ async def measure(
     result |= await bench.reads()
     await note(f"insert {LIVE_ROWS:,} rows", bench.live)
     await note(f"change each of these {len(subject.updates)} times", bench.change)
-    await note("vacuum after it", bench.vacuum)
+    await note("vacuum after it", lambda: bench.run("VACUUM {table}"))
     await note("remove the oldest period", bench.purge)
-    await note("vacuum after the removal", bench.vacuum)
-    result["size after it"] = f"{await bench.size():,.0f} MiB"
+    await note("vacuum after the removal", lambda: bench.run("VACUUM {table}"))
     await note("fill the next period", lambda: bench.fill(subject.periods))
     result["size with the next period"] = f"{await bench.size():,.0f} MiB"
     result |= {f"{name}, later": text for name, text in (await bench.reads()).items()}
