@@ -6,17 +6,10 @@ import re
 import subprocess
 from pathlib import Path
 
+from raw_http import family
+
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 ROOT = Path(__file__).parent.parent
-
-
-def family(pid: int) -> list[int]:
-    """Return a process and all that descend from it."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-    return [pid, *(one for child in children for one in family(int(child)))]
 
 
 def cpu(pid: int) -> float:

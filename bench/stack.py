@@ -20,6 +20,7 @@ import machine
 import seed
 import servers
 import serving
+from raw_http import family
 
 WORKERS = 2
 STARTED = "Started server process"
@@ -46,7 +47,7 @@ class Server:
     @property
     def workers(self) -> list[int]:
         """Return the processes that answer: of those that the first one started, the largest."""
-        started = machine.family(self.pid)[1:]
+        started = family(self.pid)[1:]
         return sorted(started, key=lambda pid: machine.memory(pid)[0])[-WORKERS:] or [self.pid]
 
     @contextmanager

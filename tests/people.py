@@ -1,5 +1,7 @@
 """Those who use the service in the tests: Alice has a code, Bob comes by it, Mallory means no good."""
 
+import asyncio
+import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -143,6 +145,14 @@ async def make_code(owner: Person, **fields: Any) -> dict[str, Any]:
     answer = await owner.post("/api/v1/me/referral-codes", fields)
     assert answer.status_code == 201, answer.text
     return answer.json()
+
+
+async def until_gone(node: Client, code: str) -> None:
+    """Wait until the look-up of a code finds nothing, for a second at most."""
+    deadline = time.monotonic() + 1
+    while (await node.get(f"/api/v1/referral-codes/{code}")).status_code != 404:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
 
 
 async def referrals_of(owner: Person, **query: Any) -> list[dict[str, Any]]:

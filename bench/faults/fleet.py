@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import machine
 import servers
 import serving
 from fault_proxy import FaultProxy
 from preloaded import Process
 from proxy_servers import haproxy, proxy_process
+from raw_http import family
 
 PATIENCE = 90
 """Seconds for a start on a busy machine."""
@@ -34,14 +34,14 @@ class Part:
         self._process: Any = None
 
     def send(self, number: signal.Signals) -> None:
-        for pid in machine.family(self.pid):
+        for pid in family(self.pid):
             os.kill(pid, number)
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Signal the process, and wait until it and its children have ended."""
-        family = machine.family(self.pid)
+        found = family(self.pid)
         os.kill(self.pid, number)
-        while any(_runs(pid) for pid in family):
+        while any(_runs(pid) for pid in found):
             time.sleep(0.02)
         if self._process is not None:
             self._process.wait(timeout=PATIENCE)

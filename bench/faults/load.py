@@ -6,24 +6,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import uuid4
 
+from logged_requests import TIMEOUT, Attempt, attempt, is_final
+
 PASSWORD = "seven lanterns on the hill"
-TIMEOUT = 30
-REFUSED = -1
-"""The status of an attempt whose connection was refused."""
 PAUSE = 0.1
 """Seconds between two attempts of a request that has failed."""
-
-
-class Attempt(NamedTuple):
-    began: float
-    ended: float
-    status: int
-    """0 without a response."""
-    is_write: bool
 
 
 @dataclass
@@ -104,22 +94,12 @@ class Client(threading.Thread):
         while True:
             if self._stopping.wait(self._pause):
                 raise InterruptedError
-            began, status, answer = time.monotonic(), 0, b""
-            connection = HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT)
-            try:
-                connection.request(method, path, content, headers)
-                response = connection.getresponse()
-                status, answer = response.status, response.read()
-            except ConnectionRefusedError:
-                status = REFUSED
-            except (OSError, HTTPException):
-                status = 0
-            finally:
-                connection.close()
-            self._history.attempts.append(Attempt(began, time.monotonic(), status, method != "GET"))
-            is_twin = status == 409 and b"idempotency_key_in_use" in answer
-            if 0 < status < 500 and not is_twin:
-                return status, json.loads(answer) if answer else None
+            outcome, answer = attempt(
+                f"127.0.0.1:{self._port}", method, path, content, headers, is_write=method != "GET"
+            )
+            self._history.attempts.append(outcome)
+            if is_final(outcome.status, answer):
+                return outcome.status, json.loads(answer) if answer else None
             time.sleep(PAUSE)
 
 

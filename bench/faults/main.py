@@ -11,7 +11,9 @@ import checker
 import fleet
 import load
 from fault_list import FAULTS, Fault
-from load import Attempt, History
+from load import History
+
+from logged_requests import Attempt
 
 RECOVERY_SECONDS = 60
 HEAD = "| fault | times | requests | 503 | other errors | longest | without writes | recovered | writes |"

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import fleet
 import load
-from load import REFUSED, History
+from load import History
 
 import serving
+from logged_requests import REFUSED
 
 STOPS, REPLACEMENTS = 20, 10
 

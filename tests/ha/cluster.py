@@ -18,6 +18,7 @@ import asyncpg
 
 from fault_proxy import FaultProxy
 from proxy_servers import replaced
+from raw_http import family
 from servers import POSTGRES_USER, tied
 from serving import free_port
 
@@ -37,15 +38,6 @@ def until(condition: Callable[[], Any], what: str) -> Any:
                 return found
         time.sleep(0.1)
     raise AssertionError(f"not within {PATIENCE} s: {what}")
-
-
-def family(pid: int) -> list[int]:
-    """Return a process and all that descend from it."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-    return [pid, *(one for child in children for one in family(int(child)))]
 
 
 def start(

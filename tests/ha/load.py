@@ -2,31 +2,21 @@
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from logged_requests import TIMEOUT, Attempt, attempt, is_final
 from people import PASSWORD
 
 CLIENTS = 3
 CODES = 3
 """For each user."""
 PAUSE = 0.05
-TIMEOUT = 30
-
-
-class Attempt(NamedTuple):
-    began: float
-    ended: float
-    status: int
-    """0 without a response."""
-    is_write: bool
 
 
 @dataclass
@@ -54,7 +44,7 @@ class History:
 
     def errors(self) -> int:
         """Return how many requests had no response, or another error of the server."""
-        return sum(one.status == 0 or (one.status >= 500 and one.status != 503) for one in self.attempts)
+        return sum(one.status <= 0 or (one.status >= 500 and one.status != 503) for one in self.attempts)
 
 
 class Client(threading.Thread):
@@ -99,26 +89,17 @@ class Client(threading.Thread):
             )
             if status == 201:
                 return json.loads(answer)
-            is_twin = status == 409 and b"idempotency_key_in_use" in answer
-            if 0 < status < 500 and not is_twin:
+            if is_final(status, answer):
                 self._history.surprises.append(f"{path}: {status} {answer[:200]!r}")
                 return None
 
     def _try(self, path: str, body: str, headers: dict[str, str], *, is_write: bool) -> tuple[int, bytes]:
         if self._stopping.wait(PAUSE):
             raise InterruptedError
-        began, status, answer = time.monotonic(), 0, b""
-        connection = HTTPConnection(urlsplit(self._history.url).netloc, timeout=TIMEOUT)
-        try:
-            connection.request("POST", path, body, headers)
-            response = connection.getresponse()
-            status, answer = response.status, response.read()
-        except (OSError, HTTPException):
-            status = 0
-        finally:
-            connection.close()
-        self._history.attempts.append(Attempt(began, time.monotonic(), status, is_write))
-        return status, answer
+        place = urlsplit(self._history.url).netloc
+        outcome, answer = attempt(place, "POST", path, body, headers, is_write=is_write)
+        self._history.attempts.append(outcome)
+        return outcome.status, answer
 
 
 @contextmanager
