@@ -13,6 +13,7 @@ from goodword.composition import build_services, serving
 from goodword.config.loading import load, with_own_secret
 from goodword.config.settings import Settings
 from goodword.logs import configure_logging
+from goodword.monitoring.database_totals import DatabaseTotals
 from goodword.oauth import error_responses as oauth_errors, scopes
 from goodword.signup import landing_page
 from goodword.social.providers import Provider
@@ -45,6 +46,7 @@ def create_app(
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with serving(services, run_jobs=run_jobs, migrate=migrate):
             yield
+            await app.state.database_totals.close()
 
     app = FastAPI(
         title=settings.brand_name,
@@ -59,6 +61,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.services = services
+    app.state.database_totals = DatabaseTotals(services)
     respond = problems.install(
         app, oauth_errors.render_error, landing_page.render_error, rendering.render_error
     )

@@ -24,6 +24,8 @@ from goodword.http_client import OutboundClient
 from goodword.invitations import emails as invitation_emails, reminders
 from goodword.jobs import lateness
 from goodword.jobs.worker import CONCURRENCY, Handler, Worker
+from goodword.metrics import Metrics
+from goodword.monitoring import exposition
 from goodword.oauth import clients as oauth_clients
 from goodword.oauth.tokens import ServerTokens
 from goodword.personal_data import PERSONAL_DATA
@@ -44,6 +46,8 @@ from goodword.social.providers import Provider, configured
 from goodword.users.passwords import Passwords
 from goodword.web.html.assets import Assets
 from goodword.web.paging import Cursors
+
+Clock = Callable[[], datetime]
 
 WAIT_SECONDS = 1.0
 """Between attempts to reach a database that is away."""
@@ -70,7 +74,7 @@ CONCURRENCY_GROUPS: Mapping[str, str] = dict.fromkeys(
 def build_services(
     settings: Settings,
     *,
-    clock: Callable[[], datetime] | None = None,
+    clock: Clock | None = None,
     providers: Sequence[Provider] | None = None,
     processes: int = 1,
 ) -> Services:
@@ -87,6 +91,7 @@ def build_services(
     database = Database.from_settings(settings, processes=processes)
     signing_keys = SigningKeys(database, keys.signing_keys, clock)
     invalidations.listeners[invalidations.slot(KEYS_CACHE_KEY)] = signing_keys.changed.set
+    metrics = Metrics(processes=processes)
     issuer, lifetime = settings.public_url, settings.access_token_lifetime
     assets = Assets(settings)
     docs_client = oauth_clients.documentation(settings.public_url) if settings.docs_shown else None
@@ -95,16 +100,17 @@ def build_services(
         clock=clock,
         keys=keys,
         personal_data=PERSONAL_DATA,
+        metrics=metrics,
         database=database,
-        cache=_build_cache(settings, database, invalidations, clock),
+        cache=_build_cache(settings, database, invalidations, clock, metrics),
         http_client=OutboundClient(),
-        rate_limiter=_build_rate_limiter(settings, Counts(), clock),
+        rate_limiter=_build_rate_limiter(settings, clock, metrics),
         signing_keys=signing_keys,
         access_tokens=AccessTokens(signing_keys, issuer=issuer, lifetime=lifetime),
         refresh_tokens=RefreshTokens(derive_key(secret, "refresh tokens")),
         server_tokens=ServerTokens(signing_keys, issuer=issuer, lifetime=lifetime),
         live_sessions=LocalCache(invalidations, clock, seconds=REMEMBERED),
-        passwords=Passwords.from_settings(settings, processes=processes),
+        passwords=Passwords.from_settings(settings, metrics, processes=processes),
         login_throttle=LoginThrottle(derive_key(secret, "sign-in failures"), counted=is_limited),
         page_cookies=Cookies(derive_key(secret, "page cookies"), settings.public_url),
         page_assets=assets,
@@ -121,7 +127,7 @@ def build_services(
 
 
 def _build_cache(
-    settings: Settings, database: Database, invalidations: InvalidationTable, clock: Callable[[], datetime]
+    settings: Settings, database: Database, invalidations: InvalidationTable, clock: Clock, metrics: Metrics
 ) -> LookupCache:
     return LookupCache(
         database,
@@ -130,17 +136,19 @@ def _build_cache(
         key=derive_key(settings.secret, "cache"),
         redis_url=_redis_url(settings),
         enabled=settings.cache == "on",
+        metrics=metrics,
     )
 
 
-def _build_rate_limiter(settings: Settings, counts: Counts, clock: Callable[[], datetime]) -> Limiter:
+def _build_rate_limiter(settings: Settings, clock: Clock, metrics: Metrics) -> Limiter:
     return Limiter(
         rate_limits.parse(settings.limits),
         key=derive_key(settings.secret, "rate limits"),
         clock=clock,
-        counts=counts,
+        counts=Counts(),
         redis_url=_redis_url(settings),
         on=settings.rate_limits == "on",
+        metrics=metrics,
     )
 
 
@@ -268,7 +276,7 @@ async def _running_tasks(services: Services, *, run_jobs: bool) -> AsyncIterator
     await services.database.warn_if_read_only()
     if not run_jobs:
         await lateness.warn_at_start(services)
-    tasks = [services.signing_keys.watch(), services.database.watch()]
+    tasks = [services.signing_keys.watch(), services.database.watch(), exposition.keep_published(services)]
     if not run_jobs:
         tasks += [lateness.watch(services), database_clock.watch(services), tombstones.mirror(services)]
     watching = [asyncio.create_task(task) for task in tasks]

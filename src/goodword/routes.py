@@ -11,6 +11,7 @@ from goodword.account import routes as account
 from goodword.admin import routes as admin
 from goodword.codes import routes as codes
 from goodword.invitations import routes as invitations
+from goodword.monitoring import routes as monitoring
 from goodword.oauth import routes as oauth
 from goodword.providers import routes as data_providers
 from goodword.referrals import routes as referrals
@@ -36,6 +37,7 @@ ROUTERS: Sequence[APIRouter] = (
     *invitations.PAGES,
     *html.PAGES,
     health.router,
+    *monitoring.API,
     *admin.API,
 )
 SIGNED_IN_PAGES: Sequence[APIRouter] = (

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from goodword.db.database import Database
     from goodword.db.personal_data import PersonalData
     from goodword.http_client import OutboundClient
+    from goodword.metrics import Metrics
     from goodword.oauth.clients import ClientRegistry as OAuthClients
     from goodword.oauth.tokens import ServerTokens
     from goodword.rate_limits.limiter import Limiter
@@ -61,6 +62,7 @@ class Services:
     clock: Callable[[], datetime]
     keys: DerivedKeys
     personal_data: Sequence[PersonalData]
+    metrics: Metrics
 
     database: Database
     cache: LookupCache

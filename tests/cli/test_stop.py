@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from goodword.web.server import bind, drop_new_connections
-from serving import serving
+from serving import children, serving, wait_until
 
 PROCESSES = pytest.mark.parametrize("workers", ["1", "2"])
 
@@ -35,17 +35,6 @@ def get(connection, path="/livez"):
 def get_anew(served, path="/livez"):
     with closing(connect(served)) as connection:
         return get(connection, path)
-
-
-def children(process):
-    return {int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()}
-
-
-def wait_until(holds):
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def ask_until_refused(served, outcomes):

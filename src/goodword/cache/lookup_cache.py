@@ -28,6 +28,7 @@ from goodword.cache.memory import (
 )
 from goodword.db.base import Base
 from goodword.db.database import Database
+from goodword.metrics import CACHE_LOOKUPS, Metrics
 
 if TYPE_CHECKING:
     from goodword.cache.redis_cache import RedisCache
@@ -74,6 +75,7 @@ class LookupCache:
         clock: Callable[[], datetime],
         key: bytes,
         redis_url: str | None,
+        metrics: Metrics,
         enabled: bool = True,
     ) -> None:
         self._database, self._invalidations, self._clock, self._enabled = (
@@ -84,6 +86,7 @@ class LookupCache:
         )
         self._memory: LocalCache[bytes] = LocalCache(invalidations, clock, seconds=NEAR)
         self._names: dict[Target, str] = {}
+        self._metrics = metrics
         self._epoch = ""
         # Needed without a cache too: other nodes may have cached what this one invalidates.
         self._shared = _shared_cache(redis_url, key) if redis_url else None
@@ -93,7 +96,13 @@ class LookupCache:
     def peek(self, target: Target) -> bytes | None:
         """Return the response to a request with this text, if process memory has it."""
         name = self._names.get(target)
-        return self._memory.peek(name) if name else None
+        return self._peek(name) if name else None
+
+    def _peek(self, name: str) -> bytes | None:
+        found = self._memory.peek(name)
+        if found is not None:
+            self._metrics.add(CACHE_LOOKUPS, "memory")
+        return found
 
     def note(self, target: Target, name: str) -> None:
         """Remember which name a request with this text looks up."""
@@ -106,7 +115,14 @@ class LookupCache:
         """Return the value from memory, from the shared cache, or from `load`."""
         if not self._enabled:
             return (await load()).value
-        return await self._memory.get(name, lambda: self._look_up(name, load), invalidated_by=name)
+        if (known := self._peek(name)) is not None:
+            return known
+
+        def count_load() -> Awaitable[CacheEntry[bytes]]:
+            self._metrics.add(CACHE_LOOKUPS, "database")
+            return load()
+
+        return await self._memory.get(name, lambda: self._look_up(name, count_load), invalidated_by=name)
 
     async def _look_up(
         self, name: str, load: Callable[[], Awaitable[CacheEntry[bytes]]]
@@ -124,6 +140,7 @@ class LookupCache:
             return await load()
         known = self._shared.opened(name, epoch, there)
         if known is not None and known.until > now:
+            self._metrics.add(CACHE_LOOKUPS, "redis")
             return CacheEntry(*known, told=True)
         found = await load()
         lifetime = min(found.until - now, FAR)
@@ -208,6 +225,10 @@ class LookupCache:
             task = asyncio.create_task(self._shared.tell(private))
             self._told.add(task)
             task.add_done_callback(self._told.discard)
+
+    def is_redis_available(self) -> bool | None:
+        """Return whether Redis answered lately. None if none is configured."""
+        return self._shared.is_available() if self._shared else None
 
     async def is_well(self) -> bool:
         """Return whether the shared cache responds. True if none is configured."""

@@ -45,6 +45,7 @@ def serve(
     if child is None:
         _end_by(parent.ended_by)
     configure_logging(settings.log_format)  # its thread was not forked
+    app.state.services.metrics.use_row(child.number)
     _end_by(_serve(app, sockets, settings, child=child))
 
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import signal
+from functools import partial
 
 from goodword.composition import build_services, build_worker, close_services, open_services
 from goodword.config.settings import Settings
 from goodword.jobs import probes
+from goodword.monitoring import exposition
 
 
 async def run_worker(settings: Settings, *, concurrency: int) -> None:
@@ -27,7 +29,9 @@ async def run_worker(settings: Settings, *, concurrency: int) -> None:
     watching = asyncio.create_task(services.database.watch())
     try:
         async with probes.answering(
-            settings.worker_health_port, lambda: services.waiting.is_set() or worker.is_waiting
+            settings.worker_health_port,
+            lambda: services.waiting.is_set() or worker.is_waiting,
+            partial(exposition.answer_scrape, services),
         ):
             await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if opening.done():

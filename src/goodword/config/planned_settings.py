@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from goodword.config.setting_types import HttpUrl, Secret, Switch, Words, check_origins
+from goodword.config.setting_types import HttpUrl, Switch, Words, check_origins
 
 
 class PlannedSettings(BaseModel):
@@ -15,4 +15,3 @@ class PlannedSettings(BaseModel):
 
     loopback_webhooks: Switch = "off"
     otlp_endpoint: HttpUrl | None = None
-    metrics_token: Secret | None = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from sqlalchemy import BigInteger, Executable, Row, bindparam, cast, func, select, text
 from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from goodword.db.error_causes import describe
 from goodword.db.periodic import repeat
@@ -37,6 +38,10 @@ class Replica:
         self._primary, self._replica = primary, replica
         self.is_used = False
         self._reason: str | None = None
+
+    @property
+    def engine(self) -> AsyncEngine:
+        return self._replica.read_engine
 
     async def rows(self, statement: Executable, **values: object) -> Sequence[Row[Any]]:
         """Return the rows of a statement, like `Database.rows`."""

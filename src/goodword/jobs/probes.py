@@ -1,4 +1,4 @@
-"""Answer the probes of an orchestrator about a worker, over HTTP: `/livez` and `/readyz`, as the service does."""
+"""Answer about a worker over HTTP: `/livez`, `/readyz` and `/metrics`, as the service does."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -7,9 +7,14 @@ from contextlib import asynccontextmanager, suppress
 REQUEST_SECONDS = 5.0
 MAX_REQUEST = 8192
 
+Answer = tuple[str, str, bytes]
+"""Status, content type and body."""
+Scrape = Callable[[bytes, str], Answer]
+"""Answers a request for the metrics, given its head and the address of the client."""
+
 
 @asynccontextmanager
-async def answering(port: int | None, is_waiting: Callable[[], bool]) -> AsyncIterator[None]:
+async def answering(port: int | None, is_waiting: Callable[[], bool], scrape: Scrape) -> AsyncIterator[None]:
     """Answer probes at the port during the block. The worker is not ready while `is_waiting`, but alive."""
     if port is None:
         yield
@@ -19,7 +24,12 @@ async def answering(port: int | None, is_waiting: Callable[[], bool]) -> AsyncIt
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):  # and TimeoutError
             async with asyncio.timeout(REQUEST_SECONDS):
                 request = await reader.readuntil(b"\r\n\r\n")
-                writer.write(_response(request, is_waiting=is_waiting()))
+                if request.startswith(b"GET /metrics "):
+                    peer, *_ = writer.get_extra_info("peername")
+                    answered = scrape(request, peer)
+                else:
+                    answered = _probe(request, is_waiting=is_waiting())
+                writer.write(_response(*answered))
                 await writer.drain()
         writer.close()
 
@@ -30,7 +40,7 @@ async def answering(port: int | None, is_waiting: Callable[[], bool]) -> AsyncIt
         server.close()
 
 
-def _response(request: bytes, *, is_waiting: bool) -> bytes:
+def _probe(request: bytes, *, is_waiting: bool) -> Answer:
     if request.startswith(b"GET /livez "):
         status, body = "200 OK", b'{"status":"ok"}'
     elif not request.startswith(b"GET /readyz "):
@@ -39,5 +49,9 @@ def _response(request: bytes, *, is_waiting: bool) -> bytes:
         status, body = "503 Service Unavailable", b'{"status":"waiting_for_database"}'
     else:
         status, body = "200 OK", b'{"status":"ok"}'
-    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return status, "application/json", body
+
+
+def _response(status: str, content_type: str, body: bytes) -> bytes:
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
     return f"{head}Cache-Control: no-store\r\nConnection: close\r\n\r\n".encode() + body

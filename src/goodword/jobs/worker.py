@@ -19,6 +19,7 @@ from goodword.db.periodic import repeat
 from goodword.db.statements import is_unavailable
 from goodword.jobs import listen, service
 from goodword.jobs.service import ClaimedJob, JobFailed, PermanentFailure
+from goodword.metrics import JOB_ATTEMPTS
 from goodword.services import Services
 
 POLL_SECONDS = 1.0
@@ -182,6 +183,9 @@ class Worker:
 
     async def _process(self, job: ClaimedJob) -> None:
         error, is_permanent = await self._attempt(job)
+        is_last = is_permanent or job.attempt >= service.MAX_ATTEMPTS
+        outcome = "done" if error is None else "dead" if is_last else "failed"
+        self._services.metrics.add(JOB_ATTEMPTS, job.kind, outcome)
         try:
             await self._record(job, error, is_permanent=is_permanent)
         finally:

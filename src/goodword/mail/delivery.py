@@ -23,6 +23,7 @@ from goodword.config.settings import Settings
 from goodword.config.smtp_url import MailServer
 from goodword.jobs.service import ClaimedJob, JobFailed, PermanentFailure
 from goodword.mail.messages import MessageContents, MessageKind, build_message, mail_host
+from goodword.metrics import EMAILS
 from goodword.services import Services
 
 TIMEOUT = 30.0
@@ -58,7 +59,15 @@ async def send(
         language=language,
         contents=contents,
     )
-    await deliver(message, settings, name=f"{kind}-{job.id}", about=about)
+    outcome = "deferred"
+    try:
+        await deliver(message, settings, name=f"{kind}-{job.id}", about=about)
+        outcome = "sent" if settings.mail_server else "saved"
+    except PermanentFailure:
+        outcome = "refused"
+        raise
+    finally:
+        services.metrics.add(EMAILS, kind, outcome)
 
 
 async def deliver(

@@ -15,6 +15,7 @@ from goodword.config.settings import Settings
 from goodword.crypto import hmac_of
 from goodword.db.statements import insert_if_absent
 from goodword.errors import TooManyRequests, Unprocessable
+from goodword.metrics import PROVIDER_REQUESTS
 from goodword.providers import circuit_breaker, disposable, hunter
 from goodword.providers.models import VERDICTS, EmailCheck, Status, Verdict
 from goodword.providers.responses import Answer, Outcome
@@ -179,6 +180,7 @@ async def store_answer(
         unrestricted = EmailCheck.status.is_distinct_from(Status.RESTRICTED)
         statement = update(EmailCheck).where(EmailCheck.id == row.id, unrestricted)
         await session.execute(statement.values(claimed_until=None, **values))
+    services.metrics.add(PROVIDER_REQUESTS, hunter.VERIFIER.provider, answer.outcome)
     await circuit_breaker.record_outcome(session, hunter.VERIFIER, answer.outcome, now=now)
     return CheckResult(status or Status.UNKNOWN, hunter.NAME, now if status else None)
 

@@ -14,6 +14,7 @@ from goodword.db.statements import insert_if_absent
 from goodword.jobs import service as jobs
 from goodword.jobs.service import ClaimedJob
 from goodword.jobs.worker import Handler
+from goodword.metrics import PROVIDER_REQUESTS
 from goodword.providers import circuit_breaker, disposable, email_checks, enrichment, hunter
 from goodword.providers.models import Profile
 from goodword.providers.responses import Outcome
@@ -73,6 +74,7 @@ async def enrich_profile(services: Services, job: ClaimedJob) -> None:
             _wait(session, services, job, later.at)
             return
     answer = await provider.find(services.http_client, address.key, timeout_seconds=TIMEOUT)
+    services.metrics.add(PROVIDER_REQUESTS, provider.limit.provider, answer.outcome)
     now = services.clock()
     async with services.database.transaction() as session:
         user = await users.lock_for_job(session, job)  # it may have been erased meanwhile

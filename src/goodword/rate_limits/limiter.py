@@ -9,6 +9,7 @@ import hashlib
 import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.types import Scope
@@ -16,6 +17,7 @@ from starlette.types import Scope
 from goodword import ip_address
 from goodword.config.rate_limits import Policy
 from goodword.errors import TooManyRequests
+from goodword.metrics import RATE_LIMITED, Metrics
 from goodword.rate_limits.counters import Counts
 
 if TYPE_CHECKING:
@@ -34,11 +36,12 @@ class RateLimited(TooManyRequests):
 class Rule:
     """A policy in the form that the hot path uses."""
 
-    __slots__ = ("amount", "policy_header", "salt", "shown", "window_ms")
+    __slots__ = ("amount", "policy_header", "refused", "salt", "shown", "window_ms")
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, metrics: Metrics) -> None:
         self.amount, self.window_ms = policy.amount, policy.seconds * 1000
         self.salt = hash_subject(b"", f"limit {policy.name}".encode())
+        self.refused = partial(metrics.add, RATE_LIMITED, policy.name)
         self.shown = f'"{policy.name}";r=%d;t=%d'.encode()
         value = f'"{policy.name}";q={policy.amount};w={policy.seconds}'
         self.policy_header = (b"ratelimit-policy", value.encode())
@@ -73,11 +76,12 @@ class Limiter:
         key: bytes,
         clock: Callable[[], datetime],
         counts: Counts,
+        metrics: Metrics,
         redis_url: str | None = None,
         on: bool = True,
     ) -> None:
         self.key, self.on = key, on
-        self._rules = {name: Rule(policy) for name, policy in policies.items()}
+        self._rules = {name: Rule(policy, metrics) for name, policy in policies.items()}
         self._clock, self._counts = clock, counts
         self._shared = _shared_counts(redis_url) if redis_url and on else None
         self._reports: set[asyncio.Task[Total | None]] = set()
@@ -182,6 +186,7 @@ def _judge(usage: Usage, rule: Rule, count: int, ends: int) -> None:
 
 def _refuse(usage: Usage, rule: Rule, ends: int) -> None:
     usage.rule, usage.left, usage.ends = rule, 0, ends
+    rule.refused()
     raise RateLimited(headers={"Retry-After": str(usage.seconds())})
 
 

@@ -13,10 +13,12 @@ from goodword.codes import code_format, lookup, service as codes
 from goodword.codes.redemption import redeem
 from goodword.codes.schemas import CodeCreate
 from goodword.config.settings import Settings
+from goodword.db.transaction_hooks import run_after_commit
 from goodword.errors import AppError, Forbidden, Unprocessable
 from goodword.jobs import service as jobs
 from goodword.mail import notifications
 from goodword.mail.messages import MessageKind
+from goodword.metrics import SIGN_UPS, Metrics
 from goodword.providers import email_checks
 from goodword.referrals import service as referrals
 from goodword.services import Services
@@ -151,9 +153,9 @@ async def register(
         now=now,
     )
     actor.mark_authenticated(user.id)
-    record(
-        session, Action.USER_REGISTERED, Subject.USER, user.id, by="password" if password_hash else "identity"
-    )
+    by = "password" if password_hash else "identity"
+    _count_after_commit(session, services.metrics, by)
+    record(session, Action.USER_REGISTERED, Subject.USER, user.id, by=by)
     if settings.first_code == "automatic":
         body = CodeCreate.model_validate(FIRST_CODE)
         await codes.create(session, services, user, body, now=now)
@@ -168,6 +170,13 @@ async def register(
         for kind in (Purpose.VERIFY_EMAIL, *email_checks.job_kinds(settings)):
             jobs.enqueue(session, kind, {}, user_id=user.id, now=now)
     return Registered(user, redemption.referrer if redemption else None)
+
+
+def _count_after_commit(session: AsyncSession, metrics: Metrics, way: str) -> None:
+    async def count() -> None:
+        metrics.add(SIGN_UPS, way)
+
+    run_after_commit(session, count)
 
 
 _BY_EMAIL = select(User.id).where(User.email_key == bindparam("email_key"))

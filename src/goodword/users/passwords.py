@@ -18,6 +18,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 
 from goodword.config.settings import Settings
 from goodword.errors import Unavailable, Unprocessable
+from goodword.metrics import HASHING_REFUSED, Metrics
 
 MAX_LENGTH = 256
 MAX_BYTES = 1024
@@ -76,6 +77,7 @@ class Passwords:
         cost: str,
         min_length: int,
         brand: str = "Goodword",
+        metrics: Metrics | None = None,
         room: int | None = None,
         processes: int = 1,
     ) -> None:
@@ -86,7 +88,8 @@ class Passwords:
         self._hasher = Argon2Hasher(memory_cost=memory, time_cost=passes, parallelism=1)
         # One hash per core at a time, over all processes of this node: each takes 19 MiB.
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        threads = max(1, cores // processes)
+        self._threads = threads = max(1, cores // processes)
+        self._metrics = metrics or Metrics()
         self._executor = ThreadPoolExecutor(
             threads, thread_name_prefix="hashing", initializer=_lower_priority
         )
@@ -95,11 +98,12 @@ class Passwords:
         self._dummy_hash = self._hasher.hash("no account has this password")
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, processes: int) -> Self:
+    def from_settings(cls, settings: Settings, metrics: Metrics, *, processes: int) -> Self:
         return cls(
             cost=settings.password_hash,
             min_length=settings.password_min_length,
             brand=settings.brand_name,
+            metrics=metrics,
             processes=processes,
         )
 
@@ -143,7 +147,7 @@ class Passwords:
     def reserved(self) -> Iterator[None]:
         """Keep a place in the queue for the block. Raises `HashingBusy`."""
         if self._places >= self._room:
-            raise HashingBusy
+            raise self._busy()
         self._places += 1
         try:
             yield
@@ -152,11 +156,20 @@ class Passwords:
 
     async def _run(self, work: Callable[..., T], *arguments: Any) -> T:
         if self._inside >= self._room:
-            raise HashingBusy
+            raise self._busy()
         self._inside += 1
         task = asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
         task.add_done_callback(self._leave)  # not `finally`: the hash of a cancelled request still runs
         return await asyncio.shield(task)
+
+    def _busy(self) -> HashingBusy:
+        self._metrics.add(HASHING_REFUSED)
+        return HashingBusy()
+
+    def load(self) -> tuple[int, int]:
+        """Return how many passwords are hashed, and how many wait."""
+        running = min(self._inside, self._threads)
+        return running, self._inside - running
 
     def _leave(self, _task: object) -> None:
         self._inside -= 1

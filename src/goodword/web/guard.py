@@ -29,7 +29,8 @@ MAX_CONCURRENT = 1000
 """Concurrent requests of a process. More would wait for a database connection until the deadline."""
 
 HEALTH_PATHS = frozenset({"/livez", "/readyz"})
-"""Health probes are exempt from rate limits, the number of requests and the check of `Host`."""
+MONITORED_PATHS = HEALTH_PATHS | {"/metrics"}
+"""Monitoring is exempt from rate limits and the number of requests, and health probes from the check of `Host` too."""
 SINGLE_HEADERS = frozenset(b"host authorization content-type content-encoding content-length".split())
 ENCODINGS = {"Accept-Encoding": "identity"}
 """With 415: the refused coding is that of the content, not its type (RFC 9110 §12.5.3)."""
@@ -79,7 +80,10 @@ class Guard:
             return HeadTooLarge()
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MAX_TARGET:
             return UriTooLong()
-        if scope["path"] not in HEALTH_PATHS and (error := self._check_work(single)):
+        path = scope["path"]
+        if path not in HEALTH_PATHS and not self._serves(single.get(b"host", b"")):
+            return HostRefused()
+        if path not in MONITORED_PATHS and (error := self._check_work(single)):
             return error
         length = _length(single.get(b"content-length", b""))
         if length:
@@ -87,8 +91,6 @@ class Guard:
         return exchange.refuse_body() if length > MAX_BODY else None
 
     def _check_work(self, headers: dict[bytes, bytes]) -> AppError | None:
-        if not self._serves(headers.get(b"host", b"")):
-            return HostRefused()
         if self._waiting.is_set():
             return DatabaseUnavailable()
         if self.active >= self._max_concurrent:

@@ -19,12 +19,13 @@ from goodword.actor import Actor, ActorContext, actor_context
 from goodword.db.database import TIMED_OUT
 from goodword.errors import AppError, InternalError, NotFound
 from goodword.logs import request_id_var
+from goodword.metrics import REQUESTS
 from goodword.rate_limits.dependencies import is_counted_as_lookup
 from goodword.rate_limits.limiter import RateLimited
 from goodword.services import Services
 from goodword.web.cors import Cors
 from goodword.web.exchange import Exchange
-from goodword.web.guard import HEALTH_PATHS, Guard, RequestLimits, hosts_of
+from goodword.web.guard import MONITORED_PATHS, Guard, RequestLimits, hosts_of
 from goodword.web.problems import ErrorResponder, answer
 from goodword.web.proxies import TrustedProxies
 from goodword.web.request_context import READS, route_of, standard_headers
@@ -35,6 +36,8 @@ SLOW = 1.0
 DEADLINE = 25.0
 """Seconds for one request. Its waits add up to less: 8 for the body, 6 for a password hash, 2.5 for a provider,
 5 for a connection and 5 for a lock. PostgreSQL ends an idle transaction after 30, and most proxies time out."""
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 WarmAnswer = Callable[[Scope], bytes | None]
 
@@ -61,7 +64,7 @@ class RequestMiddleware:
         self.app, self.respond = app, respond
         self.warm_answer, self.may_match = warm_answer, may_match
         settings = services.settings
-        self.clock, self.limiter = services.clock, services.rate_limiter
+        self.clock, self.limiter, self.metrics = services.clock, services.rate_limiter, services.metrics
         self.proxies = TrustedProxies(settings.trusted_proxies)
         self.cors = Cors(settings.cors_origins) if settings.cors_origins else None
         self.headers = standard_headers(https=settings.public_url.startswith("https://"))
@@ -85,10 +88,11 @@ class RequestMiddleware:
             exchange.status = 499  # the status that nginx logs for a closed connection
         finally:
             took, method, status = time.perf_counter() - began, scope["method"], exchange.status
+            route = route_of(exchange.scope)
+            self.metrics.observe(took, REQUESTS, method if method in METHODS else "other", route, status)
             # Logging each read may cost more than the response.
             if self.log_reads or status >= 400 or took > SLOW or method not in READS:
-                route, ms = route_of(exchange.scope), round(took * 1000, 1)
-                log.info("request", method=method, route=route, status=status, ms=ms)
+                log.info("request", method=method, route=route, status=status, ms=round(took * 1000, 1))
 
     async def _serve(self, exchange: Exchange) -> None:
         scope, found = exchange.scope, None
@@ -181,4 +185,4 @@ class RequestMiddleware:
 
 
 def _is_counted_elsewhere(path: str) -> bool:
-    return path in HEALTH_PATHS or is_counted_as_lookup(path)
+    return path in MONITORED_PATHS or is_counted_as_lookup(path)

@@ -1,0 +1,5 @@
+"""The router of monitoring."""
+
+from goodword.monitoring import api
+
+API = (api.router,)
