@@ -16,7 +16,7 @@ EXTRACT := --mapping-file pyproject.toml --keywords to_translate --add-location=
 CATALOGUES := $(wildcard src/goodword/web/html/translations/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test coverage test-browser test-cache test-pooler test-proxies test-ha test-package mutants fuzz bench bench-scale faults fault-figures check lint types format messages pictures lock clean
+.PHONY: help install serve test coverage test-browser test-cache test-pooler test-proxies test-ha test-metrics test-package mutants fuzz bench bench-scale faults fault-figures check lint types format messages pictures lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,10 @@ test-proxies: .venv/tests ## Run the service behind each configuration of deploy
 
 test-ha: .venv/tests ## Lose the primary of a Patroni cluster and of Sentinel under load, see docs/high-availability.md
 	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/ha $(ARGS)
+
+test-metrics: .venv/tests ## Check the rules of deploy/prometheus and scrape two nodes; needs Debian's prometheus
+	@cd deploy/prometheus && promtool check rules goodword.rules.yml && promtool test rules goodword.rules.test.yml
+	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/prometheus
 
 test-package: .venv/tests ## Build the sdist and the wheel, check them, and run the service from each
 	@rm -rf dist && $(BIN)/hatchling build -d dist >/dev/null

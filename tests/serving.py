@@ -161,7 +161,7 @@ def children(process: subprocess.Popen[str] | Process) -> set[int]:
     return {int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()}
 
 
-def wait_until(holds: Callable[[], object]) -> None:
+def wait_until(holds: Callable[..., object]) -> None:
     deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline

@@ -127,7 +127,7 @@ async def test_with_a_token_only_its_bearer_may_read(app, database_url):
     async with running(create_app(settings)) as other, client_of(other, peer="192.0.2.1") as client:
         answer = await client.get("/metrics")
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, 'Bearer realm="goodword"')
-        for wrong in ("Bearer other", "Basic " + TOKEN, "Bearer", "Bearer é".encode("latin-1")):
+        for wrong in ("Bearer other", "Basic " + TOKEN, "Bearer", ""):
             answer = await client.get("/metrics", headers={"Authorization": wrong})
             assert (answer.status_code, answer.json()["code"]) == (403, "metrics_token_invalid")
         assert await scrape(client, Authorization=f"Bearer {TOKEN}")
