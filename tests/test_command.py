@@ -113,13 +113,13 @@ def test_migrate_prints_the_revision(tmp_path):
 
 
 def test_config_hides_secrets_and_marks_settings_without_effect(tmp_path):
-    done = goodword(tmp_path, "config", METRICS_TOKEN="very secret", SECRET_KEY=SECRET, BACKUP_KEEP="3")
+    done = goodword(tmp_path, "config", METRICS_TOKEN="very secret", SECRET_KEY=SECRET, CAPTURE_PARAMETER="via")
 
     assert done.returncode == 0
     assert "very secret" not in done.stdout
     assert SECRET not in done.stdout
     assert "GOODWORD_METRICS_TOKEN=********\n" in done.stdout
-    assert "GOODWORD_BACKUP_KEEP=3  # has no effect yet" in done.stdout
+    assert "GOODWORD_CAPTURE_PARAMETER=via  # has no effect yet" in done.stdout
     assert "GOODWORD_PUBLIC_URL=http://127.0.0.1:8000\n" in done.stdout
 
 

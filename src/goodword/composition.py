@@ -25,7 +25,7 @@ from goodword.invitations import emails as invitation_emails, reminders
 from goodword.jobs import lateness
 from goodword.jobs.worker import CONCURRENCY, Handler, Worker
 from goodword.metrics import Metrics
-from goodword.monitoring import exposition
+from goodword.monitoring import gauges
 from goodword.oauth import clients as oauth_clients
 from goodword.oauth.tokens import ServerTokens
 from goodword.personal_data import PERSONAL_DATA
@@ -46,8 +46,6 @@ from goodword.social.providers import Provider, configured
 from goodword.users.passwords import Passwords
 from goodword.web.html.assets import Assets
 from goodword.web.paging import Cursors
-
-Clock = Callable[[], datetime]
 
 WAIT_SECONDS = 1.0
 """Between attempts to reach a database that is away."""
@@ -74,7 +72,7 @@ CONCURRENCY_GROUPS: Mapping[str, str] = dict.fromkeys(
 def build_services(
     settings: Settings,
     *,
-    clock: Clock | None = None,
+    clock: Callable[[], datetime] | None = None,
     providers: Sequence[Provider] | None = None,
     processes: int = 1,
 ) -> Services:
@@ -104,7 +102,15 @@ def build_services(
         database=database,
         cache=_build_cache(settings, database, invalidations, clock, metrics),
         http_client=OutboundClient(),
-        rate_limiter=_build_rate_limiter(settings, clock, metrics),
+        rate_limiter=Limiter(
+            rate_limits.parse(settings.limits),
+            key=derive_key(secret, "rate limits"),
+            clock=clock,
+            counts=Counts(),
+            redis_url=settings.redis,
+            on=is_limited,
+            metrics=metrics,
+        ),
         signing_keys=signing_keys,
         access_tokens=AccessTokens(signing_keys, issuer=issuer, lifetime=lifetime),
         refresh_tokens=RefreshTokens(derive_key(secret, "refresh tokens")),
@@ -127,33 +133,21 @@ def build_services(
 
 
 def _build_cache(
-    settings: Settings, database: Database, invalidations: InvalidationTable, clock: Clock, metrics: Metrics
+    settings: Settings,
+    database: Database,
+    invalidations: InvalidationTable,
+    clock: Callable[[], datetime],
+    metrics: Metrics,
 ) -> LookupCache:
     return LookupCache(
         database,
         invalidations,
         clock=clock,
         key=derive_key(settings.secret, "cache"),
-        redis_url=_redis_url(settings),
+        redis_url=settings.redis,
         enabled=settings.cache == "on",
         metrics=metrics,
     )
-
-
-def _build_rate_limiter(settings: Settings, clock: Clock, metrics: Metrics) -> Limiter:
-    return Limiter(
-        rate_limits.parse(settings.limits),
-        key=derive_key(settings.secret, "rate limits"),
-        clock=clock,
-        counts=Counts(),
-        redis_url=_redis_url(settings),
-        on=settings.rate_limits == "on",
-        metrics=metrics,
-    )
-
-
-def _redis_url(settings: Settings) -> str | None:
-    return settings.redis_url.get_secret_value() if settings.redis_url else None
 
 
 def derive_keys(secret: bytes) -> DerivedKeys:
@@ -276,7 +270,7 @@ async def _running_tasks(services: Services, *, run_jobs: bool) -> AsyncIterator
     await services.database.warn_if_read_only()
     if not run_jobs:
         await lateness.warn_at_start(services)
-    tasks = [services.signing_keys.watch(), services.database.watch(), exposition.keep_published(services)]
+    tasks = [services.signing_keys.watch(), services.database.watch(), gauges.keep_published(services)]
     if not run_jobs:
         tasks += [lateness.watch(services), database_clock.watch(services), tombstones.mirror(services)]
     watching = [asyncio.create_task(task) for task in tasks]

@@ -1,6 +1,6 @@
 """The numbers that `/metrics` shows, in memory that the processes of a node share.
 
-Each process writes a row of its own, and any of them can read all rows. `docs/decisions/0025-metrics.md` explains why.
+Each process writes a row of its own, and any of them can read all rows. `docs/decisions/0026-metrics.md` explains why.
 """
 
 import json

@@ -7,7 +7,7 @@ from functools import partial
 from goodword.composition import build_services, build_worker, close_services, open_services
 from goodword.config.settings import Settings
 from goodword.jobs import probes
-from goodword.monitoring import exposition
+from goodword.services import Services
 
 
 async def run_worker(settings: Settings, *, concurrency: int) -> None:
@@ -31,7 +31,7 @@ async def run_worker(settings: Settings, *, concurrency: int) -> None:
         async with probes.answering(
             settings.worker_health_port,
             lambda: services.waiting.is_set() or worker.is_waiting,
-            partial(exposition.answer_scrape, services),
+            partial(_answer_scrape, services),
         ):
             await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if opening.done():
@@ -46,3 +46,10 @@ async def run_worker(settings: Settings, *, concurrency: int) -> None:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await close_services(services)
+
+
+def _answer_scrape(services: Services, request: bytes, peer: str) -> probes.Answer:
+    # Imported at the first scrape: `prometheus_client` would lengthen each start.
+    from goodword.monitoring import exposition
+
+    return exposition.answer_scrape(services, request, peer)

@@ -226,6 +226,10 @@ class Settings(BrandSettings, RetentionSettings, PlannedSettings):
         return parse_smtp_url(self.smtp_url.get_secret_value()) if self.smtp_url else None
 
     @property
+    def redis(self) -> str | None:
+        return self.redis_url.get_secret_value() if self.redis_url else None
+
+    @property
     def redis_server(self) -> RedisServer | None:
         return parse_redis_url(self.redis_url.get_secret_value()) if self.redis_url else None
 

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from goodword.monitoring import access, exposition
+from goodword.monitoring import access
 from goodword.monitoring.database_totals import DatabaseTotals
 from goodword.services import services_of
 
@@ -16,6 +16,9 @@ async def read_metrics(request: Request) -> Response:
     peer = request.client.host if request.client else ""
     if error := access.refusal(services.settings, peer, headers):
         raise error
+    # Imported at the first scrape: `prometheus_client` would lengthen each start.
+    from goodword.monitoring import exposition
+
     totals: DatabaseTotals = request.app.state.database_totals
     content, content_type = exposition.render(services, await totals.get(), headers.get("accept", ""))
     return Response(content, headers={"content-type": content_type})

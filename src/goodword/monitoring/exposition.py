@@ -1,6 +1,5 @@
 """The text that Prometheus reads."""
 
-import asyncio
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -10,9 +9,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from goodword import __version__, metrics
+from goodword import __version__
 from goodword.metrics import BUCKETS, COUNTERS, GAUGES, HISTOGRAMS, Family, Key
-from goodword.monitoring import access, database_totals
+from goodword.monitoring import access, database_totals, gauges
 from goodword.monitoring.database_totals import Sample
 from goodword.services import Services
 
@@ -29,37 +28,11 @@ FAMILIES = (
     *database_totals.FAMILIES,
     database_totals.DATABASE_UP,
 )
-PUBLISH_SECONDS = 3.0
-
-
-def publish(services: Services) -> None:
-    """Write the gauges of this process."""
-    numbers, database = services.metrics, services.database
-    engines = {"write": database.write_engine, "read": database.read_engine}
-    if database.replica:
-        engines["replica"] = database.replica.engine
-    for name, engine in engines.items():
-        pool: Any = engine.pool  # a QueuePool
-        numbers.set(metrics.POOL_SIZE, name, value=pool.size())
-        numbers.set(metrics.POOL_CONNECTIONS, name, "in_use", value=pool.checkedout())
-        numbers.set(metrics.POOL_CONNECTIONS, name, "idle", value=pool.checkedin())
-    running, waiting = services.passwords.load()
-    numbers.set(metrics.HASHING_RUNNING, value=running)
-    numbers.set(metrics.HASHING_WAITING, value=waiting)
-    numbers.set(metrics.PROCESSES, value=1)
-    numbers.beat()
-
-
-async def keep_published(services: Services) -> None:
-    """Write the gauges of this process every few seconds, for the one that is scraped. Ends by cancellation."""
-    while True:
-        publish(services)
-        await asyncio.sleep(PUBLISH_SECONDS)
 
 
 def render(services: Services, totals: Sequence[Sample], accept: str = "") -> tuple[bytes, str]:
     """Return the metrics in the format that `accept` asks for, and its content type."""
-    publish(services)
+    gauges.publish(services)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collected([*_families(services), *_gauges(services, totals)]))
     encode, content_type = choose_encoder(accept)
