@@ -113,7 +113,9 @@ def test_migrate_prints_the_revision(tmp_path):
 
 
 def test_config_hides_secrets_and_marks_settings_without_effect(tmp_path):
-    done = goodword(tmp_path, "config", METRICS_TOKEN="very secret", SECRET_KEY=SECRET, CAPTURE_PARAMETER="via")
+    done = goodword(
+        tmp_path, "config", METRICS_TOKEN="very secret", SECRET_KEY=SECRET, CAPTURE_PARAMETER="via"
+    )
 
     assert done.returncode == 0
     assert "very secret" not in done.stdout
