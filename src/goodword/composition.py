@@ -102,15 +102,7 @@ def build_services(
         database=database,
         cache=_build_cache(settings, database, invalidations, clock, metrics),
         http_client=OutboundClient(),
-        rate_limiter=Limiter(
-            rate_limits.parse(settings.limits),
-            key=derive_key(secret, "rate limits"),
-            clock=clock,
-            counts=Counts(),
-            redis_url=settings.redis,
-            on=is_limited,
-            metrics=metrics,
-        ),
+        rate_limiter=_build_rate_limiter(settings, clock, metrics),
         signing_keys=signing_keys,
         access_tokens=AccessTokens(signing_keys, issuer=issuer, lifetime=lifetime),
         refresh_tokens=RefreshTokens(derive_key(secret, "refresh tokens")),
@@ -146,6 +138,18 @@ def _build_cache(
         key=derive_key(settings.secret, "cache"),
         redis_url=settings.redis,
         enabled=settings.cache == "on",
+        metrics=metrics,
+    )
+
+
+def _build_rate_limiter(settings: Settings, clock: Callable[[], datetime], metrics: Metrics) -> Limiter:
+    return Limiter(
+        rate_limits.parse(settings.limits),
+        key=derive_key(settings.secret, "rate limits"),
+        clock=clock,
+        counts=Counts(),
+        redis_url=settings.redis,
+        on=settings.rate_limits == "on",
         metrics=metrics,
     )
 
