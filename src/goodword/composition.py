@@ -13,7 +13,6 @@ from goodword.account import emails as account_emails, erasure, erasure_cleanup,
 from goodword.backup import nightly
 from goodword.cache.lookup_cache import LookupCache
 from goodword.cache.memory import InvalidationTable, LocalCache
-from goodword.config import rate_limits
 from goodword.config.settings import Settings, SettingsError
 from goodword.crypto import WrongSecret, derive_key
 from goodword.db import database_clock
@@ -30,7 +29,6 @@ from goodword.oauth import clients as oauth_clients
 from goodword.oauth.tokens import ServerTokens
 from goodword.personal_data import PERSONAL_DATA
 from goodword.providers import jobs as provider_jobs
-from goodword.rate_limits.counters import Counts
 from goodword.rate_limits.limiter import Limiter
 from goodword.services import DerivedKeys, Services
 from goodword.sessions import lockout_notice
@@ -102,7 +100,7 @@ def build_services(
         database=database,
         cache=_build_cache(settings, database, invalidations, clock, metrics),
         http_client=OutboundClient(),
-        rate_limiter=_build_rate_limiter(settings, clock, metrics),
+        rate_limiter=Limiter(settings, clock, metrics),
         signing_keys=signing_keys,
         access_tokens=AccessTokens(signing_keys, issuer=issuer, lifetime=lifetime),
         refresh_tokens=RefreshTokens(derive_key(secret, "refresh tokens")),
@@ -138,18 +136,6 @@ def _build_cache(
         key=derive_key(settings.secret, "cache"),
         redis_url=settings.redis,
         enabled=settings.cache == "on",
-        metrics=metrics,
-    )
-
-
-def _build_rate_limiter(settings: Settings, clock: Callable[[], datetime], metrics: Metrics) -> Limiter:
-    return Limiter(
-        rate_limits.parse(settings.limits),
-        key=derive_key(settings.secret, "rate limits"),
-        clock=clock,
-        counts=Counts(),
-        redis_url=settings.redis,
-        on=settings.rate_limits == "on",
         metrics=metrics,
     )
 

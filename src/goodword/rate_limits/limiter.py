@@ -7,7 +7,7 @@ node enforces the limits by its own counts. `docs/decisions/0017-rate-limits.md`
 import asyncio
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING
 from starlette.types import Scope
 
 from goodword import ip_address
+from goodword.config import rate_limits
 from goodword.config.rate_limits import Policy
+from goodword.config.settings import Settings
+from goodword.crypto import derive_key
 from goodword.errors import TooManyRequests
 from goodword.metrics import RATE_LIMITED, Metrics
 from goodword.rate_limits.counters import Counts
@@ -69,21 +72,12 @@ class Limiter:
     nodes together.
     """
 
-    def __init__(
-        self,
-        policies: Mapping[str, Policy],
-        *,
-        key: bytes,
-        clock: Callable[[], datetime],
-        counts: Counts,
-        metrics: Metrics,
-        redis_url: str | None = None,
-        on: bool = True,
-    ) -> None:
-        self.key, self.on = key, on
+    def __init__(self, settings: Settings, clock: Callable[[], datetime], metrics: Metrics) -> None:
+        self.key, self.on = derive_key(settings.secret, "rate limits"), settings.rate_limits == "on"
+        policies = rate_limits.parse(settings.limits)
         self._rules = {name: Rule(policy, metrics) for name, policy in policies.items()}
-        self._clock, self._counts = clock, counts
-        self._shared = _shared_counts(redis_url) if redis_url and on else None
+        self._clock, self._counts = clock, Counts()
+        self._shared = _shared_counts(settings.redis) if settings.redis and self.on else None
         self._reports: set[asyncio.Task[Total | None]] = set()
 
     def count(self, scope: Scope, name: str) -> None:
