@@ -14,13 +14,13 @@ import asyncpg
 import fleet
 from load import PASSWORD
 
-OPERATIONS, OWNERS = 100_000, 40
+from measured import Measured, scaled
+
+OPERATIONS, KILLS, OWNERS = 100_000, 20, 40
 CLIENTS, AT_ONCE = 16, 2
 """The clients share so many owners at a time: the operations on one wait for each other, those on two use both cores."""
 LIMIT_SECONDS = 1200
 """On a busy machine. The result says how many operations there were."""
-KILL_SECONDS = 30
-"""Between two kills: three of a node, then one of the database."""
 TWICE = """
     SELECT count(*) FROM (SELECT FROM referral_codes WHERE activated_at IS NOT NULL AND retired_at IS NULL
     GROUP BY owner_id HAVING count(*) > 1) AS owners
@@ -53,8 +53,8 @@ class Caller:
 class Contention:
     """Clients that work on the codes of the same owner at the same time."""
 
-    def __init__(self, ports: list[int]) -> None:
-        self.ports, self.done, self.changed, self.failed = ports, 0, 0, 0
+    def __init__(self, ports: list[int], operations: int) -> None:
+        self.ports, self.operations, self.done, self.changed, self.failed = ports, operations, 0, 0, 0
         self.until = time.monotonic() + LIMIT_SECONDS
         self.tokens: list[str] = []
         self.spare: list[list[str]] = [[] for _ in range(OWNERS)]
@@ -72,8 +72,8 @@ class Contention:
 
     def work(self, client: int) -> None:
         caller = Caller(self.ports[client // AT_ONCE % 2])
-        while self.done < OPERATIONS and time.monotonic() < self.until:
-            turn = self.done * OWNERS // OPERATIONS // AT_ONCE
+        while self.done < self.operations and time.monotonic() < self.until:
+            turn = self.done * OWNERS // self.operations // AT_ONCE
             status = self.operate(caller, turn * AT_ONCE + client % AT_ONCE)
             if 0 < status < 500:
                 self.done += 1
@@ -106,31 +106,33 @@ def email(number: int) -> str:
     return f"owner{number}@example.com"
 
 
-def measure(folder: Path) -> str:
+def measure(folder: Path, share: float) -> Measured:
+    """Kill a node three times, then the database, and so on, while the clients work."""
+    operations, kills = scaled(OPERATIONS, share), scaled(KILLS, share)
     with fleet.running(folder, is_direct=True, ACCESS_TOKEN_LIFETIME="3600") as parts:
-        contention, kills = Contention(parts.node_ports), 0
+        contention = Contention(parts.node_ports, operations)
         contention.register()
         threads = [threading.Thread(target=contention.work, args=(n,), daemon=True) for n in range(CLIENTS)]
         for thread in threads:
             thread.start()
-        seen, looked_at = [0], time.monotonic()
+        seen = list[int]()
         while any(thread.is_alive() for thread in threads):
-            time.sleep(0.5)
-            if time.monotonic() < looked_at + KILL_SECONDS:
+            time.sleep(0.1)
+            if len(seen) == kills or contention.done < (len(seen) + 1) * operations // (kills + 1):
                 continue
-            kills += 1
-            part = parts.postgres if kills % 4 == 0 else parts.nodes[kills % 2]
+            number = len(seen)
+            part = parts.postgres if number % 4 == 3 else parts.nodes[number % 2]
             part.kill()
             part.start()
-            looked_at = time.monotonic()
             seen.append(asyncio.run(_count(parts.database_url)))
         seen.append(asyncio.run(_count(parts.database_url)))
         different = _differences(parts.port, asyncio.run(_active(parts.database_url)))
-    return (
-        f"{contention.done:,} operations ({contention.changed:,} made a change), {kills} kills, {contention.failed:,} more"
-        f" without a result: {max(seen)} owners with two active codes in {len(seen) - 1} looks, {different} of {OWNERS}"
-        f" look-ups differ from the database at the end"
+    text = (
+        f"{contention.done:,} operations ({contention.changed:,} made a change), {len(seen) - 1} kills,"
+        f" {contention.failed:,} more without a result: {max(seen)} owners with two active codes in {len(seen)} looks,"
+        f" {different} of {OWNERS} look-ups differ from the database at the end"
     )
+    return Measured(text, contention.done >= operations and max(seen) == different == 0)
 
 
 async def _count(url: str) -> int:

@@ -7,18 +7,19 @@ from pathlib import Path
 import servers
 from goodword import migrations
 from jobs.test_killed_workers import do_all
+from measured import Measured, scaled
 
 JOBS, KILLS = 10_000, 20
 
 
-def measure(folder: Path) -> str:
+def measure(folder: Path, share: float) -> Measured:
+    jobs, kills = scaled(JOBS, share), scaled(KILLS, share)
     with servers.postgres() as url:
 
-        async def run() -> str:
+        async def run() -> Measured:
             await migrations.upgrade(url)
-            done: Counter[str] = await do_all(url, folder / "done", jobs=JOBS, kills=KILLS)  # type: ignore[no-untyped-call]
-            return (
-                f"{JOBS:,} jobs, {KILLS} kills: {JOBS - len(done)} lost, {done.total() - len(done)} ran again"
-            )
+            done: Counter[str] = await do_all(url, folder / "done", jobs=jobs, kills=kills)  # type: ignore[no-untyped-call]
+            lost, again = jobs - len(done), done.total() - len(done)
+            return Measured(f"{jobs:,} jobs, {kills} kills: {lost} lost, {again} ran again", lost == 0)
 
         return asyncio.run(run())
