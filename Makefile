@@ -16,7 +16,7 @@ EXTRACT := --mapping-file pyproject.toml --keywords to_translate --add-location=
 CATALOGUES := $(wildcard src/goodword/web/html/translations/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test coverage test-browser test-cache test-pooler test-proxies test-ha test-metrics test-package mutants fuzz bench bench-scale faults fault-figures check lint types format messages pictures lock clean
+.PHONY: help install serve test coverage test-browser test-cache test-pooler test-proxies test-ha test-metrics test-package mutants fuzz bench bench-scale bench-upgrade faults fault-figures check lint types format messages pictures lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench: .venv/tests ## Measure against the limits of this machine, or a commit (C
 
 bench-scale: .venv/tests ## Measure it with up to ten million users, in a quarter of an hour or more
 	@PYTHONPATH=tests $(BIN)/python bench/scale.py $(ARGS)
+
+bench-upgrade: .venv/tests ## Measure how long a database with a million users takes to upgrade
+	@PYTHONPATH=tests $(BIN)/python bench/upgrade.py $(ARGS)
 
 faults: .venv/tests ## Kill and freeze each part of a fleet under load, and check its history (SHORT=1); needs haproxy and faketime
 	@PYTHONPATH=tests:bench $(shell unshare --mount true 2>/dev/null && echo unshare --mount) $(BIN)/python bench/faults/main.py $(if $(SHORT),--short) $(ARGS)

@@ -130,13 +130,26 @@ def worker(
 
 
 @app.command()
-def migrate() -> None:
-    """Migrate the schema of the database. Concurrent runs wait for each other."""
-    from goodword import migrations
+def migrate(
+    check: Annotated[
+        bool, typer.Option("--check", help="Report what the migrations would block, and for how long.")
+    ] = False,
+) -> None:
+    """Migrate the schema of the database. Concurrent runs wait for each other.
 
-    settings = load_settings(create=True)
+    With --check, change nothing, and exit with 1 if migrations are pending.
+    """
+    from goodword import migrations
+    from goodword.cli.migration_report import lines
+    from goodword.migrations.check import check as check_migrations
+
+    settings = load_settings(create=not check)
     typer.echo(f"Database: {settings.database_name}", err=True)
     with reported_errors():
+        if check:
+            report = asyncio.run(check_migrations(settings.database))
+            typer.echo("\n".join(lines(report)))
+            raise typer.Exit(1 if report.pending else 0)
         revision = asyncio.run(migrations.upgrade(settings.database))
     is_newer = revision != migrations.head()
     typer.echo(f"The schema is at {revision}{', which this older version can use' if is_newer else ''}.")

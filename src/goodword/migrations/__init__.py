@@ -1,14 +1,15 @@
 """Migrate the database schema, and check that it is current."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from goodword.config.settings import SettingsError
 from goodword.db.database import Database
@@ -24,6 +25,8 @@ _VERSION = text("SELECT version_num, oldest_code FROM alembic_version")
 """The revision of the schema, and the oldest one whose code may use it."""
 LOCK = 0x600D_0D
 """Key of the PostgreSQL advisory lock that lets one process at a time migrate."""
+
+Begin = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
 
 UNKNOWN_REVISION = (
     "This version of Goodword does not know the schema revision of the database ({revision}), and cannot use it. "
@@ -49,6 +52,14 @@ def knows(revision: str) -> bool:
 def _revisions() -> Sequence[str]:
     """Return the revisions that this version knows, in order, which is that of the file names."""
     return sorted(path.stem[:11] for path in (HERE / "versions").glob("2*.py"))
+
+
+def titles() -> Mapping[str, str]:
+    """Return the first line of each migration by its revision, in order."""
+    from alembic.script import ScriptDirectory
+
+    scripts = list(ScriptDirectory.from_config(make_config()).walk_revisions())
+    return {script.revision: script.doc for script in reversed(scripts)}
 
 
 async def is_current(database: Database) -> bool:
@@ -78,6 +89,16 @@ async def upgrade(url: str, revision: str = "head") -> str:
     A newer schema that this version can use stays as it is. Concurrent calls wait for each other. Raises
     `UnknownRevision` for one that this version cannot use, and `SettingsError` if the database cannot be used.
     """
+    async with engine_for_migrations(url) as begin, begin() as connection:
+        return await connection.run_sync(_upgrade, revision)
+
+
+@asynccontextmanager
+async def engine_for_migrations(url: str) -> AsyncIterator[Begin]:
+    """Yield a function that begins a transaction. Those of other processes that migrate wait until it ends.
+
+    Raises `SettingsError` if the database cannot be used.
+    """
     watch = ServerWatch()
     is_sqlite = url.startswith("sqlite")
     arguments = {} if is_sqlite else {"async_creator_fn": watch.connect}
@@ -86,13 +107,18 @@ async def upgrade(url: str, revision: str = "head") -> str:
     if is_sqlite:
         event.listen(engine.sync_engine, "connect", _set_up_sqlite)
         event.listen(engine.sync_engine, "begin", begin_immediate)
-    try:
+
+    @asynccontextmanager
+    async def begin() -> AsyncIterator[AsyncConnection]:
         async with engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
+            if not is_sqlite:
                 await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
                 # Alembic blocks the event loop, on a slow machine for longer than the watch waits for a connection.
                 await watch.has_asked.wait()
-            return await connection.run_sync(_upgrade, revision)
+            yield connection
+
+    try:
+        yield begin
     except (DBAPIError, OSError) as error:
         raise (SettingsError(reason) if (reason := explain(error)) else error) from None
     finally:
@@ -102,8 +128,19 @@ async def upgrade(url: str, revision: str = "head") -> str:
 
 
 def _upgrade(connection: Connection, revision: str) -> str:
+    current = current_revision(connection)
+    if current is not None and current not in _revisions():
+        return current
+    migrate(connection, revision)
+    return head() if revision == "head" else revision
+
+
+def current_revision(connection: Connection) -> str | None:
+    """Return the revision of the schema, or None for an empty database.
+
+    Raises `UnknownRevision` for one that this version cannot use.
+    """
     # Importing Alembic takes a quarter of a second, so it is imported only to migrate.
-    from alembic import command
     from alembic.migration import MigrationContext
 
     current = MigrationContext.configure(connection).get_current_revision()
@@ -114,11 +151,16 @@ def _upgrade(connection: Connection, revision: str) -> str:
             oldest = None
         if oldest is None or oldest > head():
             raise UnknownRevision(UNKNOWN_REVISION.format(revision=current))
-        return current
+    return current
+
+
+def migrate(connection: Connection, revision: str = "head") -> None:
+    """Run the migrations up to `revision` in the transaction of the connection."""
+    from alembic import command
+
     config = make_config()
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
-    return head() if revision == "head" else revision
 
 
 def make_config() -> "Config":
