@@ -48,10 +48,24 @@ def begin(
     ] = False,
 ) -> None:
     """Record the operator as the actor of every command, and send the log to standard error."""
-    import structlog
+    with _hidden("rich"):  # structlog would import it for tracebacks that the log does not have
+        import structlog
 
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     actor_context.set(ActorContext(Actor.OPERATOR))
+
+
+@contextmanager
+def _hidden(library: str) -> Iterator[None]:
+    """Let imports in the block find that an optional library is not installed."""
+    known = sys.modules.pop(library, None)
+    sys.modules[library] = None  # type: ignore[assignment]  # the import system reads it so
+    try:
+        yield
+    finally:
+        del sys.modules[library]
+        if known:
+            sys.modules[library] = known
 
 
 @app.command()
@@ -63,6 +77,8 @@ def serve(
 ) -> None:
     """Run the service. An embedded database is created and migrated first."""
     _require_posix()
+    # FastAPI would import its forty modules only to refuse models of that version.
+    sys.modules.setdefault("pydantic.v1", None)  # type: ignore[arg-type]
     with _no_collection():
         from goodword.app import create_app
         from goodword.cli import greeting, serve as server

@@ -16,9 +16,8 @@ class RouteTable:
 
     def __init__(self, router: APIRouter) -> None:
         self._router = router
-        self._built_for = -1
         self._routers: dict[str, APIRouter] = {}
-        self._longest_prefix = re.compile("")
+        self._build()  # now, so that forked processes share it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope.setdefault("router", self._router)  # `url_for` searches all routes
@@ -41,14 +40,18 @@ class RouteTable:
         return router
 
     def _build(self) -> None:
-        routes = self._router.routes
-        prefixes = {"", *(_prefix(route) for route in routes if not _is_fixed(route))}
+        routes = [(route, _prefix(route), _is_fixed(route)) for route in self._router.routes]
+        prefixes = {"", *(prefix for _, prefix, is_fixed in routes if not is_fixed)}
         longest_first = sorted(prefixes, key=len, reverse=True)
         self._longest_prefix = re.compile("|".join(map(re.escape, longest_first)))
-        paths = prefixes | {_prefix(route) for route in routes}
-        self._routers = {
-            path: self._router_of([one for one in routes if _may_match(one, path)]) for path in paths
-        }
+        for path in prefixes | {prefix for _, prefix, _ in routes}:
+            self._routers[path] = self._router_of(
+                [
+                    route
+                    for route, prefix, is_fixed in routes
+                    if (prefix == path if is_fixed else path.startswith(prefix))
+                ]
+            )
         self._built_for = len(routes)
 
     def _router_of(self, routes: list[BaseRoute]) -> APIRouter:
@@ -64,7 +67,3 @@ def _prefix(route: BaseRoute) -> str:
 
 def _is_fixed(route: BaseRoute) -> bool:
     return isinstance(route, Route) and "{" not in route.path
-
-
-def _may_match(route: BaseRoute, path: str) -> bool:
-    return _prefix(route) == path if _is_fixed(route) else path.startswith(_prefix(route))
