@@ -1,6 +1,7 @@
 """The languages of e-mails and pages, and the choice between them."""
 
 import re
+from datetime import datetime
 
 LANGUAGES = ("en", "ru")
 DEFAULT = "en"
@@ -8,6 +9,7 @@ UI_LOCALES = "ui_locales"
 """The parameter by which an app asks for a language, and its name in the state of the request."""
 NAMES = {"en": "English", "ru": "Русский"}
 """Each in its own language."""
+DAY_FORMATS = {"en": "%d %b %Y", "ru": "%d.%m.%Y"}
 
 _RANGE = re.compile(
     r"\s*([A-Za-z]{1,8}|\*)(?:-[A-Za-z0-9]{1,8})*\s*(?:;\s*[qQ]=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?"
@@ -36,6 +38,11 @@ def first_supported(tags: str) -> str | None:
     """Return the first supported language of a list such as `fr-CA ru en` (OpenID Connect Core §3.1.2.1)."""
     primary = (tag.partition("-")[0].lower() for tag in tags[:1000].split())
     return next((language for language in primary if language in LANGUAGES), None)
+
+
+def format_time(language: str, at: datetime) -> str:
+    """Return a time in UTC as pages and e-mails show it. The script of pages uses the same format."""
+    return at.strftime(f"{DAY_FORMATS[language]}, %H:%M UTC")
 
 
 def to_translate(text: str) -> str:

@@ -11,7 +11,7 @@ from people import make_code
 from third_party import Browser
 
 DAY = 86_400
-FOLD = '<details class="card"{}>\\s*<summary>More: '
+FOLD = '<details class="card"{}>\\s*<summary>More options'
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ async def test_the_owner_is_reminded_once_for_each_term(alice, code, remind, clo
     assert "Hi Alice," in message.text
     assert code["code"] in message.text
     assert re.search(r"Extend your link:\nhttp://127.0.0.1:8000/\?extend#extend\n", message.text)
-    assert re.search(r"stop working on \d{4}-\d\d-\d\d, \d\d:\d\d UTC", message.text)
+    assert re.search(r"stop working on \d\d [A-Z][a-z]{2} \d{4}, \d\d:\d\d UTC", message.text)
     assert "/unsubscribe?token=gwu_" in message.text
     assert await remind() == []
 

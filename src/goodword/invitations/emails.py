@@ -20,6 +20,7 @@ from goodword.invitations.service import CODE_EMAIL, DAY, INVITATION
 from goodword.jobs import service as jobs
 from goodword.jobs.service import ClaimedJob
 from goodword.jobs.worker import Handler
+from goodword.languages import format_time
 from goodword.mail import delivery, messages, notifications, unsubscribe
 from goodword.mail.messages import MessageContents, MessageKind
 from goodword.rate_limits import quotas
@@ -196,7 +197,7 @@ def _contents(
         recipient=None if kind in TO_FRIENDS else owner.first_name,
         link=link,
         code=code.code if code else None,
-        expires_at=f"{code.expires_at:%Y-%m-%d, %H:%M} UTC" if code else None,
+        expires_at=format_time(language, code.expires_at) if code else None,
         days=max(1, round(left / DAY)) if left else None,
         name=messages.safe_name(name, language),
         unsubscribe_link=f"{settings.public_url}/unsubscribe?token={token}",

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from goodword.config.settings import Settings
 from goodword.errors import AppError
-from goodword.languages import DEFAULT, LANGUAGES, NAMES, to_translate
+from goodword.languages import DAY_FORMATS, DEFAULT, LANGUAGES, NAMES, format_time, to_translate
 from goodword.services import services_of
 from goodword.web.forms import local_path
 from goodword.web.html import messages
@@ -25,7 +25,6 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-DAY_FORMATS = {"en": "%d %b %Y", "ru": "%d.%m.%Y"}
 THOUSANDS = {"en": ",", "ru": "\N{NO-BREAK SPACE}"}
 NO_SCRIPT = POLICY.replace(" script-src 'self';", "")
 
@@ -49,6 +48,7 @@ def _environment(language: str, catalogue: NullTranslations) -> Environment:
     environment.policies["ext.i18n.trimmed"] = True
     environment.filters["number"] = lambda number: f"{number:,}".replace(",", THOUSANDS[language])
     environment.filters["day"] = lambda day: day.strftime(DAY_FORMATS[language])
+    environment.filters["time"] = partial(format_time, language)
     environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
     return environment
 

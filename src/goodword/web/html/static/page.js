@@ -1,15 +1,16 @@
 // Makes pages better, all of which work without it: times, links of e-mails, copying and sharing, passwords, menus.
 "use strict";
 
-// Times are shown in the zone and the format of the reader. The exact instant stays in the title.
-const language = document.documentElement.lang;
-const locale = navigator.languages.find((one) => one.split("-")[0] === language) ?? language;
-const words = new Intl.DateTimeFormat(locale, {
-  year: "numeric", month: "long", day: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short",
+// Times are shown in the zone of the reader, in the format of the server. The exact instant stays in the title.
+const isEnglish = document.documentElement.lang === "en";
+const zoned = new Intl.DateTimeFormat(isEnglish ? "en" : "ru", {
+  year: "numeric", month: isEnglish ? "short" : "2-digit", day: "2-digit",
+  hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short",
 });
-const brief = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
 for (const time of document.querySelectorAll("time[datetime]")) {
-  time.textContent = (time.closest("table") ? brief : words).format(new Date(time.dateTime));
+  const parts = zoned.formatToParts(new Date(time.dateTime)).map(({ type, value }) => [type, value]);
+  const { day, month, year, hour, minute, timeZoneName } = Object.fromEntries(parts);
+  time.textContent = `${[day, month, year].join(isEnglish ? " " : ".")}, ${hour}:${minute} ${timeZoneName}`;
 }
 
 // Where a table has no room for columns, its cells are stacked and named by them.
