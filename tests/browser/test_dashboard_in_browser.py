@@ -26,7 +26,7 @@ def test_a_code_is_made_handed_out_and_deleted(visiting, served, api, scripts):
         )
     signed_in(page, served.url, name)
 
-    page.get_by_text("Own wording, term and limit").click()
+    page.get_by_text("Custom code, term and limit").click()
     page.get_by_label("Custom code").fill("a")
     page.get_by_role("button", name="Create my link").click()
     expect(page.get_by_label("Custom code")).to_have_accessible_description(
@@ -56,7 +56,7 @@ def test_a_code_is_made_handed_out_and_deleted(visiting, served, api, scripts):
     page.get_by_label("Your friend’s e-mail address").fill("friend@example.com")
     page.get_by_role("button", name="Send e-mail").click()
     expect(page.get_by_text("the e-mail is on its way")).to_be_focused()
-    page.get_by_text("More: extend, own wording, delete").click()
+    page.get_by_text("More options").click()
     page.get_by_text("Delete this code").click()
     page.get_by_role("button", name="Delete SPRING").click()
     expect(page.get_by_text("The code has been deleted.")).to_be_focused()

@@ -30,8 +30,8 @@ def verify(page: Page, link: str) -> None:
     pasted = page.get_by_label("Link from the e-mail")
     if pasted.is_visible():  # without scripts
         pasted.fill(link)
-    page.get_by_role("button", name="Verify address").click()
-    title(page).to_have_text("Your address has been verified")
+    page.get_by_role("button", name="Confirm address").click()
+    title(page).to_have_text("Your address has been confirmed")
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no_scripts"])
@@ -44,7 +44,7 @@ def test_alice_bob_and_carol(visiting, served, api, size, scripts):
     alice.get_by_role("link", name="Sign up").click()
     verify(alice, api.letter(sign_up(alice, "Alice", number), "verify_email").link)
     alice.get_by_role("link", name="Continue").click()
-    alice.get_by_text("Own wording, term and limit").click()
+    alice.get_by_text("Custom code, term and limit").click()
     alice.get_by_label("Valid for").select_option("1 month")
     alice.get_by_label("How many friends can use it").fill("3")
     alice.get_by_role("button", name="Create my link").click()
@@ -67,7 +67,7 @@ def test_alice_bob_and_carol(visiting, served, api, size, scripts):
     expect(friend).not_to_contain_text(f"bob{number}@")
     alice.get_by_role("link", name="Invite").click()
     expect(alice.get_by_text("1 of 3")).to_be_visible()
-    alice.get_by_text("More: extend, own wording, delete").click()
+    alice.get_by_text("More options").click()
     alice.get_by_text("Delete this code").click()
     alice.get_by_role("button", name="Delete ").click()
     expect(alice.get_by_text("The code has been deleted.")).to_be_visible()

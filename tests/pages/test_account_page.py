@@ -59,7 +59,7 @@ async def test_the_page_shows_the_account(at_home, alice):
 
     assert page.headers["cache-control"] == "no-store"
     assert alice.email in page.text
-    assert "not verified yet" in page.text
+    assert "not confirmed yet" in page.text
     assert 'value="Alice"' in page.text
     assert re.search("<strong>.+</strong>, this device", (await at_home.get(SECURITY)).text)
     for path in {*ACTIONS.values()} - {"/"}:
@@ -199,7 +199,7 @@ async def test_one_signs_out_there_and_everywhere(at_home, alice, app):
 
         for _ in range(2):
             answer = await send(at_home, "sessions/end", session=other)
-            assert await said(at_home, answer) == "The session has ended."
+            assert await said(at_home, answer) == "The device has been signed out."
         assert location(await there.get("/account")) == "/sign-in?next=%2Faccount"
         assert (await at_home.get("/account")).status_code == 200
 

@@ -281,7 +281,7 @@ async def test_a_session_is_revoked_by_its_name(office, app, alice):
         answer = await office.client.post(f"{here}/sessions/revoke", data=fields, headers=origin)
         assert answer.headers["location"] == f"{here}?done=session"
     page = (await office.get(f"{here}?done=session")).text
-    assert "The session is revoked." in page
+    assert "The session has been revoked." in page
     assert "Device 0" not in page
 
 

@@ -102,7 +102,7 @@ async def test_one_person_is_shown_with_what_is_theirs(office, api, alice, bob):
     dave = (await sign_in(api, "dave@example.com")).json()
 
     page = (await office.get(f"/admin/users/{alice.id}")).text
-    assert all(text in page for text in (alice.email, "Alice Liddell", code["code"], "1 – see the tree"))
+    assert all(text in page for text in (alice.email, "Alice Liddell", code["code"], "1 – view tree"))
     assert "Revoke" in page
     assert "Last used:" in page
     assert "password" not in page.lower()
@@ -194,12 +194,12 @@ async def test_nobody_shuts_themselves_out(office, rita):
     here = f"/admin/users/{rita.id}"
 
     page = (await office.get(here)).text
-    assert "This is you." in page
+    assert "This is your own account." in page
     assert "Disable account of" not in page
     for act in ("disable", "erase"):
         answer = await press(office, here, f"{here}/{act}", email=rita.email)
         assert answer.status_code == 409
-        assert "You cannot disable or erase yourself here." in answer.text
+        assert "You cannot disable or erase your own account here." in answer.text
     assert (await rita.get("/api/v1/me")).status_code == 200
 
 

@@ -25,7 +25,7 @@ async def brought(owner, name="carol"):
 async def test_an_address_that_nobody_was_asked_about_is_told_so(office, alice):
     page = (await office.get(f"/admin/users/{alice.id}")).text
 
-    assert "not verified yet, delivery unknown</span>" in page
+    assert "not confirmed yet, delivery unknown</span>" in page
 
 
 async def test_an_address_that_looks_like_another_is_marked_with_whose(office, api, alice):

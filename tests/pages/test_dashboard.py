@@ -178,7 +178,7 @@ async def test_shows_the_errors_of_a_change_beside_their_fields(signed_in, alice
     code = await make_code(alice, max_uses=2)
     for name in ("carol", "dave"):
         await register(api, name, referral_code=code["code"])
-    assert "as many friends as you allowed" in (await signed_in.get("/")).text
+    assert "has reached its limit of uses" in (await signed_in.get("/")).text
 
     for fields, said in (({"new_max_uses": "1"}, "More friends"), ({"new_lifetime": "5"}, "how long")):
         answer = await press(signed_in, "/", "/code/update", of=code["code"], **fields)

@@ -124,8 +124,8 @@ async def test_errors_say_what_to_do_next(database_url, api):
 
     assert missing.status_code == 404
     assert "<h1>Page not found</h1>" in missing.text
-    assert "Check the address for typing errors." in missing.text
+    assert "Check the address for typos." in missing.text
     assert often.status_code == 429
     assert "<h1>Too many attempts</h1>" in often.text
-    assert "Nothing has been changed." in often.text
+    assert "Nothing has changed." in often.text
     assert "Request ID" not in often.text

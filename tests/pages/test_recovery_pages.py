@@ -52,7 +52,7 @@ async def test_the_token_or_the_whole_link_is_taken(browser, alice, asked, how):
     answer = await browser.send(await browser.get("/verify-email"), token=text)
 
     assert answer.status_code == 200
-    assert "Your address has been verified" in answer.text
+    assert "Your address has been confirmed" in answer.text
     assert (await alice.get("/api/v1/me")).json()["email_verified"] is True
 
 
@@ -72,7 +72,7 @@ async def test_a_form_that_is_sent_twice_does_no_harm(browser, alice, asked):
 
     assert first.status_code == 200
     assert second.status_code == 200
-    assert "already verified" in second.text
+    assert "already confirmed" in second.text
     assert [BANNER in page.text for page in (first, second)] == [True, True]
     assert (await alice.get("/api/v1/me")).json()["email_verified"] is True
 

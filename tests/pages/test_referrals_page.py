@@ -40,7 +40,7 @@ async def test_shows_pending_referrals(alice, database_url):
         page = await api.get("/people")
 
     assert names(page) == ["Bob"]
-    assert page.text.count("not verified yet ·") == 1
+    assert page.text.count("not confirmed yet ·") == 1
 
 
 async def test_paginates(browser, alice, api):

@@ -77,7 +77,7 @@ async def test_a_pasted_link_is_taken_by_the_page(browser, alice, asked, write):
 
     answer = await browser.send(await browser.get("/verify-email"), token=text)
 
-    assert "Your address has been verified" in answer.text
+    assert "Your address has been confirmed" in answer.text
     assert (await alice.get("/api/v1/me")).json()["email_verified"] is True
 
 
@@ -133,7 +133,7 @@ async def test_a_rewritten_link_unsubscribes(browser, api, alice, post):
 
 async def test_a_verification_link_used_twice_is_not_an_error(browser, api, alice, asked):  # noqa: F811
     token = asked["/verify-email"].token
-    for said in ("Your address has been verified", "Your address is already verified"):
+    for said in ("Your address has been confirmed", "Your address is already confirmed"):
         answer = await browser.send(await browser.get("/verify-email"), token=token)
         assert answer.status_code == 200
         assert f"<h1>{said}</h1>" in answer.text
@@ -160,4 +160,4 @@ async def test_a_dead_verification_link_offers_a_new_one(browser, alice, asked, 
         assert f'<strong class="address">{email}</strong>' in answer.text
     token = (await letter_of(post, alice.email, "verify_email")).token
     answer = await browser.send(await browser.get("/verify-email"), token=token)
-    assert "Your address has been verified" in answer.text
+    assert "Your address has been confirmed" in answer.text

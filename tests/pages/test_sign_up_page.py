@@ -345,7 +345,7 @@ async def test_the_dashboard_shows_the_link(browser, alice, api):
     home = await browser.get("/")
 
     assert code["link"] in home.text
-    assert "not verified yet" in home.text
+    assert "not confirmed yet" in home.text
     assert (await register(api, "carol", referral_code=code["code"])).status_code == 201
 
 

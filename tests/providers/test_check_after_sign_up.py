@@ -59,7 +59,7 @@ async def test_the_admin_page_of_a_user_shows_the_verdict(node, services, clock,
 
     page = (await office.get(f"/admin/users/{alice.id}")).text
 
-    assert f"not verified yet, {said}</span>" in page
+    assert f"not confirmed yet, {said}</span>" in page
 
 
 async def test_no_request_is_made_with_the_check_off(node, services, clock, rows):

@@ -46,7 +46,7 @@ DONE = {
     "name": to_translate("Your name has been changed."),
     "language": to_translate("Your language has been changed."),
     "password": to_translate("Your password has been changed. You have been signed out everywhere else."),
-    "session": to_translate("The session has ended."),
+    "session": to_translate("The device has been signed out."),
     "app": to_translate("Access revoked."),
 }
 

@@ -7,7 +7,7 @@ from goodword.languages import to_translate
 SCOPES = {
     "openid": to_translate("Identify you by a permanent ID"),
     "profile": to_translate("See your account: your name, your e-mail address and who invited you"),
-    "email": to_translate("See your e-mail address and whether it is verified"),
+    "email": to_translate("See your e-mail address and whether it is confirmed"),
     "codes:read": to_translate("See your referral codes"),
     "codes:write": to_translate("Create, change and delete your referral codes"),
     "referrals:read": to_translate("See your referrals, with masked addresses"),

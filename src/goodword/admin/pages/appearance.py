@@ -29,14 +29,14 @@ SETTINGS: Mapping[str, str] = {
     "brand_color": to_translate(
         "The color of buttons and links. Shades for both themes are derived from it."
     ),
-    "brand_credit": to_translate("Whether the footer names the software."),
+    "brand_credit": to_translate("Whether the footer names the software that runs the service."),
     "offer": to_translate("Why a friend should join. Shown on the landing page and the card."),
     "share_text": to_translate("The text that is shared with a link."),
     "terms_url": to_translate("A link in the footer of pages."),
     "privacy_url": to_translate("A link in the footer of pages."),
     "support_email": to_translate("The address for questions, in the footers of pages and e-mails."),
     "postal_address": to_translate("Your postal address, in the footer of e-mails."),
-    "after_sign_up_url": to_translate("Where new users continue."),
+    "after_sign_up_url": to_translate("Where new users go after sign-up."),
     "sign_up": to_translate("Who can sign up: everyone (open), friends with a code (code), or no one (off)."),
     "first_code": to_translate("Whether users create their first code (ask), or it is ready (automatic)."),
     "pages": to_translate("Whether the pages of users are on."),

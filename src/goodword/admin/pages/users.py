@@ -40,7 +40,7 @@ DONE = {
     "erased": to_translate("The user has been erased."),
     "revoked": to_translate("The code has been retired."),
     "rejected": to_translate("Referral rejected."),
-    "session": to_translate("The session is revoked."),
+    "session": to_translate("The session has been revoked."),
 }
 
 

@@ -27,7 +27,7 @@ TITLES = {
 }
 TEMPLATES = {404: "not_found.html", 429: "too_many_attempts.html", 500: "went_wrong.html"}
 """Error pages that say more than the text of the error."""
-TITLE = to_translate("This did not work")
+TITLE = to_translate("Your request could not be completed")
 SIGN_UP_CLOSED = to_translate("Sign-up is closed")
 
 TEXTS = {
@@ -58,8 +58,8 @@ TEXTS = {
     "no_active_code": to_translate("You have no active code. Create one first."),
     "too_many_emails": to_translate("You have reached the e-mail limit. Try again later."),
     # Codes
-    "active_code_exists": to_translate("You already have an active code. Check it first."),
-    "too_many_codes": to_translate("An account can have 10,000 codes. Contact the operator."),
+    "active_code_exists": to_translate("You already have an active code. Reload the page to see it."),
+    "too_many_codes": to_translate("An account can have at most 10,000 codes. Contact the operator."),
     "code_taken": to_translate("This code is already taken. Choose another."),
     "code_invalid": to_translate(
         "Use 4 to 32 Latin letters, digits and hyphens, with at least four letters or digits."
@@ -74,7 +74,9 @@ TEXTS = {
     "term_too_long": to_translate("Choose how long the code is valid."),
     "token_invalid": to_translate("This link is invalid or has expired. Request a new one."),
     # Administration
-    "not_yourself": to_translate("You cannot disable or erase yourself here. Ask another administrator."),
+    "not_yourself": to_translate(
+        "You cannot disable or erase your own account here. Ask another administrator."
+    ),
     "user_erased": to_translate("This user has been erased and cannot be changed."),
     # Google, GitHub and others
     "provider_not_found": to_translate("This sign-in provider is not available here."),
@@ -118,8 +120,8 @@ FIELDS = {
 }
 """The possible fields of errors that do not name a field."""
 
-SERVER_ERROR = to_translate("The service cannot do this right now. Try again shortly.")
-NOT_POSSIBLE = to_translate("This is not possible. Go back and reload the page.")
+SERVER_ERROR = to_translate("The service cannot handle your request right now. Try again shortly.")
+NOT_POSSIBLE = to_translate("This action is not available now. Go back and reload the page.")
 
 
 def title_of(error: AppError) -> str:
