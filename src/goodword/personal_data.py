@@ -20,6 +20,7 @@ from goodword.sessions import personal_data as sessions
 from goodword.sessions.models import SigningKey
 from goodword.social import personal_data as social
 from goodword.users import personal_data as users
+from goodword.users.models import PasswordCost
 from goodword.web import personal_data as web
 
 PERSONAL_DATA: Sequence[PersonalData] = (
@@ -41,6 +42,7 @@ PERSONAL_DATA: Sequence[PersonalData] = (
 NOT_PERSONAL: Mapping[type[Base], str] = {
     Epoch: "the version of the shared cache",
     OAuthClient: "apps, which the operator registers",
+    PasswordCost: "the costs of imported password hashes, without the hashes",
     ProviderState: "the circuit breakers of providers",
     SigningKey: "keys of the service",
     Tombstone: "keyed hashes of erased accounts, which no longer have an owner",

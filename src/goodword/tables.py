@@ -15,7 +15,7 @@ from goodword.rate_limits.models import Quota
 from goodword.referrals.models import Referral
 from goodword.sessions.models import LoginFailures, SigningKey, UserSession
 from goodword.social.models import Identity
-from goodword.users.models import User, Verification
+from goodword.users.models import PasswordCost, User, Verification
 from goodword.web.idempotency import IdempotencyKey
 
 __all__ = ["Base"]

@@ -130,6 +130,7 @@ async def read_user(user_id: UserId, request: Request, session: Session, clock: 
     )
     return AdminUserDetail(
         **(await _with_flags(request, session, [user]))[0].model_dump(),
+        external_id=user.external_id,
         referred_by=await referrals.referred_by(session, user_id),
         email_check=known.verdict if known else None,
         looks_like=await homoglyphs.find_confusable(session, user.email) if user.email else None,

@@ -69,6 +69,9 @@ class AdminCode(Output):
 class AdminUserDetail(AdminUser):
     """A user with codes, sessions and referrer."""
 
+    external_id: str | None = Field(
+        description="Id of the user in the system from which the user was imported.", examples=[None]
+    )
     referred_by: str | None = Field(description="Display name.", examples=["Carol D."])
     email_check: Verdict | None = Field(
         description="Result of the e-mail check; null once erased.", examples=[Verdict.DELIVERABLE]

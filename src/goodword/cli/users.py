@@ -58,6 +58,7 @@ def show(email_or_id: EmailOrId) -> None:
     user = _get(email_or_id)
     fields = {
         "id": user.id,
+        "external id": user.external_id,
         "email": user.email,
         "verified": _timestamp(user.verified_at),
         "name": _full_name(user),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, func, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword import actor
@@ -23,7 +23,7 @@ from goodword.services import Services
 from goodword.sessions.models import UserSession, live
 from goodword.sessions.tokens import ABSOLUTE, CLIENT, GRACE, IDLE, RefreshTokens
 from goodword.users import addresses, service as users
-from goodword.users.models import User, UserStatus
+from goodword.users.models import PasswordCost, User, UserStatus
 from goodword.users.passwords import same_password
 
 OWN_SCOPE = "profile email codes:read codes:write referrals:read account"
@@ -61,10 +61,11 @@ async def authenticate(
     database, throttle, clock = services.database, services.login_throttle, services.clock
     attempt = throttle.attempt(email, network)
     async with throttle.claimed(services, attempt) as claim:
-        row = await database.row(_BY_EMAIL, email_key=addresses.key_of(email) or "")
-        stored = row.password_hash if row else None
-        valid, better = await services.passwords.verify(password, stored)
-        if row is None or stored is None or not valid or row.status != UserStatus.ACTIVE:
+        (row,) = await database.rows(_BY_EMAIL, email_key=addresses.key_of(email) or "")
+        stored: str | None = row.password_hash
+        costs = row.costs.split() if row.costs else ()
+        valid, better = await services.passwords.verify(password, stored, costs=costs)
+        if stored is None or not valid or row.status != UserStatus.ACTIVE:
             throttle.confirm(session, claim, now=clock())
             await commit_before_error(session)
             raise InvalidCredentials
@@ -230,7 +231,13 @@ async def revoke_one(session: AsyncSession, session_id: uuid.UUID, *, why: str, 
         record(session, Action.SESSION_ENDED, Subject.SESSION, session_id, person=user_id, why=why)
 
 
-_BY_EMAIL = select(User.id, User.password_hash, User.status).where(User.email_key == bindparam("email_key"))
+_SEPARATOR: Any = literal_column("' '")  # a parameter would be a constant that the driver does not get
+_COSTS = select(func.aggregate_strings(PasswordCost.example, _SEPARATOR)).scalar_subquery()
+# One row, also for an unknown address: so both take the same time.
+_ONE = select(literal_column("1").label("one")).subquery()
+_BY_EMAIL = select(User.id, User.password_hash, User.status, _COSTS.label("costs")).select_from(
+    _ONE.outerjoin(User, User.email_key == bindparam("email_key"))
+)
 _SESSIONS: Any = UserSession.__table__
 _CREATE = (
     insert_statement(_SESSIONS)

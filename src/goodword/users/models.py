@@ -28,9 +28,12 @@ class User(Base):
             name="address_until_erased",
         ),
         Index("uq_users_email_key", "email_key", unique=True),
+        Index("uq_users_external_id", "external_id", unique=True),
         Index("ix_users_email_canonical", "email_canonical"),
     )
 
+    external_id: Mapped[str | None] = mapped_column(String(255))
+    """The id of the user in another system."""
     email: Mapped[str | None] = mapped_column(String(254))
     email_key: Mapped[str | None] = mapped_column(String(320))
     email_canonical: Mapped[str | None] = mapped_column(String(320))
@@ -59,6 +62,16 @@ class User(Base):
 
 _FIRST_CHARACTER = regex.compile(r"[\u0e40-\u0e44\u0ec0-\u0ec4]?\X")
 """Thai and Lao write some vowels before the consonant, as characters of their own."""
+
+
+class PasswordCost(Base):
+    """A cost of imported password hashes. Each wrong password pays all of them, whether the address has an account or not."""
+
+    __tablename__ = "password_costs"
+    __table_args__ = (Index("uq_password_costs_example", "example", unique=True),)
+
+    example: Mapped[str] = mapped_column(String(255))
+    """A hash of no password that takes as long to verify: see `imported_hashes`."""
 
 
 class Purpose(StrEnum):

@@ -4,10 +4,11 @@ import asyncio
 import base64
 import hashlib
 import os
+import re
 import sys
 import threading
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
@@ -19,6 +20,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from goodword.config.settings import Settings
 from goodword.errors import Unavailable, Unprocessable
 from goodword.metrics import HASHING_REFUSED, Metrics
+from goodword.users import imported_hashes
 
 MAX_LENGTH = 256
 MAX_BYTES = 1024
@@ -128,20 +130,37 @@ class Passwords:
         """Return the hash to store. Raises `HashingBusy`."""
         return await self._run(self._hasher.hash, normal(password))
 
-    async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
-        """Return whether the password is right, and a new hash to store if the cost has changed.
+    async def verify(
+        self, password: str, stored: str | None, *, costs: Sequence[str] = ()
+    ) -> tuple[bool, str | None]:
+        """Return whether the password is right, and a new hash to store if the stored one is imported or of another cost.
 
-        Without a stored hash the result is False after the same time. Raises `HashingBusy`.
+        `costs` are the examples of all `PasswordCost`. With them, a wrong password takes the same time whether the
+        stored hash is our own, imported, or missing. Raises `HashingBusy`.
         """
-        valid, better = await self._run(self._verify, normal(password), stored or self._dummy_hash)
+        valid, better = await self._run(self._verify, password, stored or self._dummy_hash, costs)
         return (valid, better) if stored else (False, None)
 
-    def _verify(self, password: str, stored: str) -> tuple[bool, str | None]:
-        if not self._hasher.verify(password, stored):
-            return False, None
-        if not self._hasher.check_needs_rehash(stored):
-            return True, None
-        return True, self._hasher.hash(password, salt=base64.b64decode(_salt(stored) + "=="))
+    def _verify(self, password: str, stored: str, costs: Sequence[str]) -> tuple[bool, str | None]:
+        text, is_own = normal(password), _OWN_SALT.match(stored) is not None
+        if is_own:
+            valid = self._hasher.verify(text, stored)
+        else:
+            valid = imported_hashes.verify(stored, password.encode())  # as other systems hash it: as typed
+        if valid and not (is_own and not self._hasher.check_needs_rehash(stored)):
+            return True, self._hasher.hash(text, salt=_salt(stored))
+        if not valid:
+            self._spend(password, stored, costs, is_own=is_own)
+        return valid, None
+
+    def _spend(self, password: str, stored: str, costs: Sequence[str], *, is_own: bool) -> None:
+        """Spend the time of all other kinds of hashes."""
+        if not is_own:
+            self._hasher.verify(password, self._dummy_hash)
+        paid = imported_hashes.cost_of(stored)
+        for example in costs:
+            if example != paid:
+                imported_hashes.verify(example, password.encode())
 
     @contextmanager
     def reserved(self) -> Iterator[None]:
@@ -204,8 +223,14 @@ def same_password(one_hash: str | None, other_hash: str | None) -> bool:
     return one_hash is not None and other_hash is not None and _salt(one_hash) == _salt(other_hash)
 
 
-def _salt(encoded: str) -> str:
-    return encoded.split("$")[4]  # $argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>
+_OWN_SALT = re.compile(r"\$argon2id\$v=19\$m=\d+,t=\d+,p=1\$([A-Za-z0-9+/]{22})\$[A-Za-z0-9+/]{43}\Z")
+
+
+def _salt(encoded: str) -> bytes:
+    """Return the salt of a hash, or that which the hash that replaces an imported one gets."""
+    if found := _OWN_SALT.match(encoded):
+        return base64.b64decode(found[1] + "==")
+    return hashlib.sha256(encoded.encode()).digest()[:16]
 
 
 def is_common(password: str) -> bool:
