@@ -20,7 +20,8 @@ from goodword.config.settings import SettingsError
 from goodword.db.database import Database
 from goodword.tables import Base
 from people import register
-from serving import goodword
+from preloaded import Process
+from serving import environment, goodword
 from sweeps import Sweep
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -155,11 +156,31 @@ async def test_a_schema_from_before_the_first_release_is_refused(fresh_url):
 
 
 async def test_concurrent_upgrades_wait_for_each_other(fresh_url):
-    await asyncio.gather(*(migrations.upgrade(fresh_url) for _ in range(5)))
+    await asyncio.gather(*(migrations.upgrade(fresh_url) for _ in range(8)))
 
     database = Database(fresh_url)
     assert await migrations.is_current(database)
     await database.close()
+
+
+async def test_a_migration_that_is_killed_is_finished_by_the_next(fresh_url, tmp_path):
+    """H14. It is killed after 0, 0.1, 0.2 s and so on: before, in the middle, and after it."""
+    settings = environment(tmp_path, DATABASE_URL=fresh_url, SECRET_KEY=SECRET)
+    for number in range(7):
+        with (tmp_path / "log").open("w") as log:
+            killed = Process(["migrate"], cwd=tmp_path, env=settings, stdout=log, stderr=log)
+        await asyncio.sleep(0.1 * number)
+        killed.kill()
+        killed.wait(60)
+
+    await migrations.upgrade(fresh_url)
+    async with (
+        running(create_app(settings_for(fresh_url, data_dir=tmp_path))) as app,
+        client_of(app) as client,
+    ):
+        registered = await register(client, "alice")
+
+    assert registered.status_code == 201
 
 
 REFUSED = {

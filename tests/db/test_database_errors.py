@@ -2,6 +2,8 @@
 
 import asyncio
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
@@ -209,6 +211,23 @@ async def test_a_file_that_is_gone_is_not_written(tmp_path, capsys, is_replaced)
     ] * 2
     assert (ready.status_code, ready.json()["checks"]["database"]) == (503, "down")
     assert "The database file was deleted or replaced" in capsys.readouterr().out
+
+
+async def test_a_lock_held_by_another_program_is_named(tmp_path, capsys):
+    file = tmp_path / "goodword.sqlite3"
+    url = f"sqlite+aiosqlite:///{file}"
+    await migrations.upgrade(url)
+    async with running(create_app(settings_for(url))) as app, client_of(app) as client:
+        with closing(sqlite3.connect(file)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            refused = await asyncio.gather(*(register(client, f"person{number}") for number in range(3)))
+            found = await client.get("/api/v1/referral-codes/7KQ2M9XWPA")
+        registered = await register(client, "alice")
+
+    codes = {(answer.status_code, answer.json()["code"]) for answer in refused}
+    assert codes == {(503, "database_unavailable")}
+    assert (found.status_code, registered.status_code) == (404, 201), "reads do not wait"
+    assert "Another transaction held a lock for too long." in capsys.readouterr().out
 
 
 async def test_a_full_disk_is_named_in_readyz(tmp_path, monkeypatch):
