@@ -187,7 +187,7 @@ async def test_f11_a_dead_message_to_an_erased_user_is_not_sent_again(installati
     done = goodword(tmp_path, "jobs", "retry", "--kind", "verify_email", **set_like(installation))
 
     assert done.returncode == 1
-    assert done.stderr.endswith("There is no such dead job.\n")
+    assert done.stderr.endswith("There is no such failed job.\n")
 
 
 async def test_f11_with_another_secret_no_command_touches_a_restored_database(installation, tmp_path):

@@ -43,7 +43,7 @@ def test_dead_jobs_are_listed_retried_and_discarded(folder):
 
     assert goodword(folder, "jobs", "retry", chosen).stdout == "1 job to run again.\n"
     again = goodword(folder, "jobs", "retry", chosen)
-    assert (again.returncode, again.stderr.splitlines()[1:]) == (1, ["There is no such dead job."])
+    assert (again.returncode, again.stderr.splitlines()[1:]) == (1, ["There is no such failed job."])
     with closing(sqlite3.connect(folder / "data" / "goodword.sqlite3")) as database:
         query = "SELECT attempts, outcome, error, payload FROM jobs WHERE id = ?"
         row = database.execute(query, (uuid.UUID(chosen).hex,)).fetchone()

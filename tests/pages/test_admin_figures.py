@@ -30,7 +30,7 @@ async def test_who_joined_and_by_a_code(browser, api, rita, alice, clock):
 
     page = (await browser.get("/admin")).text
 
-    assert "<strong>4</strong> joined in 30 days" in page
+    assert "<strong>4</strong> sign-ups in 30 days" in page
     assert "<strong>2</strong> of them with a code (50 %)" in page
     [(onward, value)] = re.findall(BAR, page)
     assert html.unescape(onward) == f"/admin/users?from={today}&to={today}"
@@ -81,7 +81,7 @@ async def test_codes_that_end(browser, rita, alice, bob, mallory):
 
     page = await browser.get("/admin")
 
-    assert "<strong>1</strong> codes expire within a week" in page.text
+    assert "<strong>1</strong> codes that expire within a week" in page.text
 
 
 async def test_jobs_and_letters(browser, api, rita, app, post: Post):

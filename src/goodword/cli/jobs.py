@@ -19,13 +19,13 @@ MAX_LISTED = 50
 app = typer.Typer(help="Background jobs.", no_args_is_help=True)
 
 JobId = Annotated[uuid.UUID, typer.Argument(metavar="ID", help="The id, as `list` shows it.")]
-DeadJobId = Annotated[uuid.UUID | None, typer.Argument(metavar="[ID]", help="One dead job.")]
-DeadJobKind = Annotated[str | None, typer.Option("--kind", help="All dead jobs of this kind.")]
+DeadJobId = Annotated[uuid.UUID | None, typer.Argument(metavar="[ID]", help="One failed job.")]
+DeadJobKind = Annotated[str | None, typer.Option("--kind", help="All failed jobs of this kind.")]
 
 
 @app.command("list")
 def list_jobs() -> None:
-    """Count the jobs by kind and outcome, and list the dead ones."""
+    """Count the jobs by kind and outcome, and list the failed ones."""
     from goodword.jobs import admin
 
     async def read(session: "AsyncSession", _services: "Services") -> "tuple[Sequence[Any], Sequence[Job]]":
@@ -41,7 +41,7 @@ def list_jobs() -> None:
     for job in dead[:MAX_LISTED]:
         typer.echo(f"{job.id}  {job.kind}  {job.finished_at:%Y-%m-%d %H:%M}  {job.error}")
     if len(dead) > MAX_LISTED:
-        typer.echo(f"There are more than {MAX_LISTED} dead jobs.", err=True)
+        typer.echo(f"There are more than {MAX_LISTED} failed jobs.", err=True)
 
 
 @app.command()
@@ -69,7 +69,7 @@ def show(job_id: JobId) -> None:
 
 @app.command()
 def retry(job_id: DeadJobId = None, kind: DeadJobKind = None) -> None:
-    """Run dead jobs again: one, or all of a kind. Each gets as many attempts as a new job."""
+    """Run failed jobs again: one, or all of a kind. Each gets as many attempts as a new job."""
     from goodword.jobs import admin
 
     _require_one(job_id, kind)
@@ -81,7 +81,7 @@ def retry(job_id: DeadJobId = None, kind: DeadJobKind = None) -> None:
 
 @app.command()
 def discard(job_id: DeadJobId = None, kind: DeadJobKind = None) -> None:
-    """Delete dead jobs: one, or all of a kind."""
+    """Delete failed jobs: one, or all of a kind."""
     from goodword.jobs import admin
 
     _require_one(job_id, kind)
@@ -96,5 +96,5 @@ def _require_one(job_id: uuid.UUID | None, kind: str | None) -> None:
 
 def _report(count: int, action: str) -> None:
     if not count:
-        fail("There is no such dead job.")
+        fail("There is no such failed job.")
     typer.echo(f"{count} {'job' if count == 1 else 'jobs'} {action}.")

@@ -46,7 +46,7 @@ GREETING = {"en": ("Hi {},", "Hello,"), "ru": ("Здравствуйте, {}!", 
 """With the name of the recipient, and without."""
 OR_COPY = {"en": "Or open this link:", "ru": "Или откройте ссылку:"}
 OWN_ACCOUNT = {
-    "en": "You get this e-mail because of your account at",
+    "en": "You are receiving this e-mail because you have an account at",
     "ru": "Вы получили это письмо, потому что у вас есть учётная запись в",
 }
 SENT_BY = {"en": "Sent by", "ru": "Отправитель:"}
