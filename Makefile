@@ -16,7 +16,7 @@ EXTRACT := --mapping-file pyproject.toml --keywords to_translate --add-location=
 CATALOGUES := $(wildcard src/goodword/web/html/translations/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test coverage test-browser test-cache test-pooler test-proxies test-ha test-metrics test-package mutants fuzz bench bench-scale bench-upgrade faults fault-figures check lint types format messages pictures lock clean
+.PHONY: help install serve test coverage test-browser test-cache test-pooler test-proxies test-ha test-metrics test-package mutants fuzz bench bench-scale bench-upgrade faults fault-figures lighthouse check lint types format messages pictures lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ faults: .venv/tests ## Kill and freeze each part of a fleet under load, and chec
 
 fault-figures: .venv/tests ## Measure kills, stops and starts, see bench/faults/README.md; ARGS="stops starts" for some
 	@PYTHONPATH=tests:bench $(BIN)/python bench/faults/figures.py $(ARGS)
+
+lighthouse: .venv/tests ## Measure the landing, sign-in and home pages with Lighthouse; needs chromium and npm
+	@PYTHONPATH=tests $(BIN)/python bench/lighthouse.py
 
 test-cache: .venv/tests ## Run the tests of codes and sign-up with Redis there, dead, and without a cache
 	@for cache in $(or $(CACHE),valkey dead off); do \
