@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
-           --custom-compile-command "make lock" pyproject.toml --group build
+           --custom-compile-command "make lock" pyproject.toml --extra traces --group build
 
 # Tests start the service often: each start would compile it again where bytecode is not kept.
 export PYTHONDONTWRITEBYTECODE :=

@@ -15,6 +15,7 @@ from goodword.config.settings import Settings
 from goodword.logs import configure_logging
 from goodword.monitoring.database_totals import DatabaseTotals
 from goodword.oauth import error_responses as oauth_errors, scopes
+from goodword.services import Services
 from goodword.signup import landing_page
 from goodword.social.providers import Provider
 from goodword.web import api_docs, openapi, problems
@@ -74,7 +75,7 @@ def create_app(
         api_docs.install(app, brand=settings.brand_name, icon=assets.path(assets.icon).removeprefix("/"))
     app.router.middleware_stack = table = RouteTable(app.router)
     # Not by `add_middleware`: around it FastAPI has layers that handle the same errors again, for each request.
-    app.middleware_stack = RequestMiddleware(
+    app.middleware_stack = _middleware(services)(
         ExceptionMiddleware(AsyncExitStackMiddleware(app.router), app.exception_handlers),
         services=services,
         respond=respond,
@@ -83,6 +84,14 @@ def create_app(
         limits=limits or {},
     )
     return app
+
+
+def _middleware(services: Services) -> type[RequestMiddleware]:
+    if services.tracing is None:
+        return RequestMiddleware
+    from goodword.web.traced_requests import TracedRequests  # with the SDK of OpenTelemetry
+
+    return TracedRequests
 
 
 def from_environment() -> FastAPI:

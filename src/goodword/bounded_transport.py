@@ -7,6 +7,8 @@ from typing import Any
 
 import httpx2
 
+from goodword import tracing
+
 MAX_RESPONSE_BYTES = 256 * 1024
 
 
@@ -27,7 +29,12 @@ class BoundedTransport(httpx2.AsyncHTTPTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         request.headers["Accept-Encoding"] = "identity"  # a small compressed body may be large
         request.headers["User-Agent"] = "goodword"  # GitHub requires one
-        response = await super().handle_async_request(request)
+        url = request.url.copy_with(userinfo=b"", query=None, fragment=None)
+        attributes = {"http.request.method": request.method, "server.address": url.host, "url.full": str(url)}
+        with tracing.step(request.method, attributes) as span:
+            response = await super().handle_async_request(request)
+            if span:
+                span.set_attribute("http.response.status_code", response.status_code)
         is_encoded = response.headers.get("content-encoding", "identity") != "identity"
         if is_encoded or response.status_code >= 500 or 300 <= response.status_code < 400:
             await response.aclose()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
@@ -44,6 +45,9 @@ from goodword.social.providers import Provider, configured
 from goodword.users.passwords import Passwords
 from goodword.web.html.assets import Assets
 from goodword.web.paging import Cursors
+
+if TYPE_CHECKING:
+    from goodword.trace_export import Tracing
 
 WAIT_SECONDS = 1.0
 """Between attempts to reach a database that is away."""
@@ -97,6 +101,7 @@ def build_services(
         keys=keys,
         personal_data=PERSONAL_DATA,
         metrics=metrics,
+        tracing=_build_tracing(settings),
         database=database,
         cache=_build_cache(settings, database, invalidations, clock, metrics),
         http_client=OutboundClient(),
@@ -120,6 +125,18 @@ def build_services(
             public_url=settings.public_url,
         ),
     )
+
+
+def _build_tracing(settings: Settings) -> "Tracing | None":
+    if settings.otlp_endpoint is None:
+        return None
+    try:
+        from goodword.trace_export import Tracing
+    except ImportError:
+        raise SettingsError(
+            "GOODWORD_OTLP_ENDPOINT needs more packages: pip install goodword[traces]"
+        ) from None
+    return Tracing(settings.otlp_endpoint)
 
 
 def _build_cache(
@@ -209,6 +226,8 @@ async def close_services(services: Services) -> None:
     await services.rate_limiter.close()
     await services.cache.close()
     await services.database.close()
+    if services.tracing:
+        await asyncio.to_thread(services.tracing.close)
 
 
 @asynccontextmanager

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from goodword.signup.landing_page import LandingPages
     from goodword.signup.link_card import LinkCards
     from goodword.social.clients import ProviderClients as SocialClients
+    from goodword.trace_export import Tracing
     from goodword.users.passwords import Passwords
     from goodword.web.html.assets import Assets
     from goodword.web.paging import Cursors
@@ -63,6 +64,8 @@ class Services:
     keys: DerivedKeys
     personal_data: Sequence[PersonalData]
     metrics: Metrics
+    tracing: Tracing | None
+    """None without OTLP_ENDPOINT."""
 
     database: Database
     cache: LookupCache

@@ -239,12 +239,12 @@ async def test_a_server_that_hangs_costs_a_few_look_ups_a_moment_and_then_nothin
 @pytest.mark.parametrize("seconds_blocked", [0, 0.1])
 async def test_the_breaker_judges_the_server_not_the_event_loop(server, seconds_blocked):
     client = RedisClient(server.url, "the cache")
-    assert await client.ask(client.client.ping())
+    assert await client.ask(client.client.ping(), operation="PING")
 
     os.kill(server.pid, SIGSTOP)
     available = []
     for _ in range(MAX_LATE):
-        asking = asyncio.create_task(client.ask(client.client.ping()))
+        asking = asyncio.create_task(client.ask(client.client.ping(), operation="PING"))
         await asyncio.sleep(0)
         time.sleep(seconds_blocked)  # noqa: ASYNC251  the subject of the test
         assert await asking is None

@@ -8,6 +8,7 @@ import uuid
 
 import pytest
 
+from monitoring.collector import collecting
 from serving import goodword, serving, working
 from test_command import CREATE, register
 
@@ -56,6 +57,22 @@ def test_the_worker_sends_the_emails_of_a_service_on_postgres(tmp_path, fresh_po
     log = (tmp_path / "worker.log").read_text()
     assert "Traceback" not in log
     assert fresh_postgres.rpartition("/")[2] in log.splitlines()[0], "it names its database"
+
+
+def test_a_job_of_the_worker_continues_the_trace_of_the_request(tmp_path, fresh_postgres):
+    with collecting() as collector:
+        settings = {"DATABASE_URL": fresh_postgres, "SECRET_KEY": SECRET, "OTLP_ENDPOINT": collector.url}
+        with serving(tmp_path, "--migrate", "--workers", "2", **settings) as served:
+            register(served, "alice")
+            with working(tmp_path, **settings) as worker:
+                wait_for_emails(tmp_path, 1)
+                worker.send_signal(signal.SIGTERM)
+                assert worker.wait(timeout=60) == 0
+            served.stop()
+
+    request, job = collector.named("POST /api/v1/users"), collector.named("job verify_email")
+    assert (job.trace, job.parent) == (request.trace, request.id)
+    assert job.process != request.process
 
 
 def test_two_workers_and_a_service_send_each_email_once(tmp_path):

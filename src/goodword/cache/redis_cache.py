@@ -55,7 +55,7 @@ class RedisCache:
     async def read(self, name: str) -> bytes | None:
         """Return the stored bytes, empty if there are none, or None if the server does not respond."""
         # MGET returns nil for a key of another type, where GET fails.
-        return await self._server.ask(self._read(self._place(name)))
+        return await self._server.ask(self._read(self._place(name)), operation="MGET")
 
     async def _read(self, place: str) -> bytes:
         [found] = await self._redis.mget(place)
@@ -69,7 +69,8 @@ class RedisCache:
         """Store a value for `lifetime` seconds, unless the stored bytes are no longer `there`."""
         body = round(answer.until * 1000).to_bytes(8) + answer.value
         values: list[bytes | int] = [there, self._seal(name, epoch, body) + body, round(lifetime * 1000)]
-        return await self._server.ask(self._fill(keys=[self._place(name)], args=values)) == 1
+        filled = self._fill(keys=[self._place(name)], args=values)
+        return await self._server.ask(filled, operation="EVALSHA") == 1
 
     def opened(self, name: str, epoch: str, there: bytes) -> CachedValue | None:
         """Return the value in the stored bytes if it was stored for this name, epoch and release."""
@@ -90,19 +91,20 @@ class RedisCache:
             pipeline.set(self._place(name), MARKED + secrets.token_bytes(16), ex=MARK)
         self._tell(pipeline, slots.values())
         # A failover may have begun meanwhile.
-        return await self._server.ask(pipeline.execute()) is not None and self._server.is_settled()
+        marked = await self._server.ask(pipeline.execute(), operation="PIPELINE")
+        return marked is not None and self._server.is_settled()
 
     async def news(self) -> Invalidations | None:
         """Return the invalidations since the last poll, or None if the server does not respond."""
         if not self._server.is_available():
             return None
-        return await self._server.ask(self._read_news())
+        return await self._server.ask(self._read_news(), operation="PIPELINE")
 
     async def next_news(self) -> list[int] | None:
         """Return invalidations as soon as there are any, an empty list after a while, or None without a response."""
         if self._heard is None or not self._server.is_available():
             return None
-        return await self._server.ask(self._hear(), patience=PING)
+        return await self._server.ask(self._hear(), operation="XREAD", patience=PING)
 
     async def _hear(self) -> list[int] | None:
         try:
@@ -140,7 +142,7 @@ class RedisCache:
 
     async def tell(self, slots: Iterable[int]) -> None:
         """Publish invalidations of names that are not in the shared cache, also while the circuit breaker is open."""
-        await self._server.ask(self._tell(self._redis, slots), patience=PING)
+        await self._server.ask(self._tell(self._redis, slots), operation="XADD", patience=PING)
 
     def _tell(self, redis: Redis, slots: Iterable[int]) -> Any:
         fields: Any = {"slots": " ".join(map(str, slots))}

@@ -12,6 +12,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, TimeoutError as RedisTimeout
 
+from goodword import tracing
 from goodword.cache.sentinels import PrimaryPool
 from goodword.config.redis_url import parse
 
@@ -58,12 +59,13 @@ class RedisClient:
         """Return whether all nodes use the same server. Not for some time after a failover."""
         return not isinstance(self._pool, PrimaryPool) or self._pool.is_settled()
 
-    async def ask(self, question: Awaitable[T], *, patience: float = PATIENCE) -> T | None:
-        """Return the response, or None on an error or a timeout."""
+    async def ask(self, question: Awaitable[T], *, operation: str, patience: float = PATIENCE) -> T | None:
+        """Return the response, or None on an error or a timeout. The operation is named in traces."""
         due = time.monotonic() + patience
         try:
             async with asyncio.timeout(patience):
-                answer = await question
+                with tracing.step(operation, {"db.system.name": "redis", "db.operation.name": operation}):
+                    answer = await question
         except Exception as error:  # noqa: BLE001  an invalid response counts as none
             is_late = isinstance(error, TimeoutError | RedisTimeout) and time.monotonic() > due + LATE
             self._late = self._late + 1 if is_late else MAX_LATE

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
 
-from goodword.config.setting_types import HttpUrl, Switch, Words, check_origins
+from goodword.config.setting_types import Switch, Words, check_origins
 
 
 class PlannedSettings(BaseModel):
@@ -14,4 +14,3 @@ class PlannedSettings(BaseModel):
     capture_parameter: str = Field(default="ref", pattern="^[A-Za-z0-9_-]{1,32}$")
 
     loopback_webhooks: Switch = "off"
-    otlp_endpoint: HttpUrl | None = None

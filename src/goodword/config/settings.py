@@ -105,6 +105,7 @@ class Settings(BrandSettings, RetentionSettings, PlannedSettings):
     oidc_client_secret: Secret | None = None
 
     metrics_token: Secret | None = None
+    otlp_endpoint: HttpUrl | None = None
     worker_health_port: int | None = Field(default=None, ge=1, le=65535)
     log_format: Literal["console", "json"] = "console"
     log_requests: Literal["all", "changes"] | None = None

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import make_transient_to_detached
 
 from goodword.config.settings import Settings
-from goodword.db import engines, transaction_hooks
+from goodword.db import engines, statement_spans, transaction_hooks
 from goodword.db.base import Model
 from goodword.db.error_causes import DISK_FULL, READ_ONLY, explain
 from goodword.db.replica import Replica
@@ -41,16 +41,22 @@ class Database:
     """One engine for transactions, and one for single reads. Set `pgbouncer` if PgBouncer is in between.
 
     `pool_size` is the number of connections to PostgreSQL of each of the `processes` of a node. If it is None,
-    `fit_pools` changes it.
+    `fit_pools` changes it. If `traced`, statements are recorded.
     """
 
     def __init__(
-        self, url: str, *, pgbouncer: bool = False, pool_size: int | None = None, processes: int = 1
+        self,
+        url: str,
+        *,
+        pgbouncer: bool = False,
+        pool_size: int | None = None,
+        processes: int = 1,
+        traced: bool = False,
     ) -> None:
         self.is_sqlite = url.startswith("sqlite")
         self._server = ServerWatch()
         self._fixed_size, self._size = pool_size, pool_size or engines.MAX_POOL_SIZE
-        self._url, self._pgbouncer, self._processes = url, pgbouncer, processes
+        self._url, self._pgbouncer, self._processes, self._traced = url, pgbouncer, processes, traced
         self.write_engine, self.read_engine = self._create_engines()
         self._reads_by_driver = not (self.is_sqlite or pgbouncer)
         self.replica: Replica | None = None
@@ -68,7 +74,11 @@ class Database:
     @classmethod
     def from_settings(cls, settings: Settings, *, processes: int = 1) -> Self:
         create = partial(
-            cls, pgbouncer=settings.pgbouncer == "on", pool_size=settings.pool_size, processes=processes
+            cls,
+            pgbouncer=settings.pgbouncer == "on",
+            pool_size=settings.pool_size,
+            processes=processes,
+            traced=settings.otlp_endpoint is not None,
         )
         database = create(settings.database)
         if settings.replica:
@@ -77,10 +87,15 @@ class Database:
 
     def _create_engines(self) -> tuple[AsyncEngine, AsyncEngine]:
         if self.is_sqlite:
-            return engines.sqlite(self._url)
-        return engines.postgres(
-            self._url, pgbouncer=self._pgbouncer, connect=self._server.connect, size=self._size
-        )
+            created = engines.sqlite(self._url)
+        else:
+            created = engines.postgres(
+                self._url, pgbouncer=self._pgbouncer, connect=self._server.connect, size=self._size
+            )
+        if self._traced:
+            for engine in created:
+                statement_spans.record(engine)
+        return created
 
     async def fit_pools(self) -> None:
         """Size the pools by what PostgreSQL allows, unless the size is given."""
@@ -151,9 +166,10 @@ class Database:
         try:
             pooled = await self.read_engine.raw_connection()
             driver: Any = pooled.driver_connection
-            found: Sequence[Row[Any]] = await driver.fetch(
-                read.text, *read.arguments(values), timeout=READ_TIMEOUT, record_class=_Record
-            )
+            with statement_spans.around("postgresql", read.text):
+                found: Sequence[Row[Any]] = await driver.fetch(
+                    read.text, *read.arguments(values), timeout=READ_TIMEOUT, record_class=_Record
+                )
         except engines.CONNECTION_ERRORS as error:
             if pooled is not None:
                 pooled.invalidate()

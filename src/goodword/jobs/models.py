@@ -33,6 +33,8 @@ class Job(Base):
     """The user whom the job concerns. It is deleted when the user is erased."""
     slot: Mapped[str | None] = mapped_column(String(128))
     """A unique key: `enqueue_once` adds one job per slot, such as an hour of a recurring kind."""
+    traceparent: Mapped[str | None] = mapped_column(String(55))
+    """The span that added the job (W3C Trace Context), if traces are exported."""
     run_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(default=0)
     """Counted when an attempt begins, so a job that kills its worker also reaches the limit."""

@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.db.statements import insert_if_absent, with_defaults
 from goodword.db.transaction_hooks import insert_before_commit, notify_after_commit
 from goodword.jobs.models import Job
+from goodword.tracing import traceparent
 
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 10
@@ -53,6 +54,7 @@ class ClaimedJob:
     user_id: uuid.UUID | None
     worker_id: str
     attempt: int
+    traceparent: str | None = None
 
 
 def enqueue(
@@ -65,7 +67,7 @@ def enqueue(
     run_at: datetime | None = None,
 ) -> None:
     """Add a job just before the commit. It runs only if the transaction is committed."""
-    values = {"kind": kind, "payload": _json(payload), "user_id": user_id}
+    values = {"kind": kind, "payload": _json(payload), "user_id": user_id, "traceparent": traceparent()}
     row = with_defaults(Job, {**values, "created_at": now, "run_at": run_at or now})
     insert_before_commit(session, _TABLE, row)
     notify_after_commit(session, CHANNEL)
@@ -82,6 +84,7 @@ async def enqueue_once(
 ) -> bool:
     """Add a job unless one has the same slot. Return whether it was added."""
     values = {"kind": kind, "payload": _json(payload), "user_id": user_id, "slot": slot}
+    values["traceparent"] = traceparent()
     job = await insert_if_absent(session, Job, **values, created_at=now, run_at=now, attempts=0)
     if job is not None:
         notify_after_commit(session, CHANNEL)
@@ -111,7 +114,8 @@ async def claim(session: AsyncSession, kind: str, *, worker_id: str, now: dateti
     """
     values = {"due_kind": kind, "now": now, "worker": worker_id, "lease_end": now + LEASE}
     while row := (await session.execute(_LEASE_OLDEST, values)).one_or_none():
-        job = ClaimedJob(row.id, row.kind, json.loads(row.payload), row.user_id, worker_id, row.attempts)
+        payload = json.loads(row.payload)
+        job = ClaimedJob(row.id, row.kind, payload, row.user_id, worker_id, row.attempts, row.traceparent)
         if job.attempt <= MAX_ATTEMPTS:
             return job
         await _release(session, job, **_dead("its worker died", now=now))
@@ -212,7 +216,7 @@ def _lease_oldest() -> Executable:
             leased_by=bindparam("worker", type_=Job.leased_by.type),
             leased_until=bindparam("lease_end", type_=Job.run_at.type),
         )
-        .returning(Job.id, Job.kind, Job.payload, Job.user_id, Job.attempts)
+        .returning(Job.id, Job.kind, Job.payload, Job.user_id, Job.attempts, Job.traceparent)
         .execution_options(synchronize_session=False)
     )
 

@@ -4,7 +4,7 @@ import asyncio
 import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -213,7 +213,7 @@ class Worker:
     async def _attempt(self, job: ClaimedJob) -> tuple[str | None, bool]:
         """Run the handler. Return its error, and whether that is permanent."""
         try:
-            with acting_as(ActorContext(Actor.SYSTEM, clock=self._services.clock)):
+            with acting_as(ActorContext(Actor.SYSTEM, clock=self._services.clock)), self._span(job):
                 async with asyncio.timeout(TIME_LIMIT_SECONDS):
                     await self._handlers[job.kind](self._services, job)
         except Exception as error:  # noqa: BLE001  no handler may end the worker
@@ -221,6 +221,10 @@ class Worker:
             log.warning("job failed", kind=job.kind, id=str(job.id), attempt=job.attempt, error=text)
             return text, isinstance(error, PermanentFailure)
         return None, False
+
+    def _span(self, job: ClaimedJob) -> AbstractContextManager[object]:
+        tracing = self._services.tracing
+        return tracing.job(job.kind, job.attempt, continues=job.traceparent) if tracing else nullcontext()
 
     async def _enqueue_recurring(self) -> None:
         """Enqueue the job of the current period of each recurring kind. Query the database once per period."""

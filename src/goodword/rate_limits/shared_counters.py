@@ -27,7 +27,9 @@ class SharedCounts:
     async def add(self, key: int, number: int, window_ms: int, *, waited_for: bool) -> Total | None:
         """Add to the count. Return None if the server does not respond."""
         patience = PATIENCE if waited_for else PING
-        return await self._server.ask(self._added(key, number, window_ms), patience=patience)
+        return await self._server.ask(
+            self._added(key, number, window_ms), operation="EVALSHA", patience=patience
+        )
 
     async def _added(self, key: int, number: int, window_ms: int) -> Total:
         match await self._add(keys=[f"goodword:limit:{key:016x}"], args=[number, window_ms]):
