@@ -21,6 +21,7 @@ COMMITS_BEFORE_AN_ERROR = {
 LISTENS_TO_EVENTS = {
     "db/transaction_hooks.py": "to sessions",
     "db/engines.py": "to connections",
+    "db/statement_spans.py": "to statements",
     "migrations/__init__.py": "to connections",
 }
 LONGEST_FILE = 300

@@ -103,7 +103,7 @@ def build_services(
         metrics=metrics,
         tracing=_build_tracing(settings),
         database=database,
-        cache=_build_cache(settings, database, invalidations, clock, metrics),
+        cache=LookupCache(settings, database, invalidations, clock, metrics),
         http_client=OutboundClient(),
         rate_limiter=Limiter(settings, clock, metrics),
         signing_keys=signing_keys,
@@ -137,24 +137,6 @@ def _build_tracing(settings: Settings) -> "Tracing | None":
             "GOODWORD_OTLP_ENDPOINT needs more packages: pip install goodword[traces]"
         ) from None
     return Tracing(settings.otlp_endpoint)
-
-
-def _build_cache(
-    settings: Settings,
-    database: Database,
-    invalidations: InvalidationTable,
-    clock: Callable[[], datetime],
-    metrics: Metrics,
-) -> LookupCache:
-    return LookupCache(
-        database,
-        invalidations,
-        clock=clock,
-        key=derive_key(settings.secret, "cache"),
-        redis_url=settings.redis,
-        enabled=settings.cache == "on",
-        metrics=metrics,
-    )
 
 
 def derive_keys(secret: bytes) -> DerivedKeys:

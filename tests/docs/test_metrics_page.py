@@ -25,7 +25,7 @@ SERIES = {
 
 def test_the_page_lists_every_family_with_its_labels():
     page = (ROOT / "docs" / "metrics.md").read_text()
-    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*) \| (.+) \|$", page, re.MULTILINE)
+    rows = re.findall(r"^\| `(goodword_\w+)` \| (\w+) \| (.*) \| (.+) \|$", page, re.MULTILINE)
     expected = [
         (
             f"{family.name}_total" if family in (*COUNTERS, REQUESTS) else family.name,
@@ -36,6 +36,16 @@ def test_the_page_lists_every_family_with_its_labels():
     ]
 
     assert [(name, labels, what) for name, _, labels, what in rows] == expected
+
+
+def test_the_page_explains_every_alert():
+    page = (ROOT / "docs" / "metrics.md").read_text()
+    rules = yaml.safe_load((ROOT / "deploy" / "prometheus" / "goodword.rules.yml").read_text())
+    alerts = {
+        (rule["alert"], rule["labels"]["severity"]) for rule in rules["groups"][0]["rules"] if "alert" in rule
+    }
+
+    assert set(re.findall(r"^\| `(Goodword\w+)` \| (\w+) \|", page, re.MULTILINE)) == alerts
 
 
 def test_rules_and_dashboard_use_exported_metrics_alone():

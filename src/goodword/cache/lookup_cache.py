@@ -26,6 +26,8 @@ from goodword.cache.memory import (
     InvalidationTable,
     LocalCache,
 )
+from goodword.config.settings import Settings
+from goodword.crypto import derive_key
 from goodword.db.base import Base
 from goodword.db.database import Database
 from goodword.metrics import CACHE_LOOKUPS, Metrics
@@ -69,27 +71,22 @@ class LookupCache:
 
     def __init__(
         self,
+        settings: Settings,
         database: Database,
         invalidations: InvalidationTable,
-        *,
         clock: Callable[[], datetime],
-        key: bytes,
-        redis_url: str | None,
         metrics: Metrics,
-        enabled: bool = True,
     ) -> None:
-        self._database, self._invalidations, self._clock, self._enabled = (
-            database,
-            invalidations,
-            clock,
-            enabled,
-        )
+        self._database, self._invalidations, self._clock = database, invalidations, clock
+        self._enabled = settings.cache == "on"
         self._memory: LocalCache[bytes] = LocalCache(invalidations, clock, seconds=NEAR)
         self._names: dict[Target, str] = {}
         self._metrics = metrics
         self._epoch = ""
         # Needed without a cache too: other nodes may have cached what this one invalidates.
-        self._shared = _shared_cache(redis_url, key) if redis_url else None
+        self._shared: RedisCache | None = None
+        if settings.redis:
+            self._shared = _shared_cache(settings.redis, derive_key(settings.secret, "cache"))
         self._told: set[asyncio.Task[None]] = set()
         database.observers.cache = self
 

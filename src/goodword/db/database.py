@@ -20,6 +20,7 @@ from sqlalchemy.orm import make_transient_to_detached
 from goodword.config.settings import Settings
 from goodword.db import engines, statement_spans, transaction_hooks
 from goodword.db.base import Model
+from goodword.db.driver_reads import CompiledRead, Record
 from goodword.db.error_causes import DISK_FULL, READ_ONLY, explain
 from goodword.db.replica import Replica
 from goodword.db.server_watch import ServerWatch
@@ -69,7 +70,7 @@ class Database:
         )
         self.readers = async_sessionmaker(self.read_engine, expire_on_commit=False)
         self._full_at = -math.inf
-        self._reads: dict[Executable, _CompiledRead] = {}
+        self._reads: dict[Executable, CompiledRead] = {}
 
     @classmethod
     def from_settings(cls, settings: Settings, *, processes: int = 1) -> Self:
@@ -152,7 +153,7 @@ class Database:
             return found
         read = self._reads.get(statement)
         if read is None:
-            read = self._reads[statement] = _CompiledRead(statement, self.read_engine)
+            read = self._reads[statement] = CompiledRead(statement, self.read_engine)
         try:
             return await self._fetch(read, values)
         except OperationalError as error:
@@ -161,14 +162,14 @@ class Database:
             # Probably a pooled connection that was closed. The pool now opens another, or raises at once.
             return await self._fetch(read, values)
 
-    async def _fetch(self, read: "_CompiledRead", values: Mapping[str, object]) -> Sequence[Row[Any]]:
+    async def _fetch(self, read: CompiledRead, values: Mapping[str, object]) -> Sequence[Row[Any]]:
         pooled = None
         try:
             pooled = await self.read_engine.raw_connection()
             driver: Any = pooled.driver_connection
             with statement_spans.around("postgresql", read.text):
                 found: Sequence[Row[Any]] = await driver.fetch(
-                    read.text, *read.arguments(values), timeout=READ_TIMEOUT, record_class=_Record
+                    read.text, *read.arguments(values), timeout=READ_TIMEOUT, record_class=Record
                 )
         except engines.CONNECTION_ERRORS as error:
             if pooled is not None:
@@ -250,33 +251,6 @@ class Database:
         await self.read_engine.dispose()
         if self.replica:
             await self.replica.close()
-
-
-class _CompiledRead:
-    """A statement for the driver of PostgreSQL: its text, and its arguments in order."""
-
-    def __init__(self, statement: Executable, engine: AsyncEngine) -> None:
-        compiled = statement.compile(dialect=engine.dialect)  # type: ignore[attr-defined]
-        self.text = str(compiled)
-        # Literals have a value here; those of `bindparam` are required at each call.
-        self._parameters = [
-            (name, compiled.binds[name].value, compiled.binds[name].required) for name in compiled.positiontup
-        ]
-
-    def arguments(self, given: Mapping[str, object]) -> list[object]:
-        return [
-            given[name] if required or name in given else value for name, value, required in self._parameters
-        ]
-
-
-class _Record(asyncpg.Record):  # type: ignore[misc]
-    """A row with its columns as attributes, like those of SQLAlchemy."""
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
 
 
 _PING = select(1)
