@@ -119,6 +119,7 @@ messages: .venv/tests ## Collect the texts of the pages for translation, and com
 pictures: .venv/tests ## Make the pictures of the e-mails and pages again, with chromium
 	@$(BIN)/python docs/pictures/emails.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/pages.py
+	@PYTHONPATH=tests $(BIN)/python docs/pictures/doctor.py
 
 lock: .venv/tests ## Choose the versions of all dependencies anew (UPGRADE=--upgrade for the newest)
 	@$(COMPILE) $(UPGRADE) --output-file requirements.lock

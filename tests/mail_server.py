@@ -38,6 +38,7 @@ class MailServer:
     port: int
     letters: list[Received] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
+    on_sender: str | None = None
     on_recipient: str | None = None
     on_data: str | Callable[[], Any] | None = None
 
@@ -48,6 +49,13 @@ class MailServer:
     @property
     def message_ids(self) -> list[str]:
         return [letter.message["Message-ID"] for letter in self.letters]
+
+    async def handle_MAIL(self, _server, _session, envelope, address, _options):  # noqa: N802
+        self.commands.append("MAIL")
+        if self.on_sender:
+            return self.on_sender
+        envelope.mail_from = address
+        return "250 OK"
 
     async def handle_RCPT(self, _server, _session, envelope, address, _options):  # noqa: N802
         self.commands.append("RCPT")
@@ -111,7 +119,7 @@ def password_of(user: str, password: str) -> Callable[..., AuthResult]:
     return check
 
 
-def self_made_certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
+def self_made_certificate(folder: Path, *, days: int = 1) -> tuple[ssl.SSLContext, Path]:
     """A context for the server, and the file of its certificate, for those who trust it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail.test")])
@@ -123,7 +131,7 @@ def self_made_certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_after(now + timedelta(days=days))
         .add_extension(
             x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
         )

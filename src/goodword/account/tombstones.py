@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Integer, Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.account.models import Tombstone
@@ -22,6 +22,7 @@ from goodword.audit.service import first_id
 from goodword.config.settings import PREFIX, SettingsError
 from goodword.crypto import hmac_of
 from goodword.db import transaction_hooks
+from goodword.db.database import Database
 from goodword.db.periodic import repeat
 from goodword.db.statements import insert_if_absent
 from goodword.services import Services
@@ -51,6 +52,13 @@ async def sync_file(services: Services) -> None:
     missing = [(row.user_mac, row.created_at) async for row in rows if row.user_mac not in known]
     if missing:
         await _append(folder, missing)
+
+
+async def count_missing(database: Database, folder: Path, *, limit: int) -> int:
+    """Return how many of the latest tombstones the file has not. Raises `SettingsError` if it cannot be read."""
+    rows = await database.rows(_LATEST, limit=limit)
+    known = await asyncio.to_thread(_read, folder) if rows else {}
+    return sum(row.user_mac not in known for row in rows)
 
 
 def merge(folder: Path, other: Path) -> None:
@@ -161,6 +169,7 @@ _TOMBSTONES = (
     .order_by(Tombstone.id)
     .limit(PAGE)
 )
+_LATEST = select(Tombstone.user_mac).order_by(Tombstone.id.desc()).limit(bindparam("limit", type_=Integer))
 _ACCOUNTS = (
     select(User.id)
     .where(User.id > bindparam("after", type_=User.id.type), User.status != UserStatus.ERASED)

@@ -33,6 +33,7 @@ _TABLE: Any = AuditEvent.__table__
 _SEQUENCE, _IS_UNSEALED = AuditEvent.sequence, AuditEvent.sequence.is_(None)
 _UNSEALED = select(AuditEvent.id).where(_IS_UNSEALED).order_by(AuditEvent.id).limit(1)
 _HEAD = select(_SEQUENCE, AuditEvent.hash).where(~_IS_UNSEALED).order_by(_SEQUENCE.desc()).limit(1)
+_ROW = select(_SEQUENCE, AuditEvent.hash).where(bindparam("number") == _SEQUENCE)
 _NEXT = select(_TABLE).where(_IS_UNSEALED).order_by(AuditEvent.id).limit(BATCH_SIZE)
 _PAGE = select(_TABLE).where(bindparam("after") < _SEQUENCE).order_by(_SEQUENCE).limit(PAGE_SIZE)
 _OVERDUE = select(func.count()).where(
@@ -132,10 +133,22 @@ def row_hash(key: bytes, previous: bytes, sequence: int, row: Row[Any], digest: 
     return hmac_of(key, b"row", previous, sequence.to_bytes(8), json.dumps(columns).encode())
 
 
-async def verify(database: Database, key: bytes, *, head: Head | None = None) -> Head:
-    """Return the head of the chain. Raises `ChainBroken` for the first row that does not match its seal."""
-    last = Head(0, GENESIS)
-    async for row in database.pages(_PAGE, column="sequence", after=0):
+async def verify_latest(database: Database, key: bytes, *, rows: int) -> Head:
+    """Verify about so many of the last rows, like `verify`."""
+    head = await database.row(_HEAD)
+    before = await database.row(_ROW, number=head.sequence - rows) if head else None
+    return await verify(database, key, start=Head(before.sequence, before.hash) if before else None)
+
+
+async def verify(
+    database: Database, key: bytes, *, head: Head | None = None, start: Head | None = None
+) -> Head:
+    """Return the head of the chain. Raises `ChainBroken` for the first row that does not match its seal.
+
+    With `start`, verify only the rows after it.
+    """
+    last = start or Head(0, GENESIS)
+    async for row in database.pages(_PAGE, column="sequence", after=last.sequence):
         if row.sequence != last.sequence + 1:
             raise ChainBroken(last.sequence + 1, None, "it is missing")
         if row.address is not None and hash_address(key, row.address) != row.address_mac:

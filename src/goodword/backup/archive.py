@@ -118,6 +118,22 @@ def unpack(path: Path, folder: Path) -> Manifest:
     return manifest
 
 
+def inspect(path: Path) -> Manifest:
+    """Return the manifest of a backup that has all its members. Checksums are not verified, which takes longer.
+
+    Raises `BackupInvalid` and `OSError`.
+    """
+    try:
+        with tarfile.open(path, mode="r:") as archive:
+            manifest = _read_manifest(archive)
+            sizes = {entry.name: entry.size for entry in archive if entry.name != MANIFEST}
+    except tarfile.TarError:
+        raise BackupInvalid("it is not a tar archive, or it is incomplete") from None
+    if sizes != {name: member.size for name, member in manifest.members.items()}:
+        raise BackupInvalid("its members are not those of its manifest")
+    return manifest
+
+
 def _read_manifest(archive: tarfile.TarFile) -> Manifest:
     first = archive.next()
     if first is None or first.name != MANIFEST or not first.isreg() or first.size > MAX_MANIFEST:

@@ -36,7 +36,7 @@ T = TypeVar("T")
 class RedisClient:
     """A connection pool for one use of the server. `name` is its name in the log."""
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, url: str, name: str, *, socket_timeout: float = PING) -> None:
         server = parse(url)
         create = (
             partial(PrimaryPool, server)
@@ -44,7 +44,7 @@ class RedisClient:
             else partial(BlockingConnectionPool.from_url, url)
         )
         self._pool = create(
-            max_connections=32, timeout=PATIENCE, socket_timeout=PING, retry=Retry(NoBackoff(), 0)
+            max_connections=32, timeout=PATIENCE, socket_timeout=socket_timeout, retry=Retry(NoBackoff(), 0)
         )
         self.client = Redis.from_pool(self._pool)
         self._silent = f"{name} does not answer"

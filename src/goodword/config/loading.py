@@ -1,7 +1,7 @@
 """Load the settings from the environment, `.env` and secret files."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,13 @@ SECRETS = frozenset(
 )
 
 
-def load(environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")) -> Settings:
-    """Return the settings from `.env` and the environment, which takes precedence.
+def load(
+    environ: Mapping[str, str] | None = None,
+    env_file: Path | None = Path(".env"),
+    *,
+    skip: Collection[str] = (),
+) -> Settings:
+    """Return the settings from `.env` and the environment, which takes precedence, without the variables in `skip`.
 
     Raises `SettingsError`, which lists every wrong setting.
     """
@@ -31,7 +36,7 @@ def load(environ: Mapping[str, str] | None = None, env_file: Path | None = Path(
     values: dict[str, Any] = {}
     problems: list[str] = []
     for variable, text in given.items():
-        if not variable.startswith(PREFIX) or not text:
+        if not variable.startswith(PREFIX) or not text or variable in skip:
             continue  # an empty variable is an unset one: compose files pass them so
         if not text.strip():
             problems.append(f"{variable} is blank: give it a value, or leave it empty")
@@ -61,6 +66,16 @@ def load(environ: Mapping[str, str] | None = None, env_file: Path | None = Path(
     if problems:
         raise SettingsError("\n".join(problems))
     return settings
+
+
+def unknown_variables(environ: Mapping[str, str], env_file: Path) -> Sequence[str]:
+    """Return the variables with our prefix that are no settings. Raises `SettingsError` for an unreadable file."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    known |= {f"{PREFIX}{name.upper()}_FILE" for name in SECRETS}
+    given = {**read_env_file(env_file), **environ}
+    return sorted(
+        name for name, text in given.items() if name.startswith(PREFIX) and text and name not in known
+    )
 
 
 def _describe(error: Any) -> str:

@@ -102,8 +102,7 @@ class Database:
         """Size the pools by what PostgreSQL allows, unless the size is given."""
         if self.is_sqlite:
             return
-        processes, row = self._processes, await self.row(_ALLOWED)
-        allowed = min(limit for limit in row or () if limit is not None and limit >= 0)
+        processes, allowed = self._processes, await self.allowed_connections()
         size = self._fixed_size or engines.pool_size(allowed, processes)
         if size * processes > allowed:
             log.warning(
@@ -116,6 +115,11 @@ class Database:
             self.sessions.configure(bind=self.write_engine)
             self.readers.configure(bind=self.read_engine)
         log.info("connections to PostgreSQL", count=size, why=f"{processes} processes, {allowed} allowed")
+
+    async def allowed_connections(self) -> int:
+        """Return how many connections PostgreSQL allows to this role and database."""
+        row = await self.row(_ALLOWED)
+        return min(int(limit) for limit in row or () if limit is not None and limit >= 0)
 
     @asynccontextmanager
     async def transaction(

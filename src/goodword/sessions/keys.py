@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.cache.lookup_cache import HERE
+from goodword.clock import utc_now
 from goodword.crypto import decrypt, encrypt
 from goodword.db.database import Database
 from goodword.db.periodic import repeat
@@ -103,6 +104,14 @@ class SigningKeys:
     async def _read(self) -> list[Row[Any]]:
         rows = await self._database.rows(_KEYS, since=self._clock() - OVERLAP)
         return sorted(rows, key=lambda row: (row.retired_at is None, row.retired_at or row.created_at))
+
+    @classmethod
+    async def can_open(cls, database: Database, sealing_key: bytes) -> bool:
+        """Return whether there are keys, and this key opens them. Raises `WrongSecret`."""
+        rows = await database.rows(_KEYS, since=utc_now())
+        for row in rows:
+            decrypt(sealing_key, row.private_key, about=row.algorithm.encode())
+        return bool(rows)
 
     async def look_again(self) -> None:
         """Load the keys again for an unknown key id. Concurrent callers wait for one load."""

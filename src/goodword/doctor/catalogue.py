@@ -1,0 +1,30 @@
+"""All checks, in the order in which they are shown."""
+
+from collections.abc import Sequence
+
+from goodword.doctor import (
+    cache_checks,
+    database_checks,
+    file_checks,
+    mail_checks,
+    postgres_checks,
+    provider_checks,
+    public_checks,
+    safety_checks,
+    settings_checks,
+    work_checks,
+)
+from goodword.doctor.findings import Check
+
+CHECKS: Sequence[Check] = (
+    *settings_checks.CHECKS,
+    *file_checks.CHECKS,
+    *database_checks.CHECKS,
+    *postgres_checks.CHECKS,
+    *cache_checks.CHECKS,
+    *work_checks.CHECKS,
+    *safety_checks.CHECKS,
+    *mail_checks.CHECKS,
+    *provider_checks.CHECKS,
+    *public_checks.CHECKS,
+)
