@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import contended_codes
 import killed_workers
+import memory
 import revocation
 import sqlite_kills
 import starts
@@ -22,6 +23,7 @@ FIGURES: Mapping[str, tuple[str, Callable[[Path, float], Measured]]] = {
     "stops": ("no request failed", stops.measure_stops),
     "replacements": ("no request failed", stops.measure_replacements),
     "revocation": ("refused within 100 ms with Valkey, 5 s without", revocation.measure),
+    "memory": ("the memory of a process stops to grow", memory.measure),
     "starts": ("ready within 1.5 s on SQLite, 3 s on PostgreSQL", starts.measure),
 }
 """By name: the aim, and what measures it in a folder with a share of its repetitions."""
