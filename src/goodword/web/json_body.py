@@ -1,15 +1,18 @@
 """Strict JSON request bodies."""
 
+import inspect
 import json
 import math
 import re
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from dataclasses import replace
 from typing import Any
 
 from fastapi import Request, Response, params
+from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.types import Receive, Scope
 
 from goodword.errors import BadRequest, FieldError, Unprocessable, UnsupportedMediaType, ValidationFailed
@@ -50,7 +53,10 @@ class JsonRoute(APIRoute):
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
+        handle, dependant = super().get_route_handler(), self.dependant
+        self.dependant = _without_query(dependant)
+        handle_without_query = super().get_route_handler()
+        self.dependant = dependant  # with all parameters, for the documentation
         takes_body = self.body_field is not None
         needs_body = self.body_field is not None and self.body_field.field_info.is_required()
         singles = {
@@ -61,21 +67,40 @@ class JsonRoute(APIRoute):
         refuses_others = self.path.startswith("/api/")
 
         async def strict(request: Request) -> Response:
-            if refuses_others and (unknown := request.query_params.keys() - singles):
-                raise UnknownParameter(sorted(unknown))
-            repeated = [name for name in singles if len(request.query_params.getlist(name)) > 1]
-            if repeated:
-                message = "Send this parameter once."
-                raise ValidationFailed(
-                    [{"field": f"query.{name}", "code": "repeated", "message": message} for name in repeated]
-                )
+            has_query = bool(request.scope["query_string"])
+            if has_query:
+                _check_query(request.query_params, singles, refuses_others=refuses_others)
             if takes_body and (needs_body or _has_body(request.headers)):
                 _check_content_type(request.headers)
                 # The original request keeps the body for another run of it.
                 request = _Parsed(request.scope, request.receive, await request.body())
-            return await handle(request)
+            return await (handle if has_query else handle_without_query)(request)
 
         return strict
+
+
+def _without_query(dependant: Dependant) -> Dependant:
+    """Return it without the query parameters that have a default. FastAPI takes 10 µs to find each missing."""
+    known = inspect.signature(dependant.call).parameters if dependant.call and dependant.query_params else {}
+    query = [
+        field
+        for field in dependant.query_params
+        if field.field_info.validate_default or known[field.name].default is not field.default
+    ]
+    return replace(
+        dependant, query_params=query, dependencies=list(map(_without_query, dependant.dependencies))
+    )
+
+
+def _check_query(query: QueryParams, known: Collection[str], *, refuses_others: bool) -> None:
+    """Raise `UnknownParameter`, or `ValidationFailed` if a parameter is repeated."""
+    if refuses_others and (unknown := query.keys() - known):
+        raise UnknownParameter(sorted(unknown))
+    if repeated := [name for name in known if len(query.getlist(name)) > 1]:
+        message = "Send this parameter once."
+        raise ValidationFailed(
+            [{"field": f"query.{name}", "code": "repeated", "message": message} for name in repeated]
+        )
 
 
 class _Parsed(Request):
