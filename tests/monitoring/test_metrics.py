@@ -93,6 +93,19 @@ async def test_what_happens_is_counted(app, api, post):
     assert shown["goodword_processes",] == 1
 
 
+async def test_waiting_jobs_are_shown_by_kind_and_age(app, api, database_url, clock):
+    await register(api, "alice")
+    clock.forward(seconds=90)
+
+    async with (
+        running(create_app(settings_for(database_url), clock=clock)) as other,
+        client_of(other) as node,
+    ):
+        shown = await scrape(node)
+    assert shown["goodword_jobs", "verify_email", "waiting"] == 1
+    assert 90 <= shown["goodword_jobs_oldest_due_seconds", "verify_email"] < 150
+
+
 async def test_every_family_is_exported(app, api):
     await register(api, "alice")
     answer = await api.get("/metrics")

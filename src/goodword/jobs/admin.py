@@ -36,6 +36,11 @@ async def oldest_due(database: Database, *, now: datetime) -> datetime | None:
     return row.run_at if row else None
 
 
+async def oldest_due_by_kind(database: Database, *, now: datetime) -> Sequence[Row[Any]]:
+    """Return for each kind with waiting jobs when the first of them is or was due."""
+    return await database.rows(_OLDEST_BY_KIND, now=now)
+
+
 async def count_finished(database: Database, *, since: datetime) -> Sequence[Row[Any]]:
     """Count done and dead jobs by kind, among the latest `MAX_COUNTED` of each."""
     return await database.rows(_FINISHED, since=since)
@@ -115,4 +120,9 @@ _OLDEST_DUE = (
     .where(Job.finished_at.is_(None), Job.run_at <= _NOW, func.coalesce(Job.leased_until, _NOW) <= _NOW)
     .order_by(Job.run_at, Job.id)
     .limit(1)
+)
+_OLDEST_BY_KIND = (
+    select(Job.kind, func.min(Job.run_at).label("run_at"))
+    .where(Job.finished_at.is_(None), func.coalesce(Job.leased_until, _NOW) <= _NOW)
+    .group_by(Job.kind)
 )

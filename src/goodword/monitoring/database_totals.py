@@ -32,7 +32,9 @@ DATABASE_UP = Family(
 )
 JOBS = Family("goodword_jobs", "Jobs by kind: waiting, running and dead, up to 100,000.", ("kind", "state"))
 OLDEST_JOB = Family(
-    "goodword_jobs_oldest_due_seconds", "How long the job that waits longest has been due.", ()
+    "goodword_jobs_oldest_due_seconds",
+    "How long the waiting job of a kind that waits longest has been due.",
+    ("kind",),
 )
 REFERRALS = Family("goodword_referrals", "Referrals by state.", ("state",))
 FAMILIES = (ACTIVE_CODES, BREAKERS, JOBS, OLDEST_JOB, REFERRALS)
@@ -82,10 +84,10 @@ async def _jobs(services: Services) -> Sequence[Sample]:
     return [(JOBS, (row.kind, row.state), row.jobs) for row in rows]
 
 
-async def _oldest_job(services: Services) -> Sequence[Sample]:
+async def _oldest_jobs(services: Services) -> Sequence[Sample]:
     now = services.clock()
-    due = await jobs.oldest_due(services.database, now=now)
-    return [(OLDEST_JOB, (), max(0.0, (now - due).total_seconds()) if due else 0.0)]
+    rows = await jobs.oldest_due_by_kind(services.database, now=now)
+    return [(OLDEST_JOB, (row.kind,), max(0.0, (now - row.run_at).total_seconds())) for row in rows]
 
 
 async def _referrals(services: Services) -> Sequence[Sample]:
@@ -112,7 +114,7 @@ _ACTIVE_CODES = select(func.count().label("found")).where(
 _BREAKERS = select(ProviderState.name, ProviderState.open_until)
 READERS: Sequence[Callable[[Services], Awaitable[Sequence[Sample]]]] = (
     _jobs,
-    _oldest_job,
+    _oldest_jobs,
     _referrals,
     _codes,
     _breakers,
