@@ -13,6 +13,7 @@ import revocation
 import sqlite_kills
 import starts
 import stops
+import upkeep
 
 from measured import Measured
 
@@ -24,6 +25,7 @@ FIGURES: Mapping[str, tuple[str, Callable[[Path, float], Measured]]] = {
     "replacements": ("no request failed", stops.measure_replacements),
     "revocation": ("refused within 100 ms with Valkey, 5 s without", revocation.measure),
     "memory": ("the memory of a process stops to grow", memory.measure),
+    "upkeep": ("10,000,000 rows a day, at most 40 pages for a row", upkeep.measure),
     "starts": ("ready within 1.5 s on SQLite, 3 s on PostgreSQL", starts.measure),
 }
 """By name: the aim, and what measures it in a folder with a share of its repetitions."""
