@@ -1,4 +1,4 @@
-"""The HTML of all pages, checked by html-validate from npm."""
+"""The HTML of all pages, checked by the Nu checker of the W3C and by html-validate, both from npm."""
 
 import html
 import json
@@ -16,6 +16,8 @@ from people import PASSWORD
 from seed_data import give_past
 from serving import goodword, serving
 
+NU = "vnu-jar@26.9.27"
+"""It needs Java: apt-get install default-jre-headless."""
 VALIDATOR = "html-validate@9.7.1"
 RULES = {
     "extends": ["html-validate:recommended"],
@@ -103,3 +105,20 @@ def test_the_html_of_all_pages_is_valid(pages):
         for message in result["messages"]
     }
     assert found == set()
+
+
+def test_the_nu_checker_finds_nothing(pages):
+    npx, java = shutil.which("npx"), shutil.which("java")
+    assert npx, "this test needs npm"
+    assert java, "this test needs Java: apt-get install default-jre-headless"
+    checked = subprocess.run(
+        [npx, "--yes", NU, "--format", "json", *(file.name for file in sorted(pages.glob("*.html")))],
+        cwd=pages,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert checked.stderr.startswith('{"version":'), checked.stderr
+    found = json.loads(checked.stderr)["messages"]
+    assert {(one["type"], one["message"], one["url"].rpartition("/")[2]) for one in found} == set()

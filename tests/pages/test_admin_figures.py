@@ -31,7 +31,7 @@ async def test_who_joined_and_by_a_code(browser, api, rita, alice, clock):
     page = (await browser.get("/admin")).text
 
     assert "<strong>4</strong> sign-ups in 30 days" in page
-    assert "<strong>2</strong> of them with a code (50 %)" in page
+    assert "<strong>2</strong> of them with a code (50%)" in page
     [(onward, value)] = re.findall(BAR, page)
     assert html.unescape(onward) == f"/admin/users?from={today}&to={today}"
     assert value == f"{today:%d %b %Y}: 4 joined, 2 of them with a code"

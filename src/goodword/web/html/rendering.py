@@ -26,6 +26,7 @@ POLICY = (
     "base-uri 'none'; frame-ancestors 'none'"
 )
 THOUSANDS = {"en": ",", "ru": "\N{NO-BREAK SPACE}"}
+PERCENT = {"en": "%", "ru": "\N{NO-BREAK SPACE}%"}
 NO_SCRIPT = POLICY.replace(" script-src 'self';", "")
 
 
@@ -47,6 +48,7 @@ def _environment(language: str, catalogue: NullTranslations) -> Environment:
     )
     environment.policies["ext.i18n.trimmed"] = True
     environment.filters["number"] = lambda number: f"{number:,}".replace(",", THOUSANDS[language])
+    environment.filters["percent"] = lambda number: f"{number}{PERCENT[language]}"
     environment.filters["day"] = lambda day: day.strftime(DAY_FORMATS[language])
     environment.filters["time"] = partial(format_time, language)
     environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
