@@ -73,6 +73,10 @@ async def other_issuer(patient: Patient) -> None:
     patient.settings |= {"OIDC_CLIENT_ID": "goodword", "OIDC_CLIENT_SECRET": "secret"}
 
 
+async def no_collector(patient: Patient) -> None:
+    patient.settings["OTLP_ENDPOINT"] = f"http://127.0.0.1:{NOWHERE}"
+
+
 async def unknown_name(patient: Patient) -> None:
     patient.settings["PUBLIC_URL"] = "http://goodword.invalid"
 
@@ -128,6 +132,7 @@ CASES = [
     ("hunter-key", (), hunter_refuses),
     ("hunter-key", (), hunter_is_silent),
     ("sign-in-providers", (), other_issuer),
+    ("traces", (), no_collector),
     ("public-name", (), unknown_name),
     ("public-answer", (), other_program),
     ("public-answer", (), stopped_service),

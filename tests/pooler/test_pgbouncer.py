@@ -1,6 +1,7 @@
 """Goodword behind a real PgBouncer in transaction mode: many clients, three connections to PostgreSQL."""
 
 import asyncio
+import json
 import os
 import pwd
 import shutil
@@ -14,6 +15,7 @@ import httpx2
 import pytest
 
 from asgi import SECRET
+from goodword.db.error_causes import PGBOUNCER
 from people import PASSWORD, register
 from servers import postgres_server
 from serving import free_port, goodword, serving, wait_for_port
@@ -132,3 +134,20 @@ def test_a_pooler_that_the_settings_do_not_name_is_recognised(pooled_url, tmp_pa
 
     assert done.returncode == 2
     assert "set GOODWORD_PGBOUNCER=on" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("pgbouncer", "check", "text"),
+    [
+        ("on", "pooler", "PGBOUNCER says whether there is a pooler."),
+        ("off", "database-reachable", PGBOUNCER),
+    ],
+)
+def test_the_doctor_sees_the_pooler(pooled_url, tmp_path, pgbouncer, check, text):
+    settings = {"DATABASE_URL": pooled_url, "PGBOUNCER": pgbouncer, "SECRET_KEY": SECRET}
+
+    done = goodword(tmp_path, "doctor", "--json", **settings)
+
+    findings = {one["id"]: one for one in json.loads(done.stdout)["findings"]}
+    assert findings[check]["text"] == text
+    assert done.returncode == int(pgbouncer == "off")

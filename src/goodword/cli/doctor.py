@@ -21,11 +21,14 @@ def doctor(
 
     Exits with 1 if there is an error. The service may be running or stopped.
     """
+    import structlog
     from rich.console import Console
 
     from goodword.doctor.examination import examine
     from goodword.doctor.findings import Level
 
+    # The findings say what the log would.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("critical"))
     found = examine()
     if as_json:
         typer.echo(json.dumps({"findings": [_described(*one) for one in found]}, indent=2))

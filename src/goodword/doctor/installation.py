@@ -148,8 +148,8 @@ class Installation:
         file = settings.sqlite_file
         if file is not None and not await asyncio.to_thread(file.exists):
             return f"There is no database at {settings.database_name}."
-        few = {} if settings.embedded else {"pool_size": CONNECTIONS}
-        self._database = Database.from_settings(settings.model_copy(update=few))
+        changed = {"otlp_endpoint": None, "pool_size": None if settings.embedded else CONNECTIONS}
+        self._database = Database.from_settings(settings.model_copy(update=changed))
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await self._database.row(text("SELECT 1"))

@@ -1,7 +1,9 @@
 """Checks of the providers of data and of sign-in. None of them spends a credit."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 from sqlalchemy import select
@@ -71,6 +73,21 @@ async def check_sign_in(installation: Installation) -> Finding:
     return ok("The providers of sign-in answer.")
 
 
+async def check_traces(installation: Installation) -> Finding:
+    endpoint = installation.settings.otlp_endpoint
+    if endpoint is None:
+        raise NotUsed("OTLP_ENDPOINT is not set")
+    parts = urlsplit(endpoint)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        async with asyncio.timeout(BUDGET):
+            _, writer = await asyncio.open_connection(parts.hostname, port)
+    except (OSError, TimeoutError):
+        return warning("The collector of traces does not answer.")
+    writer.transport.abort()
+    return ok("The collector of traces answers.")
+
+
 CHECKS: Sequence[Check] = (
     Check(
         id="hunter-key",
@@ -92,5 +109,12 @@ CHECKS: Sequence[Check] = (
         remedy="Correct `GOODWORD_OIDC_ISSUER`, which is the `issuer` of the provider's configuration.",
         level=Level.WARNING,
         run=check_sign_in,
+    ),
+    Check(
+        id="traces",
+        title="The collector of traces answers",
+        remedy="Start the collector, or correct `GOODWORD_OTLP_ENDPOINT`. The service works without it.",
+        level=Level.WARNING,
+        run=check_traces,
     ),
 )

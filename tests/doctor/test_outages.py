@@ -1,0 +1,82 @@
+"""`goodword doctor` while what it asks is away, hangs, or has secrets to tell."""
+
+import re
+from socket import create_server
+
+from doctor.patient import wrong
+from doctor.sites import site
+from serving import goodword
+
+HUNG = {
+    *("database-reachable", "cache-reachable", "hunter-key", "sign-in-providers"),
+    *("public-answer",),
+}
+SECRETS = {
+    "SECRET_KEY": "canary-of-the-secret-key, which is long",
+    "REDIS_URL": "redis://goodword:canary-of-redis@127.0.0.1:1/0",
+    "SMTP_URL": "smtp://canary-user:canary-of-mail@127.0.0.1:1",
+    "DATABASE_URL": "postgresql+asyncpg://goodword:canary-of-the-database@127.0.0.1:1/goodword",
+    "REPLICA_URL": "postgresql+asyncpg://goodword:canary-of-the-replica@127.0.0.1:1/goodword",
+    "HUNTER_API_KEY": "canary-of-hunter",
+    "OIDC_CLIENT_ID": "canary-client",
+    "OIDC_CLIENT_SECRET": "canary-of-oidc",
+    "METRICS_TOKEN": "canary-of-metrics",
+}
+
+
+async def test_it_ends_when_everything_hangs(patient):
+    silent = patient.held.enter_context(create_server(("127.0.0.1", 0), backlog=100))  # accepts nothing
+    place = f"127.0.0.1:{silent.getsockname()[1]}"
+    patient.settings |= {
+        "DATABASE_URL": f"postgresql+asyncpg://postgres@{place}/goodword",
+        "REPLICA_URL": f"postgresql+asyncpg://postgres@{place}/goodword",
+        "SECRET_KEY": "a secret that only the tests know, long enough",
+        "REDIS_URL": f"redis://{place}/0",
+        "SMTP_URL": f"smtp://goodword:password@{place}",
+        "HUNTER_API_KEY": "key",
+        "HUNTER_URL": f"http://{place}",
+        "OIDC_ISSUER": f"http://{place}",
+        "OIDC_CLIENT_ID": "goodword",
+        "OIDC_CLIENT_SECRET": "secret",
+        "PUBLIC_URL": f"http://{place}",
+    }
+
+    findings = patient.findings()
+
+    assert wrong(findings) == HUNG
+    assert not findings["mail-login"]["checked"]
+    assert not findings["administrators"]["checked"]
+    assert findings["backup-opens"]["level"] == "ok"
+
+
+async def test_the_database_is_away_and_the_other_checks_go_on(patient):
+    patient.database_file.unlink()
+
+    findings = patient.findings()
+
+    assert wrong(findings) == {"database-reachable"}
+    assert findings["worker"]["text"] == "Not checked: the database cannot be reached."
+    assert findings["cache-writable"]["level"] == "ok"
+    assert not patient.database_file.exists(), "it made a database"
+
+
+async def test_no_secret_is_shown(patient):
+    port = patient.held.enter_context(site(b"canary of the site", status=401))
+    patient.settings |= SECRETS | {"HUNTER_URL": f"http://127.0.0.1:{port}"}
+    patient.settings |= {"OIDC_ISSUER": f"http://127.0.0.1:{port}"}
+
+    for form in ([], ["--json"]):
+        done = goodword(patient.folder, "doctor", *form, **patient.settings)
+
+        assert "hunter-key" in done.stdout
+        assert not re.search("canary|rita@", done.stdout + done.stderr)
+
+
+async def test_nothing_is_known_with_invalid_settings_but_what_is_wrong(patient):
+    patient.settings["DATABASE_URL"] = "mysql://goodword:canary@127.0.0.1/goodword"
+
+    findings = patient.findings()
+
+    assert wrong(findings) == {"settings-values"}
+    assert "GOODWORD_DATABASE_URL" in findings["settings-values"]["text"]
+    assert "canary" not in findings["settings-values"]["text"]
