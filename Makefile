@@ -53,6 +53,9 @@ bench-scale: .venv/tests ## Measure it with up to ten million users, in a quarte
 bench-upgrade: .venv/tests ## Measure how long a database with a million users takes to upgrade
 	@PYTHONPATH=tests $(BIN)/python bench/upgrade.py $(ARGS)
 
+bench-move: .venv/tests ## Measure export and import of a million users (PEOPLE=) on PostgreSQL
+	@PYTHONPATH=tests $(BIN)/python bench/move.py $(if $(PEOPLE),--people $(PEOPLE))
+
 faults: .venv/tests ## Kill and freeze each part of a fleet under load, and check its history (SHORT=1); needs haproxy and faketime
 	@PYTHONPATH=tests:bench $(shell unshare --mount true 2>/dev/null && echo unshare --mount) $(BIN)/python bench/faults/main.py $(if $(SHORT),--short) $(ARGS)
 

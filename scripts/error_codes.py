@@ -162,7 +162,8 @@ def _oauth_rows() -> Iterator[tuple[str, str]]:
             texts.add(node.value)
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
             code = getattr(node.exc.args[0], "value", None)
-            pydantic = ast.unparse(node.exc.func).startswith("Pydantic")
+            # docs/move.md explains those of the records of an import.
+            pydantic = ast.unparse(node.exc.func).startswith(("Pydantic", "RecordError"))
             if (
                 isinstance(code, str)
                 and re.fullmatch("[a-z]+(_[a-z]+)+", code)

@@ -45,6 +45,13 @@ async def record_tombstone(session: AsyncSession, services: Services, user_id: u
     transaction_hooks.run_after_commit(session, append)
 
 
+async def among(session: AsyncSession, services: Services, user_ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
+    """Return the ids of these users that were erased."""
+    by_mac = {_mac(services, user_id): user_id for user_id in user_ids}
+    query = select(Tombstone.user_mac).where(Tombstone.user_mac.in_(sorted(by_mac)))
+    return {by_mac[user_mac] for user_mac in await session.scalars(query)}
+
+
 async def sync_file(services: Services) -> None:
     """Add tombstones to the file that only the database has: from other nodes, or after a failed write."""
     folder, rows = services.settings.data_dir, services.database.pages(_TOMBSTONES)

@@ -33,6 +33,8 @@ class Action(StrEnum):
     USER_TAKEN_OVER = "user.taken_over"
     USERS_SEARCHED = "users.searched"
     LIST_EXPORTED = "list.exported"
+    DATA_EXPORTED = "data.exported"
+    DATA_IMPORTED = "data.imported"
     SESSION_STARTED = "session.started"
     SESSION_ENDED = "session.ended"
     SESSIONS_ENDED = "sessions.ended"
@@ -74,6 +76,8 @@ DETAILS: Mapping[Action, frozenset[str]] = {
         Action.USER_CHANGED: "fields",
         Action.USERS_SEARCHED: "found",
         Action.LIST_EXPORTED: "list",
+        Action.DATA_EXPORTED: "hashes",
+        Action.DATA_IMPORTED: "users codes referrals",
         Action.SESSION_STARTED: "client",
         Action.SESSION_ENDED: "why",
         Action.SESSIONS_ENDED: "why client",

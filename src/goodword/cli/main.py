@@ -12,7 +12,7 @@ import typer
 
 from goodword import __version__
 from goodword.actor import Actor, ActorContext, actor_context
-from goodword.cli import admin, audit, backup, demo, doctor, jobs, oauth_clients, users
+from goodword.cli import admin, audit, backup, demo, doctor, jobs, oauth_clients, transfer, users
 from goodword.cli.runner import fail, load_settings, reported_errors, run_in_transaction
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(audit.app, name="audit")
 app.command()(demo.demo)
 app.command()(doctor.doctor)
+app.command()(transfer.export)
+app.command("import")(transfer.import_)
 app.command()(backup.backup)
 app.command()(backup.restore)
 

@@ -162,6 +162,10 @@ class Passwords:
             if example != paid:
                 imported_hashes.verify(example, password.encode())
 
+    def has_own_cost(self, encoded: str) -> bool:
+        """Return whether a hash takes as long to verify as one of our own."""
+        return _OWN_SALT.match(encoded) is not None and not self._hasher.check_needs_rehash(encoded)
+
     @contextmanager
     def reserved(self) -> Iterator[None]:
         """Keep a place in the queue for the block. Raises `HashingBusy`."""

@@ -18,6 +18,8 @@ ACTIONS: Mapping[str, str] = {
     Action.USER_VIEWED: to_translate("User viewed by an administrator"),
     Action.USER_TAKEN_OVER: to_translate("Unconfirmed account taken over by the owner of the address"),
     Action.USERS_SEARCHED: to_translate("Users searched by an administrator"),
+    Action.DATA_EXPORTED: to_translate("Users, codes and referrals exported"),
+    Action.DATA_IMPORTED: to_translate("Users, codes and referrals imported"),
     Action.LIST_EXPORTED: to_translate("List downloaded by an administrator"),
     Action.SESSION_STARTED: to_translate("Sign-in"),
     Action.SESSION_ENDED: to_translate("Sign-out"),

@@ -1,0 +1,118 @@
+"""Import a batch of records in one transaction."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, TypeVar
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record as record_event
+from goodword.db.statements import is_lock_timeout, is_transaction_conflict
+from goodword.services import Services
+from goodword.transfer.codes import add_codes
+from goodword.transfer.people import add_users
+from goodword.transfer.records import CodeRecord, Record, ReferralRecord, Refusal, UserRecord
+from goodword.transfer.referrals import add_referrals
+from goodword.transfer.rows import Done, Outcome, Raced
+
+SIZE = 1_000
+LOCK = 0x600D_1307
+"""Key of the PostgreSQL advisory lock that lets one batch of one import at a time run."""
+ATTEMPTS = 5
+
+
+class Item(NamedTuple):
+    """A record, and the line that it comes from."""
+
+    file: str | None
+    line: int
+    record: Record | Refusal
+
+
+@dataclass(slots=True)
+class Importer:
+    """Imports batches. In a trial all run in `session`, whose transaction is rolled back at the end."""
+
+    services: Services
+    administrators: bool
+    session: AsyncSession | None = None
+
+    async def run(self, items: Sequence[Item]) -> list[Outcome]:
+        """Import a batch, and return what became of each record."""
+        if self.session is not None:
+            return await self._run(self.session, items)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                async with self.services.database.transaction() as session:
+                    return await self._run(session, items)
+            except Raced:
+                if attempt == ATTEMPTS:
+                    raise
+            except DBAPIError as error:
+                if attempt == ATTEMPTS or not (is_transaction_conflict(error) or is_lock_timeout(error)):
+                    raise
+        raise AssertionError
+
+    async def _run(self, session: AsyncSession, items: Sequence[Item]) -> list[Outcome]:
+        if session.get_bind().dialect.name == "postgresql":
+            await session.execute(select(func.pg_advisory_xact_lock(LOCK)))
+        now, is_trial = self.services.clock(), self.session is not None
+        outcomes: list[Outcome] = [_refusal(item.record, now) or Done.UNCHANGED for item in items]
+        users = _of_type(UserRecord, items, outcomes)
+        codes = _of_type(CodeRecord, items, outcomes)
+        referrals = _of_type(ReferralRecord, items, outcomes)
+        found: dict[int, Outcome] = {}
+        if users:
+            batch = list(users.values())
+            done = await add_users(session, self.services, batch, administrators=self.administrators, now=now)
+            found |= zip(users, done, strict=True)
+        if codes:
+            done = await add_codes(session, self.services, list(codes.values()), lock=not is_trial, now=now)
+            found |= zip(codes, done, strict=True)
+        if referrals:
+            done = await add_referrals(session, list(referrals.values()), lock=not is_trial, now=now)
+            found |= zip(referrals, done, strict=True)
+        for index, outcome in found.items():
+            outcomes[index] = outcome
+        created = Counter(
+            type(item.record)
+            for item, outcome in zip(items, outcomes, strict=True)
+            if outcome == Done.CREATED
+        )
+        if created and not is_trial:
+            n_users, n_codes, n_referrals = (
+                created[kind] for kind in (UserRecord, CodeRecord, ReferralRecord)
+            )
+            record_event(
+                session,
+                Action.DATA_IMPORTED,
+                Subject.NONE,
+                users=n_users,
+                codes=n_codes,
+                referrals=n_referrals,
+            )
+        return outcomes
+
+
+R = TypeVar("R", UserRecord, CodeRecord, ReferralRecord)
+
+
+def _of_type(kind: type[R], items: Sequence[Item], outcomes: Sequence[Outcome]) -> dict[int, R]:
+    """Return the records of a type that are not refused yet, by their index."""
+    return {
+        index: item.record
+        for index, (item, outcome) in enumerate(zip(items, outcomes, strict=True))
+        if isinstance(item.record, kind) and outcome == Done.UNCHANGED
+    }
+
+
+def _refusal(record: Record | Refusal, now: datetime) -> Refusal | None:
+    if isinstance(record, Refusal):
+        return record
+    is_future = record.created_at is not None and record.created_at > now
+    return Refusal("created_at", "time_in_future") if is_future else None

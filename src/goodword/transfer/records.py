@@ -1,0 +1,215 @@
+"""The records of an export or import: users, codes and referrals."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticKnownError
+
+from goodword.codes.models import Retirement
+from goodword.languages import DEFAULT, LANGUAGES
+from goodword.referrals.models import ReferralStatus
+from goodword.users import imported_hashes
+from goodword.users.addresses import Email
+from goodword.users.models import UserStatus
+from goodword.web.schemas import Instant, Name, Text
+
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Refusal(NamedTuple):
+    """Why a line is refused. `code` is stable."""
+
+    field: str
+    code: str
+
+
+class RecordError(ValueError):
+    """A value that a record cannot have."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def _text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _external_id(text: str) -> str:
+    if not text.isprintable() or text != text.strip():
+        raise RecordError("external_id_invalid")
+    return text
+
+
+def _time(moment: datetime) -> datetime:
+    if moment < EARLIEST:
+        raise RecordError("time_invalid")
+    return moment
+
+
+def _language(tag: str) -> str:
+    primary = tag.replace("_", "-").partition("-")[0].lower()
+    return primary if primary in LANGUAGES else DEFAULT
+
+
+def _hash(encoded: str) -> str:
+    try:
+        imported_hashes.parse(encoded)
+    except imported_hashes.HashTooCostly:
+        raise RecordError("password_hash_too_costly") from None
+    except imported_hashes.HashUnknown:
+        raise RecordError("password_hash_unknown") from None
+    return encoded
+
+
+def _reference(value: Any) -> Any:
+    """Return the value and its kind: an id, an external id, an address, or any of them."""
+    if isinstance(value, dict) and len(value) == 1:
+        ((kind, value),) = value.items()
+        if kind not in ("id", "external_id", "email"):
+            raise RecordError("reference_invalid")
+    else:
+        kind = "any"
+    value = _text(value)
+    if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= 320:
+        raise RecordError("reference_invalid")
+    return {kind: value}
+
+
+Time = Annotated[Instant, AfterValidator(_time)]
+ExternalId = Annotated[
+    str, BeforeValidator(_text), AfterValidator(_external_id), Field(min_length=1, max_length=255)
+]
+Reference = Annotated[dict[str, str], BeforeValidator(_reference)]
+"""A user by `{"id": …}`, `{"external_id": …}` or `{"email": …}`, or a text that is one of these."""
+
+
+class _Record(BaseModel):
+    # Not strict: in CSV all values are texts.
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    id: uuid.UUID | None = None
+    created_at: Time | None = None
+
+
+class UserRecord(_Record):
+    type: Literal["user"] = "user"
+    external_id: ExternalId | None = None
+    email: Email | None = None
+    email_verified: bool = False
+    verified_at: Time | None = None
+    first_name: Name | None = None
+    last_name: Name | None = None
+    language: Annotated[str, AfterValidator(_language), Field(max_length=35)] = DEFAULT
+    status: UserStatus = UserStatus.ACTIVE
+    administrator: bool = False
+    erased_at: Time | None = None
+    password_hash: Annotated[str, AfterValidator(_hash)] | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.status == UserStatus.ERASED:
+            if self.id is None or self.email or self.external_id or self.first_name or self.last_name:
+                raise RecordError("erased_with_data")
+        elif self.email is None:
+            raise RecordError("email_missing")
+        return self
+
+
+class CodeRecord(_Record):
+    type: Literal["code"] = "code"
+    owner: Reference
+    code: Annotated[str, BeforeValidator(_text), Field(max_length=64)] | None = None
+    mac: Annotated[str, Field(pattern="^[0-9a-f]{16}:[0-9a-f]{64}$")] | None = None
+    """Of an erased owner, the keyed hash of the code instead of it, after a digest of the key."""
+    kind: Literal["generated", "chosen"] = "chosen"
+    expires_at: Time
+    active: bool = True
+    activated_at: Time | None = None
+    retired_at: Time | None = None
+    retired_reason: Retirement | None = None
+    deleted_at: Time | None = None
+    max_uses: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    uses: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    discoverable: bool = True
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.code is None) == (self.mac is None):
+            raise RecordError("code_missing")
+        if self.max_uses is not None and self.uses > self.max_uses:
+            raise RecordError("max_uses_too_low")
+        if self.retired_at is None and self.retired_reason is not None:
+            raise RecordError("retired_at_missing")
+        return self
+
+
+class ReferralRecord(_Record):
+    type: Literal["referral"] = "referral"
+    referrer: Reference | None = None
+    """By default the owner of the code."""
+    referee: Reference
+    code: Annotated[str, BeforeValidator(_text), Field(max_length=64)] | None = None
+    """By default the latest code of the referrer."""
+    code_id: uuid.UUID | None = None
+    status: ReferralStatus = ReferralStatus.CONFIRMED
+    reason: Annotated[Text, Field(max_length=255)] | None = None
+    confirmed_at: Time | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.referrer is None and self.code is None and self.code_id is None:
+            raise RecordError("referrer_missing")
+        return self
+
+
+Record = UserRecord | CodeRecord | ReferralRecord
+TYPES: dict[str, type[UserRecord] | type[CodeRecord] | type[ReferralRecord]] = {
+    "user": UserRecord,
+    "code": CodeRecord,
+    "referral": ReferralRecord,
+}
+_ANY: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="type")])
+_MODEL_FIELDS = {
+    "erased_with_data": "status",
+    "email_missing": "email",
+    "code_missing": "code",
+    "max_uses_too_low": "max_uses",
+    "retired_at_missing": "retired_at",
+    "referrer_missing": "referrer",
+}
+
+
+def read_json(line: bytes) -> Record | Refusal:
+    """Read a line of an NDJSON file."""
+    try:
+        return _ANY.validate_json(line)
+    except (ValidationError, PydanticKnownError) as error:
+        return _refusal(error)
+
+
+def read(values: dict[str, Any]) -> Record | Refusal:
+    """Read the values of a line by field."""
+    try:
+        return _ANY.validate_python(values)
+    except (ValidationError, PydanticKnownError) as error:
+        return _refusal(error)
+
+
+def _refusal(error: Any) -> Refusal:
+    (found, *_) = error.errors(include_url=False, include_input=False)
+    cause = found.get("ctx", {}).get("error")
+    code, place = cause.code if isinstance(cause, RecordError) else found["type"], found["loc"]
+    field = str(place[1]) if len(place) > 1 else _MODEL_FIELDS.get(code, "type" if "tag" in code else "")
+    return Refusal(field if field.isidentifier() and len(field) <= 64 else "", code)
