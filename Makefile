@@ -119,9 +119,10 @@ messages: .venv/tests ## Collect the texts of the pages for translation, and com
 	    --input-file .venv/messages.pot --locale $$language --output-file $$file && \
 	  $(BIN)/pybabel --quiet compile --locale $$language --input-file $$file --output-file $${file%.po}.mo; done
 
-pictures: .venv/tests ## Make the pictures of the e-mails and pages again, with chromium
+pictures: .venv/tests ## Make the pictures of the e-mails, pages and dashboard again, with chromium and prometheus
 	@$(BIN)/python docs/pictures/emails.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/pages.py
+	@PYTHONPATH=tests $(BIN)/python docs/pictures/dashboard.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/doctor.py
 
 lock: .venv/tests ## Choose the versions of all dependencies anew (UPGRADE=--upgrade for the newest)
