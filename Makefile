@@ -16,7 +16,7 @@ EXTRACT := --mapping-file pyproject.toml --keywords to_translate --add-location=
 CATALOGUES := $(wildcard src/goodword/web/html/translations/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test coverage test-browser test-cache test-pooler test-proxies test-ha test-metrics test-package mutants fuzz bench bench-scale bench-upgrade faults fault-figures lighthouse check lint types format messages pictures lock clean
+.PHONY: help install serve test coverage test-browser test-cache test-pooler test-proxies test-deploy test-ha test-metrics test-package mutants fuzz bench bench-scale bench-upgrade faults fault-figures lighthouse check lint types format messages pictures lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ test-pooler: .venv/tests ## Run the tests that need Debian's pgbouncer
 
 test-proxies: .venv/tests ## Run the service behind each configuration of deploy/; needs Debian's haproxy, nginx and caddy
 	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/proxies
+
+test-deploy: .venv/tests ## Check the files of deploy/ with the programs that read them; needs Debian's systemd, haproxy, nginx and caddy
+	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/deploy
 
 test-ha: .venv/tests ## Lose the primary of a Patroni cluster and of Sentinel under load, see docs/high-availability.md
 	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/ha $(ARGS)
