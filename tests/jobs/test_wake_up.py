@@ -12,17 +12,38 @@ from goodword.db.database import Database
 from goodword.jobs import service
 from goodword.jobs.worker import Worker
 
+PATIENCE = 60
 # SQLite has no notifications: the first test covers it.
 ON_POSTGRES = pytest.mark.parametrize("database_kind", ["postgres"], scope="session")
 
 
 @pytest.fixture
-async def woken(working, monkeypatch):
+async def woken(working, rows, monkeypatch):
     """Yield the payloads that a worker of another process runs. It polls once an hour."""
     monkeypatch.setattr("goodword.jobs.worker.POLL_SECONDS", 3600)
     monkeypatch.setattr("goodword.jobs.listen.RETRY_SECONDS", 0.1)
     async with working() as done:
+        await listener(rows)
         yield done
+
+
+async def listener(rows, *, gone=None):
+    """Wait for the connection of the worker that listens, and return its number; or wait until it is gone."""
+    query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN %'"
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            found = [pid for (pid,) in await rows(f"{query} AND state = 'idle'")]
+            if gone is None and found:
+                return found[0]
+            if gone is not None and gone not in found:
+                return None
+            await asyncio.sleep(0.05)
+
+
+async def lose_connection(rows):
+    pid = await listener(rows)
+    await rows(f"SELECT pg_terminate_backend({pid})")
+    await listener(rows, gone=pid)
 
 
 @pytest.fixture
@@ -37,7 +58,6 @@ def working(app, database_url):
 
         worker = Worker(replace(app.state.services, database=database), {"greet": greet})
         async with worker.running():
-            await asyncio.sleep(0.5)  # it polls once, then listens
             yield done
         await database.close()
 
@@ -58,7 +78,7 @@ async def test_the_worker_polls(app, working):
     async with working() as done:
         await enqueue(app, 1)
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             assert await done.get() == 1
 
 
@@ -66,7 +86,7 @@ async def test_the_worker_polls(app, working):
 async def test_a_commit_wakes_a_worker_of_another_process(app, woken):
     await enqueue(app, 1)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert await woken.get() == 1
 
 
@@ -82,31 +102,21 @@ async def test_a_rolled_back_transaction_does_not_wake_the_worker(app, woken, ro
 
 @ON_POSTGRES
 async def test_the_worker_listens_again_after_a_lost_connection(app, woken, rows):
-    await rows(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE datname = current_database() AND query LIKE 'LISTEN %'"
-    )
-    async with asyncio.timeout(10):
-        while not await rows("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'LISTEN %'"):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-    await asyncio.sleep(0.2)
+    await lose_connection(rows)
+    await listener(rows)
     await enqueue(app, 2)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert await woken.get() == 2
 
 
 @ON_POSTGRES
 async def test_jobs_enqueued_during_the_loss_are_found(app, woken, rows, monkeypatch):
     monkeypatch.setattr("goodword.jobs.listen.RETRY_SECONDS", 1.0)
-    await rows(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE datname = current_database() AND query LIKE 'LISTEN %'"
-    )
-    await asyncio.sleep(0.2)
+    await lose_connection(rows)
     async with app.state.services.database.transaction() as session:
         await session.execute(text("SET LOCAL session_replication_role = replica"))  # no trigger, no NOTIFY
         service.enqueue(session, "greet", {"n": 3}, now=app.state.services.clock())
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         assert await woken.get() == 3

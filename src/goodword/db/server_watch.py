@@ -17,6 +17,14 @@ SILENT_STEPS, CONNECT_STEPS, OPEN_STEPS, STEP_SECONDS = 12, 18, 20, 0.1
 The steps are counted, so that a pause of this process does not count as silence of the server.
 """
 
+DRIVER_ERRORS = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # closed in the middle of a message
+    OSError,
+)
+"""Errors of a connection of PostgreSQL's driver."""
+
 log = structlog.get_logger("goodword.database")
 
 
@@ -84,7 +92,7 @@ class ServerWatch:
         try:
             await repeat("watch_database", self._look, every=WATCH_SECONDS)
         finally:
-            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            with suppress(*DRIVER_ERRORS):
                 asked = await self._begun if self._begun else self._asked
                 if asked is not None:
                     asked.terminate()
@@ -152,9 +160,7 @@ async def _answers(connection: Any) -> bool:
     finally:
         if not asked.done():
             connection.terminate()
-            with suppress(
-                asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError
-            ):
+            with suppress(*DRIVER_ERRORS):
                 await asked
 
 

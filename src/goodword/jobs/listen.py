@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from goodword.db.database import Database
+from goodword.db.server_watch import DRIVER_ERRORS
 from goodword.jobs.service import CHANNEL
 
 CHECK_SECONDS = 20.0
@@ -38,7 +39,7 @@ async def listening(database: Database, wake: Callable[[], None]) -> AsyncIterat
 async def _keep_listening(database: Database, wake: Callable[[], None]) -> None:
     while True:
         has_listened = asyncio.Event()
-        with suppress(SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        with suppress(SQLAlchemyError, *DRIVER_ERRORS):
             await _listen(database, wake, has_listened)
         if has_listened.is_set():
             log.info("connects again to listen for jobs")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 
 REQUEST_SECONDS = 5.0
 MAX_REQUEST = 8192
@@ -21,7 +21,12 @@ async def answering(port: int | None, is_waiting: Callable[[], bool], scrape: Sc
         return
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):  # and TimeoutError
+        errors = (
+            OSError,
+            asyncio.IncompleteReadError,
+            asyncio.LimitOverrunError,
+        )  # OSError: TimeoutError too
+        with closing(writer), suppress(*errors):
             async with asyncio.timeout(REQUEST_SECONDS):
                 request = await reader.readuntil(b"\r\n\r\n")
                 if request.startswith(b"GET /metrics "):
@@ -31,7 +36,6 @@ async def answering(port: int | None, is_waiting: Callable[[], bool], scrape: Sc
                     answered = _probe(request, is_waiting=is_waiting())
                 writer.write(_response(*answered))
                 await writer.drain()
-        writer.close()
 
     server = await asyncio.start_server(answer, port=port, limit=MAX_REQUEST)
     try:
