@@ -89,7 +89,7 @@ async def test_jobs_are_claimed_by_an_index(services, clock):
         async with services.database.transaction() as session:
             service.enqueue(session, "greet", {}, now=clock())
         async with services.database.transaction() as session:
-            first = await session.execute(service.first_due(["greet", "tidy"]), {"now": clock()})
+            first = await session.execute(service.first_due(("greet", "tidy")), {"now": clock()})
             work = await service.claim(session, "greet", worker_id="me", now=clock())
             await service.finish(session, work, now=clock())
 

@@ -3,9 +3,10 @@
 import json
 import random
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -91,7 +92,8 @@ async def enqueue_once(
     return job is not None
 
 
-def first_due(kinds: Sequence[str]) -> Select[*tuple[Any, ...]]:
+@cache
+def first_due(kinds: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
     """Return the query for one row: for each kind, when the first unleased job is due. It takes a look-up a kind."""
     free = or_(Job.leased_until.is_(None), Job.leased_until <= _NOW)
     return select(

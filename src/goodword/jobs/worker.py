@@ -55,7 +55,7 @@ class Worker:
         node_tasks: Mapping[NodeTask, float] | None = None,
     ) -> None:
         self._services, self._handlers = services, handlers
-        self._node_tasks, self._first_due = node_tasks or {}, service.first_due(list(handlers))
+        self._node_tasks, self._first_due = node_tasks or {}, service.first_due(tuple(handlers))
         self._recurring, self._last_slots = recurring or {}, dict[str, str]()
         self._concurrency, self._groups = concurrency, concurrency_groups or {}
         self._id, self._wake, self._stopping = str(uuid4()), asyncio.Event(), False
