@@ -37,7 +37,7 @@ class ActorContext:
 
     @property
     def address(self) -> str | None:
-        """The normalised `peer`, or None."""
+        """Return the normalised `peer`, or None."""
         found = read_address(self.peer or "")
         return None if found is None else str(found)
 

@@ -52,6 +52,7 @@ class Table:
     time: InstrumentedAttribute[Any] | None = None
 
     def sortable(self) -> Sequence[str]:
+        """Return the names of the columns that can sort the list."""
         return [column.name for column in self.columns if column.sort is not None]
 
     def by_age(self) -> str:
@@ -59,6 +60,7 @@ class Table:
         return next((column.name for column in self.columns if column.sort is self.id), "")
 
     def ordered_by(self, sort: str) -> ColumnElement[Any] | InstrumentedAttribute[Any]:
+        """Return what to sort by for a column name, after `-` or not: the id if no column has the name."""
         name = sort.removeprefix("-")
         found = next((column.sort for column in self.columns if column.name == name), None)
         return self.id if found is None else found

@@ -42,6 +42,7 @@ def target(row: Any) -> str:
 
 
 def details(event: AuditEvent) -> str:
+    """Return the details of an event as `name=value` pairs, separated by blanks."""
     return " ".join(f"{name}={value}" for name, value in json.loads(event.details).items())
 
 

@@ -218,7 +218,7 @@ class Settings(BrandSettings, RetentionSettings, PlannedSettings):
 
     @property
     def database_server(self) -> PostgresServer | None:
-        """The PostgreSQL server; None for the embedded database."""
+        """Return the PostgreSQL server, or None for the embedded database."""
         return None if self.embedded else parse_postgres_url(self.database)
 
     @property
@@ -240,14 +240,14 @@ class Settings(BrandSettings, RetentionSettings, PlannedSettings):
 
     @property
     def secret(self) -> bytes:
-        """The secret that every other key is derived from."""
+        """Return the secret that every other key is derived from."""
         if self.secret_key is None:
             raise SettingsError(f"{PREFIX}SECRET_KEY is not set: any text of 32 or more characters")
         return self.secret_key.get_secret_value().encode()
 
     @property
     def address_check(self) -> Literal["off", "async", "blocking"]:
-        """When new addresses are checked: by default after the sign-up, if there is an API key."""
+        """Return when new addresses are checked: by default after the sign-up, if there is an API key."""
         return self.email_check or ("async" if self.hunter_api_key else "off")
 
     @property

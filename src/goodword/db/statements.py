@@ -80,5 +80,5 @@ def is_unavailable(error: DBAPIError) -> bool:
 
 
 def is_transaction_conflict(error: DBAPIError) -> bool:
-    """Return whether PostgreSQL rolled the transaction back: a serialization failure or a deadlock. Run it again."""
+    """Return whether PostgreSQL rolled the transaction back by a serialization failure or a deadlock."""
     return getattr(error.orig, "sqlstate", None) in {"40001", "40P01"}

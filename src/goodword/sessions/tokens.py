@@ -109,7 +109,7 @@ class AccessTokens:
             return self.verify_by_loaded_keys(token, now=now)
 
     def verify_by_loaded_keys(self, token: str, *, now: datetime) -> Claims:
-        """Like `verify`, but raises `UnknownKey` for a key that another process may have just created."""
+        """Verify like `verify`, but raise `UnknownKey` for a key that another process may have just created."""
         if len(token) > MAX_LENGTH:
             raise TokenInvalid
         claims = self._verified.get(token)

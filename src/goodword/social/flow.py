@@ -59,7 +59,7 @@ class FlowCookie:
         self._cookie = OwnCookie("goodword-flow", public_url)
 
     def write(self, response: Response, flow: Flow) -> None:
-        """Raises `NextTooLong`."""
+        """Set the cookie that holds the flow. Raises `NextTooLong`."""
         packed = zlib.compress(json.dumps(asdict(flow), ensure_ascii=False).encode(), 9)
         value = base64.urlsafe_b64encode(encrypt(self._key, packed, about=ABOUT)).decode()
         if len(self._cookie.name) + len(value) > MAX_COOKIE:

@@ -18,7 +18,7 @@ class ResponseTransport(asyncio.Transport):
         self._head, self._begins = b"", True
 
     def begin(self) -> None:
-        """Keep what is written next: it is the header of a response."""
+        """Hold back the next write, the header of a response, so that it is sent together with the body."""
         self._begins = True
 
     def write(self, data: bytes | bytearray | memoryview) -> None:

@@ -91,7 +91,7 @@ OMITTED: Any = None
 
 
 def without_default(schema: dict[str, Any]) -> None:
-    """Remove the default from the JSON schema of such a field."""
+    """Remove the default from the JSON schema of a field that may be left out."""
     del schema["default"]
 
 

@@ -29,6 +29,7 @@ ONE_DAY, ONE_SECOND = timedelta(days=1), timedelta(seconds=1)
 Find = Callable[[AsyncSession], Awaitable[Conditions]]
 """Returns the conditions of a list."""
 FORMULA = tuple("=+-@\t\r＝＋－＠")
+"""The characters at the start of a cell that make a spreadsheet run it as a formula."""
 DATE_INVALID = to_translate("Enter a date as year-month-day, such as 2026-03-31.")
 RANGE_REVERSED = to_translate("This is before the first date.")
 
@@ -73,6 +74,7 @@ class ListRequest:
         return f"{self.path}?{query}" if query else self.path
 
     def file(self) -> str:
+        """Return the address of the list as a CSV file, with the same filters and order."""
         return self.address().replace(self.path, f"{self.path}.csv", 1)
 
     def sorted_by(self, name: str) -> str:

@@ -37,6 +37,10 @@ DEAD_JOBS = {
 
 
 async def invent(rows: Rows, password_hash: str) -> None:
+    """Add an administrator, apps, and users with codes, referrals and sessions.
+
+    Only the administrator, Alice and Bob have a password.
+    """
     start = rows.now - people.DAYS * DAY
     admin = people.add_user(rows, start, people.ADMIN, password_hash=password_hash)
     admin["is_admin"] = True
