@@ -263,6 +263,8 @@ def test_a_secret_and_its_file_are_one_too_many(tmp_path):
         ({"MAIL_FROM": "Acme <>"}, "MAIL_FROM"),
         ({"MAIL_FROM": "Acme <a@example.com> <b@example.com>"}, "MAIL_FROM"),
         ({"MAIL_FROM": "a@example.com\r\nBcc: eve@example.com"}, "MAIL_FROM"),
+        ({"MAIL_FROM": "Acme\x07 <hello@example.com>"}, "MAIL_FROM: .*without control characters"),
+        ({"MAIL_FROM": "привет@example.com"}, "MAIL_FROM: .*in ASCII"),
         ({"TRUSTED_PROXIES": "10.0.0.0/8, everyone"}, "TRUSTED_PROXIES"),
         ({"EMAIL_CHECK": "async"}, "EMAIL_CHECK=async needs GOODWORD_HUNTER_API_KEY"),
         ({"EMAIL_CHECK": "blocking"}, "HUNTER_API_KEY"),

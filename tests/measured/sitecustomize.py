@@ -19,7 +19,7 @@ from slipcover import FileMatcher, ImportManager, Slipcover, wrap_spec_from_file
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".coverage"
 
-measured = Slipcover(branch=True, exclude_lines=[])
+measured = Slipcover(branch=True, exclude_lines=["if TYPE_CHECKING:"])  # which is for mypy alone
 exit_at_once, raise_signal = os._exit, signal.raise_signal
 
 

@@ -1,5 +1,7 @@
 """GET /oauth/authorize with `id_token_hint`: the person whom the app expects (OpenID Connect Core §3.1.2.1)."""
 
+import json
+
 import pytest
 
 from asgi import client_of
@@ -162,6 +164,15 @@ async def test_an_invalid_hint_is_an_invalid_request(app, garden, alices, hint, 
 
     assert found.get("error") == "invalid_request"
     assert "id_token_hint" in found["error_description"]
+
+
+async def test_a_hint_and_claims_for_two_users_are_an_invalid_request(garden, alices, hint, bob):
+    claims = json.dumps({"id_token": {"sub": {"value": bob.id}}})
+
+    found = await silently(garden, alices, hint, claims=claims)
+
+    assert found.get("error") == "invalid_request"
+    assert "two users" in found["error_description"]
 
 
 async def test_an_access_token_is_no_hint(garden, alices):

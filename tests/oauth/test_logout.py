@@ -177,6 +177,26 @@ async def test_a_disabled_app_sends_nobody_anywhere(app, shop, alices, hint):
     assert "location" not in answer.headers
 
 
+async def test_other_content_than_a_form_is_an_error(alices, hint):
+    assert is_error_page(await alices.client.post("/oauth/logout", json={"id_token_hint": hint}))
+
+
+async def test_a_form_that_fits_no_address_is_an_error(alices, hint):
+    data = {"id_token_hint": hint, "state": "x" * 4096}
+
+    assert is_error_page(await alices.client.post("/oauth/logout", data=data))
+
+
+async def test_a_page_of_a_session_that_has_ended_leads_to_the_app(alices, hint, shop):
+    page = await alices.get(url(client_id=shop.client_id, post_logout_redirect_uri=HOME))
+    assert "sign-out" in page.text
+    alices.client.cookies.clear()
+
+    answer = await alices.send(page, decision="sign-out")
+
+    assert answer.headers["location"] == HOME
+
+
 @pytest.mark.parametrize(
     ("fields", "headers"),
     [

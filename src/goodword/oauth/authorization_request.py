@@ -131,8 +131,6 @@ def _checked(
         raise OAuthError("unsupported_response_type", "Use response_type=code.")
     if parameters.get("response_mode", "query") != "query":
         raise OAuthError("invalid_request", "Use response_mode=query.")
-    if "authorization_code" not in client.grant_types:
-        raise OAuthError("unauthorized_client", "This app is not registered for authorization_code.")
     return AuthorizationRequest(
         client=client,
         redirect_uri=redirect_uri,
