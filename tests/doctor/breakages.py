@@ -80,6 +80,11 @@ async def no_backup(patient: Patient) -> None:
     patient.backup.unlink()
 
 
+async def backups_in_a_file(patient: Patient) -> None:
+    (patient.folder / "file").write_text("")
+    patient.settings["BACKUP_DIR"] = "file"
+
+
 async def incomplete_backup(patient: Patient) -> None:
     os.truncate(patient.backup, patient.backup.stat().st_size // 2)
 
@@ -109,6 +114,7 @@ OF_FILES = [
     *_case("data-folder", data_folder_is_a_file),
     *_case("data-folder-private", open_data_folder),
     *_case("disk-space", database_as_large_as_the_disk),
+    *_case("backup-configured", backups_in_a_file, "backup-age"),
     *_case("backup-age", old_backup),
     *_case("backup-age", no_backup),
     *_case("backup-opens", incomplete_backup),

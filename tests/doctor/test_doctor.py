@@ -43,6 +43,7 @@ async def test_a_broken_installation_fails_its_check_alone(patient, case):
 
     assert wrong(findings) == {case.check} | case.others, reasons(findings)
     found, check = findings[case.check], BY_ID[case.check]
+    assert "Error" not in found["text"], "it names the cause, not an exception"
     assert LEVELS.index(found["level"]) <= LEVELS.index(check.level)
     assert found["remedy"] == check.remedy.replace("`", "")
 

@@ -1,10 +1,12 @@
 """`goodword doctor` while what it asks is away, hangs, or has secrets to tell."""
 
+import json
 import re
 from socket import create_server
 
 from doctor.patient import wrong
 from doctor.sites import site
+from servers import postgres_server, postgres_standby, valkey_group
 from serving import goodword
 
 HUNG = {
@@ -80,3 +82,23 @@ async def test_nothing_is_known_with_invalid_settings_but_what_is_wrong(patient)
     assert wrong(findings) == {"settings-values"}
     assert "GOODWORD_DATABASE_URL" in findings["settings-values"]["text"]
     assert "canary" not in findings["settings-values"]["text"]
+
+
+def test_a_replica_and_a_primary_behind_sentinels_are_recognised(folder):
+    password = "of-the-group"
+    with postgres_server("--fsync=off") as primary, valkey_group(password) as group:
+        settings = {
+            "DATABASE_URL": primary.url,
+            "SECRET_KEY": "a secret that only the tests know, long enough",
+            "REDIS_URL": f"redis+sentinel://:{password}@{group.sentinel}/group/0?sentinel_password={password}",
+        }
+        assert goodword(folder, "migrate", **settings).returncode == 0
+        with postgres_standby(primary) as standby:
+            found = {}
+            for name, url in (("standby", standby.url), ("primary", primary.url)):
+                done = goodword(folder, "doctor", "--json", **settings, REPLICA_URL=url)
+                found[name] = {one["id"]: one["text"] for one in json.loads(done.stdout)["findings"]}
+
+    assert found["standby"]["replica"] == "The replica has what the primary has."
+    assert found["standby"]["cache-writable"] == "The cache takes writes."
+    assert found["primary"]["replica"] == "REPLICA_URL is not a replica."

@@ -17,7 +17,7 @@ COLORS = {"ok": "green", "note": "cyan", "warning": "yellow", "error": "bold red
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Write the findings as JSON.")] = False,
 ) -> None:
-    """Check the settings, the database and all else that an installation needs. Nothing is changed.
+    """Check the settings, the database and all else that an installation needs. No data is changed.
 
     Exits with 1 if there is an error. The service may be running or stopped.
     """

@@ -81,10 +81,10 @@ class Replica:
 
     async def _catches_up(self) -> bool:
         """Return whether the replica has, or soon gets, what the primary has committed by now."""
-        primary = await self._primary.row(_WRITTEN)
+        primary = await self._primary.row(WRITTEN)
         until = time.monotonic() + PATIENCE
         while primary is not None:
-            replica = await self._replica.row(_REPLAYED, position=primary.position)
+            replica = await self._replica.row(REPLAYED, position=primary.position)
             if replica is None or not replica.is_replica:
                 return False
             if replica.has_replayed:
@@ -99,8 +99,8 @@ def _position(of: Any) -> Any:
     return cast(func.pg_wal_lsn_diff(of, text("'0/0'")), BigInteger)
 
 
-_WRITTEN = select(_position(func.pg_current_wal_flush_lsn()).label("position"))
-_REPLAYED = select(
+WRITTEN = select(_position(func.pg_current_wal_flush_lsn()).label("position"))
+REPLAYED = select(
     func.pg_is_in_recovery().label("is_replica"),
     (_position(func.pg_last_wal_replay_lsn()) >= bindparam("position", type_=BigInteger)).label(
         "has_replayed"

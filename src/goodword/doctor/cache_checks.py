@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from redis.asyncio import Redis
@@ -20,7 +20,7 @@ from goodword.cache.redis_client import PROBE, RedisClient
 from goodword.doctor.findings import Check, Finding, Level, NotChecked, NotUsed, error, ok, warning
 from goodword.doctor.installation import Installation
 
-SECONDS = 3.0
+SECONDS, TRIES = 3.0, 20
 LEAST_VERSION = (6, 2)
 REFUSALS = ("NOREPLICAS", "MISCONF")
 """Begin the errors with which a primary refuses writes."""
@@ -36,11 +36,22 @@ async def _client(installation: Installation) -> AsyncIterator[Redis]:
     opened = RedisClient(url.get_secret_value(), "the doctor's connection", socket_timeout=SECONDS)
     try:
         async with asyncio.timeout(SECONDS):
-            with suppress(RedisTimeout):  # of Sentinels, which may be asked for the first time
-                await opened.client.ping()
+            for _ in range(TRIES):
+                if await _answers(opened.client):
+                    break
+                await asyncio.sleep(SECONDS / TRIES)
             yield opened.client
     finally:
         await opened.close()
+
+
+async def _answers(client: Redis) -> bool:
+    """Return whether the server answers, or another attempt is needed: Sentinels get little time for each."""
+    try:
+        await client.ping()
+    except RedisTimeout:
+        return False
+    return True
 
 
 @asynccontextmanager

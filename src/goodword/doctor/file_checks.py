@@ -56,16 +56,17 @@ def _shown_files(installation: Installation) -> Iterator[str]:
 
 
 async def check_folder(installation: Installation) -> Finding:
-    problem = await asyncio.to_thread(_problem_of_folder, installation.settings.data_dir)
-    return error(problem) if problem else ok("DATA_DIR can be written.")
+    problem = await asyncio.to_thread(problem_of_folder, installation.settings.data_dir)
+    return error(f"DATA_DIR {problem}.") if problem else ok("DATA_DIR can be written.")
 
 
-def _problem_of_folder(folder: Path) -> str | None:
+def problem_of_folder(folder: Path) -> str | None:
+    """Return why a folder cannot be written, to follow its name, or None."""
     if not folder.exists():
-        return "DATA_DIR does not exist yet, and cannot be made." if not _can_be_made(folder) else None
+        return None if _can_be_made(folder) else "does not exist, and cannot be made by this user"
     if not folder.is_dir():
-        return "DATA_DIR is not a folder."
-    return None if os.access(folder, os.W_OK | os.X_OK) else "DATA_DIR cannot be written by this user."
+        return "is not a folder"
+    return None if os.access(folder, os.W_OK | os.X_OK) else "cannot be written by this user"
 
 
 def _can_be_made(folder: Path) -> bool:

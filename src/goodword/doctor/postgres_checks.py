@@ -12,6 +12,7 @@ from goodword.db import engines
 from goodword.db.database import Database
 from goodword.db.database_clock import MAX_DIFFERENCE, MAX_ROUND_TRIP
 from goodword.db.error_causes import SLOW, describe
+from goodword.db.replica import REPLAYED, WRITTEN
 from goodword.doctor.findings import Check, Finding, Level, NotChecked, NotUsed, error, ok, warning
 from goodword.doctor.installation import CONNECTIONS, Installation
 
@@ -100,11 +101,12 @@ async def check_replica(installation: Installation) -> Finding:
     settings = installation.settings
     if settings.replica is None:
         raise NotUsed("REPLICA_URL is not set")
-    written = await _value(installation, "pg_current_wal_flush_lsn()::text")
+    primary = await installation.postgres()
+    written = await primary.row(WRITTEN)
     replica = Database(settings.replica, pgbouncer=settings.pgbouncer == "on", pool_size=CONNECTIONS)
     try:
         async with asyncio.timeout(REPLICA_SECONDS):
-            return await _compare(replica, written)
+            return await _compare(replica, written.position if written else 0)
     except TimeoutError:
         return warning(f"Of the replica: {SLOW}")
     except (DBAPIError, PoolTimeout, OSError) as failed:
@@ -113,20 +115,16 @@ async def check_replica(installation: Installation) -> Finding:
         await replica.close()
 
 
-async def _compare(replica: Database, written: str) -> Finding:
+async def _compare(replica: Database, position: int) -> Finding:
     until = time.monotonic() + REPLAY_SECONDS
-    behind = text(
-        "SELECT pg_is_in_recovery() AS is_replica,"
-        " pg_wal_lsn_diff(CAST(:written AS pg_lsn), pg_last_wal_replay_lsn())::bigint AS bytes"
-    )
     while True:
-        row = await replica.row(behind, written=written)
+        row = await replica.row(REPLAYED, position=position)
         if row is None or not row.is_replica:
             return warning("REPLICA_URL is not a replica.")
-        if row.bytes is not None and row.bytes <= 0:
+        if row.has_replayed:
             return ok("The replica has what the primary has.")
         if time.monotonic() > until:
-            return warning(f"The replica is {(row.bytes or 0) >> 10} KiB behind the primary.")
+            return warning(f"The replica is behind the primary by more than {REPLAY_SECONDS:.0f} second.")
         await asyncio.sleep(0.05)
 
 

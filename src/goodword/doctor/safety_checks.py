@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from goodword.backup import archive, nightly
 from goodword.backup.archive import BackupError
+from goodword.doctor.file_checks import problem_of_folder
 from goodword.doctor.findings import Check, Finding, Level, NotChecked, NotUsed, error, note, ok, warning
 from goodword.doctor.installation import Installation
 from goodword.sessions.models import SigningKey
@@ -41,9 +42,12 @@ async def check_keys(installation: Installation) -> Finding:
 
 
 async def check_configured(installation: Installation) -> Finding:
-    if installation.settings.backup_dir is None:
+    folder = installation.settings.backup_dir
+    if folder is None:
         text = "BACKUP_DIR is not set: no nightly backup is made."
         return warning(text) if installation.in_production else note(text)
+    if problem := await asyncio.to_thread(problem_of_folder, folder):
+        return error(f"BACKUP_DIR {problem}: no nightly backup is made.")
     return ok("A backup is made each night.")
 
 
@@ -93,9 +97,9 @@ CHECKS: Sequence[Check] = (
     ),
     Check(
         id="backup-configured",
-        title="A backup is made each night",
-        remedy="Set `GOODWORD_BACKUP_DIR` to a folder on another disk.",
-        level=Level.WARNING,
+        title="A backup can be made each night",
+        remedy="Set `GOODWORD_BACKUP_DIR` to a folder that belongs to the user of the service, on another disk.",
+        level=Level.ERROR,
         run=check_configured,
     ),
     Check(
