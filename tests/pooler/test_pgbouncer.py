@@ -150,4 +150,5 @@ def test_the_doctor_sees_the_pooler(pooled_url, tmp_path, pgbouncer, check, text
 
     findings = {one["id"]: one for one in json.loads(done.stdout)["findings"]}
     assert findings[check]["text"] == text
+    assert findings["audit-chain"]["checked"] == (pgbouncer == "on")
     assert done.returncode == int(pgbouncer == "off")
