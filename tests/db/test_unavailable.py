@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from goodword.db.database import Database
+from goodword.db.replica import Replica
 from people import register
 
 ON_POSTGRES = pytest.mark.parametrize("database_kind", ["postgres"], scope="session")
@@ -80,7 +81,8 @@ def connections_of(database):
 @pytest.mark.parametrize(("processes", "size"), [(1, 20), (2, 19), (4, 9), (40, 4)])
 async def test_the_pools_fit_what_the_server_allows(database_url, processes, size):
     """The server of the tests has 200 connections, of which 3 are reserved."""
-    database = Database(database_url, processes=processes)
+    database, replica = Database(database_url, processes=processes), Database(database_url)
+    database.replica = Replica(database, replica)
     await database.fit_pools()
 
     async def use():
@@ -89,7 +91,7 @@ async def test_the_pools_fit_what_the_server_allows(database_url, processes, siz
 
     await asyncio.gather(*(use() for _ in range(30)))
     await database.close()
-    assert connections_of(database) == size
+    assert connections_of(database) == connections_of(replica) == size
 
 
 @ON_POSTGRES

@@ -108,18 +108,25 @@ class Database:
             log.warning(
                 "POOL_SIZE is more than PostgreSQL allows", count=size * processes, why=f"{allowed} allowed"
             )
-        if size != self._size:
-            self._size = size
-            await self.close()
-            self.write_engine, self.read_engine = self._create_engines()
-            self.sessions.configure(bind=self.write_engine)
-            self.readers.configure(bind=self.read_engine)
+        await self.resize(size)
+        if self.replica:  # a standby allows at least as many as its primary
+            await self.replica.resize(size)
         log.info("connections to PostgreSQL", count=size, why=f"{processes} processes, {allowed} allowed")
 
     async def allowed_connections(self) -> int:
         """Return how many connections PostgreSQL allows to this role and database."""
         row = await self.row(_ALLOWED)
         return min(int(limit) for limit in row or () if limit is not None and limit >= 0)
+
+    async def resize(self, size: int) -> None:
+        """Close the pools, and create them with this number of connections together."""
+        if size == self._size:
+            return
+        self._size = size
+        await self.close()
+        self.write_engine, self.read_engine = self._create_engines()
+        self.sessions.configure(bind=self.write_engine)
+        self.readers.configure(bind=self.read_engine)
 
     @asynccontextmanager
     async def transaction(

@@ -58,6 +58,9 @@ class Replica:
         """Leave the replica when it does not answer, and use it when it can be used. Ends by cancellation."""
         await asyncio.gather(self._replica.watch(), repeat("watch_replica", self._look, every=CHECK_SECONDS))
 
+    async def resize(self, size: int) -> None:
+        await self._replica.resize(size)
+
     async def close(self) -> None:
         await self._replica.close()
 
