@@ -10,4 +10,6 @@ depends_on = None
 
 
 def upgrade() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("SET LOCAL lock_timeout = '4s'")
     op.add_column("referral_codes", sa.Column("deleted_at", sa.DateTime(timezone=True)))

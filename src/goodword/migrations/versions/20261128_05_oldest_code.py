@@ -13,6 +13,8 @@ depends_on = None
 
 
 def upgrade() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("SET LOCAL lock_timeout = '4s'")
     column = sa.Column("oldest_code", sa.String(32), server_default=revision, nullable=False)
     op.add_column("alembic_version", column)
 
