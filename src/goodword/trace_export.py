@@ -7,6 +7,7 @@ queries, addresses of clients and messages of errors.
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
+from threading import Thread
 from uuid import uuid4
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -20,7 +21,9 @@ from goodword import __version__, tracing
 from goodword.tracing import Attributes
 
 EXPORT_SECONDS = 2.0
-"""For a request to the collector. A collector that is away must not delay the end of a process."""
+"""For a request to the collector."""
+CLOSE_SECONDS = 3.0
+"""For the last requests. A collector that is away must not delay the end of a process."""
 _W3C = TraceContextTextMapPropagator()
 
 
@@ -67,9 +70,12 @@ class Tracing:
         return self.span(f"job {kind}", SpanKind.CONSUMER, attributes, continues=continues)
 
     def close(self) -> None:
-        """Send what is left. This takes time."""
+        """Send what is left, and wait for it, but not long."""
         if "_provider" in vars(self):
-            self._provider.shutdown()
+            # A thread that the end of the process does not wait for: there may be a request for each 512 spans.
+            sending = Thread(target=self._provider.shutdown, daemon=True)
+            sending.start()
+            sending.join(CLOSE_SECONDS)
 
 
 class _Active:

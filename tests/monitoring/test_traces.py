@@ -1,5 +1,6 @@
 """The spans that a collector receives: what they contain, and that they contain no personal data."""
 
+import socket
 import subprocess
 import sys
 
@@ -139,9 +140,12 @@ def test_without_an_endpoint_nothing_is_imported():
     assert "opentelemetry.sdk.trace" in imported("http://127.0.0.1:4318")
 
 
-async def test_a_collector_that_is_away_does_not_matter(app, database_url, tmp_path):
+@pytest.mark.parametrize("listens", [False, True])
+async def test_a_collector_that_does_not_answer_does_not_matter(app, database_url, tmp_path, listens):
     async def do(_node, client):
         return await register(client, "alice")
 
-    answer = await serve_and_stop(database_url, tmp_path, do, otlp_endpoint="http://127.0.0.1:1")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1] if listens else 1
+        answer = await serve_and_stop(database_url, tmp_path, do, otlp_endpoint=f"http://127.0.0.1:{port}")
     assert answer.status_code == 201
