@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from goodword.admin.pages import charts
+from goodword.web.html import charts
 from mailboxes import Post
 from people import bring, make_code, register
 from second_service import second_service
@@ -20,7 +20,7 @@ def figure(page, name):
     return found[1].strip()
 
 
-BAR = r'<a href="([^"]*)" aria-label="([^"]*)">\s*<rect class="reach"'
+BAR = r'<a class="day" href="([^"]*)" aria-label="([^"]*)">\s*<rect class="reach"'
 
 
 async def test_who_joined_and_by_a_code(browser, api, rita, alice, clock):

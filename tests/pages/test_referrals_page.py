@@ -1,11 +1,11 @@
 """GET /people: the referrals, and the chart of the last 30 days."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from pydantic import SecretStr
 
-from goodword.referrals.pages import DAYS, HEIGHT, bars
 from people import PASSWORD, bring, make_code, register
 from second_service import second_service
 
@@ -76,27 +76,35 @@ async def test_another_users_referrals_are_not_shown(browser, alice, mallory, ap
         assert "Friend" not in answer.text
 
 
-async def test_the_chart_has_a_bar_a_day_and_a_description(browser, alice, clock):
-    await bring(alice, "bob", lifetime=30 * 86400)
+async def test_the_chart_names_its_axis_its_dates_and_each_value(browser, alice, clock):
+    joined = clock().date()
+    await bring(alice, "bob", "carol", lifetime=30 * 86400)
     clock.forward(days=3)
     await browser.sign_in(alice)
 
-    page = await browser.get("/people")
+    page = (await browser.get("/people")).text
 
-    found = [int(height) for height in re.findall(r'<rect [^>]*height="(\d+)"/>', page.text)]
-    assert len(found) == DAYS
-    assert [number for number, height in enumerate(found) if height == HEIGHT] == [DAYS - 4]
-    assert re.search('<svg [^>]*role="img" aria-labelledby="chart-title chart-text"', page.text)
-    assert '<title id="chart-title">' in page.text
-    assert '<desc id="chart-text">Total: 1. Daily maximum: 1.</desc>' in page.text
+    bars = re.findall(r'<g class="day" tabindex="0" role="img" aria-label="([^"]*)">', page)
+    assert bars == [f"{joined:%d %b %Y}: 2 joined"], "no bar for zero"
+    assert "<span>2</span><span>1</span><span>0</span>" in page
+    today = clock().date()
+    dates = f"<span>{today - timedelta(days=29):%d %b %Y}</span><span>{today:%d %b %Y}</span>"
+    assert f'<div class="dates">{dates}</div>' in page
+    assert "Total: 2. Daily maximum: 2." in page
+    assert f"<tr><td>{joined:%d %b %Y}</td><td>2</td></tr>" in page
+    assert page.count("</td><td>0</td></tr>") == 29
 
 
-@pytest.mark.parametrize(
-    ("counts", "heights"), [([0, 0], [1, 1]), ([1, 2, 4], [20, 40, 80]), ([0, 1_000_000], [1, 80])]
-)
-def test_bars_fit_the_chart(counts, heights):
-    assert [bar.height for bar in bars(counts)] == heights
-    assert all(bar.y + bar.height == HEIGHT for bar in bars(counts))
+async def test_a_month_without_referrals_says_what_to_do_next(browser, alice, clock):
+    await bring(alice, "bob")
+    clock.forward(days=40)
+    await browser.sign_in(alice)
+
+    page = (await browser.get("/people")).text
+
+    assert "No one joined in the last 30 days." in page
+    assert re.search('href="/">Share your code</a>', page)
+    assert "<svg" not in page
 
 
 async def test_requires_a_session(browser, alice):

@@ -1,8 +1,7 @@
 """The page of a user's referrals."""
 
-from collections.abc import Sequence
 from datetime import datetime, time, timedelta
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 
@@ -14,6 +13,7 @@ from goodword.sessions.page_access import signed_in
 from goodword.users import service as users
 from goodword.users.models import display_name, masked
 from goodword.web.dependencies import Clock, Reader
+from goodword.web.html import charts
 from goodword.web.html.rendering import page
 
 router = APIRouter(include_in_schema=False)
@@ -22,14 +22,6 @@ PageVisitor = Annotated[Visitor, signed_in("/people")]
 
 PAGE_SIZE = 20
 DAYS = 30
-WIDTH, HEIGHT, GAP = 300, 80, 2
-
-
-class Bar(NamedTuple):
-    x: int
-    y: int
-    width: int
-    height: int
 
 
 @router.get("/people")
@@ -49,7 +41,9 @@ async def show_referrals(request: Request, visitor: PageVisitor, reader: Reader,
     statistics = await service.statistics(
         services.database, visitor.user_id, start=since, end=now, interval=Interval.DAY
     )
-    counts = [count for _, count in statistics.series]
+    series = statistics.series
+    counts = [count for _, count in series]
+    chart = charts.build([(count, 0) for count in counts])
     return page(
         request,
         "referrals.html",
@@ -58,19 +52,10 @@ async def show_referrals(request: Request, visitor: PageVisitor, reader: Reader,
         following=following,
         is_first=cursor is None,
         counts=counts,
-        bars=bars(counts),
-        since=since,
-        now=now,
-        size=(WIDTH, HEIGHT),
+        chart=chart,
+        bars=[(at.date(), count, 0, bar) for (at, count), bar in zip(series, chart.bars, strict=True)],
         form_token=services.page_cookies.form_token(visitor),
     )
-
-
-def bars(counts: Sequence[int]) -> Sequence[Bar]:
-    """Return a bar for each count. The highest bar is `HEIGHT` high; the bar of 0 is a line."""
-    step, highest = WIDTH // len(counts), max(*counts, 1)
-    heights = (max(round(count * HEIGHT / highest), 1) for count in counts)
-    return [Bar(index * step, HEIGHT - height, step - GAP, height) for index, height in enumerate(heights)]
 
 
 def _name(first_name: str | None, last_name: str | None) -> str | None:

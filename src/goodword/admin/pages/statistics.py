@@ -3,12 +3,12 @@
 from fastapi import Request, Response
 
 from goodword.admin import statistics
-from goodword.admin.pages import charts
 from goodword.admin.pages.access import Administrator, admin_page, router as admin_router
 from goodword.jobs import admin as jobs
 from goodword.jobs.admin import MAX_COUNTED
 from goodword.services import services_of
 from goodword.web.dependencies import Clock, Reader
+from goodword.web.html import charts
 
 router = admin_router()
 
@@ -29,7 +29,7 @@ async def show_statistics(request: Request, visitor: Administrator, reader: Read
         "admin_statistics.html",
         days=days,
         chart=chart,
-        bars=list(zip(days, chart.bars, strict=True)),
+        bars=[(day.day, day.joined, day.by_code, bar) for day, bar in zip(days, chart.bars, strict=True)],
         joined=joined,
         by_code=by_code,
         share=round(100 * by_code / joined) if joined else 0,
