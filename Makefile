@@ -106,7 +106,7 @@ lint: .venv/tests ## Look for mistakes and untidy code
 	@$(BIN)/zizmor --offline --quiet .github
 	@$(BIN)/shellcheck .ci/run
 	@$(BIN)/hadolint Dockerfile
-	@$(BIN)/python scripts/migrations_sql.py .venv/migrations && $(BIN)/squawk --quiet .venv/migrations/*.sql
+	@$(BIN)/python scripts/migrations_sql.py .venv/migrations && $(BIN)/squawk .venv/migrations/*.sql
 
 types: .venv/tests ## Check the types, of tests and benchmarks as well
 	@$(BIN)/mypy
