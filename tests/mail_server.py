@@ -86,29 +86,32 @@ def mail_server(
     *, tls: ssl.SSLContext | None = None, implicit: bool = False, **options: Any
 ) -> Iterator[MailServer]:
     """A server until the block ends: with `tls` it offers STARTTLS, or speaks TLS from the start."""
-    server = MailServer(free_port())
+    server, connections = MailServer(free_port()), list[SMTP]()
 
     class Quiet(Controller):
         def factory(self) -> SMTP:
             starttls: dict[str, Any] = {} if implicit else {"tls_context": tls}
-            return SMTP(server, hostname="mail.test", **starttls, **options)
+            connections.append(SMTP(server, hostname="mail.test", **starttls, **options))
+            return connections[-1]
 
     controller = Quiet(server, hostname="127.0.0.1", port=server.port, ssl_context=tls if implicit else None)
     controller.start()
     try:
         yield server
     finally:
-        _end(controller)
+        asyncio.run_coroutine_threadsafe(_close(connections), controller.loop).result(timeout=10)
+        controller.stop(no_assert=True)
 
 
-def _end(controller: Controller) -> None:
-    # What hangs on purpose is cancelled first: `stop` waits for nothing and would leave it pending.
-    def cancel() -> None:
-        for task in asyncio.all_tasks(controller.loop):
-            task.cancel()
-
-    controller.loop.call_soon_threadsafe(cancel)
-    controller.stop(no_assert=True)
+async def _close(connections: list[SMTP]) -> None:
+    # `stop` leaves open what a client has not closed, and pending what hangs on purpose.
+    for one in connections:
+        if isinstance(one.transport, asyncio.Transport):
+            one.transport.abort()
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def password_of(user: str, password: str) -> Callable[..., AuthResult]:
