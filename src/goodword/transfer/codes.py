@@ -15,7 +15,7 @@ from goodword.errors import Unprocessable
 from goodword.services import Services
 from goodword.transfer.macs import code_mac, read_mac
 from goodword.transfer.records import CodeRecord, Refusal
-from goodword.transfer.rows import Deferred, Done, Outcome, insert_all, load_users
+from goodword.transfer.rows import Deferred, Done, Outcome, insert_all, load_users, one_of
 from goodword.users.models import UserStatus
 
 
@@ -121,12 +121,14 @@ class _Known:
         ids = sorted({record.id for record in batch if record.id})
         query = select(ReferralCode.id, ReferralCode.key_mac, ReferralCode.owner_id)
         found = await session.execute(
-            query.where(or_(ReferralCode.key_mac.in_(macs), ReferralCode.id.in_(ids)))
+            query.where(
+                or_(one_of(session, ReferralCode.key_mac, macs), one_of(session, ReferralCode.id, ids))
+            )
         )
         for row in found:
             known._owner_by_mac[row.key_mac] = row.owner_id
             known._ids.add(row.id)
-        active = select(ReferralCode.owner_id).where(ReferralCode.owner_id.in_(sorted(owners)), ACTIVE)
+        active = select(ReferralCode.owner_id).where(one_of(session, ReferralCode.owner_id, owners), ACTIVE)
         known._with_active.update(await session.scalars(active))
         return known
 

@@ -12,7 +12,7 @@ from goodword.account import tombstones
 from goodword.services import Services
 from goodword.transfer.macs import derived_id
 from goodword.transfer.records import Refusal, UserRecord
-from goodword.transfer.rows import Done, Outcome, insert_all
+from goodword.transfer.rows import Done, Outcome, insert_all, one_of
 from goodword.users import addresses, imported_hashes
 from goodword.users.models import PasswordCost, User, UserStatus
 
@@ -93,11 +93,11 @@ def _identity(services: Services, record: UserRecord) -> _Identity:
 async def _existing(session: AsyncSession, identities: Sequence[_Identity]) -> Sequence[Any]:
     query = select(User.id, User.external_id, User.email_key, User.status)
     ids = {one.new_id for one in identities}
-    conditions = [User.id.in_(sorted(ids))]
+    conditions = [one_of(session, User.id, ids)]
     if external := {one.external_id for one in identities if one.external_id}:
-        conditions.append(User.external_id.in_(sorted(external)))
+        conditions.append(one_of(session, User.external_id, external))
     if keys := {one.address.key for one in identities if one.address}:
-        conditions.append(User.email_key.in_(sorted(keys)))
+        conditions.append(one_of(session, User.email_key, keys))
     return (await session.execute(query.where(or_(*conditions)))).all()
 
 

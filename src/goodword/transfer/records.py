@@ -77,7 +77,7 @@ def _reference(value: Any) -> Any:
     """Return the value and its kind: an id, an external id, an address, or any of them."""
     if isinstance(value, dict) and len(value) == 1:
         ((kind, value),) = value.items()
-        if kind not in ("id", "external_id", "email"):
+        if kind not in ("id", "external_id", "email", "any"):  # `any` is that of a deferred record
             raise RecordError("reference_invalid")
     else:
         kind = "any"

@@ -12,7 +12,7 @@ from goodword.codes import code_format
 from goodword.codes.models import ReferralCode
 from goodword.referrals.models import Referral, ReferralStatus
 from goodword.transfer.records import ReferralRecord, Refusal
-from goodword.transfer.rows import Deferred, Done, Outcome, Users, insert_all, load_users
+from goodword.transfer.rows import Deferred, Done, Outcome, Users, insert_all, load_users, one_of
 
 MAX_DEPTH = 1_000
 """Levels above a referrer that are searched for a circle."""
@@ -41,7 +41,7 @@ async def add_referrals(
         outcomes.append(outcome)
     await insert_all(session, Referral, rows)
     if rows:
-        await session.execute(_count_uses({row["code_id"] for row in rows}))
+        await session.execute(_count_uses(session, {row["code_id"] for row in rows}))
     return outcomes
 
 
@@ -101,7 +101,7 @@ async def _load_codes(session: AsyncSession, batch: Sequence[ReferralRecord]) ->
     keys = {code_format.normalise(record.code) or "" for record in batch if record.code}
     ids = {record.code_id for record in batch if record.code_id}
     query = select(ReferralCode.id, ReferralCode.key, ReferralCode.owner_id)
-    query = query.where(or_(ReferralCode.key.in_(sorted(keys)), ReferralCode.id.in_(sorted(ids))))
+    query = query.where(or_(one_of(session, ReferralCode.key, keys), one_of(session, ReferralCode.id, ids)))
     return (await session.execute(query)).all()
 
 
@@ -124,7 +124,7 @@ class _Codes:
     async def load_latest(self, session: AsyncSession, owners: set[uuid.UUID]) -> None:
         if owners:
             query = select(ReferralCode.id, ReferralCode.owner_id).where(
-                ReferralCode.owner_id.in_(sorted(owners))
+                one_of(session, ReferralCode.owner_id, owners)
             )
             for row in await session.execute(query.order_by(ReferralCode.created_at, ReferralCode.id)):
                 self._latest[row.owner_id] = row
@@ -156,11 +156,13 @@ class _Known:
         ids = sorted({record.id for record in batch if record.id})
         pairs = select(Referral.id, Referral.referee_id, Referral.referrer_id)
         for row in await session.execute(
-            pairs.where(or_(Referral.referee_id.in_(referees), Referral.id.in_(ids)))
+            pairs.where(
+                or_(one_of(session, Referral.referee_id, referees), one_of(session, Referral.id, ids))
+            )
         ):
             self._referrers[row.referee_id] = row.referrer_id
             self._ids.add(row.id)
-        query = select(Referral.referrer_id).where(Referral.referrer_id.in_(referees)).distinct()
+        query = select(Referral.referrer_id).where(one_of(session, Referral.referrer_id, referees)).distinct()
         self._with_referees.update(await session.scalars(query))
         # A circle needs a referee who has referred another user before. An export in order has none.
         if self._with_referees or set(referees) & set(referrers):
@@ -204,13 +206,13 @@ def _above() -> Any:
 _ABOVE = _above()
 
 
-def _count_uses(codes: set[uuid.UUID]) -> Any:
+def _count_uses(session: AsyncSession, codes: set[uuid.UUID]) -> Any:
     """Return the statement that counts the uses of codes, of which the file may have said less."""
     count = select(func.count()).where(Referral.code_id == ReferralCode.id).scalar_subquery()
     limited = or_(ReferralCode.max_uses.is_(None), ReferralCode.max_uses >= count)
     return (
         update(ReferralCode)
-        .where(ReferralCode.id.in_(sorted(codes)), ReferralCode.uses < count, limited)
+        .where(one_of(session, ReferralCode.id, codes), ReferralCode.uses < count, limited)
         .values(uses=count)
         .execution_options(synchronize_session=False)
     )

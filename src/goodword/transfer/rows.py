@@ -4,10 +4,10 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, any_, literal, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -52,9 +52,14 @@ class Users:
         return next(iter(found.values())) if len(found) == 1 else None
 
 
-def meanings(reference: Mapping[str, str]) -> list[tuple[str, Any]]:
+def meanings(reference: Mapping[str, str]) -> Sequence[tuple[str, Any]]:
     """Return the columns and values that a reference may mean."""
     ((kind, value),) = reference.items()
+    return _meanings(kind, value)
+
+
+@lru_cache(8192)  # each is asked for several times
+def _meanings(kind: str, value: str) -> Sequence[tuple[str, Any]]:
     found: list[tuple[str, Any]] = [("external_id", value)] if kind in ("any", "external_id") else []
     if kind in ("any", "id"):
         with suppress(ValueError):
@@ -62,6 +67,14 @@ def meanings(reference: Mapping[str, str]) -> list[tuple[str, Any]]:
     if kind == "email" or (kind == "any" and "@" in value):
         found.append(("email", addresses.key_of(value) or ""))
     return found
+
+
+def one_of(session: AsyncSession, column: Any, values: Iterable[Any]) -> Any:
+    """Return the condition that a column has one of many values."""
+    if session.get_bind().dialect.name == "postgresql":
+        # One parameter, instead of a statement with one for each value.
+        return column == any_(literal(list(values), ARRAY(column.type)))
+    return column.in_(list(values))
 
 
 async def load_users(
@@ -80,11 +93,14 @@ async def load_users(
         for kind, value in meanings(reference):
             wanted[kind].add(value)
     columns = {"id": User.id, "external_id": User.external_id, "email": User.email_key}
-    found: set[uuid.UUID] = set()
+    found = wanted.pop("id")
     for kind, values in wanted.items():
         if values:
-            found.update(await session.scalars(select(User.id).where(columns[kind].in_(sorted(values)))))
-    query = select(User.id, User.external_id, User.email_key, User.status).where(User.id.in_(sorted(found)))
+            condition = one_of(session, columns[kind], values)
+            found.update(await session.scalars(select(User.id).where(condition)))
+    query = select(User.id, User.external_id, User.email_key, User.status).where(
+        one_of(session, User.id, found)
+    )
     query = query.order_by(User.id)
     return Users((await session.execute(query.with_for_update(key_share=True) if lock else query)).all())
 
@@ -93,14 +109,34 @@ async def insert_all(session: AsyncSession, model: type[Base], rows: Sequence[Ma
     """Insert rows. Raises `Raced` if a unique constraint forbids one."""
     if not rows:
         return
-    statement = _inserting(model, session.get_bind().dialect.name)
-    inserted = await session.scalars(statement, [with_defaults(model, row) for row in rows])
+    full = [with_defaults(model, row) for row in rows]
+    if session.get_bind().dialect.name == "postgresql":
+        # An array for each column, which takes a fifth of the time of a parameter for each value.
+        arrays = {name: [row[name] for row in full] for name in full[0]}
+        inserted = await session.scalars(_inserting_arrays(model), arrays)
+    else:
+        inserted = await session.scalars(_inserting(model), full)
     if len(inserted.all()) < len(rows):
         raise Raced
 
 
 @cache
-def _inserting(model: type[Base], dialect: str) -> Any:
+def _inserting(model: type[Base]) -> Any:
     table: Any = model.__table__
-    statement: Any = (sqlite if dialect == "sqlite" else postgresql).insert(table)
-    return statement.on_conflict_do_nothing().returning(table.c.id)
+    return sqlite.insert(table).on_conflict_do_nothing().returning(table.c.id)
+
+
+@cache
+def _inserting_arrays(model: type[Base]) -> Any:
+    make_dialect: Any = postgresql.dialect
+    table: Any = model.__table__
+    dialect, columns = make_dialect(), table.columns
+    arrays = ", ".join(f"CAST(:{one.key} AS {_array_type(one.type.compile(dialect))})" for one in columns)
+    names = ", ".join(columns.keys())
+    return text(
+        f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING RETURNING id"  # noqa: S608
+    )
+
+
+def _array_type(name: str) -> str:
+    return f"{'TEXT' if name.startswith('VARCHAR') else name}[]"
