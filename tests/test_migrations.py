@@ -164,7 +164,7 @@ async def test_concurrent_upgrades_wait_for_each_other(fresh_url):
 
 
 async def test_a_migration_that_is_killed_is_finished_by_the_next(fresh_url, tmp_path):
-    """H14. It is killed after 0, 0.1, 0.2 s and so on: before, in the middle, and after it."""
+    """It is killed after 0, 0.1, 0.2 s and so on: before, in the middle, and after it."""
     settings = environment(tmp_path, DATABASE_URL=fresh_url, SECRET_KEY=SECRET)
     for number in range(7):
         with (tmp_path / "log").open("w") as log:
