@@ -1,6 +1,7 @@
 """`goodword doctor` while what it asks is away, hangs, or has secrets to tell."""
 
 import json
+import os
 import re
 from socket import create_server
 
@@ -49,6 +50,18 @@ async def test_it_ends_when_everything_hangs(patient):
     assert not findings["mail-login"]["checked"]
     assert not findings["administrators"]["checked"]
     assert findings["backup-opens"]["level"] == "ok"
+
+
+async def test_it_ends_when_a_disk_hangs(patient):
+    secret = patient.data / "secret_key"
+    secret.unlink()
+    os.mkfifo(secret)  # opening it waits for a writer
+
+    findings = patient.findings()
+
+    secret.write_text("")  # ends the thread that waits
+    assert wrong(findings) == {"settings-values"}
+    assert "cannot be read in time" in findings["settings-values"]["text"]
 
 
 async def test_the_database_is_away_and_the_other_checks_go_on(patient):

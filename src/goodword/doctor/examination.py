@@ -12,7 +12,8 @@ from goodword.doctor.findings import Check, Finding, Level, NotChecked, NotUsed,
 from goodword.doctor.installation import Installation
 from goodword.doctor.threads import DaemonThreads
 
-CHECK_SECONDS = 7.0
+LOAD_SECONDS = 2.0
+CHECK_SECONDS = 6.0
 END_SECONDS = 0.5
 """For checks to end after they were cancelled. Others are left behind."""
 
@@ -25,7 +26,7 @@ def examine() -> Sequence[tuple[Check, Finding]]:
 
 
 async def _examine() -> Sequence[tuple[Check, Finding]]:
-    installation = Installation()
+    installation = await _load()
     tasks = [asyncio.create_task(_make(check, installation)) for check in CHECKS]
     await asyncio.wait(tasks, timeout=CHECK_SECONDS + END_SECONDS)
     late = _not_checked("it did not end in time")
@@ -33,6 +34,17 @@ async def _examine() -> Sequence[tuple[Check, Finding]]:
     with suppress(TimeoutError, SQLAlchemyError, OSError):
         await installation.close()
     return list(zip(CHECKS, found, strict=True))
+
+
+async def _load() -> Installation:
+    installation = Installation()
+    try:
+        async with asyncio.timeout(LOAD_SECONDS):
+            await asyncio.to_thread(installation.load)
+    except TimeoutError:
+        installation = Installation()
+        installation.problems = ["a file with settings or with the secret key cannot be read in time"]
+    return installation
 
 
 async def _make(check: Check, installation: Installation) -> Finding:

@@ -40,9 +40,9 @@ class Installation:
         self._settings: Settings | None = None
         self._database: Database | None = None
         self._turn = asyncio.Semaphore(CONNECTIONS // 2)
-        self._load()
 
-    def _load(self) -> None:
+    def load(self) -> None:
+        """Load the settings, from files too, which may hang."""
         try:
             self.unknown = loading.unknown_variables(os.environ, ENV_FILE)
             settings = loading.load(os.environ, ENV_FILE, skip=self.unknown)
