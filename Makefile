@@ -16,7 +16,7 @@ EXTRACT := --mapping-file pyproject.toml --keywords to_translate --add-location=
 CATALOGUES := $(wildcard src/goodword/web/html/translations/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test coverage test-browser test-cache test-pooler test-proxies test-deploy test-ha test-metrics test-package mutants fuzz bench bench-scale bench-upgrade faults fault-figures lighthouse check lint types format messages pictures lock clean
+.PHONY: help install serve test coverage test-browser test-cache test-pooler test-proxies test-deploy test-ha test-metrics test-package sbom release-check mutants fuzz bench bench-scale bench-upgrade faults fault-figures lighthouse check lint types format messages pictures lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +91,15 @@ test-package: .venv/tests ## Build the sdist and the wheel, check them, and run 
 	@$(BIN)/uv --quiet tool run twine==7.0.0 check --strict dist/*
 	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/package
 
+sbom: .venv/tests ## List the components of the wheel in dist/ and their licenses (CycloneDX), in sbom/goodword.cdx.json
+	@mkdir -p sbom && $(BIN)/uv --quiet venv --clear .venv/sbom
+	@$(BIN)/uv --quiet pip install --python .venv/sbom --require-hashes --requirement requirements.lock
+	@$(BIN)/uv --quiet pip install --python .venv/sbom --no-deps dist/*.whl
+	@$(BIN)/uv --quiet tool run --from cyclonedx-bom==7.5.0 cyclonedx-py environment .venv/sbom --pyproject pyproject.toml \
+	  --mc-type application --output-reproducible --output-file sbom/goodword.cdx.json
+
+release-check: test-package sbom ## Check what a release publishes: the sdist, the wheel and the list of components
+
 mutants: .venv/tests ## Remove each safeguard from a copy of the service and check that a test fails
 	@$(BIN)/python tests/mutants.py $(ARGS)
 
@@ -135,7 +144,7 @@ lock: .venv/tests ## Choose the versions of all dependencies anew (UPGRADE=--upg
 	@$(COMPILE) $(UPGRADE) --group dev --constraints requirements.lock --output-file requirements-dev.lock
 
 clean: ## Remove the virtual environment and what tools left behind
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .coverage dist
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .coverage dist sbom
 
 .venv/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \

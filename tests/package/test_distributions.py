@@ -42,6 +42,11 @@ def test_the_wheel_holds_the_package_and_its_types():
 
     assert "goodword/py.typed" in names
     assert any(name.endswith("translations/ru.mo") for name in names)
+    source = ROOT / "src" / "goodword"
+    for pattern in ("**/templates/**/*", "**/static/**/*", "migrations/versions/*.py"):
+        files = {f"goodword/{path.relative_to(source)}" for path in source.glob(pattern) if path.is_file()}
+        assert files
+        assert files <= set(names), pattern
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"goodword"}
 
 
