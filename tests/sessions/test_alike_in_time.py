@@ -9,11 +9,13 @@ import statistics
 import time
 
 import pytest
+from anyio.to_thread import run_sync
 
-from asgi import client_of, running, settings_for
+from asgi import SECRET, client_of, running, settings_for
 from goodword.app import create_app
 from goodword.users.passwords import Passwords
 from people import PASSWORD, join, make_code
+from serving import goodword
 
 pytestmark = pytest.mark.one_database
 
@@ -74,6 +76,22 @@ async def test_wrong_password_and_unknown_address_take_the_same_time(api):
         return lambda: api.post("/api/v1/sessions", json={"email": email, "password": "not her password"})
 
     assert not await told_apart(attempt(alice.email), attempt("carol@example.com"))
+
+
+async def test_imported_hash_own_hash_and_unknown_address_take_the_same_time(api, tmp_path, database_url):
+    alice = await join(api, "alice")
+    hashed = "$2b$06$WgTzJjZo0R6XE5tEAKfrK.C0LP8ZwwcBbpXmP6npwDvPdiI2a8.8e"
+    file = tmp_path / "bob.ndjson"
+    file.write_text(f'{{"type": "user", "email": "bob@example.com", "password_hash": "{hashed}"}}\n')
+    settings = {"DATABASE_URL": database_url, "SECRET_KEY": SECRET}
+    done = await run_sync(lambda: goodword(tmp_path, "import", str(file), **settings))
+    assert done.returncode == 0, done.stderr
+
+    def attempt(email):
+        return lambda: api.post("/api/v1/sessions", json={"email": email, "password": "not the password"})
+
+    assert not await told_apart(attempt("bob@example.com"), attempt("carol@example.com"))
+    assert not await told_apart(attempt("bob@example.com"), attempt(alice.email))
 
 
 async def test_hidden_code_and_unknown_address_take_the_same_time(api):

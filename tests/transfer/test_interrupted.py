@@ -45,7 +45,7 @@ def start(installation, tmp_path):
     started = []
 
     def begin(*arguments):
-        command = [GOODWORD, "import", *map(str, arguments)]
+        command = [str(GOODWORD), "import", *map(str, arguments)]
         env = environment(tmp_path, **settings)
         null = subprocess.DEVNULL
         started.append(subprocess.Popen(command, env=env, cwd=tmp_path, stdout=null, stderr=null))
