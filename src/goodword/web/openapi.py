@@ -23,6 +23,7 @@ from goodword.errors import (
 from goodword.rate_limits.limiter import RateLimited
 from goodword.web import openapi_examples
 from goodword.web.json_body import MalformedJson, UnknownParameter
+from goodword.web.problems import problem
 from goodword.web.request_errors import (
     BodyTooSlow,
     HeaderRepeated,
@@ -256,14 +257,7 @@ def _add_common_errors(operation: dict[str, Any], path: str) -> None:
 def _add(responses: dict[Any, dict[str, Any]], status: int | str, error: type[AppError]) -> None:
     response = responses.setdefault(status, {"description": error.title, "content": {}})
     content = response["content"].setdefault(PROBLEM_TYPE, {"examples": {}})
-    document: dict[str, Any] = {
-        "type": f"urn:goodword:problem:{error.code}",
-        "title": error.title,
-        "status": error.status,
-        "detail": error.detail,
-        "code": error.code,
-        "request_id": "019aa8c2-7a51-7000-8000-000000000000",
-    }
+    document = problem(error, "019aa8c2-7a51-7000-8000-000000000000")
     if issubclass(error, Unprocessable):
         document["errors"] = [{"field": error.field, "code": error.code, "message": error.detail}]
     if issubclass(error, ValidationFailed):

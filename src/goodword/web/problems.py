@@ -32,7 +32,7 @@ from goodword.web.retries import response_after_conflict
 log = structlog.get_logger("goodword.request")
 
 
-def problem(error: AppError, request_id: str) -> dict[str, Any]:
+def problem(error: AppError | type[AppError], request_id: str) -> dict[str, Any]:
     """Return the problem document of an error. Its `type` is a URN, which cannot be dereferenced."""
     document: dict[str, Any] = {
         "type": f"urn:goodword:problem:{error.code}",
@@ -42,7 +42,7 @@ def problem(error: AppError, request_id: str) -> dict[str, Any]:
         "code": error.code,
         "request_id": request_id,
     }
-    if error.errors:
+    if isinstance(error, AppError) and error.errors:
         document["errors"] = list(error.errors)
     return document
 
