@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from people import PASSWORD
 from seed_data import give_past
@@ -22,6 +22,12 @@ SIZES = {"phone": {"width": 360, "height": 640}, "desktop": {"width": 800, "heig
 TALLEST = 1060
 THEMES = ("light", "dark")
 ALICE, RITA = "alice@example.com", "rita@example.com"
+BRAND = {
+    "BRAND_NAME": "Acme Notes",
+    "BRAND_COLOR": "#7a3ff2",
+    "OFFER": "en=A month of Pro for free, for you both; ru=Месяц Pro бесплатно вам обоим",
+    "SUPPORT_EMAIL": "help@acme.example",
+}
 APP = "https://garden.example/callback"
 
 
@@ -118,6 +124,26 @@ def sign_in(page: Page, served: Served, email: str) -> None:
     page.wait_for_url(lambda url: "/sign-in" not in url)
 
 
+def draw_brand(chromium: Browser) -> None:
+    """Take pictures of what friends and users see of the product of an operator."""
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder), **BRAND) as served:
+        alice = {"email": ALICE, "password": PASSWORD}
+        call(served, "/api/v1/users", alice | {"first_name": "Alice"})
+        token = call(served, "/api/v1/sessions", alice)["access_token"]
+        call(served, "/api/v1/me/referral-codes", {"code": "ALICE-2026", "lifetime": 30 * 24 * 3600}, token)
+        give_past(Path(folder), of=ALICE, code="ALICE-2026", people=30)
+        for language in ("en", "ru"):
+            for size, viewport in SIZES.items():
+                page = chromium.new_page(viewport=viewport, locale=language)
+                page.goto(f"{served.url}/r/ALICE-2026")
+                taken(page, f"brand-landing-{size}-{language}.png")
+                page.goto(f"{served.url}/sign-in")
+                taken(page, f"brand-sign-in-{size}-{language}.png")
+                sign_in(page, served, ALICE)
+                taken(page, f"brand-home-{size}-{language}.png")
+                page.close()
+
+
 with (
     tempfile.TemporaryDirectory() as folder,
     serving(Path(folder)) as served,
@@ -149,4 +175,5 @@ with (
     page = chromium.new_page(viewport=SIZES["phone"], locale="ru")
     page.goto(f"{served.url}/r/ALICE-2026")
     taken(page, "page-landing-phone-light-ru.png")
+    draw_brand(chromium)
     chromium.close()
