@@ -8,14 +8,12 @@ answer is held against the OpenAPI document.
 
 import gc
 import shutil
-import socket
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +30,11 @@ from goodword import migrations
 from goodword.admin import service as administration
 from goodword.app import create_app
 from goodword.db import engines
+from loopback import refuse_foreign_hosts
 from mailboxes import Post
 from people import Person, join
 from servers import Valkey, postgres, valkey
 from serving import goodword
-
-INTERNET = (socket.AF_INET, socket.AF_INET6)
-
-
-def refuse_foreign_hosts(event: str, arguments: tuple[Any, ...]) -> None:
-    """Raise before this process talks to anything but this machine; processes that tests start are not covered."""
-    if event in ("socket.connect", "socket.sendto") and arguments[0].family in INTERNET:
-        host = str(arguments[1][0]).partition("%")[0]
-        if host != "localhost" and not (ip_address(host).is_loopback or ip_address(host).is_unspecified):
-            raise RuntimeError(f"Tests may connect to loopback addresses only, not to {host}")
-
 
 sys.addaudithook(refuse_foreign_hosts)
 
