@@ -1,5 +1,6 @@
 """Import users, codes and referrals from a file, batch by batch."""
 
+import asyncio
 import json
 import os
 from collections import Counter
@@ -8,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -16,7 +17,7 @@ from goodword.services import Services
 from goodword.transfer import reading, records
 from goodword.transfer.batches import SIZE, Importer, Item
 from goodword.transfer.mapping import Mapping
-from goodword.transfer.reading import FileUnreadable, Source
+from goodword.transfer.reading import FileUnreadable, Line, Source
 from goodword.transfer.records import Refusal
 from goodword.transfer.rows import Deferred, Done
 
@@ -72,17 +73,21 @@ class Import:
         return self.progress.counts
 
     async def _import_file(self, file: IO[bytes], source: Source) -> None:
-        start = self.progress.offset
-        batch: list[Item] = []
-        for line in reading.read(file, source, self.mapping, start=start, number=self.progress.line):
-            batch.extend(Item(line.file, line.number, found) for found in line.records)
-            if len(batch) >= SIZE:
-                await self._import_batch(batch)
-                batch.clear()
-                self.advance(line.end - self.progress.offset)
-                self.progress.offset, self.progress.line = line.end, line.number
-                self._save()
-        await self._import_batch(batch)
+        lines = reading.read(
+            file, source, self.mapping, start=self.progress.offset, number=self.progress.line
+        )
+        batch = await asyncio.to_thread(_take, lines)
+        while batch.items:
+            # The next lines are read and checked while the database works.
+            following = asyncio.create_task(asyncio.to_thread(_take, lines))
+            try:
+                await self._import_batch(batch.items)
+            finally:
+                await asyncio.wait([following])
+            self.advance(batch.end - self.progress.offset)
+            self.progress.offset, self.progress.line = batch.end, batch.line
+            self._save()
+            batch = following.result()
 
     async def _import_batch(self, batch: list[Item], *, last_chance: bool = False) -> int:
         """Import a batch, and write down what was refused or deferred. Return the number of records created."""
@@ -144,6 +149,24 @@ class Import:
                 created = 0
                 for batch in _batches(waiting):
                     created += await self._import_batch(batch, last_chance=last_chance)
+
+
+class _Batch(NamedTuple):
+    items: list[Item]
+    end: int
+    line: int
+
+
+def _take(lines: Iterator[Line]) -> _Batch:
+    """Return the records of the next lines, and the end of these lines."""
+    items: list[Item] = []
+    end = number = 0
+    for line in lines:
+        items.extend(Item(line.file, line.number, found) for found in line.records)
+        end, number = line.end, line.number
+        if len(items) >= SIZE:
+            break
+    return _Batch(items, end, number)
 
 
 def _batches(file: IO[bytes]) -> Iterator[list[Item]]:
