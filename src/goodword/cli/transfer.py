@@ -1,5 +1,6 @@
 """`goodword export` and `goodword import`."""
 
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -135,10 +136,12 @@ def _described(counts: dict[str, int]) -> str:
 
 @contextmanager
 def _progress() -> "Iterator[Progress]":
-    """Show the progress on standard error, if it is a terminal."""
+    """Show the progress on standard error, if it is a terminal. Collect garbage less often meanwhile."""
     from rich.console import Console
     from rich.progress import Progress
 
+    gc.freeze()  # as `serve` does: passes over all modules take time
+    gc.set_threshold(50_000, 20, 20)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as shown:
         yield shown

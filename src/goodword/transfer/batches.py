@@ -20,7 +20,7 @@ from goodword.transfer.records import CodeRecord, Record, ReferralRecord, Refusa
 from goodword.transfer.referrals import add_referrals
 from goodword.transfer.rows import Done, Outcome, Raced
 
-SIZE = 1_000
+SIZE = 2_000
 LOCK = 0x600D_1307
 """Key of the PostgreSQL advisory lock that lets one batch of one import at a time run."""
 ATTEMPTS = 5
