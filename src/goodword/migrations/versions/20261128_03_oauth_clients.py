@@ -22,9 +22,3 @@ def upgrade() -> None:
     op.add_column(
         "oauth_codes", sa.Column("id_token_claims", sa.String(255), server_default="", nullable=False)
     )
-
-
-def downgrade() -> None:
-    op.drop_column("oauth_codes", "id_token_claims")
-    for name in ("post_logout_redirect_uris", "claims_in_id_token", "id_token_alg", "pkce_required"):
-        op.drop_column("oauth_clients", name)

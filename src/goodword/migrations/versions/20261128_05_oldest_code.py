@@ -17,7 +17,3 @@ def upgrade() -> None:
         op.execute("SET LOCAL lock_timeout = '4s'")
     column = sa.Column("oldest_code", sa.String(32), server_default=revision, nullable=False)
     op.add_column("alembic_version", column)
-
-
-def downgrade() -> None:
-    op.drop_column("alembic_version", "oldest_code")

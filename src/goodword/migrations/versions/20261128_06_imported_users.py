@@ -21,9 +21,3 @@ def upgrade() -> None:
         sa.Column("example", sa.String(255), nullable=False),
     )
     op.create_index("uq_password_costs_example", "password_costs", ["example"], unique=True)
-
-
-def downgrade() -> None:
-    op.drop_table("password_costs")
-    op.drop_index("uq_users_external_id", "users")
-    op.drop_column("users", "external_id")

@@ -13,7 +13,3 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.execute("SET LOCAL lock_timeout = '4s'")
     op.add_column("jobs", sa.Column("traceparent", sa.String(55)))
-
-
-def downgrade() -> None:
-    op.drop_column("jobs", "traceparent")
