@@ -20,14 +20,13 @@ from goodword.db import database_clock
 from goodword.db.database import Database
 from goodword.db.database_clock import DatabaseClock
 from goodword.db.error_causes import AWAY, describe
-from goodword.http_client import OutboundClient
 from goodword.invitations import emails as invitation_emails, reminders
 from goodword.jobs import lateness
 from goodword.jobs.worker import CONCURRENCY, Handler, Worker
-from goodword.metrics import Metrics
 from goodword.monitoring import gauges
 from goodword.oauth import clients as oauth_clients
 from goodword.oauth.tokens import ServerTokens
+from goodword.outbound.http_client import OutboundClient
 from goodword.personal_data import PERSONAL_DATA
 from goodword.providers import jobs as provider_jobs
 from goodword.rate_limits.limiter import Limiter
@@ -42,12 +41,13 @@ from goodword.signup.landing_page import LandingPages
 from goodword.signup.link_card import LinkCards
 from goodword.social import clients as social_clients
 from goodword.social.providers import Provider, configured
+from goodword.telemetry.metrics import Metrics
 from goodword.users.passwords import Passwords
 from goodword.web.html.assets import Assets
 from goodword.web.paging import Cursors
 
 if TYPE_CHECKING:
-    from goodword.trace_export import Tracing
+    from goodword.telemetry.trace_export import Tracing
 
 WAIT_SECONDS = 1.0
 """Between attempts to reach a database that is away."""
@@ -131,7 +131,7 @@ def _build_tracing(settings: Settings) -> "Tracing | None":
     if settings.otlp_endpoint is None:
         return None
     try:
-        from goodword.trace_export import Tracing
+        from goodword.telemetry.trace_export import Tracing
     except ImportError:
         raise SettingsError(
             "GOODWORD_OTLP_ENDPOINT needs more packages: pip install goodword[traces]"

@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from goodword.config.settings import Settings
     from goodword.db.database import Database
     from goodword.db.personal_data import PersonalData
-    from goodword.http_client import OutboundClient
-    from goodword.metrics import Metrics
     from goodword.oauth.clients import ClientRegistry as OAuthClients
     from goodword.oauth.tokens import ServerTokens
+    from goodword.outbound.http_client import OutboundClient
     from goodword.rate_limits.limiter import Limiter
     from goodword.sessions.auth import Live
     from goodword.sessions.cookies import Cookies
@@ -32,7 +31,8 @@ if TYPE_CHECKING:
     from goodword.signup.landing_page import LandingPages
     from goodword.signup.link_card import LinkCards
     from goodword.social.clients import ProviderClients as SocialClients
-    from goodword.trace_export import Tracing
+    from goodword.telemetry.metrics import Metrics
+    from goodword.telemetry.trace_export import Tracing
     from goodword.users.passwords import Passwords
     from goodword.web.html.assets import Assets
     from goodword.web.paging import Cursors

@@ -5,8 +5,8 @@ import re
 
 import yaml
 
-from goodword.metrics import COUNTERS, HISTOGRAMS
 from goodword.monitoring.exposition import FAMILIES, REQUESTS
+from goodword.telemetry.metrics import COUNTERS, HISTOGRAMS
 from serving import ROOT
 
 NAME = re.compile(r"\bgoodword_\w+")

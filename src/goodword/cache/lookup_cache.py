@@ -30,7 +30,7 @@ from goodword.config.settings import Settings
 from goodword.crypto import derive_key
 from goodword.db.base import Base
 from goodword.db.database import Database
-from goodword.metrics import CACHE_LOOKUPS, Metrics
+from goodword.telemetry.metrics import CACHE_LOOKUPS, Metrics
 
 if TYPE_CHECKING:
     from goodword.cache.redis_cache import RedisCache

@@ -12,9 +12,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, TimeoutError as RedisTimeout
 
-from goodword import tracing
 from goodword.cache.sentinels import PrimaryPool
 from goodword.config.redis_url import parse
+from goodword.telemetry import tracing
 
 PATIENCE = 0.05
 PAUSE = 1.0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from goodword import tracing
+from goodword.telemetry import tracing
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from goodword.doctor.findings import Check, Finding, Level, NotUsed, error, ok, warning
 from goodword.doctor.installation import Installation
-from goodword.http_client import OutboundClient
+from goodword.outbound.http_client import OutboundClient
 from goodword.providers import hunter
 from goodword.providers.models import BreakerState, ProviderState
 from goodword.providers.responses import Answer, Outcome, ask

@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.db.statements import insert_if_absent, with_defaults
 from goodword.db.transaction_hooks import insert_before_commit, notify_after_commit
 from goodword.jobs.models import Job
-from goodword.tracing import traceparent
+from goodword.telemetry.tracing import traceparent
 
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 10

@@ -19,8 +19,8 @@ from goodword.db.periodic import repeat
 from goodword.db.statements import is_unavailable
 from goodword.jobs import listen, service
 from goodword.jobs.service import ClaimedJob, JobFailed, PermanentFailure
-from goodword.metrics import JOB_ATTEMPTS
 from goodword.services import Services
+from goodword.telemetry.metrics import JOB_ATTEMPTS
 
 POLL_SECONDS = 1.0
 CONCURRENCY = 4

@@ -23,8 +23,8 @@ from goodword.config.settings import Settings
 from goodword.config.smtp_url import MailServer
 from goodword.jobs.service import ClaimedJob, JobFailed, PermanentFailure
 from goodword.mail.messages import MessageContents, MessageKind, build_message, mail_host
-from goodword.metrics import EMAILS
 from goodword.services import Services
+from goodword.telemetry.metrics import EMAILS
 
 TIMEOUT = 30.0
 """Seconds for a whole delivery: less than the lease of a job."""

@@ -12,10 +12,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from goodword.codes.models import ReferralCode, usable
 from goodword.db.error_causes import describe
 from goodword.jobs import admin as jobs
-from goodword.metrics import Family
 from goodword.providers.models import BreakerState, ProviderState
 from goodword.referrals.models import Referral, ReferralStatus
 from goodword.services import Services
+from goodword.telemetry.metrics import Family
 
 KEPT_SECONDS = 10.0
 MOST_OF_THE_TIME = 0.05

@@ -10,10 +10,10 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from goodword import __version__
-from goodword.metrics import BUCKETS, COUNTERS, GAUGES, HISTOGRAMS, Family, Key
 from goodword.monitoring import access, database_totals, gauges
 from goodword.monitoring.database_totals import Sample
 from goodword.services import Services
+from goodword.telemetry.metrics import BUCKETS, COUNTERS, GAUGES, HISTOGRAMS, Family, Key
 
 BUILD_INFO = Family("goodword_build_info", "The version that runs.", ("version", "python", "database"))
 REDIS_UP = Family("goodword_cache_redis_up", "Whether Redis answers; it is missing without REDIS_URL.")

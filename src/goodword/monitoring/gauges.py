@@ -3,8 +3,8 @@
 import asyncio
 from typing import Any
 
-from goodword import metrics
 from goodword.services import Services
+from goodword.telemetry import metrics
 
 PUBLISH_SECONDS = 3.0
 

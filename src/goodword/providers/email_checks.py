@@ -15,12 +15,12 @@ from goodword.config.settings import Settings
 from goodword.crypto import hmac_of
 from goodword.db.statements import insert_if_absent
 from goodword.errors import TooManyRequests, Unprocessable
-from goodword.metrics import PROVIDER_REQUESTS
 from goodword.providers import circuit_breaker, disposable, hunter
 from goodword.providers.models import VERDICTS, EmailCheck, Status, Verdict
 from goodword.providers.responses import Answer, Outcome
 from goodword.rate_limits import quotas
 from goodword.services import Services
+from goodword.telemetry.metrics import PROVIDER_REQUESTS
 from goodword.users import addresses
 from goodword.users.addresses import Address
 from goodword.users.models import User

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.config.settings import Settings
-from goodword.http_client import OutboundClient
+from goodword.outbound.http_client import OutboundClient
 from goodword.providers import hunter
 from goodword.providers.circuit_breaker import RateLimit
 from goodword.providers.models import Profile

@@ -14,11 +14,11 @@ from goodword.db.statements import insert_if_absent
 from goodword.jobs import service as jobs
 from goodword.jobs.service import ClaimedJob
 from goodword.jobs.worker import Handler
-from goodword.metrics import PROVIDER_REQUESTS
 from goodword.providers import circuit_breaker, disposable, email_checks, enrichment, hunter
 from goodword.providers.models import Profile
 from goodword.providers.responses import Outcome
 from goodword.services import Services
+from goodword.telemetry.metrics import PROVIDER_REQUESTS
 from goodword.users import addresses, service as users
 
 TIMEOUT = 5.0

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from goodword.http_client import OutboundClient, Reply, Unreachable
+from goodword.outbound.http_client import OutboundClient, Reply, Unreachable
 
 log = structlog.get_logger("goodword.providers")
 

@@ -20,8 +20,8 @@ from goodword.config.rate_limits import Policy
 from goodword.config.settings import Settings
 from goodword.crypto import derive_key
 from goodword.errors import TooManyRequests
-from goodword.metrics import RATE_LIMITED, Metrics
 from goodword.rate_limits.counters import Counts
+from goodword.telemetry.metrics import RATE_LIMITED, Metrics
 
 if TYPE_CHECKING:
     from goodword.rate_limits.shared_counters import SharedCounts, Total

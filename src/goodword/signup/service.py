@@ -18,12 +18,12 @@ from goodword.errors import AppError, Forbidden, Unprocessable
 from goodword.jobs import service as jobs
 from goodword.mail import notifications
 from goodword.mail.messages import MessageKind
-from goodword.metrics import SIGN_UPS, Metrics
 from goodword.providers import email_checks
 from goodword.referrals import service as referrals
 from goodword.services import Services
 from goodword.signup.email_verification import mark_email_verified
 from goodword.signup.schemas import UserCreate
+from goodword.telemetry.metrics import SIGN_UPS, Metrics
 from goodword.users import addresses, service as users
 from goodword.users.models import Purpose, User
 

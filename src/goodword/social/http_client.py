@@ -10,8 +10,8 @@ import structlog
 from authlib.integrations.base_client import OAuthError  # type: ignore[import-untyped]
 from authlib.integrations.httpx_client import AsyncOAuth2Client  # type: ignore[import-untyped]
 
-from goodword.bounded_transport import client_options
-from goodword.http_client import PARSE_ERRORS
+from goodword.outbound.bounded_transport import client_options
+from goodword.outbound.http_client import PARSE_ERRORS
 from goodword.social.errors import ProviderUnavailable, SignInFailed
 from goodword.social.providers import Provider
 

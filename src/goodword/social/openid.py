@@ -11,7 +11,7 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import JWKRegistry, Key, KeySet
 from pydantic import AfterValidator, BaseModel, ValidationError
 
-from goodword.http_client import PARSE_ERRORS
+from goodword.outbound.http_client import PARSE_ERRORS
 from goodword.social import claims as identities
 from goodword.social.claims import ProviderIdentity
 from goodword.social.errors import SignInFailed

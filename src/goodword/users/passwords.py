@@ -19,7 +19,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 
 from goodword.config.settings import Settings
 from goodword.errors import Unavailable, Unprocessable
-from goodword.metrics import HASHING_REFUSED, Metrics
+from goodword.telemetry.metrics import HASHING_REFUSED, Metrics
 from goodword.users import imported_hashes
 
 MAX_LENGTH = 256

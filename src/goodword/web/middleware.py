@@ -19,10 +19,10 @@ from goodword.actor import Actor, ActorContext, actor_context
 from goodword.db.database import TIMED_OUT
 from goodword.errors import AppError, InternalError, NotFound
 from goodword.logs import request_id_var
-from goodword.metrics import REQUESTS
 from goodword.rate_limits.dependencies import is_counted_as_lookup
 from goodword.rate_limits.limiter import RateLimited
 from goodword.services import Services
+from goodword.telemetry.metrics import REQUESTS
 from goodword.web.cors import Cors
 from goodword.web.exchange import Exchange
 from goodword.web.guard import MONITORED_PATHS, Guard, RequestLimits, hosts_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx2
 
-from goodword import tracing
+from goodword.telemetry import tracing
 
 MAX_RESPONSE_BYTES = 256 * 1024
 

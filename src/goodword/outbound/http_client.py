@@ -43,7 +43,7 @@ class OutboundClient:
         """
         import httpx2
 
-        from goodword.bounded_transport import RejectedResponse, client_options
+        from goodword.outbound.bounded_transport import RejectedResponse, client_options
 
         if self._client is None:
             self._client = httpx2.AsyncClient(timeout=None, **client_options())

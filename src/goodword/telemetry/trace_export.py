@@ -17,8 +17,9 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from goodword import __version__, tracing
-from goodword.tracing import Attributes
+from goodword import __version__
+from goodword.telemetry import tracing
+from goodword.telemetry.tracing import Attributes
 
 EXPORT_SECONDS = 2.0
 """For a request to the collector."""
