@@ -7,7 +7,7 @@ import pytest
 from coloraide import Color
 from playwright.sync_api import Page, expect
 
-from browser.conftest import DESKTOP, PHONE, look_over
+from browser.conftest import DESKTOP, PHONE, ZOOMED, look_over
 from people import PASSWORD
 from seed_data import give_past
 from serving import goodword
@@ -158,8 +158,11 @@ def fold_the_tree(page: Page, address: str, name: str) -> None:
     expect(fold.get_by_role("link").first).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize(
+    ("scheme", "size"),
+    [("light", PHONE), ("dark", PHONE), ("light", DESKTOP), ("dark", ZOOMED)],
+    ids=["light-phone", "dark-phone", "light-desktop", "dark-zoomed"],
+)
 def test_every_page_can_be_used_by_all(visiting, served, api, rita, scheme, size):
     name = f"Alice{scheme}{size['width']}"
     code = api.make_code(api.join(name), f"ALICE-{scheme}-{size['width']}")["code"]

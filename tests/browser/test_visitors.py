@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
-from browser.conftest import DESKTOP, PHONE, look_over
+from browser.conftest import DESKTOP, PHONE, ZOOMED, look_over
 
 PASSWORD = "quiet otters swim at dawn"
 SIZES = pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
@@ -14,11 +14,11 @@ SIZES = pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop
 
 @pytest.mark.parametrize(
     ("size", "scripts"),
-    [(PHONE, True), (DESKTOP, True), (PHONE, False)],
-    ids=["phone", "desktop", "phone_without_scripts"],
+    [(PHONE, True), (DESKTOP, True), (ZOOMED, True), (PHONE, False)],
+    ids=["phone", "desktop", "zoomed", "phone_without_scripts"],
 )
 def test_bob_joins_by_alices_link_and_carol_comes_too_late(visiting, served, api, size, scripts):
-    name = f"{'Phone' if size == PHONE else 'Desk'}{'js' if scripts else ''}"
+    name = f"W{size['width']}{'js' if scripts else ''}"
     alice = api.join(f"Alice{name}")
     code = api.make_code(alice, f"ALICE-{name}-2026")
     bob, email = visiting(viewport=size, java_script_enabled=scripts), f"bob{name.lower()}@example.com"
