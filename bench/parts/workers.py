@@ -14,6 +14,8 @@ from stack import CHEAP, Server, Stack, running
 
 MANY, FEW = 100_000, 2_000
 """Jobs. The worker runs fewer than `FEW` while it is measured."""
+SETTLED = 0.05
+"""Seconds of CPU in a second."""
 IDLE = Figure("CPU, ms/s", lambda found: found.cpu / 1000, Goal(10, 5, " ms/s", more=False))
 CLAIM = Figure(
     "database CPU of limit", lambda found: found.database_cpu, Goal(1.2, 1.1, more=False), of_limit=True
@@ -28,8 +30,11 @@ def workers(stack: Stack) -> Iterator[list[Row]]:
         def worker(name: str, scheduled: int) -> tuple[subprocess.Popen[bytes], str]:
             settings = CHEAP | stack.copy(name)
             url = seed.dsn(settings["DATABASE_URL"])
+            asyncio.run(_empty(url))
             asyncio.run(_add(url, "scheduled", scheduled))
-            return opened.enter_context(stack.worker(settings)), url
+            process = opened.enter_context(stack.worker(settings))
+            _settle(process, stack.postgres.pid)
+            return process, url
 
         few, many = worker("few_jobs", 0), worker("many_jobs", MANY)
         database = stack.postgres.pid
@@ -49,6 +54,16 @@ def workers(stack: Stack) -> Iterator[list[Row]]:
                 f"{FEW:,} wait",
             ),
         ]
+
+
+def _settle(worker: subprocess.Popen[bytes], database: int) -> None:
+    """Let a worker finish what each start begins: recurring jobs, and the seals of what happened before."""
+    with running(worker):
+        for _ in range(60):
+            with Server("", worker.pid, database).counted_cpu() as used:
+                time.sleep(1)
+            if used["service"] + used["database"] < SETTLED:
+                return
 
 
 def _idle(worker: subprocess.Popen[bytes], _url: str, database: int) -> Measure:
@@ -76,6 +91,13 @@ def _busy(worker: subprocess.Popen[bytes], url: str, database: int, waiting: int
         )
 
     return measure
+
+
+async def _empty(url: str) -> None:
+    """Remove the jobs that sign-ups of other rows have left."""
+    connection = await asyncpg.connect(url)
+    await connection.execute("TRUNCATE jobs")
+    await connection.close()
 
 
 async def _add(url: str, when: str, wanted: int) -> None:
