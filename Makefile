@@ -7,6 +7,8 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-
 
 # Tests start the service often: each start would compile it again where bytecode is not kept.
 export PYTHONDONTWRITEBYTECODE :=
+# The certificates of the machine, as pip takes them: a network may have one of its own.
+export UV_SYSTEM_CERTS := 1
 
 EXAMPLES ?= 150
 SEED := $(or $(SEED),$(shell date +%s))
