@@ -92,7 +92,8 @@ def test_a35_requests_one_behind_the_other_are_not_kept(service):
         for one in opened:
             one.sendall(many)
         heard = [hear(one, patience=5) for one in opened]
-    assert memory_of(service.process.pid) - before < 40 * 128 * KIBIBYTE
+    # Of 252 KiB each: what one read takes, and some of the allocator.
+    assert memory_of(service.process.pid) - before < 40 * 192 * KIBIBYTE
     assert all(one.closed for one in heard)
     assert {one.statuses[0] for one in heard} == {422}
 
