@@ -126,7 +126,7 @@ def sign_in(page: Page, served: Served, email: str) -> None:
 
 def draw_brand(chromium: Browser) -> None:
     """Take pictures of what friends and users see of the product of an operator."""
-    with tempfile.TemporaryDirectory() as folder, serving(Path(folder), **BRAND) as served:
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder), DATA_DIR="data", **BRAND) as served:
         alice = {"email": ALICE, "password": PASSWORD}
         call(served, "/api/v1/users", alice | {"first_name": "Alice"})
         token = call(served, "/api/v1/sessions", alice)["access_token"]
@@ -146,7 +146,7 @@ def draw_brand(chromium: Browser) -> None:
 
 with (
     tempfile.TemporaryDirectory() as folder,
-    serving(Path(folder)) as served,
+    serving(Path(folder), DATA_DIR="data") as served,
     sync_playwright() as playwright,
 ):
     alice = {"email": ALICE, "password": PASSWORD}
