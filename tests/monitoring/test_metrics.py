@@ -75,6 +75,15 @@ async def test_no_client_can_add_a_label(app, api):
     assert {"GET", "other"} <= {label["method"] for label in found}
 
 
+async def test_an_unknown_format_gets_the_usual_one(api):
+    for version in ("a.b.c", "nan", "1.x", "", "99999"):
+        answer = await api.get(
+            "/metrics", headers={"Accept": f"application/openmetrics-text;version={version}"}
+        )
+        assert answer.status_code == 200, version
+        assert "goodword_build_info" in answer.text
+
+
 async def test_what_happens_is_counted(app, api, post):
     async def happen():
         await register(api, "alice")

@@ -35,7 +35,10 @@ def render(services: Services, totals: Sequence[Sample], accept: str = "") -> tu
     gauges.publish(services)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collected([*_families(services), *_gauges(services, totals)]))
-    encode, content_type = choose_encoder(accept)
+    try:
+        encode, content_type = choose_encoder(accept)
+    except TypeError:  # raised by the library for a version that is not of numbers
+        encode, content_type = choose_encoder("")
     return encode(registry), content_type
 
 
