@@ -20,6 +20,7 @@ import structlog
 from typer.testing import CliRunner
 
 from goodword.cli.main import app
+from goodword.config.settings import Settings
 from preloaded import Process
 
 ROOT = Path(__file__).parent.parent
@@ -76,6 +77,17 @@ def goodword(folder: Path, *arguments: str, stdin: str | bytes | None = None, **
     finally:
         structlog.configure(**before)  # the command logs to a stream that is closed now
     return Finished(result.exit_code, result.stdout, result.stderr)
+
+
+def command_on(settings: Settings, folder: Path) -> Callable[..., Finished]:
+    """Return a function that runs a command on the database of these settings, or with others."""
+    own = {"DATABASE_URL": settings.database, "DATA_DIR": str(settings.data_dir)}
+    own["SECRET_KEY"] = settings.secret.decode()
+
+    def run(*arguments: object, **given: str) -> Finished:
+        return goodword(folder, *map(str, arguments), **{**own, **given})
+
+    return run
 
 
 def goodword_process(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:

@@ -17,7 +17,7 @@ from goodword.backup import nightly
 from goodword.db.database import Database
 from people import PASSWORD, join, make_code, registration_of, sign_in
 from servers import postgres_clients
-from serving import goodword, serving
+from serving import command_on, goodword, serving
 from sweeps import Sweep
 
 pytestmark = pytest.mark.one_database
@@ -31,18 +31,12 @@ def programs(monkeypatch):
 
 @pytest.fixture
 def command(installation, tmp_path):
-    """Run the command with the settings of the installation, or with others."""
-
-    def run(*arguments, **settings):
-        given = {"DATABASE_URL": installation.database, "DATA_DIR": str(installation.data_dir)}
-        given |= {"SECRET_KEY": installation.secret.decode(), **settings}
-        return goodword(tmp_path, *map(str, arguments), **given)
-
-    return run
+    """Return a function that runs a command with the settings of the installation, or with others."""
+    return command_on(installation, tmp_path)
 
 
 async def fill(settings):
-    """Alice has a code, with which Bob joined."""
+    """Let Alice have a code, and Bob join with it."""
     async with running(create_app(settings)) as app, client_of(app) as api:
         alice = await join(api, "alice")
         code = (await make_code(alice))["code"]

@@ -5,24 +5,18 @@ import json
 import pytest
 
 from goodword.db.database import Database
-from serving import goodword
+from serving import command_on
 
 
 @pytest.fixture
 def command(installation, tmp_path):
-    """Run the command with the settings of the installation, or with others."""
-
-    def run(*arguments, **settings):
-        given = {"DATABASE_URL": installation.database, "DATA_DIR": str(installation.data_dir)}
-        given |= {"SECRET_KEY": installation.secret.decode(), **settings}
-        return goodword(tmp_path, *map(str, arguments), **given)
-
-    return run
+    """Return a function that runs a command with the settings of the installation, or with others."""
+    return command_on(installation, tmp_path)
 
 
 @pytest.fixture
 async def database(installation):
-    """The database of the installation."""
+    """Yield the database of the installation."""
     opened = Database(installation.database)
     yield opened
     await opened.close()

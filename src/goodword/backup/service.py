@@ -25,6 +25,7 @@ from goodword.codes.models import ReferralCode
 from goodword.config import secret_files
 from goodword.config.settings import PREFIX, Settings
 from goodword.crypto import derive_key, hmac_of
+from goodword.db import sqlite_copy
 from goodword.db.base import Base
 from goodword.referrals.models import Referral
 from goodword.users.models import User, UserStatus
@@ -69,7 +70,7 @@ async def _dump(settings: Settings, folder: Path) -> tuple[str, dict[str, int]]:
     """Write a checked copy of the database to `folder`. Return its revision and counts."""
     if settings.sqlite_file:
         copy = folder / DATABASES["sqlite"]
-        await asyncio.to_thread(sqlite.dump, settings.sqlite_file, copy)
+        await asyncio.to_thread(sqlite_copy.copy, settings.sqlite_file, copy)
         await asyncio.to_thread(sqlite.check, copy)
         async with _connection(f"sqlite+aiosqlite:///{copy}") as connection:
             return await _inspect(connection)

@@ -1,4 +1,4 @@
-"""Copy the embedded database while it is in use, and put a copy in its place."""
+"""Check a copy of the embedded database, and put it in its place."""
 
 import os
 import sqlite3
@@ -6,13 +6,6 @@ from contextlib import closing
 from pathlib import Path
 
 from goodword.backup.archive import BackupError, BackupInvalid
-
-
-def dump(source: Path, target: Path) -> None:
-    """Copy the database at one moment, by the online backup API. Writers do not wait."""
-    with closing(sqlite3.connect(source)) as database, closing(sqlite3.connect(target)) as copy:
-        database.backup(copy)
-        copy.execute("PRAGMA journal_mode = DELETE")  # or the copy could need a second file
 
 
 def check(path: Path) -> None:

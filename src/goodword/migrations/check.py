@@ -1,10 +1,8 @@
 """Find out what the pending migrations block, and for how long, without changing the database."""
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
 
 from goodword import migrations
+from goodword.db import sqlite_copy
 
 SCRATCH = "goodword_migrate_check"
 """A schema of PostgreSQL with the tables, but without rows. Pending migrations run there."""
@@ -88,18 +87,13 @@ async def check(url: str) -> Report:
 async def _migrate_copy(file: Path, revision: str | None, pending: Sequence[tuple[str, str]]) -> Report:
     with TemporaryDirectory(dir=file.parent) as folder:
         copy = Path(folder) / file.name
-        await asyncio.to_thread(_copy, file, copy)
+        await asyncio.to_thread(sqlite_copy.copy, file, copy)
         begun = time.monotonic()
         url = f"sqlite+aiosqlite:///{copy}"
         async with migrations.engine_for_migrations(url) as begin, begin() as connection:
             await connection.run_sync(migrations.migrate)
             oldest = await connection.run_sync(_oldest_code)
         return Report(revision, pending, seconds=time.monotonic() - begun, oldest_code=oldest)
-
-
-def _copy(source: Path, target: Path) -> None:
-    with closing(sqlite3.connect(source)) as database, closing(sqlite3.connect(target)) as copy:
-        database.backup(copy)
 
 
 async def _rehearse(url: str, revision: str | None, pending: Sequence[tuple[str, str]]) -> Report:
