@@ -78,7 +78,7 @@ def postgres_url() -> Iterator[str]:
 
 @pytest.fixture
 async def installation(database_kind, request, tmp_path, migrated):
-    """A database of its own with its data folder, as an operator has it."""
+    """Yield the settings of a database of its own with its data folder."""
     if database_kind == "sqlite":
         file = shutil.copy(migrated / "data" / "goodword.sqlite3", tmp_path)
         yield settings_for(f"sqlite+aiosqlite:///{file}", data_dir=tmp_path)

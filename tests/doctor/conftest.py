@@ -25,7 +25,7 @@ def doctors_mail_server():
 
 @pytest.fixture(scope="session")
 def service(migrated, tmp_path_factory):
-    """A service that answers at PUBLIC_URL. It has a database of its own, which the doctor does not ask about."""
+    """Run a service that answers at PUBLIC_URL, and yield the address. It has a database of its own, which the doctor does not ask about."""
     folder = shutil.copytree(migrated, tmp_path_factory.mktemp("service"), dirs_exist_ok=True)
     with serving(folder) as served:
         yield served.url
@@ -33,7 +33,7 @@ def service(migrated, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 async def healthy(migrated, tmp_path_factory):
-    """The folder of an installation with an administrator, a sealed audit log and a backup."""
+    """Return the folder of an installation with an administrator, a sealed audit log and a backup."""
     folder = shutil.copytree(migrated, tmp_path_factory.mktemp("healthy"), dirs_exist_ok=True)
     await _complete(folder, f"sqlite+aiosqlite:///{folder}/data/goodword.sqlite3")
     (folder / "backups").mkdir()
@@ -45,7 +45,7 @@ async def healthy(migrated, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 async def healthy_postgres(postgres_url, tmp_path_factory):
-    """The name of a database like that of `healthy`, to be copied."""
+    """Yield the name of a database like that of `healthy`, to be copied."""
     async with fresh_database(postgres_url) as url:
         await migrations.upgrade(url)
         await _complete(tmp_path_factory.mktemp("postgres"), url, DATABASE_URL=url, SECRET_KEY=SECRET)
@@ -64,7 +64,7 @@ async def _complete(folder, url, **settings):
 
 @pytest.fixture
 def patients_database(request):
-    """The URL of the server and the name of the database to copy, or None for SQLite."""
+    """Return the URL of the server and the name of the database to copy, or None for SQLite."""
     if getattr(request, "param", "sqlite") == "sqlite":
         return None
     return request.getfixturevalue("postgres_url"), request.getfixturevalue("healthy_postgres")
@@ -74,7 +74,7 @@ def patients_database(request):
 async def patient(
     patients_database, tmp_path, healthy, service, doctors_mail_server, valkey_server, monkeypatch
 ):
-    """An installation without a fault, of its own, on the database that `patients_database` names."""
+    """Yield an installation without a fault, of its own, on the database that `patients_database` names."""
     shutil.copytree(healthy, tmp_path, dirs_exist_ok=True)
     settings = {
         "PASSWORD_HASH": "standard",

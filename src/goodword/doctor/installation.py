@@ -58,7 +58,7 @@ class Installation:
 
     @property
     def settings(self) -> Settings:
-        """The settings, without the unknown ones. Raises `NotChecked` if they are not valid."""
+        """Return the settings, without the unknown ones. Raises `NotChecked` if they are not valid."""
         if self._settings is None:
             raise NotChecked("the settings are not valid")
         return self._settings
