@@ -11,9 +11,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
-from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +19,10 @@ import pytest
 import structlog
 from fastapi import FastAPI
 from redis.asyncio import Redis
-from sqlalchemy import Executable, Table, literal, select, text, union_all
+from sqlalchemy import text
 
 from asgi import Client, client_of, forget_limits, running, settings_for
-from audit_table import unguarded
+from emptying import empty
 from fresh_database import fresh_database
 from goodword import migrations
 from goodword.admin import service as administration
@@ -48,8 +46,6 @@ structlog.configure(
 
 # No test cuts the power, so SQLite need not wait for the disk at each commit.
 engines.SQLITE_PRAGMAS += ("synchronous = OFF",)
-
-KEPT_TABLES = {"alembic_version", "cache_epoch", "signing_keys"}
 
 
 class Clock:
@@ -202,28 +198,8 @@ async def app(shared_app: FastAPI, clock: Clock) -> AsyncIterator[FastAPI]:
     clock.ahead = timedelta(0)
     forget_limits(shared_app)
     yield shared_app
-    await empty(shared_app)
+    await empty(shared_app.state.services.database)
     Post(shared_app).clear()
-
-
-@cache
-def emptied_tables() -> tuple[list[Table], Executable]:
-    """Return the tables to empty, in an order that references allow, and the query for those that have rows."""
-    from goodword.tables import Base
-
-    tables = [table for table in reversed(Base.metadata.sorted_tables) if table.name not in KEPT_TABLES]
-    filled = (select(literal(table.name)).where(select(table).exists()) for table in tables)
-    return tables, union_all(*filled)
-
-
-async def empty(app: FastAPI) -> None:
-    tables, filled = emptied_tables()
-    async with app.state.services.database.transaction() as session:
-        names = set((await session.scalars(filled)).all())
-        async with unguarded(session) if "audit_events" in names else nullcontext():
-            for table in tables:
-                if table.name in names:
-                    await session.execute(table.delete())
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ async def test_it_names_the_locked_tables_without_locking_them(old, fresh_url, t
     locked = {line.split()[0]: line.split(maxsplit=3) for line in checked.stdout.splitlines() if line}
     assert locked["referral_codes"][1:] == ["1", "0.0", "reads and writes"]
     assert locked["sessions"][1:] == ["1", "0.0", "writes"]
-    assert "referrals" not in locked
+    assert "quotas" not in locked
     assert "less than a second" in checked.stdout
     assert left == (None,)
 

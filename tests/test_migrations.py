@@ -8,7 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import select, text
+from sqlalchemy import column, select, table, text
 from sqlalchemy.exc import DBAPIError
 
 from asgi import SECRET, client_of, running, settings_for
@@ -46,27 +46,29 @@ async def fresh(fresh_url):
     await database.close()
 
 
+def insert(name, **values):
+    """Return a statement that names no column of a later schema, unlike one of the model."""
+    columns = Base.metadata.tables[name].c
+    return table(name, *(column(key, columns[key].type) for key in values)).insert().values(values)
+
+
 async def fill(database):
     """Insert two users, a session, a code and a referral."""
     alice, bob, code = (uuid.uuid4() for _ in range(3))
-    tables = Base.metadata.tables
     async with database.transaction() as session:
         for person, name in ((alice, "alice"), (bob, "bob")):
             email = f"{name}@example.com"
             values = {"id": person, "created_at": NOW, "status": "active"}
             values |= {"email": email, "email_key": email, "email_canonical": email}
-            await session.execute(tables["users"].insert().values(values))
+            await session.execute(insert("users", **values))
         values = {"id": code, "created_at": NOW, "owner_id": alice, "kind": "generated", "expires_at": LATER}
         values |= {"code": "7KQ2M9XWPA", "key": "7KQ2M9XWPA", "key_mac": b"1" * 32, "activated_at": NOW}
-        values |= {"uses": 1, "discoverable": True}
-        await session.execute(tables["referral_codes"].insert().values(values))
+        await session.execute(insert("referral_codes", **values, uses=1, discoverable=True))
         values = {"created_at": NOW, "referrer_id": alice, "referee_id": bob, "code_id": code}
-        await session.execute(
-            tables["referrals"].insert().values(values | {"id": code, "status": "confirmed"})
-        )
+        await session.execute(insert("referrals", **values, id=code, status="confirmed"))
         values = {"id": code, "created_at": NOW, "user_id": alice, "counter": 5, "rotated_at": NOW}
         values |= {"idle_expires_at": LATER, "expires_at": LATER, "scope": "profile", "client": "goodword"}
-        await session.execute(tables["sessions"].insert().values(values))
+        await session.execute(insert("sessions", **values))
     return alice, bob, code
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from goodword.account import personal_data as account
 from goodword.account.models import Tombstone
+from goodword.api_keys.models import ApiKey
 from goodword.audit import personal_data as audit
 from goodword.cache.lookup_cache import Epoch
 from goodword.codes import personal_data as codes
@@ -13,12 +14,14 @@ from goodword.jobs import personal_data as jobs
 from goodword.mail import personal_data as mail
 from goodword.oauth import personal_data as oauth
 from goodword.oauth.models import OAuthClient
+from goodword.programs.models import Program
 from goodword.providers import personal_data as providers
 from goodword.providers.models import ProviderState
 from goodword.referrals import personal_data as referrals
 from goodword.sessions import personal_data as sessions
 from goodword.sessions.models import SigningKey
 from goodword.social import personal_data as social
+from goodword.touches.models import Touch
 from goodword.users import personal_data as users
 from goodword.users.models import PasswordCost
 from goodword.web import personal_data as web
@@ -40,11 +43,14 @@ PERSONAL_DATA: Sequence[PersonalData] = (
 """In the order of the export. An erasure goes backwards: it ends the sessions first, and clears the account last."""
 
 NOT_PERSONAL: Mapping[type[Base], str] = {
+    ApiKey: "keys of the servers of a product",
     Epoch: "the version of the shared cache",
     OAuthClient: "apps, which the operator registers",
     PasswordCost: "the costs of imported password hashes, without the hashes",
+    Program: "the terms of programs",
     ProviderState: "the circuit breakers of providers",
     SigningKey: "keys of the service",
     Tombstone: "keyed hashes of erased accounts, which no longer have an owner",
+    Touch: "clicks on links, which name no visitor: keyed hashes for 30 days",
 }
 """Tables that hold no personal data, and what they hold."""

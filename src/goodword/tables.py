@@ -3,6 +3,7 @@
 # ruff: noqa: F401
 
 from goodword.account.models import Tombstone
+from goodword.api_keys.models import ApiKey
 from goodword.audit.models import AuditEvent
 from goodword.cache.lookup_cache import Epoch
 from goodword.codes.models import ReferralCode
@@ -10,11 +11,13 @@ from goodword.db.base import Base
 from goodword.jobs.models import Job
 from goodword.mail.models import Unsubscribe
 from goodword.oauth.models import OAuthClient, OAuthCode, OAuthGrant
+from goodword.programs.models import Program
 from goodword.providers.models import EmailCheck, Profile, ProviderState
 from goodword.rate_limits.models import Quota
 from goodword.referrals.models import Referral
 from goodword.sessions.models import LoginFailures, SigningKey, UserSession
 from goodword.social.models import Identity
+from goodword.touches.models import Touch
 from goodword.users.models import PasswordCost, User, Verification
 from goodword.web.idempotency import IdempotencyKey
 

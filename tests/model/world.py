@@ -13,11 +13,10 @@ from typing import Any
 from fastapi import FastAPI
 
 from asgi import Client, client_of, running, settings_for
-from audit_table import unguarded
+from emptying import empty
 from goodword.admin import service as administration
 from goodword.app import create_app
 from goodword.db.database import Database
-from goodword.tables import Base
 from mailboxes import Post
 from model.facts import broken_rules, difference, read
 from model.state import CODES_ELSEWHERE, Letter, Model, Wrong, expect
@@ -25,7 +24,6 @@ from people import Person, join
 
 NODES = 2
 BEGINNING = datetime(2030, 1, 1, 12, tzinfo=UTC)
-KEPT_TABLES = {"alembic_version", "cache_epoch", "signing_keys"}
 NOTICES = {"password_changed", "session_replayed", "welcome"}
 
 
@@ -102,10 +100,7 @@ class World:
         """Nobody is there but Rita, who administers and is no part of the model."""
         self.examples += 1
         self.time.begins_anew()
-        async with self.apps[0].state.services.database.transaction() as session, unguarded(session):
-            for table in reversed(Base.metadata.sorted_tables):
-                if table.name not in KEPT_TABLES:
-                    await session.execute(table.delete())
+        await empty(self.apps[0].state.services.database)
         self.post().clear()
         self.model = Model(self.time.now)
         self._outdated: list[dict[str, list[tuple[datetime, Any]]]] = [

@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, LargeB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from goodword.db.base import Base
+from goodword.programs.models import program_reference
 
 
 class CodeStatus(StrEnum):
@@ -40,7 +41,13 @@ class ReferralCode(Base):
     __table_args__ = (
         # An index cannot compare with the current time, so an expired or used-up code also counts as active
         # here. The service retires it before it activates another one.
-        Index("uq_referral_codes_owner_active", "owner_id", unique=True, **WHERE_ACTIVE),
+        Index(
+            "uq_referral_codes_owner_id_program_id_active",
+            "owner_id",
+            "program_id",
+            unique=True,
+            **WHERE_ACTIVE,
+        ),
         Index("uq_referral_codes_key", "key", unique=True),
         Index("uq_referral_codes_key_mac", "key_mac", unique=True),
         Index("ix_referral_codes_owner_id_created_at", "owner_id", "created_at"),
@@ -53,6 +60,7 @@ class ReferralCode(Base):
     )
 
     owner_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    program_id: Mapped[uuid.UUID] = program_reference()
     code: Mapped[str | None] = mapped_column(String(32))
     """The code as displayed. Erasing the owner sets it and `key` to null: a chosen code can be a name."""
     key: Mapped[str | None] = mapped_column(String(32))

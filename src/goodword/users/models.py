@@ -24,16 +24,28 @@ class User(Base):
     __table_args__ = (
         CheckConstraint("status IN ('active', 'disabled', 'erased')", name="status"),
         CheckConstraint(
-            "(status = 'erased') = (email_key IS NULL) AND (email IS NULL) = (email_key IS NULL)",
-            name="address_until_erased",
+            "(status = 'erased') = (email_key IS NULL AND external_id IS NULL) "
+            "AND (email IS NULL) = (email_key IS NULL)",
+            name="known_until_erased",
+        ),
+        CheckConstraint(
+            "reported_email_key IS NULL OR external_id IS NOT NULL", name="reported_by_external_id"
         ),
         Index("uq_users_email_key", "email_key", unique=True),
         Index("uq_users_external_id", "external_id", unique=True),
         Index("ix_users_email_canonical", "email_canonical"),
+        Index("ix_users_reported_email_key", "reported_email_key"),
     )
 
     external_id: Mapped[str | None] = mapped_column(String(255))
-    """The id of the user in another system."""
+    """The id of the user in another system. A participant is a user with such an id."""
+    program_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("programs.id"))
+    """The program whose API key reported the participant. Null: a key for all programs did, or none."""
+    reported_email: Mapped[str | None] = mapped_column(String(254))
+    """The address of a participant, as a product reported it. No e-mail goes to it, and it is no way to sign in."""
+    reported_email_key: Mapped[str | None] = mapped_column(String(320))
+    signed_up_at: Mapped[datetime | None]
+    """When a participant signed up to the product. Null: at `created_at`."""
     email: Mapped[str | None] = mapped_column(String(254))
     email_key: Mapped[str | None] = mapped_column(String(320))
     email_canonical: Mapped[str | None] = mapped_column(String(320))
