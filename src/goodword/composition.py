@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 
 from goodword import migrations, retention
-from goodword.account import emails as account_emails, erasure, erasure_cleanup, tombstones
+from goodword.account import emails as account_emails
 from goodword.backup import nightly
 from goodword.cache.lookup_cache import LookupCache
 from goodword.cache.memory import InvalidationTable, LocalCache
@@ -28,6 +28,7 @@ from goodword.oauth import clients as oauth_clients
 from goodword.oauth.tokens import ServerTokens
 from goodword.outbound.http_client import OutboundClient
 from goodword.personal_data import PERSONAL_DATA
+from goodword.privacy import erasure, erasure_cleanup, tombstones
 from goodword.providers import jobs as provider_jobs
 from goodword.rate_limits.limiter import Limiter
 from goodword.services import DerivedKeys, Services

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from goodword.account import personal_data as account
-from goodword.account.models import Tombstone
 from goodword.api_keys.models import ApiKey
 from goodword.audit import personal_data as audit
 from goodword.cache.lookup_cache import Epoch
@@ -14,6 +13,7 @@ from goodword.jobs import personal_data as jobs
 from goodword.mail import personal_data as mail
 from goodword.oauth import personal_data as oauth
 from goodword.oauth.models import OAuthClient
+from goodword.privacy.models import Tombstone
 from goodword.programs.models import Program
 from goodword.providers import personal_data as providers
 from goodword.providers.models import ProviderState

@@ -18,7 +18,6 @@ from sqlalchemy import ColumnElement, Executable, TextClause, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from goodword.account import tombstones
 from goodword.audit import hash_chain, ip_retention
 from goodword.config.settings import Settings
 from goodword.db.base import Base
@@ -26,6 +25,7 @@ from goodword.jobs.models import Job
 from goodword.jobs.service import ClaimedJob, enqueue
 from goodword.jobs.worker import Handler, NodeTask
 from goodword.oauth.models import OAuthCode
+from goodword.privacy import tombstones
 from goodword.providers.models import IS_UNRESTRICTED, EmailCheck
 from goodword.rate_limits.models import Quota
 from goodword.services import Services

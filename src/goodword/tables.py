@@ -2,7 +2,6 @@
 
 # ruff: noqa: F401
 
-from goodword.account.models import Tombstone
 from goodword.api_keys.models import ApiKey
 from goodword.audit.models import AuditEvent
 from goodword.cache.lookup_cache import Epoch
@@ -11,6 +10,7 @@ from goodword.db.base import Base
 from goodword.jobs.models import Job
 from goodword.mail.models import Unsubscribe
 from goodword.oauth.models import OAuthClient, OAuthCode, OAuthGrant
+from goodword.privacy.models import Tombstone
 from goodword.programs.models import Program
 from goodword.providers.models import EmailCheck, Profile, ProviderState
 from goodword.rate_limits.models import Quota

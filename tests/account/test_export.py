@@ -7,9 +7,9 @@ import uuid
 
 import pytest
 
-from goodword.account import export
 from goodword.db import personal_data
 from goodword.personal_data import PERSONAL_DATA
+from goodword.privacy import export
 from goodword.tables import Base
 from people import PASSWORD, bring, join, make_code, referrals_of, sign_in
 from third_party import Browser, register_app

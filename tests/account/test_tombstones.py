@@ -15,10 +15,10 @@ from sqlalchemy import text
 from asgi import client_of, run_due_jobs, running, settings_for
 from audit_table import unguarded
 from goodword import migrations
-from goodword.account import erasure, tombstones
 from goodword.app import create_app
 from goodword.config.settings import SettingsError
 from goodword.db.database import Database
+from goodword.privacy import erasure, tombstones
 from goodword.tables import Base
 from goodword.users import service as users
 from people import PASSWORD, join, make_code, sign_in
@@ -317,7 +317,7 @@ async def test_f11_an_account_missing_from_the_backup_is_searched_once(installat
     async with running(create_app(installation)):
         pass
 
-    monkeypatch.setattr("goodword.account.tombstones._ACCOUNTS", "no statement")  # fails if it is run
+    monkeypatch.setattr("goodword.privacy.tombstones._ACCOUNTS", "no statement")  # fails if it is run
     async with running(create_app(installation)):
         pass
 

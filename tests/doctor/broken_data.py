@@ -7,10 +7,10 @@ from sqlalchemy import text, update
 
 from audit_table import unguarded
 from doctor.patient import Patient
-from goodword.account.models import Tombstone
 from goodword.audit.models import AuditEvent
 from goodword.db.statements import insert
 from goodword.jobs.models import Job
+from goodword.privacy.models import Tombstone
 from goodword.providers.models import ProviderState
 from goodword.rate_limits.models import Quota
 from goodword.sessions.models import SigningKey

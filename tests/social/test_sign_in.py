@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from asgi import replaced
-from goodword.account import erasure
+from goodword.privacy import erasure
 from people import make_code, referrals_of, register
 from social.browser import COOKIE, assert_refused, begin, leave, sign_in
 

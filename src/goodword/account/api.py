@@ -4,8 +4,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.account import erasure, export, service
+from goodword.account import service
 from goodword.account.schemas import AccountDelete, AccountRead, ProfileUpdate
+from goodword.privacy import erasure, export
 from goodword.providers.enrichment import find_profile
 from goodword.providers.schemas import ProfileRead
 from goodword.referrals import service as referrals

@@ -10,12 +10,13 @@ from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.account import credentials, erasure, export, service
+from goodword.account import credentials, service
 from goodword.account.schemas import AccountDelete, PasswordChange, ProfileUpdate
 from goodword.db.keyset import Position
 from goodword.errors import AppError
 from goodword.languages import LANGUAGES, to_translate
 from goodword.oauth import scopes, service as oauth
+from goodword.privacy import erasure, export
 from goodword.referrals import service as referrals
 from goodword.services import services_of
 from goodword.sessions import active, service as sessions

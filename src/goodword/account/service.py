@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import service as codes
-from goodword.db.personal_data import DataSubject
 from goodword.errors import Forbidden, Unprocessable
 from goodword.services import Services
 from goodword.sessions import service as sessions
@@ -100,12 +99,6 @@ async def lock_confirmed(
     if services.clock() - signed_in_at > RECENT:
         raise ReauthenticationRequired
     return user
-
-
-def data_subject(user: User) -> DataSubject:
-    """Return the keys of a user's data. The account must not be erased."""
-    assert user.email is not None, "only an erased account has no address"
-    return DataSubject(user.id, user.email, user.email_key or "", user.email_canonical or "")
 
 
 _PASSWORD = select(User.password_hash).where(User.id == bindparam("user_id"))

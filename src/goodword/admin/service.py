@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.account import erasure
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import service as codes
 from goodword.config.settings import Settings
 from goodword.errors import Conflict, NotFound
+from goodword.privacy import erasure
 from goodword.providers import email_checks
 from goodword.referrals.models import Referral, ReferralStatus
 from goodword.referrals.service import UserNotFound

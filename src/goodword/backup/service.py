@@ -17,8 +17,6 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from goodword import __version__, migrations
-from goodword.account import tombstones
-from goodword.account.models import Tombstone
 from goodword.backup import archive, postgres, sqlite
 from goodword.backup.archive import DATABASES, SECRET, TOMBSTONES, BackupError, Manifest
 from goodword.codes.models import ReferralCode
@@ -27,6 +25,8 @@ from goodword.config.settings import PREFIX, Settings
 from goodword.crypto import derive_key, hmac_of
 from goodword.db import sqlite_copy
 from goodword.db.base import Base
+from goodword.privacy import tombstones
+from goodword.privacy.models import Tombstone
 from goodword.referrals.models import Referral
 from goodword.users.models import User, UserStatus
 

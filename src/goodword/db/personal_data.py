@@ -25,12 +25,12 @@ PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class DataSubject:
-    """The user whose data is erased or exported."""
+    """The user whose data is erased or exported. A participant without an account has no address."""
 
     user_id: uuid.UUID
-    email: str
-    email_key: str
-    email_canonical: str
+    email: str | None
+    email_key: str | None
+    email_canonical: str | None
 
 
 class Kept(NamedTuple):

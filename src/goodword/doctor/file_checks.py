@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from goodword.account import tombstones
 from goodword.config import env_file
 from goodword.config.loading import SECRETS
 from goodword.config.settings import PREFIX
@@ -14,6 +13,7 @@ from goodword.crypto import WrongSecret
 from goodword.db.database import MIN_FREE_BYTES
 from goodword.doctor.findings import Check, Finding, Level, error, ok, warning
 from goodword.doctor.installation import ENV_FILE, Installation
+from goodword.privacy import tombstones
 from goodword.sessions.keys import SigningKeys
 
 LITTLE_BYTES = 512 * 1024 * 1024

@@ -9,6 +9,8 @@ from goodword.services import Services
 
 
 async def _unsubscribed(session: AsyncSession, services: Services, subject: DataSubject) -> bool:
+    if subject.email_canonical is None:
+        return False
     return await unsubscribe.is_unsubscribed(session, services.keys.unsubscribe, subject.email_canonical)
 
 

@@ -8,14 +8,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.db.personal_data import DataSubject, PersonalData, delete_rows
 from goodword.providers import email_checks, enrichment
+from goodword.providers.email_checks import CheckResult
 from goodword.providers.models import EmailCheck, Profile, Status
 from goodword.providers.schemas import ProfileRead
 from goodword.services import Services
 
 
 async def _erase_checks(session: AsyncSession, services: Services, subject: DataSubject) -> None:
-    address_mac = email_checks.mac_of(services, subject.email_key)
-    own = or_(EmailCheck.user_id == subject.user_id, EmailCheck.address_mac == address_mac)
+    own = EmailCheck.user_id == subject.user_id
+    if subject.email_key is not None:
+        own = or_(own, EmailCheck.address_mac == email_checks.mac_of(services, subject.email_key))
     # A restriction is kept for ever, without the account.
     unrestricted = EmailCheck.status.is_distinct_from(Status.RESTRICTED)
     await session.execute(delete(EmailCheck).where(own, unrestricted))
@@ -23,7 +25,9 @@ async def _erase_checks(session: AsyncSession, services: Services, subject: Data
 
 
 async def _email_check(session: AsyncSession, services: Services, subject: DataSubject) -> Mapping[str, Any]:
-    known = await email_checks.known_of(session, services, subject.email)
+    known = CheckResult()
+    if subject.email is not None:
+        known = await email_checks.known_of(session, services, subject.email)
     return {"verdict": known.verdict, "provider": known.provider, "checked_at": known.checked_at}
 
 

@@ -28,9 +28,12 @@ async def _login_failures(
 ) -> Sequence[Mapping[str, Any]]:
     # Without the networks: they are the addresses of the clients that failed, who may be strangers.
     throttle = services.login_throttle
+    attempts = [throttle.attempt_of(subject.user_id, None)]
+    if subject.email is not None:
+        attempts.insert(0, throttle.attempt(subject.email, None))
     return [
         {"failures": row.failures, "last_at": row.last_at}
-        for attempt in (throttle.attempt(subject.email, None), throttle.attempt_of(subject.user_id, None))
+        for attempt in attempts
         for row in await throttle.of(session, attempt)
     ]
 

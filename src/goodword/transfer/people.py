@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.account import tombstones
+from goodword.privacy import tombstones
 from goodword.services import Services
 from goodword.transfer.macs import derived_id
 from goodword.transfer.records import Refusal, UserRecord

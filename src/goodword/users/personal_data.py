@@ -14,6 +14,11 @@ from goodword.users.models import User, UserStatus, Verification
 _FIELDS = "id external_id reported_email reported_email_key email email_key email_canonical first_name last_name language status is_admin created_at signed_up_at verified_at"
 
 
+def data_subject(user: User) -> DataSubject:
+    """Return the keys of a user's data. The address that a product reported is not among them: it can be another's."""
+    return DataSubject(user.id, user.email, user.email_key, user.email_canonical)
+
+
 async def _erase_account(session: AsyncSession, services: Services, subject: DataSubject) -> None:
     user = await session.get_one(User, subject.user_id)
     user.external_id = user.reported_email = user.reported_email_key = user.signed_up_at = None

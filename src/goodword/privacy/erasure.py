@@ -5,15 +5,15 @@ import uuid
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.account import erasure_cleanup, tombstones
-from goodword.account.service import data_subject
 from goodword.actor import Actor, ActorContext, acting_as
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.db.personal_data import Kept
+from goodword.privacy import erasure_cleanup, tombstones
 from goodword.services import Services
 from goodword.users import service as users
 from goodword.users.models import User, UserStatus
+from goodword.users.personal_data import data_subject
 
 log = structlog.get_logger("goodword.tombstones")
 

@@ -38,7 +38,7 @@ log = structlog.get_logger("goodword.account")
 async def schedule(session: AsyncSession, services: Services, subject: DataSubject) -> None:
     """Enqueue the jobs that follow the erasure of `subject`."""
     now = services.clock()
-    mailbox = _mailbox(services.keys.erased_mailboxes, subject.email)
+    mailbox = _mailbox(services.keys.erased_mailboxes, subject.email) if subject.email else ""
     payload = {"user_id": str(subject.user_id), "mailbox": mailbox}
     payload["until"] = str((now + LEASE).timestamp())
     for run_at in (now, now + SECOND_RUN):

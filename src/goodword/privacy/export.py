@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator
 from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.account.service import data_subject
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.config.settings import Settings
 from goodword.db.personal_data import Rows
 from goodword.services import Services
 from goodword.users import service as users
+from goodword.users.personal_data import data_subject
 
 
 def headers(settings: Settings) -> dict[str, str]:

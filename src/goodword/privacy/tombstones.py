@@ -17,7 +17,6 @@ import structlog
 from sqlalchemy import Integer, Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.account.models import Tombstone
 from goodword.audit.service import first_id
 from goodword.config.settings import PREFIX, SettingsError
 from goodword.crypto import hmac_of
@@ -25,6 +24,7 @@ from goodword.db import transaction_hooks
 from goodword.db.database import Database
 from goodword.db.periodic import repeat
 from goodword.db.statements import insert_if_absent
+from goodword.privacy.models import Tombstone
 from goodword.services import Services
 from goodword.users.models import User, UserStatus
 
