@@ -198,6 +198,7 @@ async def app(shared_app: FastAPI, clock: Clock) -> AsyncIterator[FastAPI]:
     clock.ahead = timedelta(0)
     forget_limits(shared_app)
     yield shared_app
+    await shared_app.state.services.touches.flush()
     await empty(shared_app.state.services.database)
     Post(shared_app).clear()
 

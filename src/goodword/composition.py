@@ -43,6 +43,7 @@ from goodword.signup.link_card import LinkCards
 from goodword.social import clients as social_clients
 from goodword.social.providers import Provider, configured
 from goodword.telemetry.metrics import Metrics
+from goodword.touches.service import Touches
 from goodword.users.passwords import Passwords
 from goodword.web.html.assets import Assets
 from goodword.web.paging import Cursors
@@ -107,6 +108,7 @@ def build_services(
         cache=LookupCache(settings, database, invalidations, clock, metrics),
         http_client=OutboundClient(),
         rate_limiter=Limiter(settings, clock, metrics),
+        touches=Touches(database, derive_key(secret, "touches"), metrics),
         signing_keys=signing_keys,
         access_tokens=AccessTokens(signing_keys, issuer=issuer, lifetime=lifetime),
         refresh_tokens=RefreshTokens(derive_key(secret, "refresh tokens")),
@@ -208,6 +210,7 @@ async def close_services(services: Services) -> None:
     await services.http_client.close()
     await services.rate_limiter.close()
     await services.cache.close()
+    await services.touches.close()
     await services.database.close()
     if services.tracing:
         await asyncio.to_thread(services.tracing.close)
@@ -263,6 +266,7 @@ async def _running_tasks(services: Services, *, run_jobs: bool) -> AsyncIterator
     if not run_jobs:
         await lateness.warn_at_start(services)
     tasks = [services.signing_keys.watch(), services.database.watch(), gauges.keep_published(services)]
+    tasks.append(services.touches.keep_writing())
     if not run_jobs:
         tasks += [lateness.watch(services), database_clock.watch(services), tombstones.mirror(services)]
     watching = [asyncio.create_task(task) for task in tasks]

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from goodword.social.clients import ProviderClients as SocialClients
     from goodword.telemetry.metrics import Metrics
     from goodword.telemetry.trace_export import Tracing
+    from goodword.touches.service import Touches
     from goodword.users.passwords import Passwords
     from goodword.web.html.assets import Assets
     from goodword.web.paging import Cursors
@@ -72,6 +73,7 @@ class Services:
     http_client: OutboundClient
     """For providers of data."""
     rate_limiter: Limiter
+    touches: Touches
 
     signing_keys: SigningKeys
     """Empty until `open_services` loads them."""

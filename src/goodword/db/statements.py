@@ -43,14 +43,24 @@ def with_defaults(model: type[Base], values: Mapping[str, object]) -> dict[str, 
 
 
 @cache
+def inserting_absent(model: type[Base], dialect: str) -> Any:
+    """Return a statement for many rows that inserts those that no unique constraint forbids."""
+    return _insert_of(dialect)(model.__table__).on_conflict_do_nothing()
+
+
+@cache
 def inserting_if_absent(model: type[Base], dialect: str, condition: ColumnElement[bool] | None = None) -> Any:
     """Return the statement of `insert_if_absent`. It inserts nothing if `condition`, a constant, is false."""
     table: Any = model.__table__
-    statement: Any = (sqlite if dialect == "sqlite" else postgresql).insert(table)
+    statement = _insert_of(dialect)(table)
     if condition is not None:
         values = (bindparam(column.key, type_=column.type) for column in table.columns)
         statement = statement.from_select(table.columns.keys(), select(*values).where(condition))
     return statement.on_conflict_do_nothing().returning(table.c.id)
+
+
+def _insert_of(dialect: str) -> Any:
+    return (sqlite if dialect == "sqlite" else postgresql).insert
 
 
 def is_unique_violation(error: DBAPIError) -> bool:

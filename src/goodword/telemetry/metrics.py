@@ -57,6 +57,16 @@ COUNTERS = (
         "New accounts by way: password, or the identity of a sign-in provider.",
         ("way",),
     ),
+    Family(
+        TOUCHES := "goodword_touches",
+        "Touches by kind: click (a link was opened) or entry (a code was entered).",
+        ("kind",),
+    ),
+    Family(
+        TOUCHES_LOST := "goodword_touches_lost",
+        "Touches that were not written: dropped while the database was away, or refused by it.",
+        ("reason",),
+    ),
 )
 HISTOGRAMS = (
     Family(
