@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from audit_table import unguarded
 from goodword.db.database import Database
+from goodword.programs import service as programs
 from goodword.programs.models import Program
 from goodword.tables import Base
 
@@ -61,3 +62,4 @@ async def reset_programs(session: AsyncSession) -> None:
     """Leave the default program alone, as the migration created it."""
     await session.execute(delete(Program).where(Program.is_default.is_(False)))
     await session.execute(update(Program).values(DEFAULT_PROGRAM))
+    programs.invalidate(session)

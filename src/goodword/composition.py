@@ -29,6 +29,7 @@ from goodword.oauth.tokens import ServerTokens
 from goodword.outbound.http_client import OutboundClient
 from goodword.personal_data import PERSONAL_DATA
 from goodword.privacy import erasure, erasure_cleanup, tombstones
+from goodword.programs.service import ProgramRegistry
 from goodword.providers import jobs as provider_jobs
 from goodword.rate_limits.limiter import Limiter
 from goodword.services import DerivedKeys, Services
@@ -119,6 +120,7 @@ def build_services(
         page_cookies=Cookies(derive_key(secret, "page cookies"), settings.public_url),
         page_assets=assets,
         cursors=Cursors(derive_key(secret, "cursors")),
+        programs=ProgramRegistry(database, invalidations, clock),
         landing_pages=LandingPages(settings, assets),
         link_cards=LinkCards(settings, assets),
         oauth_clients=oauth_clients.ClientRegistry(keys.oauth, built_in=docs_client),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from goodword.oauth.clients import ClientRegistry as OAuthClients
     from goodword.oauth.tokens import ServerTokens
     from goodword.outbound.http_client import OutboundClient
+    from goodword.programs.service import ProgramRegistry
     from goodword.rate_limits.limiter import Limiter
     from goodword.sessions.auth import Live
     from goodword.sessions.cookies import Cookies
@@ -87,6 +88,7 @@ class Services:
     page_cookies: Cookies
     page_assets: Assets
     cursors: Cursors
+    programs: ProgramRegistry
     landing_pages: LandingPages
     link_cards: LinkCards
     oauth_clients: OAuthClients

@@ -50,6 +50,8 @@ READER = 5.0
 """Seconds after which a reader no longer stores its result in the shared cache."""
 HERE = "here:"
 """Prefix of names that are cached in process memory only. Other nodes learn of their invalidation after the commit."""
+EVERYTHING = "*"
+"""A name that invalidates all entries: they are too many to be named."""
 
 log = structlog.get_logger("goodword.cache")
 Target = tuple[str, bytes]
@@ -210,13 +212,16 @@ class LookupCache:
 
     async def before_commit(self, session: AsyncSession, names: Iterable[str]) -> None:
         slots = {name: self._invalidations.slot(name) for name in names if not name.startswith(HERE)}
+        everything = slots.pop(EVERYTHING, None) is not None
         # Also without a shared cache here: another process of the operator may use one.
-        if slots and (self._shared is None or not await self._shared.mark(slots)):
+        if everything or (slots and (self._shared is None or not await self._shared.mark(slots))):
             await session.execute(update(Epoch).values(id=uuid7(), created_at=self._clock()))
 
     def after_commit(self, names: Iterable[str]) -> None:
         slots = {name: self._invalidations.slot(name) for name in names}
         self._invalidate(slots.values())
+        if EVERYTHING in slots:
+            self._invalidations.invalidate_all()
         private = [slot for name, slot in slots.items() if name.startswith(HERE)]
         if private and self._shared is not None:
             task = asyncio.create_task(self._shared.tell(private))

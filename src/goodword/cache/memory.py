@@ -45,6 +45,10 @@ class InvalidationTable:
         if listener := self.listeners.get(slot):
             listener()
 
+    def invalidate_all(self) -> None:
+        """Invalidate all slots, without the listeners: they reload nothing that is cached."""
+        self._versions[:] = memoryview(secrets.token_bytes(self.SLOTS * 8)).cast("Q")
+
 
 class CacheEntry(NamedTuple, Generic[T]):
     """The result of a look-up, and the time (seconds since 1970) until which it can be valid."""

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Query, Request, Response
 from starlette.types import Receive, Scope, Send
 
-from goodword.codes import code_format, lookup, service
+from goodword.codes import code_format, lookup, service, terms
 from goodword.codes.models import CodeStatus, ReferralCode
 from goodword.codes.parameters import Code
 from goodword.codes.schemas import (
@@ -85,10 +85,10 @@ BY_EMAIL = f"{public_router.prefix}/by-email"
         service.ActiveCodeExists,
         service.CodeTaken,
         service.TooManyCodes,
-        service.TermMissing,
-        service.TermAmbiguous,
-        service.TermTooShort,
-        service.TermTooLong,
+        terms.TermMissing,
+        terms.TermAmbiguous,
+        terms.TermTooShort,
+        terms.TermTooLong,
         code_format.CodeInvalid,
         code_format.CodeReserved,
         KeyReused,
@@ -182,9 +182,9 @@ async def activate_code(
         service.CodeNotFound,
         service.ActiveCodeExists,
         service.CodeRetired,
-        service.TermAmbiguous,
-        service.TermTooShort,
-        service.TermTooLong,
+        terms.TermAmbiguous,
+        terms.TermTooShort,
+        terms.TermTooLong,
         service.MaxUsesTooLow,
     ),
 )

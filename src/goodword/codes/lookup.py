@@ -1,8 +1,9 @@
 """Look-ups of usable codes by code or by the owner's e-mail address, and their cache."""
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,6 +14,7 @@ from goodword.codes.models import ReferralCode, usable
 from goodword.codes.schemas import CodeFound, CodeFoundByEmail, Referrer
 from goodword.db import transaction_hooks
 from goodword.db.database import Database
+from goodword.programs.models import DEFAULT_PROGRAM_ID, Program, is_running
 from goodword.services import Services
 from goodword.users.models import User, UserStatus, display_name
 
@@ -20,21 +22,32 @@ NOT_FOUND = b"null"
 """The answer of a look-up that finds no usable code."""
 
 
+class Found(NamedTuple):
+    """The result of a look-up, and the time (seconds since 1970) until which it can be valid."""
+
+    code: CodeFound | None
+    until: float
+
+
 async def find(database: Database, key: str, *, now: datetime) -> CodeFound | None:
     """Return the usable code with this normalised key."""
-    return _found(await database.row(_BY_KEY, key=key, now=now))
+    return _found(await database.rows(_BY_KEY, key=key, now=now), now).code
 
 
 async def find_by_email(database: Database, email_key: str, *, now: datetime) -> CodeFound | None:
-    """Return the usable and discoverable code of the user with this address."""
-    return _found(await database.row(_BY_EMAIL, email_key=email_key, now=now))
+    """Return the usable and discoverable code of the user with this address.
+
+    If the user has codes in several programs, return that of the default one, or that activated last.
+    """
+    return _found(await database.rows(_BY_EMAIL, email_key=email_key, now=now), now).code
 
 
 async def get_json(services: Services, key: str, *, now: datetime) -> bytes:
     """Return the code with this normalised key as JSON, or `NOT_FOUND`, from the cache if possible."""
 
     async def load() -> CacheEntry[bytes]:
-        return _entry(await find(services.database, key, now=now))
+        found = _found(await services.database.rows(_BY_KEY, key=key, now=now), now)
+        return _entry(found.code, found.until)
 
     return await services.cache.get(cache_key(key), load)
 
@@ -43,13 +56,11 @@ async def get_json_by_email(services: Services, email_key: str, *, now: datetime
     """Return the code of the user with this address as JSON, or `NOT_FOUND`, from the cache if possible."""
 
     async def load() -> CacheEntry[bytes]:
-        found = await find_by_email(services.database, email_key, now=now)
-        if found is None:
-            return _entry(None)
-        link = code_format.link(services.settings.public_url, found.code)
-        return _entry(
-            CodeFoundByEmail(code=found.code, link=link, expires_at=found.expires_at, referrer=found.referrer)
-        )
+        found = _found(await services.database.rows(_BY_EMAIL, email_key=email_key, now=now), now)
+        if found.code is None:
+            return _entry(None, found.until)
+        link = code_format.link(services.settings.public_url, found.code.code)
+        return _entry(CodeFoundByEmail(**dict(found.code), link=link), found.until)
 
     return await services.cache.get(email_cache_key(email_key), load)
 
@@ -70,22 +81,37 @@ def invalidate(session: AsyncSession, key: str | None, email_key: str | None) ->
         transaction_hooks.invalidate(session, email_cache_key(email_key))
 
 
-def _found(row: Row[Any] | None) -> CodeFound | None:
-    if row is None:
-        return None
+def _found(rows: Sequence[Row[Any]], now: datetime) -> Found:
+    """Choose among the usable codes, of which an owner has one for each program."""
+    running = [row for row in rows if is_running(row, now)]
+    starts = [row.starts_at for row in rows if row.starts_at and row.starts_at > now]
+    if not running:
+        return Found(None, min(starts).timestamp() if starts else math.inf)
+    row = max(running, key=lambda row: (row.program_id == DEFAULT_PROGRAM_ID, row.activated_at))
+    until = min(row.expires_at, row.ends_at or row.expires_at, *starts)
     referrer = Referrer(display_name=display_name(row.first_name, row.last_name))
-    return CodeFound(code=row.code, expires_at=row.expires_at, referrer=referrer)
+    return Found(CodeFound(code=row.code, expires_at=row.expires_at, referrer=referrer), until.timestamp())
 
 
-def _entry(code: CodeFound | CodeFoundByEmail | None) -> CacheEntry[bytes]:
-    if code is None:
-        return CacheEntry(NOT_FOUND, math.inf)
-    return CacheEntry(code.model_dump_json().encode(), code.expires_at.timestamp())
+def _entry(code: CodeFound | CodeFoundByEmail | None, until: float) -> CacheEntry[bytes]:
+    return CacheEntry(code.model_dump_json().encode() if code else NOT_FOUND, until)
 
 
+# Also codes of programs that do not run now: the cached answer is valid until the program starts.
 _PUBLIC_CODES = (
-    select(ReferralCode.code, ReferralCode.expires_at, User.first_name, User.last_name)
+    select(
+        ReferralCode.code,
+        ReferralCode.expires_at,
+        ReferralCode.activated_at,
+        ReferralCode.program_id,
+        User.first_name,
+        User.last_name,
+        Program.status,
+        Program.starts_at,
+        Program.ends_at,
+    )
     .join(User, User.id == ReferralCode.owner_id)
+    .join(Program, Program.id == ReferralCode.program_id)
     .where(User.status == UserStatus.ACTIVE, usable(bindparam("now")))
 )
 _BY_KEY = _PUBLIC_CODES.where(ReferralCode.key == bindparam("key"))

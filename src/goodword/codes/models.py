@@ -5,11 +5,22 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, LargeBinary, String, and_, or_, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    and_,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from goodword.db.base import Base
-from goodword.programs.models import program_reference
+from goodword.programs.models import Program, program_reference, running
 
 
 class CodeStatus(StrEnum):
@@ -89,7 +100,7 @@ class ReferralCode(Base):
         return self.max_uses is not None and self.uses >= self.max_uses
 
     def is_usable(self, now: datetime) -> bool:
-        """Return whether the code can be used now. The state of its owner is not considered."""
+        """Return whether the code can be used now. The states of its owner and its program are not considered."""
         return self.status(now) == CodeStatus.ACTIVE and not self.is_used_up()
 
     def retire(self, reason: Retirement, now: datetime) -> None:
@@ -104,6 +115,11 @@ def usable(now: Any) -> ColumnElement[bool]:
         ReferralCode.expires_at > now,
         or_(ReferralCode.max_uses.is_(None), ReferralCode.uses < ReferralCode.max_uses),
     )
+
+
+def in_running_program(now: Any) -> ColumnElement[bool]:
+    """Return an SQL condition for the program of a code, without which the code cannot be used."""
+    return ReferralCode.program_id.in_(select(Program.id).where(running(now)))
 
 
 def has_status(status: CodeStatus, now: Any) -> ColumnElement[bool]:

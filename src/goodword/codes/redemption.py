@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.codes import code_format, lookup
-from goodword.codes.models import ReferralCode, usable
+from goodword.codes.models import ReferralCode, in_running_program, usable
 from goodword.users.models import User, UserStatus, display_name
 
 
@@ -51,7 +51,11 @@ _LOCK_OWNER = (
 )
 _USE = (
     update(ReferralCode)
-    .where(ReferralCode.key == bindparam("code_key"), usable(bindparam("now")))
+    .where(
+        ReferralCode.key == bindparam("code_key"),
+        usable(bindparam("now")),
+        in_running_program(bindparam("now")),
+    )
     .values(uses=ReferralCode.uses + 1)
     .returning(ReferralCode.id, ReferralCode.uses, ReferralCode.max_uses)
     .execution_options(synchronize_session=False)

@@ -1,9 +1,8 @@
-"""Rules of referral codes: one active code for each owner, a limited term, no code issued twice."""
+"""Rules of referral codes: one active code for each program and owner, a limited term, no code issued twice."""
 
 import uuid
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from math import ceil
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, select
@@ -12,19 +11,27 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import code_format, lookup
-from goodword.codes.models import ACTIVE, CodeStatus, ReferralCode, Retirement, has_status, usable
+from goodword.codes.models import (
+    ACTIVE,
+    CodeStatus,
+    ReferralCode,
+    Retirement,
+    has_status,
+    in_running_program,
+    usable,
+)
 from goodword.codes.schemas import CodeCreate, CodeUpdate
 from goodword.codes.statements import ACTIVATE, DELETE, FULL, HAS_ROOM, NOT_DELETED, change
+from goodword.codes.terms import end_of_term
 from goodword.crypto import hmac_of
 from goodword.db.database import persistent
 from goodword.db.keyset import keyset_page
 from goodword.db.statements import inserting_if_absent, with_defaults
 from goodword.errors import Conflict, NotFound, Unprocessable
+from goodword.programs.models import DEFAULT_PROGRAM_ID
 from goodword.services import Services
 from goodword.users.models import User
 
-MIN_TERM = timedelta(seconds=60)
-MAX_TERM = timedelta(days=366)
 MAX_ATTEMPTS = 8
 
 
@@ -59,59 +66,26 @@ class CodeNotFound(NotFound):
     code, detail = "code_not_found", "There is no such code, or it cannot be used now."
 
 
-class TermMissing(Unprocessable):
-    code, detail = "term_missing", "The term is missing. Give either `expires_at` or `lifetime`."
-
-
-class TermAmbiguous(Unprocessable):
-    code, detail = "term_ambiguous", "Give either `expires_at` or `lifetime`, not both."
-
-
-class TermTooShort(Unprocessable):
-    code, detail = "term_too_short", "The term of a code must be at least 60 seconds."
-
-    def __init__(self, field: str) -> None:
-        super().__init__()
-        self.field = field
-
-
-class TermTooLong(TermTooShort):
-    code, detail = "term_too_long", "The term of a code must be at most 366 days."
-
-
-def _expires_at(expires_at: datetime | None, lifetime: int | None, *, now: datetime) -> datetime:
-    """Return when a code created at `now` expires. Raises one of the `Term…` errors.
-
-    The term is rounded up to whole seconds: one of 60 seconds may have become shorter while the request was sent.
-    """
-    if expires_at is not None and lifetime is not None:
-        raise TermAmbiguous
-    if expires_at is not None:
-        field, seconds = "body.expires_at", ceil((expires_at - now).total_seconds())
-    elif lifetime is not None:
-        field, seconds = "body.lifetime", lifetime
-    else:
-        raise TermMissing
-    if seconds < MIN_TERM.total_seconds():
-        raise TermTooShort(field)
-    if seconds > MAX_TERM.total_seconds():
-        raise TermTooLong(field)
-    return expires_at or now + timedelta(seconds=seconds)
-
-
 async def create(
-    session: AsyncSession, services: Services, owner: User, body: CodeCreate, *, now: datetime
+    session: AsyncSession,
+    services: Services,
+    owner: User,
+    body: CodeCreate,
+    *,
+    program_id: uuid.UUID = DEFAULT_PROGRAM_ID,
+    now: datetime,
 ) -> ReferralCode:
-    """Create a code for `owner`, whose row is locked.
+    """Create a code of a program for `owner`, whose row is locked.
 
     Raises `ActiveCodeExists`, `CodeTaken`, `CodeInvalid`, `CodeReserved`, `TooManyCodes` and the `Term…` errors.
     """
-    expires_at = _expires_at(body.expires_at, body.lifetime, now=now)
+    expires_at = end_of_term(body.expires_at, body.lifetime, now=now)
     if body.code is not None:
         code_format.validate_chosen(body.code, brand=services.settings.brand_name)
     statement = inserting_if_absent(ReferralCode, session.get_bind().dialect.name, HAS_ROOM)
     values: dict[str, Any] = {
         "owner_id": owner.id,
+        "program_id": program_id,
         "kind": "chosen" if body.code else "generated",
         "created_at": now,
         "expires_at": expires_at,
@@ -133,7 +107,7 @@ async def create(
             return persistent(session, ReferralCode, row)
         if await session.scalar(select(FULL), {"owner_id": owner.id}):
             raise TooManyCodes
-        retired = body.active and await _retire_active(session, owner, now)
+        retired = body.active and await _retire_active(session, owner, program_id, now)
         if not retired and body.code is not None:
             raise CodeTaken
     raise Conflict  # several of 2^50 random codes in a row were issued before
@@ -158,7 +132,7 @@ async def activate(
     if status == CodeStatus.EXPIRED:
         raise CodeExpired
     if status == CodeStatus.PREPARED:
-        await _retire_active(session, owner, now, replace=replace)
+        await _retire_active(session, owner, found.program_id, now, replace=replace)
         found.activated_at = now
         await _save(session, owner, found, Action.CODE_ACTIVATED)
     return found
@@ -190,7 +164,7 @@ async def update(
 ) -> ReferralCode:
     """Change the fields that `body` gives. A code that has expired or is used up can be used again.
 
-    Another code of the owner cannot be active then: it would have retired this one. Raises `CodeNotFound`, the
+    Another code of the program and owner cannot be active then: it would have retired this one. Raises `CodeNotFound`, the
     `Term…` errors, `MaxUsesTooLow`, and `CodeRetired` unless only `discoverable` is given.
     """
     found = await get(session, owner.id, code, lock=True)
@@ -198,7 +172,7 @@ async def update(
     if found.retired_at is not None and body.model_fields_set - {"discoverable"}:
         raise CodeRetired
     if body.model_fields_set & {"expires_at", "lifetime"}:
-        found.expires_at = _expires_at(body.expires_at, body.lifetime, now=now)
+        found.expires_at = end_of_term(body.expires_at, body.lifetime, now=now)
         changes["expires_at"] = found.expires_at.isoformat()
     if "max_uses" in body.model_fields_set:
         if body.max_uses is not None and body.max_uses < found.uses:
@@ -224,13 +198,19 @@ async def get(session: AsyncSession, owner_id: uuid.UUID, code: str, *, lock: bo
 
 
 async def usable_code(session: AsyncSession, owner_id: uuid.UUID, *, now: datetime) -> ReferralCode | None:
-    """Return the code of this owner that can be used now."""
-    return await session.scalar(select(ReferralCode).where(ReferralCode.owner_id == owner_id, usable(now)))
+    """Return the code of this owner that can be used now, that of the default program if there are several."""
+    query = select(ReferralCode).where(
+        ReferralCode.owner_id == owner_id, usable(now), in_running_program(now)
+    )
+    return await session.scalar(_preferred(query))
 
 
 async def current_code(session: AsyncSession, owner: User) -> ReferralCode | None:
-    """Return the code that the owner activated last, unless it is retired. It can be expired or used up."""
-    return await session.scalar(_active(owner))
+    """Return the code that the owner activated last, unless it is retired. It can be expired or used up.
+
+    If there are several, return that of the default program.
+    """
+    return await session.scalar(_preferred(_active(owner)))
 
 
 async def list_codes(
@@ -261,14 +241,19 @@ async def list_codes(
 async def invalidate_lookups(session: AsyncSession, owner: User, *, email_key: str | None = None) -> None:
     """Invalidate the cached look-ups of an owner whose name, status or address (before: `email_key`) changed."""
     lookup.invalidate(session, None, email_key)
-    current = await current_code(session, owner)
-    if current is not None:
-        lookup.invalidate(session, current.key, owner.email_key)
+    for code in await session.scalars(_active(owner)):
+        lookup.invalidate(session, code.key, owner.email_key)
 
 
-async def _retire_active(session: AsyncSession, owner: User, now: datetime, *, replace: bool = False) -> bool:
-    """Retire the code that counts as active, and return whether there was one. Raises `ActiveCodeExists`."""
-    current = await session.scalar(_active(owner).with_for_update())
+async def _retire_active(
+    session: AsyncSession, owner: User, program_id: uuid.UUID, now: datetime, *, replace: bool = False
+) -> bool:
+    """Retire the code that counts as active in this program, and return whether there was one.
+
+    Raises `ActiveCodeExists`.
+    """
+    query = _active(owner).where(ReferralCode.program_id == program_id)
+    current = await session.scalar(query.with_for_update())
     if current is None:
         return False
     if not current.is_usable(now):
@@ -288,6 +273,11 @@ async def _save(
     lookup.invalidate(session, code.key, owner.email_key)
     # The audit log has the id, not the code: a chosen code can be a name.
     record(session, action, Subject.CODE, code.id, person=code.owner_id, **details)
+
+
+def _preferred(query: Select[ReferralCode]) -> Select[ReferralCode]:
+    is_default = ReferralCode.program_id == DEFAULT_PROGRAM_ID
+    return query.order_by(is_default.desc(), ReferralCode.activated_at.desc()).limit(1)
 
 
 def _active(owner: User) -> Select[ReferralCode]:

@@ -40,6 +40,7 @@ ACTIVATE = (
         ~select(_OTHERS.c.id)
         .where(
             _OTHERS.c.owner_id == bindparam("owner"),
+            _OTHERS.c.program_id == _CODES.c.program_id,
             _OTHERS.c.activated_at.is_not(None),
             _OTHERS.c.retired_at.is_(None),
         )

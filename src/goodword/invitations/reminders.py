@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.codes.models import ReferralCode, usable
+from goodword.codes.models import ReferralCode, in_running_program, usable
 from goodword.db.keyset import keyset_order
 from goodword.invitations.emails import SEND_EMAIL
 from goodword.jobs import service as jobs
@@ -50,6 +50,7 @@ def _expiring(now: datetime) -> Any:
         .join(User, User.id == ReferralCode.owner_id)
         .where(
             usable(now),
+            in_running_program(now),
             ReferralCode.expires_at <= now + NOTICE,
             User.status == UserStatus.ACTIVE,
         )

@@ -3,8 +3,20 @@
 import uuid
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String, false
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Row,
+    String,
+    and_,
+    false,
+    or_,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from goodword.db.base import Base, partial_index
@@ -73,11 +85,25 @@ class Program(Base):
 
     def is_running(self, now: datetime) -> bool:
         """Return whether codes of the program can be used now."""
-        return (
-            self.status == ProgramStatus.ACTIVE
-            and (self.starts_at is None or self.starts_at <= now)
-            and (self.ends_at is None or now < self.ends_at)
-        )
+        return is_running(self, now)
+
+
+def is_running(program: Program | Row[Any], now: datetime) -> bool:
+    """Return whether codes of the program, or of a row with the columns of its state, can be used now."""
+    return bool(
+        program.status == ProgramStatus.ACTIVE
+        and (program.starts_at is None or program.starts_at <= now)
+        and (program.ends_at is None or now < program.ends_at)
+    )
+
+
+def running(now: Any) -> ColumnElement[bool]:
+    """Return `is_running` as an SQL condition; `now` may be a bind parameter."""
+    return and_(
+        Program.status == ProgramStatus.ACTIVE,
+        or_(Program.starts_at.is_(None), Program.starts_at <= now),
+        or_(Program.ends_at.is_(None), Program.ends_at > now),
+    )
 
 
 def program_reference() -> Mapped[uuid.UUID]:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.codes import code_format, lookup
 from goodword.codes.models import ACTIVE, ReferralCode, Retirement
-from goodword.codes.service import MAX_TERM
+from goodword.codes.terms import MAX_TERM
 from goodword.errors import Unprocessable
 from goodword.services import Services
 from goodword.transfer.macs import code_mac, read_mac
