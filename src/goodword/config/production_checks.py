@@ -82,9 +82,9 @@ def _open_doors(settings: Settings) -> Iterator[str]:
 def _clear_text(settings: Settings) -> Iterator[str]:
     if settings.smtp_url and "public_url" not in settings.model_fields_set:
         yield "PUBLIC_URL is not set: the links in e-mails would lead to the recipient's own machine"
-    if _leaves_in_clear(settings.public_url):
+    if leaves_in_clear(settings.public_url):
         yield "PUBLIC_URL must be https:// in production, unless it is on this machine or your own network"
-    if any(_leaves_in_clear(origin) for origin in settings.cors_origins):
+    if any(leaves_in_clear(origin) for origin in settings.cors_origins):
         yield "CORS_ORIGINS must be https:// in production: anybody on the way could put scripts into such a site"
     if settings.oidc_issuer and not settings.oidc_issuer.startswith("https://"):
         yield "OIDC_ISSUER must be https:// in production"
@@ -101,7 +101,7 @@ def _clear_text(settings: Settings) -> Iterator[str]:
         ("HUNTER_URL", settings.hunter_api_key, settings.hunter_url),
         ("CLEARBIT_URL", settings.clearbit_api_key, settings.clearbit_url),
     ):
-        if key and _leaves_in_clear(url):
+        if key and leaves_in_clear(url):
             yield f"{name} must be https:// in production: the key would be sent in the clear"
 
 
@@ -110,7 +110,8 @@ def is_safe_database(server: PostgresServer) -> bool:
     return server.is_verified or all(map(_is_near_server, server.hosts))
 
 
-def _leaves_in_clear(url: str) -> bool:
+def leaves_in_clear(url: str) -> bool:
+    """Return whether requests to this URL are readable on their way: by http, and not on the operator's own network."""
     parts = urlsplit(url)
     return parts.scheme == "http" and not _is_near(parts.hostname or "")
 
