@@ -2,53 +2,20 @@
 
 import json
 import re
-import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+from documented import masked, programs
 from serving import ROOT, serving
 
 README = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"```(sh|json)\n(.*?)```", re.DOTALL)
-VARYING = {
-    "id": "<id>",
-    "request_id": "<id>",
-    "created_at": "<t>",
-    "activated_at": "<t>",
-    "confirmed_at": "<t>",
-}
-VARYING |= {"expires_at": "<t>"}
 
 
-def masked(value):
-    """The answer without what differs from one time to the next."""
-    if isinstance(value, dict):
-        return {
-            key: VARYING[key] if key in VARYING and item is not None else masked(item)
-            for key, item in value.items()
-        }
-    return [masked(item) for item in value] if isinstance(value, list) else value
-
-
-@pytest.fixture(params=["the machine's curl", "our stand-in"])
+@pytest.fixture(params=[True, False], ids=["the machine's curl", "our stand-in"])
 def path(request, tmp_path):
-    """Where `curl` is found: the stand-in alone where the machine has none."""
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    for name in ("python3", "curl"):
-        found = shutil.which(name)
-        ours = request.param == "our stand-in" or found is None
-        if name == "curl" and ours:
-            (programs / name).write_text(
-                f"#!{sys.executable}\n" + (Path(__file__).parent / "curl.py").read_text()
-            )
-            (programs / name).chmod(0o755)
-        else:
-            (programs / name).symlink_to(sys.executable if name == "python3" else found)
-    return str(programs)
+    return programs(tmp_path, real_curl=request.param)
 
 
 def test_the_story_runs_word_for_word(tmp_path, path):
