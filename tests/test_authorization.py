@@ -16,10 +16,10 @@ from asgi import client_of, document
 from goodword.admin import service as admin
 from goodword.codes import service as codes
 from goodword.codes.models import ReferralCode
-from goodword.codes.redemption import Redemption
 from goodword.codes.schemas import CodeCreate
 from goodword.oauth.models import OAuthClient, OAuthGrant
 from goodword.referrals import service as referrals
+from goodword.referrals.attributed import Attributed
 from goodword.sessions import service as sessions
 from goodword.sessions.models import UserSession
 from goodword.sessions.service import OWN_SCOPE, ClientInfo
@@ -214,8 +214,8 @@ async def make_world(app):
             CodeCreate.model_validate({"lifetime": 3600}),
             now=now,
         )
-        redeemed = Redemption(code.id, owner.id, "Alice L.")
-        referral_id = referrals.record(session, redeemed, friend, confirmed=True, now=now)
+        attributed = Attributed(code.id, owner.id, "Alice L.")
+        referral_id = referrals.record(session, attributed, friend, confirmed=True, now=now)
         elsewhere = await sessions.create(
             session, owner, client=CLIENT, scope=OWN_SCOPE, client_info=ClientInfo(), now=now
         )

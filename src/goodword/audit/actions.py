@@ -56,6 +56,7 @@ class Action(StrEnum):
     REFERRAL_MADE = "referral.made"
     REFERRAL_CONFIRMED = "referral.confirmed"
     REFERRAL_REJECTED = "referral.rejected"
+    REFERRAL_REFUSED = "referral.refused"
     IDENTITY_LINKED = "identity.linked"
     IDENTITIES_UNLINKED = "identities.unlinked"
     PROFILE_STORED = "profile.stored"
@@ -88,6 +89,7 @@ DETAILS: Mapping[Action, frozenset[str]] = {
         Action.CODE_CHANGED: "discoverable expires_at max_uses",
         Action.CODE_RETIRED: "why",
         Action.REFERRAL_MADE: "code_id confirmed",
+        Action.REFERRAL_REFUSED: "code_id reason",
         Action.GRANT_GIVEN: "client scope",
         Action.GRANT_REVOKED: "client",
         Action.CLIENT_MADE: "client",

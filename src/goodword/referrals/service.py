@@ -15,7 +15,6 @@ from goodword.audit import service as audit
 from goodword.audit.actions import Action, Subject
 from goodword.codes import code_format
 from goodword.codes.models import ReferralCode
-from goodword.codes.redemption import Redemption
 from goodword.db.database import Database
 from goodword.db.keyset import Position, keyset_order
 from goodword.db.statements import with_defaults
@@ -23,6 +22,7 @@ from goodword.db.transaction_hooks import insert_before_commit
 from goodword.errors import NotFound, Unprocessable
 from goodword.jobs import service as jobs
 from goodword.mail import notifications
+from goodword.referrals.attributed import Attributed
 from goodword.referrals.models import Referral, ReferralStatus
 from goodword.referrals.schemas import Interval, Order
 from goodword.users.models import User, display_name
@@ -55,17 +55,20 @@ class Statistics:
 
 
 def record(
-    session: AsyncSession, redemption: Redemption, referee: User, *, confirmed: bool, now: datetime
+    session: AsyncSession, attributed: Attributed, referee: User, *, confirmed: bool, now: datetime
 ) -> uuid.UUID:
-    """Record that the new user `referee` registered with a code. Return the id of the referral.
+    """Record that `referee` joined a program because of a referrer. Return the id of the referral.
 
     It is inserted just before the commit, and is pending until the referee's e-mail address is verified, unless
     `confirmed` is true.
     """
     values = {
-        "referrer_id": redemption.referrer_id,
+        "referrer_id": attributed.referrer_id,
         "referee_id": referee.id,
-        "code_id": redemption.code_id,
+        "code_id": attributed.code_id,
+        "program_id": attributed.program_id,
+        "attributed_by": attributed.attributed_by,
+        "touch_id": attributed.touch_id,
         "status": ReferralStatus.CONFIRMED if confirmed else ReferralStatus.PENDING,
         "created_at": now,
         "confirmed_at": now if confirmed else None,
@@ -73,22 +76,22 @@ def record(
     row = with_defaults(Referral, values)
     referral_id: uuid.UUID = row["id"]
     insert_before_commit(session, _TABLE, row)
-    details: dict[str, str | int] = {"code_id": str(redemption.code_id), "confirmed": confirmed}
-    _audit(session, Action.REFERRAL_MADE, referral_id, redemption.referrer_id, **details)
+    details: dict[str, str | int] = {"code_id": str(attributed.code_id), "confirmed": confirmed}
+    _audit(session, Action.REFERRAL_MADE, referral_id, attributed.referrer_id, **details)
     if confirmed:
-        _notify_referrer(session, redemption.referrer_id, referee.id, now=now)
+        _notify_referrer(session, attributed.referrer_id, referee.id, now=now)
     return referral_id
 
 
 async def confirm(session: AsyncSession, referee_id: uuid.UUID, *, now: datetime) -> None:
-    """Confirm the pending referral of a referee whose e-mail address was verified."""
-    referral = await session.scalar(
+    """Confirm the pending referrals of a referee whose e-mail address was verified: one in each program."""
+    confirmed = await session.scalars(
         update(Referral)
         .where(Referral.referee_id == referee_id, Referral.status == ReferralStatus.PENDING)
         .values(status=ReferralStatus.CONFIRMED, confirmed_at=now)
         .returning(Referral)
     )
-    if referral is not None:
+    for referral in confirmed.all():
         _audit(session, Action.REFERRAL_CONFIRMED, referral.id, referral.referrer_id)
         _notify_referrer(session, referral.referrer_id, referee_id, now=now)
 
@@ -159,7 +162,7 @@ async def count_referrals(database: Database, referrer_id: uuid.UUID, *, filters
 
 
 async def referred_by(session: AsyncSession, referee_id: uuid.UUID) -> str | None:
-    """Return the display name of the user's referrer."""
+    """Return the display name of the user's referrer: the first, if there is one in each of several programs."""
     row = (await session.execute(_REFERRER, {"referee_id": referee_id})).one_or_none()
     return display_name(row.first_name, row.last_name) if row else None
 
@@ -273,6 +276,8 @@ _REFERRER = (
     select(User.first_name, User.last_name)
     .join(Referral, Referral.referrer_id == User.id)
     .where(Referral.referee_id == bindparam("referee_id"))
+    .order_by(Referral.created_at, Referral.id)
+    .limit(1)
 )
 
 # In UTC on both databases: SQLite stores UTC, and the time zone of PostgreSQL sessions is UTC.

@@ -7,10 +7,11 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword import actor
+from goodword.attribution import service as attribution
+from goodword.attribution.service import Claim, Refused
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import code_format, lookup, service as codes
-from goodword.codes.redemption import redeem
 from goodword.codes.schemas import CodeCreate
 from goodword.config.settings import Settings
 from goodword.db.transaction_hooks import run_after_commit
@@ -20,6 +21,7 @@ from goodword.mail import notifications
 from goodword.mail.messages import MessageKind
 from goodword.providers import email_checks
 from goodword.referrals import service as referrals
+from goodword.referrals.attributed import Attributed
 from goodword.services import Services
 from goodword.signup.email_verification import mark_email_verified
 from goodword.signup.schemas import UserCreate
@@ -132,14 +134,9 @@ async def register(
     configured. Raises `EmailTaken`, `SignUpClosed`, `CodeRequired`, and `CodeNotUsable` for a code that is unknown,
     expired, retired or used up.
     """
-    settings, redemption = services.settings, None
+    settings = services.settings
     ensure_open(settings, referral_code)
-    if referral_code is not None:
-        redemption = await redeem(session, referral_code, clock=services.clock)
-        if redemption is None or (
-            settings.self_referrals == "refuse" and redemption.mailbox == addresses.parse(email).canonical
-        ):
-            raise CodeNotUsable
+    attributed = await _attribute(session, services, referral_code, email)
     # The owner of the code is locked now. So referrals of one owner are created in the order of their times, and a
     # client that lists them oldest first misses none.
     now = services.clock()
@@ -159,9 +156,9 @@ async def register(
     if settings.first_code == "automatic":
         body = CodeCreate.model_validate(FIRST_CODE)
         await codes.create(session, services, user, body, now=now)
-    if redemption is not None:
+    if attributed is not None:
         confirmed = email_verified or settings.smtp_url is None
-        referrals.record(session, redemption, user, confirmed=confirmed, now=now)
+        referrals.record(session, attributed, user, confirmed=confirmed, now=now)
     await email_checks.link(session, services, user)
     if email_verified:
         notifications.notify(session, user.id, MessageKind.WELCOME, now=now)
@@ -169,7 +166,27 @@ async def register(
     else:
         for kind in (Purpose.VERIFY_EMAIL, *email_checks.job_kinds(settings)):
             jobs.enqueue(session, kind, {}, user_id=user.id, now=now)
-    return Registered(user, redemption.referrer if redemption else None)
+    return Registered(user, attributed.referrer if attributed else None)
+
+
+async def _attribute(
+    session: AsyncSession, services: Services, referral_code: str | None, email: str
+) -> Attributed | None:
+    """Use the code of a registration. Raises `CodeNotUsable`, whatever the reason is."""
+    address = addresses.parse(email)
+    found = await attribution.attribute(
+        session,
+        services,
+        Claim(referral_code),
+        referee=None,
+        email_key=address.key,
+        mailbox=address.canonical,
+        is_new=True,
+        within=None,
+    )
+    if isinstance(found, Refused):
+        raise CodeNotUsable
+    return found
 
 
 def _count_after_commit(session: AsyncSession, metrics: Metrics, way: str) -> None:

@@ -1,0 +1,285 @@
+"""Who referred a person: decides by the code that is given, or by touches, and uses the code."""
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.attribution import history, reasons
+from goodword.attribution.history import Touched
+from goodword.attribution.reasons import Person, Reason
+from goodword.audit import service as audit
+from goodword.audit.actions import Action, Subject
+from goodword.audit.models import AuditEvent
+from goodword.codes import code_format, redemption
+from goodword.codes.models import ReferralCode
+from goodword.programs.models import Program
+from goodword.referrals.attributed import Attributed
+from goodword.referrals.models import AttributedBy, Referral
+from goodword.services import Services
+from goodword.users.models import User, UserStatus, display_name
+
+LOCK = 0x60_0D_AE
+"""Number of the advisory lock of `serialize`."""
+MAX_TOUCHES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a person brings: a code as people paste it, and touches."""
+
+    code: str | None = None
+    touch_ids: Sequence[uuid.UUID] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    reason: Reason
+    code_id: uuid.UUID | None = None
+
+
+class _Candidate(NamedTuple):
+    key: str
+    """The normalised code."""
+    touch: Touched | None
+    by_code: bool
+
+
+class Examined(NamedTuple):
+    reason: Reason | None
+    code: ReferralCode | None = None
+    is_repeated: bool = False
+    """The person was attributed by this code before."""
+
+
+async def attribute(
+    session: AsyncSession,
+    services: Services,
+    claim: Claim,
+    *,
+    referee: User | None,
+    email_key: str | None,
+    mailbox: str | None = None,
+    is_new: bool,
+    within: uuid.UUID | None,
+) -> Attributed | Refused | None:
+    """Decide who referred a person, and use the code once. The caller records the referral.
+
+    `referee` is None or a user whom this transaction has inserted if the person is new. `within` is the only program
+    whose codes count. Return None if there is nothing to attribute: no code and no touch that counts, or the code by
+    which the person was attributed before. The rules are in docs/attribution.md.
+
+    For a person who exists, call this before the transaction has locked the row, or after `serialize`.
+    """
+    now = services.clock()
+    person = make_person(services, referee, email_key=email_key, mailbox=mailbox, is_new=is_new)
+    candidate = await _find(session, claim, person, within=within, now=now)
+    if candidate is None:
+        return None
+    if is_new and not person.is_reported_late(now):
+        owner = await redemption.lock_owner(session, candidate.key)
+        if owner is not None and owner.status == UserStatus.ACTIVE and not person.owns(owner):
+            attributed = await _use(session, services, candidate, owner, person, within=within)
+            if attributed is not None:
+                return attributed
+    found = await _attribute_checked(session, services, candidate, person, within=within)
+    if isinstance(found, Refused) and referee is not None:
+        await _record_refusal(session, referee, found)
+    return found
+
+
+async def prepare(services: Services, claim: Claim) -> None:
+    """Wait until the touches of a claim are stored. Call this before the transaction of `attribute`."""
+
+
+async def serialize(session: AsyncSession) -> None:
+    """Wait for other transactions that attribute people who exist, or that merge people.
+
+    A new person cannot close a circle of referrals; they can. On SQLite there is one writer at a time anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(_SERIALIZE)
+
+
+def make_person(
+    services: Services, user: User | None, *, email_key: str | None, mailbox: str | None = None, is_new: bool
+) -> Person:
+    """Return the person of a claim. Pass the address and its canonical form if they are not stored yet."""
+    keys = {email_key} | ({user.email_key, user.reported_email_key} if user else set())
+    refuses = services.settings.self_referrals == "refuse"
+    return Person(user, is_new, frozenset(key for key in keys if key), mailbox if refuses else None)
+
+
+async def examine(
+    session: AsyncSession,
+    key: str,
+    touch: Touched | None,
+    person: Person,
+    *,
+    within: uuid.UUID | None,
+    now: datetime,
+) -> Examined:
+    """Return why this person cannot be attributed by a code now: the first reason that holds. Write nothing."""
+    row = (await session.execute(_PLACE, {"code_key": key})).one_or_none()
+    if row is None or within not in {None, row.Program.id}:
+        return Examined(Reason.CODE_UNKNOWN)
+    code, program, owner = row.ReferralCode, row.Program, row.User
+    referred = None
+    if person.user is not None and not person.is_new:
+        place = {"referee_id": person.user.id, "program_id": program.id}
+        referred = await session.scalar(_REFERRED_BY, place)
+        if referred == code.id:
+            return Examined(None, code, is_repeated=True)
+    ended_since = history.ended_since(program, person.joined_at(now)) if touch else None
+    reason = reasons.of_code(code, program, owner, now=now, ended_since=ended_since)
+    if reason is None and person.owns(owner):
+        reason = Reason.SELF_REFERRAL
+    if reason is None and referred is not None:
+        reason = Reason.ALREADY_REFERRED
+    if reason is None and await _closes_circle(session, person, owner, program):
+        reason = Reason.REFERRAL_CYCLE
+    if reason is None and person.is_late(program, now):
+        reason = Reason.ALREADY_REGISTERED
+    return Examined(reason, code)
+
+
+async def _find(
+    session: AsyncSession, claim: Claim, person: Person, *, within: uuid.UUID | None, now: datetime
+) -> _Candidate | None:
+    """Return the code that decides: the one that is given, else that of the touch that counts."""
+    joined_at, touches = person.joined_at(now), list[Touched]()
+    if claim.touch_ids:
+        touches = await history.load(
+            session, claim.touch_ids[:MAX_TOUCHES], within=within, joined_at=joined_at
+        )
+    if claim.code is None:
+        touch = history.choose(touches, now=now, joined_at=joined_at)
+        return _Candidate(touch.code.key or "", touch, by_code=False) if touch else None
+    key = code_format.normalise(claim.code) or ""
+    # A link has both the code and the touch. Then the touch tells that the code was usable.
+    own = [touch for touch in touches if touch.code.key == key and touch.was_usable()]
+    return _Candidate(key, history.choose(own, now=now, joined_at=joined_at), by_code=True)
+
+
+async def _attribute_checked(
+    session: AsyncSession,
+    services: Services,
+    candidate: _Candidate,
+    person: Person,
+    *,
+    within: uuid.UUID | None,
+) -> Attributed | Refused | None:
+    """Attribute a person after all checks, under the locks that they need."""
+    key, touch = candidate.key, candidate.touch
+    if person.user is not None and not person.is_new:
+        # Most claims of people who exist are refused, and need no lock for that.
+        found = await examine(session, key, touch, person, within=within, now=services.clock())
+        if found.reason or found.is_repeated:
+            return _refused(found)
+        await serialize(session)
+        await session.execute(_LOCK_REFEREE, {"referee_id": person.user.id})
+    owner = await redemption.lock_owner(session, key)
+    found = await examine(session, key, touch, person, within=within, now=services.clock())
+    if owner is None or found.reason or found.is_repeated:
+        return _refused(found)
+    used = await _use(session, services, candidate, owner, person, within=within)
+    return used or Refused(Reason.CODE_EXPIRED, found.code.id if found.code else None)  # at this moment
+
+
+async def _use(
+    session: AsyncSession,
+    services: Services,
+    candidate: _Candidate,
+    owner: Row[Any],
+    person: Person,
+    *,
+    within: uuid.UUID | None,
+) -> Attributed | None:
+    """Use the code of the locked owner. The clock is read after the wait for the lock."""
+    if within not in {None, owner.program_id}:
+        return None
+    now, touch = services.clock(), candidate.touch
+    ended_since = history.ended_since(touch.program, person.joined_at(now)) if touch else None
+    used = await redemption.use(session, candidate.key, owner, now=now, ended_since=ended_since)
+    if used is None:
+        return None
+    return Attributed(
+        code_id=used.code_id,
+        referrer_id=owner.id,
+        referrer=display_name(owner.first_name, owner.last_name),
+        referrer_external_id=owner.external_id,
+        program_id=used.program_id,
+        attributed_by=AttributedBy.CODE
+        if candidate.by_code and now < used.expires_at
+        else AttributedBy.TOUCH,
+        touch_id=touch.id if touch else None,
+    )
+
+
+def _refused(found: Examined) -> Refused | None:
+    if found.is_repeated:
+        return None
+    return Refused(found.reason or Reason.CODE_UNKNOWN, found.code.id if found.code else None)
+
+
+async def _closes_circle(session: AsyncSession, person: Person, owner: User, program: Program) -> bool:
+    """Return whether the person is among those who referred the owner, directly or not."""
+    if person.user is None or person.is_new:
+        return False
+    place = {"owner_id": owner.id, "program_id": program.id, "referee_id": person.user.id}
+    return await session.scalar(_ABOVE, place) is not None
+
+
+async def _record_refusal(session: AsyncSession, referee: User, refused: Refused) -> None:
+    """Record a refusal in the log of the person, unless it is the same as the last one."""
+    details: dict[str, str | int] = {"reason": refused.reason.value}
+    if refused.code_id is not None:
+        details["code_id"] = str(refused.code_id)
+    last = await session.scalar(_LAST_REFUSAL, {"referee_id": referee.id})
+    if last is None or json.loads(last) != details:
+        audit.record(session, Action.REFERRAL_REFUSED, Subject.USER, referee.id, person=None, **details)
+
+
+_SERIALIZE = select(func.pg_advisory_xact_lock(LOCK))
+_LOCK_REFEREE = select(User.id).where(User.id == bindparam("referee_id")).with_for_update(key_share=True)
+_PLACE = (
+    select(ReferralCode, Program, User)
+    .join(Program, Program.id == ReferralCode.program_id)
+    .join(User, User.id == ReferralCode.owner_id)
+    .where(ReferralCode.key == bindparam("code_key"))
+    .execution_options(populate_existing=True)
+)
+_OWN = (Referral.referee_id == bindparam("referee_id"), Referral.program_id == bindparam("program_id"))
+_REFERRED_BY = select(Referral.code_id).where(*_OWN)
+_LAST_REFUSAL = (
+    select(AuditEvent.details)
+    .where(
+        AuditEvent.person_id == bindparam("referee_id"),
+        AuditEvent.action == Action.REFERRAL_REFUSED,
+    )
+    .order_by(AuditEvent.id.desc())
+    .limit(1)
+)
+
+
+def _above() -> Any:
+    """Return the statement that finds the person among the referrers above the owner of a code."""
+    in_program = Referral.program_id == bindparam("program_id")
+    above = (
+        select(Referral.referrer_id)
+        .where(Referral.referee_id == bindparam("owner_id"), in_program)
+        .cte("above", recursive=True)
+    )
+    # UNION, not UNION ALL: the walk ends even if there is a circle.
+    above = above.union(
+        select(Referral.referrer_id).where(Referral.referee_id == above.c.referrer_id, in_program)
+    )
+    return select(above.c.referrer_id).where(above.c.referrer_id == bindparam("referee_id")).limit(1)
+
+
+_ABOVE = _above()
