@@ -95,6 +95,8 @@ async def attribute(
 
 async def prepare(services: Services, claim: Claim) -> None:
     """Wait until the touches of a claim are stored. Call this before the transaction of `attribute`."""
+    for touch_id in claim.touch_ids[:MAX_TOUCHES]:
+        await services.touches.find(touch_id)
 
 
 async def serialize(session: AsyncSession) -> None:
