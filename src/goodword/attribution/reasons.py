@@ -30,7 +30,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who joins: a new person, one who exists, or nobody in particular."""
+    """The person who joins: a new one, or one who exists. Without a user, a new one who is not stored."""
 
     user: User | None
     is_new: bool
@@ -70,7 +70,7 @@ class Person:
 def of_code(
     code: ReferralCode, program: Program, owner: User, *, now: datetime, ended_since: datetime | None
 ) -> Reason | None:
-    """Return why nobody can join by a code, or None. With `ended_since`, it may have expired at that time or later."""
+    """Return why a code cannot be used by anyone, or None. With `ended_since`, it may have expired at that time or later."""
     expired = code.expires_at <= now if ended_since is None else code.expires_at < ended_since
     # A code that expired, or was used up, is retired when its owner activates another one.
     own_end = code.retired_reason in {Retirement.EXPIRED, Retirement.USED_UP} and code.deleted_at is None

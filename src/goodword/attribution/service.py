@@ -230,7 +230,7 @@ def _refused(found: Examined) -> Refused | None:
 
 
 async def _closes_circle(session: AsyncSession, person: Person, owner: User, program: Program) -> bool:
-    """Return whether the person is among those who referred the owner, directly or not."""
+    """Return whether the person referred the owner, directly or not."""
     if person.user is None or person.is_new:
         return False
     place = {"owner_id": owner.id, "program_id": program.id, "referee_id": person.user.id}
