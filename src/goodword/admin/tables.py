@@ -19,6 +19,7 @@ from goodword.codes.models import CodeStatus, ReferralCode, has_status
 from goodword.jobs.models import Job
 from goodword.languages import to_translate
 from goodword.oauth.models import OAuthClient, OAuthGrant
+from goodword.programs.models import Program
 from goodword.referrals.models import Referral
 from goodword.users.models import User
 
@@ -37,7 +38,7 @@ def name_of(user: User | None) -> str:
 def target(row: Any) -> str:
     """Return the name of what an event is about, of its owner, or else its id."""
     event = row.AuditEvent
-    names = filter(None, (row.code, row.app, name_of(row[2])))
+    names = filter(None, (row.code, row.app, row.program, name_of(row[2])))
     return ", ".join(names) or str(event.subject_id or event.person_id or "")
 
 
@@ -137,12 +138,14 @@ AUDIT = Table(
         _Person,
         ReferralCode.code,
         OAuthClient.name.label("app"),
+        Program.name.label("program"),
         AuditEvent.id.label("row_id"),
     )
     .outerjoin(_Actor, _Actor.id == AuditEvent.actor_id)
     .outerjoin(_Person, _Person.id == AuditEvent.person_id)
     .outerjoin(ReferralCode, ReferralCode.id == AuditEvent.subject_id)
-    .outerjoin(OAuthClient, OAuthClient.id == AuditEvent.subject_id),
+    .outerjoin(OAuthClient, OAuthClient.id == AuditEvent.subject_id)
+    .outerjoin(Program, Program.id == AuditEvent.subject_id),
     AuditEvent.id,
     (
         Column("time", to_translate("Time"), lambda row: row.AuditEvent.created_at, AuditEvent.id),

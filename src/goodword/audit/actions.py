@@ -11,6 +11,7 @@ class Subject(StrEnum):
     SESSION = "session"
     CODE = "code"
     REFERRAL = "referral"
+    PROGRAM = "program"
     CLIENT = "oauth_client"
     KEY = "signing_key"
     JOB = "job"
@@ -65,6 +66,8 @@ class Action(StrEnum):
     CLIENT_MADE = "oauth_client.made"
     CLIENT_SECRET_ROTATED = "oauth_client.secret_rotated"  # noqa: S105  a name
     CLIENT_DISABLED = "oauth_client.disabled"
+    PROGRAM_CREATED = "program.created"
+    PROGRAM_CHANGED = "program.changed"
     KEYS_ROTATED = "keys.rotated"
     JOBS_RETRIED = "jobs.retried"
     JOBS_DISCARDED = "jobs.discarded"
@@ -95,6 +98,7 @@ DETAILS: Mapping[Action, frozenset[str]] = {
         Action.CLIENT_MADE: "client",
         Action.CLIENT_SECRET_ROTATED: "client",
         Action.CLIENT_DISABLED: "client",
+        Action.PROGRAM_CHANGED: "fields",
         Action.KEYS_ROTATED: "at_once",
         Action.JOBS_RETRIED: "kind jobs",
         Action.JOBS_DISCARDED: "kind jobs",

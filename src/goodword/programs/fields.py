@@ -24,8 +24,9 @@ _CHARACTERS = re.compile(r"(?:[A-Za-z0-9._~:/?#@!$&'()*+,;=\-]|\[|\]|%[0-9A-Fa-f
 
 def _slug(text: str) -> str:
     if not re.fullmatch(SLUG, text, re.ASCII):
-        message = "Use 1 to 63 of a–z, 0–9 and hyphens, and no hyphen at the beginning or the end."
-        raise PydanticCustomError("slug_invalid", message)
+        raise PydanticCustomError(
+            "slug_invalid", "Use 1 to 63 of a–z, 0–9 and hyphens, and no hyphen at the beginning or the end."
+        )
     if text in RESERVED:
         raise PydanticCustomError("slug_reserved", "This slug is reserved. Choose another.")
     return text
@@ -47,8 +48,9 @@ def _currencies() -> frozenset[str]:
 
 def _time_zone(text: str) -> str:
     if text not in _time_zones():
-        message = "Send a name of the IANA time zone database, such as Europe/Berlin."
-        raise PydanticCustomError("time_zone_invalid", message)
+        raise PydanticCustomError(
+            "time_zone_invalid", "Send a name of the IANA time zone database, such as Europe/Berlin."
+        )
     return text
 
 
@@ -72,11 +74,14 @@ def _link_target(text: str) -> str:
         and _CHARACTERS.fullmatch(text.replace("{", "").replace("}", ""))
     )
     if not is_url:
-        message = "Send an absolute http or https URL in ASCII, without a user name."
-        raise PydanticCustomError("link_target_invalid", message)
+        raise PydanticCustomError(
+            "link_target_invalid", "Send an absolute http or https URL in ASCII, without a user name."
+        )
     if text.count(PLACEHOLDER) != 1 or not _CHARACTERS.fullmatch(text) or PLACEHOLDER in parts.fragment:
-        message = "The URL must contain {placeholder} once, in the path or the query, and no other braces."
-        raise PydanticCustomError("link_target_placeholder", message, {"placeholder": PLACEHOLDER})
+        raise PydanticCustomError(
+            "link_target_placeholder",
+            "The URL must contain {code} once, in the path or the query, and no other braces.",
+        )
     return text
 
 
