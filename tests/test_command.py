@@ -114,14 +114,14 @@ def test_migrate_prints_the_revision(tmp_path):
 
 def test_config_hides_secrets_and_marks_settings_without_effect(tmp_path):
     done = goodword(
-        tmp_path, "config", METRICS_TOKEN="very secret", SECRET_KEY=SECRET, CAPTURE_PARAMETER="via"
+        tmp_path, "config", METRICS_TOKEN="very secret", SECRET_KEY=SECRET, LOOPBACK_WEBHOOKS="on"
     )
 
     assert done.returncode == 0
     assert "very secret" not in done.stdout
     assert SECRET not in done.stdout
     assert "GOODWORD_METRICS_TOKEN=********\n" in done.stdout
-    assert "GOODWORD_CAPTURE_PARAMETER=via  # has no effect yet" in done.stdout
+    assert "GOODWORD_LOOPBACK_WEBHOOKS=on  # has no effect yet" in done.stdout
     assert "GOODWORD_PUBLIC_URL=http://127.0.0.1:8000\n" in done.stdout
 
 

@@ -336,6 +336,7 @@ WEAK = {
     "TRUSTED_PROXIES": ("0.0.0.0/0", "any address"),
     "PUBLIC_URL": ("http://goodword.example", "must be https://"),
     "CORS_ORIGINS": ("http://app.example", "must be https://"),
+    "EMBED_ORIGINS": ("http://acme.example", "must be https://"),
     "OIDC_ISSUER": ("http://id.example", "must be https://"),
     "SMTP_URL": ("smtp://mail.example.com?tls=off", "without TLS only"),
     "REDIS_URL": ("redis://cache.example.com", "rediss://"),

@@ -20,6 +20,7 @@ from goodword.db import database_clock
 from goodword.db.database import Database
 from goodword.db.database_clock import DatabaseClock
 from goodword.db.error_causes import AWAY, describe
+from goodword.embed.scripts import Scripts
 from goodword.invitations import emails as invitation_emails, reminders
 from goodword.jobs import lateness
 from goodword.jobs.worker import CONCURRENCY, Handler, Worker
@@ -123,6 +124,7 @@ def build_services(
         programs=ProgramRegistry(database, invalidations, clock),
         landing_pages=LandingPages(settings, assets),
         link_cards=LinkCards(settings, assets),
+        scripts=Scripts(settings),
         oauth_clients=oauth_clients.ClientRegistry(keys.oauth, built_in=docs_client),
         social_clients=social_clients.ProviderClients(
             configured(settings) if providers is None else providers,

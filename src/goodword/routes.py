@@ -10,6 +10,7 @@ from goodword import health
 from goodword.account import routes as account
 from goodword.admin import routes as admin
 from goodword.codes import routes as codes
+from goodword.embed import routes as embed
 from goodword.invitations import routes as invitations
 from goodword.monitoring import routes as monitoring
 from goodword.oauth import routes as oauth
@@ -30,6 +31,7 @@ ROUTERS: Sequence[APIRouter] = (
     *social.API,
     *invitations.API,
     *data_providers.API,
+    *embed.API,
     *oauth.PAGES,
     *account.PAGES,
     *sessions.PAGES,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from goodword.config.settings import Settings
     from goodword.db.database import Database
     from goodword.db.personal_data import PersonalData
+    from goodword.embed.scripts import Scripts
     from goodword.oauth.clients import ClientRegistry as OAuthClients
     from goodword.oauth.tokens import ServerTokens
     from goodword.outbound.http_client import OutboundClient
@@ -91,6 +92,7 @@ class Services:
     programs: ProgramRegistry
     landing_pages: LandingPages
     link_cards: LinkCards
+    scripts: Scripts
     oauth_clients: OAuthClients
     social_clients: SocialClients
 

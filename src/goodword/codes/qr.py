@@ -15,6 +15,8 @@ SCALE = 8
 LOGO_SHARE = 0.22
 """Of the width. With its margin the logo covers 8 % of the modules; error correction H restores up to 30 %."""
 LOGO_PIXELS = 192
+MAX_IMAGES = 100
+"""Images in memory, of some 10 KiB, or 40 with a logo."""
 
 
 async def draw(content: str, kind: str, brand: BrandSettings | None = None) -> bytes:
@@ -26,6 +28,7 @@ async def draw(content: str, kind: str, brand: BrandSettings | None = None) -> b
     return await asyncio.to_thread(_draw, content, kind, color, brand.brand_logo if brand else None)
 
 
+@lru_cache(MAX_IMAGES)
 def _draw(content: str, kind: str, color: str | None, logo: Logo | None) -> bytes:
     import segno
 

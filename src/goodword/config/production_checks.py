@@ -84,8 +84,9 @@ def _clear_text(settings: Settings) -> Iterator[str]:
         yield "PUBLIC_URL is not set: the links in e-mails would lead to the recipient's own machine"
     if leaves_in_clear(settings.public_url):
         yield "PUBLIC_URL must be https:// in production, unless it is on this machine or your own network"
-    if any(leaves_in_clear(origin) for origin in settings.cors_origins):
-        yield "CORS_ORIGINS must be https:// in production: anybody on the way could put scripts into such a site"
+    for name, origins in (("CORS_ORIGINS", settings.cors_origins), ("EMBED_ORIGINS", settings.embed_origins)):
+        if any(map(leaves_in_clear, origins)):
+            yield f"{name} must be https:// in production: anybody on the way could put scripts into such a site"
     if settings.oidc_issuer and not settings.oidc_issuer.startswith("https://"):
         yield "OIDC_ISSUER must be https:// in production"
     server = settings.mail_server

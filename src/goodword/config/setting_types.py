@@ -86,6 +86,13 @@ def check_origins(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def check_parameter(value: str) -> str:
+    """Return the name of a query parameter. Links have a parameter `touch` beside it."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", value) or value == "touch":
+        raise ValueError("must be up to 32 Latin letters, digits, hyphens and _, and not touch")
+    return value
+
+
 def check_secret(value: SecretStr) -> SecretStr:
     secret_files.check(value.get_secret_value())
     return value

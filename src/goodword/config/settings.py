@@ -29,6 +29,7 @@ from goodword.config.setting_types import (
     check_mail_server,
     check_networks,
     check_origins,
+    check_parameter,
     check_redis,
     check_sender,
 )
@@ -70,6 +71,8 @@ class Settings(BrandSettings, RetentionSettings, PlannedSettings):
     public_url: HttpUrl = "http://127.0.0.1:8000"
     allowed_hosts: Annotated[Words, AfterValidator(check_hosts)] = ()
     cors_origins: Annotated[Words, AfterValidator(check_origins)] = ()
+    embed_origins: Annotated[Words, AfterValidator(check_origins)] = ()
+    capture_parameter: Annotated[str, AfterValidator(check_parameter)] = "ref"
     drain_seconds: float = Field(default=5, ge=0, le=10)
     trusted_proxies: Annotated[Words, AfterValidator(check_networks)] = ()
     docs: Switch | None = None

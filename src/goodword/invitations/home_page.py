@@ -29,7 +29,7 @@ from goodword.users import service as users
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.forms import read_form
 from goodword.web.html.form_errors import error_context
-from goodword.web.html.rendering import done_text, link, page, see_other, translate_for
+from goodword.web.html.rendering import done_text, link, page, see_other, share_text
 
 router = APIRouter(include_in_schema=False)
 
@@ -39,7 +39,6 @@ CODE_FIELDS = ("lifetime", "code", "max_uses")
 FIELDS = (*CODE_FIELDS, "email")
 MONTH = "2592000"
 MAX_PREPARED = 20
-SHARE_TEXT = to_translate("Join with my link:")
 DONE = {
     "created": to_translate("Your link is ready. Share it with friends."),
     "prepared": to_translate("The code is ready for later."),
@@ -163,8 +162,7 @@ async def _page(
         session, visitor.user_id, status=CodeStatus.PREPARED, after=None, limit=MAX_PREPARED, now=now
     )
     url = _link(request, code) if code else ""
-    own = services.settings.share_text
-    share_text = own[services.page_cookies.language(request)] if own else translate_for(request, SHARE_TEXT)
+    said = share_text(services.settings, services.page_cookies.language(request))
     errors = error_context(request, error, FIELDS)
     if change:
         errors["errors"] = {f"new_{name}": text for name, text in errors["errors"].items()}
@@ -180,8 +178,8 @@ async def _page(
         code=code,
         url=url,
         left=_remaining(code.expires_at - now) if code else None,
-        share_text=share_text,
-        shares=_share_links(share_text, url),
+        share_text=said,
+        shares=_share_links(said, url),
         prepared=prepared[:MAX_PREPARED],
         given={"lifetime": MONTH, "code": "", "max_uses": "", "email": ""} | dict(given or {}),
         joined=by_status.get(ReferralStatus.CONFIRMED, 0),

@@ -66,7 +66,8 @@ class RequestMiddleware:
         settings = services.settings
         self.clock, self.limiter, self.metrics = services.clock, services.rate_limiter, services.metrics
         self.proxies = TrustedProxies(settings.trusted_proxies)
-        self.cors = Cors(settings.cors_origins) if settings.cors_origins else None
+        origins, embedding = settings.cors_origins, settings.embed_origins
+        self.cors = Cors(origins, embedding) if origins or embedding else None
         self.headers = standard_headers(https=settings.public_url.startswith("https://"))
         self.log_reads = settings.reads_logged
         self.guard = Guard(hosts_of(settings), services.waiting, limits)

@@ -27,6 +27,8 @@ POLICY = (
 )
 THOUSANDS = {"en": ",", "ru": "\N{NO-BREAK SPACE}"}
 PERCENT = {"en": "%", "ru": "\N{NO-BREAK SPACE}%"}
+PLURALS = {"en": {"one": 1, "other": 2}, "ru": {"one": 1, "few": 2, "many": 5}}
+"""The CLDR plural categories of whole numbers, each with a number in it."""
 NO_SCRIPT = POLICY.replace(" script-src 'self';", "")
 
 
@@ -66,6 +68,18 @@ def translate(language: str, text: str, **values: object) -> str:
     """
     translated = _CATALOGUES[language].gettext(text)
     return translated % values if values else translated
+
+
+def plural_forms(language: str, one: str, other: str) -> Mapping[str, str]:
+    """Return the translation of a text with a count for each CLDR plural category, as `Intl.PluralRules` names it."""
+    catalogue = _CATALOGUES[language]
+    return {category: catalogue.ngettext(one, other, count) for category, count in PLURALS[language].items()}
+
+
+def share_text(settings: Settings, language: str) -> str:
+    """Return the text that is shared with a referral link."""
+    own = settings.share_text
+    return own[language] if own else translate(language, to_translate("Join with my link:"))
 
 
 def error_values(request: Request, error: AppError) -> dict[str, Any]:

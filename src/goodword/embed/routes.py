@@ -1,0 +1,5 @@
+"""The routers of the scripts for other sites."""
+
+from goodword.embed import scripts
+
+API = (scripts.router,)
