@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.attribution import reasons
+from goodword.attribution.reasons import Reason
 from goodword.codes.models import ReferralCode
 from goodword.programs.models import Attribution, Program
 from goodword.touches.models import Touch
@@ -24,14 +25,14 @@ class Touched(NamedTuple):
     program: Program
     owner: User
 
-    def was_usable(self) -> bool:
-        """Return whether the code was usable when the touch happened."""
+    def reason(self) -> Reason | None:
+        """Return why the code could not be used when the touch happened, or None."""
         code, moment = self.code, self.created_at
-        return (
-            code.activated_at is not None
-            and code.activated_at <= moment < code.expires_at
-            and (code.retired_at is None or moment < code.retired_at)
-        )
+        if code.activated_at is None or moment < code.activated_at:
+            return Reason.CODE_UNKNOWN
+        if moment >= code.expires_at:
+            return Reason.CODE_EXPIRED
+        return Reason.CODE_RETIRED if code.retired_at is not None and moment >= code.retired_at else None
 
     def is_within_window(self, joined_at: datetime) -> bool:
         return joined_at - self.created_at <= timedelta(seconds=self.program.attribution_window)
@@ -57,11 +58,7 @@ def choose(touches: Sequence[Touched], *, now: datetime, joined_at: datetime) ->
         return None
     program = touches[-1].program
     touches = [touch for touch in touches if touch.program.id == program.id]
-    counting = [
-        touch
-        for touch in touches
-        if touch.was_usable() and _reason(touch, now=now, joined_at=joined_at) is None
-    ]
+    counting = [touch for touch in touches if _reason(touch, now=now, joined_at=joined_at) is None]
     candidates = counting or touches
     return candidates[0 if program.attribution == Attribution.FIRST_TOUCH else -1]
 
@@ -71,9 +68,11 @@ def ended_since(program: Program, joined_at: datetime) -> datetime:
     return joined_at - timedelta(seconds=program.late_entry_grace)
 
 
-def _reason(touch: Touched, *, now: datetime, joined_at: datetime) -> reasons.Reason | None:
+def _reason(touch: Touched, *, now: datetime, joined_at: datetime) -> Reason | None:
     ended = ended_since(touch.program, joined_at)
-    return reasons.of_code(touch.code, touch.program, touch.owner, now=now, ended_since=ended)
+    return touch.reason() or reasons.of_code(
+        touch.code, touch.program, touch.owner, now=now, ended_since=ended
+    )
 
 
 _TOUCHES = (

@@ -81,7 +81,8 @@ async def attribute(
     candidate = await _find(session, claim, person, within=within, now=now)
     if candidate is None:
         return None
-    if is_new and not person.is_reported_late(now):
+    may_count = candidate.touch is None or candidate.touch.reason() is None
+    if is_new and may_count and not person.is_reported_late(now):
         owner = await redemption.lock_owner(session, candidate.key)
         if owner is not None and owner.status == UserStatus.ACTIVE and not person.owns(owner):
             attributed = await _use(session, services, candidate, owner, person, within=within)
@@ -138,7 +139,8 @@ async def examine(
         if referred == code.id:
             return Examined(None, code, is_repeated=True)
     ended_since = history.ended_since(program, person.joined_at(now)) if touch else None
-    reason = reasons.of_code(code, program, owner, now=now, ended_since=ended_since)
+    reason = touch.reason() if touch else None
+    reason = reason or reasons.of_code(code, program, owner, now=now, ended_since=ended_since)
     if reason is None and person.owns(owner):
         reason = Reason.SELF_REFERRAL
     if reason is None and referred is not None:
@@ -164,7 +166,7 @@ async def _find(
         return _Candidate(touch.code.key or "", touch, by_code=False) if touch else None
     key = code_format.normalise(claim.code) or ""
     # A link has both the code and the touch. Then the touch tells that the code was usable.
-    own = [touch for touch in touches if touch.code.key == key and touch.was_usable()]
+    own = [touch for touch in touches if touch.code.key == key and touch.reason() is None]
     return _Candidate(key, history.choose(own, now=now, joined_at=joined_at), by_code=True)
 
 
