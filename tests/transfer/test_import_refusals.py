@@ -84,7 +84,7 @@ async def test_paths_that_cannot_be_imported(command, tmp_path):
     with Sweep() as sweep:
         for arguments, message in [
             ((tmp_path / "missing",), "There is no file"),
-            ((folder,), "has none of users.csv"),
+            ((folder,), "has none of programs.csv"),
             ((folder, "--map", mapping), "A mapping is for one file"),
             ((mapping, "--map", "missing"), "There is no file missing. Ready mappings:"),
         ]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from goodword.transfer.importing import Counts
 
 Format = Literal["ndjson", "csv"]
-NAMES = {"user": "users", "code": "codes", "referral": "referrals"}
+NAMES = {"program": "programs", "user": "users", "code": "codes", "referral": "referrals"}
 
 
 def export(
@@ -30,7 +30,7 @@ def export(
         bool, typer.Option("--with-password-hashes", help="Let users sign in elsewhere with their passwords.")
     ] = False,
 ) -> None:
-    """Write all users, codes and referrals as they are now, while the service runs.
+    """Write all programs, users, codes and referrals as they are now, while the service runs.
 
     Only its owner can read the file.
     """
@@ -81,7 +81,7 @@ def import_(
         bool, typer.Option("--resume", help="Continue an import that was interrupted.")
     ] = False,
 ) -> None:
-    """Create the users, codes and referrals of a file that do not exist yet.
+    """Create the programs, users, codes and referrals of a file that do not exist yet.
 
     It can be run again at any time, also beside the service. Lines that cannot be imported are reported in
     FILE.errors.ndjson, for standard input on standard error.
@@ -131,7 +131,8 @@ def _size(path: Path | None) -> int | None:
 
 
 def _described(counts: dict[str, int]) -> str:
-    return ", ".join(f"{counts.get(kind, 0):,} {name}" for kind, name in NAMES.items())
+    found = {name: counts.get(kind, 0) for kind, name in NAMES.items()}
+    return ", ".join(f"{count:,} {name}" for name, count in found.items() if count or name != "programs")
 
 
 @contextmanager

@@ -10,13 +10,22 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword.attribution.service import serialize
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record as record_event
 from goodword.db.statements import is_lock_timeout, is_transaction_conflict
 from goodword.services import Services
 from goodword.transfer.codes import add_codes
 from goodword.transfer.people import add_users
-from goodword.transfer.records import CodeRecord, Record, ReferralRecord, Refusal, UserRecord
+from goodword.transfer.programs import Programs, add_programs
+from goodword.transfer.records import (
+    CodeRecord,
+    ProgramRecord,
+    Record,
+    ReferralRecord,
+    Refusal,
+    UserRecord,
+)
 from goodword.transfer.referrals import add_referrals
 from goodword.transfer.rows import Done, Outcome, Raced
 
@@ -63,19 +72,29 @@ class Importer:
             await session.execute(select(func.pg_advisory_xact_lock(LOCK)))
         now, is_trial = self.services.clock(), self.session is not None
         outcomes: list[Outcome] = [_refusal(item.record, now) or Done.UNCHANGED for item in items]
+        if not is_trial and any(isinstance(item.record, ReferralRecord) for item in items):
+            await serialize(session)
+        programs = _of_type(ProgramRecord, items, outcomes)
         users = _of_type(UserRecord, items, outcomes)
         codes = _of_type(CodeRecord, items, outcomes)
         referrals = _of_type(ReferralRecord, items, outcomes)
         found: dict[int, Outcome] = {}
+        if programs:
+            found |= zip(programs, await add_programs(session, list(programs.values()), now=now), strict=True)
+        known = await Programs.load(session)
         if users:
             batch = list(users.values())
-            done = await add_users(session, self.services, batch, administrators=self.administrators, now=now)
+            done = await add_users(
+                session, self.services, batch, known, administrators=self.administrators, now=now
+            )
             found |= zip(users, done, strict=True)
         if codes:
-            done = await add_codes(session, self.services, list(codes.values()), lock=not is_trial, now=now)
+            done = await add_codes(
+                session, self.services, list(codes.values()), known, lock=not is_trial, now=now
+            )
             found |= zip(codes, done, strict=True)
         if referrals:
-            done = await add_referrals(session, list(referrals.values()), lock=not is_trial, now=now)
+            done = await add_referrals(session, list(referrals.values()), known, lock=not is_trial, now=now)
             found |= zip(referrals, done, strict=True)
         for index, outcome in found.items():
             outcomes[index] = outcome
@@ -85,21 +104,19 @@ class Importer:
             if outcome == Done.CREATED
         )
         if created and not is_trial:
-            n_users, n_codes, n_referrals = (
-                created[kind] for kind in (UserRecord, CodeRecord, ReferralRecord)
-            )
             record_event(
                 session,
                 Action.DATA_IMPORTED,
                 Subject.NONE,
-                users=n_users,
-                codes=n_codes,
-                referrals=n_referrals,
+                programs=created[ProgramRecord],
+                users=created[UserRecord],
+                codes=created[CodeRecord],
+                referrals=created[ReferralRecord],
             )
         return outcomes
 
 
-R = TypeVar("R", UserRecord, CodeRecord, ReferralRecord)
+R = TypeVar("R", ProgramRecord, UserRecord, CodeRecord, ReferralRecord)
 
 
 def _of_type(kind: type[R], items: Sequence[Item], outcomes: Sequence[Outcome]) -> dict[int, R]:

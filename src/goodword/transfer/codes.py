@@ -14,13 +14,20 @@ from goodword.codes.terms import MAX_TERM
 from goodword.errors import Unprocessable
 from goodword.services import Services
 from goodword.transfer.macs import code_mac, read_mac
+from goodword.transfer.programs import Programs
 from goodword.transfer.records import CodeRecord, Refusal
 from goodword.transfer.rows import Deferred, Done, Outcome, insert_all, load_users, one_of
 from goodword.users.models import UserStatus
 
 
 async def add_codes(
-    session: AsyncSession, services: Services, batch: Sequence[CodeRecord], *, lock: bool, now: datetime
+    session: AsyncSession,
+    services: Services,
+    batch: Sequence[CodeRecord],
+    programs: Programs,
+    *,
+    lock: bool,
+    now: datetime,
 ) -> list[Outcome]:
     """Create the codes of a batch that do not exist yet, and return what became of each line."""
     users = await load_users(session, [record.owner for record in batch], lock=lock)
@@ -39,7 +46,11 @@ async def add_codes(
         if (owner.status == UserStatus.ERASED) != (record.code is None):
             outcomes.append(Refusal("owner", "user_erased" if record.code else "user_not_erased"))
             continue
-        row = _row(record, owner.id, mac, now)
+        program_id = programs.find(record.program)
+        if program_id is None:
+            outcomes.append(Deferred(Refusal("program", "program_unknown")))
+            continue
+        row = _row(record, owner.id, program_id, mac, now)
         if isinstance(row, Refusal):
             outcomes.append(row)
             continue
@@ -71,7 +82,9 @@ def _check(services: Services, record: CodeRecord, now: datetime) -> bytes | Ref
     return code_mac(services, key)
 
 
-def _row(record: CodeRecord, owner_id: uuid.UUID, mac: bytes, now: datetime) -> dict[str, Any] | Refusal:
+def _row(
+    record: CodeRecord, owner_id: uuid.UUID, program_id: uuid.UUID, mac: bytes, now: datetime
+) -> dict[str, Any] | Refusal:
     created_at = record.created_at or min(now, record.activated_at or now)
     if record.created_at is None and created_at >= record.expires_at:
         created_at = record.expires_at.replace(microsecond=0) - MAX_TERM  # it has expired before the import
@@ -80,6 +93,7 @@ def _row(record: CodeRecord, owner_id: uuid.UUID, mac: bytes, now: datetime) -> 
     row: dict[str, Any] = {
         "created_at": created_at,
         "owner_id": owner_id,
+        "program_id": program_id,
         "code": record.code,
         "key": code_format.normalise(record.code) if record.code else None,
         "key_mac": mac,
@@ -106,7 +120,8 @@ class _Known:
     def __init__(self) -> None:
         self._owner_by_mac: dict[bytes, uuid.UUID] = {}
         self._ids: set[uuid.UUID] = set()
-        self._with_active: set[uuid.UUID] = set()
+        self._with_active: set[tuple[uuid.UUID, uuid.UUID]] = set()
+        """The owners and programs of active codes."""
 
     @classmethod
     async def load(
@@ -128,8 +143,9 @@ class _Known:
         for row in found:
             known._owner_by_mac[row.key_mac] = row.owner_id
             known._ids.add(row.id)
-        active = select(ReferralCode.owner_id).where(one_of(session, ReferralCode.owner_id, owners), ACTIVE)
-        known._with_active.update(await session.scalars(active))
+        active = select(ReferralCode.owner_id, ReferralCode.program_id)
+        active = active.where(one_of(session, ReferralCode.owner_id, owners), ACTIVE)
+        known._with_active.update((owner, program) for owner, program in await session.execute(active))
         return known
 
     def decide(self, row: dict[str, Any], *, given_id: bool) -> Done | Refusal:
@@ -138,9 +154,10 @@ class _Known:
         if given_id and row["id"] in self._ids:
             return Refusal("id", "id_taken")
         if row["activated_at"] is not None and row["retired_at"] is None:
-            if row["owner_id"] in self._with_active:
+            pair = row["owner_id"], row["program_id"]
+            if pair in self._with_active:
                 return Refusal("owner", "active_code_exists")
-            self._with_active.add(row["owner_id"])
+            self._with_active.add(pair)
         self._owner_by_mac[row["key_mac"]] = row["owner_id"]
         if given_id:
             self._ids.add(row["id"])

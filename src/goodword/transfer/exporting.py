@@ -1,10 +1,11 @@
-"""Export users, codes and referrals, page by page, as they are at one moment."""
+"""Export programs, users, codes and referrals, page by page, as they are at one moment."""
 
 import csv
 import io
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,8 @@ from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes.models import ReferralCode
 from goodword.db.database import FIRST_ID, Database
-from goodword.referrals.models import Referral
+from goodword.programs.models import Program
+from goodword.referrals.models import AttributedBy, Referral
 from goodword.services import Services
 from goodword.transfer.macs import written_mac
 from goodword.transfer.reading import FILES, escape
@@ -34,10 +36,12 @@ async def export(services: Services, *, with_hashes: bool) -> AsyncIterator[tupl
     async with services.database.transaction() as session:
         record(session, Action.DATA_EXPORTED, Subject.NONE, hashes=int(with_hashes))
     async with _snapshot(services.database) as connection:
+        programs = {row.id: row for row in await connection.execute(select(Program.__table__))}
         for kind, query, build in (
-            ("user", _USERS, lambda row: _user(row, with_hashes=with_hashes)),
-            ("code", _CODES, lambda row: _code(services, row)),
-            ("referral", _REFERRALS, _referral),
+            ("program", _PROGRAMS, _program),
+            ("user", _USERS, lambda row: _user(row, programs, with_hashes=with_hashes)),
+            ("code", _CODES, lambda row: _code(services, row, programs)),
+            ("referral", _REFERRALS, lambda row: _referral(row, programs)),
         ):
             after = FIRST_ID
             while rows := (await connection.execute(query, {"after": after})).all():
@@ -67,11 +71,45 @@ def _time(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _user(row: Row[Any], *, with_hashes: bool) -> dict[str, Any]:
+def _program(row: Row[Any]) -> dict[str, Any]:
+    return _present(
+        type="program",
+        id=str(row.id),
+        slug=row.slug,
+        name=row.name,
+        status=row.status,
+        starts_at=_time(row.starts_at),
+        ends_at=_time(row.ends_at),
+        time_zone=row.time_zone,
+        currency=row.currency,
+        link_target=row.link_target,
+        unusable_link=row.unusable_link,
+        code_lifetime=row.code_lifetime,
+        attribution=row.attribution,
+        attribution_window=row.attribution_window,
+        late_entry_grace=row.late_entry_grace,
+        remember_touch=row.remember_touch,
+        created_at=None if row.is_default else _time(row.created_at),
+    )
+
+
+_Programs = Mapping[uuid.UUID, Row[Any]]
+
+
+def _other_program(program_id: uuid.UUID, programs: _Programs) -> str | None:
+    """Return the slug of a program, or None for the default one, as files of earlier releases have it."""
+    program = programs[program_id]
+    return None if program.is_default else program.slug
+
+
+def _user(row: Row[Any], programs: _Programs, *, with_hashes: bool) -> dict[str, Any]:
     return _present(
         type="user",
         id=str(row.id),
         external_id=row.external_id,
+        program=programs[row.program_id].slug if row.program_id else None,
+        reported_email=row.reported_email,
+        signed_up_at=_time(row.signed_up_at),
         email=row.email,
         email_verified=row.verified_at is not None,
         verified_at=_time(row.verified_at),
@@ -86,11 +124,12 @@ def _user(row: Row[Any], *, with_hashes: bool) -> dict[str, Any]:
     )
 
 
-def _code(services: Services, row: Row[Any]) -> dict[str, Any]:
+def _code(services: Services, row: Row[Any], programs: _Programs) -> dict[str, Any]:
     return _present(
         type="code",
         id=str(row.id),
         owner=str(row.owner_id),
+        program=_other_program(row.program_id, programs),
         code=row.code,
         mac=None if row.code else written_mac(services, row.key_mac),
         kind=row.kind,
@@ -107,7 +146,7 @@ def _code(services: Services, row: Row[Any]) -> dict[str, Any]:
     )
 
 
-def _referral(row: Row[Any]) -> dict[str, Any]:
+def _referral(row: Row[Any], programs: _Programs) -> dict[str, Any]:
     return _present(
         type="referral",
         id=str(row.id),
@@ -115,6 +154,8 @@ def _referral(row: Row[Any]) -> dict[str, Any]:
         referee=str(row.referee_id),
         code=row.code,
         code_id=str(row.code_id),
+        program=_other_program(row.program_id, programs),
+        attributed_by=None if row.attributed_by == AttributedBy.CODE else row.attributed_by,
         status=row.status,
         reason=row.reason,
         created_at=_time(row.created_at),
@@ -217,6 +258,7 @@ def _page(query: Select[Any], column: Any) -> Select[Any]:
     return query.where(column > bindparam("after", type_=column.type)).order_by(column).limit(PAGE)
 
 
+_PROGRAMS = _page(select(Program.__table__), Program.id)
 _USERS = _page(select(User.__table__), User.id)
 _CODES = _page(select(ReferralCode.__table__), ReferralCode.id)
 _REFERRALS = _page(

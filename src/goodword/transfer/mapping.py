@@ -24,6 +24,9 @@ from goodword.transfer.records import TYPES
 _TIMES = (
     "created_at",
     "verified_at",
+    "signed_up_at",
+    "starts_at",
+    "ends_at",
     "expires_at",
     "activated_at",
     "retired_at",

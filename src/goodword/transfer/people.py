@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.privacy import tombstones
 from goodword.services import Services
 from goodword.transfer.macs import derived_id
+from goodword.transfer.programs import Programs
 from goodword.transfer.records import Refusal, UserRecord
-from goodword.transfer.rows import Done, Outcome, insert_all, one_of
+from goodword.transfer.rows import Deferred, Done, Outcome, insert_all, one_of
 from goodword.users import addresses, imported_hashes
 from goodword.users.models import PasswordCost, User, UserStatus
 
@@ -38,6 +39,7 @@ async def add_users(
     session: AsyncSession,
     services: Services,
     batch: Sequence[UserRecord],
+    programs: Programs,
     *,
     administrators: bool,
     now: datetime,
@@ -53,10 +55,13 @@ async def add_users(
     linked: list[dict[str, Any]] = []
     new_costs: set[str] = set()
     for record, identity in zip(batch, identities, strict=True):
-        outcome = known.decide(record, identity, erased)
+        outcome: Outcome | dict[str, Any] = known.decide(record, identity, erased)
         if isinstance(outcome, dict):
             linked.append(outcome)
             outcome = Done.UNCHANGED
+        program_id = programs.find(record.program) if record.program else None
+        if outcome == Done.CREATED and record.program and program_id is None:
+            outcome = Deferred(Refusal("program", "program_unknown"))
         cost = _cost(services, record.password_hash)
         if outcome == Done.CREATED and cost is not None and cost not in costs | new_costs:
             if len(costs | new_costs) >= MAX_COSTS:
@@ -64,7 +69,7 @@ async def add_users(
             else:
                 new_costs.add(cost)
         if outcome == Done.CREATED:
-            row = _row(record, identity, administrators=administrators, now=now)
+            row = _row(record, identity, program_id, administrators=administrators, now=now)
             rows.append(row)
             known.add(row)
         outcomes.append(outcome)
@@ -161,14 +166,26 @@ def _cost(services: Services, encoded: str | None) -> str | None:
     return imported_hashes.parse(encoded).cost
 
 
-def _row(record: UserRecord, identity: _Identity, *, administrators: bool, now: datetime) -> dict[str, Any]:
+def _row(
+    record: UserRecord,
+    identity: _Identity,
+    program_id: uuid.UUID | None,
+    *,
+    administrators: bool,
+    now: datetime,
+) -> dict[str, Any]:
     created_at, address = record.created_at or now, identity.address
+    reported = addresses.parse(record.reported_email) if record.reported_email else None
     is_erased = record.status == UserStatus.ERASED
     is_verified = not is_erased and (record.email_verified or record.verified_at is not None)
     return {
         "id": identity.new_id,
         "created_at": created_at,
         "external_id": record.external_id,
+        "program_id": program_id,
+        "reported_email": reported.text if reported else None,
+        "reported_email_key": reported.key if reported else None,
+        "signed_up_at": record.signed_up_at,
         "email": address.text if address else None,
         "email_key": address.key if address else None,
         "email_canonical": address.canonical if address else None,

@@ -15,7 +15,7 @@ MAX_LINE = 64 * 1024
 BOM = b"\xef\xbb\xbf"
 ESCAPED = tuple("=+-@'\t\r")
 """What a cell cannot begin with in a spreadsheet without an apostrophe in front, and the apostrophe."""
-FILES = {"users.csv": "user", "codes.csv": "code", "referrals.csv": "referral"}
+FILES = {"programs.csv": "program", "users.csv": "user", "codes.csv": "code", "referrals.csv": "referral"}
 
 
 class Line(NamedTuple):

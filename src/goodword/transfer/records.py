@@ -1,4 +1,4 @@
-"""The records of an export or import: users, codes and referrals."""
+"""The records of an export or import: programs, users, codes and referrals."""
 
 import uuid
 from datetime import UTC, datetime
@@ -18,7 +18,17 @@ from pydantic_core import PydanticKnownError
 
 from goodword.codes.models import Retirement
 from goodword.languages import DEFAULT, LANGUAGES
-from goodword.referrals.models import ReferralStatus
+from goodword.programs.fields import (
+    CodeLifetime,
+    Currency,
+    LinkTarget,
+    Period,
+    ProgramName,
+    Slug,
+    TimeZone,
+)
+from goodword.programs.models import Attribution, ProgramStatus, UnusableLink
+from goodword.referrals.models import AttributedBy, ReferralStatus
 from goodword.users import imported_hashes
 from goodword.users.addresses import Email
 from goodword.users.models import UserStatus
@@ -103,9 +113,38 @@ class _Record(BaseModel):
     created_at: Time | None = None
 
 
+class ProgramRecord(_Record):
+    type: Literal["program"] = "program"
+    slug: Slug
+    name: ProgramName
+    status: ProgramStatus = ProgramStatus.ACTIVE
+    starts_at: Time | None = None
+    ends_at: Time | None = None
+    time_zone: TimeZone = "UTC"
+    currency: Currency = "USD"
+    link_target: LinkTarget | None = None
+    unusable_link: UnusableLink = UnusableLink.PAGE
+    code_lifetime: CodeLifetime | None = None
+    attribution: Attribution = Attribution.LAST_TOUCH
+    attribution_window: Period = 2_592_000
+    late_entry_grace: Period = 86_400
+    remember_touch: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.starts_at and self.ends_at and self.starts_at >= self.ends_at:
+            raise RecordError("period_invalid")
+        return self
+
+
 class UserRecord(_Record):
     type: Literal["user"] = "user"
     external_id: ExternalId | None = None
+    program: Slug | None = None
+    """The program whose API key reported the user."""
+    reported_email: Email | None = None
+    """The address that another system reported, which need not belong to the user."""
+    signed_up_at: Time | None = None
     email: Email | None = None
     email_verified: bool = False
     verified_at: Time | None = None
@@ -120,16 +159,23 @@ class UserRecord(_Record):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.status == UserStatus.ERASED:
-            if self.id is None or self.email or self.external_id or self.first_name or self.last_name:
+            personal = self.email, self.external_id, self.reported_email, self.first_name, self.last_name
+            if self.id is None or any(personal):
                 raise RecordError("erased_with_data")
-        elif self.email is None:
+            return self
+        of_accounts = self.email_verified, self.verified_at, self.password_hash, self.administrator
+        if self.email is None and (self.external_id is None or any(of_accounts)):
             raise RecordError("email_missing")
+        if self.reported_email and self.external_id is None:
+            raise RecordError("external_id_missing")
         return self
 
 
 class CodeRecord(_Record):
     type: Literal["code"] = "code"
     owner: Reference
+    program: Slug | None = None
+    """By default the default program."""
     code: Annotated[str, BeforeValidator(_text), Field(max_length=64)] | None = None
     mac: Annotated[str, Field(pattern="^[0-9a-f]{16}:[0-9a-f]{64}$")] | None = None
     """Of an erased owner, the keyed hash of the code instead of it, after a digest of the key."""
@@ -163,6 +209,9 @@ class ReferralRecord(_Record):
     code: Annotated[str, BeforeValidator(_text), Field(max_length=64)] | None = None
     """By default the latest code of the referrer."""
     code_id: uuid.UUID | None = None
+    program: Slug | None = None
+    """By default that of the code."""
+    attributed_by: AttributedBy = AttributedBy.CODE
     status: ReferralStatus = ReferralStatus.CONFIRMED
     reason: Annotated[Text, Field(max_length=255)] | None = None
     confirmed_at: Time | None = None
@@ -174,8 +223,9 @@ class ReferralRecord(_Record):
         return self
 
 
-Record = UserRecord | CodeRecord | ReferralRecord
-TYPES: dict[str, type[UserRecord] | type[CodeRecord] | type[ReferralRecord]] = {
+Record = ProgramRecord | UserRecord | CodeRecord | ReferralRecord
+TYPES: dict[str, type[Record]] = {
+    "program": ProgramRecord,
     "user": UserRecord,
     "code": CodeRecord,
     "referral": ReferralRecord,
@@ -184,6 +234,8 @@ _ANY: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="t
 _MODEL_FIELDS = {
     "erased_with_data": "status",
     "email_missing": "email",
+    "external_id_missing": "external_id",
+    "period_invalid": "ends_at",
     "code_missing": "code",
     "max_uses_too_low": "max_uses",
     "retired_at_missing": "retired_at",
