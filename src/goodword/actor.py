@@ -17,6 +17,8 @@ from goodword.ip_address import read_address
 
 class Actor(StrEnum):
     USER = "user"
+    SERVER = "server"
+    """A server of a product, with an API key or the access token of an app itself."""
     OPERATOR = "operator"
     """The `goodword` command."""
     SYSTEM = "system"
@@ -29,7 +31,7 @@ class ActorContext:
     actor: Actor
     actor_id: uuid.UUID | None = None
     client: str | None = None
-    """The `client_id` of the OAuth client that acts for the user."""
+    """The `client_id` of the OAuth client that acts, or the name of the API key."""
     request_id: str | None = None
     peer: str | None = None
     """The address of the client, as the server reports it."""
@@ -66,3 +68,10 @@ def mark_authenticated(user_id: uuid.UUID, client: str | None = None) -> None:
     if context.actor is Actor.ANONYMOUS:
         context.actor, context.actor_id = Actor.USER, user_id
         context.client = client or context.client
+
+
+def mark_server(server_id: uuid.UUID, name: str) -> None:
+    """Make a server the actor of a request that has proved to be its own. `name`: of the API key or OAuth client."""
+    context = current_context()
+    if context.actor is Actor.ANONYMOUS:
+        context.actor, context.actor_id, context.client = Actor.SERVER, server_id, name

@@ -69,7 +69,11 @@ def create_app(
     routes.install(app, pages=settings.pages == "on")
     if settings.docs_shown:
         openapi.install(
-            app, public_url=settings.public_url, scopes=scopes.DOCUMENTATION, clock=services.clock
+            app,
+            public_url=settings.public_url,
+            scopes=scopes.DOCUMENTATION,
+            server_scopes=scopes.SERVER_SCOPES,
+            clock=services.clock,
         )
         assets = services.page_assets
         api_docs.install(app, brand=settings.brand_name, icon=assets.path(assets.icon).removeprefix("/"))

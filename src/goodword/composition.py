@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 
 from goodword import migrations, retention
 from goodword.account import emails as account_emails
+from goodword.api_keys import auth as api_key_auth
 from goodword.backup import nightly
 from goodword.cache.lookup_cache import LookupCache
 from goodword.cache.memory import InvalidationTable, LocalCache
@@ -116,6 +117,7 @@ def build_services(
         refresh_tokens=RefreshTokens(derive_key(secret, "refresh tokens")),
         server_tokens=ServerTokens(signing_keys, issuer=issuer, lifetime=lifetime),
         live_sessions=LocalCache(invalidations, clock, seconds=REMEMBERED),
+        known_servers=LocalCache(invalidations, clock, seconds=api_key_auth.REMEMBERED),
         passwords=Passwords.from_settings(settings, metrics, processes=processes),
         login_throttle=LoginThrottle(derive_key(secret, "sign-in failures"), counted=is_limited),
         page_cookies=Cookies(derive_key(secret, "page cookies"), settings.public_url),
@@ -148,6 +150,7 @@ def _build_tracing(settings: Settings) -> "Tracing | None":
 
 def derive_keys(secret: bytes) -> DerivedKeys:
     return DerivedKeys(
+        api_keys=derive_key(secret, "api keys"),
         audit=derive_key(secret, "audit chain"),
         checked_addresses=derive_key(secret, "checked addresses"),
         erased_mailboxes=derive_key(secret, "mailboxes of the erased"),

@@ -62,7 +62,7 @@ class Forbidden(AppError):
 
 class InsufficientScope(Forbidden):
     code = "insufficient_scope"
-    detail = "The access token does not have the scope that this operation requires."
+    detail = "The access token or API key does not have the scope that this operation requires."
 
     def __init__(self, scopes: Iterable[str] = ()) -> None:
         scope = f', scope="{" ".join(sorted(scopes))}"' if scopes else ""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
+    from goodword.api_keys.auth import Known
     from goodword.cache.lookup_cache import LookupCache
     from goodword.cache.memory import LocalCache
     from goodword.config.settings import Settings
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 class DerivedKeys:
     """32-byte keys derived from the secret, each for one purpose. Keys of a single service are in that service."""
 
+    api_keys: bytes
     audit: bytes
     checked_addresses: bytes
     erased_mailboxes: bytes
@@ -83,6 +85,7 @@ class Services:
     refresh_tokens: RefreshTokens
     server_tokens: ServerTokens
     live_sessions: LocalCache[Live]
+    known_servers: LocalCache[Known | None]
     passwords: Passwords
     login_throttle: LoginThrottle
 

@@ -14,6 +14,7 @@ class Subject(StrEnum):
     PROGRAM = "program"
     CLIENT = "oauth_client"
     KEY = "signing_key"
+    API_KEY = "api_key"
     JOB = "job"
     NONE = "none"
     """No single object: a request without an account, or a search."""
@@ -68,6 +69,8 @@ class Action(StrEnum):
     CLIENT_DISABLED = "oauth_client.disabled"
     PROGRAM_CREATED = "program.created"
     PROGRAM_CHANGED = "program.changed"
+    API_KEY_CREATED = "api_key.created"
+    API_KEY_REVOKED = "api_key.revoked"
     KEYS_ROTATED = "keys.rotated"
     JOBS_RETRIED = "jobs.retried"
     JOBS_DISCARDED = "jobs.discarded"
@@ -99,6 +102,7 @@ DETAILS: Mapping[Action, frozenset[str]] = {
         Action.CLIENT_SECRET_ROTATED: "client",
         Action.CLIENT_DISABLED: "client",
         Action.PROGRAM_CHANGED: "fields",
+        Action.API_KEY_CREATED: "scope program_id expires_at",
         Action.KEYS_ROTATED: "at_once",
         Action.JOBS_RETRIED: "kind jobs",
         Action.JOBS_DISCARDED: "kind jobs",

@@ -20,7 +20,7 @@ class AuditEvent(Base):
     __tablename__ = "audit_events"
     __table_args__ = (
         CheckConstraint("(sequence IS NULL) = (hash IS NULL)", name="sealed_with_hash"),
-        CheckConstraint("actor IN ('user', 'operator', 'system', 'anonymous')", name="actor"),
+        CheckConstraint("actor IN ('user', 'server', 'operator', 'system', 'anonymous')", name="actor"),
         partial_index("ix_audit_events_unsealed", "id", where="sequence IS NULL"),
         partial_index("uq_audit_events_sequence", "sequence", unique=True, where="sequence IS NOT NULL"),
         Index("ix_audit_events_actor_id", "actor_id", "id"),

@@ -16,13 +16,16 @@ class AuditRead(Output):
     at: Instant = Field(validation_alias="created_at")
     action: Action = Field(examples=[Action.CODE_ISSUED])
     actor: Actor = Field(
-        description="`user`, `operator` (a command), `system` (a job) or `anonymous`.", examples=[Actor.USER]
+        description="`user`, `server` (an API key, or an app itself), `operator` (a command), `system` (a job) or `anonymous`.",
+        examples=[Actor.USER],
     )
     actor_id: uuid.UUID | None
     person_id: uuid.UUID | None = Field(description="The user whom the event concerns.")
     subject: Subject = Field(description="The kind of object.", examples=[Subject.CODE])
     subject_id: uuid.UUID | None
-    client: str | None = Field(description="The OAuth client that acted for the user.", examples=["goodword"])
+    client: str | None = Field(
+        description="The OAuth client that acted, or the name of the API key.", examples=["goodword"]
+    )
     request_id: str | None = Field(examples=["019aa8c2-7a51-7000-8000-000000000000"])
     address: str | None = Field(description="Null after 90 days.", examples=["192.0.2.7"])
     details: Annotated[dict[str, str | int | bool], BeforeValidator(json.loads)] = Field(

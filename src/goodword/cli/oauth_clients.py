@@ -45,11 +45,11 @@ def create(
 ) -> None:
     """Create a client and show its secret. The secret is shown only once."""
     from goodword.oauth import registration
+    from goodword.oauth.clients import default_grants
     from goodword.oauth.errors import ClientInvalid
 
     scopes = [part for text in scope or ["openid", "profile"] for part in text.split()]
-    refreshing = ["refresh_token"] if "offline_access" in scopes else []
-    grants = [part for text in grant or ["authorization_code", *refreshing] for part in text.split()]
+    grants = [part for text in grant or default_grants(scopes) for part in text.split()]
 
     async def register(session: "AsyncSession", services: "Services") -> tuple[str, str | None]:
         client, secret = await registration.register(

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 MOST = 10**12
-NETWORK, ACCOUNT, APP, ADDRESS = "network", "account", "app", "address"
-"""What a limit counts by: network, signed-in user, authenticated client, or e-mail address."""
+NETWORK, ACCOUNT, APP, SERVER, ADDRESS = "network", "account", "app", "API key or app", "address"
+"""What a limit counts by: network, signed-in user, authenticated client, server, or e-mail address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ DEFAULTS: Mapping[str, Policy] = {
         Policy("email-to", 5, "hour", ADDRESS, "requests for an e-mail of one kind to one address"),
         Policy("email-token", 60, "minute", NETWORK, "submissions of a token from an e-mail"),
         Policy("write", 300, "minute", ACCOUNT, "requests that change data"),
+        Policy("server-write", 6000, "minute", SERVER, "requests of a server that change data"),
     )
 }
 

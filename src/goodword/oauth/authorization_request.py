@@ -174,9 +174,9 @@ def _code_challenge(client: Client, parameters: Mapping[str, str]) -> str:
 
 def _scopes(client: Client, text: str | None, requested: ClaimsRequest) -> frozenset[str]:
     asked = client.default_scopes if text is None else scopes.known(text)
-    if not asked or not asked <= client.scopes:
+    if not asked or not asked <= client.user_scopes:
         raise OAuthError("invalid_scope", "The scope is more than this app is registered for, or empty.")
-    return asked | (requested.scopes & client.scopes)
+    return asked | (requested.scopes & client.user_scopes)
 
 
 def _prompt(text: str) -> frozenset[str]:

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Row, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword.cache.lookup_cache import HERE
 from goodword.crypto import hmac_of
 from goodword.db.database import Database
 from goodword.db.statements import insert_if_absent
@@ -58,8 +59,13 @@ class Client:
         return self.client_id == DOCS
 
     @property
+    def user_scopes(self) -> frozenset[str]:
+        """The scopes that it may request from a user."""
+        return self.scopes & scopes.SCOPES.keys()
+
+    @property
     def default_scopes(self) -> frozenset[str]:
-        return self.scopes - scopes.NOT_DEFAULT
+        return self.user_scopes - scopes.NOT_DEFAULT
 
     def allows(self, redirect_uri: str) -> bool:
         """Return whether responses to an authorization request may be sent there."""
@@ -81,9 +87,24 @@ class Client:
         return not self.is_public or self.is_built_in or redirect_uri.startswith("https://")
 
 
+def cache_key(client_id: str) -> str:
+    """Return the cache key that invalidates what is cached about a client."""
+    return f"{HERE}oauth-client:{client_id}"
+
+
 def is_id(text: str) -> bool:
     """Return whether this has the form of a client id, so that a look-up makes sense."""
     return bool(_ID.fullmatch(text))
+
+
+def default_grants(chosen: Collection[str]) -> list[str]:
+    """Return the grant types that these scopes need."""
+    needed = {
+        "authorization_code": bool(scopes.SCOPES.keys() & set(chosen)),
+        "refresh_token": "offline_access" in chosen,
+        "client_credentials": bool(scopes.SERVER_SCOPES.keys() & set(chosen)),
+    }
+    return [grant for grant, is_needed in needed.items() if is_needed]
 
 
 def documentation(public_url: str) -> Client:
@@ -112,7 +133,7 @@ class ClientRegistry:
             return self._built_in
         if not is_id(client_id) or client_id == DOCS:
             return None
-        row = await database.row(_BY_ID, client_id=client_id)
+        row = await database.row(BY_ID, client_id=client_id)
         return _client(row) if row else None
 
     async def identify(
@@ -190,6 +211,6 @@ def _client(row: Row[Any]) -> Client:
     )
 
 
-_BY_ID = select(OAuthClient.__table__).where(
+BY_ID = select(OAuthClient.__table__).where(
     OAuthClient.client_id == bindparam("client_id"), OAuthClient.disabled_at.is_(None)
 )

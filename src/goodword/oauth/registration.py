@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
+from goodword.db.transaction_hooks import invalidate
 from goodword.oauth import scopes
-from goodword.oauth.clients import DOCS, GRANT_TYPES, secret_mac
+from goodword.oauth.clients import DOCS, GRANT_TYPES, cache_key, secret_mac
 from goodword.oauth.errors import ClientInvalid
 from goodword.oauth.models import OAuthClient
 from goodword.oauth.redirect_uris import check_redirect_uri
@@ -70,14 +71,16 @@ def _check(
 ) -> None:
     if not name.strip() or len(name) > 100 or not name.isprintable():
         raise ClientInvalid("A name has 1 to 100 visible characters: people will read it.")
-    if unknown := set(scope) - set(scopes.SCOPES):
+    if unknown := set(scope) - set(scopes.ALL):
         raise ClientInvalid(
-            f"No such scope: {', '.join(sorted(unknown))}. There are: {', '.join(scopes.SCOPES)}."
+            f"No such scope: {', '.join(sorted(unknown))}. There are: {', '.join(scopes.ALL)}."
         )
     if unknown := set(grant_types) - set(GRANT_TYPES):
         raise ClientInvalid(
             f"No such grant: {', '.join(sorted(unknown))}. There are: {', '.join(GRANT_TYPES)}."
         )
+    if set(scope) & scopes.SERVER_SCOPES.keys() and "client_credentials" not in grant_types:
+        raise ClientInvalid("The scopes of servers need the grant client_credentials.")
     if public and "client_credentials" in grant_types:
         raise ClientInvalid("A public app has no credentials: it cannot use client_credentials.")
     if ("refresh_token" in grant_types) != ("offline_access" in scope):
@@ -117,6 +120,7 @@ async def disable(session: AsyncSession, client_id: str, *, now: datetime) -> bo
         .returning(OAuthClient.id)
     )
     if changed:
+        invalidate(session, cache_key(client_id))
         record(session, Action.CLIENT_DISABLED, Subject.CLIENT, changed, client=client_id)
         ended = {"revoked_at": now, "revoked_reason": "app_disabled"}
         await session.execute(

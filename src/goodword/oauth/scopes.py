@@ -1,4 +1,4 @@
-"""The scopes that apps can request, and their descriptions on the consent page."""
+"""The scopes of apps and of servers, with their descriptions."""
 
 from collections.abc import Iterable
 
@@ -15,6 +15,25 @@ SCOPES = {
     "admin": to_translate("Administer this service with your rights: view, disable and erase accounts"),
 }
 """Without `account` (password, sessions, erasure), which only first-party sessions have."""
+
+SERVER_SCOPES = {
+    "participants:read": to_translate("See participants, their referral codes and their referrals"),
+    "participants:write": to_translate(
+        "Report, change and erase participants, and create their referral codes"
+    ),
+    "events:read": to_translate("See the events that were reported"),
+    "events:write": to_translate("Report events"),
+    "rewards:read": to_translate("See rewards and balances"),
+    "rewards:write": to_translate("Approve, fulfil, cancel and reverse rewards"),
+    "referrals:review": to_translate("See held referrals, and accept or reject them"),
+    "programs:read": to_translate("See programs and their reward rules"),
+    "programs:write": to_translate("Create and change programs and their reward rules"),
+    "webhooks:read": to_translate("See webhook endpoints and their deliveries"),
+    "webhooks:write": to_translate("Create, change and delete webhook endpoints, and replay deliveries"),
+}
+"""The scopes of API keys, and of apps that act on their own behalf. No token of a user has one."""
+
+ALL = SCOPES | SERVER_SCOPES
 
 DOCUMENTATION = {name: text for name, text in SCOPES.items() if name != "offline_access"}
 """The scopes of the documentation page, which gets no refresh token."""
@@ -35,17 +54,17 @@ CLAIMS = {
 
 
 def text(scopes: Iterable[str]) -> str:
-    """Return scopes as one string, in the order of `SCOPES`."""
+    """Return scopes as one string, in the order of `ALL`."""
     chosen = set(scopes)
-    return " ".join(name for name in SCOPES if name in chosen)
+    return " ".join(name for name in ALL if name in chosen)
 
 
 def known(scope: str) -> frozenset[str]:
     """Return the known scopes in a `scope` parameter. Others are ignored (OpenID Connect Core §3.1.2.1)."""
-    return frozenset(scope.split(" ")) & SCOPES.keys()
+    return frozenset(scope.split(" ")) & ALL.keys()
 
 
 def descriptions(scopes: Iterable[str]) -> list[str]:
     """Return the descriptions of scopes, to translate."""
     chosen = set(scopes)
-    return [words for name, words in SCOPES.items() if name in chosen]
+    return [words for name, words in ALL.items() if name in chosen]

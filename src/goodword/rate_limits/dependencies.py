@@ -35,6 +35,11 @@ async def count_write(request: Request, user_id: object) -> None:
     await _of(request.scope).hit(request.scope, "write", f"account {user_id}")
 
 
+async def count_server_write(request: Request, caller: str) -> None:
+    """Count a write of a server, by its API key or client id."""
+    await _of(request.scope).hit(request.scope, "server-write", f"server {caller}")
+
+
 async def count_app(request: Request, client_id: str) -> None:
     """Count a request of an authenticated client. An unproven client id is not counted."""
     await _of(request.scope).hit(request.scope, "app", f"app {client_id}")

@@ -47,12 +47,18 @@ async def authenticate(request: Request, needed: frozenset[str] = frozenset()) -
     Raises `Unauthorized` without a token, `TokenInvalid`, `InsufficientScope` if a scope is missing, and
     `UserRequired` for the token of an app itself.
     """
+    token = bearer_token(request)
+    if token is None:
+        raise Unauthorized
+    return await authenticate_token(request, token, needed)
+
+
+def bearer_token(request: Request) -> str | None:
+    """Return the token in the header `Authorization`. None without the header, and for another scheme."""
     # The raw header: `request.headers` takes longer than all that follows.
     given = next((value for name, value in request.scope["headers"] if name == b"authorization"), b"")
     scheme, _, token = given.decode("latin-1").partition(" ")
-    if scheme.lower() != "bearer":
-        raise Unauthorized
-    return await authenticate_token(request, token.strip(), needed)
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 async def authenticate_token(request: Request, token: str, needed: frozenset[str]) -> Caller:

@@ -54,7 +54,7 @@ class IdempotencyKey(Base):
     route: Mapped[str] = mapped_column(String(64))
     key: Mapped[str] = mapped_column(String(255))
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary(32))
-    """HMAC of the body. A plain hash would allow guesses of the password in a sign-up."""
+    """HMAC of the body and the parameters in the path. A plain hash would allow guesses of the password in a sign-up."""
     status: Mapped[int | None]
     location: Mapped[str | None] = mapped_column(String(255))
     body: Mapped[str | None] = mapped_column(Text)
@@ -80,6 +80,8 @@ class IdempotentWrite:
         self._database, self._clock = services.database, services.clock
         self._secret = services.keys.idempotency
         self._route = f"{request.method} {request.scope['route'].path}"
+        parameters = sorted(request.path_params.items())
+        self._path = [str(value).encode("utf-8", "surrogatepass") for _, value in parameters]
         self._base_path = services.settings.base_path
         self._key = key
 
@@ -94,12 +96,12 @@ class IdempotentWrite:
     ) -> Response:
         """Call `prepare` before the transaction (slow work, early checks), then `effect` inside it.
 
-        Raises `KeyReused` for another body, and `KeyInUse` if a concurrent request holds the key for too long.
+        Raises `KeyReused` for another body or another path of the route, and `KeyInUse` if a concurrent request holds the key for too long.
         """
         if self._key is None:
             return self._response(await effect(await prepare()))
         slot = {"caller": caller, "route": self._route, "key": self._key}
-        fingerprint = hmac_of(self._secret, body.model_dump_json().encode())
+        fingerprint = hmac_of(self._secret, body.model_dump_json().encode(), *self._path)
         if kept := await self._kept(session, slot, fingerprint):
             return kept
         try:

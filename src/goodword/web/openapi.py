@@ -21,7 +21,7 @@ from goodword.errors import (
     ValidationFailed,
 )
 from goodword.rate_limits.limiter import RateLimited
-from goodword.web import openapi_examples
+from goodword.web import openapi_examples, security_schemes
 from goodword.web.json_body import MalformedJson, UnknownParameter
 from goodword.web.problems import problem
 from goodword.web.request_errors import (
@@ -43,7 +43,8 @@ deletes the code, and it can no longer be used.
 
 Every error response is a problem document (RFC 9457, `application/problem+json`) with a stable `code`. Times are
 RFC 3339 in UTC. To call protected operations from the interactive page, press **Authorize**. Then sign in with
-OAuth2, or paste the `access_token` of *Sign in*, which has all permissions of the user.
+OAuth2, or paste the `access_token` of *Sign in*, which has all permissions of the user. Operations for the servers of
+a product accept an API key, or the access token of an app itself (`client_credentials`).
 """
 
 TAGS = [
@@ -146,19 +147,30 @@ def problems(*errors: type[AppError], location: str | None = None) -> dict[int |
 
 
 def install(
-    app: FastAPI, *, public_url: str, scopes: Mapping[str, str], clock: Callable[[], datetime]
+    app: FastAPI,
+    *,
+    public_url: str,
+    scopes: Mapping[str, str],
+    server_scopes: Mapping[str, str],
+    clock: Callable[[], datetime],
 ) -> None:
-    """Make `app.openapi` return the completed document. `scopes` are the scopes of OAuth clients."""
+    """Make `app.openapi` return the completed document.
+
+    `scopes` are those that OAuth clients request from users, `server_scopes` those that they have themselves.
+    """
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = openapi_examples.complete(_complete(app, public_url, scopes), now=clock())
+            document = _complete(app, public_url, scopes, server_scopes)
+            app.openapi_schema = openapi_examples.complete(document, now=clock())
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _complete(app: FastAPI, public_url: str, scopes: Mapping[str, str]) -> dict[str, Any]:
+def _complete(
+    app: FastAPI, public_url: str, scopes: Mapping[str, str], server_scopes: Mapping[str, str]
+) -> dict[str, Any]:
     document = get_openapi(
         title=app.title,
         version=app.version,
@@ -177,21 +189,12 @@ def _complete(app: FastAPI, public_url: str, scopes: Mapping[str, str]) -> dict[
     schemas["Problem"] = PROBLEM
     components["responses"] = {"Refused": _refused()}
     _name_problems("Refused", components["responses"], schemas)
-    flow = {
-        "authorizationUrl": f"{public_url}/oauth/authorize",
-        "tokenUrl": f"{public_url}/oauth/token",
-        "scopes": dict(scopes),
-    }
-    components["securitySchemes"]["OAuth2"] = {
-        "type": "oauth2",
-        "description": "Authorization code flow with PKCE (RFC 6749, RFC 7636).",
-        "flows": {"authorizationCode": flow},
-    }
+    security_schemes.complete(components["securitySchemes"], public_url, scopes, server_scopes)
     for path, operations in document["paths"].items():
         for operation in operations.values():
             operation.setdefault("security", [])
             _add_common_errors(operation, path)
-            _offer_flow(operation, scopes)
+            operation["security"] = security_schemes.alternatives(operation["security"], scopes)
             _name_problems(operation["operationId"], operation["responses"], schemas)
     return document
 
@@ -214,13 +217,6 @@ def _refused() -> dict[str, Any]:
     for error in EVERYWHERE:
         _add(found, "default", error)
     return found["default"] | {"description": "Refused before the operation, or timed out."}
-
-
-def _offer_flow(operation: dict[str, Any], scopes: Mapping[str, str]) -> None:
-    # No OAuth client can get the scope `account`.
-    for needed in [way["AccessToken"] for way in operation.get("security", ()) if "AccessToken" in way]:
-        if set(needed) <= set(scopes):
-            operation["security"].append({"OAuth2": needed})
 
 
 def _add_common_errors(operation: dict[str, Any], path: str) -> None:

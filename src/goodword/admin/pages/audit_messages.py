@@ -71,6 +71,7 @@ SUBJECTS: Mapping[str, str] = {
 
 ACTORS: Mapping[str, str] = {
     Actor.USER: to_translate("a signed-in user"),
+    Actor.SERVER: to_translate("a server"),
     Actor.OPERATOR: to_translate("the operator"),
     Actor.SYSTEM: to_translate("the service itself"),
     Actor.ANONYMOUS: to_translate("a visitor"),
