@@ -20,7 +20,8 @@ def create(
     name: Annotated[str, typer.Option(help="A name, to tell the keys apart.")],
     scope: Annotated[list[str], typer.Option(help="A scope, such as participants:write. Repeat for more.")],
     program: Annotated[
-        str | None, typer.Option(metavar="SLUG", help="The only program that the key can reach. Default: all.")
+        str | None,
+        typer.Option(metavar="SLUG", help="The only program that the key can reach. Default: all."),
     ] = None,
     expires_in: Annotated[
         int | None, typer.Option(metavar="DAYS", help="Days until the key expires. Default: never.")
@@ -85,8 +86,6 @@ def revoke(name: Annotated[str, typer.Argument(help="The name, as `list` shows i
     """Revoke a key at once."""
     from goodword.api_keys import service
 
-    if not run_in_transaction(
-        lambda session, services: service.revoke(session, name, now=services.clock())
-    ):
+    if not run_in_transaction(lambda session, services: service.revoke(session, name, now=services.clock())):
         fail("There is no such key.")
     typer.echo("Revoked.")

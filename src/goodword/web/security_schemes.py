@@ -18,7 +18,11 @@ def complete(
 ) -> None:
     """Add the flows of OAuth 2.0 to the schemes that endpoints declare."""
     token_url = f"{public_url}/oauth/token"
-    flow = {"authorizationUrl": f"{public_url}/oauth/authorize", "tokenUrl": token_url, "scopes": dict(scopes)}
+    flow = {
+        "authorizationUrl": f"{public_url}/oauth/authorize",
+        "tokenUrl": token_url,
+        "scopes": dict(scopes),
+    }
     schemes[FLOW] = {
         "type": "oauth2",
         "description": "Authorization code flow with PKCE (RFC 6749, RFC 7636).",
