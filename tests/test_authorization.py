@@ -1,31 +1,20 @@
 """Who may do what: a rule for every operation there is, held against every kind of caller.
 
 A new operation needs one line in `POLICY`, and one in `BODIES` if the example of its OpenAPI is not enough.
+`test_server_authorization.py` holds the rules against keys of servers.
 """
 
-import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from httpx2 import AsyncClient, Response
 
-from asgi import client_of, document
+from asgi import client_of
+from authorization_world import OPERATIONS, World, call, make_world
 from goodword.admin import service as admin
-from goodword.codes import service as codes
-from goodword.codes.models import ReferralCode
-from goodword.codes.schemas import CodeCreate
-from goodword.oauth.models import OAuthClient, OAuthGrant
-from goodword.referrals import service as referrals
-from goodword.referrals.attributed import Attributed
-from goodword.sessions import service as sessions
-from goodword.sessions.models import UserSession
-from goodword.sessions.service import OWN_SCOPE, ClientInfo
-from goodword.sessions.tokens import CLIENT
-from goodword.users import service as users
-from goodword.users.models import User
+from goodword.sessions.service import OWN_SCOPE
 from sweeps import Sweep
 
 pytestmark = pytest.mark.one_database
@@ -33,12 +22,37 @@ pytestmark = pytest.mark.one_database
 
 @dataclass(frozen=True)
 class Rule:
-    """What a token needs to do it. `owned`: what the path names is found by its owner alone."""
+    """What a token needs to do it. `owned`: what the path names is found by its owner alone.
+
+    `for_servers`: it needs a key or an app's own token, and `owned` means the keys of one program.
+    """
 
     scope: str | None = None
     owned: bool = False
     for_admins_too: bool = False
     hidden: bool = False
+    for_servers: bool = False
+    optional: bool = False
+    """Anybody may do it. A server's token must be valid and have the scope."""
+
+    @property
+    def user_scope(self) -> str | None:
+        """The scope that the token of a user needs, or None if no user may do it."""
+        if self.for_servers:
+            return "admin" if self.for_admins_too else None
+        return self.scope
+
+    @property
+    def security(self) -> list[dict[str, list[str]]]:
+        """What the OpenAPI document says, apart from the flow of users, which the scope decides."""
+        wanted: list[dict[str, list[str]]] = [{}] if self.optional else []
+        if self.for_servers and self.scope:
+            wanted += [{"ApiKey": [self.scope]}, {"ClientCredentials": [self.scope]}]
+        if self.user_scope:
+            wanted.append({"AccessToken": [self.user_scope]})
+            if self.user_scope != "account":
+                wanted.append({"OAuth2": [self.user_scope]})
+        return wanted
 
 
 PUBLIC = Rule()
@@ -51,6 +65,11 @@ def needs(scope: str) -> Rule:
 
 def own(scope: str, *, for_admins_too: bool = False) -> Rule:
     return Rule(scope, owned=True, for_admins_too=for_admins_too)
+
+
+def server(scope: str, *, owned: bool = False, for_admins_too: bool = False, optional: bool = False) -> Rule:
+    """For the keys of servers. `owned`: what the path names belongs to a program, and other keys get 404."""
+    return Rule(scope, owned=owned, for_admins_too=for_admins_too, for_servers=True, optional=optional)
 
 
 POLICY = {
@@ -127,13 +146,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "register": {"email": "new@example.com", "password": "quiet otters swim at dawn"},
 }
 
-DOCUMENT = document()
-OPERATIONS = {
-    operation["operationId"]: (method.upper(), path, operation)
-    for path, methods in DOCUMENT["paths"].items()
-    for method, operation in methods.items()
-}
-SCOPES = sorted({rule.scope for rule in POLICY.values() if rule.scope} | set(OWN_SCOPE.split()))
+SCOPES = sorted({rule.user_scope for rule in POLICY.values() if rule.user_scope} | set(OWN_SCOPE.split()))
 
 
 def test_every_operation_has_a_rule_and_every_rule_an_operation():
@@ -145,148 +158,44 @@ def test_an_operation_declares_the_scope_that_its_rule_asks_for():
         for name in sorted(OPERATIONS):
             with sweep.case(f"{name!a}"):
                 _, _, operation = OPERATIONS[name]
-                declared = [scopes for way in operation.get("security", ()) for scopes in way.values()]
-                rule = POLICY[name]
 
-                assert all(scopes == [rule.scope] for scopes in declared)
-                assert bool(declared) == (rule.scope is not None)
-
-
-@dataclass
-class World:
-    """Someone with all that a path can name, made again after each write that was allowed: writes erase, disable and sign out."""
-
-    app: FastAPI
-    owner: User
-    code: ReferralCode
-    referral_id: uuid.UUID
-    elsewhere: UserSession
-    let_in: OAuthClient
-
-    def path_of(self, template: str) -> str:
-        return template.format(
-            user_id=self.owner.id,
-            code=self.code.code,
-            referral_id=self.referral_id,
-            session_id=self.elsewhere.id,
-            client_id=self.let_in.client_id,
-            provider="google",
-        )
-
-    async def token(self, user: User, scope: str = OWN_SCOPE, client: str = CLIENT) -> str:
-        """An access token as the service signs it, of a new session with this scope."""
-        services = self.app.state.services
-        now = services.clock()
-        async with services.database.transaction() as session:
-            begun = await sessions.create(
-                session, user, client=client, scope=scope, client_info=ClientInfo(), now=now
-            )
-        return services.access_tokens.sign(
-            user_id=user.id, session_id=begun.id, client=client, scope=scope, now=now
-        )
-
-    async def person(self, *, is_admin: bool = False) -> User:
-        async with self.app.state.services.database.transaction() as session:
-            return await make_user(session, self.app.state.services.clock(), is_admin=is_admin)
-
-
-async def make_user(session, now, *, is_admin=False):
-    user = await users.create(
-        session,
-        email=f"{uuid.uuid4()}@example.com",
-        password_hash=None,
-        first_name=None,
-        last_name=None,
-        now=now,
-    )
-    user.is_admin = is_admin
-    return user
-
-
-async def make_world(app):
-    now = app.state.services.clock()
-    async with app.state.services.database.transaction() as session:
-        owner, friend = await make_user(session, now), await make_user(session, now)
-        code = await codes.create(
-            session,
-            app.state.services,
-            owner,
-            CodeCreate.model_validate({"lifetime": 3600}),
-            now=now,
-        )
-        attributed = Attributed(code.id, owner.id, "Alice L.")
-        referral_id = referrals.record(session, attributed, friend, confirmed=True, now=now)
-        elsewhere = await sessions.create(
-            session, owner, client=CLIENT, scope=OWN_SCOPE, client_info=ClientInfo(), now=now
-        )
-        let_in = OAuthClient(
-            client_id=str(owner.id),
-            name="An app",
-            redirect_uris="https://app.example.com/back",
-            scope="profile",
-            grant_types="authorization_code",
-            created_at=now,
-        )
-        session.add(let_in)
-        await session.flush()
-        session.add(OAuthGrant(user_id=owner.id, client_id=let_in.id, scope="profile", created_at=now))
-    return World(app, owner, code, referral_id, elsewhere, let_in)
-
-
-def outcome(answer: Response) -> str:
-    """What the answer says of the right to ask. The code decides: 401 is also a wrong password's answer."""
-    assert answer.status_code < 500, answer.text
-    if answer.headers.get("content-type") != "application/problem+json":
-        return "allowed"
-    if (code := answer.json()["code"]) in ("unauthorized", "invalid_token", "insufficient_scope"):
-        return code
-    return "not found" if answer.status_code == 404 else "allowed"
-
-
-async def call(api: AsyncClient, world: World, name: str, token: str | None) -> str:
-    method, path, operation = OPERATIONS[name]
-    content = operation.get("requestBody", {}).get("content", {})
-    body = BODIES.get(name) or next((example_of(described) for described in content.values()), None)
-    sent: dict[str, Any] = {"data" if "application/x-www-form-urlencoded" in content else "json": body}
-    asked = [parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"]
-    answer = await api.request(
-        method,
-        world.path_of(path),
-        params={"email": world.owner.email} if "email" in asked else {},
-        headers={"Authorization": f"Bearer {token}"} if token else {},
-        **(sent if content else {}),
-    )
-    return outcome(answer)
-
-
-def example_of(described: dict[str, Any]) -> Any:
-    if "example" in described:
-        return described["example"]
-    examples = described.get("examples")
-    if examples:
-        return next(iter(examples.values()))["value"]
-    schema = described["schema"]
-    return DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]["examples"][0]
+                assert operation["security"] == POLICY[name].security
 
 
 Token = Callable[[World], Awaitable[str | None]]
 
 
-async def expect(app: FastAPI, token: Token, expected: Callable[[Rule], str]) -> None:
-    """Call everything with such a token, and compare what each answer says with its rule."""
+def refused_as_user(rule: Rule) -> str:
+    """What a user is told by an operation for servers."""
+    return "allowed" if rule.optional else "insufficient_scope"
+
+
+async def expect(
+    app: FastAPI,
+    token: Token,
+    expected: Callable[[Rule], str],
+    *,
+    by_servers: Callable[[Rule], str] = refused_as_user,
+) -> None:
+    """Call everything with such a token, and compare what each answer says with its rule.
+
+    `by_servers`: what operations for servers answer.
+    """
     found, wanted = {}, {}
     world = await make_world(app)
     shown = await token(world)
     async with client_of(app) as api:
         for name, rule in POLICY.items():
-            found[name] = await call(api, world, name, shown)
+            found[name] = await call(api, world, name, shown, BODIES.get(name))
             if OPERATIONS[name][0] != "GET" and found[name] == "allowed":
                 world = await make_world(app)
                 shown = await token(world)
             # What is public may find nothing: a code that nobody has, a provider that is not set up.
             if rule == PUBLIC and found[name] == "not found":
                 found[name] = "allowed"
-            wanted[name] = "allowed" if rule == PUBLIC else expected(rule)
+            wanted[name] = (
+                "allowed" if rule == PUBLIC else (by_servers if rule.for_servers else expected)(rule)
+            )
     assert found == wanted
 
 
@@ -294,18 +203,29 @@ def refused(rule: Rule, how: str) -> str:
     return "not found" if rule.hidden else how
 
 
+async def expect_invalid(app: FastAPI, token: Token) -> None:
+    await expect(
+        app, token, lambda rule: refused(rule, "invalid_token"), by_servers=lambda _: "invalid_token"
+    )
+
+
 async def test_anonymous(app):
     async def nothing(_):
         return None
 
-    await expect(app, nothing, lambda rule: refused(rule, "unauthorized"))
+    await expect(
+        app,
+        nothing,
+        lambda rule: refused(rule, "unauthorized"),
+        by_servers=lambda rule: "allowed" if rule.optional else "unauthorized",
+    )
 
 
 async def test_a_token_that_is_none(app):
     async def nonsense(_):
         return "eyJhbGciOiJub25lIn0.e30."
 
-    await expect(app, nonsense, lambda rule: refused(rule, "invalid_token"))
+    await expect_invalid(app, nonsense)
 
 
 @pytest.mark.parametrize("status", ["disabled", "erased"])
@@ -319,7 +239,7 @@ async def test_somebody_disabled_or_erased_with_a_token_that_did_not_expire(app,
                 await admin.erase(session, app.state.services, world.owner.id, by=None)
         return token
 
-    await expect(app, left_over, lambda rule: refused(rule, "invalid_token"))
+    await expect_invalid(app, left_over)
 
 
 async def test_an_app_on_its_own_behalf(app):
@@ -327,7 +247,12 @@ async def test_an_app_on_its_own_behalf(app):
         scope = " ".join(SCOPES)
         return app.state.services.server_tokens.for_client("an-app", scope, now=app.state.services.clock())
 
-    await expect(app, app_token, lambda rule: refused(rule, "insufficient_scope"))
+    await expect(
+        app,
+        app_token,
+        lambda rule: refused(rule, "insufficient_scope"),
+        by_servers=lambda _: "invalid_token",  # it is not registered
+    )
 
 
 async def test_the_owner(app):
@@ -352,6 +277,7 @@ async def test_an_administrator(app):
         app,
         administrators,
         lambda rule: "not found" if rule.owned and not rule.for_admins_too else "allowed",
+        by_servers=lambda rule: "allowed" if rule.for_admins_too else refused_as_user(rule),
     )
 
 

@@ -24,7 +24,8 @@ def create(
         typer.Option(metavar="SLUG", help="The only program that the key can reach. Default: all."),
     ] = None,
     expires_in: Annotated[
-        int | None, typer.Option(metavar="DAYS", help="Days until the key expires. Default: never.")
+        int | None,
+        typer.Option(metavar="DAYS", min=1, max=3660, help="Days until the key expires. Default: never."),
     ] = None,
 ) -> None:
     """Create a key and show it. It is shown only once."""
@@ -56,7 +57,7 @@ def create(
 
     try:
         text = run_in_transaction(create_key)
-    except (service.ApiKeyInvalid, OverflowError) as error:
+    except service.ApiKeyInvalid as error:
         fail(str(error))
     typer.echo(text)
     typer.echo("The key is not shown again.", err=True)
