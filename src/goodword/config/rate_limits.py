@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 MOST = 10**12
-NETWORK, ACCOUNT, APP, SERVER, ADDRESS = "network", "account", "app", "API key or app", "address"
+NETWORK, ACCOUNT, APP, SERVER, ADDRESS = "network", "account", "app", "server", "address"
 """What a limit counts by: network, signed-in user, authenticated client, server, or e-mail address."""
 
 

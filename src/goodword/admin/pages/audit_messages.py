@@ -52,6 +52,8 @@ ACTIONS: Mapping[str, str] = {
     Action.CLIENT_DISABLED: to_translate("App disabled"),
     Action.PROGRAM_CREATED: to_translate("Program created"),
     Action.PROGRAM_CHANGED: to_translate("Program changed"),
+    Action.API_KEY_CREATED: to_translate("API key created"),
+    Action.API_KEY_REVOKED: to_translate("API key revoked"),
     Action.KEYS_ROTATED: to_translate("Signing keys replaced"),
     Action.JOBS_RETRIED: to_translate("Jobs retried"),
     Action.JOBS_DISCARDED: to_translate("Jobs discarded"),
@@ -65,6 +67,7 @@ SUBJECTS: Mapping[str, str] = {
     Subject.PROGRAM: to_translate("program"),
     Subject.CLIENT: to_translate("app"),
     Subject.KEY: to_translate("signing key"),
+    Subject.API_KEY: to_translate("API key"),
     Subject.JOB: to_translate("job"),
     Subject.NONE: to_translate("no account"),
 }
