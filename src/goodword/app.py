@@ -68,15 +68,7 @@ def create_app(
     )
     routes.install(app, pages=settings.pages == "on")
     if settings.docs_shown:
-        openapi.install(
-            app,
-            public_url=settings.public_url,
-            scopes=scopes.DOCUMENTATION,
-            server_scopes=scopes.SERVER_SCOPES,
-            clock=services.clock,
-        )
-        assets = services.page_assets
-        api_docs.install(app, brand=settings.brand_name, icon=assets.path(assets.icon).removeprefix("/"))
+        _install_docs(app, services)
     app.router.middleware_stack = table = RouteTable(app.router)
     # Not by `add_middleware`: around it FastAPI has layers that handle the same errors again, for each request.
     app.middleware_stack = _middleware(services)(
@@ -88,6 +80,18 @@ def create_app(
         limits=limits or {},
     )
     return app
+
+
+def _install_docs(app: FastAPI, services: Services) -> None:
+    settings, assets = services.settings, services.page_assets
+    openapi.install(
+        app,
+        public_url=settings.public_url,
+        scopes=scopes.DOCUMENTATION,
+        server_scopes=scopes.SERVER_SCOPES,
+        clock=services.clock,
+    )
+    api_docs.install(app, brand=settings.brand_name, icon=assets.path(assets.icon).removeprefix("/"))
 
 
 def _middleware(services: Services) -> type[RequestMiddleware]:
