@@ -91,7 +91,7 @@ def build_services(
     """
     clock = clock or DatabaseClock()
     secret, is_limited = settings.secret, settings.rate_limits == "on"
-    keys = derive_keys(secret)
+    keys = DerivedKeys.derive(secret)
     invalidations = InvalidationTable()
     database = Database.from_settings(settings, processes=processes)
     signing_keys = SigningKeys(database, keys.signing_keys, clock)
@@ -146,23 +146,6 @@ def _build_tracing(settings: Settings) -> "Tracing | None":
             "GOODWORD_OTLP_ENDPOINT needs more packages: pip install goodword[traces]"
         ) from None
     return Tracing(settings.otlp_endpoint)
-
-
-def derive_keys(secret: bytes) -> DerivedKeys:
-    return DerivedKeys(
-        api_keys=derive_key(secret, "api keys"),
-        audit=derive_key(secret, "audit chain"),
-        checked_addresses=derive_key(secret, "checked addresses"),
-        erased_mailboxes=derive_key(secret, "mailboxes of the erased"),
-        idempotency=derive_key(secret, "idempotency fingerprints"),
-        oauth=derive_key(secret, oauth_clients.PURPOSE),
-        one_time_tokens=derive_key(secret, "one-time tokens"),
-        quotas=derive_key(secret, "quotas"),
-        referral_codes=derive_key(secret, "referral code strings"),
-        signing_keys=derive_key(secret, "signing keys"),
-        tombstones=derive_key(secret, "tombstones"),
-        unsubscribe=derive_key(secret, "unsubscribes"),
-    )
 
 
 async def open_services(

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
+
+from goodword.crypto import derive_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -58,6 +60,23 @@ class DerivedKeys:
     signing_keys: bytes
     tombstones: bytes
     unsubscribe: bytes
+
+    @classmethod
+    def derive(cls, secret: bytes) -> Self:
+        return cls(
+            api_keys=derive_key(secret, "api keys"),
+            audit=derive_key(secret, "audit chain"),
+            checked_addresses=derive_key(secret, "checked addresses"),
+            erased_mailboxes=derive_key(secret, "mailboxes of the erased"),
+            idempotency=derive_key(secret, "idempotency fingerprints"),
+            oauth=derive_key(secret, "oauth clients and codes"),
+            one_time_tokens=derive_key(secret, "one-time tokens"),
+            quotas=derive_key(secret, "quotas"),
+            referral_codes=derive_key(secret, "referral code strings"),
+            signing_keys=derive_key(secret, "signing keys"),
+            tombstones=derive_key(secret, "tombstones"),
+            unsubscribe=derive_key(secret, "unsubscribes"),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from doctor.patient import Patient
 from fresh_database import fresh_database
 from goodword import migrations
 from goodword.audit import hash_chain
-from goodword.composition import derive_keys
 from goodword.db.database import Database
+from goodword.services import DerivedKeys
 from mail_server import mail_server
 from serving import goodword, serving
 
@@ -58,7 +58,7 @@ async def _complete(folder, url, **settings):
     assert done.returncode == 0, done.stderr
     secret = settings.get("SECRET_KEY") or (folder / "data" / "secret_key").read_text()
     database = Database(url)
-    await hash_chain.seal(database, derive_keys(secret.encode()).audit)
+    await hash_chain.seal(database, DerivedKeys.derive(secret.encode()).audit)
     await database.close()
 
 

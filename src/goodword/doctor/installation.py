@@ -14,7 +14,6 @@ from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 
 from goodword import migrations
 from goodword.clock import utc_now
-from goodword.composition import derive_keys
 from goodword.config import loading
 from goodword.config.settings import Settings, SettingsError
 from goodword.crypto import derive_key
@@ -69,7 +68,7 @@ class Installation:
 
     @property
     def keys(self) -> DerivedKeys:
-        return derive_keys(self._secret)
+        return DerivedKeys.derive(self._secret)
 
     def key(self, purpose: str) -> bytes:
         return derive_key(self._secret, purpose)

@@ -24,9 +24,6 @@ from goodword.oauth.models import OAuthClient
 from goodword.oauth.redirect_uris import is_registered
 from goodword.sessions.keys import RS256
 
-PURPOSE = "oauth clients and codes"
-"""Purpose of the key of the HMACs under which client secrets and codes are stored."""
-
 GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
 DOCS = "goodword-docs"
 
