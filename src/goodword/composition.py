@@ -46,6 +46,7 @@ from goodword.signup.link_card import LinkCards
 from goodword.social import clients as social_clients
 from goodword.social.providers import Provider, configured
 from goodword.telemetry.metrics import Metrics
+from goodword.touches.linked_codes import LinkedCodes
 from goodword.touches.service import Touches
 from goodword.users.passwords import Passwords
 from goodword.web.html.assets import Assets
@@ -111,7 +112,8 @@ def build_services(
         cache=LookupCache(settings, database, invalidations, clock, metrics),
         http_client=OutboundClient(),
         rate_limiter=Limiter(settings, clock, metrics),
-        touches=Touches(database, derive_key(secret, "touches"), metrics),
+        touches=Touches(database, derive_key(secret, "touches"), clock, metrics),
+        linked_codes=LinkedCodes(database, invalidations, clock),
         signing_keys=signing_keys,
         access_tokens=AccessTokens(signing_keys, issuer=issuer, lifetime=lifetime),
         refresh_tokens=RefreshTokens(derive_key(secret, "refresh tokens")),

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from goodword.social.clients import ProviderClients as SocialClients
     from goodword.telemetry.metrics import Metrics
     from goodword.telemetry.trace_export import Tracing
+    from goodword.touches.linked_codes import LinkedCodes
     from goodword.touches.service import Touches
     from goodword.users.passwords import Passwords
     from goodword.web.html.assets import Assets
@@ -97,6 +98,7 @@ class Services:
     """For providers of data."""
     rate_limiter: Limiter
     touches: Touches
+    linked_codes: LinkedCodes
 
     signing_keys: SigningKeys
     """Empty until `open_services` loads them."""

@@ -13,12 +13,12 @@ from ipaddress import ip_address
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import idna
 import regex
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from goodword.config.brand_colors import readable
 from goodword.config.settings import Settings
+from goodword.hosts import to_ascii
 from goodword.languages import DEFAULT
 
 
@@ -96,7 +96,7 @@ def build_message(
     host = mail_host(settings.public_url)
     local_part, _, domain = to.rpartition("@")
     if local_part.isascii():  # then the address is ASCII, which every mail server accepts
-        domain = _ascii(domain)
+        domain = to_ascii(domain)
     message = EmailMessage(_Policy(utf8=not local_part.isascii()))
     message["From"] = settings.mail_from or Address(settings.brand_name, "no-reply", host)
     message["To"] = Address(username=local_part, domain=domain)
@@ -195,11 +195,6 @@ class _Policy(EmailPolicy):
         return f"{name}:{blank}{value}{self.linesep}".encode()
 
 
-def _ascii(domain: str) -> str:
-    """Return a domain in ASCII, by IDNA 2008. Python's codec implements IDNA 2003, which turns faß.de into fass.de."""
-    return domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
-
-
 def safe_name(name: str, language: str) -> str:
     """Return a display name of at most 40 characters without digits and symbols, or else "A friend".
 
@@ -218,7 +213,7 @@ def mail_host(public_url: str) -> str:
     try:
         ip_address(host)
     except ValueError:
-        return _ascii(host)
+        return to_ascii(host)
     return "localhost"  # an IP address cannot be a mail domain
 
 

@@ -47,6 +47,7 @@ class Cookies:
         self._signer = Signer(key, "gwb_")
         self._session = OwnCookie("goodword", public_url)
         self._language = OwnCookie("goodword-language", public_url)
+        self._touch = OwnCookie("goodword-touch", public_url)
 
     def write(self, response: Response, signed_in: UserSession) -> None:
         value = self._signer.sign(signed_in.id.bytes)
@@ -71,6 +72,21 @@ class Cookies:
 
     def write_language(self, response: Response, language: str) -> None:
         self._language.write(response, language, max_age=int(LANGUAGE_KEPT.total_seconds()))
+
+    def touch(self, request: Request) -> uuid.UUID | None:
+        """Return the touch that this browser remembers, for a program with `remember_touch`."""
+        try:
+            return uuid.UUID(self._touch.read(request))
+        except ValueError:
+            return None
+
+    def write_touch(self, response: Response, touch_id: uuid.UUID, *, seconds: int) -> None:
+        self._touch.write(response, str(touch_id), max_age=seconds)
+
+    def clear_touch(self, request: Request, response: Response) -> None:
+        """Forget the touch once a person has registered."""
+        if self._touch.read(request):
+            self._touch.clear(response)
 
     def form_token(self, visitor: Visitor, *about: str) -> str:
         """Return the token of a hidden field, which protects the form against CSRF.

@@ -8,6 +8,7 @@ from goodword.rate_limits.dependencies import after_lookup, before_lookup
 from goodword.rate_limits.limiter import RateLimited
 from goodword.services import services_of
 from goodword.sessions import cookies
+from goodword.sessions.cookies import Visitor
 from goodword.users import service as users
 from goodword.web.html.rendering import link, page
 
@@ -30,12 +31,22 @@ async def page_if_signed_in(
     request: Request, code: CodeFound | None, *, status: int = 200, is_dead: bool = False
 ) -> Response | None:
     """Return a page that says who is signed in, or None for other visitors. A second account needs a sign-out."""
-    services = services_of(request)
-    if services.page_cookies.read(request) is None:
-        return None
-    visitor = await cookies.visitor(request)
+    visitor = await find_visitor(request)
     if visitor is None:
         return None
+    return await signed_in_page(request, visitor, code, status=status, is_dead=is_dead)
+
+
+async def find_visitor(request: Request) -> Visitor | None:
+    """Return who is signed in on this browser. Other visitors cost no statement."""
+    has_cookie = services_of(request).page_cookies.read(request) is not None
+    return await cookies.visitor(request) if has_cookie else None
+
+
+async def signed_in_page(
+    request: Request, visitor: Visitor, code: CodeFound | None, *, status: int, is_dead: bool
+) -> Response:
+    services = services_of(request)
     async with services.database.readers() as session:
         user = await users.get(session, visitor.user_id)
         own = await codes.usable_code(session, user.id, now=services.clock())

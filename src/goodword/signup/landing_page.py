@@ -1,4 +1,4 @@
-"""The landing page of a referral link."""
+"""A referral link: it records the click, and leads to the target of its program or shows the landing page."""
 
 from functools import lru_cache
 from typing import Any
@@ -13,11 +13,14 @@ from goodword.codes.parameters import Code
 from goodword.codes.schemas import CodeFound
 from goodword.config.settings import Settings
 from goodword.errors import AppError
+from goodword.programs.models import DEFAULT_PROGRAM_ID, UnusableLink
 from goodword.rate_limits.dependencies import after_lookup, before_lookup
 from goodword.rate_limits.limiter import RateLimited
 from goodword.services import services_of
-from goodword.signup.inviter import page_if_signed_in
+from goodword.sessions.cookies import Visitor
+from goodword.signup.inviter import find_visitor, signed_in_page
 from goodword.signup.schemas import REGISTRATION_FIELDS
+from goodword.touches import clicks, link_target, touch_memory
 from goodword.web.dependencies import Clock
 from goodword.web.html.assets import Assets
 from goodword.web.html.rendering import accepts_html, error_values, html_response, link, page, render
@@ -98,14 +101,41 @@ def render_error(request: Request, error: AppError) -> Response | None:
 
 
 async def _answer(request: Request, content: bytes) -> Response:
-    await after_lookup(request.scope, found=content != lookup.NOT_FOUND)
+    """Record the click, and lead to the target of the program or show the page."""
+    services, is_usable = services_of(request), content != lookup.NOT_FOUND
+    await after_lookup(request.scope, found=is_usable)
+    key = code_format.normalise(request.scope["path"][len("/r/") :])
+    linked = await services.linked_codes.get(key) if key else None
+    programs, now = await services.programs.all(), services.clock()
+    program = (linked and programs.get(linked.program_id)) or programs[DEFAULT_PROGRAM_ID]
+    visitor, touch_id = await find_visitor(request), None
+    if linked and is_usable and not (visitor and visitor.user_id == linked.owner_id):
+        touch_id = clicks.record(request, linked, now=now)
+    if program.link_target and linked and is_usable:
+        response = _redirect(link_target.fill(program.link_target, linked.code, touch_id))
+    elif program.link_target and program.unusable_link == UnusableLink.TARGET:
+        response = _redirect(link_target.without_code(program.link_target))
+    else:
+        response = await _page(request, content, visitor)
+    if touch_id and program.remember_touch:
+        await touch_memory.remember(request, response, touch_id, program, now=now)
+    return response
+
+
+def _redirect(url: str) -> Response:
+    # With the policy of the other responses, the target would not learn from which site the visitor comes.
+    return Response(
+        status_code=302, headers={"Location": url, "Referrer-Policy": "strict-origin-when-cross-origin"}
+    )
+
+
+async def _page(request: Request, content: bytes, visitor: Visitor | None) -> Response:
     is_dead = content == lookup.NOT_FOUND
     status = 404 if is_dead else 200
-    services, path = services_of(request), quote(request.scope["path"])
-    if services.page_cookies.read(request) is not None:
+    if visitor:
         code = None if is_dead else CodeFound.model_validate_json(content)
-        if response := await page_if_signed_in(request, code, status=status, is_dead=is_dead):
-            return response
+        return await signed_in_page(request, visitor, code, status=status, is_dead=is_dead)
+    services, path = services_of(request), quote(request.scope["path"])
     # The length is limited, because the cache of pages holds it.
     here = link(request, path if len(path) <= MAX_PATH_LENGTH else "/")
     providers = tuple(services.social_clients.labels.items())

@@ -5,10 +5,9 @@ process loses what it has not written, at most a second of touches. A stopped on
 """
 
 import asyncio
-import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -51,8 +50,10 @@ class RecordedTouch(NamedTuple):
 class Touches:
     """Records the touches of a process, and finds those of all processes."""
 
-    def __init__(self, database: Database, key: bytes, metrics: Metrics) -> None:
-        self._database, self._key, self._metrics = database, key, metrics
+    def __init__(
+        self, database: Database, key: bytes, clock: Callable[[], datetime], metrics: Metrics
+    ) -> None:
+        self._database, self._key, self._clock, self._metrics = database, key, clock, metrics
         self._waiting: OrderedDict[uuid.UUID, RecordedTouch] = OrderedDict()
         self._being_written: Sequence[RecordedTouch] = ()
         self._lock, self._many = asyncio.Lock(), asyncio.Event()
@@ -75,7 +76,7 @@ class Touches:
         """
         network_mac = hmac_of(self._key, b"network", network) if network else None
         device_mac = hmac_of(self._key, b"device", user_agent.encode()) if user_agent else None
-        touch = RecordedTouch(uuid7(), now, program_id, code_id, kind, network_mac, device_mac, host)
+        touch = RecordedTouch(_new_id(now), now, program_id, code_id, kind, network_mac, device_mac, host)
         self._waiting[touch.id] = touch
         self._metrics.add(TOUCHES, kind)
         if len(self._waiting) == BATCH_SIZE:
@@ -88,7 +89,7 @@ class Touches:
         if touch_id in self._waiting or any(touch.id == touch_id for touch in self._being_written):
             await self.flush()
         while (row := await self._database.row(_BY_ID, touch_id=touch_id)) is None:
-            if not _may_be_unwritten(touch_id):
+            if not self._may_be_unwritten(touch_id):
                 return None
             await asyncio.sleep(LOOK_SECONDS)  # another process may be about to write it
         return RecordedTouch._make(row)
@@ -149,11 +150,19 @@ class Touches:
             self._waiting.popitem(last=False)
             self._metrics.add(TOUCHES_LOST, "dropped")
 
+    def _may_be_unwritten(self, touch_id: uuid.UUID) -> bool:
+        """Return whether the touch was made so lately that it may still be written."""
+        made = made_at(touch_id)
+        return made is not None and abs(self._clock().timestamp() - made) < UNSEEN_SECONDS
 
-def _may_be_unwritten(touch_id: uuid.UUID) -> bool:
-    """Return whether the id, a UUIDv7, was made so lately that its touch may still be written."""
-    made = (touch_id.int >> 80) / 1000
-    return touch_id.version == 7 and abs(time.time() - made) < UNSEEN_SECONDS
+
+def made_at(touch_id: uuid.UUID) -> float | None:
+    """Return the time (seconds since 1970) in the id of a touch, or None if it has none."""
+    return (touch_id.int >> 80) / 1000 if touch_id.version == 7 else None
+
+
+def _new_id(now: datetime) -> uuid.UUID:
+    return uuid7(nanoseconds=int(now.timestamp() * 1e9))
 
 
 _BY_ID = select(*(Touch.__table__.c[name] for name in RecordedTouch._fields)).where(

@@ -10,6 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 from goodword.errors import AppError, BodyTooLarge
 from goodword.rate_limits import limiter
 from goodword.web.cors import Cors
+from goodword.web.request_context import IS_HEAD
 from goodword.web.request_errors import BodyTooSlow
 
 MAX_BODY = 64 * 1024
@@ -36,6 +37,8 @@ class Exchange:
         self._drops_body = scope["method"] == "HEAD"
         # A copy: uvicorn needs the original method.
         self.scope = {**scope, "method": "GET"} if self._drops_body else scope
+        if self._drops_body:
+            scope["state"][IS_HEAD] = True
         self.status = 0
         self.response_started = self.timed_out = self.aborted = self.progressed = False
         self.timer: asyncio.TimerHandle

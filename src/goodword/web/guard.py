@@ -6,11 +6,11 @@ import time
 from typing import TypedDict
 from urllib.parse import urlsplit
 
-import idna
 import structlog
 
 from goodword.config.settings import Settings
 from goodword.errors import AppError, DatabaseUnavailable, UnsupportedMediaType
+from goodword.hosts import to_ascii
 from goodword.web.exchange import MAX_BODY, Exchange
 from goodword.web.request_errors import (
     HeaderRepeated,
@@ -141,4 +141,4 @@ def _host_value(name: str) -> bytes:
     if ":" in name:
         return f"[{name.strip('[]')}]".encode()
     name, wildcard = name.removeprefix("*."), b"*." if name.startswith("*.") else b""
-    return wildcard + (name.encode() if name.isascii() else idna.encode(name, uts46=True))
+    return wildcard + to_ascii(name).encode()

@@ -4,6 +4,8 @@ from starlette.types import Scope
 
 READS = {"GET", "HEAD"}
 
+IS_HEAD = "head"
+"""In the state of a HEAD request, which the application sees as a GET."""
 STOPPING = "stopping"
 """In the state of requests of a process that is being stopped."""
 
