@@ -10,8 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.admin import flags, referral_tree, search, service
 from goodword.admin.schemas import (
+    AdminAttribution,
     AdminCode,
     AdminReferral,
+    AdminRefusal,
     AdminUser,
     AdminUserDetail,
     AdminUserList,
@@ -19,6 +21,7 @@ from goodword.admin.schemas import (
     ReferralTree,
     TreeNode,
 )
+from goodword.attribution import explanation
 from goodword.audit import service as audit
 from goodword.audit.actions import Action
 from goodword.audit.schemas import AuditList, AuditRead
@@ -121,7 +124,10 @@ async def find_users(
 
 @router.get("/users/{user_id}", summary="Retrieve a user", responses=problems(referrals.UserNotFound))
 async def read_user(user_id: UserId, request: Request, session: Session, clock: Clock) -> AdminUserDetail:
-    """Return a user with codes, number of sessions and referrer. The audit log records the view."""
+    """Return a user with codes, number of sessions, and how the user was attributed.
+
+    The audit log records the view.
+    """
     user, now = await service.get(session, user_id), clock()
     service.record_view(session, user_id)
     known = await email_checks.known_of(session, services_of(request), user.email) if user.email else None
@@ -134,6 +140,10 @@ async def read_user(user_id: UserId, request: Request, session: Session, clock: 
         referred_by=await referrals.referred_by(session, user_id),
         email_check=known.verdict if known else None,
         looks_like=await homoglyphs.find_confusable(session, user.email) if user.email else None,
+        attributions=[AdminAttribution.of(row) for row in await explanation.attributions(session, user_id)],
+        refusals=[
+            AdminRefusal(**refusal._asdict()) for refusal in await explanation.refusals(session, user_id)
+        ],
         sessions=await active.count(session, user_id, now=now),
         codes=[AdminCode.of(code, now) for code in theirs[:100]],
     )

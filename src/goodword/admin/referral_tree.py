@@ -39,28 +39,38 @@ def _oldest_loaded(referrer_id: Any) -> Any:
     )
 
 
-def _tree() -> Any:
+def _first_referral(referee_id: Any, column: str) -> Any:
+    """Return a column of the referral by which a user joined first. There can be one in each program."""
     by = aliased(Referral)
+    first = select(getattr(by, column)).where(by.referee_id == referee_id).order_by(by.created_at, by.id)
+    return first.limit(1).scalar_subquery()
+
+
+def _tree() -> Any:
     root = bindparam("user_id", type_=User.id.type)
-    referrer = select(by.referrer_id).where(by.referee_id == root).scalar_subquery()
     tree = (
         select(
             User.id,
             case((User.id == root, 0), else_=-1).label("level"),
             _oldest_loaded(User.id).label("oldest_loaded"),
+            _first_referral(User.id, "id").label("referral_id"),
         )
-        .where(or_(User.id == root, User.id == referrer))
+        .where(or_(User.id == root, User.id == _first_referral(root, "referrer_id")))
         .cte("tree", recursive=True)
     )
     tree = tree.union_all(
-        select(Referral.referee_id, tree.c.level + 1, _oldest_loaded(Referral.referee_id)).where(
+        select(Referral.referee_id, tree.c.level + 1, _oldest_loaded(Referral.referee_id), Referral.id).where(
             Referral.referrer_id == tree.c.id,
             tree.c.level.between(0, bindparam("depth", type_=Integer) - 1),
             or_(tree.c.oldest_loaded.is_(None), Referral.created_at >= tree.c.oldest_loaded),
         )
     )
     # The inner limit ends the recursion: both databases go level by level.
-    limited = select(tree.c.id, tree.c.level).limit(bindparam("nodes", type_=Integer)).subquery("limited")
+    limited = (
+        select(tree.c.id, tree.c.level, tree.c.referral_id)
+        .limit(bindparam("nodes", type_=Integer))
+        .subquery("limited")
+    )
     child = aliased(Referral)
     referrals = select(func.count(literal(1))).where(child.referrer_id == limited.c.id).scalar_subquery()
     return (
@@ -78,7 +88,7 @@ def _tree() -> Any:
             referrals.label("referrals"),
         )
         .join_from(limited, User, User.id == limited.c.id)
-        .outerjoin(Referral, Referral.referee_id == limited.c.id)
+        .outerjoin(Referral, Referral.id == limited.c.referral_id)
         .order_by(limited.c.level, Referral.created_at.desc(), Referral.id.desc())
     )
 

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from goodword.admin.flags import Flag
+from goodword.attribution.reasons import Reason
 from goodword.codes.models import CodeStatus, ReferralCode
 from goodword.providers.models import Verdict
-from goodword.referrals.models import ReferralStatus
+from goodword.referrals.models import AttributedBy, ReferralStatus
 from goodword.users.models import UserStatus, display_name
 from goodword.web.schemas import Input, Instant, Name, Output, example
 
@@ -66,6 +67,47 @@ class AdminCode(Output):
         )
 
 
+class AdminAttribution(Output):
+    """Why a user is the referral of a referrer."""
+
+    referral_id: uuid.UUID
+    program: str = Field(examples=["default"])
+    referrer_id: uuid.UUID
+    referrer: str = Field(description="Display name.", examples=["Carol D."])
+    status: ReferralStatus = Field(examples=[ReferralStatus.CONFIRMED])
+    code: str | None = Field(description="Null once its owner is erased.", examples=["7KQ2M9XWPA"])
+    attributed_by: AttributedBy = Field(examples=[AttributedBy.TOUCH])
+    touched_at: Instant | None = Field(
+        description="When the link was clicked or the code entered. Null without a touch, and after its retention."
+    )
+    host: str | None = Field(description="Host of the page with the link.", examples=["blog.example"])
+    created_at: Instant
+
+    @classmethod
+    def of(cls, row: Any) -> "AdminAttribution":
+        return AdminAttribution(
+            referral_id=row.id,
+            program=row.program,
+            referrer_id=row.referrer_id,
+            referrer=display_name(row.first_name, row.last_name),
+            status=row.status,
+            code=row.code,
+            attributed_by=row.attributed_by,
+            touched_at=row.touched_at,
+            host=row.host,
+            created_at=row.created_at,
+        )
+
+
+class AdminRefusal(Output):
+    """A code or touch of a user that was refused."""
+
+    reason: Reason = Field(examples=[Reason.SELF_REFERRAL])
+    code: str | None = Field(description="Null if there is no such code.", examples=["7KQ2M9XWPA"])
+    program: str | None = Field(examples=["default"])
+    created_at: Instant
+
+
 class AdminUserDetail(AdminUser):
     """A user with codes, sessions and referrer."""
 
@@ -79,6 +121,8 @@ class AdminUserDetail(AdminUser):
     looks_like: uuid.UUID | None = Field(
         description="The user whose ASCII e-mail address this one can be mistaken for.", examples=[None]
     )
+    attributions: list[AdminAttribution] = Field(description="One in each program.")
+    refusals: list[AdminRefusal] = Field(description="The latest 10.")
     sessions: int = Field(description="Number of active sessions.", examples=[2])
     codes: list[AdminCode] = Field(description="The latest 100 codes.")
 

@@ -118,8 +118,9 @@ async def get(session: AsyncSession, user_id: uuid.UUID) -> User:
 
 
 async def find_referral(session: AsyncSession, referee_id: uuid.UUID) -> Referral | None:
-    """Return the referral by which a user signed up, or None."""
-    return await session.scalar(select(Referral).where(Referral.referee_id == referee_id))
+    """Return the referral by which a user joined first, or None. There can be one in each program."""
+    query = select(Referral).where(Referral.referee_id == referee_id)
+    return await session.scalar(query.order_by(Referral.created_at, Referral.id).limit(1))
 
 
 async def find(session: AsyncSession, email_or_id: str) -> User | None:

@@ -13,6 +13,8 @@ from goodword.admin import flags, referral_tree, service, tables
 from goodword.admin.pages import lists
 from goodword.admin.pages.access import Administrator, admin_page, read_id, router as admin_router
 from goodword.admin.schemas import ReferralReject
+from goodword.attribution import explanation
+from goodword.attribution.reasons import Reason
 from goodword.codes import service as codes
 from goodword.errors import AppError
 from goodword.languages import to_translate
@@ -41,6 +43,20 @@ DONE = {
     "revoked": to_translate("The code has been retired."),
     "rejected": to_translate("Referral rejected."),
     "session": to_translate("The session has been revoked."),
+}
+REASONS = {
+    Reason.CODE_UNKNOWN: to_translate("There is no such code."),
+    Reason.CODE_EXPIRED: to_translate("The code had expired."),
+    Reason.CODE_RETIRED: to_translate("The code had been deleted, replaced or revoked."),
+    Reason.CODE_USED_UP: to_translate("The code was used up."),
+    Reason.PROGRAM_NOT_ACTIVE: to_translate("The program was not active."),
+    Reason.REFERRER_NOT_ACTIVE: to_translate("The account of the referrer was disabled."),
+    Reason.SELF_REFERRAL: to_translate("It was the user’s own code."),
+    Reason.ALREADY_REFERRED: to_translate("The user had a referrer already."),
+    Reason.REFERRAL_CYCLE: to_translate(
+        "The user had referred the owner of the code, directly or through others."
+    ),
+    Reason.ALREADY_REGISTERED: to_translate("The user had signed up too long before."),
 }
 
 
@@ -179,6 +195,8 @@ async def _user_page(
         alike=await service.get(session, alike) if alike else None,
         referral=referral,
         flags=(await flags.find(session, services.settings, [user_id])).get(user_id, ()),
+        attributions=await explanation.attributions(session, user_id),
+        refusals=[(one, REASONS[one.reason]) for one in await explanation.refusals(session, user_id)],
         wrong=wrong or {},
         given=given,
         referrer=next((row for row in around if row.level < 0), None),
