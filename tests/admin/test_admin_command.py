@@ -145,6 +145,27 @@ def test_users_are_found_shown_disabled_enabled_and_erased(folder):
     assert (again.returncode, "was erased" in again.stderr) == (1, True)
 
 
+def test_a_person_without_an_account_is_found_by_the_external_id(folder, tmp_path):
+    ids = ["acme/1", "01a201dc-5258-77c8-bbbf-93ad69676570", "rita@acme"]
+    people = [{"type": "user", "external_id": id_, "reported_email": "x@example.com"} for id_ in ids]
+    people[0] |= {"program": "default", "signed_up_at": "2026-01-31T12:00:00Z"}
+    file = tmp_path / "people.ndjson"
+    file.write_text("\n".join(json.dumps(person) for person in people))
+    assert goodword(folder, "import", str(file)).returncode == 0
+
+    found = goodword(folder, "users", "find", "ACME/").stdout
+    assert "x@example.com (reported)  -  active, external id acme/1" in found
+    assert len(goodword(folder, "users", "find", "x@example").stdout.splitlines()) == 3
+    for id_ in ids:
+        assert f"external id: {id_} " in " ".join(goodword(folder, "users", "show", id_).stdout.split())
+    shown = " ".join(goodword(folder, "users", "show", "acme/1").stdout.split())
+    for line in ("program: default", "reported email: x@example.com", "signed up: 2026-01-31 12:00:00"):
+        assert line in shown
+    assert goodword(folder, "users", "show", "x@example.com").returncode == 1, "it belongs to no account"
+    assert "acme/1 is disabled" in goodword(folder, "users", "disable", "acme/1").stdout
+    assert "is erased" in goodword(folder, "users", "erase", "acme/1", "--yes").stdout
+
+
 def test_erase_asks_for_confirmation(folder):
     create(folder)
     for reply in ("n\n", "", "\n"):

@@ -106,6 +106,22 @@ async def test_f11_users_who_were_erased_since_are_erased_again(installation, co
     assert [answer.status_code for answer in answers] == [401, 201]
 
 
+@pytest.mark.both_databases
+async def test_participants_who_were_erased_since_are_erased_again(installation, command, tmp_path):
+    people = tmp_path / "people.ndjson"
+    rows = [{"type": "user", "external_id": f"acme/{n}", "reported_email": "x@example.com"} for n in range(3)]
+    people.write_text("\n".join(json.dumps(row) for row in rows))
+    assert command("import", people).returncode == 0
+    assert command("backup", tmp_path / "one.backup").returncode == 0
+    assert command("users", "erase", "acme/1", "--yes").returncode == 0
+
+    restored = command("restore", tmp_path / "one.backup", "--force")
+
+    assert "erased after the backup: 1." in restored.stdout
+    found = command("users", "find", "acme/").stdout
+    assert [f"acme/{n}" in found for n in range(3)] == [True, False, True]
+
+
 async def test_the_tombstones_beside_the_database_of_a_backup_count(installation, command, tmp_path):
     """The file may have more than the database, where that was restored before."""
     await fill(installation)

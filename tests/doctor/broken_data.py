@@ -7,10 +7,12 @@ from sqlalchemy import text, update
 
 from audit_table import unguarded
 from doctor.patient import Patient
+from goodword.api_keys.models import ApiKey
 from goodword.audit.models import AuditEvent
 from goodword.db.statements import insert
 from goodword.jobs.models import Job
 from goodword.privacy.models import Tombstone
+from goodword.programs.models import Program
 from goodword.providers.models import ProviderState
 from goodword.rate_limits.models import Quota
 from goodword.sessions.models import SigningKey
@@ -78,6 +80,14 @@ async def old_keys(patient: Patient) -> None:
     await patient.execute(update(SigningKey).values(created_at=ago(days=500)))
 
 
+async def target_without_tls(patient: Patient) -> None:
+    await patient.execute(update(Program).values(link_target="http://acme.example/{code}"))
+
+
+async def ending_key(patient: Patient) -> None:
+    await add(patient, ApiKey, name="acme", key_mac=bytes(32), scope="events:read", expires_at=ago(days=-13))
+
+
 async def paused_provider(patient: Patient) -> None:
     await add(
         patient, ProviderState, name="hunter verifier", failures=9, free_at=ago(), open_until=ago(hours=-1)
@@ -95,5 +105,7 @@ CASES = [
     ("administrators", "sqlite postgres", no_administrator),
     ("administrators", "sqlite", unverified_administrator),
     ("signing-keys", "sqlite postgres", old_keys),
+    ("link-targets", "sqlite postgres", target_without_tls),
+    ("api-keys", "sqlite postgres", ending_key),
     ("providers-paused", "sqlite", paused_provider),
 ]

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -92,7 +93,7 @@ async def list_users(
 ) -> Sequence[User]:
     """Return users by descending id, which is newest first, and one row more than `limit` if more exist.
 
-    `email` is a whole address, compared as at sign-in. `part` is a part of an address or a name. Only ids below `after`
+    `email` is a whole address, compared as at sign-in. `part` is a part of an address, a name or an external id. Only ids below `after`
     and not below `not_before` are returned.
     """
     query = select(User)
@@ -124,11 +125,14 @@ async def find_referral(session: AsyncSession, referee_id: uuid.UUID) -> Referra
 
 
 async def find(session: AsyncSession, email_or_id: str) -> User | None:
-    """Return the user with this e-mail address or id, or None."""
-    try:
-        return await session.get(User, uuid.UUID(email_or_id))
-    except ValueError:
-        return next(iter(await list_users(session, email=email_or_id, limit=1)), None)
+    """Return the user with this id, e-mail address or external id, the first of them that matches, or None."""
+    with suppress(ValueError):
+        user = await session.get(User, uuid.UUID(email_or_id))
+        if user is not None:
+            return user
+    if found := await list_users(session, email=email_or_id, limit=1):
+        return found[0]
+    return await session.scalar(select(User).where(User.external_id == email_or_id))
 
 
 async def find_id(session: AsyncSession, email_or_id: str) -> uuid.UUID:
@@ -212,14 +216,14 @@ async def _lock(session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | No
 
 
 def contains(part: str, user: Any = User) -> ColumnElement[bool]:
-    """Return the condition for users, or an alias of them, with `part` in the address or the name."""
+    """Return the condition for users, or an alias of them, with `part` in an address, the name or the external id."""
     # SQLite ignores case for ASCII only, so the likely spellings of a name are tried too.
     spellings = {part, part.lower(), part.title()}
     name = func.coalesce(user.first_name, "") + " " + func.coalesce(user.last_name, "")
     return or_(
         *(
             column.icontains(spelling, autoescape=True)
-            for column in (user.email, user.email_key, name)
+            for column in (user.email, user.email_key, user.reported_email, user.external_id, name)
             for spelling in sorted(spellings)
         )
     )

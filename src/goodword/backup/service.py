@@ -27,10 +27,11 @@ from goodword.db import sqlite_copy
 from goodword.db.base import Base
 from goodword.privacy import tombstones
 from goodword.privacy.models import Tombstone
+from goodword.programs.models import Program
 from goodword.referrals.models import Referral
 from goodword.users.models import User, UserStatus
 
-COUNTED: tuple[type[Base], ...] = (User, ReferralCode, Referral, Tombstone)
+COUNTED: tuple[type[Base], ...] = (Program, User, ReferralCode, Referral, Tombstone)
 """The tables whose rows the manifest counts."""
 
 

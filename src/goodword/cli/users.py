@@ -34,12 +34,12 @@ def _check_text(value: str) -> str:
     return value
 
 
-EmailOrId = Annotated[str, text_argument("EMAIL|ID")]
+EmailOrId = Annotated[str, text_argument("EMAIL|ID|EXTERNAL-ID")]
 
 
 @app.command()
-def find(part: Annotated[str, text_argument("EMAIL-OR-PART")]) -> None:
-    """List the users whose e-mail address or name contains a text, latest first."""
+def find(part: Annotated[str, text_argument("TEXT")]) -> None:
+    """List the users whose e-mail address, name or external id contains a text, latest first."""
     from goodword.admin import service
 
     users = run_in_transaction(lambda session, _: service.list_users(session, part=part, limit=MAX_LISTED))
@@ -47,28 +47,33 @@ def find(part: Annotated[str, text_argument("EMAIL-OR-PART")]) -> None:
         fail("No user was found.")
     for user in users[:MAX_LISTED]:
         marks = [user.status, "administrator"] if user.is_admin else [user.status]
-        typer.echo(f"{user.id}  {user.email or '-'}  {_full_name(user) or '-'}  {', '.join(marks)}")
+        marks += [f"external id {user.external_id}"] if user.external_id else []
+        address = user.email or (f"{user.reported_email} (reported)" if user.reported_email else "-")
+        typer.echo(f"{user.id}  {address}  {_full_name(user) or '-'}  {', '.join(marks)}")
     if len(users) > MAX_LISTED:
-        typer.echo(f"There are more than {MAX_LISTED} users. Give a longer part of the address.", err=True)
+        typer.echo(f"There are more than {MAX_LISTED} users. Give a longer text.", err=True)
 
 
 @app.command()
 def show(email_or_id: EmailOrId) -> None:
     """Show a user."""
-    user = _get(email_or_id)
+    user, program = run_for_user(email_or_id, _load)
     fields = {
         "id": user.id,
         "external id": user.external_id,
+        "program": program,
+        "reported email": user.reported_email,
         "email": user.email,
         "verified": _timestamp(user.verified_at),
         "name": _full_name(user),
         "status": user.status,
         "administrator": "yes" if user.is_admin else "no",
         "joined": _timestamp(user.created_at),
+        "signed up": _timestamp(user.signed_up_at),
         "erased": _timestamp(user.erased_at),
     }
     for name, value in fields.items():
-        typer.echo(f"{name + ':':15}{value or '-'}")
+        typer.echo(f"{name + ':':16}{value or '-'}")
 
 
 @app.command()
@@ -80,7 +85,7 @@ def disable(email_or_id: EmailOrId) -> None:
         email_or_id,
         lambda session, user_id, services: service.disable(session, user_id, by=None, now=services.clock()),
     )
-    typer.echo(f"{user.email} is disabled.")
+    typer.echo(f"{_named(user)} is disabled.")
 
 
 @app.command()
@@ -89,7 +94,7 @@ def enable(email_or_id: EmailOrId) -> None:
     from goodword.admin import service
 
     user = run_for_user(email_or_id, lambda session, user_id, _: service.enable(session, user_id))
-    typer.echo(f"{user.email} is enabled.")
+    typer.echo(f"{_named(user)} is enabled.")
 
 
 @app.command()
@@ -104,7 +109,7 @@ def erase(
         async with services.database.transaction() as session:
             user = await service.get(session, await service.find_id(session, email_or_id))
         if not yes:
-            typer.confirm(f"Erase {user.email or user.id} permanently?", abort=True)
+            typer.confirm(f"Erase {_named(user)} permanently?", abort=True)
         async with services.database.transaction() as session:
             # By id, because the address may belong to another user by now.
             await service.erase(session, services, user.id, by=None)
@@ -123,10 +128,18 @@ def run_for_user(email_or_id: str, work: "Callable[[AsyncSession, uuid.UUID, Ser
     return run_in_transaction(find_and_run)
 
 
-def _get(email_or_id: str) -> "User":
+async def _load(
+    session: "AsyncSession", user_id: uuid.UUID, services: "Services"
+) -> "tuple[User, str | None]":
+    """Return a user, and the slug of the program whose API key reported the user."""
     from goodword.admin import service
 
-    return run_for_user(email_or_id, lambda session, user_id, _: service.get(session, user_id))
+    user = await service.get(session, user_id)
+    return user, (await services.programs.get(user.program_id)).slug if user.program_id else None
+
+
+def _named(user: "User") -> str:
+    return user.email or user.external_id or str(user.id)
 
 
 def _full_name(user: "User") -> str:

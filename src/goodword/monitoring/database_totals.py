@@ -9,7 +9,7 @@ import structlog
 from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from goodword.codes.models import ReferralCode, usable
+from goodword.codes.models import ReferralCode, in_running_program, usable
 from goodword.db.error_causes import describe
 from goodword.jobs import admin as jobs
 from goodword.providers.models import BreakerState, ProviderState
@@ -108,9 +108,8 @@ async def _breakers(services: Services) -> Sequence[Sample]:
 
 
 _REFERRALS = select(Referral.status, func.count().label("found")).group_by(Referral.status)
-_ACTIVE_CODES = select(func.count().label("found")).where(
-    usable(bindparam("now", type_=ReferralCode.expires_at.type))
-)
+_NOW = bindparam("now", type_=ReferralCode.expires_at.type)
+_ACTIVE_CODES = select(func.count().label("found")).where(usable(_NOW), in_running_program(_NOW))
 _BREAKERS = select(ProviderState.name, ProviderState.open_until)
 READERS: Sequence[Callable[[Services], Awaitable[Sequence[Sample]]]] = (
     _jobs,
