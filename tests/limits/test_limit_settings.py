@@ -32,6 +32,8 @@ FORMS_OF_ADMINISTRATORS = {
     "retry",
     "revoke_session",
     "disable_app",
+    "create_api_key",
+    "revoke_api_key",
 }  # `AdminPage` counts them
 FORMS_THAT_COST_NOTHING = {"choose_language", "sign_out"}
 

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from goodword.admin import api
 from goodword.admin.pages import (
     access,
+    api_keys,
     appearance,
     apps,
     audit,
@@ -25,6 +26,7 @@ PAGES = (
     referrals.router,
     codes.router,
     apps.router,
+    api_keys.router,
     jobs.router,
     audit.router,
     appearance.router,

@@ -73,15 +73,18 @@ async def admin_page(
     template: str,
     *,
     done: Mapping[str, str] | None = None,
-    error: AppError | None = None,
+    error: AppError | str | None = None,
     **values: Any,
 ) -> Response:
-    """Render a page with its common parts. `done` maps the query parameter `done` to a message."""
+    """Render a page with its common parts. `done` maps the query parameter `done` to a message.
+
+    A text as the `error` is one of a form, in the language of the page.
+    """
     return page(
         request,
         template,
-        status=error.status if error else 200,
-        error=explain(request, error) if error else None,
+        status=error.status if isinstance(error, AppError) else 422 if error else 200,
+        error=explain(request, error) if isinstance(error, AppError) else error,
         done=done_text(request, done or {}) if error is None else None,
         is_first="cursor" not in request.query_params,
         user=await users.get(session, visitor.user_id),
