@@ -44,6 +44,20 @@ async def test_the_example_is_alive_and_keeps_all_rules(run, api, rows):
     assert {status for (status,) in states} == {"pending", "confirmed", "rejected"}
     by_number = await rows("SELECT referrer_id FROM referrals GROUP BY 1 ORDER BY count(*) DESC LIMIT 1")
     assert UUID(str(by_number[0][0])) == UUID(alice["id"])
+    customers = await rows(
+        "SELECT attributed_by, count(*) FROM users JOIN referrals ON referee_id = users.id JOIN programs "
+        "ON programs.id = users.program_id AND programs.id = referrals.program_id "
+        "WHERE slug = 'acme' AND external_id LIKE 'customer-%' GROUP BY attributed_by ORDER BY attributed_by"
+    )
+    assert {way for way, number in customers if number > 5} == {"code", "touch"}
+    clicks = await rows(
+        "SELECT slug, count(*) FROM touches JOIN programs ON programs.id = program_id GROUP BY 1"
+    )
+    assert all(number > 200 for _, number in clicks)
+    assert {slug for slug, _ in clicks} == {"default", "acme"}
+    assert not await rows(
+        "SELECT 1 FROM touches t JOIN referral_codes c ON c.id = code_id WHERE t.created_at < c.created_at"
+    )
     assert not await rows("SELECT 1 FROM users WHERE email NOT LIKE '%@example.com'")
     assert not await rows(
         "SELECT 1 FROM referral_codes c WHERE uses <> (SELECT count(*) FROM referrals r WHERE r.code_id = c.id)"
@@ -55,7 +69,7 @@ async def test_the_example_is_alive_and_keeps_all_rules(run, api, rows):
 async def test_a_database_with_users_is_refused(run, alice, rows):
     done = await run("demo")
 
-    assert (done.returncode, "This database has users" in done.stderr) == (1, True)
+    assert (done.returncode, "This database is in use" in done.stderr) == (1, True)
     assert await rows("SELECT count(*) FROM users") == [(1,)]
 
 

@@ -110,7 +110,7 @@ async def test_standard_output_and_input(source, lively, installation, tmp_path)
     settings["SECRET_KEY"] = (lively / "secret_key").read_text().strip()
     done = await run_sync(lambda: goodword(tmp_path, "import", "-", stdin=exported.stdout, **settings))
 
-    assert (done.returncode, "Created 301 users" in done.stdout) == (0, True)
+    assert (done.returncode, "Created 1 programs, 381 users" in done.stdout) == (0, True)
 
 
 async def test_users_sign_in_with_their_passwords_and_codes_work(installation, command, tmp_path, folder):

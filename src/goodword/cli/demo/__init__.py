@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def demo() -> None:
-    """Fill an empty installation with 90 days of invented users, codes and referrals.
+    """Fill an empty installation with 90 days of invented users, codes, referrals and clicks.
 
-    It shows what the pages look like in use. It refuses production, and a database with users.
+    It shows what the pages look like in use. It refuses production, and a database with users or programs.
     """
     from goodword.config.loading import load
 
@@ -45,8 +45,8 @@ async def _fill(services: "Services", password: str) -> "Rows":
 
     password_hash = await services.passwords.hash(password)
     async with services.database.transaction() as session:
-        if await admin.list_users(session, limit=1):
-            fail("This database has users. The example needs an empty one, such as a new GOODWORD_DATA_DIR.")
+        if await admin.list_users(session, limit=1) or len(await services.programs.all()) > 1:
+            fail("This database is in use. The example needs an empty one, such as a new GOODWORD_DATA_DIR.")
         rows = Rows(services, session)
         await invent(rows, password_hash)
         for model, added in rows.by_model.items():

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from goodword.audit.actions import Action, Subject
 from goodword.cli.demo import people
+from goodword.cli.demo.product import add_product
 from goodword.cli.demo.rows import DAY, MINUTE, NETWORKS, Row, Rows
 from goodword.invitations.emails import SEND_EMAIL
 from goodword.invitations.service import INVITATION
@@ -37,7 +38,7 @@ DEAD_JOBS = {
 
 
 async def invent(rows: Rows, password_hash: str) -> None:
-    """Add an administrator, apps, and users with codes, referrals and sessions.
+    """Add an administrator, apps, users with codes, referrals and sessions, and a program with customers.
 
     Only the administrator, Alice and Bob have a password.
     """
@@ -59,6 +60,7 @@ async def invent(rows: Rows, password_hash: str) -> None:
             sign_in(rows, user, rows.since(joined), rows.random.choice(apps))
     _administrate(rows, admin)
     _add_jobs(rows)
+    add_product(rows)
 
 
 async def _register_app(rows: Rows, name: str) -> OAuthClient:

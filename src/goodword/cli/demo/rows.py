@@ -16,10 +16,12 @@ from goodword.db.statements import with_defaults
 from goodword.jobs.models import Job
 from goodword.mail.models import Unsubscribe
 from goodword.oauth.models import OAuthGrant
+from goodword.programs.models import Program
 from goodword.referrals.models import Referral
 from goodword.services import Services
 from goodword.sessions import cookies
 from goodword.sessions.models import UserSession
+from goodword.touches.models import Touch
 from goodword.users.models import User
 
 Row = dict[str, Any]
@@ -34,13 +36,13 @@ class Rows:
     def __init__(self, services: Services, session: AsyncSession) -> None:
         self.services, self.session, self.now = services, session, services.clock()
         self.random = random.Random(7)  # noqa: S311  the same example each time
-        models = (User, ReferralCode, Referral, UserSession, OAuthGrant, Job, Unsubscribe)
+        models = (Program, User, ReferralCode, Touch, Referral, UserSession, OAuthGrant, Job, Unsubscribe)
         self.by_model: dict[type[Base], list[Row]] = {model: [] for model in models}
 
     @property
     def people(self) -> list[Row]:
-        """Return the users other than the administrator: Alice, Bob, and the later ones."""
-        return self.by_model[User][1:]
+        """Return the users with an account other than the administrator: Alice, Bob, and the later ones."""
+        return [user for user in self.by_model[User][1:] if user["email"]]
 
     def chance(self, probability: float) -> bool:
         return self.random.random() < probability
