@@ -1,6 +1,5 @@
 """Who referred a person: decides by the code that is given, or by touches, and uses the code."""
 
-import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +9,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.attribution import history, reasons
+from goodword.attribution import history, reasons, records
 from goodword.attribution.history import Touched
 from goodword.attribution.reasons import Person, Reason
-from goodword.audit import service as audit
-from goodword.audit.actions import Action, Subject
-from goodword.audit.models import AuditEvent
 from goodword.codes import code_format, redemption
 from goodword.codes.models import ReferralCode
 from goodword.programs.models import Program
@@ -35,6 +31,9 @@ class Claim:
 
     code: str | None = None
     touch_ids: Sequence[uuid.UUID] = ()
+    network: bytes = b""
+    """Where the person enters the code: `ip_address.network`. Unknown if a server calls."""
+    user_agent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +43,14 @@ class Refused:
 
 
 class _Candidate(NamedTuple):
+    claim: Claim
     key: str
     """The normalised code."""
     touch: Touched | None
-    by_code: bool
+
+    @property
+    def by_code(self) -> bool:
+        return self.claim.code is not None
 
 
 class Examined(NamedTuple):
@@ -90,7 +93,7 @@ async def attribute(
                 return attributed
     found = await _attribute_checked(session, services, candidate, person, within=within)
     if isinstance(found, Refused) and referee is not None:
-        await _record_refusal(session, referee, found)
+        await records.record_refusal(session, referee, found.reason, found.code_id)
     return found
 
 
@@ -163,11 +166,11 @@ async def _find(
         )
     if claim.code is None:
         touch = history.choose(touches, now=now, joined_at=joined_at)
-        return _Candidate(touch.code.key or "", touch, by_code=False) if touch else None
+        return _Candidate(claim, touch.code.key or "", touch) if touch else None
     key = code_format.normalise(claim.code) or ""
     # A link has both the code and the touch. Then the touch tells that the code was usable.
     own = [touch for touch in touches if touch.code.key == key and touch.reason() is None]
-    return _Candidate(key, history.choose(own, now=now, joined_at=joined_at), by_code=True)
+    return _Candidate(claim, key, history.choose(own, now=now, joined_at=joined_at))
 
 
 async def _attribute_checked(
@@ -212,6 +215,13 @@ async def _use(
     used = await redemption.use(session, candidate.key, owner, now=now, ended_since=ended_since)
     if used is None:
         return None
+    network, user_agent = candidate.claim.network, candidate.claim.user_agent
+    if touch is not None:
+        touch_id = touch.id
+    else:
+        touch_id = records.record_entry(
+            session, services, used, network=network, user_agent=user_agent, now=now
+        )
     return Attributed(
         code_id=used.code_id,
         referrer_id=owner.id,
@@ -221,7 +231,7 @@ async def _use(
         attributed_by=AttributedBy.CODE
         if candidate.by_code and now < used.expires_at
         else AttributedBy.TOUCH,
-        touch_id=touch.id if touch else None,
+        touch_id=touch_id,
     )
 
 
@@ -239,16 +249,6 @@ async def _closes_circle(session: AsyncSession, person: Person, owner: User, pro
     return await session.scalar(_ABOVE, place) is not None
 
 
-async def _record_refusal(session: AsyncSession, referee: User, refused: Refused) -> None:
-    """Record a refusal in the log of the person, unless it is the same as the last one."""
-    details: dict[str, str | int] = {"reason": refused.reason.value}
-    if refused.code_id is not None:
-        details["code_id"] = str(refused.code_id)
-    last = await session.scalar(_LAST_REFUSAL, {"referee_id": referee.id})
-    if last is None or json.loads(last) != details:
-        audit.record(session, Action.REFERRAL_REFUSED, Subject.USER, referee.id, person=None, **details)
-
-
 _SERIALIZE = select(func.pg_advisory_xact_lock(LOCK))
 _LOCK_REFEREE = select(User.id).where(User.id == bindparam("referee_id")).with_for_update(key_share=True)
 _PLACE = (
@@ -260,15 +260,6 @@ _PLACE = (
 )
 _OWN = (Referral.referee_id == bindparam("referee_id"), Referral.program_id == bindparam("program_id"))
 _REFERRED_BY = select(Referral.code_id).where(*_OWN)
-_LAST_REFUSAL = (
-    select(AuditEvent.details)
-    .where(
-        AuditEvent.person_id == bindparam("referee_id"),
-        AuditEvent.action == Action.REFERRAL_REFUSED,
-    )
-    .order_by(AuditEvent.id.desc())
-    .limit(1)
-)
 
 
 def _above() -> Any:

@@ -7,6 +7,7 @@ from goodword.providers.email_checks import EmailUndeliverable
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
 from goodword.signup import service
+from goodword.signup.claims import claim_of
 from goodword.signup.schemas import UserCreate
 from goodword.users import passwords
 from goodword.users.schemas import UserRead
@@ -51,15 +52,16 @@ async def register(
     with another code, or without one.
     """
     services = services_of(request)
+    claim = claim_of(request, body.referral_code, with_cookie=False)
 
     async def prepare() -> str:
-        return await service.prepare(services, body)
+        return await service.prepare(services, body, claim)
 
     async def effect(password_hash: str) -> Answer:
         await session.connection()  # wait for a connection before the clock is read
         language = languages.preferred_language(request.headers.get("accept-language"))
         user, referred_by = await service.sign_up(
-            session, services, body, password_hash=password_hash, language=language
+            session, services, body, password_hash=password_hash, language=language, claim=claim
         )
         answer = UserRead(
             id=user.id,

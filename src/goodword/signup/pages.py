@@ -16,6 +16,7 @@ from goodword.services import services_of
 from goodword.sessions.cookies import start_session
 from goodword.sessions.page_access import LocalForm, leads_to_an_app, use_ui_locales
 from goodword.signup import service
+from goodword.signup.claims import claim_of
 from goodword.signup.inviter import find_code, page_if_signed_in
 from goodword.signup.schemas import REGISTRATION_FIELDS, UserCreate
 from goodword.web.dependencies import Clock, Session
@@ -69,11 +70,12 @@ async def sign_up(request: Request, form: LocalForm, session: Session, clock: Cl
     }
     try:
         body = UserCreate(**{name: text for name, text in given.items() if text})
-        password_hash = await service.prepare(services, body)
+        claim = claim_of(request, body.referral_code)
+        password_hash = await service.prepare(services, body, claim)
         async with session.begin_nested():  # an error also rolls back the use of the code
             language = services.page_cookies.language(request)
             user, _ = await service.sign_up(
-                session, services, body, password_hash=password_hash, language=language
+                session, services, body, password_hash=password_hash, language=language, claim=claim
             )
     except (ValidationError, AppError) as error:
         code = await find_code(request, given.get("referral_code", ""))
@@ -82,6 +84,7 @@ async def sign_up(request: Request, form: LocalForm, session: Session, clock: Cl
     if next_path == link(request, "/"):
         next_path = services.settings.after_sign_up_url or link(request, "/check-mail")
     response = see_other(next_path)
+    services.page_cookies.clear_touch(request, response)
     await start_session(request, session, response, user, now=clock())
     return response
 

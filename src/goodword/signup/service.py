@@ -60,8 +60,8 @@ def ensure_open(settings: Settings, referral_code: str | None) -> None:
         raise CodeRequired
 
 
-async def prepare(services: Services, body: UserCreate) -> str:
-    """Validate a registration and return the hash of the password.
+async def prepare(services: Services, body: UserCreate, claim: Claim) -> str:
+    """Validate a registration and return the hash of the password. `claim` has the code of `body`.
 
     Runs before the transaction, so that a refused registration costs no password hash. The transaction checks
     the address and the code again. Raises what `sign_up` raises, and the errors of the password and the address.
@@ -73,7 +73,9 @@ async def prepare(services: Services, body: UserCreate) -> str:
     )
     if await database.row(_BY_EMAIL, email_key=addresses.parse(body.email).key):
         raise users.EmailTaken
-    await _check_code(services, body.referral_code)
+    if not claim.touch_ids:  # with a touch, a code that has expired can count
+        await _check_code(services, body.referral_code)
+    await attribution.prepare(services, claim)
     await email_checks.ensure_deliverable(services, body.email)
     return await passwords.hash(body.password)
 
@@ -103,15 +105,22 @@ async def _check_code(services: Services, text: str | None) -> None:
 
 
 async def sign_up(
-    session: AsyncSession, services: Services, body: UserCreate, *, password_hash: str, language: str
+    session: AsyncSession,
+    services: Services,
+    body: UserCreate,
+    *,
+    password_hash: str,
+    language: str,
+    claim: Claim | None = None,
 ) -> Registered:
-    """Register a user with a password. Raises what `register` raises."""
+    """Register a user with a password. `claim` has the code of `body`. Raises what `register` raises."""
     return await register(
         session,
         services,
-        **body.model_dump(exclude={"password"}),
+        **body.model_dump(exclude={"password", "referral_code"}),
         password_hash=password_hash,
         language=language,
+        claim=claim or Claim(body.referral_code),
     )
 
 
@@ -124,19 +133,19 @@ async def register(
     first_name: str | None,
     last_name: str | None,
     language: str,
-    referral_code: str | None,
+    claim: Claim,
     email_verified: bool = False,
 ) -> Registered:
-    """Create an account and, with a code, its referral.
+    """Create an account and, with a code or a touch that counts, its referral.
 
     Unless a provider has verified the address, a job sends a verification e-mail, and others check the address if
     that is configured. The referral is confirmed when the address is verified, or at once if no mail server is
     configured. Raises `EmailTaken`, `SignUpClosed`, `CodeRequired`, and `CodeNotUsable` for a code that is unknown,
-    expired, retired or used up.
+    expired, retired or used up. A touch that does not count is no error.
     """
     settings = services.settings
-    ensure_open(settings, referral_code)
-    attributed = await _attribute(session, services, referral_code, email)
+    ensure_open(settings, claim.code)
+    attributed = await _attribute(session, services, claim, email)
     # The owner of the code is locked now. So referrals of one owner are created in the order of their times, and a
     # client that lists them oldest first misses none.
     now = services.clock()
@@ -170,23 +179,25 @@ async def register(
 
 
 async def _attribute(
-    session: AsyncSession, services: Services, referral_code: str | None, email: str
+    session: AsyncSession, services: Services, claim: Claim, email: str
 ) -> Attributed | None:
-    """Use the code of a registration. Raises `CodeNotUsable`, whatever the reason is."""
+    """Use the code of a registration, or of a touch. Raises `CodeNotUsable` for a code, whatever the reason is."""
     address = addresses.parse(email)
     found = await attribution.attribute(
         session,
         services,
-        Claim(referral_code),
+        claim,
         referee=None,
         email_key=address.key,
         mailbox=address.canonical,
         is_new=True,
         within=None,
     )
-    if isinstance(found, Refused):
+    if not isinstance(found, Refused):
+        return found
+    if claim.code is not None:
         raise CodeNotUsable
-    return found
+    return None
 
 
 def _count_after_commit(session: AsyncSession, metrics: Metrics, way: str) -> None:

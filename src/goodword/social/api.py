@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import RedirectResponse
 
+from goodword.attribution import service as attribution
 from goodword.codes import code_format
 from goodword.codes.schemas import PastedCode
 from goodword.errors import AppError, Conflict
@@ -13,6 +14,7 @@ from goodword.providers.email_checks import EmailUndeliverable
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
 from goodword.sessions.cookies import start_session
+from goodword.signup.claims import claim_of
 from goodword.signup.service import SignUpClosed
 from goodword.social import errors, flow as flows, service
 from goodword.web.dependencies import Clock, Session
@@ -123,20 +125,22 @@ async def finish_outside_sign_in(
     try:
         identity = await clients.identify(flow, code=code, error=error, issuer=iss, now=clock())
         await service.ensure_may_join(services, identity)
+        claim = claim_of(request, flow.referral_code)
+        await attribution.prepare(services, claim)
         began = clock()
         await session.connection()  # the time is read after the wait for the database
         language = services.page_cookies.language(request)
-        user = await service.sign_in(
-            session, services, identity, referral_code=flow.referral_code, language=language
-        )
+        user = await service.sign_in(session, services, identity, claim=claim, language=language)
     except errors.ProviderUnavailable:
         raise  # the cookie stays for another attempt
     except AppError as refused:
         refused.headers["Set-Cookie"] = response.headers["Set-Cookie"]
         raise
     product = services.settings.after_sign_up_url
-    if product and flow.next == link(request, "/") and user.created_at >= began:  # a new user
-        response.headers["Location"] = product
+    if user.created_at >= began:  # a new user
+        services.page_cookies.clear_touch(request, response)
+        if product and flow.next == link(request, "/"):
+            response.headers["Location"] = product
     await start_session(request, session, response, user, now=clock())
     return response
 

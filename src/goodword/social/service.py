@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword import actor
+from goodword.attribution.service import Claim
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import service as codes
@@ -37,7 +38,7 @@ async def sign_in(
     services: Services,
     person: ProviderIdentity,
     *,
-    referral_code: str | None,
+    claim: Claim,
     language: str,
 ) -> User:
     """Return the account of `person`, locked and active. Register one, with the code's referral, if there is none.
@@ -51,7 +52,7 @@ async def sign_in(
                 return (
                     await _known(session, services, person)
                     or await _link(session, services, person)
-                    or await _join(session, services, person, referral_code=referral_code, language=language)
+                    or await _join(session, services, person, claim=claim, language=language)
                 )
         except (OvertakenError, users.EmailTaken):
             continue
@@ -147,7 +148,7 @@ async def _join(
     services: Services,
     person: ProviderIdentity,
     *,
-    referral_code: str | None,
+    claim: Claim,
     language: str,
 ) -> User:
     if person.email is None:
@@ -161,7 +162,7 @@ async def _join(
             first_name=person.first_name,
             last_name=person.last_name,
             language=language,
-            referral_code=referral_code,
+            claim=claim,
             email_verified=person.email_verified,
         )
     except signup.CodeRequired:

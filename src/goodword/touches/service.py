@@ -68,15 +68,18 @@ class Touches:
         user_agent: str | None = None,
         host: str | None = None,
         now: datetime,
+        touch_id: uuid.UUID | None = None,
     ) -> uuid.UUID:
-        """Return the id of a new touch, which is written within a second.
+        """Return the id of a new touch, which is written within a second. `touch_id` is one of `new_id`.
 
         `network` is that of the rate limits: `ip_address.network`. Leave it and `user_agent` out for a call of a
         server, which is not the participant's device.
         """
         network_mac = hmac_of(self._key, b"network", network) if network else None
         device_mac = hmac_of(self._key, b"device", user_agent.encode()) if user_agent else None
-        touch = RecordedTouch(_new_id(now), now, program_id, code_id, kind, network_mac, device_mac, host)
+        touch = RecordedTouch(
+            touch_id or new_id(now), now, program_id, code_id, kind, network_mac, device_mac, host
+        )
         self._waiting[touch.id] = touch
         self._metrics.add(TOUCHES, kind)
         if len(self._waiting) == BATCH_SIZE:
@@ -161,7 +164,7 @@ def made_at(touch_id: uuid.UUID) -> float | None:
     return (touch_id.int >> 80) / 1000 if touch_id.version == 7 else None
 
 
-def _new_id(now: datetime) -> uuid.UUID:
+def new_id(now: datetime) -> uuid.UUID:
     return uuid7(nanoseconds=int(now.timestamp() * 1e9))
 
 
