@@ -30,6 +30,8 @@ from goodword.providers.models import IS_UNRESTRICTED, EmailCheck
 from goodword.rate_limits.models import Quota
 from goodword.services import Services
 from goodword.sessions.models import LoginFailures, UserSession
+from goodword.touches import hash_retention
+from goodword.touches.models import Touch
 from goodword.users.models import Verification
 from goodword.web.idempotency import KEPT, IdempotencyKey
 
@@ -92,14 +94,34 @@ RULES: Mapping[str, Rules] = {
 }
 """By kind of job."""
 
-CLEAR_ADDRESSES = "clear_audit_addresses"
-PERIODIC_TASKS = dict.fromkeys((*RULES, CLEAR_ADDRESSES), HOUR)
+CLEAR_ADDRESSES, CLEAR_HASHES = "clear_audit_addresses", "clear_touch_hashes"
+PURGE_TOUCHES = "purge_touches"
+PERIODIC_TASKS = dict.fromkeys((*RULES, CLEAR_ADDRESSES, CLEAR_HASHES, PURGE_TOUCHES), HOUR)
 
 
 async def purge(services: Services, job: ClaimedJob) -> None:
     """Delete the rows that have expired by the rules of the job's kind."""
-    now, rules = services.clock(), RULES[job.kind](services.settings)
-    await _run_batches(services, job, [partial(_delete_expired, expiry=one, now=now) for one in rules])
+    await _delete_all_expired(services, job, RULES[job.kind](services.settings))
+
+
+async def purge_touches(services: Services, job: ClaimedJob) -> None:
+    """Delete the touches that can no longer count, by the attribution window of their program."""
+    kept, programs = days(services.settings.keep_touches), (await services.programs.all()).values()
+    rules = [
+        Expiry(
+            Touch.created_at,
+            timedelta(seconds=program.attribution_window) + kept,
+            only=Touch.program_id == program.id,
+        )
+        for program in programs
+    ]
+    await _delete_all_expired(services, job, rules)
+
+
+async def clear_touch_hashes(services: Services, job: ClaimedJob) -> None:
+    """Clear the hashes of old touches, which stay until they can no longer count."""
+    before = services.clock() - days(services.settings.keep_touch_hashes)
+    await _run_batches(services, job, [partial(hash_retention.clear_old, limit=BATCH_SIZE, before=before)])
 
 
 async def clear_addresses(services: Services, job: ClaimedJob) -> None:
@@ -107,6 +129,11 @@ async def clear_addresses(services: Services, job: ClaimedJob) -> None:
     before = services.clock() - days(services.settings.keep_audit_addresses)
     clear = partial(ip_retention.clear_old, limit=BATCH_SIZE, before=before)
     await _run_batches(services, job, [clear])
+
+
+async def _delete_all_expired(services: Services, job: ClaimedJob, rules: Iterable[Expiry]) -> None:
+    now = services.clock()
+    await _run_batches(services, job, [partial(_delete_expired, expiry=one, now=now) for one in rules])
 
 
 async def _delete_expired(session: AsyncSession, *, expiry: Expiry, now: datetime) -> int:
@@ -167,7 +194,12 @@ def _delete_files(folder: Path, *, before: float) -> None:
                 path.unlink()
 
 
-HANDLERS: Mapping[str, Handler] = {**dict.fromkeys(RULES, purge), CLEAR_ADDRESSES: clear_addresses}
+HANDLERS: Mapping[str, Handler] = {
+    **dict.fromkeys(RULES, purge),
+    CLEAR_ADDRESSES: clear_addresses,
+    CLEAR_HASHES: clear_touch_hashes,
+    PURGE_TOUCHES: purge_touches,
+}
 NODE_TASKS: Mapping[NodeTask, float] = {
     seal_audit: 3.0,
     tombstones.add_recent: tombstones.MIRROR_SECONDS,

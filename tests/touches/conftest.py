@@ -20,12 +20,9 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.
 
 async def make_program(app, **fields):
     """Make a running program."""
-    services, body = (
-        app.state.services,
-        {"name": "Other", "status": "active", "unusable_link": "target", **fields},
-    )
+    services = app.state.services
+    body = ProgramCreate.model_validate({"name": "Other", **fields})
     async with services.database.transaction() as session:
-        body = ProgramCreate.model_validate(body)
         return await programs.create(session, services.settings, body, now=services.clock())
 
 

@@ -146,7 +146,8 @@ async def test_a_request_cannot_choose_the_host(browser, code, change_program, u
 @pytest.mark.both_databases
 async def test_a_code_belongs_to_its_program(app, browser, code, alice, change_program, touches):
     await change_program(link_target="https://acme.example/{code}", unusable_link="target")
-    other = await make_program(app, slug="other", link_target="https://other.example/{code}")
+    target = {"link_target": "https://other.example/{code}", "unusable_link": "target"}
+    other = await make_program(app, slug="other", **target)
     await make_code_in(app, alice, other, code="OTHER-CODE")
 
     answer = await browser.get("/r/OTHER-CODE")

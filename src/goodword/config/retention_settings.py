@@ -20,5 +20,9 @@ class RetentionSettings(BaseModel):
     """The network addresses of the audit log."""
     keep_email_checks: Annotated[int, Field(ge=1, le=90)] = 90
     """A check is not used any longer than 90 days."""
+    keep_touches: Days = 30
+    """After the attribution window of their program."""
+    keep_touch_hashes: Days = 30
+    """The keyed hashes of the network and the user agent."""
     keep_emails: Days = 30
     """E-mails that are saved as files."""

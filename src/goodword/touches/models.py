@@ -3,10 +3,12 @@
 import uuid
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from goodword.db.base import Base
+
+HASHED = text("(network_mac IS NOT NULL OR device_mac IS NOT NULL)")
 
 
 class TouchKind(StrEnum):
@@ -20,7 +22,8 @@ class Touch(Base):
     __tablename__ = "touches"
     __table_args__ = (
         CheckConstraint("kind IN ('click', 'entry')", name="kind"),
-        Index("ix_touches_created_at", "created_at"),
+        Index("ix_touches_program_id_created_at", "program_id", "created_at"),
+        Index("ix_touches_hashed", "created_at", postgresql_where=HASHED, sqlite_where=HASHED),
         Index("ix_touches_code_id_created_at", "code_id", "created_at"),
     )
 
