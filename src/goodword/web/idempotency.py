@@ -101,7 +101,7 @@ class IdempotentWrite:
         if self._key is None:
             return self._response(await effect(await prepare()))
         slot = {"caller": caller, "route": self._route, "key": self._key}
-        fingerprint = hmac_of(self._secret, body.model_dump_json().encode(), *self._path)
+        fingerprint = hmac_of(self._secret, body.model_dump_json(exclude_unset=True).encode(), *self._path)
         if kept := await self._kept(session, slot, fingerprint):
             return kept
         try:
