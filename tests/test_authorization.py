@@ -104,6 +104,7 @@ POLICY = {
     "draw_code_png": own("codes:read"),
     "find_code_by_email": PUBLIC,
     "find_code": PUBLIC,
+    "validate_code": server("participants:read", optional=True),
     # Referrals
     "list_referrals": own("referrals:read", for_admins_too=True),
     "read_referral_stats": own("referrals:read", for_admins_too=True),

@@ -9,6 +9,7 @@ from starlette.types import Scope
 from goodword import health
 from goodword.account import routes as account
 from goodword.admin import routes as admin
+from goodword.attribution import routes as attribution
 from goodword.codes import routes as codes
 from goodword.embed import routes as embed
 from goodword.invitations import routes as invitations
@@ -23,6 +24,7 @@ from goodword.web.html import routes as html
 
 ROUTERS: Sequence[APIRouter] = (
     *codes.API,
+    *attribution.API,
     *referrals.API,
     *account.API,
     *sessions.API,

@@ -76,6 +76,17 @@ async def test_e41_a_circle_is_not_closed_from_all_sides_at_once(people, rows, n
     assert await rows("SELECT sum(uses) FROM referral_codes") == [(5 * (number - 1),)]
 
 
+async def test_e41_a_circle_of_four_is_not_closed_from_two_opposite_sides_at_once(people):
+    """The two lock no row of each other."""
+    for turn in range(5):
+        a, b, c, d = await join_people(people, 4, turn)
+        assert (await enter(people, b, c), await enter(people, d, a)) == (c, a)
+
+        answers = await asyncio.gather(enter(people, a, b), enter(people, c, d))
+
+        assert Counter(answer == Reason.REFERRAL_CYCLE for answer in answers) == {False: 1, True: 1}
+
+
 async def test_each_of_eight_people_enters_two_codes_at_once(people, rows):
     names = await join_people(people, 8, 0)
     pairs = [(who, names[(n + step) % 8]) for n, who in enumerate(names) for step in (1, 3)]

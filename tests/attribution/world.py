@@ -13,6 +13,7 @@ from goodword.attribution import service as attribution
 from goodword.attribution.service import Attributed, Claim, Refused
 from goodword.codes.models import ReferralCode
 from goodword.db.statements import insert
+from goodword.programs import service as programs
 from goodword.programs.models import DEFAULT_PROGRAM_ID, Program
 from goodword.referrals import service as referrals
 from goodword.touches.models import Touch
@@ -68,6 +69,7 @@ class World:
         other = columns | {"id": uuid4(), "slug": "other", "is_default": False}
         await insert(session, Program, **other)
         self.programs |= dict.fromkeys(OTHER, other["id"])
+        programs.invalidate(session)
 
     async def add_owner(self, session: Any, name: str) -> None:
         """Add a person with a code."""

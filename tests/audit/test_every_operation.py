@@ -25,6 +25,7 @@ ADMIN = "/api/v1/admin"
 WITHOUT = {
     "introspect": "it looks only",
     "post_userinfo": "it looks only",
+    "validate_code": "it looks only",
 }
 READS_WITH_AN_EFFECT = {"check_email", "export_me", "find_users", "read_user", "read_referral_tree"}
 

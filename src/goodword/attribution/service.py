@@ -53,11 +53,21 @@ class _Candidate(NamedTuple):
         return self.claim.code is not None
 
 
+class Place(NamedTuple):
+    code: ReferralCode
+    program: Program
+    owner: User
+
+
 class Examined(NamedTuple):
     reason: Reason | None
-    code: ReferralCode | None = None
+    place: Place | None = None
     is_repeated: bool = False
     """The person was attributed by this code before."""
+
+    @property
+    def code_id(self) -> uuid.UUID | None:
+        return self.place.code.id if self.place else None
 
 
 async def attribute(
@@ -134,13 +144,13 @@ async def examine(
     row = (await session.execute(_PLACE, {"code_key": key})).one_or_none()
     if row is None or within not in {None, row.Program.id}:
         return Examined(Reason.CODE_UNKNOWN)
-    code, program, owner = row.ReferralCode, row.Program, row.User
+    code, program, owner = place = Place(row.ReferralCode, row.Program, row.User)
     referred = None
     if person.user is not None and not person.is_new:
-        place = {"referee_id": person.user.id, "program_id": program.id}
-        referred = await session.scalar(_REFERRED_BY, place)
+        values = {"referee_id": person.user.id, "program_id": program.id}
+        referred = await session.scalar(_REFERRED_BY, values)
         if referred == code.id:
-            return Examined(None, code, is_repeated=True)
+            return Examined(None, place, is_repeated=True)
     ended_since = history.ended_since(program, person.joined_at(now)) if touch else None
     reason = touch.reason() if touch else None
     reason = reason or reasons.of_code(code, program, owner, now=now, ended_since=ended_since)
@@ -152,7 +162,7 @@ async def examine(
         reason = Reason.REFERRAL_CYCLE
     if reason is None and person.is_late(program, now):
         reason = Reason.ALREADY_REGISTERED
-    return Examined(reason, code)
+    return Examined(reason, place)
 
 
 async def _find(
@@ -195,7 +205,7 @@ async def _attribute_checked(
     if owner is None or found.reason or found.is_repeated:
         return _refused(found)
     used = await _use(session, services, candidate, owner, person, within=within)
-    return used or Refused(Reason.CODE_EXPIRED, found.code.id if found.code else None)  # at this moment
+    return used or Refused(Reason.CODE_EXPIRED, found.code_id)  # at this moment
 
 
 async def _use(
@@ -238,7 +248,7 @@ async def _use(
 def _refused(found: Examined) -> Refused | None:
     if found.is_repeated:
         return None
-    return Refused(found.reason or Reason.CODE_UNKNOWN, found.code.id if found.code else None)
+    return Refused(found.reason or Reason.CODE_UNKNOWN, found.code_id)
 
 
 async def _closes_circle(session: AsyncSession, person: Person, owner: User, program: Program) -> bool:

@@ -11,8 +11,8 @@ from goodword.services import services_of
 
 BY_CODE, BY_EMAIL = "look-up-missing", "look-up-email-missing"
 """The limits for look-ups that find nothing. The one by address is strict: it protects who has an account here."""
-LOOK_UPS = re.compile(r"/[rR]/.*|/api/v1/referral-codes/(?:.*/[rR]/)?[^/]+(?:/\W*)?", re.DOTALL)
-"""The paths of look-ups. A code in a path can be a whole link."""
+LOOK_UPS = re.compile(r"/[rR]/.*|/api/v1/referral-codes/(?!validate\Z)(?:.*/[rR]/)?[^/]+(?:/\W*)?", re.DOTALL)
+"""The paths of look-ups. A code in a path can be a whole link. A validation for a visitor counts later as a look-up."""
 
 
 def limited(name: str) -> Any:

@@ -28,7 +28,8 @@ def complete(
         "description": "Authorization code flow with PKCE (RFC 6749, RFC 7636).",
         "flows": {"authorizationCode": flow},
     }
-    schemes.pop(OPTIONAL_KEY, None)
+    if optional := schemes.pop(OPTIONAL_KEY, None):
+        schemes.setdefault(KEY, optional)
     if KEY in schemes:
         schemes[CLIENT_FLOW] = {
             "type": "oauth2",

@@ -1,0 +1,5 @@
+"""The router of attribution."""
+
+from goodword.attribution import api
+
+API = (api.router,)
