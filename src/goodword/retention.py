@@ -33,7 +33,8 @@ from goodword.sessions.models import LoginFailures, UserSession
 from goodword.touches import hash_retention
 from goodword.touches.models import Touch
 from goodword.users.models import Verification
-from goodword.web.idempotency import KEPT, IdempotencyKey
+from goodword.web.idempotency import KEPT
+from goodword.web.models import IdempotencyKey
 
 BATCH_SIZE = 1_000
 TIME_LIMIT = 20.0

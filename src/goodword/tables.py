@@ -19,6 +19,6 @@ from goodword.sessions.models import LoginFailures, SigningKey, UserSession
 from goodword.social.models import Identity
 from goodword.touches.models import Touch
 from goodword.users.models import PasswordCost, User, Verification
-from goodword.web.idempotency import IdempotencyKey
+from goodword.web.models import IdempotencyKey
 
 __all__ = ["Base"]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.attribution import history, reasons, records
+from goodword.attribution import ancestors, history, reasons, records
 from goodword.attribution.history import Touched
 from goodword.attribution.reasons import Person, Reason
 from goodword.codes import code_format, redemption
@@ -242,6 +242,8 @@ async def _use(
         if candidate.by_code and now < used.expires_at
         else AttributedBy.TOUCH,
         touch_id=touch_id,
+        code=owner.code,
+        is_notified=owner.email_key is not None,
     )
 
 
@@ -255,8 +257,7 @@ async def _closes_circle(session: AsyncSession, person: Person, owner: User, pro
     """Return whether the person referred the owner, directly or not."""
     if person.user is None or person.is_new:
         return False
-    place = {"owner_id": owner.id, "program_id": program.id, "referee_id": person.user.id}
-    return await session.scalar(_ABOVE, place) is not None
+    return person.user.id in await ancestors.referrers_above(session, owner.id, program.id)
 
 
 _SERIALIZE = select(func.pg_advisory_xact_lock(LOCK))
@@ -270,21 +271,3 @@ _PLACE = (
 )
 _OWN = (Referral.referee_id == bindparam("referee_id"), Referral.program_id == bindparam("program_id"))
 _REFERRED_BY = select(Referral.code_id).where(*_OWN)
-
-
-def _above() -> Any:
-    """Return the statement that finds the person among the referrers above the owner of a code."""
-    in_program = Referral.program_id == bindparam("program_id")
-    above = (
-        select(Referral.referrer_id)
-        .where(Referral.referee_id == bindparam("owner_id"), in_program)
-        .cte("above", recursive=True)
-    )
-    # UNION, not UNION ALL: the walk ends even if there is a circle.
-    above = above.union(
-        select(Referral.referrer_id).where(Referral.referee_id == above.c.referrer_id, in_program)
-    )
-    return select(above.c.referrer_id).where(above.c.referrer_id == bindparam("referee_id")).limit(1)
-
-
-_ABOVE = _above()

@@ -1,14 +1,14 @@
 """API of referral codes: the endpoints of the owner and the public look-ups."""
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Request, Response
 from starlette.types import Receive, Scope, Send
 
 from goodword.codes import code_format, lookup, service, terms
-from goodword.codes.models import CodeStatus, ReferralCode
+from goodword.codes.models import CodeStatus
 from goodword.codes.parameters import Code
+from goodword.codes.representation import read
 from goodword.codes.schemas import (
     CodeActivate,
     CodeCreate,
@@ -22,7 +22,7 @@ from goodword.errors import TokenInvalid, Unauthorized
 from goodword.rate_limits import dependencies
 from goodword.rate_limits.dependencies import after_lookup, before_lookup
 from goodword.services import services_of
-from goodword.sessions.auth import CodesReader, CodesWriter, authenticate
+from goodword.sessions.auth import CodesReader, CodesViewer, CodesWriter, authenticate
 from goodword.users import addresses, service as users
 from goodword.users.addresses import Email
 from goodword.web.dependencies import Clock, Reader, Session
@@ -117,7 +117,7 @@ async def create_code(
         owner = await users.lock(session, caller.user_id)
         now = clock()
         code = await service.create(session, services_of(request), owner, body, now=now)
-        answer = _read(request, code, now)
+        answer = read(services_of(request), code, now)
         return Answer(answer, location=f"{owner_router.prefix}/{code.code}", user_id=owner.id)
 
     return await once.run(session, body, caller=str(caller.user_id), prepare=prepare, effect=effect)
@@ -126,7 +126,7 @@ async def create_code(
 @owner_router.get("", summary="List your codes", responses=problems(CursorInvalid))
 async def list_codes(
     request: Request,
-    caller: CodesReader,
+    caller: CodesViewer,
     reader: Reader,
     clock: Clock,
     status: Annotated[CodeStatus | None, Query(description="Only codes with this status.")] = None,
@@ -140,7 +140,7 @@ async def list_codes(
         reader, caller.user_id, status=status, after=cursors.read(cursor, of=name), limit=limit, now=now
     )
     rows, following = cursors.cut(found, limit, of=name)
-    return CodeList(items=[_read(request, code, now) for code in rows], next_cursor=following)
+    return CodeList(items=[read(services_of(request), code, now) for code in rows], next_cursor=following)
 
 
 @owner_router.get("/{code:pasted}", summary="Get a code", responses=problems(service.CodeNotFound))
@@ -148,7 +148,7 @@ async def read_code(
     code: Code, request: Request, caller: CodesReader, reader: Reader, clock: Clock
 ) -> CodeRead:
     """Return one of your codes, in any state."""
-    return _read(request, await service.get(reader, caller.user_id, code), clock())
+    return read(services_of(request), await service.get(reader, caller.user_id, code), clock())
 
 
 @owner_router.post(
@@ -172,7 +172,9 @@ async def activate_code(
     """
     owner = await users.lock(session, caller.user_id)
     now = clock()
-    return _read(request, await service.activate(session, owner, code, replace=body.replace, now=now), now)
+    return read(
+        services_of(request), await service.activate(session, owner, code, replace=body.replace, now=now), now
+    )
 
 
 @owner_router.patch(
@@ -198,7 +200,7 @@ async def update_code(
     """
     owner = await users.lock(session, caller.user_id)
     now = clock()
-    return _read(request, await service.update(session, owner, code, body, now=now), now)
+    return read(services_of(request), await service.update(session, owner, code, body, now=now), now)
 
 
 @owner_router.delete(
@@ -276,19 +278,3 @@ def _limit_for_misses(scope: Scope) -> str:
 
 def _json(content: bytes) -> Response:
     return Response(content, media_type="application/json")
-
-
-def _read(request: Request, code: ReferralCode, now: datetime) -> CodeRead:
-    assert code.code is not None  # only a code of an erased owner has no text
-    return CodeRead(
-        code=code.code,
-        status=code.status(now),
-        link=code_format.link(services_of(request).settings.public_url, code.code),
-        expires_at=code.expires_at,
-        created_at=code.created_at,
-        activated_at=code.activated_at,
-        retired_at=code.retired_at,
-        max_uses=code.max_uses,
-        uses=code.uses,
-        discoverable=code.discoverable,
-    )

@@ -59,6 +59,7 @@ _LOCK_OWNER: Any = (
         User.first_name,
         User.last_name,
         ReferralCode.program_id,
+        ReferralCode.code,
     )
     .join(ReferralCode, ReferralCode.owner_id == User.id)
     .where(ReferralCode.key == bindparam("code_key"))

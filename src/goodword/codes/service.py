@@ -94,16 +94,9 @@ async def create(
         "discoverable": body.discoverable,
     }
     for _ in range(MAX_ATTEMPTS):
-        text = body.code or code_format.generate()
-        normalised = code_format.normalise(text) or ""
-        identity = {
-            "code": text,
-            "key": normalised,
-            "key_mac": hmac_of(services.keys.referral_codes, normalised.encode()),
-        }
-        row = with_defaults(ReferralCode, values | identity)
+        row = with_defaults(ReferralCode, values | identity(services, body.code or code_format.generate()))
         details = {"kind": row["kind"], "active": body.active}
-        if await change(session, owner, statement, row, normalised, Action.CODE_ISSUED, **details):
+        if await change(session, owner, statement, row, row["key"], Action.CODE_ISSUED, **details):
             return persistent(session, ReferralCode, row)
         if await session.scalar(select(FULL), {"owner_id": owner.id}):
             raise TooManyCodes
@@ -111,6 +104,12 @@ async def create(
         if not retired and body.code is not None:
             raise CodeTaken
     raise Conflict  # several of 2^50 random codes in a row were issued before
+
+
+def identity(services: Services, text: str) -> dict[str, Any]:
+    """Return the columns that hold the text of a code."""
+    key = code_format.normalise(text) or ""
+    return {"code": text, "key": key, "key_mac": hmac_of(services.keys.referral_codes, key.encode())}
 
 
 async def activate(
@@ -221,9 +220,10 @@ async def list_codes(
     after: tuple[datetime, uuid.UUID] | None,
     limit: int,
     now: datetime,
+    program_id: uuid.UUID | None = None,
     for_administrator: bool = False,
 ) -> Sequence[ReferralCode]:
-    """Return an owner's codes, newest first, and one more than `limit` if there are more.
+    """Return an owner's codes, of a program or all, newest first, and one more than `limit` if there are more.
 
     Only administrators may list deleted codes, and those of an erased owner, which have no text: a session of the
     owner can be valid for a moment after the erasure.
@@ -232,6 +232,8 @@ async def list_codes(
     query = select(ReferralCode).where(ReferralCode.owner_id == owner_id)
     if not for_administrator:
         query = query.where(ReferralCode.key.is_not(None), NOT_DELETED)
+    if program_id is not None:
+        query = query.where(ReferralCode.program_id == program_id)
     if status is not None:
         query = query.where(has_status(status, now))
     query = keyset_page(query, position, after=after, limit=limit)

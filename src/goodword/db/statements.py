@@ -1,10 +1,10 @@
 """Inserts with statements that are built once per model, and the classes of database errors."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy import ARRAY, ColumnElement, any_, bindparam, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -70,6 +70,14 @@ def is_unique_violation(error: DBAPIError) -> bool:
 
 def is_lock_timeout(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) == "55P03" or "database is locked" in str(error.orig)
+
+
+def one_of(session: AsyncSession, column: Any, values: Iterable[Any]) -> Any:
+    """Return the condition that a column has one of many values."""
+    if session.get_bind().dialect.name == "postgresql":
+        # One parameter, instead of a statement with one for each value.
+        return column == any_(literal(list(values), ARRAY(column.type)))
+    return column.in_(list(values))
 
 
 def is_unavailable(error: DBAPIError) -> bool:

@@ -128,11 +128,16 @@ async def run_before_commit_hooks(session: AsyncSession) -> None:
     state = _hooked(session)
     if state.refusal is not None:
         raise state.refusal
-    if rows := state.rows.take():
-        await _insert(await session.connection(), rows)
+    await insert_now(session)
     keys = set(state.invalid_keys.peek())
     if keys and state.observers.cache is not None:
         await state.observers.cache.before_commit(session, keys)
+
+
+async def insert_now(session: AsyncSession) -> None:
+    """Insert the rows that wait for the commit, for statements that must find them."""
+    if rows := _hooked(session).rows.take():
+        await _insert(await session.connection(), rows)
 
 
 async def _insert(connection: AsyncConnection, rows: list[tuple[Table, dict[str, Any]]]) -> None:

@@ -13,8 +13,9 @@ from goodword.sessions.auth import Account, authenticate
 from goodword.users import service as users
 from goodword.web.client_address import client_network
 from goodword.web.dependencies import Clock, Session
-from goodword.web.idempotency import ANONYMOUS, Answer, IdempotentWriteDependency, KeyInUse, KeyReused
+from goodword.web.idempotency import Answer, IdempotentWriteDependency, KeyInUse, KeyReused
 from goodword.web.json_body import JsonRoute
+from goodword.web.models import ANONYMOUS
 from goodword.web.openapi import problems
 
 router = APIRouter(prefix="/api/v1", tags=["Invitations"], route_class=JsonRoute)

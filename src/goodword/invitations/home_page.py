@@ -19,7 +19,7 @@ from goodword.invitations import service as invitations
 from goodword.invitations.emails import EXTEND
 from goodword.invitations.schemas import InvitationCreate
 from goodword.languages import to_translate
-from goodword.referrals import service as referrals
+from goodword.referrals import statistics
 from goodword.referrals.models import ReferralStatus
 from goodword.services import services_of
 from goodword.sessions import cookies
@@ -154,7 +154,7 @@ async def _page(
     """Return the page. `given` and `change` are the refused fields of a new code, or of a change."""
     services = services_of(request)
     # Before `session` holds a connection: waiting for a second one while holding the first can deadlock the pool.
-    by_status = await referrals.count_by_status(services.database, visitor.user_id)
+    by_status = await statistics.count_by_status(services.database, visitor.user_id)
     user = await users.get(session, visitor.user_id)
     current = await service.current_code(session, user)
     code = current if current and current.is_usable(now) else None

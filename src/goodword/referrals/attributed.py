@@ -18,3 +18,7 @@ class Attributed(NamedTuple):
     program_id: uuid.UUID = DEFAULT_PROGRAM_ID
     attributed_by: AttributedBy = AttributedBy.CODE
     touch_id: uuid.UUID | None = None
+    code: str | None = None
+    """The code as it is shown."""
+    is_notified: bool = True
+    """Whether the referrer has an account, and so gets e-mails."""

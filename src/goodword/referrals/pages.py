@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 
-from goodword.referrals import service
+from goodword.referrals import service, statistics
 from goodword.referrals.schemas import Interval, Order
 from goodword.services import services_of
 from goodword.sessions.cookies import Visitor
@@ -38,10 +38,10 @@ async def show_referrals(request: Request, visitor: PageVisitor, reader: Reader,
     )
     rows, following = services.cursors.cut(found, PAGE_SIZE, of=name)
     since = datetime.combine(now.date() - timedelta(days=DAYS - 1), time(), now.tzinfo)
-    statistics = await service.statistics(
+    daily = await statistics.count(
         services.database, visitor.user_id, start=since, end=now, interval=Interval.DAY
     )
-    series = statistics.series
+    series = daily.series
     counts = [count for _, count in series]
     chart = charts.build([(count, 0) for count in counts])
     return page(

@@ -15,16 +15,13 @@ from goodword.referrals import service
 from goodword.referrals.models import Referral
 from goodword.referrals.schemas import Order
 from goodword.services import Services
-from goodword.users.models import display_name, masked
-from goodword.web.idempotency import ANONYMOUS, IdempotencyKey
+from goodword.web.models import IdempotencyKey
 
 
 async def _erase(session: AsyncSession, _services: Services, subject: DataSubject) -> None:
-    # The stored response to the registration of a referee names the referrer.
+    # The stored response to the registration, or to the report, of a referee names the referrer.
     referees = select(Referral.referee_id).where(Referral.referrer_id == subject.user_id)
-    await session.execute(
-        delete(IdempotencyKey).where(IdempotencyKey.caller == ANONYMOUS, IdempotencyKey.user_id.in_(referees))
-    )
+    await session.execute(delete(IdempotencyKey).where(IdempotencyKey.user_id.in_(referees)))
     # An administrator may have named the user in the reason of a rejection.
     own = or_(Referral.referee_id == subject.user_id, Referral.referrer_id == subject.user_id)
     await session.execute(update(Referral).where(own, Referral.reason.is_not(None)).values(reason=None))
@@ -38,14 +35,9 @@ async def _page(database: Database, user_id: uuid.UUID, after: Row[Any] | None) 
 
 def _format(_user_id: uuid.UUID, row: Row[Any]) -> Mapping[str, Any]:
     """Return a referral as the list of referrals shows it."""
-    name, email = display_name(row.first_name, row.last_name), masked(row.email)
-    return {
-        "referee": {"display_name": name, "email_masked": email},
-        "code": row.code,
-        "status": row.status,
-        "created_at": row.created_at,
-        "confirmed_at": row.confirmed_at,
-    }
+    found = service.shown(row)
+    del found["id"]
+    return found
 
 
 PERSONAL_DATA = (

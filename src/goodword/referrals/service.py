@@ -1,10 +1,9 @@
 """Rules of referrals: recording, confirmation, lists and statistics."""
 
 import uuid
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -24,18 +23,11 @@ from goodword.jobs import service as jobs
 from goodword.mail import notifications
 from goodword.referrals.attributed import Attributed
 from goodword.referrals.models import Referral, ReferralStatus
-from goodword.referrals.schemas import Interval, Order
-from goodword.users.models import User, display_name
+from goodword.referrals.schemas import Order
+from goodword.users.models import User, display_name, masked
 
 _TABLE: Any = Referral.__table__
-MAX_BUCKETS = 400
-MAX_CODES = 100
 MAX_TOTAL = 10_000
-DEFAULT_RANGE = {
-    Interval.DAY: timedelta(days=30),
-    Interval.WEEK: timedelta(weeks=26),
-    Interval.MONTH: timedelta(days=365),
-}
 
 
 class UserNotFound(NotFound):
@@ -45,13 +37,6 @@ class UserNotFound(NotFound):
 class RangeInvalid(Unprocessable):
     code, field = "range_invalid", "query.from"
     detail = "`from` must be before `to`. Statistics cover at most 400 intervals."
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    by_status: Mapping[str, int]
-    by_code: Sequence[tuple[str | None, int]]
-    series: Sequence[tuple[datetime, int]]
 
 
 def record(
@@ -78,7 +63,7 @@ def record(
     insert_before_commit(session, _TABLE, row)
     details: dict[str, str | int] = {"code_id": str(attributed.code_id), "confirmed": confirmed}
     _audit(session, Action.REFERRAL_MADE, referral_id, attributed.referrer_id, **details)
-    if confirmed:
+    if confirmed and attributed.is_notified:
         _notify_referrer(session, attributed.referrer_id, referee.id, now=now)
     return referral_id
 
@@ -117,6 +102,7 @@ class Filters:
     status: ReferralStatus | None = None
     code: str | None = None
     """As people paste it."""
+    program_id: uuid.UUID | None = None
     start: datetime | None = None
     end: datetime | None = None
 
@@ -125,7 +111,13 @@ class Filters:
         if self.start and self.end and self.start >= self.end:
             raise RangeInvalid
         code = None if self.code is None else code_format.normalise(self.code) or ""
-        found = {"status": self.status, "code_key": code, "start": self.start, "end": self.end}
+        found = {
+            "status": self.status,
+            "code_key": code,
+            "program_id": self.program_id,
+            "start": self.start,
+            "end": self.end,
+        }
         return {name: value for name, value in found.items() if value is not None}
 
 
@@ -154,6 +146,20 @@ async def list_referrals(
     return await database.replica_rows(statement, referrer_id=referrer_id, rows=limit + 1, **values)
 
 
+def shown(row: Any) -> dict[str, Any]:
+    """Return a referral of `list_referrals` as its referrer sees it."""
+    referral_id, status, created_at, confirmed_at, code, first_name, last_name, email, _ = row
+    return {
+        # `str` because `to_json` takes twenty times as long for the UUIDs of asyncpg, a subclass.
+        "id": str(referral_id),
+        "referee": {"display_name": display_name(first_name, last_name), "email_masked": masked(email)},
+        "code": code,
+        "status": status,
+        "created_at": created_at,
+        "confirmed_at": confirmed_at,
+    }
+
+
 async def count_referrals(database: Database, referrer_id: uuid.UUID, *, filters: Filters) -> int:
     """Return the number of a referrer's referrals, at most `MAX_TOTAL`. Raises `RangeInvalid`."""
     values = filters.values()
@@ -167,71 +173,11 @@ async def referred_by(session: AsyncSession, referee_id: uuid.UUID) -> str | Non
     return display_name(row.first_name, row.last_name) if row else None
 
 
-def resolve_range(
-    start: datetime | None, end: datetime | None, interval: Interval, *, now: datetime
-) -> tuple[datetime, datetime]:
-    """Return the range of statistics with defaults for `start` and `end`. Raises `RangeInvalid`."""
-    end = end or now
-    try:
-        start = start or end - DEFAULT_RANGE[interval]
-    except OverflowError:
-        raise RangeInvalid from None
-    shortest = {Interval.DAY: 1, Interval.WEEK: 7, Interval.MONTH: 28}[interval]
-    if not timedelta(0) < end - start <= timedelta(days=shortest) * MAX_BUCKETS:
-        raise RangeInvalid
-    return start, end
-
-
-async def count_by_status(database: Database, referrer_id: uuid.UUID) -> Mapping[str, int]:
-    """Count all referrals of a referrer by status."""
-    return {row.status: row.referrals for row in await database.rows(_BY_STATUS, referrer_id=referrer_id)}
-
-
-async def statistics(
-    database: Database, referrer_id: uuid.UUID, *, start: datetime, end: datetime, interval: Interval
-) -> Statistics:
-    """Count the referrals in [start, end) by status, by code, and in a series without gaps.
-
-    One statement reads all counts, so they agree with each other.
-    """
-    rows = await database.replica_rows(_COUNTS, referrer_id=referrer_id, start=start, end=end)
-    by_status: Counter[str] = Counter()
-    by_code: Counter[str | None] = Counter()
-    series = dict.fromkeys(_buckets(start, end, interval), 0)
-    for row in rows:
-        by_status[row.status] += row.referrals
-        by_code[row.code] += row.referrals
-        day = row.day if isinstance(row.day, date) else date.fromisoformat(row.day)
-        series[_bucket(day, interval)] += row.referrals
-    return Statistics(
-        by_status,
-        by_code.most_common(MAX_CODES),
-        [(datetime.combine(day, time(), UTC), count) for day, count in series.items()],
-    )
-
-
-def _bucket(day: date, interval: Interval) -> date:
-    """Return the first day of the interval that contains `day`. Weeks begin on Monday (ISO 8601)."""
-    if interval == Interval.WEEK:
-        return day - timedelta(days=day.weekday())
-    return day.replace(day=1) if interval == Interval.MONTH else day
-
-
-def _buckets(start: datetime, end: datetime, interval: Interval) -> Sequence[date]:
-    last = (end - timedelta(microseconds=1)).date()
-    days = ((start.date() + timedelta(days=n)) for n in range((last - start.date()).days + 1))
-    return list(dict.fromkeys(_bucket(day, interval) for day in days))
-
-
-_BY_STATUS = (
-    select(Referral.status, func.count().label("referrals"))
-    .where(Referral.referrer_id == bindparam("referrer_id"))
-    .group_by(Referral.status)
-)
 _TIME = Referral.created_at.type
 _CONDITIONS = {
     "status": Referral.status == bindparam("status"),
     "code_key": ReferralCode.key == bindparam("code_key"),
+    "program_id": Referral.program_id == bindparam("program_id"),
     "start": Referral.created_at >= bindparam("start", type_=_TIME),
     "end": Referral.created_at < bindparam("end", type_=_TIME),
 }
@@ -260,7 +206,8 @@ def _page(order: Order, filters: frozenset[str], continued: bool) -> Any:
             ReferralCode.code,
             User.first_name,
             User.last_name,
-            User.email,
+            func.coalesce(User.email, User.reported_email).label("email"),
+            User.external_id,
         )
         .join(User, User.id == Referral.referee_id)
         .join(ReferralCode, ReferralCode.id == Referral.code_id)
@@ -278,18 +225,4 @@ _REFERRER = (
     .where(Referral.referee_id == bindparam("referee_id"))
     .order_by(Referral.created_at, Referral.id)
     .limit(1)
-)
-
-# In UTC on both databases: SQLite stores UTC, and the time zone of PostgreSQL sessions is UTC.
-_DAY = func.date(Referral.created_at).label("day")
-_COUNTS = (
-    select(Referral.status, ReferralCode.code, _DAY, func.count().label("referrals"))
-    .join(ReferralCode, ReferralCode.id == Referral.code_id)
-    .where(
-        Referral.referrer_id == bindparam("referrer_id"),
-        _CONDITIONS["start"],
-        _CONDITIONS["end"],
-    )
-    .group_by(Referral.status, ReferralCode.id, ReferralCode.code, _DAY)
-    .order_by(ReferralCode.id)
 )

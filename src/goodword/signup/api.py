@@ -13,8 +13,9 @@ from goodword.users import passwords
 from goodword.users.schemas import UserRead
 from goodword.users.service import EmailTaken
 from goodword.web.dependencies import Session
-from goodword.web.idempotency import ANONYMOUS, Answer, IdempotentWriteDependency, KeyInUse, KeyReused
+from goodword.web.idempotency import Answer, IdempotentWriteDependency, KeyInUse, KeyReused
 from goodword.web.json_body import JsonRoute
+from goodword.web.models import ANONYMOUS
 from goodword.web.openapi import problems
 
 router = APIRouter(prefix="/api/v1/users", tags=["Registration"], route_class=JsonRoute)

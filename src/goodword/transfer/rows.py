@@ -7,12 +7,12 @@ from enum import StrEnum
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, any_, literal, select, text
+from sqlalchemy import select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.db.base import Base
-from goodword.db.statements import with_defaults
+from goodword.db.statements import one_of, with_defaults
 from goodword.transfer.records import Refusal
 from goodword.users import addresses
 from goodword.users.models import User
@@ -67,14 +67,6 @@ def _meanings(kind: str, value: str) -> Sequence[tuple[str, Any]]:
     if kind == "email" or (kind == "any" and "@" in value):
         found.append(("email", addresses.key_of(value) or ""))
     return found
-
-
-def one_of(session: AsyncSession, column: Any, values: Iterable[Any]) -> Any:
-    """Return the condition that a column has one of many values."""
-    if session.get_bind().dialect.name == "postgresql":
-        # One parameter, instead of a statement with one for each value.
-        return column == any_(literal(list(values), ARRAY(column.type)))
-    return column.in_(list(values))
 
 
 async def load_users(

@@ -14,19 +14,17 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, bindparam, delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Mapped, mapped_column
 
 from goodword.crypto import hmac_of
-from goodword.db.base import Base
 from goodword.db.statements import insert_if_absent, is_lock_timeout
 from goodword.errors import AppError, Conflict, Unprocessable, ValidationFailed
 from goodword.services import services_of
+from goodword.web.models import IdempotencyKey
 
 KEPT = timedelta(hours=24)
-ANONYMOUS = "anonymous"
 
 Prepared = TypeVar("Prepared")
 
@@ -40,28 +38,6 @@ class KeyInUse(Conflict):
     code, detail = "idempotency_key_in_use", "A request with this key is running. Try again shortly."
 
 
-class IdempotencyKey(Base):
-    """The stored response to a write of a caller."""
-
-    __tablename__ = "idempotency_keys"
-    __table_args__ = (
-        Index("uq_idempotency_keys_caller_route_key", "caller", "route", "key", unique=True),
-        Index("ix_idempotency_keys_created_at", "created_at"),
-        Index("ix_idempotency_keys_user_id", "user_id"),
-    )
-
-    caller: Mapped[str] = mapped_column(String(36))
-    route: Mapped[str] = mapped_column(String(64))
-    key: Mapped[str] = mapped_column(String(255))
-    fingerprint: Mapped[bytes] = mapped_column(LargeBinary(32))
-    """HMAC of the body and the parameters in the path. A plain hash would allow guesses of the password in a sign-up."""
-    status: Mapped[int | None]
-    location: Mapped[str | None] = mapped_column(String(255))
-    body: Mapped[str | None] = mapped_column(Text)
-    user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id"))
-    """The user in the response, which is deleted when the user is erased."""
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The result of a write: a model, the path of the new resource, and the user it concerns."""
@@ -70,6 +46,11 @@ class Answer:
     location: str | None = None
     user_id: uuid.UUID | None = None
     status: int = 201
+    kept: BaseModel | None = None
+    """What is stored instead of the content, if that is about several people: `restore` makes the content of it."""
+
+
+Restore = Callable[[str], Awaitable[BaseModel]]
 
 
 class IdempotentWrite:
@@ -93,6 +74,7 @@ class IdempotentWrite:
         caller: str,
         prepare: Callable[[], Awaitable[Prepared]],
         effect: Callable[[Prepared], Awaitable[Answer]],
+        restore: Restore | None = None,
     ) -> Response:
         """Call `prepare` before the transaction (slow work, early checks), then `effect` inside it.
 
@@ -102,24 +84,24 @@ class IdempotentWrite:
             return self._response(await effect(await prepare()))
         slot = {"caller": caller, "route": self._route, "key": self._key}
         fingerprint = hmac_of(self._secret, body.model_dump_json(exclude_unset=True).encode(), *self._path)
-        if kept := await self._kept(session, slot, fingerprint):
+        if kept := await self._kept(session, slot, fingerprint, restore):
             return kept
         try:
             prepared = await prepare()
         except AppError:
             # A concurrent request with this key may have caused the error: return its response.
-            if kept := await self._kept(session, slot, fingerprint):
+            if kept := await self._kept(session, slot, fingerprint, restore):
                 return kept
             raise
         row = await self._claim(session, slot, fingerprint)
         if row is None:  # a concurrent request has finished
-            kept = await self._kept(session, slot, fingerprint)
+            kept = await self._kept(session, slot, fingerprint, restore)
             if kept is None:
                 raise KeyInUse
             return kept
         answer = await effect(prepared)
         row.status, row.location, row.user_id = answer.status, answer.location, answer.user_id
-        row.body = answer.content.model_dump_json()
+        row.body = (answer.kept or answer.content).model_dump_json()
         await session.flush()
         return self._response(answer)
 
@@ -139,7 +121,13 @@ class IdempotentWrite:
                 raise KeyInUse from None
             raise
 
-    async def _kept(self, session: AsyncSession, slot: dict[str, str], fingerprint: bytes) -> Response | None:
+    async def _kept(
+        self,
+        session: AsyncSession,
+        slot: dict[str, str],
+        fingerprint: bytes,
+        restore: Restore | None,
+    ) -> Response | None:
         row = await self._database.row(_KEPT, **slot, since=self._clock() - KEPT)
         if row is None:
             return None
@@ -149,7 +137,8 @@ class IdempotentWrite:
         # a transaction that has locked a row waits for the standby as well.
         await session.execute(select(IdempotencyKey.id).filter_by(**slot).with_for_update(read=True))
         headers = self._headers(row.location) | {"Idempotency-Replayed": "true"}
-        return Response(row.body, row.status, headers, media_type="application/json")
+        content = row.body if restore is None else (await restore(row.body)).model_dump_json()
+        return Response(content, row.status, headers, media_type="application/json")
 
     def _response(self, answer: Answer) -> Response:
         content = answer.content.model_dump_json()

@@ -1,7 +1,7 @@
 """Personal data: stored responses of idempotent requests."""
 
 from goodword.db.personal_data import PersonalData, delete_rows, rows_of
-from goodword.web.idempotency import IdempotencyKey
+from goodword.web.models import IdempotencyKey
 
 PERSONAL_DATA = (
     PersonalData(
