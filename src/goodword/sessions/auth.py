@@ -16,7 +16,7 @@ from goodword.rate_limits.dependencies import count_write
 from goodword.services import Services, services_of
 from goodword.sessions import service
 from goodword.sessions.actor_lock import Acting
-from goodword.sessions.tokens import Claims, NoUser
+from goodword.sessions.tokens import EMBED, Claims, NoUser
 from goodword.users import service as users
 from goodword.web.request_context import READS
 
@@ -64,18 +64,28 @@ def bearer_token(request: Request) -> str | None:
 async def authenticate_token(request: Request, token: str, needed: frozenset[str]) -> Caller:
     """Return the caller of a request with this access token. Raises what `authenticate` raises."""
     services = services_of(request)
+    claims = await _live_claims(services, token)
+    if (missing := needed - claims.scopes) or EMBED in claims.scopes:
+        raise InsufficientScope(missing)
+    return _act(request, services, claims)
+
+
+def _act(request: Request, services: Services, claims: Claims) -> Caller:
+    actor.mark_authenticated(claims.user_id, claims.client)
+    if request.method not in READS:
+        request.scope["state"][ACTOR] = Acting(claims.user_id, claims.session_id, services.clock)
+    return Caller(claims.user_id, claims.session_id, claims.scopes)
+
+
+async def _live_claims(services: Services, token: str) -> Claims:
+    """Return the claims of a user's token with an active session."""
     try:
         claims = await services.access_tokens.verify(token, now=services.clock())
     except NoUser:
         raise UserRequired from None
     if services.live_sessions.peek(claims.session) is None and await _live(services, claims) is None:
         raise TokenInvalid
-    if missing := needed - claims.scopes:
-        raise InsufficientScope(missing)
-    actor.mark_authenticated(claims.user_id, claims.client)
-    if request.method not in READS:
-        request.scope["state"][ACTOR] = Acting(claims.user_id, claims.session_id, services.clock)
-    return Caller(claims.user_id, claims.session_id, claims.scopes)
+    return claims
 
 
 async def _live(services: Services, claims: Claims) -> Live:
@@ -102,6 +112,20 @@ async def get_caller(
     return caller
 
 
+async def get_viewer(
+    request: Request, needed: SecurityScopes, _shown: Annotated[object, Depends(bearer)]
+) -> Caller:
+    """Return the caller of a read that the tokens of embeds open too, which have a scope of their own."""
+    token = bearer_token(request)
+    if token is None:
+        raise Unauthorized
+    services = services_of(request)
+    claims = await _live_claims(services, token)
+    if EMBED not in claims.scopes and (missing := frozenset(needed.scopes) - claims.scopes):
+        raise InsufficientScope(missing)
+    return _act(request, services, claims)
+
+
 async def is_administrator(request: Request, caller: Caller) -> bool:
     """Return whether the token has the scope `admin` and its account is still an administrator's."""
     database = services_of(request).database
@@ -115,3 +139,5 @@ Account = Annotated[Caller, Security(get_caller, scopes=["account"])]
 CodesReader = Annotated[Caller, Security(get_caller, scopes=["codes:read"])]
 CodesWriter = Annotated[Caller, Security(get_caller, scopes=["codes:write"])]
 ReferralsReader = Annotated[Caller, Security(get_caller, scopes=["referrals:read"])]
+CodesViewer = Annotated[Caller, Security(get_viewer, scopes=["codes:read"])]
+ReferralsViewer = Annotated[Caller, Security(get_viewer, scopes=["referrals:read"])]

@@ -80,15 +80,22 @@ async def authenticate(
 
 
 async def create(
-    session: AsyncSession, user: User, *, client: str, scope: str, client_info: ClientInfo, now: datetime
+    session: AsyncSession,
+    user: User,
+    *,
+    client: str,
+    scope: str,
+    client_info: ClientInfo,
+    now: datetime,
+    lifetime: timedelta = ABSOLUTE,
 ) -> UserSession:
     """Create a session of `user`, who is locked and active."""
     values = {
         "user_id": user.id,
         "created_at": now,
         "rotated_at": now,
-        "idle_expires_at": now + IDLE,
-        "expires_at": now + ABSOLUTE,
+        "idle_expires_at": now + min(IDLE, lifetime),
+        "expires_at": now + lifetime,
         "scope": scope,
         "client": client,
         "device": client_info.device,

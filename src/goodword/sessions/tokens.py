@@ -19,6 +19,10 @@ from goodword.sessions.keys import ES256, Key, SigningKeys
 CLIENT = "goodword"
 """The `client_id` of our own sign-ins (required by RFC 9068 §2.2)."""
 
+EMBED = "embed"
+"""The `client_id` and the scope of the tokens of embeds. They open three lists of the person and nothing else."""
+EMBED_LIFETIME = timedelta(minutes=10)
+
 MAX_LENGTH = 4096
 REMEMBERED = 10_000
 LEEWAY = 60
@@ -79,9 +83,17 @@ class AccessTokens:
         self._verified: OrderedDict[str, Claims | ClientClaims] = OrderedDict()
 
     def sign(
-        self, *, user_id: uuid.UUID, session_id: uuid.UUID, client: str, scope: str, now: datetime
+        self,
+        *,
+        user_id: uuid.UUID,
+        session_id: uuid.UUID,
+        client: str,
+        scope: str,
+        now: datetime,
+        lifetime: timedelta | None = None,
     ) -> str:
         issued = int(now.timestamp())
+        seconds = self.lifetime if lifetime is None else int(lifetime.total_seconds())
         key = self._keys.signing_key(ES256)
         return jwt.encode(
             {"alg": ES256, "typ": "at+jwt", "kid": key.kid},
@@ -92,7 +104,7 @@ class AccessTokens:
                 "sid": str(session_id),
                 "client_id": client,
                 "iat": issued,
-                "exp": issued + self.lifetime,
+                "exp": issued + seconds,
                 "jti": str(uuid7()),
                 "scope": scope,
             },
