@@ -26,11 +26,15 @@ PYDANTIC = {
     "extra_forbidden": "The request has no such field.",
     "greater_than_equal": "The number is too small.",
     "int_type": "The value is not a whole number.",
+    "list_type": "The value is not a list.",
     "less_than_equal": "The number is too large.",
+    "model_type": "The value is not an object.",
     "missing": "The field is required.",
     "string_too_long": "The text is too long.",
     "string_too_short": "The text is too short.",
     "string_type": "The value is not a text.",
+    "too_long": "The list has too many items.",
+    "too_short": "The list has too few items.",
     "uuid_parsing": "The text is not a UUID.",
 }
 """Field codes of Pydantic that the schemas of this program can cause, with their meaning."""

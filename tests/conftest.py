@@ -248,9 +248,7 @@ async def rita(app: FastAPI, api: Client) -> Person:
     person = await join(api, "rita")
     async with app.state.services.database.transaction() as session:
         user_id = await administration.find_id(session, person.email)
-        await administration.promote(
-            session, user_id, settings=app.state.services.settings, now=app.state.services.clock()
-        )
+        await administration.promote(session, app.state.services, user_id, now=app.state.services.clock())
     await person.start_session()
     return person
 

@@ -10,9 +10,13 @@ from httpx2 import Response
 from sqlalchemy import text
 
 from asgi import document
+from goodword.oauth.scopes import SERVER_SCOPES
 from people import Person
+from server_keys import make_key
 
 JSON = "application/json"
+SERVER = "server"
+"""The API key among the tokens of a person, for operations of servers."""
 SOME_ID = "019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11"
 
 
@@ -28,6 +32,7 @@ class Operation:
     parameters: dict[str, str]
     """Of the query, and what each is."""
     needs_body: bool
+    for_servers: bool
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -39,7 +44,16 @@ class Operation:
         return await self.ask(person, content=content, headers=headers)
 
     async def ask(self, person: Person, **options: Any) -> Response:
+        options["headers"] = await self.authorization(person) | options.get("headers", {})
         return await person.call(self.method, re.sub(r"\{\w+\}", SOME_ID, self.path), **options)
+
+    async def authorization(self, person: Person) -> dict[str, str]:
+        """The API key of a server for an operation of servers. For others the person's token is sent."""
+        if not self.for_servers:
+            return {}
+        if SERVER not in person.tokens:
+            person.tokens[SERVER] = await make_key(person.api.app, SERVER_SCOPES)
+        return {"Authorization": f"Bearer {person.tokens[SERVER]}"}
 
     async def with_field(self, person: Person, field: str, value: Any) -> Response:
         """Send the example with another value for a field."""
@@ -77,11 +91,15 @@ def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[
         one["name"]: _kind(one["schema"]) for one in operation.get("parameters", ()) if one["in"] == "query"
     }
     needs_body = operation.get("requestBody", {}).get("required", False)
-    return Operation(method, path, body.get("examples", [{}])[0], kinds, query, needs_body)
+    accepted = {scheme for way in operation.get("security", ()) for scheme in way}
+    for_servers = "ApiKey" in accepted and "AccessToken" not in accepted
+    return Operation(method, path, body.get("examples", [{}])[0], kinds, query, needs_body, for_servers)
 
 
 def _kind(field: dict[str, Any]) -> str:
-    schema = field.get("anyOf", [field])[0]
+    schema = field
+    while "anyOf" in schema:
+        schema = schema["anyOf"][0]
     return schema.get("format") or schema.get("type", "string")
 
 

@@ -15,6 +15,7 @@ from asgi import client_of
 from authorization_world import OPERATIONS, World, call, make_world
 from goodword.admin import service as admin
 from goodword.sessions.service import OWN_SCOPE
+from goodword.sessions.tokens import EMBED
 from sweeps import Sweep
 
 pytestmark = pytest.mark.one_database
@@ -34,6 +35,8 @@ class Rule:
     for_servers: bool = False
     optional: bool = False
     """Anybody may do it. A server's token must be valid and have the scope."""
+    embed: bool = False
+    """The token of an embed may do it too, which has a scope of its own."""
 
     @property
     def user_scope(self) -> str | None:
@@ -59,8 +62,8 @@ PUBLIC = Rule()
 ADMIN = Rule("admin", hidden=True)
 
 
-def needs(scope: str) -> Rule:
-    return Rule(scope)
+def needs(scope: str, *, embed: bool = False) -> Rule:
+    return Rule(scope, embed=embed)
 
 
 def own(scope: str, *, for_admins_too: bool = False) -> Rule:
@@ -95,7 +98,7 @@ POLICY = {
     "revoke_app_access": own("account"),
     # Codes
     "create_code": needs("codes:write"),
-    "list_codes": needs("codes:read"),
+    "list_codes": needs("codes:read", embed=True),
     "read_code": own("codes:read"),
     "update_code": own("codes:write"),
     "delete_code": own("codes:write"),
@@ -108,8 +111,8 @@ POLICY = {
     # Referrals
     "list_referrals": own("referrals:read", for_admins_too=True),
     "read_referral_stats": own("referrals:read", for_admins_too=True),
-    "list_own_referrals": needs("referrals:read"),
-    "read_own_referral_stats": needs("referrals:read"),
+    "list_own_referrals": needs("referrals:read", embed=True),
+    "read_own_referral_stats": needs("referrals:read", embed=True),
     # Letters to friends
     "invite": needs("account"),
     "request_code_email": PUBLIC,
@@ -127,6 +130,16 @@ POLICY = {
     "request_password_reset": PUBLIC,
     "reset_password": PUBLIC,
     "check_email": needs("account"),
+    # Participants, for the servers of a product
+    "upsert_participant": server("participants:write"),
+    "upsert_participants": server("participants:write"),
+    "read_participant": server("participants:read", owned=True),
+    "erase_participant": server("participants:write", owned=True),
+    "export_participant": server("participants:read", owned=True),
+    "list_participant_referrals": server("participants:read", owned=True),
+    "list_participant_codes": server("participants:read", owned=True),
+    "create_participant_code": server("participants:write", owned=True),
+    "create_embed_token": server("participants:write", owned=True),
     # Health
     "livez": PUBLIC,
     "readyz": PUBLIC,
@@ -307,3 +320,15 @@ async def test_an_app_with_one_scope(app, scope):
         narrow,
         lambda rule: refused(rule, "allowed" if rule.scope == scope else "insufficient_scope"),
     )
+
+
+async def test_a_token_of_an_embed(app):
+    async def narrow(world):
+        return await world.token(world.owner, EMBED, EMBED)
+
+    def expected(rule):
+        if rule.embed:
+            return "allowed"
+        return "not found" if rule.hidden else "insufficient_scope"
+
+    await expect(app, narrow, expected, by_servers=lambda _: "insufficient_scope")

@@ -15,6 +15,7 @@ from goodword.embed import routes as embed
 from goodword.invitations import routes as invitations
 from goodword.monitoring import routes as monitoring
 from goodword.oauth import routes as oauth
+from goodword.participants import routes as participants
 from goodword.providers import routes as data_providers
 from goodword.referrals import routes as referrals
 from goodword.sessions import page_access, routes as sessions
@@ -33,6 +34,7 @@ ROUTERS: Sequence[APIRouter] = (
     *social.API,
     *invitations.API,
     *data_providers.API,
+    *participants.API,
     *embed.API,
     *oauth.PAGES,
     *account.PAGES,

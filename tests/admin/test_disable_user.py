@@ -77,7 +77,7 @@ async def test_another_administrator_can_be_disabled(app, rita, alice):
 
     async with app.state.services.database.transaction() as session:
         await service.promote(
-            session, uuid.UUID(alice.id), settings=app.state.services.settings, now=app.state.services.clock()
+            session, app.state.services, uuid.UUID(alice.id), now=app.state.services.clock()
         )
     await alice.sign_in()
 

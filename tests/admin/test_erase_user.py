@@ -48,7 +48,7 @@ async def test_an_erased_administrator_loses_the_rights(app, rita, alice, rows):
 
     async with app.state.services.database.transaction() as session:
         await service.promote(
-            session, uuid.UUID(alice.id), settings=app.state.services.settings, now=app.state.services.clock()
+            session, app.state.services, uuid.UUID(alice.id), now=app.state.services.clock()
         )
 
     await rita.delete(f"{PATH}/{alice.id}")

@@ -88,9 +88,7 @@ async def test_a_demoted_administrator_gets_404_at_once(app, rita):
 async def test_a_promoted_user_needs_a_new_sign_in(app, api, alice):
     async with app.state.services.database.transaction() as session:
         user_id = await service.find_id(session, alice.email)
-        await service.promote(
-            session, user_id, settings=app.state.services.settings, now=app.state.services.clock()
-        )
+        await service.promote(session, app.state.services, user_id, now=app.state.services.clock())
     assert (await alice.get("/api/v1/admin/users")).status_code == 404
 
     assert "admin" in (await sign_in(api, alice.email)).json()["scope"].split()

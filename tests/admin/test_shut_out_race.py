@@ -76,9 +76,7 @@ async def test_one_of_two_administrators_who_disable_each_other_stays(
 ):
     async with app.state.services.database.transaction() as session:
         user_id = await administration.find_id(session, alice.email)
-        await administration.promote(
-            session, user_id, settings=app.state.services.settings, now=app.state.services.clock()
-        )
+        await administration.promote(session, app.state.services, user_id, now=app.state.services.clock())
     await alice.sign_in()
     elsewhere = Database.from_settings(settings_for(database_url))
 

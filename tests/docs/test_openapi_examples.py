@@ -6,11 +6,16 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from asgi import Client, document, forget_limits
 from goodword.admin import service as administration
+from goodword.oauth.scopes import SERVER_SCOPES
+from goodword.programs import service as programs
+from goodword.programs.models import Program
 from mailboxes import Post
 from people import PASSWORD, join
+from server_keys import make_key
 from sweeps import Sweep
 
 pytestmark = pytest.mark.one_database
@@ -41,7 +46,7 @@ class Story:
         self.app, self.api, self.post = app, api, post
         self.letters: list[Any] = []
         self.email, self.password = "alice@example.com", PASSWORD
-        self.friends = 0
+        self.friends = self.participants = 0
 
     async def sign_in(self) -> dict[str, Any]:
         """Return her tokens. She registers again after her account was deleted."""
@@ -89,12 +94,27 @@ class Story:
             values["user_id"] = friend.id
         return values
 
+    async def report(self, operation: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the API key of a server as a header, and the values of the path: a new participant."""
+        if not self.participants:
+            async with self.app.state.services.database.transaction() as session:
+                # Else each participant has an active code, and the example of a new one is refused.
+                await session.execute(update(Program).values(code_lifetime=None))
+                programs.invalidate(session)
+        self.participants += 1
+        bearer = {"Authorization": f"Bearer {await make_key(self.app, SERVER_SCOPES)}"}
+        values = {"external_id": f"user-{self.participants}"}
+        if operation["operationId"] not in {"upsert_participant", "upsert_participants"}:
+            path = f"/api/v1/participants/{values['external_id']}"
+            assert (await self.api.put(path, json={}, headers=bearer)).status_code == 201
+        return bearer, values
+
     async def promote(self) -> None:
         """Make her an administrator."""
         services = self.app.state.services
         async with services.database.transaction() as session:
             user_id = await administration.find_id(session, self.email)
-            await administration.promote(session, user_id, settings=services.settings, now=services.clock())
+            await administration.promote(session, services, user_id, now=services.clock())
 
     async def register_again(self, bearer: dict[str, str]) -> None:
         """Delete her account, so that her address is as in the examples and not verified."""
@@ -167,6 +187,8 @@ async def test_every_example_of_a_request_is_accepted(app, api, post):
                             await story.promote()
                             tokens = await story.sign_in()
                             bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+                        if operation["tags"] == ["Participants"]:
+                            bearer, values = await story.report(operation)
                         body = await story.body(operation, example, tokens)
                         options = {"headers": bearer} if operation["security"] else {}
                         if body is not None:

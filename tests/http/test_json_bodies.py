@@ -127,6 +127,7 @@ WRONG = {
     "email": [1, True, [], {}],
     "date-time": [1, 1.5, True, "1", 1893456000, "1893456000", "2030-01-31", "tomorrow", [], {}],
     "integer": ["1", True, 1.0, 1.5, "", [], {}],
+    "array": [1, True, 1.5, {}],
     "boolean": ["true", "false", 0, 1, "on", "", [], {}],
 }
 

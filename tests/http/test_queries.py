@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from sqlalchemy import text
 
 from asgi import forget_limits
 from operations import make_admin, operations, wrong_fields
@@ -33,12 +34,14 @@ CURSORS = ["x", "", "AAAA", "A" * 53, "A" * 54, "A" * 3000, "é", "=", "null", "
 
 @pytest.fixture
 async def person(alice, app):
+    async with app.state.services.database.transaction() as session:
+        await session.execute(text("UPDATE users SET external_id = :id"), {"id": alice.id})
     return await make_admin(alice, app)
 
 
 async def ask(person, operation, query):
-    path = operation.path.replace("{user_id}", person.id)
-    return await person.get(path, params=query)
+    path = re.sub(r"\{(user_id|external_id)\}", person.id, operation.path)
+    return await person.get(path, params=query, headers=await operation.authorization(person))
 
 
 @pytest.mark.one_database
@@ -60,7 +63,10 @@ async def test_an_unknown_one_is_refused_by_every_operation(person, app):
             forget_limits(app)
             with sweep.case(f"{operation}"):
                 path = re.sub(r"\{\w+\}", person.id, operation.path)
-                answer = await person.call(operation.method, f"{path}?Limit=1&x=1&x=2&%22%3E=3")
+                headers = await operation.authorization(person)
+                answer = await person.call(
+                    operation.method, f"{path}?Limit=1&x=1&x=2&%22%3E=3", headers=headers
+                )
 
                 assert (answer.status_code, answer.json()["code"]) == (422, "unknown_parameter")
                 assert wrong_fields(answer) == ["query.Limit", "query.x"]
@@ -114,8 +120,10 @@ async def test_odd_bytes_are_no_fault_of_ours(person, app):
                         "%F0%9F%98%80",
                         "%E2%80%AE",
                     ):
-                        path = f"{operation.path.replace('{user_id}', person.id)}?{name}={value}"
-                        assert (await person.get(path)).status_code in (200, 400, 404, 422), path
+                        path = re.sub(r"\{(user_id|external_id)\}", person.id, operation.path)
+                        headers = await operation.authorization(person)
+                        answer = await person.get(f"{path}?{name}={value}", headers=headers)
+                        assert answer.status_code in (200, 400, 404, 422), path
 
 
 HOSTILE = ["%00", "a%00b", "%E2%80%AE", "a%E2%80%AEb", "%C2%85", "%1b", "%ff", "%ed%a0%80", "%0d%0a"]
@@ -125,15 +133,16 @@ TEXTS = [one for one in operations() if "{" in one.path or "string" in one.param
 async def test_a18_hostile_text_in_paths_and_queries_finds_nothing(person, app):
     """A18: not found, or not valid; the same on both databases, and never repeated."""
     with Sweep() as sweep:
-        for text in HOSTILE:
+        for hostile in HOSTILE:
             for operation in TEXTS:
                 forget_limits(app)
-                with sweep.case(f"{text!a} {operation}"):
+                with sweep.case(f"{hostile!a} {operation}"):
                     body = {"json": operation.example} if operation.kinds else {}
-                    path = re.sub(r"\{\w+\}", text, operation.path)
+                    body["headers"] = await operation.authorization(person)
+                    path = re.sub(r"\{\w+\}", hostile, operation.path)
                     asked = [path] if path != operation.path else []
                     asked += [
-                        f"{path}?{name}={text}"
+                        f"{path}?{name}={hostile}"
                         for name, kind in operation.parameters.items()
                         if kind == "string"
                     ]

@@ -112,7 +112,7 @@ class World:
         services = self.apps[0].state.services
         async with services.database.transaction() as session:
             user_id = await administration.find_id(session, self.rita.email)
-            await administration.promote(session, user_id, settings=services.settings, now=self.time())
+            await administration.promote(session, services, user_id, now=self.time())
         await self.post()()
         await self.rita.sign_in()
         self._rita_signed_in = self.time.now

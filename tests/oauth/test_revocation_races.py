@@ -113,7 +113,7 @@ async def test_a_consent_covers_only_the_scopes_that_its_page_showed(app, office
     page = await alices.get(office.url(scope="openid admin"))
     async with app.state.services.database.transaction() as session:
         await administration.promote(
-            session, UUID(alice.id), settings=app.state.services.settings, now=app.state.services.clock()
+            session, app.state.services, UUID(alice.id), now=app.state.services.clock()
         )
 
     code = answer_of(await alices.send(page, decision="allow"))["code"]

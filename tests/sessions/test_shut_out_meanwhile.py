@@ -198,9 +198,7 @@ class World:
             user_id = await administration.find_id(session, person.email)
             await administration.enable(session, user_id)
             if person is self.rita:
-                await administration.promote(
-                    session, user_id, settings=services.settings, now=services.clock()
-                )
+                await administration.promote(session, services, user_id, now=services.clock())
         forget_limits(self.app)
         await person.start_session()
         items = (await person.get(f"{ME}/sessions")).json()["items"]

@@ -103,7 +103,7 @@ async def test_a_promotion_has_all_consequences(service, rows, bob, referred):
     services = service.state.services
     async with services.database.transaction() as session:
         user_id = await administration.find_id(session, referred.email)
-        await administration.promote(session, user_id, settings=services.settings, now=services.clock())
+        await administration.promote(session, services, user_id, now=services.clock())
 
     assert [one["status"] for one in await referrals_of(bob)] == ["confirmed"]
     assert await rows(ENRICHMENTS) == [(1,)]

@@ -48,7 +48,7 @@ async def verify_address(session: AsyncSession, services: Services, token: str, 
     user, _ = await verifications.consume(session, Purpose.VERIFY_EMAIL, token, key=key, now=now)
     if user.verified_at is None:
         notifications.notify(session, user.id, MessageKind.WELCOME, now=now)
-    await mark_email_verified(session, user, settings=services.settings, now=now)
+    await mark_email_verified(session, services, user, now=now)
 
 
 async def reset_password(session: AsyncSession, services: Services, token: str, password: str) -> None:
@@ -77,7 +77,7 @@ async def reset_password(session: AsyncSession, services: Services, token: str, 
     if user.verified_at is None:
         # Names and referrals stay: they give no access.
         await social.revoke_unproven_access(session, user)
-    await mark_email_verified(session, user, settings=services.settings, now=now)
+    await mark_email_verified(session, services, user, now=now)
 
 
 async def change_password(
@@ -129,7 +129,7 @@ async def change_address(session: AsyncSession, services: Services, token: str, 
         await enrichment.forget(session, user.id)
     record(session, Action.EMAIL_CHANGED, Subject.USER, user.id)
     await verifications.revoke(session, user.id, Purpose.RESET_PASSWORD, Purpose.VERIFY_EMAIL, now=now)
-    await mark_email_verified(session, user, settings=services.settings, now=now)
+    await mark_email_verified(session, services, user, now=now)
 
 
 async def _check_password(services: Services, password: str, user: Row[Any] | None) -> None:

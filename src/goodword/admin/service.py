@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import service as codes
-from goodword.config.settings import Settings
 from goodword.errors import Conflict, NotFound
 from goodword.privacy import erasure
 from goodword.providers import email_checks
@@ -55,19 +54,19 @@ async def create_administrator(
     user.is_admin = True
     record(session, Action.USER_REGISTERED, Subject.USER, user.id, by="operator")
     await email_checks.link(session, services, user)
-    await mark_email_verified(session, user, settings=services.settings, now=now)
+    await mark_email_verified(session, services, user, now=now)
     record(session, Action.USER_PROMOTED, Subject.USER, user.id)
     return user
 
 
-async def promote(session: AsyncSession, user_id: uuid.UUID, *, settings: Settings, now: datetime) -> User:
+async def promote(session: AsyncSession, services: Services, user_id: uuid.UUID, *, now: datetime) -> User:
     """Make a user an administrator with a verified address. Raises `UserNotFound`, `UserErased`, `UserDisabled`."""
     user = await _lock(session, user_id)
     if not user.is_active:
         raise UserDisabled
     user.is_admin = True
     await session.flush()
-    await mark_email_verified(session, user, settings=settings, now=now)
+    await mark_email_verified(session, services, user, now=now)
     record(session, Action.USER_PROMOTED, Subject.USER, user.id)
     return user
 

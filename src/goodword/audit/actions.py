@@ -30,6 +30,7 @@ class Action(StrEnum):
     USER_DISABLED = "user.disabled"
     USER_ENABLED = "user.enabled"
     USER_ERASED = "user.erased"
+    USER_MERGED = "user.merged"
     USER_EXPORTED = "user.exported"
     USER_VIEWED = "user.viewed"
     USER_TAKEN_OVER = "user.taken_over"
@@ -81,6 +82,7 @@ DETAILS: Mapping[Action, frozenset[str]] = {
     for action, names in {
         Action.USER_REGISTERED: "by",
         Action.USER_CHANGED: "fields",
+        Action.USER_MERGED: "merged",
         Action.USERS_SEARCHED: "found",
         Action.LIST_EXPORTED: "list",
         Action.DATA_EXPORTED: "hashes",

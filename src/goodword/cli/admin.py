@@ -37,7 +37,7 @@ def create(
         user = run_for_user(
             email,
             lambda session, user_id, services: service.promote(
-                session, user_id, settings=services.settings, now=services.clock()
+                session, services, user_id, now=services.clock()
             ),
         )
         typer.echo(f"{user.email} is an administrator from the next sign-in on.")

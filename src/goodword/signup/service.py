@@ -171,7 +171,7 @@ async def register(
     await email_checks.link(session, services, user)
     if email_verified:
         notifications.notify(session, user.id, MessageKind.WELCOME, now=now)
-        await mark_email_verified(session, user, settings=settings, now=now)
+        await mark_email_verified(session, services, user, now=now)
     else:
         for kind in (Purpose.VERIFY_EMAIL, *email_checks.job_kinds(settings)):
             jobs.enqueue(session, kind, {}, user_id=user.id, now=now)

@@ -102,7 +102,7 @@ async def _known(session: AsyncSession, services: Services, person: ProviderIden
         raise SignInFailed
     if user.verified_at is None and person.email_verified and person.email_key == user.email_key:
         actor.mark_authenticated(user.id)
-        await mark_email_verified(session, user, settings=services.settings, now=now)
+        await mark_email_verified(session, services, user, now=now)
     return user
 
 
@@ -123,7 +123,7 @@ async def _link(session: AsyncSession, services: Services, person: ProviderIdent
         raise LinkRequired
     if user.verified_at is None:
         await _take_over(session, user, person, now=now)
-        await mark_email_verified(session, user, settings=services.settings, now=now)
+        await mark_email_verified(session, services, user, now=now)
     elif await _has_identity(session, user, person.realm):
         raise LinkRequired  # the address has a new owner at the provider
     await _attach(session, user, person, now=now)

@@ -1,10 +1,32 @@
-"""The representation of an account in the API."""
+"""The representation of an account in the API, and the type of external ids."""
 
 import uuid
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
-from goodword.web.schemas import Instant, Output
+from goodword.web.schemas import Instant, Output, Text
+
+MAX_EXTERNAL_ID = 255
+
+
+def _external_id(text: str) -> str:
+    if not text:
+        raise PydanticKnownError("string_too_short", {"min_length": 1})
+    if len(text) > MAX_EXTERNAL_ID:
+        raise PydanticKnownError("string_too_long", {"max_length": MAX_EXTERNAL_ID})
+    if text != text.strip():
+        raise PydanticCustomError("external_id_blank", "Must not begin or end with a blank.")
+    return text
+
+
+ExternalId = Annotated[
+    Text,
+    AfterValidator(_external_id),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_EXTERNAL_ID, "examples": ["user-42"]}),
+]
+"""The id of a person in another system, in NFC: 1 to 255 characters without control characters."""
 
 
 class UserRead(Output):

@@ -67,6 +67,10 @@ TAGS = [
         "name": "Authorized apps",
         "description": "Tokens for apps that act for a user, and token introspection (OAuth 2.0, OpenID Connect).",
     },
+    {
+        "name": "Participants",
+        "description": "For the server of a product: report its users, and get their codes and referrals.",
+    },
     {"name": "Administration", "description": "For administrators. Other users get 404."},
     {"name": "Health", "description": "Probes for operators."},
 ]

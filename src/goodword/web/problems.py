@@ -11,7 +11,7 @@ from fastapi.routing import iter_route_contexts
 from pydantic_core import to_json
 from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from goodword.db.error_causes import DISK_FULL, describe, explain
@@ -80,12 +80,12 @@ def install(app: FastAPI, *renderers: ErrorRenderer) -> ErrorResponder:
 
     @app.exception_handler(RequestValidationError)
     async def shape(request: Request, error: RequestValidationError) -> Response:
-        return respond(request, ValidationFailed([_field_error(found) for found in error.errors()]))
+        return respond(request, ValidationFailed([field_error(found) for found in error.errors()]))
 
     @app.exception_handler(HTTPException)
     async def framework(request: Request, error: HTTPException) -> Response:
         if error.status_code == 405:
-            allowed = ", ".join(sorted(_methods(app, request.scope["path"])))
+            allowed = ", ".join(sorted(_methods(app, request.scope)))
             return respond(request, MethodNotAllowed(headers={"Allow": allowed}))
         return respond(request, NotFound() if error.status_code == 404 else BadRequest())
 
@@ -114,7 +114,7 @@ def install(app: FastAPI, *renderers: ErrorRenderer) -> ErrorResponder:
     return respond
 
 
-def _field_error(found: Mapping[str, Any]) -> FieldError:
+def field_error(found: Mapping[str, Any]) -> FieldError:
     # The name of an unknown field is input, so only a valid identifier is repeated.
     path = [str(part) for part in found["loc"] if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", str(part), re.ASCII)]
     return {"field": ".".join(path), "code": found["type"], "message": message_of(found)}
@@ -137,13 +137,13 @@ def message_of(found: Mapping[str, Any]) -> str:
     return message
 
 
-def _methods(app: FastAPI, path: str) -> set[str]:
+def _methods(app: FastAPI, scope: Scope) -> set[str]:
     # Each method of a path has its own route, and the router lists only the methods of the first.
     routes = (context.original_route for context in iter_route_contexts(app.routes))
     methods = {
         method
         for route in routes
-        if isinstance(route, Route) and route.path_regex.match(path)
+        if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE
         for method in route.methods or ()
     }
     return methods | {"HEAD"} if "GET" in methods else methods

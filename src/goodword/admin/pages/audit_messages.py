@@ -14,6 +14,7 @@ ACTIONS: Mapping[str, str] = {
     Action.USER_DISABLED: to_translate("Account disabled"),
     Action.USER_ENABLED: to_translate("Account enabled"),
     Action.USER_ERASED: to_translate("User erased"),
+    Action.USER_MERGED: to_translate("Became one with a reported participant"),
     Action.USER_EXPORTED: to_translate("Personal data exported"),
     Action.USER_VIEWED: to_translate("User viewed by an administrator"),
     Action.USER_TAKEN_OVER: to_translate("Unconfirmed account taken over by the owner of the address"),

@@ -1,0 +1,255 @@
+"""Participants: people whom the server of a product reports by its own ids."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.attribution import service as attribution
+from goodword.attribution.service import Claim, Refused
+from goodword.audit.actions import Action, Subject
+from goodword.audit.service import record
+from goodword.codes import service as codes
+from goodword.codes.models import ReferralCode
+from goodword.codes.schemas import CodeCreate
+from goodword.db.statements import insert_if_absent, with_defaults
+from goodword.db.transaction_hooks import run_after_commit
+from goodword.errors import Conflict, Unprocessable
+from goodword.participants import access
+from goodword.participants.access import Scope
+from goodword.participants.schemas import ParticipantReferral, ParticipantWrite, ReferrerRead, Warnings
+from goodword.participants.state import State, find_code, find_referral, has_had_code
+from goodword.programs.models import Program, ProgramStatus
+from goodword.referrals import service as referrals
+from goodword.referrals.attributed import Attributed
+from goodword.referrals.models import ReferralStatus
+from goodword.services import Services
+from goodword.telemetry.metrics import SIGN_UPS
+from goodword.users import addresses
+from goodword.users.models import User, UserStatus
+
+LEEWAY = timedelta(seconds=60)
+"""How far the clock of a product may be ahead."""
+
+
+class TimeInFuture(Unprocessable):
+    code, field = "time_in_future", "body.signed_up_at"
+    detail = "The sign-up cannot be in the future."
+
+
+@dataclass(slots=True)
+class Upserted:
+    state: State
+    is_new: bool
+    warnings: list[Warnings] = field(default_factory=list)
+
+
+def claim_of(body: ParticipantWrite) -> Claim | None:
+    """Return what the body says about a referrer, or None."""
+    if body.referral_code is None and not body.touch:
+        return None
+    return Claim(body.referral_code, body.touch or ())
+
+
+async def upsert(
+    session: AsyncSession, services: Services, external_id: str, body: ParticipantWrite, scope: Scope
+) -> Upserted:
+    """Create or change a participant. The first call gives a code and attributes; no call changes the referrer.
+
+    Raises `ExternalIdTaken`, `ParticipantDisabled` and `TimeInFuture`.
+    """
+    now = services.clock()
+    check_time(body, now)
+    while True:
+        user = await session.scalar(access.FIND, {"external_id": external_id})
+        if user is not None:
+            access.check(user, scope.limit)
+            if updated := await _update(session, services, user, body, scope):
+                return updated
+        # Not inserted if a concurrent call has just made the person.
+        elif user := await insert_if_absent(session, User, **new_row(external_id, body, scope, now)):
+            record_new(session, services, user)
+            return await _complete(session, services, user, body, scope, is_new=True)
+
+
+async def _update(
+    session: AsyncSession, services: Services, user: User, body: ParticipantWrite, scope: Scope
+) -> Upserted | None:
+    """Change a participant who exists. Return None if the person was just erased, or merged with an account.
+
+    The attribution locks the person itself, after the locks that come first.
+    """
+    user_id, external_id = user.id, user.external_id
+    outcome = await _attribute(session, services, user, body, scope, is_new=False)
+    found = await session.scalar(access.LOCKED, {"external_id": external_id})
+    if found is None or found.id != user_id:
+        if isinstance(outcome, Attributed):
+            raise Conflict
+        return None
+    access.check(found, scope.limit)
+    await apply(session, found, changes(body, services.clock()))
+    return await _complete(session, services, found, body, scope, is_new=False, outcome=outcome)
+
+
+def check_time(body: ParticipantWrite, now: datetime) -> None:
+    """Raise `TimeInFuture`."""
+    if body.signed_up_at is not None and body.signed_up_at > now + LEEWAY:
+        raise TimeInFuture
+
+
+def new_row(external_id: str, body: ParticipantWrite, scope: Scope, now: datetime) -> dict[str, Any]:
+    """Return the row of a new participant."""
+    values = {"external_id": external_id, "program_id": scope.limit, "created_at": now}
+    return with_defaults(User, changes(body, now) | values)
+
+
+def record_new(session: AsyncSession, services: Services, user: User) -> None:
+    """Record and count a new participant."""
+
+    async def count() -> None:
+        services.metrics.add(SIGN_UPS, "server")
+
+    record(session, Action.USER_REGISTERED, Subject.USER, user.id, by="server")
+    run_after_commit(session, count)
+
+
+async def apply(session: AsyncSession, user: User, values: Mapping[str, Any]) -> None:
+    """Change the given fields of a participant, who is locked."""
+    changed = {name for name, value in values.items() if getattr(user, name) != value}
+    if not changed:
+        return
+    for name in changed:
+        setattr(user, name, values[name])
+    await session.flush()
+    if changed & {"first_name", "last_name"}:
+        await codes.invalidate_lookups(session, user)
+    record(session, Action.USER_CHANGED, Subject.USER, user.id, fields=" ".join(sorted(changed)))
+
+
+def changes(body: ParticipantWrite, now: datetime) -> dict[str, Any]:
+    """Return the columns that a body sets."""
+    given = body.model_fields_set
+    names = ("first_name", "last_name", "language")
+    values: dict[str, Any] = {name: getattr(body, name) for name in names if name in given}
+    if "email" in given:
+        address = addresses.parse(body.email) if body.email is not None else None
+        values["reported_email"] = address.text if address else None
+        values["reported_email_key"] = address.key if address else None
+    if "signed_up_at" in given:
+        values["signed_up_at"] = min(body.signed_up_at, now) if body.signed_up_at is not None else None
+    return values
+
+
+async def _complete(
+    session: AsyncSession,
+    services: Services,
+    user: User,
+    body: ParticipantWrite,
+    scope: Scope,
+    *,
+    is_new: bool,
+    outcome: Attributed | Refused | None = None,
+) -> Upserted:
+    """Attribute a new person, give a code, and collect what the answer shows."""
+    if is_new:
+        outcome = await _attribute(session, services, user, body, scope, is_new=True)
+    program, now = scope.program, services.clock()
+    referral: ParticipantReferral | None = None
+    if isinstance(outcome, Attributed):
+        program = await services.programs.get(outcome.program_id)
+        referral_id = referrals.record(session, outcome, user, confirmed=True, now=now)
+        referral = _made(referral_id, outcome, now)
+    elif not is_new:
+        referral = await find_referral(session, user.id, scope.within)
+    if is_new:
+        code = await _give_code(session, services, user, program, now=now)
+    else:
+        code = await find_code(session, user.id, scope.within, now=now)
+        code = code or await give_first_code(session, services, user, scope, now=now)
+    warnings = [Warnings(outcome.reason)] if isinstance(outcome, Refused) else []
+    if "reported_email_key" in changes(body, now) and await _is_in_use(session, user):
+        warnings.append(Warnings.EMAIL_IN_USE)
+    return Upserted(State(user, code, referral), is_new, warnings)
+
+
+async def _attribute(
+    session: AsyncSession,
+    services: Services,
+    user: User,
+    body: ParticipantWrite,
+    scope: Scope,
+    *,
+    is_new: bool,
+) -> Attributed | Refused | None:
+    claim = claim_of(body)
+    if claim is None:
+        return None
+    address = addresses.parse(body.email) if body.email is not None else None
+    return await attribution.attribute(
+        session,
+        services,
+        claim,
+        referee=user,
+        email_key=address.key if address else None,
+        mailbox=address.canonical if address else None,
+        is_new=is_new,
+        within=scope.within,
+    )
+
+
+def gives_codes(program: Program) -> bool:
+    """Return whether new participants of the program get a code."""
+    return program.code_lifetime is not None and program.status != ProgramStatus.ENDED
+
+
+async def give_first_code(
+    session: AsyncSession, services: Services, user: User, scope: Scope, *, now: datetime
+) -> ReferralCode | None:
+    """Give a code to a person who exists and has never had one in the program."""
+    if not gives_codes(scope.program) or await has_had_code(session, user.id, scope.within):
+        return None
+    return await _give_code(session, services, user, scope.program, now=now)
+
+
+async def _give_code(
+    session: AsyncSession, services: Services, user: User, program: Program, *, now: datetime
+) -> ReferralCode | None:
+    """Give a code where the program does so by itself."""
+    if not gives_codes(program) or program.code_lifetime is None:
+        return None
+    body = CodeCreate.model_validate({"lifetime": program.code_lifetime})
+    return await codes.create(session, services, user, body, program_id=program.id, now=now)
+
+
+async def _is_in_use(session: AsyncSession, user: User) -> bool:
+    """Return whether the reported address is that of another person's account."""
+    if user.reported_email_key is None:
+        return False
+    place = {"email_key": user.reported_email_key, "user_id": user.id}
+    return await session.scalar(_IN_USE, place) is not None
+
+
+def _made(referral_id: uuid.UUID, attributed: Attributed, now: datetime) -> ParticipantReferral:
+    """Return the referral that this transaction records. It is inserted just before the commit."""
+    return ParticipantReferral(
+        id=referral_id,
+        status=ReferralStatus.CONFIRMED,
+        referrer=ReferrerRead(external_id=attributed.referrer_external_id, display_name=attributed.referrer),
+        code=attributed.code,
+        attributed_by=attributed.attributed_by,
+        touch=attributed.touch_id,
+        reason=None,
+        created_at=now,
+        confirmed_at=now,
+    )
+
+
+_IN_USE = select(User.id).where(
+    User.email_key == bindparam("email_key"),
+    User.id != bindparam("user_id"),
+    User.status != UserStatus.ERASED,
+)
