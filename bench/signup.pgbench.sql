@@ -13,8 +13,8 @@ AND referral_codes.expires_at > now()
 AND (referral_codes.max_uses IS NULL OR referral_codes.uses < referral_codes.max_uses)
 AND referral_codes.key = upper(lpad(to_hex(:number::bigint), 10, '0'));
 BEGIN;
-SELECT users.id, users.status, users.email_key, users.email_canonical, users.verified_at, users.external_id,
-       users.first_name, users.last_name, referral_codes.program_id
+SELECT users.id, users.status, users.email_key, users.email_canonical, users.verified_at, users.reported_email,
+       users.external_id, users.first_name, users.last_name, referral_codes.program_id
 FROM users JOIN referral_codes ON referral_codes.owner_id = users.id
 WHERE referral_codes.key = upper(lpad(to_hex(:number::bigint), 10, '0'))
 FOR NO KEY UPDATE OF users \gset owner_

@@ -32,6 +32,8 @@ class History:
     reported: float | None = None
     """When a person signed up whom the first report is about now."""
     email: str | None = None
+    self_referrals: str = "flag"
+    """The setting."""
     only_in: str | None = None
     """The owner of the code in the only program whose codes count."""
 
@@ -206,6 +208,30 @@ HISTORIES: dict[str, History] = {
         email="a+1@example.com",
         expected="alice",
         by="code",
+    ),
+    "one mailbox, where that is refused": History(
+        code="alice",
+        owners={
+            "alice": {
+                "email": "a@example.com",
+                "email_key": "a@example.com",
+                "email_canonical": "a@example.com",
+            }
+        },
+        email="a+1@example.com",
+        self_referrals="refuse",
+        expected="self_referral",
+    ),
+    "one mailbox, as the product reported it": History(
+        code="alice",
+        owners={"alice": {"reported_email": "a@example.com", "reported_email_key": "a@example.com"}},
+        existing={
+            "signed_up": HOUR,
+            "reported_email": "a+1@example.com",
+            "reported_email_key": "a+1@example.com",
+        },
+        self_referrals="refuse",
+        expected="self_referral",
     ),
     "E40: within the grace": History(code="alice", existing={"signed_up": HOUR}, expected="alice", by="code"),
     "E40: at exactly the grace": History(

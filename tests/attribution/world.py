@@ -17,6 +17,7 @@ from goodword.programs import service as programs
 from goodword.programs.models import DEFAULT_PROGRAM_ID, Program
 from goodword.referrals import service as referrals
 from goodword.touches.models import Touch
+from goodword.users import addresses
 from goodword.users.models import User
 
 OWNERS = ("alice", "bob", "carol", "dave")
@@ -29,7 +30,8 @@ class World:
 
     def __init__(self, services: Any, history: History) -> None:
         self.now: datetime = services.clock()
-        self.services = replace(services, clock=lambda: self.now)
+        settings = services.settings.model_copy(update={"self_referrals": history.self_referrals})
+        self.services = replace(services, settings=settings, clock=lambda: self.now)
         self.history = history
         self.owners: dict[str, User] = {}
         self.codes: dict[str, ReferralCode] = {}
@@ -96,14 +98,18 @@ class World:
             self.person = self.owners[about["is"]]
             return
         self.person = await insert(
-            session, User, external_id="person", created_at=self.at(about["signed_up"]), language="en"
+            session,
+            User,
+            external_id="person",
+            created_at=self.at(about["signed_up"]),
+            **{name: about[name] for name in about if name.startswith("reported_email")},
         )
         if name := about.get("referred_by"):
             code = self.codes[name]
             attributed = Attributed(code.id, code.owner_id, name, program_id=code.program_id)
             referrals.record(session, attributed, self.person, confirmed=True, now=self.now)
 
-    async def claim(self) -> Attributed | Refused | None:
+    async def claim(self, name: str = "person") -> Attributed | Refused | None:
         """Attribute the person, and record the referral."""
         history = self.history
         given = self.codes[history.code].code if history.code in self.codes else history.code
@@ -127,11 +133,12 @@ class World:
                 claim,
                 referee=person,
                 email_key=history.email,
+                mailbox=addresses.parse(history.email).canonical if history.email else None,
                 is_new=is_new,
                 within=self.programs[history.only_in] if history.only_in else None,
             )
             if isinstance(found, Attributed):
-                person = person or await insert(session, User, external_id="person", created_at=self.now)
+                person = person or await insert(session, User, external_id=name, created_at=self.now)
                 referrals.record(session, found, person, confirmed=True, now=self.now)
         return found
 

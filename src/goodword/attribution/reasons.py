@@ -7,6 +7,7 @@ from typing import Any
 
 from goodword.codes.models import ReferralCode, Retirement
 from goodword.programs.models import Program
+from goodword.users import addresses
 from goodword.users.models import User
 
 REPORT_DELAY = timedelta(hours=1)
@@ -63,8 +64,16 @@ class Person:
         return (
             (self.user is not None and self.user.id == owner.id)
             or (owner.verified_at is not None and owner.email_key in self.email_keys)
-            or (self.mailbox is not None and self.mailbox == owner.email_canonical)
+            or (self.mailbox is not None and self.mailbox in mailboxes_of(owner))
         )
+
+
+def mailboxes_of(user: Any) -> list[str]:
+    """Return the canonical addresses of a user: that of the account, and the reported one."""
+    found = [user.email_canonical] if user.email_canonical is not None else []
+    if user.reported_email is not None:
+        found.append(addresses.parse(user.reported_email).canonical)
+    return found
 
 
 def of_code(

@@ -127,8 +127,11 @@ def make_person(
 ) -> Person:
     """Return the person of a claim. Pass the address and its canonical form if they are not stored yet."""
     keys = {email_key} | ({user.email_key, user.reported_email_key} if user else set())
-    refuses = services.settings.self_referrals == "refuse"
-    return Person(user, is_new, frozenset(key for key in keys if key), mailbox if refuses else None)
+    if services.settings.self_referrals != "refuse":
+        mailbox = None
+    elif mailbox is None and user is not None:
+        mailbox = next(iter(reasons.mailboxes_of(user)), None)
+    return Person(user, is_new, frozenset(key for key in keys if key), mailbox)
 
 
 async def examine(

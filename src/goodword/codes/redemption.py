@@ -55,6 +55,7 @@ _LOCK_OWNER: Any = (
         User.email_key,
         User.email_canonical,
         User.verified_at,
+        User.reported_email,
         User.external_id,
         User.first_name,
         User.last_name,
