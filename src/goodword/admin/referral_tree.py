@@ -20,9 +20,15 @@ NODES = 1000
 async def load(database: Database, user_id: uuid.UUID, *, depth: int) -> Sequence[Row[Any]]:
     """Return the referrer of a user (level -1), the user (0), and the users that they referred, level by level.
 
-    Return no row for an unknown id. `referrals` counts all referrals of a user, also those that are not loaded.
+    Return no row for an unknown id. `referrals` counts all referrals of a user, also those that are not loaded. A user
+    who joined several programs is below the first of the referrers alone.
     """
-    return await database.replica_rows(_TREE, user_id=user_id, depth=depth, children=CHILDREN, nodes=NODES)
+    rows = await database.replica_rows(_TREE, user_id=user_id, depth=depth, children=CHILDREN, nodes=NODES)
+    below: dict[uuid.UUID, Row[Any]] = {}
+    for row in rows:
+        if row.level >= 0:
+            below.setdefault(row.id, row)
+    return [row for row in rows if row.level < 0 or row is below[row.id]]
 
 
 def _oldest_loaded(referrer_id: Any) -> Any:
@@ -58,7 +64,8 @@ def _tree() -> Any:
         .where(or_(User.id == root, User.id == _first_referral(root, "referrer_id")))
         .cte("tree", recursive=True)
     )
-    tree = tree.union_all(
+    # UNION, not UNION ALL: those below a user who joined several programs are loaded once.
+    tree = tree.union(
         select(Referral.referee_id, tree.c.level + 1, _oldest_loaded(Referral.referee_id), Referral.id).where(
             Referral.referrer_id == tree.c.id,
             tree.c.level.between(0, bindparam("depth", type_=Integer) - 1),
