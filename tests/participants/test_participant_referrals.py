@@ -2,6 +2,8 @@
 
 import pytest
 
+from goodword.invitations import reminders
+from goodword.jobs import service as jobs
 from people import make_code, referrals_of
 
 pytestmark = pytest.mark.one_database
@@ -52,3 +54,13 @@ async def test_no_e_mail_goes_to_participants(acme, post):
 async def test_a_lookup_by_an_unknown_id_is_404(acme):
     for rest in ("", "/referrals", "/codes", "/export"):
         assert (await acme.get("nobody", rest)).status_code == 404
+
+
+async def test_no_participant_is_reminded_of_a_code_that_expires(acme, app, clock, post, rows):
+    await acme.report("bob", email="bob@example.com")
+    clock.forward(days=363)
+    async with app.state.services.database.transaction() as session:
+        jobs.enqueue(session, reminders.KIND, {}, now=clock())
+
+    assert await post() == []
+    assert await rows("SELECT kind FROM jobs WHERE outcome = 'dead' OR finished_at IS NULL") == []

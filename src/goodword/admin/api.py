@@ -99,11 +99,18 @@ async def find_users(
     request: Request,
     session: Session,
     email: Annotated[
-        Text | None, Query(max_length=320, description="The whole e-mail address, compared as at sign-in.")
+        Text | None,
+        Query(
+            max_length=320, description="The whole e-mail address of an account, or as a product reported it."
+        ),
     ] = None,
     q: Annotated[
         Text | None,
-        Query(min_length=1, max_length=100, description="A part of the e-mail address or the name."),
+        Query(
+            min_length=1,
+            max_length=100,
+            description="A part of the e-mail address, the name or the external id.",
+        ),
     ] = None,
     status: Annotated[UserStatus | None, Query(description="Only users with this status.")] = None,
     limit: Limit = 50,
@@ -137,6 +144,7 @@ async def read_user(user_id: UserId, request: Request, session: Session, clock: 
     return AdminUserDetail(
         **(await _with_flags(request, session, [user]))[0].model_dump(),
         external_id=user.external_id,
+        reported_email=user.reported_email,
         referred_by=await referrals.referred_by(session, user_id),
         email_check=known.verdict if known else None,
         looks_like=await homoglyphs.find_confusable(session, user.email) if user.email else None,

@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 
 from goodword.db.database import Database
 from goodword.referrals.models import Referral
-from goodword.users.models import User
+from goodword.users.models import User, handle_of
 
 MAX_DEPTH = 5
 CHILDREN = 50
@@ -84,7 +84,8 @@ def _tree() -> Any:
         select(
             limited.c.level,
             User.id,
-            User.email,
+            func.coalesce(User.email, User.reported_email).label("email"),
+            handle_of().label("handle"),
             User.first_name,
             User.last_name,
             User.status,

@@ -112,7 +112,11 @@ class AdminUserDetail(AdminUser):
     """A user with codes, sessions and referrer."""
 
     external_id: str | None = Field(
-        description="Id of the user in the system from which the user was imported.", examples=[None]
+        description="Id of the user in the product that reported the user, or from which the user was imported.",
+        examples=[None],
+    )
+    reported_email: str | None = Field(
+        description="The address that the product reported. It gets no e-mails.", examples=[None]
     )
     referred_by: str | None = Field(description="Display name.", examples=["Carol D."])
     email_check: Verdict | None = Field(

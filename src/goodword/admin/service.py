@@ -92,12 +92,12 @@ async def list_users(
 ) -> Sequence[User]:
     """Return users by descending id, which is newest first, and one row more than `limit` if more exist.
 
-    `email` is a whole address, compared as at sign-in. `part` is a part of an address, a name or an external id. Only ids below `after`
+    `email` is a whole address of an account, or as a product reported it, compared as at sign-in. `part` is a part of an address, a name or an external id. Only ids below `after`
     and not below `not_before` are returned.
     """
     query = select(User)
     if email is not None:
-        query = query.where(User.email_key == (addresses.key_of(email) or ""))
+        query = query.where(has_address(email))
     if part is not None:
         query = query.where(contains(part))
     if status is not None:
@@ -129,8 +129,10 @@ async def find(session: AsyncSession, email_or_id: str) -> User | None:
         user = await session.get(User, uuid.UUID(email_or_id))
         if user is not None:
             return user
-    if found := await list_users(session, email=email_or_id, limit=1):
-        return found[0]
+    # Of an account: others can have been reported with the address.
+    key = addresses.key_of(email_or_id)
+    if key and (user := await session.scalar(select(User).where(User.email_key == key))):
+        return user
     return await session.scalar(select(User).where(User.external_id == email_or_id))
 
 
@@ -212,6 +214,12 @@ async def _lock(session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | No
     if user.status == UserStatus.ERASED:
         raise UserErased
     return user
+
+
+def has_address(email: str) -> ColumnElement[bool]:
+    """Return the condition for the account with an address, and for people who were reported with it."""
+    key = addresses.key_of(email) or ""
+    return or_(User.email_key == key, User.reported_email_key == key)
 
 
 def contains(part: str, user: Any = User) -> ColumnElement[bool]:

@@ -22,7 +22,7 @@ from goodword.jobs.admin import MAX_COUNTED
 from goodword.mail import notifications
 from goodword.mail.models import Unsubscribe
 from goodword.referrals.models import Referral, ReferralStatus
-from goodword.users.models import Purpose, User
+from goodword.users.models import Purpose, User, handle_of
 
 DAYS = 30
 EXPIRES_SOON = timedelta(days=7)
@@ -144,7 +144,14 @@ def _top_referrers() -> Any:
         .subquery()
     )
     return (
-        select(User.id, User.first_name, User.last_name, User.email, User.status, most.c.referred)
+        select(
+            User.id,
+            User.first_name,
+            User.last_name,
+            handle_of().label("handle"),
+            User.status,
+            most.c.referred,
+        )
         .join_from(most, User, User.id == most.c.referrer_id)
         .order_by(most.c.referred.desc(), User.id)
     )

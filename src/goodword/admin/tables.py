@@ -21,7 +21,7 @@ from goodword.languages import to_translate
 from goodword.oauth.models import OAuthClient, OAuthGrant
 from goodword.programs.models import Program
 from goodword.referrals.models import Referral
-from goodword.users.models import User
+from goodword.users.models import User, handle_of
 
 ENDING = "ending"
 """A filter beside the statuses of codes: active codes that expire within a week."""
@@ -29,10 +29,10 @@ _Friend, _Referrer, _Actor, _Person = (aliased(User) for _ in range(4))
 
 
 def name_of(user: User | None) -> str:
-    """Return the full name of a user, or else the address. Empty for none and after an erasure."""
+    """Return the full name of a user, else the address or external id. Empty for none and after an erasure."""
     if user is None:
         return ""
-    return " ".join(filter(None, (user.first_name, user.last_name))) or user.email or ""
+    return " ".join(filter(None, (user.first_name, user.last_name))) or user.handle or ""
 
 
 def target(row: Any) -> str:
@@ -49,7 +49,7 @@ def details(event: AuditEvent) -> str:
 
 def _name(user: Any) -> ColumnElement[Any]:
     full = func.trim(func.coalesce(user.first_name, "") + " " + func.coalesce(user.last_name, ""))
-    return func.lower(func.coalesce(func.nullif(full, ""), user.email, ""))
+    return func.lower(func.coalesce(func.nullif(full, ""), handle_of(user), ""))
 
 
 _REFERRALS = (
@@ -62,7 +62,10 @@ USERS = Table(
     (
         Column("name", to_translate("Name"), lambda row: name_of(row.User), _name(User)),
         Column(
-            "email", to_translate("E-mail"), lambda row: row.User.email, func.coalesce(User.email_key, "")
+            "email",
+            to_translate("E-mail"),
+            lambda row: row.User.email or row.User.reported_email,
+            func.coalesce(User.email_key, User.reported_email_key, ""),
         ),
         Column("status", to_translate("Status"), lambda row: row.User.status, User.status),
         Column("referrals", to_translate("Referrals"), lambda row: row.referrals, _REFERRALS, is_number=True),
@@ -197,8 +200,10 @@ Conditions = tuple[Sequence[Condition], Sequence[Condition]]
 
 
 async def find_users(session: AsyncSession, text: str, status: str) -> Conditions:
-    """Return the condition for the user with this address or id, or else for users that contain the text."""
+    """Return the condition for the users with this address or id, or else for users that contain the text."""
     chosen = [User.status == status] if status else []
+    if await service.list_users(session, email=text, limit=1):
+        return [service.has_address(text)], chosen
     if user := text and await service.find(session, text):
         return [User.id == user.id], chosen
     return [], [*([service.contains(text)] if text else ()), *chosen]

@@ -53,6 +53,7 @@ def _expiring(now: datetime) -> Any:
             in_running_program(now),
             ReferralCode.expires_at <= now + NOTICE,
             User.status == UserStatus.ACTIVE,
+            User.email.is_not(None),
         )
     )
 

@@ -3,9 +3,10 @@
 import uuid
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import regex
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, false
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, LargeBinary, String, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from goodword.db.base import Base
@@ -68,8 +69,18 @@ class User(Base):
         return self.verified_at is not None
 
     @property
+    def handle(self) -> str | None:
+        """What administrators see of a user without a name: see `handle_of`."""
+        return self.email or self.reported_email or self.external_id
+
+    @property
     def display_name(self) -> str:
         return display_name(self.first_name, self.last_name)
+
+
+def handle_of(user: Any = User) -> ColumnElement[Any]:
+    """Return the address of an account or the reported one, else the external id, as an SQL expression."""
+    return func.coalesce(user.email, user.reported_email, user.external_id)
 
 
 _FIRST_CHARACTER = regex.compile(r"[\u0e40-\u0e44\u0ec0-\u0ec4]?\X")

@@ -36,6 +36,7 @@ MAX_SESSIONS = 25
 MAX_CODES = 100
 USER_PATH = "/users/{user_id:uuid}"
 WRONG_EMAIL = to_translate("This is not the user’s address.")
+WRONG_ID = to_translate("This is not the user’s external id.")
 DONE = {
     "disabled": to_translate("The user is disabled and signed out everywhere."),
     "enabled": to_translate("The user can sign in again."),
@@ -112,15 +113,19 @@ async def show_erase(
 
 @router.post(f"{USER_PATH}/erase")
 async def erase(user_id: uuid.UUID, request: Request, visitor: Administrator, session: Session) -> Response:
-    """Erase a user if the typed e-mail address is theirs. Repeating the request changes nothing."""
+    """Erase a user if the typed address, or the external id if there is none, is theirs. Repeating the request changes nothing."""
     typed = (await read_form(request)).get("email", "").strip()
     # Not with `session`, which would keep this state instead of the locked row. This connection is released.
     async with services_of(request).database.readers() as reader:
         person = await service.get(reader, user_id)
     if person.status == UserStatus.ERASED:
         return _redirect(request, user_id, "erased")
-    if addresses.key_of(typed) != person.email_key:
-        return await _erase_page(request, session, visitor, user_id, wrong=WRONG_EMAIL)
+    if person.email_key is None:
+        wrong = WRONG_ID if typed != person.external_id else None
+    else:
+        wrong = WRONG_EMAIL if addresses.key_of(typed) != person.email_key else None
+    if wrong:
+        return await _erase_page(request, session, visitor, user_id, wrong=wrong)
     try:
         with suppress(service.UserErased):  # by a concurrent request
             await service.erase(session, services_of(request), user_id, by=visitor.user_id)
