@@ -28,7 +28,7 @@ class Operation:
     path: str
     example: dict[str, Any]
     kinds: dict[str, str]
-    """Of each field: string, integer, boolean, or the format of a string."""
+    """Of each field: string, integer, boolean, object, array, or the format of a string."""
     parameters: dict[str, str]
     """Of the query, and what each is."""
     needs_body: bool
@@ -86,9 +86,11 @@ def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[
     content = operation.get("requestBody", {}).get("content", {})
     reference = content.get(JSON, {}).get("schema", {}).get("$ref", "").rpartition("/")[2]
     body = schemas.get(reference, {"properties": {}})
-    kinds = {name: _kind(field) for name, field in body["properties"].items()}
+    kinds = {name: _kind(field, schemas) for name, field in body["properties"].items()}
     query = {
-        one["name"]: _kind(one["schema"]) for one in operation.get("parameters", ()) if one["in"] == "query"
+        one["name"]: _kind(one["schema"], schemas)
+        for one in operation.get("parameters", ())
+        if one["in"] == "query"
     }
     needs_body = operation.get("requestBody", {}).get("required", False)
     accepted = {scheme for way in operation.get("security", ()) for scheme in way}
@@ -96,10 +98,11 @@ def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[
     return Operation(method, path, body.get("examples", [{}])[0], kinds, query, needs_body, for_servers)
 
 
-def _kind(field: dict[str, Any]) -> str:
+def _kind(field: dict[str, Any], schemas: dict[str, Any]) -> str:
     schema = field
     while "anyOf" in schema:
         schema = schema["anyOf"][0]
+    schema = schemas.get(schema.get("$ref", "").rpartition("/")[2], schema)
     return schema.get("format") or schema.get("type", "string")
 
 

@@ -92,8 +92,12 @@ async def test_it_does_not_repeat_a_value_of_a_wrong_type(alice, app):
             forget_limits(app)
             with sweep.case(f"{operation}"):
                 for field, kind in operation.kinds.items():
-                    # The items of a list are refused one by one.
-                    wrong = {"string": WRONG_TYPES[1:], "array": WRONG_TYPES[2:3]}
+                    # The items of a list are refused one by one, and the fields of an object by their names.
+                    wrong = {
+                        "string": WRONG_TYPES[1:],
+                        "array": WRONG_TYPES[2:3],
+                        "object": [*WRONG_TYPES[:2], *WRONG_TYPES[3:]],
+                    }
                     for value in wrong.get(kind, WRONG_TYPES):
                         answer = await operation.with_field(alice, field, value)
                         assert (answer.status_code, CANARY in answer.text) == (422, False), field
