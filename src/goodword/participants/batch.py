@@ -50,14 +50,17 @@ Result = Reported | AppError
 async def upsert(session: AsyncSession, services: Services, items: Mapping[int, Item]) -> dict[int, Result]:
     """Create or change participants, by their places in the batch. An item that fails harms no other.
 
-    People who are named once and bring no code or touch are handled together, the others one by one in their order.
+    People who are named once are handled together, unless they exist and bring a code or touch. The others are handled
+    one by one in their order.
     """
     times = Counter(item.external_id for item in items.values())
-    alone = [
-        place for place, item in items.items() if times[item.external_id] > 1 or service.claim_of(item.body)
-    ]
     existing = await _lock(session, items.values())
-    together = {place: item for place, item in items.items() if place not in alone}
+    together = {
+        place: item
+        for place, item in items.items()
+        if times[item.external_id] == 1
+        and (item.external_id not in existing or service.claim_of(item.body) is None)
+    }
     results = await _upsert_together(session, services, together, existing)
     for place, item in items.items():
         if place not in results:
@@ -109,7 +112,7 @@ async def _upsert_alone(session: AsyncSession, services: Services, item: Item) -
 async def _upsert_together(
     session: AsyncSession, services: Services, items: Mapping[int, Item], existing: Mapping[str, User]
 ) -> dict[int, Result]:
-    """Handle people who are named once and bring no code. Leave out those whom a concurrent call has just made."""
+    """Handle people who are named once. Leave out those whom a concurrent call has just made."""
     now = services.clock()
     results: dict[int, Result] = {}
     new, known = dict[int, Item](), dict[int, User]()
@@ -127,21 +130,21 @@ async def _upsert_together(
     users = await _insert(session, services, new, now=now)
     for place, user in known.items():
         await service.apply(session, user, service.changes(items[place].body, now))
-    states = await _give_codes(
-        session, services, {place: (users[place], items[place]) for place in users}, now=now
+    states, warnings = await _join(
+        session, services, {place: (users[place], items[place]) for place in users}
     )
     within = {place: (user, items[place].scope.within) for place, user in known.items()}
-    for place, found in (await _load(session, within, now=now)).items():
-        code = found.code or await service.give_first_code(
-            session, services, found.user, items[place].scope, now=now
+    for place, state in (await _load(session, within, now=now)).items():
+        code = state.code or await service.give_first_code(
+            session, services, state.user, items[place].scope, now=now
         )
-        states[place] = found._replace(code=code)
+        states[place] = state._replace(code=code)
     in_use = await _addresses_in_use(session, [state.user for state in states.values()])
     for place, state in states.items():
         owner = in_use.get(state.user.reported_email_key or "")
         is_in_use = items[place].body.email is not None and owner not in {None, state.user.id}
-        warnings = [Warnings.EMAIL_IN_USE] if is_in_use else []
-        results[place] = Reported(read(services, state, warnings), place in users)
+        found = [*warnings.get(place, ()), *([Warnings.EMAIL_IN_USE] if is_in_use else ())]
+        results[place] = Reported(read(services, state, found), place in users)
     return results
 
 
@@ -166,16 +169,26 @@ async def _insert(
     return users
 
 
-async def _give_codes(
-    session: AsyncSession, services: Services, people: Mapping[int, tuple[User, Item]], *, now: datetime
-) -> dict[int, State]:
+async def _join(
+    session: AsyncSession, services: Services, people: Mapping[int, tuple[User, Item]]
+) -> tuple[dict[int, State], dict[int, list[Warnings]]]:
+    """Attribute new people, and give them codes."""
+    joined = {}
+    for place, (user, item) in people.items():
+        outcome = await service.attribute(session, services, user, item.body, item.scope, is_new=True)
+        joined[place] = await service.record_outcome(
+            session, services, user, item.scope, outcome, now=services.clock()
+        )
     wanted = [
         Wanted(user.id, program.id, program.code_lifetime)
-        for user, item in people.values()
-        if service.gives_codes(program := item.scope.program) and program.code_lifetime is not None
+        for place, (user, _) in people.items()
+        if service.gives_codes(program := joined[place].program) and program.code_lifetime is not None
     ]
-    codes = await bulk.give(session, services, wanted, now=now)
-    return {place: State(user, codes.get(user.id), None) for place, (user, _) in people.items()}
+    codes = await bulk.give(session, services, wanted, now=services.clock())
+    states = {
+        place: State(user, codes.get(user.id), joined[place].referral) for place, (user, _) in people.items()
+    }
+    return states, {place: one.warnings for place, one in joined.items()}
 
 
 async def _load(

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -84,7 +84,7 @@ async def _update(
     The attribution locks the person itself, after the locks that come first.
     """
     user_id, external_id = user.id, user.external_id
-    outcome = await _attribute(session, services, user, body, scope, is_new=False)
+    outcome = await attribute(session, services, user, body, scope, is_new=False)
     found = await session.scalar(access.LOCKED, {"external_id": external_id})
     if found is None or found.id != user_id:
         if isinstance(outcome, Attributed):
@@ -156,27 +156,45 @@ async def _complete(
 ) -> Upserted:
     """Attribute a new person, give a code, and collect what the answer shows."""
     if is_new:
-        outcome = await _attribute(session, services, user, body, scope, is_new=True)
-    program, now = scope.program, services.clock()
-    referral: ParticipantReferral | None = None
-    if isinstance(outcome, Attributed):
-        program = await services.programs.get(outcome.program_id)
-        referral_id = referrals.record(session, outcome, user, confirmed=True, now=now)
-        referral = _made(referral_id, outcome, now)
-    elif not is_new:
-        referral = await find_referral(session, user.id, scope.within)
+        outcome = await attribute(session, services, user, body, scope, is_new=True)
+    now = services.clock()
+    program, referral, warnings = await record_outcome(session, services, user, scope, outcome, now=now)
     if is_new:
         code = await _give_code(session, services, user, program, now=now)
     else:
+        referral = referral or await find_referral(session, user.id, scope.within)
         code = await find_code(session, user.id, scope.within, now=now)
         code = code or await give_first_code(session, services, user, scope, now=now)
-    warnings = [Warnings(outcome.reason)] if isinstance(outcome, Refused) else []
     if "reported_email_key" in changes(body, now) and await _is_in_use(session, user):
         warnings.append(Warnings.EMAIL_IN_USE)
     return Upserted(State(user, code, referral), is_new, warnings)
 
 
-async def _attribute(
+class Joined(NamedTuple):
+    program: Program
+    """That of the code by which the person joined, else that of the call."""
+    referral: ParticipantReferral | None
+    warnings: list[Warnings]
+
+
+async def record_outcome(
+    session: AsyncSession,
+    services: Services,
+    user: User,
+    scope: Scope,
+    outcome: Attributed | Refused | None,
+    *,
+    now: datetime,
+) -> Joined:
+    """Record what the attribution has decided about a person. What a server reports is confirmed at once."""
+    if not isinstance(outcome, Attributed):
+        return Joined(scope.program, None, [Warnings(outcome.reason)] if outcome else [])
+    program = await services.programs.get(outcome.program_id)
+    referral_id = referrals.record(session, outcome, user, confirmed=True, now=now)
+    return Joined(program, _made(referral_id, outcome, now), [])
+
+
+async def attribute(
     session: AsyncSession,
     services: Services,
     user: User,
@@ -185,6 +203,7 @@ async def _attribute(
     *,
     is_new: bool,
 ) -> Attributed | Refused | None:
+    """Decide who referred a participant."""
     claim = claim_of(body)
     if claim is None:
         return None
