@@ -46,6 +46,8 @@ HISTORIES: dict[str, History] = {
     # A code, touches, and what wins.
     "nothing is brought": History(expected=None),
     "a code": History(code="alice", expected="alice", by="code"),
+    "an empty field for a code": History(code=" ", expected=None),
+    "an empty field for a code, and a click": History(code="", touches=[("alice", HOUR)], expected="alice"),
     "one click": History(touches=[("alice", HOUR)], expected="alice"),
     "E44: the first of two clicks": History(touches=TWO_TOUCHES, program=FIRST, expected="alice"),
     "E44: the last of two clicks": History(touches=TWO_TOUCHES, program=LAST, expected="bob"),

@@ -35,6 +35,11 @@ class Claim:
     """Where the person enters the code: `ip_address.network`. Unknown if a server calls."""
     user_agent: str | None = None
 
+    @property
+    def has_code(self) -> bool:
+        """Return whether a code was entered. An empty field of a form is none."""
+        return self.code is not None and bool(code_format.remove_layout(self.code))
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -47,10 +52,6 @@ class _Candidate(NamedTuple):
     key: str
     """The normalised code."""
     touch: Touched | None
-
-    @property
-    def by_code(self) -> bool:
-        return self.claim.code is not None
 
 
 class Place(NamedTuple):
@@ -177,10 +178,10 @@ async def _find(
         touches = await history.load(
             session, claim.touch_ids[:MAX_TOUCHES], within=within, joined_at=joined_at
         )
-    if claim.code is None:
+    if not claim.has_code:
         touch = history.choose(touches, now=now, joined_at=joined_at)
         return _Candidate(claim, touch.code.key or "", touch) if touch else None
-    key = code_format.normalise(claim.code) or ""
+    key = code_format.normalise(claim.code or "") or ""
     # A link has both the code and the touch. Then the touch tells that the code was usable.
     own = [touch for touch in touches if touch.code.key == key and touch.reason() is None]
     return _Candidate(claim, key, history.choose(own, now=now, joined_at=joined_at))
@@ -242,7 +243,7 @@ async def _use(
         referrer_external_id=owner.external_id,
         program_id=used.program_id,
         attributed_by=AttributedBy.CODE
-        if candidate.by_code and now < used.expires_at
+        if candidate.claim.has_code and now < used.expires_at
         else AttributedBy.TOUCH,
         touch_id=touch_id,
         code=owner.code,

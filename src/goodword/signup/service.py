@@ -195,7 +195,7 @@ async def _attribute(
     )
     if not isinstance(found, Refused):
         return found
-    if claim.code is not None:
+    if claim.has_code:
         raise CodeNotUsable
     return None
 
