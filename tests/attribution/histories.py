@@ -268,10 +268,7 @@ HISTORIES: dict[str, History] = {
     ),
     # First reports that come later than the sign-up.
     "reported at once": History(code="alice", reported=0, expected="alice", by="code"),
-    "reported within grace and delay": History(
-        code="alice", reported=GRACE + HOUR, expected="alice", by="code"
-    ),
-    "reported later": History(code="alice", reported=GRACE + HOUR + MOMENT, expected="already_registered"),
+    "reported a year later": History(code="alice", reported=365 * DAY, expected="alice", by="code"),
     "the window is that at the sign-up": History(
         touches=[("alice", WINDOW + HOUR)], reported=HOUR, expected="alice"
     ),

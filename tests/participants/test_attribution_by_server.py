@@ -119,12 +119,15 @@ async def test_e40_a_code_can_be_entered_until_the_grace_is_over(acme, codes, cl
     assert (dave["referral"], dave["warnings"]) == (None, ["already_registered"])
 
 
-async def test_e40_a_customer_who_signed_up_before_is_not_attributed(acme, codes):
+async def test_the_first_report_attributes_a_person_who_signed_up_before(acme, codes):
     a_year_ago = datetime.now(UTC) - timedelta(days=365)
 
     bob = await acme.report("bob", referral_code=codes["alice"], signed_up_at=a_year_ago.isoformat())
+    dave = await acme.report("dave", signed_up_at=a_year_ago.isoformat())
+    later = await acme.report("dave", referral_code=codes["alice"])
 
-    assert (bob["referral"], bob["warnings"]) == (None, ["already_registered"])
+    assert (referrer_of(bob), bob["warnings"]) == ("alice", [])
+    assert (dave["referral"], later["referral"], later["warnings"]) == (None, None, ["already_registered"])
 
 
 async def test_e39_nobody_uses_their_own_code(acme, codes):

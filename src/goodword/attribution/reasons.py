@@ -10,9 +10,6 @@ from goodword.programs.models import Program
 from goodword.users import addresses
 from goodword.users.models import User
 
-REPORT_DELAY = timedelta(hours=1)
-"""How long after a sign-up the first report about a person may arrive, besides the grace of the program."""
-
 
 class Reason(StrEnum):
     """The closed list of reasons. The first that holds, in this order, is given."""
@@ -47,17 +44,11 @@ class Person:
         return now
 
     def is_late(self, program: Program, now: datetime) -> bool:
-        """Return whether the grace after the person's sign-up is over."""
-        if self.user is None:
+        """Return whether the grace after the sign-up is over. The first report about a person is never late."""
+        if self.user is None or self.is_new:
             return False
         grace = timedelta(seconds=program.late_entry_grace)
-        if self.is_new:
-            grace += REPORT_DELAY
         return now - (self.user.signed_up_at or self.user.created_at) > grace
-
-    def is_reported_late(self, now: datetime) -> bool:
-        """Return whether a new person signed up long before the first report."""
-        return now - self.joined_at(now) > REPORT_DELAY
 
     def owns(self, owner: Any) -> bool:
         """Return whether the owner of a code is this person: the same one, or one with the same verified address."""

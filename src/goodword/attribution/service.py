@@ -96,7 +96,7 @@ async def attribute(
     if candidate is None:
         return None
     may_count = candidate.touch is None or candidate.touch.reason() is None
-    if is_new and may_count and not person.is_reported_late(now):
+    if is_new and may_count:
         owner = await redemption.lock_owner(session, candidate.key)
         if owner is not None and owner.status == UserStatus.ACTIVE and not person.owns(owner):
             attributed = await _use(session, services, candidate, owner, person, within=within)
