@@ -61,13 +61,15 @@ async def test_the_account_takes_id_names_code_and_referrals(acme, api, post, ro
     assert await rows(events) == [(1,)]
 
 
-async def test_sessions_of_the_account_stay_and_those_of_embeds_end(acme, api, post):
+async def test_sessions_of_the_account_stay_and_those_of_embeds_end(acme, api, post, rows):
     await acme.report("pat", email="pat@example.com")
     embed = (await acme.post("pat", "/tokens")).json()["access_token"]
     account = await join(api, "pat")
 
     await verify(account, post)
 
+    live = "SELECT count(*) FROM sessions WHERE client = 'embed' AND revoked_at IS NULL"
+    assert await rows(live) == [(0,)]
     assert (await account.get("/api/v1/me")).status_code == 200
     headers = {"Authorization": f"Bearer {embed}"}
     assert (await api.get("/api/v1/me/referrals", headers=headers)).status_code == 401

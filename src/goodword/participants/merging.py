@@ -38,7 +38,7 @@ async def merge_reported(session: AsyncSession, user: User, *, now: datetime) ->
     found = (await session.scalars(_REPORTED_LOCKED, place)).all()
     if len(found) != 1 or found[0].email_key is not None or not found[0].is_active:
         return
-    (former,) = found
+    former = found[0]
     await insert_now(session)  # the referral of a registration that is verified at once
     await _move_codes(session, former, user, now=now)
     await _move_referrals(session, former, user, now=now)
