@@ -3,7 +3,7 @@
 import uuid
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from goodword.attribution.reasons import Reason
@@ -43,13 +43,21 @@ class CodeValidate(Input):
     )
 
 
+OPTIONAL = ConfigDict(json_schema_serialization_defaults_required=False)
+"""For answers without the fields that are null."""
+
+
 class CodeReferrer(Output):
+    model_config = OPTIONAL
+
     display_name: str = Field(examples=["Alice L."])
     external_id: str | None = Field(default=None, examples=["user-7"])
 
 
 class CodeValidity(Output):
     """What is absent is unknown, or not for the caller."""
+
+    model_config = OPTIONAL
 
     usable: bool = Field(examples=[True])
     reason: Reason | None = Field(

@@ -88,7 +88,7 @@ def check_pasted(text: str) -> str:
 
 RESERVED = frozenset(
     map(normalise, ("by-email", "letters", "activate", "admin", "docs", "redoc", "oauth", "static", "assets", "current",
-                    "none", "null", "undefined", "true", "false", "qr-svg", "qr-png", "goodword"))
+                    "none", "null", "undefined", "true", "false", "qr-svg", "qr-png", "goodword", "validate"))
 )  # fmt: skip
 
 
