@@ -35,7 +35,7 @@ async def test_a_refusal_is_told(app, browser, rita, rows):
 
     page = await page_about(browser, rita, rows)
 
-    assert "<dt>Not attributed</dt> <dd>The user had signed up too long before." in page
+    assert "<dt>Not attributed</dt><dd>The user had signed up too long before." in page
     assert "Attributed by" not in page
 
 
