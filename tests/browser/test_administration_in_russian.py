@@ -20,7 +20,7 @@ SECTIONS = (
     "Оформление",
     "Люди",
 )
-ENGLISH = r"\b(?!(?:Goodword|UTC|GMT|CSV|ID|URL|PNG|SVG|JSON)\b)[A-Za-z]{2,}\b"
+ENGLISH = r"\b(?!(?:Goodword|UTC|GMT|API|CSV|ID|URL|PNG|SVG|JSON)\b)[A-Za-z]{2,}\b"
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no_scripts"])
