@@ -39,5 +39,17 @@ async def test_a_refusal_is_told(app, browser, rita, rows):
     assert "Attributed by" not in page
 
 
+async def test_the_referrer_of_each_program_is_told(app, browser, rita, rows):
+    existing = {"signed_up": HOUR, "referred_by": "dave"}
+    made = await build(app, History(expected="alice", code="alice", existing=existing))
+    await made.claim()
+
+    page = await page_about(browser, rita, rows)
+
+    for name, program in (("alice", "default"), ("dave", "other")):
+        person = f'<a href="/admin/users/{made.owners[name].id}">{name.title()}</a>'
+        assert f"Program: {program} · Referred by {person}" in page
+
+
 def test_every_reason_has_a_text():
     assert set(REASONS) == set(Reason)

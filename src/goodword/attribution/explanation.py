@@ -68,6 +68,7 @@ _ATTRIBUTIONS: Any = (
         User.external_id.label("referrer_external_id"),
         User.first_name,
         User.last_name,
+        User.email,
     )
     .join(ReferralCode, ReferralCode.id == Referral.code_id)
     .join(Program, Program.id == Referral.program_id)
