@@ -1,0 +1,184 @@
+"""The operations with an effect, each with its preparation."""
+
+from goodword.oauth.scopes import SERVER_SCOPES
+from people import PASSWORD, bring, make_code, register, sign_in
+from server_keys import make_key
+from third_party import Browser, register_app
+
+CODES = "/api/v1/me/referral-codes"
+ADMIN = "/api/v1/admin"
+
+
+class Story:
+    """The people of the operations, which its methods are."""
+
+    def __init__(self, app, api, alice, bob, rita, post):
+        self.app, self.api, self.alice, self.bob, self.rita, self.post = app, api, alice, bob, rita, post
+
+    async def token_for(self, path, email, **ready):
+        await self.api.post(path, json={"email": email})
+        return (await self.post(to=email))[-1].token
+
+    async def register(self):
+        code = await make_code(self.alice)
+        return await register(self.api, "carol", referral_code=code["code"])
+
+    async def sign_in(self):
+        return await sign_in(self.api, self.alice.email)
+
+    async def end_all_sessions(self):
+        return await self.alice.delete("/api/v1/me/sessions")
+
+    async def sign_out(self):
+        return await self.alice.delete("/api/v1/me/sessions/current")
+
+    async def end_session(self):
+        found = (await self.alice.get("/api/v1/me/sessions")).json()["items"]
+        return await self.alice.delete(f"/api/v1/me/sessions/{found[0]['id']}")
+
+    async def garden(self):
+        browser = Browser(self.api)
+        await browser.sign_in(self.alice)
+        garden = await register_app(self.app, self.api, "https://garden.example/callback")
+        return garden, browser
+
+    async def token(self):
+        garden, browser = await self.garden()
+        return await garden.exchange(await garden.code(browser))
+
+    async def revoke(self):
+        garden, browser = await self.garden()
+        tokens = await garden.let_in(browser)
+        return await garden.post("/oauth/revoke", token=tokens["access_token"])
+
+    async def revoke_app_access(self):
+        garden, browser = await self.garden()
+        await garden.let_in(browser)
+        return await self.alice.delete(f"/api/v1/me/apps/{garden.client_id}")
+
+    async def create_code(self):
+        return await self.alice.post(CODES, {"lifetime": 3600})
+
+    async def update_code(self):
+        code = await make_code(self.alice)
+        return await self.alice.patch(f"{CODES}/{code['code']}", {"discoverable": False})
+
+    async def delete_code(self):
+        code = await make_code(self.alice)
+        return await self.alice.delete(f"{CODES}/{code['code']}")
+
+    async def activate_code(self):
+        await make_code(self.alice)
+        later = await make_code(self.alice, active=False)
+        return await self.alice.post(f"{CODES}/{later['code']}/activate", {"replace": True})
+
+    async def invite(self):
+        await make_code(self.alice)
+        return await self.alice.post("/api/v1/me/invitations", {"email": "dave@example.org"})
+
+    async def request_code_email(self):
+        body = {"referrer_email": self.alice.email, "email": "dave@example.org"}
+        return await self.api.post("/api/v1/referral-code-emails", json=body)
+
+    async def unsubscribe_by_token(self):
+        await self.invite()
+        message = (await self.post(to="dave@example.org"))[0]
+        token = message.text.partition("token=")[2].split()[0]
+        return await self.api.post("/api/v1/unsubscribes", json={"token": token})
+
+    async def update_me(self):
+        return await self.alice.patch("/api/v1/me", {"first_name": "Alicia"})
+
+    async def delete_me(self):
+        return await self.alice.delete("/api/v1/me", json={"password": PASSWORD})
+
+    async def change_password(self):
+        body = {"current_password": PASSWORD, "new_password": "quiet otters swim at dawn"}
+        return await self.alice.call("PUT", "/api/v1/me/password", json=body)
+
+    async def request_email_change(self):
+        body = {"email": "alice@example.org", "password": PASSWORD}
+        return await self.alice.post("/api/v1/me/email-changes", body)
+
+    async def confirm_email_change(self):
+        await self.request_email_change()
+        message = (await self.post(to="alice@example.org"))[0]
+        return await self.api.post("/api/v1/me/email-changes/confirm", json={"token": message.token})
+
+    async def request_email_verification(self):
+        return await self.api.post("/api/v1/email-verifications", json={"email": self.alice.email})
+
+    async def verify_email(self):
+        token = await self.token_for("/api/v1/email-verifications", self.alice.email)
+        return await self.api.post("/api/v1/email-verifications/confirm", json={"token": token})
+
+    async def request_password_reset(self):
+        return await self.api.post("/api/v1/password-resets", json={"email": self.alice.email})
+
+    async def reset_password(self):
+        token = await self.token_for("/api/v1/password-resets", self.alice.email)
+        body = {"token": token, "password": "quiet otters swim at dawn"}
+        return await self.api.post("/api/v1/password-resets/confirm", json=body)
+
+    async def check_email(self):
+        return await self.alice.get("/api/v1/email-checks", params={"email": "dave@example.org"})
+
+    async def export_me(self):
+        return await self.alice.get("/api/v1/me/export")
+
+    async def find_users(self):
+        return await self.rita.get(f"{ADMIN}/users")
+
+    async def read_user(self):
+        return await self.rita.get(f"{ADMIN}/users/{self.alice.id}")
+
+    async def read_referral_tree(self):
+        return await self.rita.get(f"{ADMIN}/users/{self.alice.id}/referral-tree")
+
+    async def disable_user(self):
+        return await self.rita.post(f"{ADMIN}/users/{self.alice.id}/disable", None)
+
+    async def enable_user(self):
+        await self.disable_user()
+        return await self.rita.post(f"{ADMIN}/users/{self.alice.id}/enable", None)
+
+    async def erase_user(self):
+        return await self.rita.delete(f"{ADMIN}/users/{self.alice.id}")
+
+    async def revoke_code(self):
+        code = await make_code(self.alice)
+        return await self.rita.delete(f"{ADMIN}/referral-codes/{code['code']}")
+
+    async def reject_referral(self):
+        await bring(self.alice, "carol")
+        path = f"/api/v1/users/{self.alice.id}/referrals"
+        referral = (await self.alice.get(path)).json()["items"][0]
+        return await self.rita.post(f"{ADMIN}/referrals/{referral['id']}/reject", {"reason": "twice"})
+
+    async def server(self, method, path, body=None):
+        key = await make_key(self.app, SERVER_SCOPES)
+        headers = {"Authorization": f"Bearer {key}"}
+        return await self.api.request(method, f"/api/v1/participants/{path}", json=body, headers=headers)
+
+    async def upsert_participant(self):
+        code = await make_code(self.alice)
+        return await self.server("PUT", "pat", {"referral_code": code["code"]})
+
+    async def upsert_participants(self):
+        return await self.server("POST", "batch", {"items": [{"external_id": "pat"}]})
+
+    async def create_participant_code(self):
+        await self.upsert_participant()
+        return await self.server("POST", "pat/codes", {"lifetime": 60, "active": False})
+
+    async def create_embed_token(self):
+        await self.upsert_participant()
+        return await self.server("POST", "pat/tokens")
+
+    async def erase_participant(self):
+        await self.upsert_participant()
+        return await self.server("DELETE", "pat")
+
+    async def export_participant(self):
+        await self.upsert_participant()
+        return await self.server("GET", "pat/export")
