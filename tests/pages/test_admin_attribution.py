@@ -39,6 +39,15 @@ async def test_a_refusal_is_told(app, browser, rita, rows):
     assert "Attributed by" not in page
 
 
+async def test_a_refusal_is_told_in_russian(app, browser, rita, rows):
+    history = History(expected="already_registered", code="alice", existing={"signed_up": 2 * DAY})
+    await (await build(app, history)).claim()
+
+    page = await page_about(browser, rita, rows, **{"Accept-Language": "ru"})
+
+    assert "<dt>Не засчитано</dt><dd>Пользователь зарегистрировался слишком давно." in page
+
+
 async def test_the_referrer_of_each_program_is_told(app, browser, rita, rows):
     existing = {"signed_up": HOUR, "referred_by": "dave"}
     made = await build(app, History(expected="alice", code="alice", existing=existing))

@@ -201,7 +201,10 @@ async def _user_page(
         referral=referral,
         flags=(await flags.find(session, services.settings, [user_id])).get(user_id, ()),
         attributions=await explanation.attributions(session, user_id),
-        refusals=[(one, REASONS[one.reason]) for one in await explanation.refusals(session, user_id)],
+        refusals=[
+            (one, translate_for(request, REASONS[one.reason]))
+            for one in await explanation.refusals(session, user_id)
+        ],
         wrong=wrong or {},
         given=given,
         referrer=next((row for row in around if row.level < 0), None),
