@@ -1,5 +1,7 @@
 """A person who comes back without the code is attributed by the touch that the browser remembers."""
 
+import json
+
 import pytest
 
 from goodword.programs.models import Attribution
@@ -99,7 +101,9 @@ async def test_e43_after_the_grace_the_code_is_refused(remembering, browser, cod
     assert await how() == []
 
 
-async def test_a_touch_that_does_not_count_is_no_obstacle(remembering, browser, alice, code, sign_up, how):
+async def test_a_touch_that_does_not_count_is_no_obstacle(
+    remembering, browser, alice, code, sign_up, how, rows
+):
     await browser.get(f"/r/{code}")
     await alice.delete(f"/api/v1/me/referral-codes/{code}")
 
@@ -107,6 +111,8 @@ async def test_a_touch_that_does_not_count_is_no_obstacle(remembering, browser, 
 
     assert answer.status_code == 303
     assert await how() == []
+    [(details,)] = await rows("SELECT details FROM audit_events WHERE action = 'referral.refused'")
+    assert json.loads(details)["reason"] == "code_retired"
 
 
 async def test_without_remember_touch_nothing_is_remembered(browser, code, sign_up, how):

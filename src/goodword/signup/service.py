@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword import actor
-from goodword.attribution import service as attribution
+from goodword.attribution import records, service as attribution
 from goodword.attribution.service import Claim, Refused
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
@@ -145,7 +145,8 @@ async def register(
     """
     settings = services.settings
     ensure_open(settings, claim.code)
-    attributed = await _attribute(session, services, claim, email)
+    found = await _attribute(session, services, claim, email)
+    attributed = found if isinstance(found, Attributed) else None
     # The owner of the code is locked now. So referrals of one owner are created in the order of their times, and a
     # client that lists them oldest first misses none.
     now = services.clock()
@@ -165,6 +166,8 @@ async def register(
     if settings.first_code == "automatic":
         body = CodeCreate.model_validate(FIRST_CODE)
         await codes.create(session, services, user, body, now=now)
+    if isinstance(found, Refused):
+        await records.record_refusal(session, user, found.reason, found.code_id)
     if attributed is not None:
         confirmed = email_verified or settings.smtp_url is None
         referrals.record(session, attributed, user, confirmed=confirmed, now=now)
@@ -180,7 +183,7 @@ async def register(
 
 async def _attribute(
     session: AsyncSession, services: Services, claim: Claim, email: str
-) -> Attributed | None:
+) -> Attributed | Refused | None:
     """Use the code of a registration, or of a touch. Raises `CodeNotUsable` for a code, whatever the reason is."""
     address = addresses.parse(email)
     found = await attribution.attribute(
@@ -193,11 +196,9 @@ async def _attribute(
         is_new=True,
         within=None,
     )
-    if not isinstance(found, Refused):
-        return found
-    if claim.has_code:
+    if isinstance(found, Refused) and claim.has_code:
         raise CodeNotUsable
-    return None
+    return found
 
 
 def _count_after_commit(session: AsyncSession, metrics: Metrics, way: str) -> None:
