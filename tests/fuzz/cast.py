@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from httpx2 import Client, Response
 
+from goodword.oauth.scopes import SERVER_SCOPES
 from serving import Finished, Served, goodword
 
 PASSWORD = "brass kettles sing at noon"
@@ -83,6 +85,17 @@ class Caller:
         return self.token
 
 
+class Server(Caller):
+    """The server of a product, whose API key stays good."""
+
+    def renew(self) -> None:
+        scopes = [argument for scope in SERVER_SCOPES for argument in ("--scope", scope)]
+        self.token = self.service.command("api-key", "create", "--name", self.name, *scopes).stdout.strip()
+
+    def signed_in(self) -> str:
+        return self.token
+
+
 @dataclass
 class Cast:
     """Alice has codes and brought a friend, Bob has a code, Rita administers."""
@@ -95,6 +108,18 @@ class Cast:
 def strangers(service: Service, seed: int) -> Cast:
     """Alice and Bob with nothing yet: what they make is their own, and not to be seen by the other."""
     return Cast({name: Caller(service, f"{name}{seed}") for name in ("alice", "bob")}, {})
+
+
+def acme(service: Service, seed: int) -> Cast:
+    """The server of Acme, and participants whom it has reported."""
+    server = Server(service, f"acme{seed}")
+    ids, codes = [f"user-{seed}", f"a/b {seed}"], []
+    for external_id in ids:
+        path = f"/api/v1/participants/{quote(external_id, safe='')}"
+        answer = service.client.put(path, json={}, headers=bearer(server.token))
+        codes.append(answer.json()["code"]["code"])
+    known = {"path.external_id": ids, "body.referral_code": codes, "body.program": ["default"]}
+    return Cast({"acme": server}, known | {"path.slug": ["default"], "query.program": ["default"]})
 
 
 def cast(service: Service, seed: int, *, with_rita: bool) -> Cast:

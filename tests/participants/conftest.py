@@ -16,6 +16,9 @@ from server_keys import make_key
 SCOPES = ("participants:read", "participants:write")
 
 
+CONFIRM = "/api/v1/email-verifications/confirm"
+
+
 def path_of(external_id: str, rest: str = "") -> str:
     encoded = quote(external_id, safe="")
     if not encoded.strip("."):  # clients resolve `.` and `..` in a path
@@ -87,3 +90,15 @@ async def globex(app: FastAPI, api: Client) -> Server:
 @pytest.fixture
 async def initech(app: FastAPI, api: Client) -> Server:
     return await limited_server(app, api)
+
+
+async def token_of(post, to, kind):
+    (token,) = [letter.token for letter in await post(to=to) if letter.kind == kind]
+    return token
+
+
+async def verify(person, post):
+    """Open the link of the e-mail."""
+    token = await token_of(post, person.email, "verify_email")
+    answer = await person.api.post(CONFIRM, json={"token": token})
+    assert answer.status_code == 204, answer.text

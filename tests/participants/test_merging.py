@@ -2,22 +2,10 @@
 
 import pytest
 
-from people import PASSWORD, join, make_code, referrals_of, sign_in
+from participants.conftest import token_of, verify
+from people import PASSWORD, join, make_code, referrals_of
 
 pytestmark = pytest.mark.one_database
-CONFIRM = "/api/v1/email-verifications/confirm"
-
-
-async def token_of(post, to, kind):
-    (token,) = [letter.token for letter in await post(to=to) if letter.kind == kind]
-    return token
-
-
-async def verify(person, post):
-    """Open the link of the e-mail."""
-    token = await token_of(post, person.email, "verify_email")
-    answer = await person.api.post(CONFIRM, json={"token": token})
-    assert answer.status_code == 204, answer.text
 
 
 async def referred_by(person):
@@ -59,22 +47,6 @@ async def test_the_account_takes_id_names_code_and_referrals(acme, api, post, ro
     assert found.json()["code"] == pat["code"]["code"]
     events = "SELECT count(*) FROM audit_events WHERE action = 'user.merged' AND person_id IS NOT NULL"
     assert await rows(events) == [(1,)]
-
-
-async def test_sessions_of_the_account_stay_and_those_of_embeds_end(acme, api, post, rows):
-    await acme.report("pat", email="pat@example.com")
-    embed = (await acme.post("pat", "/tokens")).json()["access_token"]
-    account = await join(api, "pat")
-
-    await verify(account, post)
-
-    live = "SELECT count(*) FROM sessions WHERE client = 'embed' AND revoked_at IS NULL"
-    assert await rows(live) == [(0,)]
-    assert (await account.get("/api/v1/me")).status_code == 200
-    headers = {"Authorization": f"Bearer {embed}"}
-    assert (await api.get("/api/v1/me/referrals", headers=headers)).status_code == 401
-    assert (await sign_in(api, account.email)).status_code == 201
-    assert (await acme.post("pat", "/tokens")).status_code == 201
 
 
 async def test_an_account_keeps_its_own_name(acme, api, post):
