@@ -140,6 +140,11 @@ POLICY = {
     "list_participant_codes": server("participants:read", owned=True),
     "create_participant_code": server("participants:write", owned=True),
     "create_embed_token": server("participants:write", owned=True),
+    # Programs
+    "list_programs": server("programs:read", for_admins_too=True),
+    "create_program": server("programs:write", for_admins_too=True),
+    "read_program": server("programs:read", owned=True, for_admins_too=True),
+    "update_program": server("programs:write", owned=True, for_admins_too=True),
     # Health
     "livez": PUBLIC,
     "readyz": PUBLIC,

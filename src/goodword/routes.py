@@ -16,6 +16,7 @@ from goodword.invitations import routes as invitations
 from goodword.monitoring import routes as monitoring
 from goodword.oauth import routes as oauth
 from goodword.participants import routes as participants
+from goodword.programs import routes as programs
 from goodword.providers import routes as data_providers
 from goodword.referrals import routes as referrals
 from goodword.sessions import page_access, routes as sessions
@@ -35,6 +36,7 @@ ROUTERS: Sequence[APIRouter] = (
     *invitations.API,
     *data_providers.API,
     *participants.API,
+    *programs.API,
     *embed.API,
     *oauth.PAGES,
     *account.PAGES,

@@ -34,6 +34,8 @@ FORMS_OF_ADMINISTRATORS = {
     "disable_app",
     "create_api_key",
     "revoke_api_key",
+    "create_program",
+    "change_program",
 }  # `AdminPage` counts them
 FORMS_THAT_COST_NOTHING = {"choose_language", "sign_out"}
 

@@ -2,7 +2,8 @@
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -91,6 +92,20 @@ REFERRALS = Table(
         Column("id", to_translate("ID"), lambda row: row.Referral.id, is_shown=False),
     ),
     default="-joined",
+)
+PROGRAMS = Table(
+    "programs",
+    select(Program, Program.id.label("row_id")),
+    Program.id,
+    (
+        Column("name", to_translate("Program"), lambda row: row.Program.name, func.lower(Program.name)),
+        Column("slug", to_translate("Slug"), lambda row: row.Program.slug, Program.slug),
+        Column("status", to_translate("Status"), lambda row: row.Program.status, Program.status),
+        Column("starts", to_translate("Starts"), lambda row: row.Program.starts_at),
+        Column("ends", to_translate("Ends"), lambda row: row.Program.ends_at),
+        Column("created", to_translate("Created"), lambda row: row.Program.created_at, Program.id),
+    ),
+    default="-created",
 )
 DEAD_JOBS = Table(
     "jobs",
@@ -193,6 +208,15 @@ def codes(now: datetime) -> Table:
         ),
         default="-created",
     )
+
+
+def with_program(table: Table, programs: Mapping[uuid.UUID, Program]) -> Table:
+    """Return a list of codes or referrals with the program as its last column, if there is more than one."""
+    if len(programs) == 1:
+        return table
+    names = {program.id: program.name for program in programs.values()}
+    column = Column("program", to_translate("Program"), lambda row: names.get(row[0].program_id))
+    return replace(table, columns=(*table.columns, column))
 
 
 Conditions = tuple[Sequence[Condition], Sequence[Condition]]

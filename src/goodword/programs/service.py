@@ -1,6 +1,7 @@
 """Rules of programs, and the registry that keeps all of them in the memory of each process."""
 
 import math
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -21,6 +22,7 @@ from goodword.db.database import Database
 from goodword.db.keyset import Position, keyset_page
 from goodword.db.statements import insert_if_absent
 from goodword.errors import Conflict, NotFound, Unprocessable
+from goodword.programs.fields import SLUG
 from goodword.programs.models import DEFAULT_PROGRAM_ID, Program, UnusableLink
 from goodword.programs.schemas import ProgramCreate, ProgramUpdate
 
@@ -109,9 +111,7 @@ async def update(
 
     Raises `ProgramNotFound`, `PeriodInvalid` and the `LinkTarget…` errors.
     """
-    program = await session.scalar(select(Program).where(Program.slug == slug).with_for_update())
-    if program is None or within not in (None, program.id):
-        raise ProgramNotFound
+    program = await get(session, slug, within=within, lock=True)
     given = body.model_dump(exclude_unset=True)
     changes = {name: value for name, value in given.items() if value != getattr(program, name)}
     if not changes:
@@ -150,9 +150,14 @@ async def list_programs(
     return (await session.scalars(query)).all()
 
 
-async def get(session: AsyncSession, slug: str, *, within: uuid.UUID | None = None) -> Program:
+async def get(
+    session: AsyncSession, slug: str, *, within: uuid.UUID | None = None, lock: bool = False
+) -> Program:
     """Return the program with this slug from the database. Raises `ProgramNotFound`."""
-    program = await session.scalar(select(Program).where(Program.slug == slug))
+    if not re.fullmatch(SLUG, slug):  # PostgreSQL refuses some characters
+        raise ProgramNotFound
+    query = select(Program).where(Program.slug == slug)
+    program = await session.scalar(query.with_for_update() if lock else query)
     if program is None or within not in (None, program.id):
         raise ProgramNotFound
     return program

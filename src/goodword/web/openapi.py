@@ -72,6 +72,10 @@ TAGS = [
         "description": "For the server of a product: report its users, and get their codes and referrals.",
     },
     {"name": "Administration", "description": "For administrators. Other users get 404."},
+    {
+        "name": "Programs",
+        "description": "The terms of referral programs. For the servers of a product, and for administrators.",
+    },
     {"name": "Health", "description": "Probes for operators."},
 ]
 

@@ -12,6 +12,7 @@ from goodword.admin.pages.access import Administrator, router as admin_router
 from goodword.admin.pages.users import DONE
 from goodword.codes import service
 from goodword.codes.models import CodeStatus
+from goodword.services import services_of
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.forms import local_path, read_form
 from goodword.web.html.rendering import see_other
@@ -25,14 +26,17 @@ async def show_codes(request: Request, visitor: Administrator, reader: Reader, c
     """Show codes by string, owner and status, or those that expire soon."""
     now = clock()
     choices = {*CodeStatus, tables.ENDING}
-    table = tables.codes(now)
+    programs = await services_of(request).programs.all()
+    table = tables.with_program(tables.codes(now), programs)
     if request.query_params.get("status") == tables.ENDING:
         table = replace(table, default="expires")
     asked = lists.read(request, "/admin/codes", table, choices=choices)
     find = partial(tables.find_codes, text=asked.text, status=asked.choice, now=now)
     if lists.is_file(request):
         return await lists.send_file(request, asked, find, now=now)
-    return await lists.show(request, reader, visitor, "admin_codes.html", asked, find, done=DONE, now=now)
+    return await lists.show(
+        request, reader, visitor, "admin_codes.html", asked, find, done=DONE, now=now, programs=programs
+    )
 
 
 @router.post("/codes/revoke")

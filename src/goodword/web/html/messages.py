@@ -73,6 +73,26 @@ TEXTS = {
     "term_too_short": to_translate("Choose how long the code is valid."),
     "term_too_long": to_translate("Choose how long the code is valid."),
     "token_invalid": to_translate("This link is invalid or has expired. Request a new one."),
+    # Programs
+    "program_not_found": to_translate("There is no such program."),
+    "slug_taken": to_translate("There is a program with this slug. Choose another."),
+    "slug_invalid": to_translate(
+        "Use 1 to 63 of a–z, 0–9 and hyphens, and no hyphen at the beginning or the end."
+    ),
+    "slug_reserved": to_translate("This word is reserved. Choose another."),
+    "currency_invalid": to_translate("Enter a currency code, such as EUR."),
+    "time_zone_invalid": to_translate("Enter a time zone of the IANA database, such as Europe/Berlin."),
+    "time_invalid": to_translate("Enter a date and a time."),
+    "period_invalid": to_translate("The program must end after it starts."),
+    "link_target_invalid": to_translate("Enter a whole http or https address, without a user name."),
+    "link_target_placeholder": to_translate(
+        "The address must contain “code” in braces once, in its path or query, and no other braces."
+    ),
+    "link_target_missing": to_translate("There is no link target. Enter one, or choose our page."),
+    "link_target_insecure": to_translate(
+        "The address must begin with https, unless it is in your own network."
+    ),
+    "link_target_loops": to_translate("This is a referral link of this service, which would lead to itself."),
     # Administration
     "not_yourself": to_translate(
         "You cannot disable or erase your own account here. Ask another administrator."
@@ -96,6 +116,7 @@ TEXTS = {
     ),
     # The shapes of fields
     "missing": to_translate("Please fill this in."),
+    "string_type": to_translate("Please fill this in."),
     "email_invalid": to_translate("Enter a valid e-mail address."),
     "string_too_long": to_translate("This is too long."),
     "text_forbidden_character": to_translate("Control characters are not allowed here."),
@@ -117,6 +138,7 @@ FIELDS = {
     "email_undeliverable": ("email",),
     "wrong_password": ("password", "current_password"),
     "code_taken": ("code",),
+    "slug_taken": ("slug",),
 }
 """The possible fields of errors that do not name a field."""
 

@@ -1,0 +1,5 @@
+"""The routers of programs."""
+
+from goodword.programs import api
+
+API = (api.router,)
