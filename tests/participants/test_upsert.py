@@ -1,7 +1,7 @@
 """PUT /participants/{external_id}."""
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from goodword.participants.service import LEEWAY
 from goodword.programs import service as programs
@@ -223,3 +223,23 @@ async def test_a_reported_address_finds_no_code(acme):
     found = await acme.api.get("/api/v1/referral-codes/by-email", params={"email": "bob@example.com"})
 
     assert found.status_code == 404
+
+
+async def test_a_report_that_changes_nothing_locks_and_writes_nothing(acme, app):
+    code = (await acme.report("alice"))["code"]["code"]
+    body = {"email": "bob@example.com", "first_name": "Bob", "language": "en", "referral_code": code}
+    first = await acme.report("bob", **body)
+    statements = []
+    engine = app.state.services.database.write_engine.sync_engine
+
+    def note(_connection, _cursor, statement, *_):
+        statements.append(statement.split()[0])
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        assert await acme.report("bob", **body) == first
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+    assert set(statements) == {"BEGIN", "SELECT"}
+    assert len(statements) <= 7

@@ -96,7 +96,9 @@ async def create(
     for _ in range(MAX_ATTEMPTS):
         row = with_defaults(ReferralCode, values | identity(services, body.code or code_format.generate()))
         details = {"kind": row["kind"], "active": body.active}
-        if await change(session, owner, statement, row, row["key"], Action.CODE_ISSUED, **details):
+        # No look-up has an answer for a random code that did not exist, so none is invalidated.
+        looked_up = row["key"] if body.code else ""
+        if await change(session, owner, statement, row, looked_up, Action.CODE_ISSUED, **details):
             return persistent(session, ReferralCode, row)
         if await session.scalar(select(FULL), {"owner_id": owner.id}):
             raise TooManyCodes

@@ -81,18 +81,27 @@ async def _update(
 ) -> Upserted | None:
     """Change a participant who exists. Return None if the person was just erased, or merged with an account.
 
-    The attribution locks the person itself, after the locks that come first.
+    The attribution locks the person itself, after the locks that come first. A report that changes nothing locks
+    nothing: a product sends one at each sign-in of a user.
     """
     user_id, external_id = user.id, user.external_id
     outcome = await attribute(session, services, user, body, scope, is_new=False)
+    values = changes(body, services.clock())
+    if not isinstance(outcome, Attributed) and not _changed(user, values):
+        return await _complete(session, services, user, body, scope, is_new=False, outcome=outcome)
     found = await session.scalar(access.LOCKED, {"external_id": external_id})
     if found is None or found.id != user_id:
         if isinstance(outcome, Attributed):
             raise Conflict
         return None
     access.check(found, scope.limit)
-    await apply(session, found, changes(body, services.clock()))
+    await apply(session, found, values)
     return await _complete(session, services, found, body, scope, is_new=False, outcome=outcome)
+
+
+def _changed(user: User, values: Mapping[str, Any]) -> set[str]:
+    """Return the names of the values that differ from those of the user."""
+    return {name for name, value in values.items() if getattr(user, name) != value}
 
 
 def check_time(body: ParticipantWrite, now: datetime) -> None:
@@ -119,7 +128,7 @@ def record_new(session: AsyncSession, services: Services, user: User) -> None:
 
 async def apply(session: AsyncSession, user: User, values: Mapping[str, Any]) -> None:
     """Change the given fields of a participant, who is locked."""
-    changed = {name for name, value in values.items() if getattr(user, name) != value}
+    changed = _changed(user, values)
     if not changed:
         return
     for name in changed:
@@ -229,7 +238,10 @@ async def give_first_code(
     session: AsyncSession, services: Services, user: User, scope: Scope, *, now: datetime
 ) -> ReferralCode | None:
     """Give a code to a person who exists and has never had one in the program."""
-    if not gives_codes(scope.program) or await has_had_code(session, user.id, scope.within):
+    if not gives_codes(scope.program):
+        return None
+    locked = await session.scalar(access.LOCKED, {"external_id": user.external_id})
+    if locked is not user or await has_had_code(session, user.id, scope.within):
         return None
     return await _give_code(session, services, user, scope.program, now=now)
 
