@@ -1,15 +1,18 @@
 """DELETE /participants/{external_id}, and the export."""
 
 import pytest
+from sqlalchemy import update
 
 from database_search import find_words
-from people import make_code, referrals_of
+from goodword.users.models import User
+from participants.conftest import verify
+from people import join, sign_in
 
 pytestmark = pytest.mark.one_database
 
 
 @pytest.mark.both_databases
-async def test_it_leaves_no_trace(acme, app, post):
+async def test_e89_it_leaves_no_trace(acme, app, post):
     alice = await acme.report("alice")
     await acme.put(
         "bob-8471",
@@ -27,7 +30,7 @@ async def test_it_leaves_no_trace(acme, app, post):
     assert await find_words(app, "bob-8471", "Robertino", "Robertson") == set()
 
 
-async def test_the_referrer_keeps_the_count(acme):
+async def test_e89_the_referrer_keeps_the_count(acme):
     alice = await acme.report("alice")
     await acme.report("bob", first_name="Bob", email="b@example.com", referral_code=alice["code"]["code"])
 
@@ -38,7 +41,7 @@ async def test_the_referrer_keeps_the_count(acme):
     assert item["status"] == "confirmed"
 
 
-async def test_an_erased_referrer_is_named_no_more(acme, api, rows):
+async def test_e90_an_erased_referrer_is_named_no_more(acme, api, rows):
     alice = await acme.report("alice", first_name="Alice")
     bob = await acme.put("bob", referral_code=alice["code"]["code"], key="k1")
     assert bob.json()["referral"]["referrer"]["display_name"] == "Alice"
@@ -53,7 +56,7 @@ async def test_an_erased_referrer_is_named_no_more(acme, api, rows):
 
 
 @pytest.mark.both_databases
-async def test_the_id_can_be_reported_again_for_a_new_person(acme):
+async def test_e91_the_id_can_be_reported_again_for_a_new_person(acme):
     first = await acme.report("bob", first_name="Bob")
     await acme.delete("bob")
 
@@ -65,7 +68,7 @@ async def test_the_id_can_be_reported_again_for_a_new_person(acme):
     assert answer.json()["code"]["code"] != first["code"]["code"]
 
 
-async def test_the_export_has_the_persons_data_and_none_of_the_others(acme):
+async def test_e92_the_export_has_the_persons_data_and_none_of_the_others(acme):
     alice = await acme.report("alice", email="alice@example.com", first_name="Alice", last_name="Liddell")
     bob = await acme.report(
         "bob", email="bob@example.com", first_name="Bob", referral_code=alice["code"]["code"]
@@ -85,11 +88,22 @@ async def test_the_export_has_the_persons_data_and_none_of_the_others(acme):
         assert text not in answer.text
 
 
-async def test_erasing_an_account_that_is_a_participant_erases_both(acme, api, alice, post):
-    await acme.report("alice", email=alice.email)
-    await make_code(alice)
+async def test_the_account_of_a_merged_participant_is_erased_too(acme, api, post):
+    await acme.report("pat", email="pat@example.com")
+    account = await join(api, "pat")
+    await verify(account, post)
 
-    await acme.delete("alice")
+    assert (await acme.delete("pat")).status_code == 204
 
-    assert (await alice.get("/api/v1/me")).status_code == 200  # never merged
-    assert await referrals_of(alice) == []
+    assert (await account.get("/api/v1/me")).status_code == 401
+    assert (await sign_in(api, account.email)).status_code == 401
+
+
+async def test_no_key_erases_an_administrator(acme, rita, app):
+    async with app.state.services.database.transaction() as session:
+        await session.execute(update(User).where(User.is_admin).values(external_id="rita"))
+
+    refused = await acme.delete("rita")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "participant_administers")
+    assert (await rita.get("/api/v1/me")).status_code == 200

@@ -27,6 +27,11 @@ class ParticipantDisabled(Conflict):
     detail = "An administrator has disabled this person. Only reading and erasing are possible."
 
 
+class ParticipantAdministers(Conflict):
+    code = "participant_administers"
+    detail = "This person is an administrator here. Only another administrator can erase the account."
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What a call reaches: the participants of its API key, and one program."""

@@ -116,7 +116,12 @@ async def read_participant(
     return state.read(services, await state.state_of(reader, user, scope.within, now=clock()))
 
 
-@router.delete(PATH, summary="Erase a participant", status_code=204, responses=problems(*NOT_FOUND))
+@router.delete(
+    PATH,
+    summary="Erase a participant",
+    status_code=204,
+    responses=problems(*NOT_FOUND, access.ParticipantAdministers),
+)
 async def erase_participant(
     external_id: ExternalIdPath, request: Request, server: ParticipantsWriter, session: Session
 ) -> None:
@@ -125,6 +130,8 @@ async def erase_participant(
     Referrals stay as counts. The external id can be reported again, for a new person.
     """
     user = await access.lock(session, external_id, server.program_id, even_disabled=True)
+    if user.is_admin:
+        raise access.ParticipantAdministers
     await erasure.erase(session, services_of(request), user)
 
 
