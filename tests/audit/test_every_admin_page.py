@@ -42,6 +42,8 @@ WITHOUT = {
 ALONE = {
     "retry": "it has a command",
     "disable_app": "it has a command",
+    "create_api_key": "it has a command",
+    "revoke_api_key": "it has a command",
     "revoke_session": "users end their own sessions by the API",
     "show_referrals": "the API lists the referrals of one user",
 }

@@ -84,7 +84,8 @@ class LookupCache:
         self._memory: LocalCache[bytes] = LocalCache(invalidations, clock, seconds=NEAR)
         self._names: dict[Target, str] = {}
         self._metrics = metrics
-        self._epoch = ""
+        self._epoch, self._epoch_version = "", 0
+        """The epoch, and the version of `EVERYTHING` from before it was read."""
         # Needed without a cache too: other nodes may have cached what this one invalidates.
         self._shared: RedisCache | None = None
         if settings.redis:
@@ -130,6 +131,7 @@ class LookupCache:
         if (
             self._shared is None
             or not self._shared.is_available()
+            or self._invalidations.version(self._invalidations.slot(EVERYTHING)) != self._epoch_version
             or began >= self._memory.invalidations_until
         ):
             return await load()
@@ -185,6 +187,7 @@ class LookupCache:
         if news is None:
             return
         self._invalidate(news.slots)
+        version = self._invalidations.version(self._invalidations.slot(EVERYTHING))
         try:
             row = await self._database.row(_EPOCH)
         except (DBAPIError, PoolTimeout, OSError):
@@ -197,6 +200,7 @@ class LookupCache:
         if news.missed or epoch != self._epoch:
             self._memory.clear()
             self._epoch = epoch
+        self._epoch_version = version
         self._memory.invalidations_until = began + FRESH
 
     async def _keep_listening(self, shared: "RedisCache", stop: asyncio.Event) -> None:
