@@ -160,6 +160,12 @@ class Story:
         headers = {"Authorization": f"Bearer {key}"}
         return await self.api.request(method, f"/api/v1/participants/{path}", json=body, headers=headers)
 
+    async def create_program(self):
+        return await self.rita.post("/api/v1/programs", {"slug": "acme", "name": "Acme"})
+
+    async def update_program(self):
+        return await self.rita.patch("/api/v1/programs/default", {"status": "paused"})
+
     async def upsert_participant(self):
         code = await make_code(self.alice)
         return await self.server("PUT", "pat", {"referral_code": code["code"]})

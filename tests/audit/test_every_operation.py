@@ -71,6 +71,8 @@ STORIES = {
     "erase_user": ({"user.erased", "sessions.ended"}, RITA),
     "revoke_code": ({"code.retired"}, RITA),
     "reject_referral": ({"referral.rejected"}, RITA),
+    "create_program": ({"program.created"}, RITA),
+    "update_program": ({"program.changed"}, RITA),
     "upsert_participant": ({"user.registered", "code.issued", "referral.made"}, SERVER),
     "upsert_participants": ({"user.registered", "code.issued"}, SERVER),
     "create_participant_code": ({"code.issued"}, SERVER),
