@@ -40,6 +40,12 @@ def first_supported(tags: str) -> str | None:
     return next((language for language in primary if language in LANGUAGES), None)
 
 
+def supported(tag: str) -> str:
+    """Return the supported language of a tag such as `en-GB`, or the default."""
+    primary = tag.replace("_", "-").partition("-")[0].lower()
+    return primary if primary in LANGUAGES else DEFAULT
+
+
 def format_time(language: str, at: datetime) -> str:
     """Return a time in UTC as pages and e-mails show it. The script of pages uses the same format."""
     return at.strftime(f"{DAY_FORMATS[language]}, %H:%M UTC")

@@ -203,3 +203,23 @@ async def test_a_mapping_may_name_the_fields_of_participants(command, tmp_path, 
     rows = await database.rows(text("SELECT external_id, reported_email, signed_up_at FROM users"))
     assert [row[:2] for row in rows] == [("7", "a@example.com")]
     assert str(rows[0][2]).startswith("2026-01-31 12:00:00")
+
+
+async def test_external_ids_are_those_of_the_api(import_lines, copied):
+    family = "\N{MAN}\N{ZERO WIDTH JOINER}\N{WOMAN}\N{ZERO WIDTH JOINER}\N{GIRL}"
+    people = [{"type": "user", "external_id": one} for one in (family, "a b", "a\N{NO-BREAK SPACE}b", "%2F")]
+    codes = [
+        {
+            "type": "code",
+            "owner": {"external_id": one["external_id"]},
+            "code": f"CODE-{place}A",
+            "expires_at": LATER,
+        }
+        for place, one in enumerate(people)
+    ]
+
+    done, report = import_lines(*people, *codes)
+
+    assert (done.returncode, report) == (0, []), done.stderr
+    one, other = copied("people.ndjson")
+    assert one.read_bytes() == other.read_bytes()

@@ -18,9 +18,9 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticSerializationError, core_schema, to_json
 
+from goodword import languages
 from goodword.attribution.reasons import Reason
 from goodword.codes.schemas import ONE_TERM, CodeCreate, PastedCode
-from goodword.languages import DEFAULT, LANGUAGES
 from goodword.programs.fields import Slug
 from goodword.referrals.models import AttributedBy, ReferralStatus
 from goodword.referrals.schemas import Referee
@@ -48,12 +48,6 @@ class Warnings(StrEnum):
     EMAIL_IN_USE = "email_in_use"
 
 
-def _language(tag: str) -> str:
-    """Return the supported language of a tag such as `en-GB`, or the default."""
-    primary = tag.replace("_", "-").partition("-")[0].lower()
-    return primary if primary in LANGUAGES else DEFAULT
-
-
 def _touches(given: Any) -> tuple[uuid.UUID, ...]:
     """Return the ids of touches. Text that is no id came from a browser, and is ignored."""
     texts = [given] if isinstance(given, str) else given
@@ -79,7 +73,7 @@ Touches = Annotated[
 Language = Annotated[
     Text,
     Field(max_length=35),
-    AfterValidator(_language),
+    AfterValidator(languages.supported),
     WithJsonSchema({"type": "string", "maxLength": 35, "examples": ["en"]}),
 ]
 PERSON: dict[str, Any] = {

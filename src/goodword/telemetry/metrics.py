@@ -54,7 +54,7 @@ COUNTERS = (
     Family(RATE_LIMITED := "goodword_rate_limited", "Requests that a rate limit refused.", ("policy",)),
     Family(
         SIGN_UPS := "goodword_sign_ups",
-        "New accounts by way: password, or the identity of a sign-in provider.",
+        "New users by way: password, the identity of a sign-in provider, or server: reported by a product.",
         ("way",),
     ),
     Family(

@@ -14,10 +14,11 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import PydanticKnownError
+from pydantic_core import PydanticCustomError, PydanticKnownError
 
+from goodword import languages
 from goodword.codes.models import Retirement
-from goodword.languages import DEFAULT, LANGUAGES
+from goodword.languages import DEFAULT
 from goodword.programs.fields import (
     CodeLifetime,
     Currency,
@@ -32,7 +33,8 @@ from goodword.referrals.models import AttributedBy, ReferralStatus
 from goodword.users import imported_hashes
 from goodword.users.addresses import Email
 from goodword.users.models import UserStatus
-from goodword.web.schemas import Instant, Name, Text
+from goodword.users.schemas import check_external_id
+from goodword.web.schemas import Instant, Name, Text, clean
 
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -57,20 +59,16 @@ def _text(value: Any) -> Any:
 
 
 def _external_id(text: str) -> str:
-    if not text.isprintable() or text != text.strip():
-        raise RecordError("external_id_invalid")
-    return text
+    try:
+        return check_external_id(text)
+    except (PydanticCustomError, PydanticKnownError):
+        raise RecordError("external_id_invalid") from None
 
 
 def _time(moment: datetime) -> datetime:
     if moment < EARLIEST:
         raise RecordError("time_invalid")
     return moment
-
-
-def _language(tag: str) -> str:
-    primary = tag.replace("_", "-").partition("-")[0].lower()
-    return primary if primary in LANGUAGES else DEFAULT
 
 
 def _hash(encoded: str) -> str:
@@ -92,9 +90,12 @@ def _reference(value: Any) -> Any:
     else:
         kind = "any"
     value = _text(value)
-    if not isinstance(value, str) or not value.isprintable() or not 0 < len(value) <= 320:
+    if not isinstance(value, str) or not 0 < len(value) <= 320:
         raise RecordError("reference_invalid")
-    return {kind: value}
+    try:
+        return {kind: clean(value)}
+    except PydanticCustomError:
+        raise RecordError("reference_invalid") from None
 
 
 Time = Annotated[Instant, AfterValidator(_time)]
@@ -150,7 +151,7 @@ class UserRecord(_Record):
     verified_at: Time | None = None
     first_name: Name | None = None
     last_name: Name | None = None
-    language: Annotated[str, AfterValidator(_language), Field(max_length=35)] = DEFAULT
+    language: Annotated[str, AfterValidator(languages.supported), Field(max_length=35)] = DEFAULT
     status: UserStatus = UserStatus.ACTIVE
     administrator: bool = False
     erased_at: Time | None = None

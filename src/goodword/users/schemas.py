@@ -6,12 +6,14 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
-from goodword.web.schemas import Instant, Output, Text
+from goodword.web.schemas import Instant, Output, clean
 
 MAX_EXTERNAL_ID = 255
 
 
-def _external_id(text: str) -> str:
+def check_external_id(text: str) -> str:
+    """Return an external id in NFC. Raises errors of Pydantic."""
+    text = clean(text)
     if not text:
         raise PydanticKnownError("string_too_short", {"min_length": 1})
     if len(text) > MAX_EXTERNAL_ID:
@@ -22,8 +24,8 @@ def _external_id(text: str) -> str:
 
 
 ExternalId = Annotated[
-    Text,
-    AfterValidator(_external_id),
+    str,
+    AfterValidator(check_external_id),
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_EXTERNAL_ID, "examples": ["user-42"]}),
 ]
 """The id of a person in another system, in NFC: 1 to 255 characters without control characters."""
