@@ -1,13 +1,16 @@
 """The calls of programs: create, read, change, list."""
 
 import uuid
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
 from goodword.api_keys import service as api_keys
 from goodword.oauth.scopes import SERVER_SCOPES
+from goodword.programs import service
 from goodword.programs.models import DEFAULT_PROGRAM_ID
+from goodword.programs.schemas import ProgramUpdate
 from other_programs import make_program
 from second_service import second_service
 
@@ -178,7 +181,7 @@ async def test_a_slug_is_taken_once(api, key):
     assert (await api.post(PROGRAMS, json=body, headers=headers)).status_code == 201
     for slug in ("acme", "default"):
         answer = await api.post(PROGRAMS, json=body | {"slug": slug}, headers=headers)
-        assert (answer.status_code, answer.json()["code"]) == (409, "slug_taken")
+        assert (answer.status_code, answer.json().get("code")) == (409, "slug_taken")
 
 
 async def test_a_repeated_write_is_not_executed_again(api, key):
@@ -220,9 +223,9 @@ async def test_a_limited_key_sees_its_program_alone(api, key):
             await api.get(f"{PROGRAMS}/{slug}", headers=limited),
             await api.patch(f"{PROGRAMS}/{slug}", json={"status": "ended"}, headers=limited),
         ]
-        assert [(a.status_code, a.json()["code"]) for a in answers] == [(404, "program_not_found")] * 2
+        assert [(a.status_code, a.json().get("code")) for a in answers] == [(404, "program_not_found")] * 2
     refused = await api.post(PROGRAMS, json={"slug": "mine", "name": "Mine"}, headers=limited)
-    assert (refused.status_code, refused.json()["code"]) == (403, "key_limited")
+    assert (refused.status_code, refused.json().get("code")) == (403, "key_limited")
     assert (await api.get(DEFAULT, headers=await key())).json()["status"] == "active"
 
 
@@ -243,3 +246,19 @@ async def test_a_new_program_is_known_to_the_registry_at_once(api, database_url)
     assert (await programs.by_slug("acme")).id == acme.id
     async with second_service(database_url) as node:
         assert len(await node.app.state.services.programs.all()) == 2
+
+
+@pytest.mark.one_database
+async def test_a_link_target_is_https_in_production(api):
+    services = api.app.state.services
+    settings = services.settings.model_copy(update={"environment": "production"})
+    for target, is_safe in (
+        ("https://acme.example/{code}", True),
+        ("http://acme.example/{code}", False),
+        ("http://127.0.0.1:3000/{code}", True),
+        ("http://shop.internal/{code}", True),
+    ):
+        body = ProgramUpdate.model_validate({"link_target": target})
+        async with services.database.transaction() as session:
+            with nullcontext() if is_safe else pytest.raises(service.LinkTargetInsecure):
+                await service.update(session, settings, "default", body, within=None)

@@ -23,6 +23,10 @@ async def look(api, owner, code):
     return [answer.status_code for answer in answers]
 
 
+async def state(node):
+    return (await node.app.state.services.programs.get()).status
+
+
 @pytest.mark.parametrize("status", ["draft", "paused", "ended"])
 async def test_its_codes_cannot_be_used_until_it_is_active_again(api, alice, status):
     code = (await make_code(alice))["code"]
@@ -87,9 +91,7 @@ async def test_a_change_is_seen_at_once_and_by_another_node_within_a_second(
             changed_at = time.monotonic()
 
             assert await look(here, alice, code) == [expected] * 3
-            while (seen := await look(there, alice, code)) != [expected] * 3:
+            assert await state(here) == status
+            while (seen := await look(there, alice, code)) != [expected] * 3 or await state(there) != status:
                 assert time.monotonic() < changed_at + 1, (status, seen)
                 await asyncio.sleep(0.01)
-            for node in (here, there):
-                programs = node.app.state.services.programs
-                assert (await programs.get()).status == status
