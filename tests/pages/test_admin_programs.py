@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from other_programs import make_code_in, make_program
+from other_programs import change_program, make_code_in, make_program
 from pages.pressing import press
 from people import make_code, register
 from third_party import Form
@@ -127,3 +127,12 @@ async def test_codes_and_referrals_name_the_program_where_there_are_several(offi
         assert re.findall(r'<td><a href="/admin/programs/(\w+)">', page) == ["acme", "default"], path
         lines = (await office.get(f"{path}.csv")).text.splitlines()
         assert [line.rpartition(",")[2] for line in lines] == ['"Program"', '"Acme"', '"Default"']
+
+
+async def test_the_home_page_says_that_the_program_is_paused(browser, alice, api):
+    await make_code(alice)
+    await browser.sign_in(alice)
+    assert "Your code cannot be used now" not in (await browser.get("/")).text
+
+    await change_program(api, status="paused")
+    assert "Your code cannot be used now" in (await browser.get("/")).text

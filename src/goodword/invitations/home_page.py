@@ -155,12 +155,14 @@ async def _page(
     services = services_of(request)
     # Before `session` holds a connection: waiting for a second one while holding the first can deadlock the pool.
     by_status = await statistics.count_by_status(services.database, visitor.user_id)
+    programs = await services.programs.all()
     user = await users.get(session, visitor.user_id)
     current = await service.current_code(session, user)
     code = current if current and current.is_usable(now) else None
     prepared = await service.list_codes(
         session, visitor.user_id, status=CodeStatus.PREPARED, after=None, limit=MAX_PREPARED, now=now
     )
+    program = programs.get(code.program_id) if code else None
     url = _link(request, code) if code else ""
     said = share_text(services.settings, services.page_cookies.language(request))
     errors = error_context(request, error, FIELDS)
@@ -176,6 +178,7 @@ async def _page(
         change=change or _current_values(current, now),
         user=user,
         code=code,
+        is_running=program is None or program.is_running(now),
         url=url,
         left=_remaining(code.expires_at - now) if code else None,
         share_text=said,
