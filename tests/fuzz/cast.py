@@ -118,8 +118,11 @@ def acme(service: Service, seed: int) -> Cast:
         path = f"/api/v1/participants/{quote(external_id, safe='')}"
         answer = service.client.put(path, json={}, headers=bearer(server.token))
         codes.append(answer.json()["code"]["code"])
+    # Not the default one: codes cannot be used once it is paused.
+    program = {"slug": f"acme-{seed}", "name": "Acme"}
+    service.client.post("/api/v1/programs", json=program, headers=bearer(server.token))
     known = {"path.external_id": ids, "body.referral_code": codes, "body.program": ["default"]}
-    return Cast({"acme": server}, known | {"path.slug": ["default"], "query.program": ["default"]})
+    return Cast({"acme": server}, known | {"path.slug": [program["slug"]], "query.program": ["default"]})
 
 
 def cast(service: Service, seed: int, *, with_rita: bool) -> Cast:

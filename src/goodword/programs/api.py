@@ -28,7 +28,7 @@ RULES = (
     KeyReused,
     KeyInUse,
 )
-Slug = Annotated[str, Path(max_length=63, description="The slug of the program.", examples=["default"])]
+Slug = Annotated[str, Path(description="The slug of the program.", examples=["acme"])]
 
 router = APIRouter(prefix="/api/v1/programs", tags=["Programs"], route_class=JsonRoute)
 
