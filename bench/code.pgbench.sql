@@ -12,9 +12,9 @@ WHERE users.email_key = 'person' || :owner || '@example.org' AND users.status = 
 AND sessions.revoked_at IS NULL AND sessions.expires_at > now() AND sessions.idle_expires_at > now()
 LIMIT 1 FOR NO KEY UPDATE OF users, sessions \gset owner_
 WITH changed AS (
-  INSERT INTO referral_codes (owner_id, code, key, key_mac, kind, expires_at, activated_at, retired_at, retired_reason, deleted_at,
+  INSERT INTO referral_codes (owner_id, program_id, code, key, key_mac, kind, expires_at, activated_at, retired_at, retired_reason, deleted_at,
             max_uses, uses, discoverable, id, created_at)
-  SELECT :owner_id::uuid, :code::bigint::text, :code::bigint::text, sha256(:code::bigint::text::bytea), 'chosen',
+  SELECT :owner_id::uuid, '00000000-0000-7000-8000-000000000001'::uuid, :code::bigint::text, :code::bigint::text, sha256(:code::bigint::text::bytea), 'chosen',
          now() + interval '7 days', NULL, NULL, NULL, NULL, NULL, 0, true, uuidv7(), clock_timestamp()
   WHERE NOT EXISTS (SELECT id FROM referral_codes WHERE owner_id = :owner_id::uuid LIMIT 1 OFFSET 9999)
   ON CONFLICT DO NOTHING RETURNING id),
@@ -40,8 +40,8 @@ WITH changed AS (
   AND coalesce(retired_reason, '') != 'erased'
   AND retired_at IS NULL AND expires_at > now() AND activated_at IS NULL
   AND NOT EXISTS (SELECT others.id FROM referral_codes AS others WHERE others.owner_id = :owner_id::uuid
-                  AND others.activated_at IS NOT NULL AND others.retired_at IS NULL)
-  RETURNING owner_id, code, key, key_mac, kind, expires_at, activated_at, retired_at, retired_reason, deleted_at,
+                  AND others.program_id = referral_codes.program_id AND others.activated_at IS NOT NULL AND others.retired_at IS NULL)
+  RETURNING owner_id, program_id, code, key, key_mac, kind, expires_at, activated_at, retired_at, retired_reason, deleted_at,
             max_uses, uses, discoverable, id, created_at),
 recorded AS (
   INSERT INTO audit_events (action, actor, actor_id, person_id, subject, subject_id, client, request_id, address,
