@@ -18,7 +18,7 @@ EXTRACT := --mapping-file pyproject.toml --keywords to_translate --add-location=
 CATALOGUES := $(wildcard src/goodword/web/html/translations/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test coverage test-browser test-cache test-pooler test-proxies test-deploy test-ha test-metrics test-package sbom release-check mutants fuzz bench bench-scale bench-upgrade faults fault-figures lighthouse check lint types format messages pictures lock clean
+.PHONY: help install serve test coverage test-browser test-cache test-pooler test-proxies test-deploy test-ha test-metrics test-package sbom release-check mutants fuzz bench bench-scale bench-load bench-upgrade faults fault-figures lighthouse check lint types format messages pictures lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ bench-upgrade: .venv/tests ## Measure how long a database with a million users t
 
 bench-move: .venv/tests ## Measure export and import of a million users (PEOPLE=) on PostgreSQL
 	@PYTHONPATH=tests $(BIN)/python bench/move.py $(if $(PEOPLE),--people $(PEOPLE))
+
+bench-load: .venv/tests ## Measure how long a million users of a product (PEOPLE=) take to load by batches
+	@PYTHONPATH=tests $(BIN)/python bench/batch_load.py $(if $(PEOPLE),--people $(PEOPLE)) $(ARGS)
 
 faults: .venv/tests ## Kill and freeze each part of a fleet under load, and check its history (SHORT=1); needs haproxy and faketime
 	@PYTHONPATH=tests:bench $(shell unshare --mount true 2>/dev/null && echo unshare --mount) $(BIN)/python bench/faults/main.py $(if $(SHORT),--short) $(ARGS)
