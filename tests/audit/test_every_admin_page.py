@@ -30,6 +30,7 @@ WITHOUT = {
     "show_jobs": "it is about jobs",
     "show_apps": "it is about apps",
     "show_programs": "it is about programs",
+    "show_clicks": "it is about sites",
     "show_program": "it is about programs",
     "show_new_program": "it is about programs",
     "show_audit": "its operation leaves none either",

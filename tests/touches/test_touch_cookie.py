@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from people import make_code
+from people import PASSWORD, make_code, referrals_of
 from second_service import second_service
 from touches.conftest import FIREFOX
 
@@ -106,3 +106,61 @@ async def test_a_window_of_zero_sets_no_cookie(click, change_program):
     await change_program(remember_touch=True, attribution_window=0)
 
     assert await click() is None
+
+
+@pytest.fixture
+async def join_without_the_link(browser):
+    """Return a function that registers on our page, with no code in the form, and returns the answer."""
+
+    async def register(name, **fields):
+        form = await browser.get("/sign-up")
+        return await browser.send(form, email=f"{name}@example.com", password=PASSWORD, **fields)
+
+    return register
+
+
+@pytest.mark.both_databases
+async def test_a_person_who_comes_back_is_attributed(
+    browser, code, alice, change_program, join_without_the_link
+):
+    await change_program(remember_touch=True)
+    await browser.get(f"/r/{code}")
+
+    answer = await join_without_the_link("carol", first_name="Carol")
+
+    assert answer.status_code == 303, answer.text
+    [referral] = await referrals_of(alice)
+    assert (referral["referee"]["display_name"], referral["code"]) == ("Carol", code)
+    assert "goodword-touch" not in browser.client.cookies
+
+
+async def test_a_person_who_comes_back_after_the_window_is_not(
+    browser, code, rows, change_program, join_without_the_link, clock
+):
+    await change_program(remember_touch=True, attribution_window=600)
+    answer = await browser.get(f"/r/{code}")
+    clock.forward(seconds=601)
+    browser.client.cookies.set("goodword-touch", cookie_of(answer))  # a browser that keeps it for ever
+
+    assert (await join_without_the_link("carol")).status_code == 303
+    assert await rows("SELECT count(*) FROM referrals") == [(0,)]
+
+
+async def test_a_typed_code_wins_over_a_remembered_touch(
+    browser, code, alice, bob, change_program, join_without_the_link
+):
+    other = await make_code(bob)
+    await change_program(remember_touch=True)
+    await browser.get(f"/r/{code}")
+
+    assert (await join_without_the_link("carol", referral_code=other["code"])).status_code == 303
+    assert (await referrals_of(alice), len(await referrals_of(bob))) == ([], 1)
+
+
+async def test_without_the_setting_a_person_who_comes_back_is_not_attributed(
+    browser, code, alice, join_without_the_link
+):
+    await browser.get(f"/r/{code}")
+
+    assert (await join_without_the_link("carol")).status_code == 303
+    assert await referrals_of(alice) == []
