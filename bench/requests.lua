@@ -1,5 +1,5 @@
 -- Sends the requests of a file in turn, beginning anywhere, from another client address each time, and prints figures as JSON.
--- Arguments: the file (a line is a path, or a path, a tab and a JSON body), a header or "-", milliseconds
+-- Arguments: the file (a line is a path, or a path, a tab and a JSON body; a method may stand before it), a header or "-", milliseconds
 -- between an answer and the next request on its connection.
 -- The addresses stand in X-Forwarded-For: limits by address are at work and refuse none of them.
 
@@ -11,9 +11,11 @@ function init(args)
   local who = header ~= "-" and header .. "\r\n" or ""
   for line in io.lines(args[1]) do
     local path, body = line:match("^([^\t]+)\t?(.*)$")
+    local method, rest = path:match("^(%u+) (.*)$")
+    path, method = rest or path, method or (body ~= "" and "POST" or "GET")
     local content = body ~= "" and
       "Content-Type: application/json\r\nContent-Length: " .. #body .. "\r\n" or ""
-    heads[#heads + 1] = (body ~= "" and "POST " or "GET ") .. path .. " HTTP/1.1\r\n" .. host
+    heads[#heads + 1] = method .. " " .. path .. " HTTP/1.1\r\n" .. host
       .. who .. content .. "X-Forwarded-For: 10."
     tails[#tails + 1] = ".1\r\n\r\n" .. body
   end

@@ -14,7 +14,7 @@ import seed
 import table
 import wrk
 from commits import python_path
-from parts import accounts, browser_pages, codes, lists, look_ups, memory, probes, workers
+from parts import accounts, browser_pages, codes, lists, look_ups, memory, participants, probes, workers
 from row import Part, in_turn
 from stack import Stack, stack
 
@@ -34,6 +34,7 @@ PARTS: Mapping[str, Part] = {
     "sign-in": accounts.sign_in,
     "codes": codes.codes,
     "sign-up": accounts.sign_up,
+    "participants": participants.participants,
     "hunter": accounts.hunter,
     "workers": workers.workers,
 }
