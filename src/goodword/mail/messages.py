@@ -18,8 +18,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from goodword.config.brand_colors import readable
 from goodword.config.settings import Settings
-from goodword.hosts import to_ascii
 from goodword.languages import DEFAULT
+from goodword.web.hosts import to_ascii
 
 
 class MessageKind(StrEnum):
@@ -96,7 +96,7 @@ def build_message(
     host = mail_host(settings.public_url)
     local_part, _, domain = to.rpartition("@")
     if local_part.isascii():  # then the address is ASCII, which every mail server accepts
-        domain = to_ascii(domain)
+        domain = domain if domain.isascii() else to_ascii(domain)
     message = EmailMessage(_Policy(utf8=not local_part.isascii()))
     message["From"] = settings.mail_from or Address(settings.brand_name, "no-reply", host)
     message["To"] = Address(username=local_part, domain=domain)

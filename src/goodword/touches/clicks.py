@@ -5,11 +5,12 @@ from datetime import datetime
 
 from fastapi import Request
 
-from goodword import hosts, ip_address
+from goodword import ip_address
 from goodword.services import services_of
 from goodword.touches import robots
 from goodword.touches.linked_codes import LinkedCode
 from goodword.touches.models import TouchKind
+from goodword.web import hosts
 from goodword.web.request_context import IS_HEAD
 
 PURPOSES = frozenset({"purpose", "sec-purpose", "x-purpose", "x-moz"})

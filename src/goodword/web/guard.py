@@ -10,8 +10,8 @@ import structlog
 
 from goodword.config.settings import Settings
 from goodword.errors import AppError, DatabaseUnavailable, UnsupportedMediaType
-from goodword.hosts import to_ascii
 from goodword.web.exchange import MAX_BODY, Exchange
+from goodword.web.hosts import to_ascii
 from goodword.web.request_errors import (
     HeaderRepeated,
     HeadTooLarge,
