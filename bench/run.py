@@ -14,7 +14,18 @@ import seed
 import table
 import wrk
 from commits import python_path
-from parts import accounts, browser_pages, codes, lists, look_ups, memory, participants, probes, workers
+from parts import (
+    accounts,
+    browser_pages,
+    codes,
+    links,
+    lists,
+    look_ups,
+    memory,
+    participants,
+    probes,
+    workers,
+)
 from row import Part, in_turn
 from stack import Stack, stack
 
@@ -31,6 +42,7 @@ PARTS: Mapping[str, Part] = {
     "lists": lists.lists,
     "pools": lists.pools,
     "pages": browser_pages.pages,
+    "links": links.links,
     "sign-in": accounts.sign_in,
     "codes": codes.codes,
     "sign-up": accounts.sign_up,

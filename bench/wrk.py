@@ -26,11 +26,12 @@ def drive(
     *,
     token: str | None = None,
     cookie: str | None = None,
+    header: str | None = None,
     connections: int = CONNECTIONS,
     pause: int = 0,
 ) -> Result:
-    """Send the requests (see `requests.lua`) in turn, over and over."""
-    header = f"Authorization: Bearer {token}" if token else f"Cookie: {cookie}" if cookie else None
+    """Send the requests (see `requests.lua`) in turn, over and over. `header` may be several lines."""
+    header = f"Authorization: Bearer {token}" if token else f"Cookie: {cookie}" if cookie else header
     with NamedTemporaryFile("w", suffix=".txt") as file:
         file.write("\n".join(requests) + "\n")
         file.flush()

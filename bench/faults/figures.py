@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import contended_codes
+import killed_touches
 import killed_workers
 import memory
 import revocation
@@ -19,6 +20,7 @@ from measured import Measured
 
 FIGURES: Mapping[str, tuple[str, Callable[[Path, float], Measured]]] = {
     "codes": ("nobody has two active codes", contended_codes.measure),
+    "touches": ("at most a second of them lost", killed_touches.measure),
     "jobs": ("none lost", killed_workers.measure),
     "sqlite": ("nothing acknowledged lost, integrity ok", sqlite_kills.measure),
     "stops": ("no request failed", stops.measure_stops),
