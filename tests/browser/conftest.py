@@ -58,7 +58,7 @@ def page(browser: Browser, served: Served) -> Iterator[Page]:
     """A page that fails the test when anything leaves this host, or the console shows an error."""
     page = browser.new_page()
     wrong: list[str] = []
-    _watch(page, served.url, wrong)
+    watch(page, (served.url,), wrong)
     yield page
     page.close()
     assert wrong == []
@@ -74,7 +74,7 @@ def visiting(browser: Browser, served: Served) -> Iterator[Callable[..., Page]]:
         context = browser.new_context(**{"locale": "en-GB", "viewport": PHONE, **options})
         contexts.append(context)
         page = context.new_page()
-        _watch(page, served.url, wrong)
+        watch(page, (served.url,), wrong)
         return page
 
     yield visit
@@ -83,18 +83,18 @@ def visiting(browser: Browser, served: Served) -> Iterator[Callable[..., Page]]:
     assert wrong == []
 
 
-def _watch(page: Page, home: str, wrong: list[str]) -> None:
+def watch(page: Page, homes: tuple[str, ...], wrong: list[str]) -> None:
     def heard(text: str) -> None:
         if "the server responded with a status of 4" not in text:  # a form that comes back, as it should
             wrong.append(text)
 
-    page.on("request", lambda request: _check_host(request.url, home, wrong))
+    page.on("request", lambda request: _check_host(request.url, homes, wrong))
     page.on("console", lambda message: heard(message.text) if message.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
 
 
-def _check_host(url: str, home: str, wrong: list[str]) -> None:
-    if not url.startswith((home, "data:", "blob:")):
+def _check_host(url: str, homes: tuple[str, ...], wrong: list[str]) -> None:
+    if not url.startswith((*homes, "data:", "blob:")):
         wrong.append(f"a request left the host: {url}")
 
 

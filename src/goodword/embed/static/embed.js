@@ -41,6 +41,7 @@
     #again = null; // what to do with a new token
     #data = null;
     #timer;
+    #shown = false; // `isConnected` is true before `connectedCallback` where the parser made the element
 
     constructor() {
       super();
@@ -48,17 +49,19 @@
     }
 
     connectedCallback() {
+      this.#shown = true;
       this.#watch();
       this.#load();
     }
 
     disconnectedCallback() {
+      this.#shown = false;
       clearTimeout(this.#timer);
       this.#run += 1;
     }
 
     attributeChangedCallback(name, before, now) {
-      if (!this.isConnected || before === now) return;
+      if (!this.#shown || before === now) return;
       if (name === "lang") {
         if (this.#data) this.#show();
         return;
@@ -159,6 +162,7 @@
 
     #show() {
       const { code, people, counts, cursor } = this.#data, language = this.#language, texts = this.#texts;
+      const waiting = counts.pending + (counts.held ?? 0);
       const rules = new Intl.PluralRules(language), number = new Intl.NumberFormat(language);
       const counted = (forms, count) => forms[rules.select(count)].replace("%(num)s", number.format(count));
       const list = make("ul", { className: "cards" }, ...people.map((one) => this.#person(one)));
@@ -169,7 +173,7 @@
         make("h2", { className: "people" }, texts.people),
         make("p", { className: "note" }, people.length ? [
           counted(texts.joined, counts.confirmed),
-          counted(texts.waiting, counts.pending + (counts.held ?? 0)),
+          ...waiting ? [counted(texts.waiting, waiting)] : [],
         ].join(" · ") : texts.nobody),
         people.length && list,
         cursor && this.#more(list),
