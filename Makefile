@@ -141,6 +141,7 @@ messages: .venv/tests ## Collect the texts of the pages for translation, and com
 pictures: .venv/tests ## Make the pictures of the e-mails, pages and dashboard again, with chromium and prometheus
 	@$(BIN)/python docs/pictures/emails.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/pages.py
+	@PYTHONPATH=tests $(BIN)/python docs/pictures/embed.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/dashboard.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/doctor.py
 

@@ -138,7 +138,7 @@ def test_it_can_be_used_in_both_languages_dark_and_narrow(visit, acme, alice, sc
     page.goto(acme.put("/", element(alice), script=EMBED, head=FOLLOWS_SYSTEM, lang=language))
     copy, count = {
         "en": ("Copy link", "9 friends joined · 3 not confirmed yet"),
-        "ru": ("Копировать ссылку", "Присоединилось 9 друзей · 3 ещё не подтверждены"),
+        "ru": ("Скопировать ссылку", "Присоединилось 9 друзей · 3 ещё не подтверждены"),
     }[language]
 
     expect(page.get_by_role("button", name=copy)).to_be_visible()

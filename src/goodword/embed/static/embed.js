@@ -216,7 +216,7 @@
         Telegram: `https://t.me/share/url?url=${target}&text=${text}`,
         X: `https://x.com/intent/post?text=${text}&url=${target}`,
       }).map(([name, href]) => make("li", {}, make("a", {
-        href, rel: "noreferrer", target: href.startsWith("https") ? "_blank" : "",
+        href, rel: "noreferrer", target: href[0] === "h" ? "_blank" : "",
       }, name)));
     }
 
