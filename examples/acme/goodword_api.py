@@ -13,11 +13,7 @@ class Unavailable(Exception):
 
 
 class Refused(Exception):
-    """Goodword answered with an error that a repetition would not change. `problem` says which."""
-
-    def __init__(self, problem: dict[str, Any]) -> None:
-        super().__init__(problem["detail"])
-        self.problem = problem
+    """Goodword answered with an error that a repetition would not change."""
 
 
 class Goodword:
@@ -42,7 +38,7 @@ class Goodword:
                     return answer.json() if answer.content else {}
                 is_running = "idempotency_key_in_use" in answer.text
                 if answer.status_code != 429 and answer.status_code < 500 and not is_running:
-                    raise Refused(answer.json())
+                    raise Refused(answer.text)
                 wait = min(float(answer.headers.get("Retry-After", 1)), 2)
             if attempt + 1 < attempts:
                 time.sleep(wait)

@@ -43,5 +43,5 @@ class Reporter:
                     report.method, path, json.loads(report.body), key=report.key, attempts=1
                 )
             except Refused as refused:
-                logger.warning("%s %s: %s", report.method, path, refused.problem)
+                logger.warning("%s %s: %s", report.method, path, refused)
             self._accounts.delivered(report, answer)
