@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -41,7 +42,7 @@ def run(folder, language, served):
     (folder / "script").write_text(script.replace("http://127.0.0.1:8000", served.url))
     (folder / ".venv" / "bin").mkdir(parents=True)
     (folder / ".venv" / "bin" / "goodword").symlink_to(GOODWORD)
-    shell = ". ./script" if language == "sh" else f"{create_key}\npython3 script"
+    shell = ". ./script" if language == "sh" else f"{create_key}\n{sys.executable} script"
     done = subprocess.run(
         ["/bin/sh", "-ec", shell],
         env=environment(folder) | {"PATH": programs(folder, real_curl=False)},
