@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 VARYING = {"id": "<id>", "request_id": "<id>", "access_token": "<token>"} | dict.fromkeys(
-    ("created_at", "activated_at", "confirmed_at", "expires_at"), "<t>"
+    ("created_at", "activated_at", "confirmed_at", "expires_at", "signed_up_at"), "<t>"
 )
 CODE_OR_TOUCH = re.compile(r"\b[0-9A-Z]{10}\b|\b[0-9a-f]{8}-[0-9a-f-]{27}\b")
 
