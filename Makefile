@@ -143,7 +143,7 @@ pictures: .venv/tests ## Make the pictures of the documents again, with chromium
 	@$(BIN)/python docs/pictures/sequence.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/pages.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/embed.py
-	@PYTHONPATH=tests $(BIN)/python docs/pictures/acme.py
+	@PYTHONPATH=tests $(BIN)/python docs/pictures/acme_pages.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/dashboard.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/doctor.py
 
