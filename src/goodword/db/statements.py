@@ -1,10 +1,10 @@
 """Inserts with statements that are built once per model, and the classes of database errors."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, any_, bindparam, literal, select
+from sqlalchemy import ARRAY, ColumnElement, any_, bindparam, literal, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -29,6 +29,15 @@ async def insert_if_absent(session: AsyncSession, model: type[Model], **values: 
     if await session.scalar(inserting_if_absent(model, session.get_bind().dialect.name), row) is None:
         return None
     return persistent(session, model, row)
+
+
+async def insert_absent(session: AsyncSession, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert rows with all columns, those that no unique constraint forbids. Return how many."""
+    if session.get_bind().dialect.name == "postgresql":
+        # An array for each column, which takes a fifth of the time of a parameter for each value.
+        arrays = {name: [row[name] for row in rows] for name in rows[0]}
+        return len((await session.scalars(_inserting_arrays(model), arrays)).all())
+    return len((await session.scalars(inserting_if_absent(model, "sqlite"), list(rows))).all())
 
 
 def with_defaults(model: type[Base], values: Mapping[str, object]) -> dict[str, Any]:
@@ -61,6 +70,22 @@ def inserting_if_absent(model: type[Base], dialect: str, condition: ColumnElemen
 
 def _insert_of(dialect: str) -> Any:
     return (sqlite if dialect == "sqlite" else postgresql).insert
+
+
+@cache
+def _inserting_arrays(model: type[Base]) -> Any:
+    make_dialect: Any = postgresql.dialect
+    table: Any = model.__table__
+    dialect, columns = make_dialect(), table.columns
+    arrays = ", ".join(f"CAST(:{one.key} AS {_array_type(one.type.compile(dialect))})" for one in columns)
+    names = ", ".join(columns.keys())
+    return text(
+        f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING RETURNING id"  # noqa: S608
+    )
+
+
+def _array_type(name: str) -> str:
+    return f"{'TEXT' if name.startswith('VARCHAR') else name}[]"
 
 
 def is_unique_violation(error: DBAPIError) -> bool:

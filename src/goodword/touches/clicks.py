@@ -1,6 +1,8 @@
 """Clicks on referral links: which requests are a person's, and where they come from."""
 
+import re
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 
 from fastapi import Request
@@ -13,20 +15,24 @@ from goodword.touches.models import TouchKind
 from goodword.web import hosts
 from goodword.web.request_context import IS_HEAD
 
-PURPOSES = frozenset({"purpose", "sec-purpose", "x-purpose", "x-moz"})
+PURPOSES = frozenset({b"purpose", b"sec-purpose", b"x-purpose", b"x-moz"})
 """Headers by which browsers mark a request that they make before, or without, a click."""
-EARLY = ("prefetch", "prerender", "preview")
+EARLY = re.compile(rb"prefetch|prerender|preview", re.IGNORECASE)
+READ = PURPOSES | {b"user-agent", b"referer"}
 
 
 def record(request: Request, linked: LinkedCode, *, now: datetime) -> uuid.UUID | None:
     """Record a click, and return the id of the touch. Return None for a request that no person made."""
-    headers = request.headers
-    user_agent = headers.get("user-agent", "")
-    if IS_HEAD in request.scope["state"] or robots.is_robot(user_agent) or _is_early(request):
+    scope = request.scope
+    if IS_HEAD in scope["state"]:
         return None
-    services, client = services_of(request), request.scope.get("client")
-    referer = headers.get("referer")
-    host = hosts.host_of(referer) if referer else None
+    headers = {name: value for name, value in scope["headers"] if name in READ}  # in one pass
+    user_agent = headers.get(b"user-agent", b"").decode("latin-1")
+    if robots.is_robot(user_agent) or _is_early(headers):
+        return None
+    services, client = services_of(request), scope.get("client")
+    referer = headers.get(b"referer")
+    host = hosts.host_of(referer.decode("latin-1")) if referer else None
     return services.touches.record(
         code_id=linked.id,
         program_id=linked.program_id,
@@ -38,7 +44,5 @@ def record(request: Request, linked: LinkedCode, *, now: datetime) -> uuid.UUID 
     )
 
 
-def _is_early(request: Request) -> bool:
-    return any(
-        mark in value.lower() for name in PURPOSES if (value := request.headers.get(name)) for mark in EARLY
-    )
+def _is_early(headers: Mapping[bytes, bytes]) -> bool:
+    return any(EARLY.search(value) for name, value in headers.items() if name in PURPOSES)

@@ -19,7 +19,7 @@ from uuid_utils.compat import uuid7
 from goodword.crypto import hmac_of
 from goodword.db import periodic
 from goodword.db.database import Database
-from goodword.db.statements import inserting_absent
+from goodword.db.statements import insert_absent
 from goodword.telemetry.metrics import TOUCHES, TOUCHES_LOST, Metrics
 from goodword.touches.models import Touch, TouchKind
 
@@ -129,11 +129,9 @@ class Touches:
 
     async def _insert(self, touches: Sequence[RecordedTouch]) -> None:
         """Insert those that are not there: the outcome of an earlier attempt may be unknown."""
-        statement = inserting_absent(Touch, self._database.write_engine.dialect.name)
         try:
             async with self._database.transaction() as session:
-                connection = await session.connection()
-                await connection.execute(statement, [touch._asdict() for touch in touches])
+                await insert_absent(session, Touch, [touch._asdict() for touch in touches])
         except IntegrityError:  # the code of one is not in this database: it was restored from a backup
             if len(touches) == 1:
                 self._metrics.add(TOUCHES_LOST, "refused")
