@@ -119,7 +119,7 @@ def look_over(page: Page) -> None:
     assert found.violations_count == 0, found.generate_report()
     width = page.viewport_size["width"]
     assert page.evaluate("document.documentElement.scrollWidth") <= width, page.url
-    assert 1024 < weight(page) < HEAVIEST, page.url
+    assert 256 < weight(page) < HEAVIEST, page.url
     assert page.evaluate(SMALL) == [], page.url
 
 

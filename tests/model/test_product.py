@@ -16,8 +16,8 @@ from model.product import Click, Participant, Product
 from model.world import NODES
 from server_keys import make_key
 
-EXAMPLES, STEPS, FUZZ_STEPS = 8, 30, 40
-NAMES = ("ann", "bea", "cem", "dot")
+EXAMPLES, STEPS, FUZZ_STEPS = 4, 20, 40
+NAMES = ("ann", "bea", "cem", "dot", "eli")
 SCOPES = ("participants:read", "participants:write", "programs:write")
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0"
 FELT = timedelta(seconds=1)
@@ -54,6 +54,7 @@ class Reports(RuleBasedStateMachine):
         self.key = self.runner.run(make_key(self.world.apps[0], SCOPES))
         self.product = Product()
         self.change_terms(0, running=True, first_touch=False)
+        self.report_at_once([(name, "nothing", name, 0) for name in NAMES[:3]])
 
     def passes(self, amount):
         self.world.time.passes(amount)
@@ -86,7 +87,28 @@ class Reports(RuleBasedStateMachine):
             self.product.clicked(who).append(Click(touch, owner, self.now))
         self.passes(timedelta(seconds=1))  # no two clicks at one moment
 
-    @rule(running=st.booleans(), first_touch=st.booleans(), node=nodes)
+    @rule(
+        who=st.sampled_from(NAMES[3:]),
+        owners=st.permutations(NAMES[:3]),
+        node=nodes,
+        first_touch=st.booleans(),
+    )
+    def a_person_looks_around_and_joins(self, who, owners, node, first_touch):
+        self.a_person_is_erased(who, node)
+        self.change_terms(node, running=True, first_touch=first_touch)
+        for owner in owners[:2]:
+            self.a_person_clicks(who, owner, node)
+        self.report_at_once([(who, "touch", who, node)])
+
+    @rule(pair=st.permutations(NAMES).map(lambda found: found[:2]), node=nodes)
+    def two_people_enter_the_codes_of_each_other(self, pair, node):
+        one, other = pair
+        for who in pair:
+            self.a_person_is_erased(who, node)
+            self.report_at_once([(who, "nothing", who, node)])
+        self.report_at_once([(one, "code", other, 0), (other, "code", one, 1)])
+
+    @rule(running=st.sampled_from([True, True, False]), first_touch=st.booleans(), node=nodes)
     def the_terms_change(self, running, first_touch, node):
         self.change_terms(node, running=running, first_touch=first_touch)
 
