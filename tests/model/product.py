@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 WINDOW, GRACE, LIFETIME = timedelta(days=30), timedelta(days=1), timedelta(days=365)
 """Of the default program."""
+MOST = 20
+"""Clicks that a report may carry."""
 
 
 @dataclass
@@ -61,7 +63,7 @@ class Product:
 
     def _touch(self, external_id: str, now: datetime) -> Click | None:
         """Return the click that counts: the first or last one that can, else the first or last."""
-        near = [click for click in self.clicked(external_id) if now - click.at <= WINDOW]
+        near = [click for click in self.clicked(external_id)[-MOST:] if now - click.at <= WINDOW]
         can = [
             click
             for click in near
