@@ -6,7 +6,7 @@ from goodword.admin import clicks
 from goodword.admin.pages.access import Administrator, admin_page, read_search, router as admin_router
 from goodword.codes import code_format
 from goodword.jobs.admin import MAX_COUNTED
-from goodword.programs import service
+from goodword.programs.service import ProgramNotFound
 from goodword.services import services_of
 from goodword.web.dependencies import Clock, Reader
 
@@ -18,7 +18,11 @@ async def show_clicks(
     slug: str, request: Request, visitor: Administrator, reader: Reader, clock: Clock
 ) -> Response:
     """Show the hosts with the most clicks in 30 days, also those on the link of one code."""
-    program, services = await service.get(reader, slug), services_of(request)
+    services = services_of(request)
+    # Not by `reader`, which would hold its connection while the reads below wait for another.
+    program = await services.programs.by_slug(slug)
+    if program is None:
+        raise ProgramNotFound
     text, wrong = read_search(request)
     key = code_format.normalise(text)
     code = await services.linked_codes.get(key) if key else None
