@@ -20,6 +20,7 @@ from goodword.programs import service as programs
 from goodword.programs.models import DEFAULT_PROGRAM_ID, Program
 from goodword.referrals import service as referrals
 from goodword.referrals.attributed import Attributed
+from goodword.referrals.models import ReferralStatus
 from goodword.sessions import service as sessions
 from goodword.sessions.models import UserSession
 from goodword.sessions.service import OWN_SCOPE, ClientInfo
@@ -129,7 +130,7 @@ async def make_program(session, now):
 
 
 async def make_world(app):
-    now = app.state.services.clock()
+    services, now = app.state.services, app.state.services.clock()
     async with app.state.services.database.transaction() as session:
         program = await make_program(session, now)
         owner, friend = await make_user(session, now), await make_user(session, now)
@@ -142,7 +143,8 @@ async def make_world(app):
             now=now,
         )
         attributed = Attributed(code.id, owner.id, "Alice L.")
-        referral_id = referrals.record(session, attributed, friend, confirmed=True, now=now)
+        status = ReferralStatus.CONFIRMED
+        referral_id = await referrals.record(session, services, attributed, friend, status=status, now=now)
         elsewhere = await sessions.create(
             session, owner, client=CLIENT, scope=OWN_SCOPE, client_info=ClientInfo(), now=now
         )

@@ -21,6 +21,7 @@ from goodword.db import database_clock
 from goodword.db.database import Database
 from goodword.db.database_clock import DatabaseClock
 from goodword.db.error_causes import AWAY, describe
+from goodword.domain_events import service as domain_events
 from goodword.embed.scripts import Scripts
 from goodword.invitations import emails as invitation_emails, reminders
 from goodword.jobs import lateness
@@ -71,6 +72,9 @@ HANDLERS: Mapping[str, Handler] = {
 }
 """By kind of job."""
 
+DOMAIN_EVENTS: Mapping[type, Sequence[domain_events.Handler]] = {}
+"""By type of event."""
+
 CONCURRENCY_GROUPS: Mapping[str, str] = dict.fromkeys(
     (*account_emails.HANDLERS, invitation_emails.SEND_EMAIL), "mail"
 )
@@ -106,6 +110,7 @@ def build_services(
         clock=clock,
         keys=keys,
         personal_data=PERSONAL_DATA,
+        domain_events=DOMAIN_EVENTS,
         metrics=metrics,
         tracing=_build_tracing(settings),
         database=database,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from goodword.config.settings import Settings
     from goodword.db.database import Database
     from goodword.db.personal_data import PersonalData
+    from goodword.domain_events.service import Handler
     from goodword.embed.scripts import Scripts
     from goodword.oauth.clients import ClientRegistry as OAuthClients
     from goodword.oauth.tokens import ServerTokens
@@ -88,6 +89,8 @@ class Services:
     clock: Callable[[], datetime]
     keys: DerivedKeys
     personal_data: Sequence[PersonalData]
+    domain_events: Mapping[type, Sequence[Handler]]
+    """The handlers by the type of event."""
     metrics: Metrics
     tracing: Tracing | None
     """None without OTLP_ENDPOINT."""

@@ -10,6 +10,7 @@ from goodword.attribution import service as attribution
 from goodword.attribution.service import Attributed, Claim, Reason, Refused
 from goodword.programs.models import DEFAULT_PROGRAM_ID
 from goodword.referrals import service as referrals
+from goodword.referrals.models import ReferralStatus
 from goodword.users.models import User
 
 
@@ -34,7 +35,8 @@ async def enter(people, who, code):
             within=None,
         )
         if isinstance(found, Attributed):
-            referrals.record(session, found, person, confirmed=True, now=services.clock())
+            status, now = ReferralStatus.CONFIRMED, services.clock()
+            await referrals.record(session, services, found, person, status=status, now=now)
     if found is None:
         return None
     return found.reason if isinstance(found, Refused) else found.referrer_external_id

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from attribution.histories import DAY, History
 from goodword.attribution import service as attribution
@@ -16,6 +17,7 @@ from goodword.db.statements import insert
 from goodword.programs import service as programs
 from goodword.programs.models import DEFAULT_PROGRAM_ID, Program
 from goodword.referrals import service as referrals
+from goodword.referrals.models import ReferralStatus
 from goodword.touches.models import Touch
 from goodword.users import addresses
 from goodword.users.models import User
@@ -107,7 +109,7 @@ class World:
         if name := about.get("referred_by"):
             code = self.codes[name]
             attributed = Attributed(code.id, code.owner_id, name, program_id=code.program_id)
-            referrals.record(session, attributed, self.person, confirmed=True, now=self.now)
+            await self.record(session, attributed, self.person)
 
     async def claim(self, name: str = "person") -> Attributed | Refused | None:
         """Attribute the person, and record the referral."""
@@ -139,8 +141,13 @@ class World:
             )
             if isinstance(found, Attributed):
                 person = person or await insert(session, User, external_id=name, created_at=self.now)
-                referrals.record(session, found, person, confirmed=True, now=self.now)
+                await self.record(session, found, person)
         return found
+
+    async def record(self, session: AsyncSession, attributed: Attributed, person: User) -> None:
+        await referrals.record(
+            session, self.services, attributed, person, status=ReferralStatus.CONFIRMED, now=self.now
+        )
 
 
 async def build(app: Any, history: History) -> World:

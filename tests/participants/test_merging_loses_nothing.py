@@ -134,7 +134,7 @@ async def test_no_code_and_no_referral_is_lost(app, globex, seed):
             statuses = {one.id: one.status for one in referrals.values()}
 
             user = await session.get_one(User, account)
-            await merge_reported(session, user, now=services.clock())
+            await merge_reported(session, services, user, now=services.clock())
             await session.flush()
 
             codes, referrals = await load(session)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from goodword.referrals import service
+from goodword.referrals import listing
 from people import PASSWORD, bring, join, make_code, referrals_of, register
 
 NOBODY = "019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11"
@@ -257,11 +257,11 @@ async def test_counts_all_pages_on_request(alice):
 
 async def test_the_total_ends_at_10000(alice, monkeypatch):
     await bring(alice, "bob", "carol", "dave")
-    monkeypatch.setattr(service, "MAX_TOTAL", 2)
-    service._total.cache_clear()
+    monkeypatch.setattr(listing, "MAX_TOTAL", 2)
+    listing._total.cache_clear()
 
     assert (await alice.get(path(alice), params={"total": "true"})).json()["total"] == 2
-    service._total.cache_clear()
+    listing._total.cache_clear()
 
 
 async def test_me_has_the_same_lists_and_counts(alice):

@@ -233,15 +233,18 @@ async def revoke_code(
 @router.post(
     "/referrals/{referral_id}/reject",
     summary="Reject a referral",
-    responses=problems(service.ReferralNotFound, service.ReferralRejected),
+    responses=problems(referrals.ReferralNotFound, referrals.ReferralRejected),
 )
 async def reject_referral(
     referral_id: Annotated[uuid.UUID, Path(description="The referral's id.")],
     body: ReferralReject,
+    request: Request,
     session: Session,
+    clock: Clock,
 ) -> AdminReferral:
     """Mark a referral as rejected, so that it no longer counts. Both users stay, and so does their relation."""
-    referral = await service.reject_referral(session, referral_id, reason=body.reason)
+    services = services_of(request)
+    referral = await referrals.reject(session, services, referral_id, reason=body.reason, now=clock())
     return AdminReferral.model_validate(referral)
 
 

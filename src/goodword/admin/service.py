@@ -12,10 +12,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes import service as codes
-from goodword.errors import Conflict, NotFound
+from goodword.domain_events import service as domain_events
+from goodword.domain_events.events import UserCreated
+from goodword.errors import Conflict
 from goodword.privacy import erasure
 from goodword.providers import email_checks
-from goodword.referrals.models import Referral, ReferralStatus
+from goodword.referrals.models import Referral
 from goodword.referrals.service import UserNotFound
 from goodword.services import Services
 from goodword.sessions import service as sessions
@@ -37,14 +39,6 @@ class NotYourself(Conflict):
     detail = "Administrators cannot disable or erase themselves here. Ask another one, or use `DELETE /me`."
 
 
-class ReferralNotFound(NotFound):
-    code, detail = "referral_not_found", "There is no such referral."
-
-
-class ReferralRejected(Conflict):
-    code, detail = "referral_rejected", "This referral is already rejected."
-
-
 async def create_administrator(
     session: AsyncSession, services: Services, *, email: str, password_hash: str
 ) -> User:
@@ -53,6 +47,7 @@ async def create_administrator(
     user = await users.create(session, email=email, password_hash=password_hash, now=now)
     user.is_admin = True
     record(session, Action.USER_REGISTERED, Subject.USER, user.id, by="operator")
+    await domain_events.publish(session, services, UserCreated(user.id, now))
     await email_checks.link(session, services, user)
     await mark_email_verified(session, services, user, now=now)
     record(session, Action.USER_PROMOTED, Subject.USER, user.id)
@@ -190,19 +185,6 @@ async def erase(
     user = await _lock(session, user_id, by=by)
     user.is_admin = False
     await erasure.erase(session, services, user)
-
-
-async def reject_referral(session: AsyncSession, referral_id: uuid.UUID, *, reason: str) -> Referral:
-    """Reject a referral, so that it no longer counts. Raises `ReferralNotFound` and `ReferralRejected`."""
-    referral = await session.scalar(select(Referral).where(Referral.id == referral_id).with_for_update())
-    if referral is None:
-        raise ReferralNotFound
-    if referral.status == ReferralStatus.REJECTED:
-        raise ReferralRejected
-    referral.status, referral.reason = ReferralStatus.REJECTED, reason
-    await session.flush()
-    record(session, Action.REFERRAL_REJECTED, Subject.REFERRAL, referral.id, person=referral.referrer_id)
-    return referral
 
 
 async def _lock(session: AsyncSession, user_id: uuid.UUID, *, by: uuid.UUID | None = None) -> User:

@@ -58,6 +58,7 @@ class Action(StrEnum):
     CODE_RETIRED = "code.retired"
     REFERRAL_MADE = "referral.made"
     REFERRAL_CONFIRMED = "referral.confirmed"
+    REFERRAL_ACCEPTED = "referral.accepted"
     REFERRAL_REJECTED = "referral.rejected"
     REFERRAL_REFUSED = "referral.refused"
     IDENTITY_LINKED = "identity.linked"

@@ -24,7 +24,7 @@ from goodword.participants.schemas import (
 from goodword.privacy import erasure, export
 from goodword.programs.fields import Slug
 from goodword.programs.service import ProgramNotFound
-from goodword.referrals import service as referrals
+from goodword.referrals import listing
 from goodword.referrals.models import ReferralStatus
 from goodword.referrals.schemas import Order
 from goodword.services import services_of
@@ -179,16 +179,16 @@ async def list_participant_referrals(
     services = services_of(request)
     user = await access.find(reader, external_id, server.program_id)
     name = f"participant's referrals {user.id} {status} {server.program_id}"
-    found = await referrals.list_referrals(
+    found = await listing.list_referrals(
         services.database,
         user.id,
-        filters=referrals.Filters(status, program_id=server.program_id),
+        filters=listing.Filters(status, program_id=server.program_id),
         order=Order.NEWEST,
         after=services.cursors.read(cursor, of=name),
         limit=limit,
     )
     rows, following = services.cursors.cut(found, limit, of=name)
-    items = [referrals.shown(row) for row in rows]
+    items = [listing.shown(row) for row in rows]
     for item, row in zip(items, rows, strict=True):
         item["referee"]["external_id"] = row.external_id
     return ParticipantReferrals.model_validate({"items": items, "next_cursor": following})

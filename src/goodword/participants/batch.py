@@ -165,7 +165,7 @@ async def _insert(
     for place, row in zip(places, rows, strict=True):
         if row["id"] in inserted:
             users[place] = persistent(session, User, row)
-            service.record_new(session, services, users[place])
+            await service.record_new(session, services, users[place])
     return users
 
 

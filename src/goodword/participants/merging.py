@@ -16,13 +16,17 @@ from goodword.codes import lookup, service as codes
 from goodword.codes.models import ReferralCode, Retirement
 from goodword.db.statements import insert
 from goodword.db.transaction_hooks import insert_now
+from goodword.domain_events import service as domain_events
+from goodword.domain_events.events import UsersMerged
+from goodword.referrals import service as referrals
 from goodword.referrals.models import Referral, ReferralStatus
+from goodword.services import Services
 from goodword.sessions import service as sessions
 from goodword.users.models import User, UserStatus
 from goodword.web.models import IdempotencyKey
 
 
-async def merge_reported(session: AsyncSession, user: User, *, now: datetime) -> None:
+async def merge_reported(session: AsyncSession, services: Services, user: User, *, now: datetime) -> None:
     """Merge the only participant with the verified address of `user`, who is locked, into the account.
 
     The account's row stays, so that its sessions and tokens do. It takes the external id, codes and referrals. If
@@ -40,8 +44,9 @@ async def merge_reported(session: AsyncSession, user: User, *, now: datetime) ->
         return
     former = found[0]
     await insert_now(session)  # the referral of a registration that is verified at once
+    await domain_events.publish(session, services, UsersMerged(former.id, user.id, now))
     await _move_codes(session, former, user, now=now)
-    await _move_referrals(session, former, user, now=now)
+    await _move_referrals(session, services, former, user, now=now)
     await _move_person(session, former, user, now=now)
     await codes.invalidate_lookups(session, user)
     record(session, Action.USER_MERGED, Subject.USER, user.id, merged=str(former.id))
@@ -97,20 +102,23 @@ async def _retire(session: AsyncSession, code: ReferralCode, *, is_ended: bool, 
     )
 
 
-async def _move_referrals(session: AsyncSession, former: User, user: User, *, now: datetime) -> None:
+async def _move_referrals(
+    session: AsyncSession, services: Services, former: User, user: User, *, now: datetime
+) -> None:
     """Move the referrals in both directions. None is lost: one that cannot count stays rejected, with its reason."""
     both = {former.id, user.id}
     rows = (await session.scalars(_REFERRED, {"both": sorted(both)})).all()
     by_program: dict[uuid.UUID, list[Referral]] = {}
     for referral in sorted(rows, key=lambda row: (row.created_at, row.id)):
         by_program.setdefault(referral.program_id, []).append(referral)
-    for referrals in by_program.values():
-        reasons = [await _why_not(session, referral, both) for referral in referrals]
+    for found in by_program.values():
+        reasons = [await _why_not(session, referral, both) for referral in found]
         kept = next((index for index, reason in enumerate(reasons) if reason is None), None)
-        for index, referral in enumerate(referrals):
+        for index, referral in enumerate(found):
             if index != kept:
-                _reject(session, referral, reasons[index] or Reason.ALREADY_REFERRED)
-        await _place(session, referrals, kept, former, user, now=now)
+                reason = reasons[index] or Reason.ALREADY_REFERRED
+                await _reject(session, services, referral, reason, now=now)
+        await _place(session, found, kept, former, user, now=now)
     await session.execute(
         update(Referral).where(Referral.referrer_id == former.id).values(referrer_id=user.id)
     )
@@ -124,17 +132,19 @@ async def _why_not(session: AsyncSession, referral: Referral, both: set[uuid.UUI
     return Reason.REFERRAL_CYCLE if both & above else None
 
 
-def _reject(session: AsyncSession, referral: Referral, reason: Reason) -> None:
+async def _reject(
+    session: AsyncSession, services: Services, referral: Referral, reason: Reason, *, now: datetime
+) -> None:
+    referral.reason = referral.reason or reason
     if referral.status != ReferralStatus.REJECTED:
-        referral.status = ReferralStatus.REJECTED
+        await referrals.change_status(session, services, referral, ReferralStatus.REJECTED, now=now)
         person = referral.referrer_id
         record(session, Action.REFERRAL_REJECTED, Subject.REFERRAL, referral.id, person=person)
-    referral.reason = referral.reason or reason
 
 
 async def _place(
     session: AsyncSession,
-    referrals: Sequence[Referral],
+    rows: Sequence[Referral],
     kept: int | None,
     former: User,
     user: User,
@@ -145,11 +155,11 @@ async def _place(
 
     A person has one referral in a program. So two that change places need a third row for a moment.
     """
-    target = {row.id: user.id if index == kept else former.id for index, row in enumerate(referrals)}
-    if kept is None and len(referrals) > 1:  # no history without a circle leads here
-        by_other = next(row for row in referrals if row.referrer_id not in {former.id, user.id})
+    target = {row.id: user.id if index == kept else former.id for index, row in enumerate(rows)}
+    if kept is None and len(rows) > 1:  # no history without a circle leads here
+        by_other = next(row for row in rows if row.referrer_id not in {former.id, user.id})
         target[by_other.id] = user.id
-    moving = [row for row in referrals if row.referee_id != target[row.id]]
+    moving = [row for row in rows if row.referee_id != target[row.id]]
     between: uuid.UUID | None = None
     if len(moving) > 1:
         spare = await insert(session, User, status=UserStatus.ERASED, created_at=now, erased_at=now)

@@ -18,6 +18,8 @@ from goodword.codes.models import ReferralCode
 from goodword.codes.schemas import CodeCreate
 from goodword.db.statements import insert_if_absent, with_defaults
 from goodword.db.transaction_hooks import run_after_commit
+from goodword.domain_events import service as domain_events
+from goodword.domain_events.events import UserCreated
 from goodword.errors import Conflict, Unprocessable
 from goodword.participants import access
 from goodword.participants.access import Scope
@@ -72,7 +74,7 @@ async def upsert(
                 return updated
         # Not inserted if a concurrent call has just made the person.
         elif user := await insert_if_absent(session, User, **new_row(external_id, body, scope, now)):
-            record_new(session, services, user)
+            await record_new(session, services, user)
             return await _complete(session, services, user, body, scope, is_new=True)
 
 
@@ -116,14 +118,15 @@ def new_row(external_id: str, body: ParticipantWrite, scope: Scope, now: datetim
     return with_defaults(User, changes(body, now) | values)
 
 
-def record_new(session: AsyncSession, services: Services, user: User) -> None:
-    """Record and count a new participant."""
+async def record_new(session: AsyncSession, services: Services, user: User) -> None:
+    """Record, publish and count a new participant."""
 
     async def count() -> None:
         services.metrics.add(SIGN_UPS, "server")
 
     record(session, Action.USER_REGISTERED, Subject.USER, user.id, by="server")
     run_after_commit(session, count)
+    await domain_events.publish(session, services, UserCreated(user.id, user.created_at))
 
 
 async def apply(session: AsyncSession, user: User, values: Mapping[str, Any]) -> None:
@@ -199,7 +202,9 @@ async def record_outcome(
     if not isinstance(outcome, Attributed):
         return Joined(scope.program, None, [Warnings(outcome.reason)] if outcome else [])
     program = await services.programs.get(outcome.program_id)
-    referral_id = referrals.record(session, outcome, user, confirmed=True, now=now)
+    referral_id = await referrals.record(
+        session, services, outcome, user, status=ReferralStatus.CONFIRMED, now=now
+    )
     return Joined(program, _made(referral_id, outcome, now), [])
 
 

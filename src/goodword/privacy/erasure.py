@@ -9,6 +9,8 @@ from goodword.actor import Actor, ActorContext, acting_as
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.db.personal_data import Kept
+from goodword.domain_events import service as domain_events
+from goodword.domain_events.events import UserErased
 from goodword.privacy import erasure_cleanup, tombstones
 from goodword.services import Services
 from goodword.users import service as users
@@ -31,6 +33,7 @@ async def erase(session: AsyncSession, services: Services, user: User) -> None:
     await erasure_cleanup.schedule(session, services, subject)
     await tombstones.record_tombstone(session, services, subject.user_id)
     record(session, Action.USER_ERASED, Subject.USER, subject.user_id)
+    await domain_events.publish(session, services, UserErased(subject.user_id, services.clock()))
 
 
 async def erase_again(services: Services) -> None:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic_core import to_json
 
 from goodword.codes.schemas import PastedCode
-from goodword.referrals import service, statistics
+from goodword.referrals import listing, service, statistics
 from goodword.referrals.models import ReferralStatus
 from goodword.referrals.schemas import (
     Bucket,
@@ -85,7 +85,7 @@ StatsQuery = Annotated[StatsParameters, Depends(from_parameters(StatsParameters)
     "/referrals",
     summary="List referrals",
     response_model=ReferralList,
-    responses=problems(service.UserNotFound, service.RangeInvalid, CursorInvalid),
+    responses=problems(service.UserNotFound, listing.RangeInvalid, CursorInvalid),
 )
 async def list_referrals(
     user_id: ReferrerId,
@@ -105,7 +105,7 @@ async def list_referrals(
     "/referrals",
     summary="List your referrals",
     response_model=ReferralList,
-    responses=problems(service.RangeInvalid, CursorInvalid),
+    responses=problems(listing.RangeInvalid, CursorInvalid),
 )
 async def list_own_referrals(request: Request, caller: ReferralsViewer, query: ListQuery) -> Response:
     """Return the same list as with your id."""
@@ -114,9 +114,9 @@ async def list_own_referrals(request: Request, caller: ReferralsViewer, query: L
 
 async def _list(request: Request, user_id: uuid.UUID, query: ListParameters) -> Response:
     services = services_of(request)
-    filters = service.Filters(query.status, query.code, start=query.start, end=query.end)
+    filters = listing.Filters(query.status, query.code, start=query.start, end=query.end)
     name = f"referrals {user_id} {sorted(filters.values().items())} {query.sort}"
-    found = await service.list_referrals(
+    found = await listing.list_referrals(
         services.database,
         user_id,
         filters=filters,
@@ -127,17 +127,17 @@ async def _list(request: Request, user_id: uuid.UUID, query: ListParameters) -> 
     rows: Sequence[Any]
     rows, following = services.cursors.cut(found, query.limit, of=name)
     # Serialised without models: a model for each row would take longer than the query.
-    items = [service.shown(row) for row in rows]
+    items = [listing.shown(row) for row in rows]
     answer: dict[str, object] = {"items": items, "next_cursor": following}
     if query.total == "true":
-        answer["total"] = await service.count_referrals(services.database, user_id, filters=filters)
+        answer["total"] = await listing.count_referrals(services.database, user_id, filters=filters)
     return Response(to_json(answer), media_type="application/json")
 
 
 @router.get(
     "/referral-stats",
     summary="Count referrals",
-    responses=problems(service.UserNotFound, service.RangeInvalid),
+    responses=problems(service.UserNotFound, listing.RangeInvalid),
 )
 async def read_referral_stats(
     user_id: ReferrerId,
@@ -151,7 +151,7 @@ async def read_referral_stats(
     return await _count(request, user_id, query, now=clock())
 
 
-@own_router.get("/referral-stats", summary="Count your referrals", responses=problems(service.RangeInvalid))
+@own_router.get("/referral-stats", summary="Count your referrals", responses=problems(listing.RangeInvalid))
 async def read_own_referral_stats(
     request: Request, caller: ReferralsViewer, clock: Clock, query: StatsQuery
 ) -> ReferralStats:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 
-from goodword.referrals import service, statistics
+from goodword.referrals import listing, statistics
 from goodword.referrals.schemas import Interval, Order
 from goodword.services import services_of
 from goodword.sessions.cookies import Visitor
@@ -29,7 +29,7 @@ async def show_referrals(request: Request, visitor: PageVisitor, reader: Reader,
     """Show the referrals, newest first, and a chart of the last 30 days."""
     services, cursor, now = services_of(request), request.query_params.get("cursor"), clock()
     name = f"referrals {visitor.user_id} {None} {Order.NEWEST}"
-    found = await service.list_referrals(
+    found = await listing.list_referrals(
         services.database,
         visitor.user_id,
         order=Order.NEWEST,

@@ -11,7 +11,7 @@ from goodword.db import personal_data
 from goodword.db.database import Database
 from goodword.db.keyset import Position
 from goodword.db.personal_data import DataSubject, PersonalData, Rows
-from goodword.referrals import service
+from goodword.referrals import listing, service
 from goodword.referrals.models import Referral
 from goodword.referrals.schemas import Order
 from goodword.services import Services
@@ -30,12 +30,12 @@ async def _erase(session: AsyncSession, _services: Services, subject: DataSubjec
 async def _page(database: Database, user_id: uuid.UUID, after: Row[Any] | None) -> Sequence[Row[Any]]:
     position = Position(after.created_at, after.id) if after is not None else None
     limit = personal_data.PAGE - 1  # the function returns one row more
-    return await service.list_referrals(database, user_id, order=Order.OLDEST, after=position, limit=limit)
+    return await listing.list_referrals(database, user_id, order=Order.OLDEST, after=position, limit=limit)
 
 
 def _format(_user_id: uuid.UUID, row: Row[Any]) -> Mapping[str, Any]:
     """Return a referral as the list of referrals shows it."""
-    found = service.shown(row)
+    found = listing.shown(row)
     del found["id"]
     return found
 

@@ -1,52 +1,57 @@
-"""Rules of referrals: recording, confirmation, lists and statistics."""
+"""Rules of referrals: recording, confirmation and review."""
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select, tuple_, update
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit import service as audit
 from goodword.audit.actions import Action, Subject
-from goodword.codes import code_format
-from goodword.codes.models import ReferralCode
-from goodword.db.database import Database
-from goodword.db.keyset import Position, keyset_order
 from goodword.db.statements import with_defaults
 from goodword.db.transaction_hooks import insert_before_commit
-from goodword.errors import NotFound, Unprocessable
+from goodword.domain_events import service as domain_events
+from goodword.domain_events.events import ReferralChanged, ReferralMade
+from goodword.errors import Conflict, NotFound
 from goodword.jobs import service as jobs
 from goodword.mail import notifications
 from goodword.referrals.attributed import Attributed
 from goodword.referrals.models import Referral, ReferralStatus
-from goodword.referrals.schemas import Order
-from goodword.users.models import User, display_name, masked
+from goodword.services import Services
+from goodword.users.models import User, display_name
 
 _TABLE: Any = Referral.__table__
-MAX_TOTAL = 10_000
 
 
 class UserNotFound(NotFound):
     code, detail = "user_not_found", "There is no such user, or you may not see it."
 
 
-class RangeInvalid(Unprocessable):
-    code, field = "range_invalid", "query.from"
-    detail = "`from` must be before `to`. Statistics cover at most 400 intervals."
+class ReferralNotFound(NotFound):
+    code, detail = "referral_not_found", "There is no such referral."
 
 
-def record(
-    session: AsyncSession, attributed: Attributed, referee: User, *, confirmed: bool, now: datetime
+class ReferralRejected(Conflict):
+    code, detail = "referral_rejected", "This referral is already rejected."
+
+
+async def record(
+    session: AsyncSession,
+    services: Services,
+    attributed: Attributed,
+    referee: User,
+    *,
+    status: ReferralStatus,
+    now: datetime,
+    registered_before: bool = False,
 ) -> uuid.UUID:
     """Record that `referee` joined a program because of a referrer. Return the id of the referral.
 
-    It is inserted just before the commit, and is pending until the referee's e-mail address is verified, unless
-    `confirmed` is true.
+    It is inserted just before the commit. A pending one is confirmed when the referee's e-mail address is verified,
+    and a held one waits for a review.
     """
+    confirmed = status == ReferralStatus.CONFIRMED
     values = {
         "referrer_id": attributed.referrer_id,
         "referee_id": referee.id,
@@ -54,7 +59,7 @@ def record(
         "program_id": attributed.program_id,
         "attributed_by": attributed.attributed_by,
         "touch_id": attributed.touch_id,
-        "status": ReferralStatus.CONFIRMED if confirmed else ReferralStatus.PENDING,
+        "status": status,
         "created_at": now,
         "confirmed_at": now if confirmed else None,
     }
@@ -65,20 +70,99 @@ def record(
     _audit(session, Action.REFERRAL_MADE, referral_id, attributed.referrer_id, **details)
     if confirmed and attributed.is_notified:
         _notify_referrer(session, attributed.referrer_id, referee.id, now=now)
+    made = ReferralMade(
+        referral_id=referral_id,
+        program_id=attributed.program_id,
+        referrer_id=attributed.referrer_id,
+        referee_id=referee.id,
+        status=status,
+        signed_up_at=referee.signed_up_at or referee.created_at,
+        registered_before=registered_before,
+        at=now,
+    )
+    await domain_events.publish(session, services, made)
     return referral_id
 
 
-async def confirm(session: AsyncSession, referee_id: uuid.UUID, *, now: datetime) -> None:
+async def confirm(session: AsyncSession, services: Services, referee_id: uuid.UUID, *, now: datetime) -> None:
     """Confirm the pending referrals of a referee whose e-mail address was verified: one in each program."""
-    confirmed = await session.scalars(
-        update(Referral)
-        .where(Referral.referee_id == referee_id, Referral.status == ReferralStatus.PENDING)
-        .values(status=ReferralStatus.CONFIRMED, confirmed_at=now)
-        .returning(Referral)
+    for referral in (await session.scalars(_PENDING, {"referee_id": referee_id})).all():
+        await _confirm(session, services, referral, confirmed_at=now, now=now)
+
+
+async def accept(
+    session: AsyncSession, services: Services, referral_id: uuid.UUID, *, now: datetime
+) -> Referral:
+    """Release a held referral after a review. One that is not held stays as it is.
+
+    It is confirmed as of the time at which it would have been without the hold, or pending if the address of the
+    referee is not verified. Raises `ReferralNotFound`, and `ReferralRejected` for a rejected one.
+    """
+    referral = await lock(session, referral_id)
+    if referral.status in {ReferralStatus.REJECTED, ReferralStatus.REVERSED}:
+        raise ReferralRejected
+    if referral.status != ReferralStatus.HELD:
+        return referral
+    referee = await session.get_one(User, referral.referee_id)
+    _audit(session, Action.REFERRAL_ACCEPTED, referral.id, referral.referrer_id)
+    if referee.external_id is None and referee.verified_at is None and services.settings.smtp_url is not None:
+        await change_status(session, services, referral, ReferralStatus.PENDING, now=now)
+        return referral
+    verified_at = referee.verified_at or referral.created_at
+    await _confirm(session, services, referral, confirmed_at=max(referral.created_at, verified_at), now=now)
+    return referral
+
+
+async def reject(
+    session: AsyncSession, services: Services, referral_id: uuid.UUID, *, reason: str, now: datetime
+) -> Referral:
+    """Reject a referral, so that it and its rewards no longer count.
+
+    Raises `ReferralNotFound` and `ReferralRejected`.
+    """
+    referral = await lock(session, referral_id)
+    if referral.status == ReferralStatus.REJECTED:
+        raise ReferralRejected
+    referral.reason = reason
+    await change_status(session, services, referral, ReferralStatus.REJECTED, now=now)
+    _audit(session, Action.REFERRAL_REJECTED, referral.id, referral.referrer_id)
+    return referral
+
+
+async def lock(session: AsyncSession, referral_id: uuid.UUID) -> Referral:
+    """Return a referral, locked with its referrer. Raises `ReferralNotFound`."""
+    referral: Referral | None = await session.scalar(_LOCKED, {"referral_id": referral_id})
+    if referral is None:
+        raise ReferralNotFound
+    return referral
+
+
+async def change_status(
+    session: AsyncSession, services: Services, referral: Referral, status: ReferralStatus, *, now: datetime
+) -> None:
+    """Give a locked referral another status, and publish that."""
+    former, referral.status = referral.status, status
+    await session.flush()
+    changed = ReferralChanged(
+        referral_id=referral.id,
+        program_id=referral.program_id,
+        referrer_id=referral.referrer_id,
+        referee_id=referral.referee_id,
+        former=former,
+        status=status,
+        confirmed_at=referral.confirmed_at,
+        at=now,
     )
-    for referral in confirmed.all():
-        _audit(session, Action.REFERRAL_CONFIRMED, referral.id, referral.referrer_id)
-        _notify_referrer(session, referral.referrer_id, referee_id, now=now)
+    await domain_events.publish(session, services, changed)
+
+
+async def _confirm(
+    session: AsyncSession, services: Services, referral: Referral, *, confirmed_at: datetime, now: datetime
+) -> None:
+    referral.confirmed_at = confirmed_at
+    _audit(session, Action.REFERRAL_CONFIRMED, referral.id, referral.referrer_id)
+    _notify_referrer(session, referral.referrer_id, referral.referee_id, now=now)
+    await change_status(session, services, referral, ReferralStatus.CONFIRMED, now=now)
 
 
 def _audit(
@@ -95,130 +179,27 @@ def _notify_referrer(
     jobs.enqueue(session, notifications.FRIEND_JOINED, payload, user_id=referrer, now=now)
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """Which of a referrer's referrals: all by default. `start` is included, `end` is not."""
-
-    status: ReferralStatus | None = None
-    code: str | None = None
-    """As people paste it."""
-    program_id: uuid.UUID | None = None
-    start: datetime | None = None
-    end: datetime | None = None
-
-    def values(self) -> dict[str, object]:
-        """Return the parameters of the given filters. Raises `RangeInvalid`."""
-        if self.start and self.end and self.start >= self.end:
-            raise RangeInvalid
-        code = None if self.code is None else code_format.normalise(self.code) or ""
-        found = {
-            "status": self.status,
-            "code_key": code,
-            "program_id": self.program_id,
-            "start": self.start,
-            "end": self.end,
-        }
-        return {name: value for name, value in found.items() if value is not None}
-
-
-ALL = Filters()
-
-
-async def list_referrals(
-    database: Database,
-    referrer_id: uuid.UUID,
-    *,
-    filters: Filters = ALL,
-    order: Order,
-    after: Position | None,
-    limit: int,
-) -> Sequence[Row[Any]]:
-    """Return a referrer's referrals with the names of the referees, and one more than `limit` if there are more.
-
-    The columns are those of `_page`, in this order.
-
-    Raises `RangeInvalid`.
-    """
-    values = filters.values()
-    statement = _page(order, frozenset(values), after is not None)
-    if after is not None:
-        values |= {"after_created_at": after.created_at, "after_id": after.id}
-    return await database.replica_rows(statement, referrer_id=referrer_id, rows=limit + 1, **values)
-
-
-def shown(row: Any) -> dict[str, Any]:
-    """Return a referral of `list_referrals` as its referrer sees it."""
-    referral_id, status, created_at, confirmed_at, code, first_name, last_name, email, _ = row
-    return {
-        # `str` because `to_json` takes twenty times as long for the UUIDs of asyncpg, a subclass.
-        "id": str(referral_id),
-        "referee": {"display_name": display_name(first_name, last_name), "email_masked": masked(email)},
-        "code": code,
-        "status": status,
-        "created_at": created_at,
-        "confirmed_at": confirmed_at,
-    }
-
-
-async def count_referrals(database: Database, referrer_id: uuid.UUID, *, filters: Filters) -> int:
-    """Return the number of a referrer's referrals, at most `MAX_TOTAL`. Raises `RangeInvalid`."""
-    values = filters.values()
-    rows = await database.replica_rows(_total(frozenset(values)), referrer_id=referrer_id, **values)
-    return int(rows[0].total) if rows else 0
-
-
 async def referred_by(session: AsyncSession, referee_id: uuid.UUID) -> str | None:
     """Return the display name of the user's referrer: the first, if there is one in each of several programs."""
     row = (await session.execute(_REFERRER, {"referee_id": referee_id})).one_or_none()
     return display_name(row.first_name, row.last_name) if row else None
 
 
-_TIME = Referral.created_at.type
-_CONDITIONS = {
-    "status": Referral.status == bindparam("status"),
-    "code_key": ReferralCode.key == bindparam("code_key"),
-    "program_id": Referral.program_id == bindparam("program_id"),
-    "start": Referral.created_at >= bindparam("start", type_=_TIME),
-    "end": Referral.created_at < bindparam("end", type_=_TIME),
-}
-
-
-def _filtered(query: Any, filters: frozenset[str]) -> Any:
-    own = query.where(Referral.referrer_id == bindparam("referrer_id"))
-    return own.where(*(_CONDITIONS[name] for name in sorted(filters)))
-
-
-@cache
-def _total(filters: frozenset[str]) -> Any:
-    rows = select(Referral.id).join(ReferralCode, ReferralCode.id == Referral.code_id)
-    rows = _filtered(rows, filters).limit(MAX_TOTAL).subquery()
-    return select(func.count().label("total")).select_from(rows)
-
-
-@cache
-def _page(order: Order, filters: frozenset[str], continued: bool) -> Any:
-    query = (
-        select(
-            Referral.id,
-            Referral.status,
-            Referral.created_at,
-            Referral.confirmed_at,
-            ReferralCode.code,
-            User.first_name,
-            User.last_name,
-            func.coalesce(User.email, User.reported_email).label("email"),
-            User.external_id,
-        )
-        .join(User, User.id == Referral.referee_id)
-        .join(ReferralCode, ReferralCode.id == Referral.code_id)
-        .limit(bindparam("rows"))
+_WITH_REFERRER: Any = select(Referral).join(User, User.id == Referral.referrer_id)
+_LOCKED = (
+    _WITH_REFERRER.where(Referral.id == bindparam("referral_id"))
+    .with_for_update(key_share=True, of=(User, Referral))
+    .execution_options(populate_existing=True)
+)
+"""Locks the referrer before the referral, as sign-ups do."""
+_PENDING = (
+    _WITH_REFERRER.where(
+        Referral.referee_id == bindparam("referee_id"), Referral.status == ReferralStatus.PENDING
     )
-    query = _filtered(query, filters)
-    columns = (Referral.created_at, Referral.id)
-    after = tuple_(*(bindparam(f"after_{c.key}", type_=c.type) for c in columns)) if continued else None
-    return keyset_order(query, columns, after=after, descending=order == Order.NEWEST)
-
-
+    .order_by(Referral.referrer_id)
+    .with_for_update(key_share=True, of=(User, Referral))
+    .execution_options(populate_existing=True)
+)
 _REFERRER = (
     select(User.first_name, User.last_name)
     .join(Referral, Referral.referrer_id == User.id)

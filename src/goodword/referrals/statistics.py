@@ -10,9 +10,9 @@ from sqlalchemy import bindparam, func, select
 
 from goodword.codes.models import ReferralCode
 from goodword.db.database import Database
+from goodword.referrals.listing import RangeInvalid
 from goodword.referrals.models import Referral
 from goodword.referrals.schemas import Interval
-from goodword.referrals.service import RangeInvalid
 
 MAX_BUCKETS = 400
 MAX_CODES = 100

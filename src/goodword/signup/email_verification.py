@@ -27,7 +27,7 @@ async def mark_email_verified(
     user.verified_at = now
     await session.flush()
     record(session, Action.EMAIL_VERIFIED, Subject.USER, user.id)
-    await merging.merge_reported(session, user, now=now)
-    await referrals.confirm(session, user.id, now=now)
+    await merging.merge_reported(session, services, user, now=now)
+    await referrals.confirm(session, services, user.id, now=now)
     if services.settings.enrichment != "none":
         jobs.enqueue(session, email_checks.ENRICH, {}, user_id=user.id, now=now)

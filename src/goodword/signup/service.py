@@ -15,6 +15,8 @@ from goodword.codes import code_format, lookup, service as codes
 from goodword.codes.schemas import CodeCreate
 from goodword.config.settings import Settings
 from goodword.db.transaction_hooks import run_after_commit
+from goodword.domain_events import service as domain_events
+from goodword.domain_events.events import UserCreated
 from goodword.errors import AppError, Forbidden, Unprocessable
 from goodword.jobs import service as jobs
 from goodword.mail import notifications
@@ -22,6 +24,7 @@ from goodword.mail.messages import MessageKind
 from goodword.providers import email_checks
 from goodword.referrals import service as referrals
 from goodword.referrals.attributed import Attributed
+from goodword.referrals.models import ReferralStatus
 from goodword.services import Services
 from goodword.signup.email_verification import mark_email_verified
 from goodword.signup.schemas import UserCreate
@@ -163,6 +166,7 @@ async def register(
     by = "password" if password_hash else "identity"
     _count_after_commit(session, services.metrics, by)
     record(session, Action.USER_REGISTERED, Subject.USER, user.id, by=by)
+    await domain_events.publish(session, services, UserCreated(user.id, now))
     if settings.first_code == "automatic":
         body = CodeCreate.model_validate(FIRST_CODE)
         await codes.create(session, services, user, body, now=now)
@@ -170,7 +174,8 @@ async def register(
         await records.record_refusal(session, user, found.reason, found.code_id)
     if attributed is not None:
         confirmed = email_verified or settings.smtp_url is None
-        referrals.record(session, attributed, user, confirmed=confirmed, now=now)
+        status = ReferralStatus.CONFIRMED if confirmed else ReferralStatus.PENDING
+        await referrals.record(session, services, attributed, user, status=status, now=now)
     await email_checks.link(session, services, user)
     if email_verified:
         notifications.notify(session, user.id, MessageKind.WELCOME, now=now)

@@ -42,6 +42,7 @@ ACTIONS: Mapping[str, str] = {
     Action.CODE_RETIRED: to_translate("Code retired"),
     Action.REFERRAL_MADE: to_translate("Referral created"),
     Action.REFERRAL_CONFIRMED: to_translate("Referral confirmed"),
+    Action.REFERRAL_ACCEPTED: to_translate("Referral accepted after a review"),
     Action.REFERRAL_REJECTED: to_translate("Referral rejected"),
     Action.REFERRAL_REFUSED: to_translate("Referral code or link refused"),
     Action.IDENTITY_LINKED: to_translate("Sign-in provider linked"),

@@ -19,6 +19,7 @@ from goodword.codes import service as codes
 from goodword.errors import AppError
 from goodword.languages import to_translate
 from goodword.providers import email_checks
+from goodword.referrals import service as referrals
 from goodword.referrals.service import UserNotFound
 from goodword.services import services_of
 from goodword.sessions import active, service as sessions
@@ -155,15 +156,15 @@ async def reject(
     async with services_of(request).database.readers() as reader:
         referral = await service.find_referral(reader, user_id)
     if referral is None:
-        raise service.ReferralNotFound
+        raise referrals.ReferralNotFound
     try:
         body = ReferralReject(**({"reason": given} if given else {}))
     except ValidationError as error:
         texts = messages.field_errors(error, ("reason",)).items()
         wrong = {name: translate_for(request, text) for name, text in texts}
         return await _user_page(request, session, visitor, clock, user_id, wrong=wrong, given=given)
-    with suppress(service.ReferralRejected):
-        await service.reject_referral(session, referral.id, reason=body.reason)
+    with suppress(referrals.ReferralRejected):
+        await referrals.reject(session, services_of(request), referral.id, reason=body.reason, now=clock())
     return _redirect(request, user_id, "rejected")
 
 

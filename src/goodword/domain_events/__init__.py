@@ -1,0 +1,1 @@
+"""Domain events: what happened in one feature, for the features above it."""
