@@ -74,7 +74,7 @@ class Ready(Output):
 
 
 @router.get("/livez", summary="Alive?", response_model=Alive)
-async def livez() -> Response:
+async def check_liveness() -> Response:
     """Answer without checking anything else. Restart the process if this fails."""
     return Response(ALIVE, media_type="application/json")
 
@@ -88,7 +88,7 @@ def warm_answer(scope: Scope) -> bytes | None:
 
 
 @router.get("/readyz", summary="Ready?", response_model=Ready, responses=problems(NotReady, Stopping))
-async def readyz(request: Request) -> Response:
+async def check_readiness(request: Request) -> Response:
     """Check that the database answers and has the schema of this version, and what works less than it should.
 
     The status is `degraded` if one of the other checks is not `ok`.

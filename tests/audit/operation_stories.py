@@ -42,11 +42,11 @@ class Story:
         garden = await register_app(self.app, self.api, "https://garden.example/callback")
         return garden, browser
 
-    async def token(self):
+    async def request_tokens(self):
         garden, browser = await self.garden()
         return await garden.exchange(await garden.code(browser))
 
-    async def revoke(self):
+    async def revoke_token(self):
         garden, browser = await self.garden()
         tokens = await garden.let_in(browser)
         return await garden.post("/oauth/revoke", token=tokens["access_token"])
@@ -72,7 +72,7 @@ class Story:
         later = await make_code(self.alice, active=False)
         return await self.alice.post(f"{CODES}/{later['code']}/activate", {"replace": True})
 
-    async def invite(self):
+    async def invite_friend(self):
         await make_code(self.alice)
         return await self.alice.post("/api/v1/me/invitations", {"email": "dave@example.org"})
 
@@ -80,8 +80,8 @@ class Story:
         body = {"referrer_email": self.alice.email, "email": "dave@example.org"}
         return await self.api.post("/api/v1/referral-code-emails", json=body)
 
-    async def unsubscribe_by_token(self):
-        await self.invite()
+    async def unsubscribe_from_emails(self):
+        await self.invite_friend()
         message = (await self.post(to="dave@example.org"))[0]
         token = message.text.partition("token=")[2].split()[0]
         return await self.api.post("/api/v1/unsubscribes", json={"token": token})
@@ -126,13 +126,13 @@ class Story:
     async def export_me(self):
         return await self.alice.get("/api/v1/me/export")
 
-    async def find_users(self):
+    async def list_users(self):
         return await self.rita.get(f"{ADMIN}/users")
 
-    async def read_user(self):
+    async def get_user(self):
         return await self.rita.get(f"{ADMIN}/users/{self.alice.id}")
 
-    async def read_referral_tree(self):
+    async def get_referral_tree(self):
         return await self.rita.get(f"{ADMIN}/users/{self.alice.id}/referral-tree")
 
     async def disable_user(self):

@@ -21,7 +21,7 @@ METHODS = {
 }
 
 WITHOUT = {
-    "introspect": "it looks only",
+    "introspect_token": "it looks only",
     "post_userinfo": "it looks only",
     "validate_code": "it looks only",
 }
@@ -29,9 +29,9 @@ READS_WITH_AN_EFFECT = {
     "check_email",
     "export_me",
     "export_participant",
-    "find_users",
-    "read_user",
-    "read_referral_tree",
+    "list_users",
+    "get_user",
+    "get_referral_tree",
 }
 
 
@@ -42,16 +42,16 @@ STORIES = {
     "end_all_sessions": ({"sessions.ended"}, ALICE),
     "sign_out": ({"session.ended"}, ALICE),
     "end_session": ({"session.ended"}, ALICE),
-    "token": ({"session.started"}, ALICE),
-    "revoke": ({"session.ended"}, NO_ACTOR),
+    "request_tokens": ({"session.started"}, ALICE),
+    "revoke_token": ({"session.ended"}, NO_ACTOR),
     "revoke_app_access": ({"grant.revoked", "sessions.ended"}, ALICE),
     "create_code": ({"code.issued"}, ALICE),
     "update_code": ({"code.changed"}, ALICE),
     "delete_code": ({"code.retired"}, ALICE),
     "activate_code": ({"code.activated", "code.retired"}, ALICE),
-    "invite": ({"email.requested"}, ALICE),
+    "invite_friend": ({"email.requested"}, ALICE),
     "request_code_email": ({"email.requested"}, NO_ACTOR),
-    "unsubscribe_by_token": ({"emails.unsubscribed"}, NO_ACTOR),
+    "unsubscribe_from_emails": ({"emails.unsubscribed"}, NO_ACTOR),
     "update_me": ({"user.changed"}, ALICE),
     "delete_me": ({"user.erased", "sessions.ended"}, ALICE),
     "change_password": ({"password.changed", "sessions.ended"}, ALICE),
@@ -63,9 +63,9 @@ STORIES = {
     "reset_password": ({"password.reset", "email.verified", "sessions.ended"}, ALICE),
     "check_email": ({"email.checked"}, ALICE),
     "export_me": ({"user.exported"}, ALICE),
-    "find_users": ({"users.searched"}, RITA),
-    "read_user": ({"user.viewed"}, RITA),
-    "read_referral_tree": ({"user.viewed"}, RITA),
+    "list_users": ({"users.searched"}, RITA),
+    "get_user": ({"user.viewed"}, RITA),
+    "get_referral_tree": ({"user.viewed"}, RITA),
     "disable_user": ({"user.disabled", "sessions.ended"}, RITA),
     "enable_user": ({"user.enabled"}, RITA),
     "erase_user": ({"user.erased", "sessions.ended"}, RITA),

@@ -32,9 +32,9 @@ def test_swagger_calls_the_address_that_it_was_opened_at(browser, tmp_path):
     with serving(tmp_path, PUBLIC_URL="https://goodword.example") as served:
         page = browser.new_page()
         page.goto(f"{served.url}/docs")
-        page.click("#operations-Health-livez")
+        page.click("#operations-Health-check_liveness")
         with page.expect_response("**/livez") as answered:
-            page.click("#operations-Health-livez button.execute")
+            page.click("#operations-Health-check_liveness button.execute")
         page.close()
 
     assert (answered.value.url, answered.value.status) == (f"{served.url}/livez", 200)
@@ -57,9 +57,9 @@ def test_an_access_token_pasted_into_authorize_calls_what_is_protected(page, ser
     page.fill("#auth-bearer-value", tokens["access_token"])
     page.click(".auth-btn-wrapper button.authorize")
     page.click(".btn-done")
-    page.click("#operations-Your_account-read_me")
+    page.click("#operations-Your_account-get_me")
     with page.expect_response("**/api/v1/me") as answered:
-        page.click("#operations-Your_account-read_me button.execute")
+        page.click("#operations-Your_account-get_me button.execute")
 
     assert answered.value.status == 200
     assert answered.value.json()["email"] == "alice@example.com"
@@ -81,9 +81,9 @@ def test_authorize_signs_in_by_oauth_and_calls_what_is_protected(page, served):
     with window.expect_event("close"):
         window.click("button[value=allow]")
     page.click(".btn-done >> nth=0")
-    page.click("#operations-Your_account-read_me")
+    page.click("#operations-Your_account-get_me")
     with page.expect_response("**/api/v1/me") as answered:
-        page.click("#operations-Your_account-read_me button.execute")
+        page.click("#operations-Your_account-get_me button.execute")
 
     assert answered.value.status == 200
     assert answered.value.json()["email"] == "bob@example.com"

@@ -92,10 +92,20 @@ def test_tags_stand_in_the_order_of_the_story():
     assert set(names) == {operation[2]["tags"][0] for operation in OPERATIONS}
 
 
-def test_operation_ids_are_unique_names():
+def test_operation_ids_are_names_of_methods():
+    """Generators make methods of them: `client.get_code(...)`, `client.list_codes()`."""
     ids = [operation[2]["operationId"] for operation in OPERATIONS]
+    reads = re.compile("get|list|find|check|export|begin|finish")
 
     assert len(set(ids)) == len(ids)
+    with Sweep() as sweep:
+        for name, _, operation in OPERATIONS:
+            verb = operation["operationId"].partition("_")[0]
+            query = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
+            with sweep.case(f"{name}: {operation['operationId']}"):
+                assert re.fullmatch("[a-z]+(_[a-z]+)*", operation["operationId"])
+                assert reads.fullmatch(verb) or not name.startswith("GET ")
+                assert (verb == "list") == ("cursor" in query)
 
 
 def schemas_in(value):

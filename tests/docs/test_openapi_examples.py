@@ -21,12 +21,12 @@ from sweeps import Sweep
 pytestmark = pytest.mark.one_database
 
 NEED_OTHERS = {
-    "begin_outside_sign_in": "a provider",
-    "finish_outside_sign_in": "a provider",
-    "revoke": "an app",
-    "introspect": "an app",
+    "begin_provider_sign_in": "a provider",
+    "finish_provider_sign_in": "a provider",
+    "revoke_token": "an app",
+    "introspect_token": "an app",
     "revoke_app_access": "an app",
-    "read_userinfo": "an app: a first-party token has no `openid`",
+    "get_userinfo": "an app: a first-party token has no `openid`",
     "post_userinfo": "an app: a first-party token has no `openid`",
 }
 """Operations whose request needs a part that this test does not have. Their own tests send it."""
@@ -34,7 +34,7 @@ EMAILED = {
     "verify_email": ("verify_email", "token"),
     "confirm_email_change": ("change_email", "token"),
     "reset_password": ("reset_password", "token"),
-    "unsubscribe_by_token": ("invitation", "unsubscribe"),
+    "unsubscribe_from_emails": ("invitation", "unsubscribe"),
 }
 """Operations that take a token from an e-mail, with its kind."""
 
@@ -127,7 +127,7 @@ class Story:
 
     async def body(self, operation: dict[str, Any], example: dict[str, Any], tokens: dict[str, Any]) -> Any:
         """Return the example, with a token that the program has issued in place of the one that it shows."""
-        if operation["operationId"] == "token":
+        if operation["operationId"] == "request_tokens":
             return {**example, "refresh_token": tokens["refresh_token"]}
         if operation["operationId"] not in EMAILED:
             return example
@@ -227,7 +227,7 @@ def test_examples_of_responses_are_of_the_story():
     assert {name: request("register")[name] for name in shared} == {
         name: answer("register", "201")[name] for name in shared
     }
-    stats, [referral] = answer("read_referral_stats"), answer("list_referrals")["items"]
+    stats, [referral] = answer("get_referral_stats"), answer("list_referrals")["items"]
     assert datetime.fromisoformat(stats["from"]) < datetime.fromisoformat(stats["to"])
     assert (
         sum(one["referrals"] for one in stats["series"]) == stats["total"] == sum(stats["by_status"].values())

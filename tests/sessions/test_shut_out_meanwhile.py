@@ -28,7 +28,7 @@ BY_API = {
     "update_me": ("PATCH", ME, {"first_name": "Mallory"}),
     "create_code": ("POST", CODES, {"lifetime": 3600, "active": False}),
     "update_code": ("PATCH", f"{CODES}/{{code}}", {"discoverable": False}),
-    "invite": ("POST", f"{ME}/invitations", {"email": "dave@example.org"}),
+    "invite_friend": ("POST", f"{ME}/invitations", {"email": "dave@example.org"}),
     "delete_code": ("DELETE", f"{CODES}/{{code}}", None),
     "activate_code": ("POST", f"{CODES}/{{later}}/activate", {"replace": True}),
     "end_session": ("DELETE", f"{ME}/sessions/{{other}}", None),

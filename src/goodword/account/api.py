@@ -51,7 +51,7 @@ async def read(session: AsyncSession, user: User, caller: Caller) -> AccountRead
 
 
 @router.get("", summary="Look at your account")
-async def read_me(caller: Profile, reader: Reader) -> AccountRead:
+async def get_me(caller: Profile, reader: Reader) -> AccountRead:
     """Return your account, and the name of your referrer."""
     return await read(reader, await users.get(reader, caller.user_id), caller)
 

@@ -95,7 +95,7 @@ router = APIRouter(
 
 
 @router.get("/users", summary="Find users", responses=problems(CursorInvalid))
-async def find_users(
+async def list_users(
     request: Request,
     session: Session,
     email: Annotated[
@@ -130,7 +130,7 @@ async def find_users(
 
 
 @router.get("/users/{user_id}", summary="Retrieve a user", responses=problems(referrals.UserNotFound))
-async def read_user(user_id: UserId, request: Request, session: Session, clock: Clock) -> AdminUserDetail:
+async def get_user(user_id: UserId, request: Request, session: Session, clock: Clock) -> AdminUserDetail:
     """Return a user with codes, number of sessions, and how the user was attributed.
 
     The audit log records the view.
@@ -197,7 +197,7 @@ async def erase_user(user_id: UserId, request: Request, caller: Administrator, s
     summary="Retrieve a referral tree",
     responses=problems(referrals.UserNotFound),
 )
-async def read_referral_tree(
+async def get_referral_tree(
     user_id: UserId,
     request: Request,
     session: Session,

@@ -144,7 +144,7 @@ async def list_codes(
 
 
 @owner_router.get("/{code:pasted}", summary="Get a code", responses=problems(service.CodeNotFound))
-async def read_code(
+async def get_code(
     code: Code, request: Request, caller: CodesReader, reader: Reader, clock: Clock
 ) -> CodeRead:
     """Return one of your codes, in any state."""

@@ -31,7 +31,7 @@ def _responses(media_type: str, schema: dict[str, Any]) -> dict[int | str, dict[
     response_class=Response,
     responses=_responses("image/svg+xml", {"type": "string", "examples": ["<svg …>…</svg>"]}),
 )
-async def draw_code_svg(
+async def get_code_qr_svg(
     code: Code, request: Request, caller: CodesReader, reader: Reader, *, plain: Plain = False
 ) -> Response:
     """Return a scalable QR code (ISO/IEC 18004) of the link of one of your codes, in any state.
@@ -47,7 +47,7 @@ async def draw_code_svg(
     response_class=Response,
     responses=_responses("image/png", {"type": "string", "format": "binary", "examples": ["‰PNG…"]}),
 )
-async def draw_code_png(
+async def get_code_qr_png(
     code: Code, request: Request, caller: CodesReader, reader: Reader, *, plain: Plain = False
 ) -> Response:
     """Return the same QR code with eight pixels for each module, and a margin."""

@@ -28,7 +28,7 @@ router = APIRouter(prefix="/api/v1", tags=["Invitations"], route_class=JsonRoute
     response_model=EmailAccepted,
     responses=problems(service.NoActiveCode, service.TooManyEmails, KeyReused, KeyInUse),
 )
-async def invite(
+async def invite_friend(
     body: InvitationCreate,
     request: Request,
     caller: Account,
@@ -93,7 +93,7 @@ async def request_code_email(
     responses=problems(unsubscribe.UnsubscribeTokenInvalid),
     dependencies=[limited("email-token")],
 )
-async def unsubscribe_by_token(
+async def unsubscribe_from_emails(
     body: UnsubscribeRequest, request: Request, session: Session, clock: Clock
 ) -> None:
     """Stop invitations, requested codes, and notifications about friends, with the token of an e-mail's link.

@@ -89,7 +89,7 @@ def required(form: Mapping[str, str], name: str) -> str:
     response_model_exclude_none=True,
     dependencies=[limited("token")],
 )
-async def token(request: Request, session: Session, clock: Clock) -> TokenAnswer:
+async def request_tokens(request: Request, session: Session, clock: Clock) -> TokenAnswer:
     """Trade a refresh token, an authorization code or an app's credentials for tokens (RFC 6749 §3.2).
 
     A refresh token works once. First-party sessions send it alone. For ten seconds the previous token returns the
@@ -222,7 +222,7 @@ ONE_TOKEN = form_docs(
     response_class=Response,
     dependencies=[limited("token")],
 )
-async def revoke(request: Request, session: Session, clock: Clock) -> Response:
+async def revoke_token(request: Request, session: Session, clock: Clock) -> Response:
     """End the session that an access token or a refresh token of the app belongs to (RFC 7009).
 
     An unknown token, or one of another client, gets the same response as a revoked one.
@@ -250,7 +250,7 @@ async def revoke(request: Request, session: Session, clock: Clock) -> Response:
     response_model_exclude_none=True,
     dependencies=[limited("token")],
 )
-async def introspect(request: Request, clock: Clock) -> Introspection:
+async def introspect_token(request: Request, clock: Clock) -> Introspection:
     """Return whether a token of the client is active, and its scope (RFC 7662). For confidential clients."""
     form = await read_form(request)
     client = await identify(request, form)

@@ -71,7 +71,7 @@ JWKS_DOCS = _shown(
     response_class=JSONResponse,
     responses=METADATA_DOCS,
 )
-async def read_metadata(request: Request) -> Response:
+async def get_oauth_metadata(request: Request) -> Response:
     """Return the metadata of the authorization server (RFC 8414)."""
     return JSONResponse(metadata(services_of(request).settings.public_url), headers=CACHED)
 
@@ -82,7 +82,7 @@ async def read_metadata(request: Request) -> Response:
     response_class=JSONResponse,
     responses=METADATA_DOCS,
 )
-async def read_openid_configuration(request: Request) -> Response:
+async def get_openid_configuration(request: Request) -> Response:
     """Return the same metadata at the address of OpenID Connect Discovery §4."""
     return JSONResponse(metadata(services_of(request).settings.public_url), headers=CACHED)
 
@@ -90,6 +90,6 @@ async def read_openid_configuration(request: Request) -> Response:
 @router.get(
     "/jwks.json", summary="Keys that tokens are signed with", response_class=JSONResponse, responses=JWKS_DOCS
 )
-async def read_jwks(request: Request) -> Response:
+async def get_jwks(request: Request) -> Response:
     """Return the public keys (RFC 7517): also those that will sign soon, and retired ones whose tokens may be valid."""
     return JSONResponse({"keys": services_of(request).signing_keys.public()}, headers=CACHED)

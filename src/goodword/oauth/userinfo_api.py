@@ -50,7 +50,7 @@ async def get_caller(
 
 
 @router.get("/userinfo", **USERINFO)
-async def read_userinfo(caller: OpenId, reader: Reader) -> UserInfo:
+async def get_userinfo(caller: OpenId, reader: Reader) -> UserInfo:
     """Return the claims about the user that the scopes of the token allow (OpenID Connect Core §5.3)."""
     user = await users.get(reader, caller.user_id)
     return UserInfo.model_validate({"sub": str(user.id), **claims_of(user, caller.scopes)})
@@ -66,4 +66,4 @@ async def post_userinfo(
     caller: Annotated[Caller, Security(get_caller, scopes=["openid"])], reader: Reader
 ) -> UserInfo:
     """Return the same claims. The token is in the header, or in the form as `access_token` (RFC 6750 §2.2)."""
-    return await read_userinfo(caller, reader)
+    return await get_userinfo(caller, reader)

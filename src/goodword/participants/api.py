@@ -101,7 +101,7 @@ async def upsert_participant(
 
 
 @router.get(PATH, summary="Get a participant", responses=problems(*NOT_FOUND, ProgramNotFound))
-async def read_participant(
+async def get_participant(
     external_id: ExternalIdPath,
     request: Request,
     server: ParticipantsReader,

@@ -75,7 +75,7 @@ async def create_program(
 
 
 @router.get("/{slug}", summary="Get a program", responses=problems(service.ProgramNotFound))
-async def read_program(slug: Slug, caller: ProgramsReader, reader: Reader) -> ProgramRead:
+async def get_program(slug: Slug, caller: ProgramsReader, reader: Reader) -> ProgramRead:
     """Return a program. The one that exists from the beginning is `default`."""
     return ProgramRead.model_validate(await service.get(reader, slug, within=caller.program_id))
 

@@ -139,7 +139,7 @@ async def _list(request: Request, user_id: uuid.UUID, query: ListParameters) -> 
     summary="Count referrals",
     responses=problems(service.UserNotFound, listing.RangeInvalid),
 )
-async def read_referral_stats(
+async def get_referral_stats(
     user_id: ReferrerId,
     request: Request,
     caller: ReferralsReader,
@@ -152,7 +152,7 @@ async def read_referral_stats(
 
 
 @own_router.get("/referral-stats", summary="Count your referrals", responses=problems(listing.RangeInvalid))
-async def read_own_referral_stats(
+async def get_own_referral_stats(
     request: Request, caller: ReferralsViewer, clock: Clock, query: StatsQuery
 ) -> ReferralStats:
     """Return the same counts as with your id."""

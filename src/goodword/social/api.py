@@ -42,7 +42,7 @@ def _redirect(description: str, example: str) -> dict[int | str, dict[str, objec
     | problems(errors.ProviderNotFound, errors.ProviderUnavailable, errors.NextTooLong),
     dependencies=[limited("sign-in")],
 )
-async def begin_outside_sign_in(
+async def begin_provider_sign_in(
     provider: Slug,
     request: Request,
     clock: Clock,
@@ -94,7 +94,7 @@ async def begin_outside_sign_in(
     ),
     dependencies=[limited("sign-in")],
 )
-async def finish_outside_sign_in(
+async def finish_provider_sign_in(
     provider: Slug,
     request: Request,
     session: Session,
