@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
-COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
-           --custom-compile-command "make lock" pyproject.toml --extra traces --group build
+RESOLVE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+           --custom-compile-command "make lock"
+COMPILE := $(RESOLVE) pyproject.toml --extra traces --group build
 
 # Tests start the service often: each start would compile it again where bytecode is not kept.
 export PYTHONDONTWRITEBYTECODE :=
@@ -18,7 +19,7 @@ EXTRACT := --mapping-file pyproject.toml --keywords to_translate --add-location=
 CATALOGUES := $(wildcard src/goodword/web/html/translations/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test coverage test-browser test-cache test-pooler test-proxies test-deploy test-ha test-metrics test-package sbom release-check mutants fuzz bench bench-scale bench-load bench-upgrade faults fault-figures lighthouse check lint types format messages pictures lock clean
+.PHONY: help install serve test coverage test-browser test-cache test-pooler test-proxies test-deploy test-ha test-metrics test-package sbom release-check mutants fuzz bench bench-scale bench-load bench-upgrade docs faults fault-figures lighthouse check lint types format messages pictures lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -131,6 +132,9 @@ format: .venv/tests ## Put the code in its form
 	@$(BIN)/ruff check --no-cache --fix .
 	@$(BIN)/ruff format .
 
+docs: .venv/docs ## Build the documentation site, in site/html; fails on a broken link or a third-party resource
+	@$(BIN)/python scripts/site.py
+
 messages: .venv/tests ## Collect the texts of the pages for translation, and compile what is translated
 	@$(BIN)/pybabel --quiet extract $(EXTRACT) --output-file .venv/messages.pot src/goodword
 	@for file in $(CATALOGUES); do language=$$(basename $$file .po); \
@@ -150,9 +154,10 @@ pictures: .venv/tests ## Make the pictures of the documents again, with chromium
 lock: .venv/tests ## Choose the versions of all dependencies anew (UPGRADE=--upgrade for the newest)
 	@$(COMPILE) $(UPGRADE) --output-file requirements.lock
 	@$(COMPILE) $(UPGRADE) --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	@$(RESOLVE) --group docs $(UPGRADE) --constraints requirements-dev.lock --output-file requirements-docs.lock
 
 clean: ## Remove the virtual environment and what tools left behind
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .coverage dist sbom
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .coverage dist sbom site
 
 .venv/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
@@ -169,4 +174,9 @@ clean: ## Remove the virtual environment and what tools left behind
 .venv/tests: .venv/runs requirements-dev.lock
 	@echo "Installing what the tests need into .venv ..."
 	@$(PIP) --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+.venv/docs: .venv/python requirements-docs.lock
+	@echo "Installing what the documentation site needs into .venv ..."
+	@$(PIP) --require-hashes --requirement requirements-docs.lock
 	@touch $@
