@@ -13,7 +13,7 @@ parser.add_argument("-H", dest="headers", action="append", default=[])
 parser.add_argument("-d", dest="data")
 parser.add_argument("-A", dest="user_agent", default="curl/8")
 parser.add_argument("-o", dest="output", choices=["/dev/null"])
-parser.add_argument("-w", dest="shown", choices=["%{redirect_url}"])
+parser.add_argument("-w", dest="shown", choices=["%{redirect_url}", "%{http_code}"])
 parser.add_argument("url")
 given = parser.parse_args()
 
@@ -34,4 +34,4 @@ with answer:
     if not given.output:
         sys.stdout.write(body)
     if given.shown:
-        sys.stdout.write(answer.headers["Location"])
+        sys.stdout.write(answer.headers["Location"] if "redirect" in given.shown else str(answer.status))

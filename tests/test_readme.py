@@ -1,12 +1,10 @@
 """The README is true: its commands, word for word, give its answers."""
 
-import json
 import re
-import subprocess
 
 import pytest
 
-from documented import masked, programs
+from documented import programs, read, run, steps
 from serving import ROOT, serving
 
 README = (ROOT / "README.md").read_text()
@@ -19,32 +17,12 @@ def path(request, tmp_path):
 
 
 def test_the_story_runs_word_for_word(tmp_path, path):
-    blocks = BLOCK.findall(README)
-    script = "".join(text + "\nprintf '\\036'\n" if kind == "sh" else "" for kind, text in blocks)
-    wanted = [
-        (text, blocks[n + 1][1] if n + 1 < len(blocks) and blocks[n + 1][0] == "json" else None)
-        for n, (kind, text) in enumerate(blocks)
-        if kind == "sh"
-    ]
     with serving(tmp_path) as served:
-        done = subprocess.run(
-            ["/bin/sh", "-e"],
-            input=script.replace("http://127.0.0.1:8000", served.url),
-            env={"PATH": path},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        answers = done.stdout.split("\x1e")[:-1]
+        answers = run([command for command, _ in steps(README)], tmp_path, served, {}, path)
 
-    assert len(answers) == len(wanted) > 6
-    for (command, expected), answer in zip(wanted, answers, strict=True):
-        if expected is None:
-            assert not answer.strip(), command
-        else:
-            shown = json.loads(answer.replace(served.url, "http://127.0.0.1:8000"))
-            assert masked(shown) == masked(json.loads(expected)), command
+    assert len(answers) > 6
+    for (command, shown), answer in zip(steps(README), answers, strict=True):
+        assert read(answer) == read(shown), command
 
 
 def test_the_russian_readme_tells_the_same_story():

@@ -1,13 +1,12 @@
 """The guide docs/integrate.md is true: its commands, in the shell and in Python, give the answers that it shows."""
 
-import json
 import re
 import subprocess
 import sys
 
 import pytest
 
-from documented import masked, programs
+from documented import programs, read
 from serving import GOODWORD, ROOT, environment, serving
 
 GUIDE = (ROOT / "docs" / "integrate.md").read_text()
@@ -25,13 +24,6 @@ def steps(language):
         if kind == language:
             found.append((text, after[0][1] if after and after[0][0] in ("json", "text") else ""))
     return found
-
-
-def read(answer):
-    try:
-        return masked(json.loads(answer))
-    except ValueError:
-        return masked(answer.strip())
 
 
 def run(folder, language, served):
