@@ -52,6 +52,7 @@ from goodword.touches.service import Touches
 from goodword.users.passwords import Passwords
 from goodword.web.html.assets import Assets
 from goodword.web.paging import Cursors
+from goodword.webhooks.registry import Subscriptions
 
 if TYPE_CHECKING:
     from goodword.telemetry.trace_export import Tracing
@@ -96,8 +97,7 @@ def build_services(
     """
     clock = clock or DatabaseClock()
     secret, is_limited = settings.secret, settings.rate_limits == "on"
-    keys = DerivedKeys.derive(secret)
-    invalidations = InvalidationTable()
+    keys, invalidations = DerivedKeys.derive(secret), InvalidationTable()
     database = Database.from_settings(settings, processes=processes)
     signing_keys = SigningKeys(database, keys.signing_keys, clock)
     invalidations.listeners[invalidations.slot(KEYS_CACHE_KEY)] = signing_keys.changed.set
@@ -131,6 +131,7 @@ def build_services(
         page_assets=assets,
         cursors=Cursors(derive_key(secret, "cursors")),
         programs=ProgramRegistry(database, invalidations, clock),
+        webhook_subscriptions=Subscriptions(database, invalidations, clock),
         landing_pages=LandingPages(settings, assets),
         link_cards=LinkCards(settings, assets),
         scripts=Scripts(settings),

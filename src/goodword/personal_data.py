@@ -25,6 +25,13 @@ from goodword.touches.models import Touch
 from goodword.users import personal_data as users
 from goodword.users.models import PasswordCost
 from goodword.web import personal_data as web
+from goodword.webhooks.models import (
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+    WebhookSequence,
+)
 
 PERSONAL_DATA: Sequence[PersonalData] = (
     *users.PERSONAL_DATA,
@@ -52,5 +59,10 @@ NOT_PERSONAL: Mapping[type[Base], str] = {
     SigningKey: "keys of the service",
     Tombstone: "keyed hashes of erased accounts, which no longer have an owner",
     Touch: "clicks on links, which name no visitor: keyed hashes for 30 days",
+    WebhookAttempt: "the time, status and duration of requests to webhook endpoints",
+    WebhookDelivery: "which event goes to which webhook endpoint",
+    WebhookEndpoint: "addresses of the servers of a product",
+    WebhookEvent: "ids and states: external ids are added when an event is sent",
+    WebhookSequence: "the number of events of each object",
 }
 """Tables that hold no personal data, and what they hold."""

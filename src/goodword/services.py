@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from goodword.users.passwords import Passwords
     from goodword.web.html.assets import Assets
     from goodword.web.paging import Cursors
+    from goodword.webhooks.registry import Subscriptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +63,7 @@ class DerivedKeys:
     signing_keys: bytes
     tombstones: bytes
     unsubscribe: bytes
+    webhook_secrets: bytes
 
     @classmethod
     def derive(cls, secret: bytes) -> Self:
@@ -78,6 +80,7 @@ class DerivedKeys:
             signing_keys=derive_key(secret, "signing keys"),
             tombstones=derive_key(secret, "tombstones"),
             unsubscribe=derive_key(secret, "unsubscribes"),
+            webhook_secrets=derive_key(secret, "webhook secrets"),
         )
 
 
@@ -117,6 +120,7 @@ class Services:
     page_assets: Assets
     cursors: Cursors
     programs: ProgramRegistry
+    webhook_subscriptions: Subscriptions
     landing_pages: LandingPages
     link_cards: LinkCards
     scripts: Scripts

@@ -20,5 +20,12 @@ from goodword.social.models import Identity
 from goodword.touches.models import Touch
 from goodword.users.models import PasswordCost, User, Verification
 from goodword.web.models import IdempotencyKey
+from goodword.webhooks.models import (
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+    WebhookSequence,
+)
 
 __all__ = ["Base"]

@@ -15,6 +15,7 @@ class Subject(StrEnum):
     CLIENT = "oauth_client"
     KEY = "signing_key"
     API_KEY = "api_key"
+    WEBHOOK_ENDPOINT = "webhook_endpoint"
     JOB = "job"
     NONE = "none"
     """No single object: a request without an account, or a search."""
@@ -73,6 +74,13 @@ class Action(StrEnum):
     PROGRAM_CHANGED = "program.changed"
     API_KEY_CREATED = "api_key.created"
     API_KEY_REVOKED = "api_key.revoked"
+    WEBHOOK_CREATED = "webhook.created"
+    WEBHOOK_CHANGED = "webhook.changed"
+    WEBHOOK_DELETED = "webhook.deleted"
+    WEBHOOK_DISABLED = "webhook.disabled"
+    WEBHOOK_SECRET_ROTATED = "webhook.secret_rotated"  # noqa: S105  a name
+    WEBHOOK_TESTED = "webhook.tested"
+    WEBHOOK_REPLAYED = "webhook.replayed"
     KEYS_ROTATED = "keys.rotated"
     JOBS_RETRIED = "jobs.retried"
     JOBS_DISCARDED = "jobs.discarded"
@@ -106,6 +114,10 @@ DETAILS: Mapping[Action, frozenset[str]] = {
         Action.CLIENT_DISABLED: "client",
         Action.PROGRAM_CHANGED: "fields",
         Action.API_KEY_CREATED: "scope program_id expires_at",
+        Action.WEBHOOK_CREATED: "kinds program_id",
+        Action.WEBHOOK_CHANGED: "fields",
+        Action.WEBHOOK_DISABLED: "why",
+        Action.WEBHOOK_REPLAYED: "deliveries",
         Action.KEYS_ROTATED: "at_once",
         Action.JOBS_RETRIED: "kind jobs",
         Action.JOBS_DISCARDED: "kind jobs",

@@ -1,0 +1,1 @@
+"""Webhooks: tell the servers of a product what happened, by signed requests that are sent at least once."""
