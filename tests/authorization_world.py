@@ -15,6 +15,7 @@ from goodword.api_keys.models import ApiKey
 from goodword.codes import service as codes
 from goodword.codes.models import ReferralCode
 from goodword.codes.schemas import CodeCreate
+from goodword.db.statements import insert
 from goodword.oauth.models import OAuthClient, OAuthGrant
 from goodword.programs import service as programs
 from goodword.programs.models import DEFAULT_PROGRAM_ID, Program
@@ -27,6 +28,8 @@ from goodword.sessions.service import OWN_SCOPE, ClientInfo
 from goodword.sessions.tokens import CLIENT
 from goodword.users import service as users
 from goodword.users.models import User
+from goodword.webhooks import signing
+from goodword.webhooks.models import WebhookEndpoint
 
 DOCUMENT = document()
 OPERATIONS = {
@@ -48,6 +51,8 @@ class World:
     let_in: OAuthClient
     program: Program
     """The owner's, who is a participant of it."""
+    endpoint: WebhookEndpoint
+    """Of the program."""
 
     def path_of(self, template: str) -> str:
         return template.format(
@@ -59,6 +64,7 @@ class World:
             provider="google",
             external_id=self.owner.external_id,
             slug=self.program.slug,
+            endpoint_id=self.endpoint.id,
         )
 
     async def token(self, user: User, scope: str = OWN_SCOPE, client: str = CLIENT) -> str:
@@ -159,7 +165,17 @@ async def make_world(app):
         session.add(let_in)
         await session.flush()
         session.add(OAuthGrant(user_id=owner.id, client_id=let_in.id, scope="profile", created_at=now))
-    return World(app, owner, code, referral_id, elsewhere, let_in, program)
+        endpoint = await make_endpoint(session, services, program, now)
+    return World(app, owner, code, referral_id, elsewhere, let_in, program, endpoint)
+
+
+async def make_endpoint(session, services, program, now):
+    """An endpoint beside as many others as there are."""
+    values = {"id": uuid.uuid4(), "program_id": program.id, "url": "https://acme.example/webhooks"}
+    secret = signing.seal(services.keys.webhook_secrets, signing.generate_secret(), values["id"])
+    return await insert(
+        session, WebhookEndpoint, **values, kinds="user.erased", secret=secret, created_at=now
+    )
 
 
 def outcome(answer: Response) -> str:

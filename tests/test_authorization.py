@@ -145,6 +145,13 @@ POLICY = {
     "create_program": server("programs:write", for_admins_too=True),
     "get_program": server("programs:read", owned=True, for_admins_too=True),
     "update_program": server("programs:write", owned=True, for_admins_too=True),
+    # Webhooks
+    "list_webhook_endpoints": server("webhooks:read"),
+    "create_webhook_endpoint": server("webhooks:write"),
+    "get_webhook_endpoint": server("webhooks:read", owned=True),
+    "update_webhook_endpoint": server("webhooks:write", owned=True),
+    "delete_webhook_endpoint": server("webhooks:write", owned=True),
+    "rotate_webhook_secret": server("webhooks:write", owned=True),
     # Health
     "check_liveness": PUBLIC,
     "check_readiness": PUBLIC,

@@ -23,6 +23,7 @@ from goodword.sessions import page_access, routes as sessions
 from goodword.signup import routes as signup
 from goodword.social import routes as social
 from goodword.web.html import routes as html
+from goodword.webhooks import routes as webhooks
 
 ROUTERS: Sequence[APIRouter] = (
     *codes.API,
@@ -37,6 +38,7 @@ ROUTERS: Sequence[APIRouter] = (
     *data_providers.API,
     *participants.API,
     *programs.API,
+    *webhooks.API,
     *embed.API,
     *oauth.PAGES,
     *account.PAGES,

@@ -155,10 +155,10 @@ class Story:
         referral = (await self.alice.get(path)).json()["items"][0]
         return await self.rita.post(f"{ADMIN}/referrals/{referral['id']}/reject", {"reason": "twice"})
 
-    async def server(self, method, path, body=None):
+    async def server(self, method, path, body=None, *, root="/api/v1/participants/"):
         key = await make_key(self.app, SERVER_SCOPES)
         headers = {"Authorization": f"Bearer {key}"}
-        return await self.api.request(method, f"/api/v1/participants/{path}", json=body, headers=headers)
+        return await self.api.request(method, f"{root}{path}", json=body, headers=headers)
 
     async def create_program(self):
         return await self.rita.post("/api/v1/programs", {"slug": "acme", "name": "Acme"})
@@ -188,3 +188,22 @@ class Story:
     async def export_participant(self):
         await self.upsert_participant()
         return await self.server("GET", "pat/export")
+
+    async def webhooks(self, method, path="", body=None):
+        return await self.server(method, path, body, root="/api/v1/webhook-endpoints")
+
+    async def create_webhook_endpoint(self):
+        body = {"url": "https://acme.example/webhooks", "kinds": ["user.erased"]}
+        return await self.webhooks("POST", body=body)
+
+    async def endpoint(self):
+        return f"/{(await self.create_webhook_endpoint()).json()['id']}"
+
+    async def update_webhook_endpoint(self):
+        return await self.webhooks("PATCH", await self.endpoint(), {"status": "disabled"})
+
+    async def delete_webhook_endpoint(self):
+        return await self.webhooks("DELETE", await self.endpoint())
+
+    async def rotate_webhook_secret(self):
+        return await self.webhooks("POST", f"{await self.endpoint()}/rotate-secret")

@@ -79,6 +79,10 @@ STORIES = {
     "create_embed_token": ({"session.started"}, SERVER),
     "erase_participant": ({"user.erased", "sessions.ended", "code.retired"}, SERVER),
     "export_participant": ({"user.exported"}, SERVER),
+    "create_webhook_endpoint": ({"webhook.created"}, SERVER),
+    "update_webhook_endpoint": ({"webhook.changed"}, SERVER),
+    "delete_webhook_endpoint": ({"webhook.deleted"}, SERVER),
+    "rotate_webhook_secret": ({"webhook.secret_rotated"}, SERVER),
 }
 
 

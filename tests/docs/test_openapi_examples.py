@@ -109,6 +109,13 @@ class Story:
             assert (await self.api.put(path, json={}, headers=bearer)).status_code == 201
         return bearer, values
 
+    async def webhooks(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the API key of a server as a header, and the values of the path: a new endpoint."""
+        bearer = {"Authorization": f"Bearer {await make_key(self.app, SERVER_SCOPES)}"}
+        body = {"url": "https://acme.example/hooks", "kinds": ["user.created"]}
+        made = await self.api.post("/api/v1/webhook-endpoints", json=body, headers=bearer)
+        return bearer, {"endpoint_id": made.json()["id"]}
+
     async def promote(self) -> None:
         """Make her an administrator."""
         services = self.app.state.services
@@ -189,6 +196,8 @@ async def test_every_example_of_a_request_is_accepted(app, api, post):
                             bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
                         if operation["tags"] == ["Participants"]:
                             bearer, values = await story.report(operation)
+                        if operation["tags"] == ["Webhooks"]:
+                            bearer, values = await story.webhooks()
                         body = await story.body(operation, example, tokens)
                         options = {"headers": bearer} if operation["security"] else {}
                         if body is not None:

@@ -76,6 +76,10 @@ TAGS = [
         "name": "Programs",
         "description": "The terms of referral programs. For the servers of a product, and for administrators.",
     },
+    {
+        "name": "Webhooks",
+        "description": "Signed requests to the servers of a product, when something has happened.",
+    },
     {"name": "Health", "description": "Probes for operators."},
 ]
 

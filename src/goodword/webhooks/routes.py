@@ -1,0 +1,5 @@
+"""The routers of webhooks."""
+
+from goodword.webhooks import api
+
+API = (api.router,)
