@@ -40,7 +40,7 @@ coverage: .venv/tests ## Report the branch coverage of `make test COVERAGE=1`, r
 	@$(BIN)/python scripts/branch_coverage.py .coverage/all; \
 	  status=$$?; rm -rf .coverage; exit $$status
 
-test-browser: .venv/tests ## Run the tests that need Debian's chromium, npm or Java
+test-browser: .venv/tests .venv/docs ## Run the tests that need Debian's chromium, npm or Java
 	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/browser
 
 fuzz: .venv/tests ## Look for what nobody thought of, in minutes: examples drawn anew (EXAMPLES=, SEED=), on both databases

@@ -48,6 +48,9 @@ LANGUAGES = {
 }
 LANGUAGES |= {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".conf": "nginx", ".sh": "sh"}
 
+HIDDEN = "---\nsearch:\n  exclude: true\n---\n\n"
+"""The head of the page of a file, which search does not find."""
+
 FENCE = re.compile(r"^ *(```+|~~~+).*?^ *\1 *$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r'`[^`]*`|(?P<open>\]\(|(?:src|href)=")(?P<target>[^)"\s]+)')
 ITEM = re.compile(r" {0,3}(?:[-*+]|\d+[.)]) +")
@@ -128,25 +131,28 @@ class Site:
             if path not in PLACES:
                 self.write(page, self._folder(path))
         elif path.endswith(".md"):
-            self.write(page, self.adapt(source.read_text(), path, page))
+            head = HIDDEN if page.startswith(FILES) else ""
+            self.write(page, head + self.adapt(source.read_text(), path, page))
         else:
             language = LANGUAGES.get(source.suffix, "text")
-            self.write(page, f"{_hidden(path)}````` {language}\n{source.read_text()}\n`````\n")
+            self.write(page, f"{HIDDEN}# `{path}`\n\n````` {language}\n{source.read_text()}\n`````\n")
 
     def _readme(self, text: str) -> None:
         parts = sections(text)
         for heading, page in SECTIONS.items():
             self.write(page, self.adapt(f"# {heading}\n{parts[heading]}", README, page))
         parts[""] = parts[""].partition("\n")[2]  # without the name, which the logo shows
-        home = re.sub(
-            r"<!-- README: (.*) -->", lambda match: parts[match[1]], (SITE / "index.md").read_text()
-        )
-        self.write("index.md", self.adapt(home, README, "index.md"))
+        home = self.adapt((SITE / "index.md").read_text(), "docs/site/index.md", "index.md")
+        for heading, part in parts.items():
+            mark = f"<!-- README: {heading} -->" if heading else "<!-- README: -->"
+            home = home.replace(mark, self.adapt(part, README, "index.md"))
+        self.write("index.md", home)
 
     def _folder(self, path: str) -> str:
         """Return a page that lists a folder, and begins with its README."""
         page, readme = place(path), ROOT / path / README
-        text = self.adapt(readme.read_text(), f"{path}/{README}", page) if readme.exists() else _hidden(path)
+        title = readme.read_text() if readme.exists() else f"# `{path}`\n"
+        text = HIDDEN + self.adapt(title, f"{path}/{README}", page)
         for entry in sorted((ROOT / path).iterdir()):
             name = f"{path}/{entry.name}"
             if entry.name.startswith(("__", ".")) or entry.name == README or entry.suffix in (".png", ".ico"):
@@ -185,11 +191,6 @@ class Site:
             to = next((at for heading, at in SECTIONS.items() if slug(heading) == anchor), to)
             anchor = "" if to in SECTIONS.values() else anchor
         return os.path.relpath(to, Path(page).parent) + (f"#{anchor}" if anchor else "")
-
-
-def _hidden(path: str) -> str:
-    """Return the head of the page of a file, which search does not find."""
-    return f"---\nsearch:\n  exclude: true\n---\n\n# `{path}`\n\n"
 
 
 def indent(text: str) -> str:
