@@ -223,11 +223,12 @@ async def get_referral_tree(
 )
 async def revoke_code(
     code: Code,
+    request: Request,
     session: Session,
     clock: Clock,
 ) -> None:
     """Revoke the code of any user permanently. Referrals made with it stay."""
-    await codes.revoke(session, code, now=clock())
+    await codes.revoke(session, services_of(request), code, now=clock())
 
 
 @router.post(

@@ -172,9 +172,9 @@ async def activate_code(
     """
     owner = await users.lock(session, caller.user_id)
     now = clock()
-    return read(
-        services_of(request), await service.activate(session, owner, code, replace=body.replace, now=now), now
-    )
+    services = services_of(request)
+    activated = await service.activate(session, services, owner, code, replace=body.replace, now=now)
+    return read(services, activated, now)
 
 
 @owner_router.patch(
@@ -206,10 +206,12 @@ async def update_code(
 @owner_router.delete(
     "/{code:pasted}", summary="Delete a code", status_code=204, responses=problems(service.CodeNotFound)
 )
-async def delete_code(code: Code, caller: CodesWriter, session: Session, clock: Clock) -> None:
+async def delete_code(
+    code: Code, request: Request, caller: CodesWriter, session: Session, clock: Clock
+) -> None:
     """Delete a code. It stops working at once and is never issued again. Its referrals stay."""
     owner = await users.lock(session, caller.user_id)
-    await service.delete(session, owner, code, now=clock())
+    await service.delete(session, services_of(request), owner, code, now=clock())
 
 
 @public_router.get(

@@ -9,9 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.codes import code_format
+from goodword.codes import changes, code_format
 from goodword.codes.models import ReferralCode
-from goodword.codes.service import identity
 from goodword.db.database import persistent
 from goodword.db.statements import inserting_absent, with_defaults
 from goodword.services import Services
@@ -43,6 +42,7 @@ async def give(
                 record(
                     session, Action.CODE_ISSUED, Subject.CODE, row["id"], person=row["owner_id"], **details
                 )
+                await changes.publish_created(session, services, given[row["owner_id"]], now=now)
                 del missing[row["owner_id"]]
     return given
 
@@ -56,4 +56,4 @@ def _row(services: Services, one: Wanted, now: datetime) -> dict[str, Any]:
         "activated_at": now,
         "expires_at": now + timedelta(seconds=one.lifetime),
     }
-    return with_defaults(ReferralCode, values | identity(services, code_format.generate()))
+    return with_defaults(ReferralCode, values | code_format.columns(services, code_format.generate()))

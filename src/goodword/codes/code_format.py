@@ -3,8 +3,11 @@
 import re
 import secrets
 import unicodedata
+from typing import Any
 
+from goodword.crypto import hmac_of
 from goodword.errors import Unprocessable
+from goodword.services import Services
 from goodword.web import pasted_links
 from goodword.web.schemas import reject_control_characters
 
@@ -104,3 +107,9 @@ def validate_chosen(chosen: str, *, brand: str) -> None:
 def link(public_url: str, code: str) -> str:
     """Return the address of the landing page of a code."""
     return f"{public_url}/r/{code}"
+
+
+def columns(services: Services, text: str) -> dict[str, Any]:
+    """Return the columns that hold the text of a code."""
+    key = normalise(text) or ""
+    return {"code": text, "key": key, "key_mac": hmac_of(services.keys.referral_codes, key.encode())}

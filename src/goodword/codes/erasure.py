@@ -8,15 +8,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.codes import lookup
+from goodword.codes import changes, lookup
 from goodword.codes.models import ReferralCode, Retirement
 from goodword.db.keyset import Position, keyset_order
+from goodword.services import Services
 
 BATCH = 1_000
 
 
 async def erase_batch(
-    session: AsyncSession, owner_id: uuid.UUID, *, after: Position | None, now: datetime
+    session: AsyncSession, services: Services, owner_id: uuid.UUID, *, after: Position | None, now: datetime
 ) -> Position | None:
     """Retire up to `BATCH` codes of an erased owner and delete their text, which can be a name.
 
@@ -44,4 +45,5 @@ async def erase_batch(
         lookup.invalidate(session, code.key, None)
         if code.activated_at is not None and code.retired_at is None:
             record(session, Action.CODE_RETIRED, Subject.CODE, code.id, person=owner_id, why=why.value)
+            await changes.publish(session, services, code, changes.RETIRED, now=now)
     return Position(codes[-1].created_at, codes[-1].id) if len(codes) == BATCH else None

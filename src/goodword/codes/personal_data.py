@@ -15,7 +15,7 @@ async def _erase(session: AsyncSession, services: Services, subject: DataSubject
     owner = await session.get_one(User, subject.user_id)
     await service.invalidate_lookups(session, owner)
     # The job that follows the erasure goes on if the user has more codes. None is usable without an active owner.
-    await erasure.erase_batch(session, owner.id, after=None, now=services.clock())
+    await erasure.erase_batch(session, services, owner.id, after=None, now=services.clock())
 
 
 PERSONAL_DATA = (

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.codes import code_format, lookup
+from goodword.codes import changes, code_format, lookup
 from goodword.codes.models import (
     ACTIVE,
     CodeStatus,
@@ -23,7 +23,6 @@ from goodword.codes.models import (
 from goodword.codes.schemas import CodeCreate, CodeUpdate
 from goodword.codes.statements import ACTIVATE, DELETE, FULL, HAS_ROOM, NOT_DELETED, change
 from goodword.codes.terms import end_of_term
-from goodword.crypto import hmac_of
 from goodword.db.database import persistent
 from goodword.db.keyset import keyset_page
 from goodword.db.statements import inserting_if_absent, with_defaults
@@ -94,28 +93,26 @@ async def create(
         "discoverable": body.discoverable,
     }
     for _ in range(MAX_ATTEMPTS):
-        row = with_defaults(ReferralCode, values | identity(services, body.code or code_format.generate()))
+        row = with_defaults(
+            ReferralCode, values | code_format.columns(services, body.code or code_format.generate())
+        )
         details = {"kind": row["kind"], "active": body.active}
         # No look-up has an answer for a random code that did not exist, so none is invalidated.
         looked_up = row["key"] if body.code else ""
         if await change(session, owner, statement, row, looked_up, Action.CODE_ISSUED, **details):
-            return persistent(session, ReferralCode, row)
+            made = persistent(session, ReferralCode, row)
+            await changes.publish_created(session, services, made, now=now)
+            return made
         if await session.scalar(select(FULL), {"owner_id": owner.id}):
             raise TooManyCodes
-        retired = body.active and await _retire_active(session, owner, program_id, now)
+        retired = body.active and await _retire_active(session, services, owner, program_id, now)
         if not retired and body.code is not None:
             raise CodeTaken
     raise Conflict  # several of 2^50 random codes in a row were issued before
 
 
-def identity(services: Services, text: str) -> dict[str, Any]:
-    """Return the columns that hold the text of a code."""
-    key = code_format.normalise(text) or ""
-    return {"code": text, "key": key, "key_mac": hmac_of(services.keys.referral_codes, key.encode())}
-
-
 async def activate(
-    session: AsyncSession, owner: User, code: str, *, replace: bool, now: datetime
+    session: AsyncSession, services: Services, owner: User, code: str, *, replace: bool, now: datetime
 ) -> ReferralCode:
     """Activate a prepared code of `owner`, whose row is locked. An active code stays active.
 
@@ -125,7 +122,9 @@ async def activate(
     place = {"owner": owner.id, "code_key": key, "now": now}
     activated = await change(session, owner, ACTIVATE, place, key, Action.CODE_ACTIVATED)
     if activated is not None:
-        return ReferralCode(**activated)
+        found = ReferralCode(**activated)
+        await changes.publish(session, services, found, changes.ACTIVATED, now=now)
+        return found
     found = await get(session, owner.id, code, lock=True)
     status = found.status(now)
     if status == CodeStatus.RETIRED:
@@ -133,21 +132,25 @@ async def activate(
     if status == CodeStatus.EXPIRED:
         raise CodeExpired
     if status == CodeStatus.PREPARED:
-        await _retire_active(session, owner, found.program_id, now, replace=replace)
+        await _retire_active(session, services, owner, found.program_id, now, replace=replace)
         found.activated_at = now
         await _save(session, owner, found, Action.CODE_ACTIVATED)
+        await changes.publish(session, services, found, changes.ACTIVATED, now=now)
     return found
 
 
-async def delete(session: AsyncSession, owner: User, code: str, *, now: datetime) -> None:
+async def delete(session: AsyncSession, services: Services, owner: User, code: str, *, now: datetime) -> None:
     """Retire a code and hide it from its owner. Raises `CodeNotFound`, also for a deleted code."""
     key, why = code_format.normalise(code) or "", Retirement.DELETED.value
     place = {"owner": owner.id, "code_key": key, "now": now}
-    if await change(session, owner, DELETE, place, key, Action.CODE_RETIRED, why=why) is None:
+    deleted = await change(session, owner, DELETE, place, key, Action.CODE_RETIRED, why=why)
+    if deleted is None:
         raise CodeNotFound
+    if deleted["retired_at"] == now:  # not before
+        await changes.publish(session, services, ReferralCode(**deleted), changes.RETIRED, now=now)
 
 
-async def revoke(session: AsyncSession, code: str, *, now: datetime) -> None:
+async def revoke(session: AsyncSession, services: Services, code: str, *, now: datetime) -> None:
     """Revoke the code of any user. Raises `CodeNotFound` for an unknown or retired code."""
     own = ReferralCode.key == (code_format.normalise(code) or "")
     # The owner is locked before the code, as everywhere, which prevents deadlocks.
@@ -158,6 +161,7 @@ async def revoke(session: AsyncSession, code: str, *, now: datetime) -> None:
         raise CodeNotFound
     found.retire(Retirement.REVOKED, now)
     await _save(session, owner, found, Action.CODE_RETIRED, why=Retirement.REVOKED.value)
+    await changes.publish(session, services, found, changes.RETIRED, now=now)
 
 
 async def update(
@@ -169,19 +173,19 @@ async def update(
     `Term…` errors, `MaxUsesTooLow`, and `CodeRetired` unless only `discoverable` is given.
     """
     found = await get(session, owner.id, code, lock=True)
-    changes: dict[str, str | int] = {}
+    changed: dict[str, str | int] = {}
     if found.retired_at is not None and body.model_fields_set - {"discoverable"}:
         raise CodeRetired
     if body.model_fields_set & {"expires_at", "lifetime"}:
         found.expires_at = end_of_term(body.expires_at, body.lifetime, now=now)
-        changes["expires_at"] = found.expires_at.isoformat()
+        changed["expires_at"] = found.expires_at.isoformat()
     if "max_uses" in body.model_fields_set:
         if body.max_uses is not None and body.max_uses < found.uses:
             raise MaxUsesTooLow
-        found.max_uses, changes["max_uses"] = body.max_uses, body.max_uses or "unlimited"
+        found.max_uses, changed["max_uses"] = body.max_uses, body.max_uses or "unlimited"
     if "discoverable" in body.model_fields_set:
-        found.discoverable = changes["discoverable"] = body.discoverable
-    await _save(session, owner, found, Action.CODE_CHANGED, **changes)
+        found.discoverable = changed["discoverable"] = body.discoverable
+    await _save(session, owner, found, Action.CODE_CHANGED, **changed)
     return found
 
 
@@ -250,7 +254,13 @@ async def invalidate_lookups(session: AsyncSession, owner: User, *, email_key: s
 
 
 async def _retire_active(
-    session: AsyncSession, owner: User, program_id: uuid.UUID, now: datetime, *, replace: bool = False
+    session: AsyncSession,
+    services: Services,
+    owner: User,
+    program_id: uuid.UUID,
+    now: datetime,
+    *,
+    replace: bool = False,
 ) -> bool:
     """Retire the code that counts as active in this program, and return whether there was one.
 
@@ -267,6 +277,7 @@ async def _retire_active(
     else:
         raise ActiveCodeExists
     await _save(session, owner, current, Action.CODE_RETIRED, why=current.retired_reason or "")
+    await changes.publish(session, services, current, changes.RETIRED, now=now)
     return True
 
 

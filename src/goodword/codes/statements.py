@@ -57,7 +57,7 @@ DELETE = (
         retired_at=func.coalesce(_CODES.c.retired_at, _NOW),
         retired_reason=func.coalesce(_CODES.c.retired_reason, Retirement.DELETED.value),
     )
-    .returning(_CODES.c.id)
+    .returning(*_CODES.c)
 )
 
 

@@ -89,7 +89,8 @@ async def activate_code(request: Request, visitor: PageVisitor, session: Session
     try:
         async with session.begin_nested():
             code, replace = form.get("of", ""), "replace" in form
-            await service.activate(session, owner, code, replace=replace, now=clock())
+            services = services_of(request)
+            await service.activate(session, services, owner, code, replace=replace, now=clock())
     except AppError as error:
         return await _page(request, session, visitor, now=clock(), error=error)
     return _done(request, "activated")
@@ -118,7 +119,7 @@ async def delete_code(request: Request, visitor: PageVisitor, session: Session, 
     form = await read_form(request)
     owner = await users.lock(session, visitor.user_id)
     with suppress(service.CodeNotFound):
-        await service.delete(session, owner, form.get("of", ""), now=clock())
+        await service.delete(session, services_of(request), owner, form.get("of", ""), now=clock())
     return _done(request, "deleted")
 
 

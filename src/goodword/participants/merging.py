@@ -12,7 +12,7 @@ from goodword.attribution import ancestors, service as attribution
 from goodword.attribution.reasons import Reason
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
-from goodword.codes import lookup, service as codes
+from goodword.codes import changes, lookup, service as codes
 from goodword.codes.models import ReferralCode, Retirement
 from goodword.db.statements import insert
 from goodword.db.transaction_hooks import insert_now
@@ -45,7 +45,7 @@ async def merge_reported(session: AsyncSession, services: Services, user: User, 
     former = found[0]
     await insert_now(session)  # the referral of a registration that is verified at once
     await domain_events.publish(session, services, UsersMerged(former.id, user.id, now))
-    await _move_codes(session, former, user, now=now)
+    await _move_codes(session, services, former, user, now=now)
     await _move_referrals(session, services, former, user, now=now)
     await _move_person(session, former, user, now=now)
     await codes.invalidate_lookups(session, user)
@@ -72,7 +72,9 @@ async def _move_person(session: AsyncSession, former: User, user: User, *, now: 
     await session.flush()
 
 
-async def _move_codes(session: AsyncSession, former: User, user: User, *, now: datetime) -> None:
+async def _move_codes(
+    session: AsyncSession, services: Services, former: User, user: User, *, now: datetime
+) -> None:
     """Move the codes. Of two active ones in a program the participant's stays active, if it can be used."""
     active = (await session.scalars(_ACTIVE, {"owners": [former.id, user.id]})).all()
     by_program: dict[uuid.UUID, list[ReferralCode]] = {}
@@ -81,14 +83,16 @@ async def _move_codes(session: AsyncSession, former: User, user: User, *, now: d
     for own, *others in by_program.values():
         for other in others:
             is_ended = not own.is_usable(now) and other.is_usable(now)
-            await _retire(session, own if is_ended else other, is_ended=is_ended, now=now)
+            await _retire(session, services, own if is_ended else other, is_ended=is_ended, now=now)
     await session.flush()
     await session.execute(
         update(ReferralCode).where(ReferralCode.owner_id == former.id).values(owner_id=user.id)
     )
 
 
-async def _retire(session: AsyncSession, code: ReferralCode, *, is_ended: bool, now: datetime) -> None:
+async def _retire(
+    session: AsyncSession, services: Services, code: ReferralCode, *, is_ended: bool, now: datetime
+) -> None:
     ended = Retirement.USED_UP if code.is_used_up() else Retirement.EXPIRED
     code.retire(ended if is_ended else Retirement.REPLACED, now)
     lookup.invalidate(session, code.key, None)
@@ -100,6 +104,7 @@ async def _retire(session: AsyncSession, code: ReferralCode, *, is_ended: bool, 
         person=code.owner_id,
         why=code.retired_reason or "",
     )
+    await changes.publish(session, services, code, changes.RETIRED, now=now)
 
 
 async def _move_referrals(

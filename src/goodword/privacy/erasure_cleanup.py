@@ -66,7 +66,9 @@ async def _erase_codes(services: Services, user_id: uuid.UUID) -> None:
     position, is_first = None, True
     while is_first or position is not None:
         async with services.database.transaction() as session:
-            position = await erasure.erase_batch(session, user_id, after=position, now=services.clock())
+            position = await erasure.erase_batch(
+                session, services, user_id, after=position, now=services.clock()
+            )
         is_first = False
 
 

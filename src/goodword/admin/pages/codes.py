@@ -44,6 +44,6 @@ async def revoke(request: Request, session: Session, clock: Clock) -> Response:
     """Revoke a code and redirect to the previous page. Repeating the request changes nothing."""
     form = await read_form(request)
     with suppress(service.CodeNotFound):
-        await service.revoke(session, form.get("of", ""), now=clock())
+        await service.revoke(session, services_of(request), form.get("of", ""), now=clock())
     back = local_path(request, form.get("back"))
     return see_other(f"{back}{'&' if '?' in back else '?'}done=revoked")
