@@ -10,6 +10,7 @@ from pydantic import Field
 from pydantic_core import to_json
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import Scope
+from typing_extensions import TypeAliasType
 
 from goodword import migrations
 from goodword.db.database_clock import DatabaseClock
@@ -26,8 +27,8 @@ router = APIRouter(tags=["Health"])
 TIMEOUT = 1.5
 """Seconds for the database to answer."""
 
-State = Literal["ok", "degraded", "down"]
-Storage = Literal["ok", "disk_full", "read_only", "unknown"]
+State = TypeAliasType("State", Literal["ok", "degraded", "down"])
+Storage = TypeAliasType("Storage", Literal["ok", "disk_full", "read_only", "unknown"])
 
 
 class NotReady(Unavailable):

@@ -195,7 +195,7 @@ def test_error_bodies_of_oauth_are_one_named_schema():
         if status != "200" and "application/json" in answer.get("content", {})
     }
 
-    assert references == {"#/components/schemas/TokenError"}
+    assert references == {"#/components/schemas/OAuthError"}
 
 
 def test_tags_become_names_of_modules():
@@ -209,10 +209,10 @@ def test_a_field_that_is_always_sent_is_required():
     schemas = DOCUMENT["components"]["schemas"]
 
     assert set(schemas["StatusCounts"]["required"]) == {"pending", "confirmed", "rejected"}
-    assert "token_type" in schemas["TokenRead"]["required"]
-    assert schemas["Alive"]["required"] == ["status"]
+    assert "token_type" in schemas["SessionTokens"]["required"]
+    assert schemas["Liveness"]["required"] == ["status"]
     assert schemas["UserInfo"]["required"] == ["sub"]  # the others depend on the scopes
-    assert schemas["TokenAnswer"]["required"] == ["access_token", "token_type", "expires_in", "scope"]
+    assert schemas["OAuthTokens"]["required"] == ["access_token", "token_type", "expires_in", "scope"]
 
 
 @pytest.mark.one_database

@@ -19,7 +19,7 @@ from goodword.users.passwords import HashingBusy
 from goodword.web.client_address import client_network
 from goodword.web.dependencies import Reader, Session
 from goodword.web.json_body import JsonRoute
-from goodword.web.openapi import problems
+from goodword.web.openapi import free_object, problems
 
 router = APIRouter(prefix="/api/v1/me", tags=["Your account"], route_class=JsonRoute)
 
@@ -60,12 +60,7 @@ async def get_me(caller: Profile, reader: Reader) -> AccountRead:
     "/export",
     summary="Download what is held about you",
     response_class=Response,
-    responses={
-        200: {
-            "description": "A JSON document. Fields may be added.",
-            "content": {"application/json": {"schema": {"type": "object"}, "example": EXPORT}},
-        }
-    },
+    responses=free_object("AccountExport", "A JSON document. Fields may be added.", EXPORT),
 )
 async def export_me(caller: Account, request: Request, session: Session) -> StreamingResponse:
     """Return all data about you. Your referrals contain what their list shows."""

@@ -5,10 +5,13 @@ import uuid
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
+from typing_extensions import TypeAliasType
 
 from goodword.actor import Actor
 from goodword.audit.actions import Action, Subject
 from goodword.web.schemas import Instant, Output
+
+AuditDetail = TypeAliasType("AuditDetail", str | int | bool)
 
 
 class AuditRead(Output):
@@ -28,7 +31,7 @@ class AuditRead(Output):
     )
     request_id: str | None = Field(examples=["019aa8c2-7a51-7000-8000-000000000000"])
     address: str | None = Field(description="Null after 90 days.", examples=["192.0.2.7"])
-    details: Annotated[dict[str, str | int | bool], BeforeValidator(json.loads)] = Field(
+    details: Annotated[dict[str, AuditDetail], BeforeValidator(json.loads)] = Field(
         examples=[{"kind": "generated", "active": True}]
     )
     sequence: int | None = Field(

@@ -30,11 +30,17 @@ PastedCode = Annotated[str, Field(max_length=1024), AfterValidator(code_format.c
 Uses = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
-ONE_TERM: list[JsonValue] = [
-    {"required": [one], "properties": {one: {"not": {"type": "null"}}, other: {"enum": [None]}}}
-    for one, other in (("expires_at", "lifetime"), ("lifetime", "expires_at"))
-]
-"""JSON schemas for exactly one of the two fields that is not null."""
+_NULL: JsonValue = {"type": "null"}
+_TERMS: list[JsonValue] = ["expires_at", "lifetime"]
+ONE_TERM: dict[str, JsonValue] = {
+    "not": {
+        "anyOf": [
+            {"properties": {"expires_at": _NULL, "lifetime": _NULL}},
+            {"required": _TERMS, "properties": {"expires_at": {"not": _NULL}, "lifetime": {"not": _NULL}}},
+        ]
+    }
+}
+"""A JSON schema for exactly one of the two fields that is not null. Of a `oneOf`, generators would make two classes."""
 
 
 class CodeCreate(Input):
@@ -51,7 +57,7 @@ class CodeCreate(Input):
                     "active": False,
                 },
             ],
-            "oneOf": ONE_TERM,
+            **ONE_TERM,
         }
     )
 

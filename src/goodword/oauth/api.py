@@ -22,9 +22,12 @@ from goodword.web.urlencoded import FORM
 router = APIRouter(prefix="/oauth", tags=["Authorized apps"])
 
 
-def form_docs(required: list[str], properties: dict[str, str], **examples: dict[str, str]) -> dict[str, Any]:
+def form_docs(
+    title: str, required: list[str], properties: dict[str, str], **examples: dict[str, str]
+) -> dict[str, Any]:
     """Return the OpenAPI request body of an operation. FastAPI cannot derive it: the form is read strictly."""
     schema = {
+        "title": title,
         "type": "object",
         "required": required,
         "properties": {name: {"type": "string", "description": about} for name, about in properties.items()},
@@ -47,6 +50,7 @@ TOKEN_FIELDS = {
     **CLIENT_FIELDS,
 }
 TOKEN_DOCS = form_docs(
+    "OAuthTokenRequest",
     ["grant_type"],
     TOKEN_FIELDS,
     refresh={"grant_type": "refresh_token", "refresh_token": "gwr_AZrd0c…"},
@@ -205,6 +209,7 @@ def _token_response(
 
 
 ONE_TOKEN = form_docs(
+    "OAuthTokenForm",
     ["token"],
     {"token": "An access token or a refresh token.", "token_type_hint": "Not needed.", **CLIENT_FIELDS},
     token={"token": "gwr_AZrd0c…", "client_id": "gwc_5f0c1d2e3b4a596877869504"},

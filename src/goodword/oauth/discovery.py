@@ -10,6 +10,7 @@ from goodword.oauth import scopes
 from goodword.oauth.clients import GRANT_TYPES
 from goodword.services import services_of
 from goodword.sessions.keys import ES256, JWKS_LIFETIME, RS256
+from goodword.web.openapi import free_object
 
 router = APIRouter(prefix="/.well-known", tags=["Authorized apps"])
 
@@ -54,14 +55,11 @@ def metadata(issuer: str) -> dict[str, Any]:
     }
 
 
-def _shown(description: str, example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
-    content = {"application/json": {"schema": {"type": "object"}, "example": example}}
-    return {200: {"description": description, "content": content}}
-
-
-METADATA_DOCS = _shown("The metadata.", metadata("https://goodword.example"))
-JWKS_DOCS = _shown(
-    "The keys.", {"keys": [{"kty": "EC", "crv": "P-256", "alg": ES256, "use": "sig", "kid": "019aa8c2…"}]}
+METADATA_DOCS = free_object("ServerMetadata", "The metadata.", metadata("https://goodword.example"))
+JWKS_DOCS = free_object(
+    "KeySet",
+    "The keys.",
+    {"keys": [{"kty": "EC", "crv": "P-256", "alg": ES256, "use": "sig", "kid": "019aa8c2…"}]},
 )
 
 

@@ -22,7 +22,11 @@ TOKEN_FORM = {
     "requestBody": {
         "content": {
             FORM: {
-                "schema": {"type": "object", "properties": {"access_token": {"type": "string"}}},
+                "schema": {
+                    "title": "UserInfoRequest",
+                    "type": "object",
+                    "properties": {"access_token": {"type": "string"}},
+                },
                 "example": {"access_token": "eyJhbGciOiJFUzI1…"},
             }
         }

@@ -32,7 +32,7 @@ from goodword.sessions import embed
 from goodword.sessions.tokens import EMBED_LIFETIME
 from goodword.web.dependencies import Clock, Reader, Session
 from goodword.web.idempotency import Answer, IdempotentWriteDependency, KeyInUse, KeyReused
-from goodword.web.openapi import problems
+from goodword.web.openapi import free_object, problems
 from goodword.web.paging import Cursor, CursorInvalid, Limit
 
 router = APIRouter(prefix="/api/v1/participants", tags=["Participants"], route_class=ParticipantRoute)
@@ -141,10 +141,7 @@ async def erase_participant(
     response_class=Response,
     responses={
         **problems(*NOT_FOUND, access.ParticipantDisabled),
-        200: {
-            "description": "A JSON document. Fields may be added.",
-            "content": {"application/json": {"schema": {"type": "object"}, "example": EXPORT}},
-        },
+        **free_object("ParticipantExport", "A JSON document. Fields may be added.", EXPORT),
     },
 )
 async def export_participant(

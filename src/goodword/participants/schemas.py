@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticSerializationError, core_schema, to_json
+from typing_extensions import TypeAliasType
 
 from goodword import languages
 from goodword.attribution.reasons import Reason
@@ -26,7 +27,7 @@ from goodword.referrals.models import AttributedBy, ReferralStatus
 from goodword.referrals.schemas import Referee
 from goodword.users.addresses import Email
 from goodword.users.schemas import ExternalId
-from goodword.web.schemas import OMITTED, Input, Instant, Name, Output, Text, without_default
+from goodword.web.schemas import OMITTED, FieldError, Input, Instant, Name, Output, Text, without_default
 
 MAX_ITEMS = 100
 MAX_TOUCHES = 20
@@ -65,11 +66,16 @@ def _touches(given: Any) -> tuple[uuid.UUID, ...]:
 
 
 _ONE_TOUCH: dict[str, JsonValue] = {"type": "string", "maxLength": 1024}
-Touches = Annotated[
-    tuple[uuid.UUID, ...],
-    BeforeValidator(_touches),
-    WithJsonSchema({"anyOf": [{"type": "array", "items": _ONE_TOUCH, "maxItems": MAX_TOUCHES}, _ONE_TOUCH]}),
-]
+TouchIds = TypeAliasType(
+    "TouchIds",
+    Annotated[
+        tuple[uuid.UUID, ...],
+        BeforeValidator(_touches),
+        WithJsonSchema(
+            {"anyOf": [{"type": "array", "items": _ONE_TOUCH, "maxItems": MAX_TOUCHES}, _ONE_TOUCH]}
+        ),
+    ],
+)
 Language = Annotated[
     Text,
     Field(max_length=35),
@@ -104,7 +110,7 @@ class ParticipantWrite(Input):
         None,
         description="The code that the person gave, or its link. It counts at the first call, or within the grace of the program.",
     )
-    touch: Touches | None = Field(
+    touch: TouchIds | None = Field(
         None, description="The `touch` that the link added to your address: one id, or at most 20."
     )
     signed_up_at: Instant | None = Field(
@@ -169,7 +175,7 @@ class ParticipantCodeCreate(CodeCreate):
                 {"lifetime": 604800},
                 {"lifetime": 604800, "code": "SUMMER-WITH-BOB", "max_uses": 10},
             ],
-            "oneOf": ONE_TERM,
+            **ONE_TERM,
         }
     )
 
@@ -237,7 +243,7 @@ class ItemError(Output):
     detail: str
     code: str = Field(examples=["validation_failed"])
     request_id: str
-    errors: list[dict[str, str]] | None = None
+    errors: list[FieldError] | None = None
 
 
 class ItemResult(Output):

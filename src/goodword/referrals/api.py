@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic_core import to_json
@@ -60,9 +60,7 @@ class ListParameters:
     sort: Annotated[Order, Query(description="By the time of registration.")] = Order.NEWEST
     limit: Limit = 50
     cursor: Cursor = None
-    total: Annotated[
-        Literal["true", "false"], Query(description="With `true`, the answer has the `total`.")
-    ] = "false"
+    total: Annotated[bool, Query(description="With `true`, the answer has the `total`.")] = False
 
 
 @dataclass(slots=True)
@@ -129,7 +127,7 @@ async def _list(request: Request, user_id: uuid.UUID, query: ListParameters) -> 
     # Serialised without models: a model for each row would take longer than the query.
     items = [listing.shown(row) for row in rows]
     answer: dict[str, object] = {"items": items, "next_cursor": following}
-    if query.total == "true":
+    if query.total:
         answer["total"] = await listing.count_referrals(services.database, user_id, filters=filters)
     return Response(to_json(answer), media_type="application/json")
 

@@ -1,6 +1,7 @@
 """The OpenAPI document of FastAPI, completed with errors, examples and the OAuth flow."""
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +22,7 @@ from goodword.errors import (
     ValidationFailed,
 )
 from goodword.rate_limits.limiter import RateLimited
-from goodword.web import openapi_examples, security_schemes
+from goodword.web import openapi_examples, openapi_schemas, security_schemes
 from goodword.web.json_body import MalformedJson, UnknownParameter
 from goodword.web.problems import problem
 from goodword.web.request_errors import (
@@ -112,6 +113,7 @@ PROBLEM = {
             "type": "array",
             "description": "With 422: the invalid fields.",
             "items": {
+                "title": "FieldError",
                 "type": "object",
                 "required": ["field", "code", "message"],
                 "properties": {
@@ -158,6 +160,12 @@ def problems(*errors: type[AppError], location: str | None = None) -> dict[int |
     return responses
 
 
+def free_object(title: str, description: str, example: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of an operation that returns an object whose fields the document does not list."""
+    content = {"schema": {"title": title, "type": "object"}, "example": example}
+    return {200: {"description": description, "content": {"application/json": content}}}
+
+
 def install(
     app: FastAPI,
     *,
@@ -198,7 +206,7 @@ def _complete(
     schemas = components["schemas"]
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    schemas["Problem"] = PROBLEM
+    schemas["Problem"] = deepcopy(PROBLEM)
     components["responses"] = {"Refused": _refused()}
     _name_problems("Refused", components["responses"], schemas)
     security_schemes.complete(components["securitySchemes"], public_url, scopes, server_scopes)
@@ -208,6 +216,7 @@ def _complete(
             _add_common_errors(operation, path)
             operation["security"] = security_schemes.alternatives(operation["security"], scopes)
             _name_problems(operation["operationId"], operation["responses"], schemas)
+    openapi_schemas.complete(document)
     return document
 
 

@@ -10,6 +10,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError, PydanticKnownError
@@ -112,3 +113,11 @@ class Output(BaseModel):
     model_config = ConfigDict(
         from_attributes=True, frozen=True, json_schema_serialization_defaults_required=True
     )
+
+
+class FieldError(Output):
+    """An invalid field, in a problem document."""
+
+    field: str = Field(examples=["body.items.0.email"])
+    code: str = Field(examples=["value_error"])
+    message: str
