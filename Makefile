@@ -142,13 +142,14 @@ messages: .venv/tests ## Collect the texts of the pages for translation, and com
 	    --input-file .venv/messages.pot --locale $$language --output-file $$file && \
 	  $(BIN)/pybabel --quiet compile --locale $$language --input-file $$file --output-file $${file%.po}.mo; done
 
-pictures: .venv/tests ## Make the pictures of the documents again, with chromium and prometheus
+pictures: .venv/tests docs ## Make the pictures of the documents again, with chromium and prometheus
 	@$(BIN)/python docs/pictures/emails.py
 	@$(BIN)/python docs/pictures/sequence.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/pages.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/embed.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/acme_pages.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/dashboard.py
+	@$(BIN)/python docs/pictures/site.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/doctor.py
 
 lock: .venv/tests ## Choose the versions of all dependencies anew (UPGRADE=--upgrade for the newest)
