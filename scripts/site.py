@@ -49,7 +49,10 @@ LANGUAGES = {
 LANGUAGES |= {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".conf": "nginx", ".sh": "sh"}
 
 HIDDEN = "---\nsearch:\n  exclude: true\n---\n\n"
-"""The head of the page of a file, which search does not find."""
+"""The head of a page that search does not find."""
+
+EVIDENCE = {"docs/asvs.md", "docs/cases.md"}
+"""Tables with the names of tests, which would hide what readers search for."""
 
 FENCE = re.compile(r"^ *(```+|~~~+).*?^ *\1 *$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r'`[^`]*`|(?P<open>\]\(|(?:src|href)=")(?P<target>[^)"\s]+)')
@@ -131,7 +134,7 @@ class Site:
             if path not in PLACES:
                 self.write(page, self._folder(path))
         elif path.endswith(".md"):
-            head = HIDDEN if page.startswith(FILES) else ""
+            head = HIDDEN if page.startswith(FILES) or path in EVIDENCE else ""
             self.write(page, head + self.adapt(source.read_text(), path, page))
         else:
             language = LANGUAGES.get(source.suffix, "text")
@@ -166,7 +169,8 @@ class Site:
         text, start = indent(text), 0
         parts: list[str] = []
         for fence in FENCE.finditer(text):
-            parts += [self._links(text[start : fence.start()], path, page), fence[0]]
+            code = fence[0].replace("```console", "```sh", 1)  # without a prompt, all of it would be output
+            parts += [self._links(text[start : fence.start()], path, page), code]
             start = fence.end()
         return "".join([*parts, self._links(text[start:], path, page)])
 
@@ -207,10 +211,8 @@ def indent(text: str) -> str:
             width = len(marker[0])
             inner = [line[width:] if line[:width].isspace() else line for line in lines[start + 1 : end]]
             first, *others = indent("\n".join([lines[start][width:], *inner])).split("\n")
-            lines[start:end] = [
-                f"{marker[0].strip():<4}{first}",
-                *(f"    {line}" if line else "" for line in others),
-            ]
+            item = [f"{marker[0].strip():<4}{first}", *(f"    {line}" if line else "" for line in others)]
+            lines[start:end] = [*item, ""] if "" in item and item[-1] else item
         elif token.type in ("bullet_list_open", "ordered_list_open") and start and lines[start - 1].strip():
             lines.insert(start, "")
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from html.parser import HTMLParser
@@ -123,3 +124,20 @@ def test_every_link_within_the_site_leads_to_a_page_and_a_heading(built):
 
     assert len(pages) > 60
     assert broken == []
+
+
+def count(html: str) -> Counter[str]:
+    return Counter(re.findall(r"<(li|ul|ol|table|tr|td|pre|h2|h3|em|strong|img|blockquote)[ >]", html))
+
+
+def test_pages_have_the_lists_tables_and_code_that_github_shows(built):
+    readme = site.sections((ROOT / "README.md").read_text())
+    documents = {page: readme[heading] for heading, page in site.SECTIONS.items()}
+    for path in [*ROOT.glob("docs/*.md"), *ROOT.glob("docs/decisions/*.md"), *ROOT.glob("*.md")]:
+        name = str(path.relative_to(ROOT))
+        if not name.startswith("README"):
+            documents[site.place(name)] = path.read_text()
+
+    for page, text in documents.items():
+        _, _, html = (built / page).with_suffix(".html").read_text().partition("<article")
+        assert count(html.partition("</article")[0]) == count(site.MARKDOWN.render(text)), page

@@ -75,8 +75,8 @@ def test_links_in_code_stay_as_they_are(tmp_path):
     [
         ("a\n- b\n", "a\n\n-   b\n"),
         ("- a\n  b\n- c", "-   a\n    b\n-   c"),
-        ("1. a\n\n   ```sh\n   b\n   ```\n", "1.  a\n\n    ```sh\n    b\n    ```\n"),
-        ("- a\n  - b\n\n    c\n", "-   a\n\n    -   b\n\n        c\n"),
+        ("1. a\n\n   ```sh\n   b\n   ```\n", "1.  a\n\n    ```sh\n    b\n    ```\n\n"),
+        ("- a\n  - b\n\n    c\n", "-   a\n\n    -   b\n\n        c\n\n"),
         ("```\n- a\n  b\n```\n", "```\n- a\n  b\n```\n"),
     ],
     ids=["list after text", "continued item", "code in an item", "list in a list", "code"],
