@@ -1,29 +1,51 @@
-"""The OpenAPI document, checked by Redocly CLI from npm."""
+"""The OpenAPI document, checked by Redocly CLI and Spectral from npm, by the rules in the root of the repository."""
 
 import json
 import os
 import shutil
 import subprocess
+from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
-LINTER = "@redocly/cli@2.77.0"
+import pytest
+
+ROOT = Path(__file__).parents[2]
+REDOCLY = "@redocly/cli@2.77.0"
+SPECTRAL = "@stoplight/spectral-cli@6.16.0"
 
 
-def test_the_document_has_no_fault(served, tmp_path):
+@pytest.fixture
+def document(served, tmp_path) -> Path:
+    path = tmp_path / "openapi.json"
+    with urlopen(f"{served.url}/openapi.json") as answer:
+        path.write_bytes(answer.read())
+    return path
+
+
+def lint(*command: str) -> Any:
+    """Run a linter of npm, and return the JSON that it prints."""
     npx = shutil.which("npx")
     assert npx, "this test needs npm"
-    with urlopen(f"{served.url}/openapi.json") as answer:
-        (tmp_path / "openapi.json").write_bytes(answer.read())
-
+    environment = {**os.environ, "REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
     checked = subprocess.run(
-        [npx, "--yes", LINTER, "lint", "openapi.json", "--extends=recommended", "--format=json"],
-        cwd=tmp_path,
-        env={**os.environ, "REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"},
-        capture_output=True,
-        text=True,
-        check=False,
+        [npx, "--yes", *command], env=environment, capture_output=True, text=True, check=False
+    )
+    assert checked.stdout.lstrip().startswith(("{", "[")), checked.stderr
+    return json.loads(checked.stdout)
+
+
+def test_redocly_finds_nothing(document):
+    found = lint(REDOCLY, "lint", str(document), f"--config={ROOT / 'redocly.yaml'}", "--format=json")
+
+    assert [
+        (one["ruleId"], one["message"], one["location"][0].get("pointer")) for one in found["problems"]
+    ] == []
+
+
+def test_spectral_finds_nothing(document):
+    found = lint(
+        SPECTRAL, "lint", str(document), f"--ruleset={ROOT / '.spectral.yaml'}", "--format=json", "--quiet"
     )
 
-    assert checked.stdout.lstrip().startswith("{"), checked.stderr
-    found = json.loads(checked.stdout)["problems"]
-    assert [(one["ruleId"], one["message"], one["location"][0].get("pointer")) for one in found] == []
+    assert [(one["code"], one["message"], one["path"]) for one in found] == []

@@ -1,8 +1,9 @@
 """Endpoints of sessions: sign in, list, sign out."""
 
 import uuid
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 
 from goodword.db.keyset import Position
 from goodword.db.transaction_hooks import ACTOR
@@ -22,6 +23,8 @@ from goodword.web.openapi import problems
 from goodword.web.paging import Cursor, CursorInvalid, Limit
 
 router = APIRouter(prefix="/api/v1", tags=["Sessions"], route_class=JsonRoute)
+
+SessionId = Annotated[uuid.UUID, Path(description="The id of the session.")]
 
 
 @router.post(
@@ -86,7 +89,7 @@ async def sign_out(caller: Account, request: Request, session: Session, clock: C
     status_code=204,
     responses=problems(service.SessionNotFound),
 )
-async def end_session(session_id: uuid.UUID, caller: Account, session: Session, clock: Clock) -> None:
+async def end_session(session_id: SessionId, caller: Account, session: Session, clock: Clock) -> None:
     """End one of your sessions, for example on a device that you lost."""
     await service.revoke(session, caller.user_id, session_id, now=clock())
 

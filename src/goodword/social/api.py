@@ -99,10 +99,10 @@ async def finish_provider_sign_in(
     request: Request,
     session: Session,
     clock: Clock,
-    state: Annotated[str, Query(max_length=255)] = "",
-    code: Annotated[str | None, Query(max_length=2048)] = None,
-    error: Annotated[str | None, Query(max_length=255)] = None,
-    iss: Annotated[str | None, Query(max_length=255)] = None,
+    state: Annotated[str, Query(max_length=255, description="The `state` of the request.")] = "",
+    code: Annotated[str | None, Query(max_length=2048, description="The authorization code.")] = None,
+    error: Annotated[str | None, Query(max_length=255, description="Why there is no code.")] = None,
+    iss: Annotated[str | None, Query(max_length=255, description="The issuer (RFC 9207).")] = None,
 ) -> RedirectResponse:
     """Receive the redirect of the provider (RFC 6749 §4.1.2) and sign the user in.
 

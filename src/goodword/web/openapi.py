@@ -1,6 +1,6 @@
 """The OpenAPI document of FastAPI, completed with errors, examples and the OAuth flow."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from datetime import datetime
 from typing import Any
@@ -22,8 +22,9 @@ from goodword.errors import (
     ValidationFailed,
 )
 from goodword.rate_limits.limiter import RateLimited
-from goodword.web import openapi_examples, openapi_schemas, security_schemes
+from goodword.web import openapi_examples, openapi_schemas, openapi_webhooks, security_schemes
 from goodword.web.json_body import MalformedJson, UnknownParameter
+from goodword.web.openapi_webhooks import Webhook
 from goodword.web.problems import problem
 from goodword.web.request_errors import (
     BodyTooSlow,
@@ -172,16 +173,18 @@ def install(
     public_url: str,
     scopes: Mapping[str, str],
     server_scopes: Mapping[str, str],
+    webhooks: Sequence[Webhook] = (),
     clock: Callable[[], datetime],
 ) -> None:
     """Make `app.openapi` return the completed document.
 
-    `scopes` are those that OAuth clients request from users, `server_scopes` those that they have themselves.
+    `scopes` are those that OAuth clients request from users, `server_scopes` those that they have themselves,
+    `webhooks` the events that the service sends.
     """
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            document = _complete(app, public_url, scopes, server_scopes)
+            document = _complete(app, public_url, scopes, server_scopes, webhooks)
             app.openapi_schema = openapi_examples.complete(document, now=clock())
         return app.openapi_schema
 
@@ -189,7 +192,11 @@ def install(
 
 
 def _complete(
-    app: FastAPI, public_url: str, scopes: Mapping[str, str], server_scopes: Mapping[str, str]
+    app: FastAPI,
+    public_url: str,
+    scopes: Mapping[str, str],
+    server_scopes: Mapping[str, str],
+    webhooks: Sequence[Webhook],
 ) -> dict[str, Any]:
     document = get_openapi(
         title=app.title,
@@ -197,6 +204,7 @@ def _complete(
         summary="A self-hosted referral service.",
         description=DESCRIPTION,
         routes=app.routes,
+        webhooks=openapi_webhooks.routes(webhooks),
         tags=TAGS,
         servers=[{"url": public_url}],
         contact={"name": app.title, "url": public_url},
@@ -216,6 +224,7 @@ def _complete(
             _add_common_errors(operation, path)
             operation["security"] = security_schemes.alternatives(operation["security"], scopes)
             _name_problems(operation["operationId"], operation["responses"], schemas)
+    openapi_webhooks.complete(document)
     openapi_schemas.complete(document)
     return document
 

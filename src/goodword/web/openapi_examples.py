@@ -30,7 +30,7 @@ def complete(document: dict[str, Any], *, now: datetime) -> dict[str, Any]:
     """Return the document with an example in each body, and times near `now` instead of `EXAMPLE_TIME`."""
     month = now.replace(day=1, hour=12, minute=0, second=0, microsecond=0)
     schemas = document["components"]["schemas"]
-    for path in document["paths"].values():
+    for path in (*document["paths"].values(), *document.get("webhooks", {}).values()):
         for operation in path.values():
             for content in _contents(operation):
                 if "example" not in content and "examples" not in content:

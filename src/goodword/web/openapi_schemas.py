@@ -52,7 +52,8 @@ def complete(document: dict[str, Any]) -> None:
     for name, schema in named.items():
         schemas[name] = schema
         schema["title"] = name
-    for holder, key in [*_places(document["paths"]), *_inner_places(named)]:
+    operations = (document["paths"], document.get("webhooks", {}))
+    for holder, key in [*_places(operations), *_inner_places(named)]:
         schema = holder[key]
         if (reference := schema.get("$ref", "")).startswith(REF):
             old = reference.removeprefix(REF)
@@ -83,7 +84,7 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
         if "in" in value and isinstance(value.get("schema"), dict):
             value["schema"].pop("title", None)
         inner = [(key, one) for key, one in value.items() if key not in EXAMPLES]
-    elif isinstance(value, list):
+    elif isinstance(value, list | tuple):
         inner = list(enumerate(value))
     else:
         return
