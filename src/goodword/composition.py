@@ -117,7 +117,7 @@ def build_services(
         cache=LookupCache(settings, database, invalidations, clock, metrics),
         http_client=OutboundClient(),
         rate_limiter=Limiter(settings, clock, metrics),
-        touches=Touches(database, derive_key(secret, "touches"), clock, metrics),
+        touches=Touches(database, derive_key(secret, "touches"), clock, metrics, settings),
         linked_codes=LinkedCodes(database, invalidations, clock),
         signing_keys=signing_keys,
         access_tokens=AccessTokens(signing_keys, issuer=issuer, lifetime=lifetime),

@@ -1,8 +1,9 @@
 """Parse IP addresses, and reduce them to the network that is counted or remembered."""
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 Address = IPv4Address | IPv6Address
@@ -37,6 +38,15 @@ def network(host: str, ipv4_bytes: int = 4) -> bytes:
     except (OSError, ValueError):
         return b""
     return address[12 : 12 + ipv4_bytes] if address.startswith(_MAPPED) else address[:8]
+
+
+def is_within(found: bytes, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    """Return whether the result of `network` lies in one of some networks, or contains one: a single IPv6 address."""
+    if len(found) == 4:
+        address = IPv4Address(found)
+        return any(address in one for one in networks if isinstance(one, IPv4Network))
+    household = IPv6Network((found + bytes(8), 64))
+    return any(household.overlaps(one) for one in networks if isinstance(one, IPv6Network))
 
 
 def describe_network(host: str) -> str | None:

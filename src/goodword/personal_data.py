@@ -18,6 +18,8 @@ from goodword.programs.models import Program
 from goodword.providers import personal_data as providers
 from goodword.providers.models import ProviderState
 from goodword.referrals import personal_data as referrals
+from goodword.risk import personal_data as risk
+from goodword.risk.models import FormerReferee
 from goodword.sessions import personal_data as sessions
 from goodword.sessions.models import SigningKey
 from goodword.social import personal_data as social
@@ -37,6 +39,7 @@ PERSONAL_DATA: Sequence[PersonalData] = (
     *users.PERSONAL_DATA,
     *jobs.PERSONAL_DATA,
     *referrals.PERSONAL_DATA,
+    *risk.PERSONAL_DATA,
     *web.PERSONAL_DATA,
     *codes.PERSONAL_DATA,
     *account.PERSONAL_DATA,
@@ -52,6 +55,7 @@ PERSONAL_DATA: Sequence[PersonalData] = (
 NOT_PERSONAL: Mapping[type[Base], str] = {
     ApiKey: "keys of the servers of a product",
     Epoch: "the version of the shared cache",
+    FormerReferee: "keyed hashes of erased referees, by which they are recognised",
     OAuthClient: "apps, which the operator registers",
     PasswordCost: "the costs of imported password hashes, without the hashes",
     Program: "the terms of programs",

@@ -28,8 +28,10 @@ from goodword.oauth.models import OAuthCode
 from goodword.privacy import tombstones
 from goodword.providers.models import IS_UNRESTRICTED, EmailCheck
 from goodword.rate_limits.models import Quota
+from goodword.risk import evidence_retention
+from goodword.risk.models import FormerReferee
 from goodword.services import Services
-from goodword.sessions.models import LoginFailures, UserSession
+from goodword.sessions.models import LoginFailures, SeenClient, UserSession
 from goodword.touches import hash_retention
 from goodword.touches.models import Touch
 from goodword.users.models import Verification
@@ -87,6 +89,10 @@ RULES: Mapping[str, Rules] = {
     "purge_verifications": lambda settings: [Expiry(Verification.expires_at, days(settings.keep_tokens))],
     "purge_idempotency_keys": lambda _: [Expiry(IdempotencyKey.created_at, KEPT)],
     "purge_login_failures": lambda _: [Expiry(LoginFailures.last_at, DAY)],
+    "purge_seen_clients": lambda settings: [Expiry(SeenClient.created_at, days(settings.keep_touch_hashes))],
+    "purge_former_referees": lambda settings: [
+        Expiry(FormerReferee.created_at, days(settings.keep_former_referees))
+    ],
     "purge_email_checks": _email_checks,
     "purge_quotas": lambda _: [Expiry(Quota.ends_at, DAY)],
     "purge_finished_jobs": lambda settings: _jobs("done", days(settings.keep_jobs)),
@@ -120,9 +126,10 @@ async def purge_touches(services: Services, job: ClaimedJob) -> None:
 
 
 async def clear_touch_hashes(services: Services, job: ClaimedJob) -> None:
-    """Clear the hashes of old touches, which stay until they can no longer count."""
+    """Clear the hashes of old touches, which stay until they can no longer count, and those of old risk signals."""
     before = services.clock() - days(services.settings.keep_touch_hashes)
-    await _run_batches(services, job, [partial(hash_retention.clear_old, limit=BATCH_SIZE, before=before)])
+    clears = (hash_retention.clear_old, evidence_retention.clear_old)
+    await _run_batches(services, job, [partial(clear, limit=BATCH_SIZE, before=before) for clear in clears])
 
 
 async def clear_addresses(services: Services, job: ClaimedJob) -> None:

@@ -55,6 +55,7 @@ class DerivedKeys:
     audit: bytes
     checked_addresses: bytes
     erased_mailboxes: bytes
+    former_referees: bytes
     idempotency: bytes
     oauth: bytes
     one_time_tokens: bytes
@@ -72,6 +73,7 @@ class DerivedKeys:
             audit=derive_key(secret, "audit chain"),
             checked_addresses=derive_key(secret, "checked addresses"),
             erased_mailboxes=derive_key(secret, "mailboxes of the erased"),
+            former_referees=derive_key(secret, "former referees"),
             idempotency=derive_key(secret, "idempotency fingerprints"),
             oauth=derive_key(secret, "oauth clients and codes"),
             one_time_tokens=derive_key(secret, "one-time tokens"),

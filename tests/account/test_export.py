@@ -69,6 +69,8 @@ async def test_f07_the_export_is_complete(full_life, bob):
     assert {name for name in sections if not found[name]} == {
         "unsubscribed",
         "referred_by",
+        "risk_signals",
+        "reviews",
         "audit_of_others",
     }
     assert [one["uses"] for one in found["codes"]] == [2, 0]

@@ -229,6 +229,7 @@ async def test_a_report_that_changes_nothing_locks_and_writes_nothing(acme, app)
     code = (await acme.report("alice"))["code"]["code"]
     body = {"email": "bob@example.com", "first_name": "Bob", "language": "en", "referral_code": code}
     first = await acme.report("bob", **body)
+    await app.state.services.touches.flush()
     statements = []
     engine = app.state.services.database.write_engine.sync_engine
 

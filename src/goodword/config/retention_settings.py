@@ -23,6 +23,8 @@ class RetentionSettings(BaseModel):
     keep_touches: Days = 30
     """After the attribution window of their program."""
     keep_touch_hashes: Days = 30
-    """The keyed hashes of the network and the user agent."""
+    """The keyed hashes of networks and user agents, of touches, signed-in users and risk signals."""
+    keep_former_referees: Days = 730
+    """The keyed hashes by which a referee who was erased is recognised."""
     keep_emails: Days = 30
     """E-mails that are saved as files."""

@@ -18,6 +18,7 @@ from goodword.config.planned_settings import PlannedSettings
 from goodword.config.postgres_url import DRIVER, PostgresServer, normalise, parse as parse_postgres_url
 from goodword.config.redis_url import RedisServer, parse as parse_redis_url
 from goodword.config.retention_settings import RetentionSettings
+from goodword.config.risk_settings import RiskSettings
 from goodword.config.setting_types import (
     HttpUrl,
     Secret,
@@ -51,7 +52,7 @@ PROVIDERS = (
 """The settings of each sign-in provider: all of a group, or none."""
 
 
-class Settings(BrandSettings, RetentionSettings, PlannedSettings):
+class Settings(BrandSettings, RetentionSettings, RiskSettings, PlannedSettings):
     """The settings, each read from `GOODWORD_<NAME>`; a `SecretStr` also from `…_FILE`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -92,8 +93,8 @@ class Settings(BrandSettings, RetentionSettings, PlannedSettings):
     hunter_api_key: Secret | None = None
     hunter_url: HttpUrl = "https://api.hunter.io"
     first_code: Literal["ask", "automatic"] = "ask"
-    self_referrals: Literal["allow", "flag", "refuse"] = "flag"
-    email_disposable: Literal["allow", "refuse"] = "allow"
+    self_referrals: Literal["allow", "flag", "hold", "refuse"] = "flag"
+    email_disposable: Literal["allow", "hold", "refuse"] = "allow"
     enrichment: Literal["none", "hunter", "clearbit"] = "none"
     clearbit_api_key: Secret | None = None
     clearbit_url: HttpUrl = "https://person.clearbit.com"

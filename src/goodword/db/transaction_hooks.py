@@ -90,6 +90,11 @@ def insert_before_commit(session: AsyncSession, table: Table, row: dict[str, Any
     _hooked(session).rows.add((table, row))
 
 
+def waiting_rows(session: AsyncSession, table: Table) -> list[dict[str, Any]]:
+    """Return the rows of a table that wait for the commit. No statement finds them before."""
+    return [row for of, row in _hooked(session).rows.peek() if of is table]
+
+
 def invalidate(session: AsyncSession, *keys: str) -> None:
     """Invalidate cache entries: mark them before the commit, and remove them after it."""
     for key in keys:

@@ -123,7 +123,11 @@ async def _refresh_own(
     services = services_of(request)
     try:
         sign_in = await sessions.refresh(
-            session, services.refresh_tokens, required(form, "refresh_token"), now=clock()
+            session,
+            services.refresh_tokens,
+            required(form, "refresh_token"),
+            hashes=client_info.client_hashes_of(request),
+            now=clock(),
         )
     except sessions.RefreshRefused:
         raise InvalidGrant("The refresh token is invalid, used or expired.") from None

@@ -180,7 +180,7 @@ async def _place(
         await session.execute(delete(User).where(User.id == between))
 
 
-_MOVED = ("external_id", "program_id", "reported_email", "reported_email_key")
+_MOVED = ("external_id", "program_id", "reported_email", "reported_email_key", "reported_email_canonical")
 _REPORTED: Any = (
     select(User)
     .where(

@@ -1,6 +1,5 @@
 """Participants: people whom the server of a product reports by its own ids."""
 
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,9 +25,10 @@ from goodword.participants.access import Scope
 from goodword.participants.schemas import ParticipantReferral, ParticipantWrite, ReferrerRead, Warnings
 from goodword.participants.state import State, find_code, find_referral, has_had_code
 from goodword.programs.models import Program, ProgramStatus
-from goodword.referrals import service as referrals
 from goodword.referrals.attributed import Attributed
 from goodword.referrals.models import ReferralStatus
+from goodword.risk import service as risk
+from goodword.risk.service import Referred
 from goodword.services import Services
 from goodword.telemetry.metrics import SIGN_UPS
 from goodword.users import addresses
@@ -151,6 +151,7 @@ def changes(body: ParticipantWrite, now: datetime) -> dict[str, Any]:
         address = addresses.parse(body.email) if body.email is not None else None
         values["reported_email"] = address.text if address else None
         values["reported_email_key"] = address.key if address else None
+        values["reported_email_canonical"] = address.canonical if address else None
     if "signed_up_at" in given:
         values["signed_up_at"] = min(body.signed_up_at, now) if body.signed_up_at is not None else None
     return values
@@ -198,14 +199,15 @@ async def record_outcome(
     *,
     now: datetime,
 ) -> Joined:
-    """Record what the attribution has decided about a person. What a server reports is confirmed at once."""
+    """Record what the attribution has decided about a person.
+
+    What a server reports is confirmed at once, unless it is held.
+    """
     if not isinstance(outcome, Attributed):
         return Joined(scope.program, None, [Warnings(outcome.reason)] if outcome else [])
     program = await services.programs.get(outcome.program_id)
-    referral_id = await referrals.record(
-        session, services, outcome, user, status=ReferralStatus.CONFIRMED, now=now
-    )
-    return Joined(program, _made(referral_id, outcome, now), [])
+    made = await risk.refer(session, services, outcome, user, claim=None, confirmed=True, now=now)
+    return Joined(program, _made(made, outcome, now), [])
 
 
 async def attribute(
@@ -269,18 +271,18 @@ async def _is_in_use(session: AsyncSession, user: User) -> bool:
     return await session.scalar(_IN_USE, place) is not None
 
 
-def _made(referral_id: uuid.UUID, attributed: Attributed, now: datetime) -> ParticipantReferral:
+def _made(made: Referred, attributed: Attributed, now: datetime) -> ParticipantReferral:
     """Return the referral that this transaction records. It is inserted just before the commit."""
     return ParticipantReferral(
-        id=referral_id,
-        status=ReferralStatus.CONFIRMED,
+        id=made.id,
+        status=made.status,
         referrer=ReferrerRead(external_id=attributed.referrer_external_id, display_name=attributed.referrer),
         code=attributed.code,
         attributed_by=attributed.attributed_by,
         touch=attributed.touch_id,
         reason=None,
         created_at=now,
-        confirmed_at=now,
+        confirmed_at=now if made.status == ReferralStatus.CONFIRMED else None,
     )
 
 

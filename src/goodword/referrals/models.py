@@ -7,7 +7,7 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from goodword.db.base import Base
+from goodword.db.base import Base, partial_index
 from goodword.programs.models import program_reference
 
 
@@ -36,7 +36,8 @@ class Referral(Base):
         CheckConstraint("status IN ('pending', 'held', 'confirmed', 'rejected', 'reversed')", name="status"),
         CheckConstraint("attributed_by IN ('code', 'touch')", name="attributed_by"),
         Index("ix_referrals_referrer_id_created_at_id", "referrer_id", "created_at", "id"),
-        Index("ix_referrals_code_id", "code_id"),
+        Index("ix_referrals_code_id_created_at", "code_id", "created_at"),
+        partial_index("ix_referrals_held", "created_at", "id", where="status = 'held'"),
     )
 
     referrer_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))

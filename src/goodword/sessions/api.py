@@ -9,9 +9,9 @@ from goodword.db.keyset import Position
 from goodword.db.transaction_hooks import ACTOR
 from goodword.rate_limits.dependencies import limited
 from goodword.services import services_of
-from goodword.sessions import active, service
+from goodword.sessions import active, seen_clients, service
 from goodword.sessions.auth import Account
-from goodword.sessions.client_info import client_info_of
+from goodword.sessions.client_info import client_hashes_of, client_info_of
 from goodword.sessions.responses import token_answer
 from goodword.sessions.schemas import SessionCreate, SessionList, SessionRead, TokenRead
 from goodword.sessions.throttle import TooManyAttempts
@@ -47,6 +47,7 @@ async def sign_in(body: SessionCreate, request: Request, session: Session, clock
     signed_in = await service.create(
         session, user, client=CLIENT, scope=service.own_scope(user), client_info=info, now=clock()
     )
+    seen_clients.record(session, user.id, client_hashes_of(request), now=signed_in.created_at)
     return token_answer(request, signed_in)
 
 

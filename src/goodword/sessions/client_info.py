@@ -2,6 +2,9 @@
 
 from fastapi import Request
 
+from goodword import ip_address
+from goodword.services import services_of
+from goodword.sessions.seen_clients import ClientHashes
 from goodword.sessions.service import ClientInfo
 from goodword.web.client_address import client_network
 
@@ -24,6 +27,12 @@ SYSTEMS = (
 
 def client_info_of(request: Request) -> ClientInfo:
     return ClientInfo(device(request.headers.get("user-agent")), client_network(request))
+
+
+def client_hashes_of(request: Request) -> ClientHashes:
+    """Return the keyed hashes of the network and the user agent of a request."""
+    network = ip_address.network(request.client.host) if request.client else b""
+    return services_of(request).touches.hashes(network, request.headers.get("user-agent"))
 
 
 def device(user_agent: str | None) -> str | None:

@@ -14,9 +14,9 @@ from goodword import actor, languages
 from goodword.crypto import Signer, hmac_of
 from goodword.db.transaction_hooks import ACTOR
 from goodword.services import services_of
-from goodword.sessions import active, service
+from goodword.sessions import active, seen_clients, service
 from goodword.sessions.actor_lock import Acting
-from goodword.sessions.client_info import client_info_of
+from goodword.sessions.client_info import client_hashes_of, client_info_of
 from goodword.sessions.models import UserSession
 from goodword.sessions.tokens import ABSOLUTE
 from goodword.users.models import User
@@ -113,6 +113,8 @@ async def visitor(request: Request) -> Visitor | None:
             with suppress(SQLAlchemyError):  # pages can be read while nothing can be written
                 async with services.database.transaction() as session:
                     await active.record_use(session, found.session_id, now=now)
+                    if seen_clients.is_first_of_day(found.used_at, now):
+                        seen_clients.record(session, found.user_id, client_hashes_of(request), now=now)
     return found
 
 
@@ -142,6 +144,7 @@ async def start_session(
     """Create the session of a browser, end the one that it had before, and write the cookie."""
     info = client_info_of(request)
     signed_in = await service.create(session, user, client=CLIENT, scope=SCOPE, client_info=info, now=now)
+    seen_clients.record(session, user.id, client_hashes_of(request), now=now)
     previous = await _find(request)  # after the sign-in, whose audit events must not name the previous user
     if previous is not None:
         await service.revoke_one(session, previous.session_id, why="signed_in_anew", now=now)

@@ -47,6 +47,20 @@ def live(now: Any) -> ColumnElement[bool]:
     return and_(UserSession.revoked_at.is_(None), not_expired)
 
 
+class SeenClient(Base):
+    """The network and the user agent of a signed-in user, as keyed hashes: at a sign-in, and at the first use of a day."""
+
+    __tablename__ = "seen_clients"
+    __table_args__ = (
+        Index("ix_seen_clients_user_id_created_at", "user_id", "created_at"),
+        Index("ix_seen_clients_created_at", "created_at"),
+    )
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    network_mac: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+    device_mac: Mapped[bytes | None] = mapped_column(LargeBinary(32))
+
+
 class SigningKey(Base):
     """An ES256 key. The private key is encrypted with a key derived from the secret."""
 

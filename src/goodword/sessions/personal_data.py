@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.db.personal_data import DataSubject, Kept, PersonalData, rows_of
+from goodword.db.personal_data import DataSubject, Kept, PersonalData, delete_rows, rows_of
 from goodword.services import Services
 from goodword.sessions import service
-from goodword.sessions.models import LoginFailures, UserSession
+from goodword.sessions.models import LoginFailures, SeenClient, UserSession
 
 _FIELDS = (
     "id client scope device place created_at rotated_at idle_expires_at expires_at revoked_at revoked_reason"
@@ -40,6 +40,11 @@ async def _login_failures(
 
 PERSONAL_DATA = (
     PersonalData(model=UserSession, erase=_erase, export={"sessions": rows_of(UserSession, _FIELDS)}),
+    PersonalData(
+        model=SeenClient,
+        erase=delete_rows(SeenClient),
+        export={"seen_clients": rows_of(SeenClient, "created_at")},
+    ),
     PersonalData(
         model=LoginFailures,
         erase=Kept(

@@ -20,7 +20,9 @@ from goodword.errors import NotFound, TokenInvalid, Unauthorized
 from goodword.mail import notifications
 from goodword.mail.messages import MessageKind
 from goodword.services import Services
+from goodword.sessions import seen_clients
 from goodword.sessions.models import UserSession, live
+from goodword.sessions.seen_clients import ClientHashes
 from goodword.sessions.tokens import ABSOLUTE, CLIENT, GRACE, IDLE, RefreshTokens
 from goodword.users import addresses, service as users
 from goodword.users.models import PasswordCost, User, UserStatus
@@ -129,11 +131,13 @@ async def refresh(
     now: datetime,
     client: str = CLIENT,
     grace: timedelta = GRACE,
+    hashes: ClientHashes | None = None,
 ) -> UserSession:
     """Rotate the refresh token and return the session. Raises `RefreshRefused`, also for another client's token.
 
     The previous token gets the current one for ten seconds, since a response can be lost and two tabs can refresh
-    at once. An older token was used by two parties, so the session ends (RFC 9700 §4.14.2).
+    at once. An older token was used by two parties, so the session ends (RFC 9700 §4.14.2). `hashes` are those of
+    the client, if it is the user's own.
     """
     shown = tokens.read(token)
     found = await session.execute(
@@ -149,6 +153,8 @@ async def refresh(
     if sign_in.client != client:
         raise RefreshRefused
     if shown.counter == sign_in.counter:
+        if hashes is not None and seen_clients.is_first_of_day(sign_in.rotated_at, now):
+            seen_clients.record(session, sign_in.user_id, hashes, now=now)
         sign_in.counter += 1
         sign_in.rotated_at = now
         sign_in.idle_expires_at = min(now + IDLE, sign_in.expires_at)

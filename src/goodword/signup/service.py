@@ -22,9 +22,8 @@ from goodword.jobs import service as jobs
 from goodword.mail import notifications
 from goodword.mail.messages import MessageKind
 from goodword.providers import email_checks
-from goodword.referrals import service as referrals
 from goodword.referrals.attributed import Attributed
-from goodword.referrals.models import ReferralStatus
+from goodword.risk import service as risk
 from goodword.services import Services
 from goodword.signup.email_verification import mark_email_verified
 from goodword.signup.schemas import UserCreate
@@ -143,7 +142,7 @@ async def register(
 
     Unless a provider has verified the address, a job sends a verification e-mail, and others check the address if
     that is configured. The referral is confirmed when the address is verified, or at once if no mail server is
-    configured. Raises `EmailTaken`, `SignUpClosed`, `CodeRequired`, and `CodeNotUsable` for a code that is unknown,
+    configured, and is held if its risk is high. Raises `EmailTaken`, `SignUpClosed`, `CodeRequired`, and `CodeNotUsable` for a code that is unknown,
     expired, retired or used up. A touch that does not count is no error.
     """
     settings = services.settings
@@ -174,8 +173,7 @@ async def register(
         await records.record_refusal(session, user, found.reason, found.code_id)
     if attributed is not None:
         confirmed = email_verified or settings.smtp_url is None
-        status = ReferralStatus.CONFIRMED if confirmed else ReferralStatus.PENDING
-        await referrals.record(session, services, attributed, user, status=status, now=now)
+        await risk.refer(session, services, attributed, user, claim=claim, confirmed=confirmed, now=now)
     await email_checks.link(session, services, user)
     if email_verified:
         notifications.notify(session, user.id, MessageKind.WELCOME, now=now)

@@ -5,6 +5,7 @@ process loses what it has not written, at most a second of touches. A stopped on
 """
 
 import asyncio
+import ipaddress
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -16,10 +17,13 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from uuid_utils.compat import uuid7
 
+from goodword import ip_address
+from goodword.config.settings import Settings
 from goodword.crypto import hmac_of
 from goodword.db import periodic
 from goodword.db.database import Database
 from goodword.db.statements import insert_absent
+from goodword.sessions.seen_clients import ClientHashes
 from goodword.telemetry.metrics import TOUCHES, TOUCHES_LOST, Metrics
 from goodword.touches.models import Touch, TouchKind
 
@@ -51,9 +55,15 @@ class Touches:
     """Records the touches of a process, and finds those of all processes."""
 
     def __init__(
-        self, database: Database, key: bytes, clock: Callable[[], datetime], metrics: Metrics
+        self,
+        database: Database,
+        key: bytes,
+        clock: Callable[[], datetime],
+        metrics: Metrics,
+        settings: Settings,
     ) -> None:
         self._database, self._key, self._clock, self._metrics = database, key, clock, metrics
+        self._unhashed = tuple(ipaddress.ip_network(network) for network in settings.risk_allowed_networks)
         self._waiting: OrderedDict[uuid.UUID, RecordedTouch] = OrderedDict()
         self._being_written: Sequence[RecordedTouch] = ()
         self._lock, self._many = asyncio.Lock(), asyncio.Event()
@@ -75,17 +85,23 @@ class Touches:
         `network` is that of the rate limits: `ip_address.network`. Leave it and `user_agent` out for a call of a
         server, which is not the participant's device.
         """
-        network_mac = hmac_of(self._key, b"network", network) if network else None
-        device_mac = hmac_of(self._key, b"device", user_agent.encode()) if user_agent else None
-        touch = RecordedTouch(
-            touch_id or new_id(now), now, program_id, code_id, kind, network_mac, device_mac, host
-        )
+        hashes = self.hashes(network, user_agent)
+        touch = RecordedTouch(touch_id or new_id(now), now, program_id, code_id, kind, *hashes, host)
         self._waiting[touch.id] = touch
         self._metrics.add(TOUCHES, kind)
         if len(self._waiting) == BATCH_SIZE:
             self._many.set()
         self._drop_oldest()
         return touch.id
+
+    def hashes(self, network: bytes, user_agent: str | None) -> ClientHashes:
+        """Return the hashes of a client. A network that is not known, and a missing user agent, have none."""
+        if network and self._unhashed and ip_address.is_within(network, self._unhashed):
+            return ClientHashes()
+        return ClientHashes(
+            hmac_of(self._key, b"network", network) if network else None,
+            hmac_of(self._key, b"device", user_agent.encode()) if user_agent else None,
+        )
 
     async def find(self, touch_id: uuid.UUID) -> RecordedTouch | None:
         """Return a touch, or None. It is in the table then, also if it was recorded just now."""

@@ -186,6 +186,7 @@ def _row(
         "program_id": program_id,
         "reported_email": reported.text if reported else None,
         "reported_email_key": reported.key if reported else None,
+        "reported_email_canonical": reported.canonical if reported else None,
         "signed_up_at": record.signed_up_at,
         "email": address.text if address else None,
         "email_key": address.key if address else None,

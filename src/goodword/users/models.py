@@ -36,6 +36,7 @@ class User(Base):
         Index("uq_users_external_id", "external_id", unique=True),
         Index("ix_users_email_canonical", "email_canonical"),
         Index("ix_users_reported_email_key", "reported_email_key"),
+        Index("ix_users_reported_email_canonical", "reported_email_canonical"),
     )
 
     external_id: Mapped[str | None] = mapped_column(String(255))
@@ -45,6 +46,7 @@ class User(Base):
     reported_email: Mapped[str | None] = mapped_column(String(254))
     """The address of a participant, as a product reported it. No e-mail goes to it, and it is no way to sign in."""
     reported_email_key: Mapped[str | None] = mapped_column(String(320))
+    reported_email_canonical: Mapped[str | None] = mapped_column(String(320))
     signed_up_at: Mapped[datetime | None]
     """When a participant signed up to the product. Null: at `created_at`."""
     email: Mapped[str | None] = mapped_column(String(254))

@@ -11,7 +11,7 @@ from goodword.services import Services
 from goodword.users import service, verifications
 from goodword.users.models import User, UserStatus, Verification
 
-_FIELDS = "id external_id reported_email reported_email_key email email_key email_canonical first_name last_name language status is_admin created_at signed_up_at verified_at"
+_FIELDS = "id external_id reported_email reported_email_key reported_email_canonical email email_key email_canonical first_name last_name language status is_admin created_at signed_up_at verified_at"
 
 
 def data_subject(user: User) -> DataSubject:
@@ -21,7 +21,8 @@ def data_subject(user: User) -> DataSubject:
 
 async def _erase_account(session: AsyncSession, services: Services, subject: DataSubject) -> None:
     user = await session.get_one(User, subject.user_id)
-    user.external_id = user.reported_email = user.reported_email_key = user.signed_up_at = None
+    user.external_id = user.signed_up_at = None
+    user.reported_email = user.reported_email_key = user.reported_email_canonical = None
     user.email = user.email_key = user.email_canonical = user.password_hash = None
     user.first_name = user.last_name = user.verified_at = None
     user.language = DEFAULT
