@@ -4,11 +4,10 @@ from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import ValidationError
 
 from goodword.api_keys.auth import ParticipantsWriter, ServerCaller
 from goodword.attribution import service as attribution
-from goodword.errors import AppError, ValidationFailed
+from goodword.errors import AppError
 from goodword.participants import access, batch, service, state
 from goodword.participants.batch import Item
 from goodword.participants.paths import ParticipantRoute
@@ -16,7 +15,6 @@ from goodword.participants.schemas import (
     Batch,
     BatchItem,
     BatchResult,
-    ItemError,
     ItemResult,
     ParticipantRead,
     StoredBatch,
@@ -24,10 +22,11 @@ from goodword.participants.schemas import (
 )
 from goodword.services import Services, services_of
 from goodword.users.schemas import MAX_EXTERNAL_ID
+from goodword.web.batch_items import item_error, read_item
+from goodword.web.batches import ItemError
 from goodword.web.dependencies import Session
 from goodword.web.idempotency import Answer, IdempotentWriteDependency, KeyInUse, KeyReused
 from goodword.web.openapi import problems
-from goodword.web.problems import field_error, problem
 
 router = APIRouter(prefix="/api/v1/participants", tags=["Participants"], route_class=ParticipantRoute)
 
@@ -71,7 +70,7 @@ async def upsert_participants(
         for place, given in enumerate(body.items):
             result = results[place]
             if isinstance(result, AppError):
-                error = _error(result, place, request_id)
+                error = item_error(result, place, request_id)
                 shown.append(_result(given, result.status, error=error))
                 kept.append(StoredItem(status=result.status, error=error))
             else:
@@ -89,12 +88,7 @@ async def upsert_participants(
 
 async def _read_item(services: Services, server: ServerCaller, place: int, given: Any) -> Item:
     """Return a valid item. Raises `ValidationFailed` and `ProgramNotFound`."""
-    try:
-        body = BatchItem.model_validate(given)
-    except ValidationError as error:
-        loc = ("body", "items", place)
-        found = [{**one, "loc": (*loc, *one["loc"])} for one in error.errors(include_url=False)]
-        raise ValidationFailed([field_error(one) for one in found]) from None
+    body = read_item(BatchItem, place, given)
     scope = await access.scope_of(services, server.program_id, body.program)
     return Item(body.external_id, body, scope)
 
@@ -108,14 +102,6 @@ def _result(
     if participant is not None:
         external_id = participant.external_id
     return ItemResult(external_id=external_id, status=status, participant=participant, error=error)
-
-
-def _error(error: AppError, place: int, request_id: str) -> ItemError:
-    document = problem(error, request_id)
-    for found in document.get("errors", ()):
-        if not found["field"].startswith("body.items."):
-            found["field"] = found["field"].replace("body.", f"body.items.{place}.", 1)
-    return ItemError.model_validate(document)
 
 
 async def _restore(services: Services, body: Batch, kept: str) -> BatchResult:

@@ -10,13 +10,10 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
     JsonValue,
     WithJsonSchema,
 )
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError, PydanticSerializationError, core_schema, to_json
+from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from goodword import languages
@@ -27,9 +24,9 @@ from goodword.referrals.models import AttributedBy, ReferralStatus
 from goodword.referrals.schemas import Referee
 from goodword.users.addresses import Email
 from goodword.users.schemas import ExternalId
-from goodword.web.schemas import OMITTED, FieldError, Input, Instant, Name, Output, Text, without_default
+from goodword.web.batches import ItemError, items_of
+from goodword.web.schemas import OMITTED, Input, Instant, Name, Output, Text, without_default
 
-MAX_ITEMS = 100
 MAX_TOUCHES = 20
 
 
@@ -129,29 +126,6 @@ class BatchItem(ParticipantWrite):
     external_id: ExternalId
 
 
-class _Unread:
-    """An item before its validation, which is documented as `BatchItem`."""
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.any_schema()
-
-    @classmethod
-    def __get_pydantic_json_schema__(
-        cls, _schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return handler(BatchItem.__pydantic_core_schema__)
-
-
-def _writable(item: Any) -> Any:
-    """Return an item, or None for one with lone surrogates, which no answer could contain."""
-    try:
-        to_json(item)
-    except PydanticSerializationError:
-        return None
-    return item
-
-
 class Batch(Input):
     model_config = ConfigDict(
         json_schema_extra={
@@ -159,11 +133,7 @@ class Batch(Input):
         }
     )
 
-    items: list[Annotated[_Unread, AfterValidator(_writable)]] = Field(
-        min_length=1,
-        max_length=MAX_ITEMS,
-        description="Validated one by one: one that is refused harms no other.",
-    )
+    items: items_of(BatchItem)  # type: ignore[valid-type]
 
 
 class ParticipantCodeCreate(CodeCreate):
@@ -230,20 +200,6 @@ class ParticipantRead(Output):
     warnings: list[Warnings] = Field(
         description="Why a code, a touch or the address was not used as given.", examples=[[]]
     )
-
-
-class ItemError(Output):
-    """A problem document (RFC 9457) about one item."""
-
-    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
-
-    type: str = Field(examples=["about:blank"])
-    title: str = Field(examples=["Unprocessable Content"])
-    status: int = Field(examples=[422])
-    detail: str
-    code: str = Field(examples=["validation_failed"])
-    request_id: str
-    errors: list[FieldError] | None = None
 
 
 class ItemResult(Output):
