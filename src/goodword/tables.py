@@ -7,6 +7,7 @@ from goodword.audit.models import AuditEvent
 from goodword.cache.lookup_cache import Epoch
 from goodword.codes.models import ReferralCode
 from goodword.db.base import Base
+from goodword.events.models import Event
 from goodword.jobs.models import Job
 from goodword.mail.models import Unsubscribe
 from goodword.oauth.models import OAuthClient, OAuthCode, OAuthGrant
@@ -17,6 +18,8 @@ from goodword.rate_limits.models import Quota
 from goodword.referrals.models import Referral
 from goodword.risk.models import FormerReferee, Review, RiskSignal
 from goodword.sessions.models import LoginFailures, SeenClient, SigningKey, UserSession
+from goodword.rewards.models import Coupon, Reward, RewardEntry, RewardRule
+from goodword.sessions.models import LoginFailures, SigningKey, UserSession
 from goodword.social.models import Identity
 from goodword.touches.models import Touch
 from goodword.users.models import PasswordCost, User, Verification

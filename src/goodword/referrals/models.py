@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from goodword.db.base import Base, partial_index
@@ -52,3 +52,5 @@ class Referral(Base):
     status: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str | None] = mapped_column(String(255))
     confirmed_at: Mapped[datetime | None]
+    registered_before: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether the referee was referred before, in the same program, and erased."""

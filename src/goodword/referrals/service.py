@@ -62,6 +62,7 @@ async def record(
         "status": status,
         "created_at": now,
         "confirmed_at": now if confirmed else None,
+        "registered_before": registered_before,
     }
     row = with_defaults(Referral, values)
     referral_id: uuid.UUID = row["id"]
