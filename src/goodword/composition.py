@@ -1,7 +1,7 @@
 """The composition root: build, open and close the services of a process, and build its worker."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -10,7 +10,6 @@ import structlog
 from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
 
 from goodword import migrations, retention
-from goodword.account import emails as account_emails
 from goodword.api_keys import auth as api_key_auth
 from goodword.backup import nightly
 from goodword.cache.lookup_cache import LookupCache
@@ -21,22 +20,20 @@ from goodword.db import database_clock
 from goodword.db.database import Database
 from goodword.db.database_clock import DatabaseClock
 from goodword.db.error_causes import AWAY, describe
-from goodword.domain_events import service as domain_events
 from goodword.embed.scripts import Scripts
-from goodword.invitations import emails as invitation_emails, reminders
+from goodword.handlers import CONCURRENCY_GROUPS, DOMAIN_EVENTS, HANDLERS, PERIODIC_TASKS
 from goodword.jobs import lateness
-from goodword.jobs.worker import CONCURRENCY, Handler, Worker
+from goodword.jobs.worker import CONCURRENCY, Worker
 from goodword.monitoring import gauges
 from goodword.oauth import clients as oauth_clients
 from goodword.oauth.tokens import ServerTokens
 from goodword.outbound.http_client import OutboundClient
 from goodword.personal_data import PERSONAL_DATA
-from goodword.privacy import erasure, erasure_cleanup, tombstones
+from goodword.privacy import erasure, tombstones
 from goodword.programs.service import ProgramRegistry
-from goodword.providers import jobs as provider_jobs
 from goodword.rate_limits.limiter import Limiter
+from goodword.rewards.rules import RuleRegistry
 from goodword.services import DerivedKeys, Services
-from goodword.sessions import lockout_notice
 from goodword.sessions.auth import REMEMBERED
 from goodword.sessions.cookies import Cookies
 from goodword.sessions.keys import CACHE_KEY as KEYS_CACHE_KEY, SigningKeys
@@ -62,25 +59,6 @@ WAIT_SECONDS = 1.0
 
 log = structlog.get_logger("goodword.start")
 
-HANDLERS: Mapping[str, Handler] = {
-    **account_emails.HANDLERS,
-    **erasure_cleanup.HANDLERS,
-    **provider_jobs.HANDLERS,
-    **lockout_notice.HANDLERS,
-    **invitation_emails.HANDLERS,
-    **reminders.HANDLERS,
-    **retention.HANDLERS,
-}
-"""By kind of job."""
-
-DOMAIN_EVENTS: Mapping[type, Sequence[domain_events.Handler]] = {}
-"""By type of event."""
-
-CONCURRENCY_GROUPS: Mapping[str, str] = dict.fromkeys(
-    (*account_emails.HANDLERS, invitation_emails.SEND_EMAIL), "mail"
-)
-"""By kind of job. Kinds that use the mail server share a group."""
-
 
 def build_services(
     settings: Settings,
@@ -101,9 +79,8 @@ def build_services(
     database = Database.from_settings(settings, processes=processes)
     signing_keys = SigningKeys(database, keys.signing_keys, clock)
     invalidations.listeners[invalidations.slot(KEYS_CACHE_KEY)] = signing_keys.changed.set
-    metrics = Metrics(processes=processes)
+    metrics, assets = Metrics(processes=processes), Assets(settings)
     issuer, lifetime = settings.public_url, settings.access_token_lifetime
-    assets = Assets(settings)
     docs_client = oauth_clients.documentation(settings.public_url) if settings.docs_shown else None
     return Services(
         settings=settings,
@@ -132,6 +109,7 @@ def build_services(
         cursors=Cursors(derive_key(secret, "cursors")),
         programs=ProgramRegistry(database, invalidations, clock),
         webhook_subscriptions=Subscriptions(database, invalidations, clock),
+        reward_rules=RuleRegistry(database, invalidations, clock),
         landing_pages=LandingPages(settings, assets),
         link_cards=LinkCards(settings, assets),
         scripts=Scripts(settings),
@@ -282,7 +260,7 @@ def build_worker(services: Services, *, concurrency: int = CONCURRENCY) -> Worke
     return Worker(
         services,
         HANDLERS,
-        recurring={**retention.PERIODIC_TASKS, **reminders.PERIODIC_TASKS},
+        recurring=PERIODIC_TASKS,
         concurrency_groups=CONCURRENCY_GROUPS,
         node_tasks={
             **retention.NODE_TASKS,

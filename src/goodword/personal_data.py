@@ -20,6 +20,8 @@ from goodword.providers.models import ProviderState
 from goodword.referrals import personal_data as referrals
 from goodword.risk import personal_data as risk
 from goodword.risk.models import FormerReferee
+from goodword.rewards import personal_data as rewards
+from goodword.rewards.models import RewardRule
 from goodword.sessions import personal_data as sessions
 from goodword.sessions.models import SigningKey
 from goodword.social import personal_data as social
@@ -40,6 +42,7 @@ PERSONAL_DATA: Sequence[PersonalData] = (
     *jobs.PERSONAL_DATA,
     *referrals.PERSONAL_DATA,
     *risk.PERSONAL_DATA,
+    *rewards.PERSONAL_DATA,
     *web.PERSONAL_DATA,
     *codes.PERSONAL_DATA,
     *account.PERSONAL_DATA,
@@ -59,6 +62,7 @@ NOT_PERSONAL: Mapping[type[Base], str] = {
     OAuthClient: "apps, which the operator registers",
     PasswordCost: "the costs of imported password hashes, without the hashes",
     Program: "the terms of programs",
+    RewardRule: "the terms of rewards",
     ProviderState: "the circuit breakers of providers",
     SigningKey: "keys of the service",
     Tombstone: "keyed hashes of erased accounts, which no longer have an owner",

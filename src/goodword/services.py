@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from goodword.outbound.http_client import OutboundClient
     from goodword.programs.service import ProgramRegistry
     from goodword.rate_limits.limiter import Limiter
+    from goodword.rewards.rules import RuleRegistry
     from goodword.sessions.auth import Live
     from goodword.sessions.cookies import Cookies
     from goodword.sessions.keys import SigningKeys
@@ -123,6 +124,7 @@ class Services:
     cursors: Cursors
     programs: ProgramRegistry
     webhook_subscriptions: Subscriptions
+    reward_rules: RuleRegistry
     landing_pages: LandingPages
     link_cards: LinkCards
     scripts: Scripts

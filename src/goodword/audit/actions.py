@@ -12,6 +12,8 @@ class Subject(StrEnum):
     CODE = "code"
     REFERRAL = "referral"
     PROGRAM = "program"
+    REWARD_RULE = "reward_rule"
+    REWARD = "reward"
     CLIENT = "oauth_client"
     KEY = "signing_key"
     API_KEY = "api_key"
@@ -72,6 +74,14 @@ class Action(StrEnum):
     CLIENT_DISABLED = "oauth_client.disabled"
     PROGRAM_CREATED = "program.created"
     PROGRAM_CHANGED = "program.changed"
+    REWARD_RULE_CREATED = "reward_rule.created"
+    REWARD_RULE_CHANGED = "reward_rule.changed"
+    REWARD_RULE_RETIRED = "reward_rule.retired"
+    COUPONS_ADDED = "coupons.added"
+    REWARD_APPROVED = "reward.approved"
+    REWARD_FULFILLED = "reward.fulfilled"
+    REWARD_CANCELED = "reward.canceled"
+    REWARD_REVERSED = "reward.reversed"
     API_KEY_CREATED = "api_key.created"
     API_KEY_REVOKED = "api_key.revoked"
     WEBHOOK_CREATED = "webhook.created"
@@ -113,6 +123,8 @@ DETAILS: Mapping[Action, frozenset[str]] = {
         Action.CLIENT_SECRET_ROTATED: "client",
         Action.CLIENT_DISABLED: "client",
         Action.PROGRAM_CHANGED: "fields",
+        Action.REWARD_RULE_CHANGED: "version",
+        Action.COUPONS_ADDED: "coupons",
         Action.API_KEY_CREATED: "scope program_id expires_at",
         Action.WEBHOOK_CREATED: "kinds program_id",
         Action.WEBHOOK_CHANGED: "fields",

@@ -73,6 +73,15 @@ TAGS = [
         "name": "Participants",
         "description": "For the server of a product: report its users, and get their codes and referrals.",
     },
+    {
+        "name": "Reward rules",
+        "description": "What events earn. For the servers of a product, and for administrators.",
+    },
+    {
+        "name": "Events",
+        "description": "For the server of a product: report what participants did, and get what it earned.",
+    },
+    {"name": "Rewards", "description": "What people earned, and its steps from pending to paid."},
     {"name": "Administration", "description": "For administrators. Other users get 404."},
     {
         "name": "Programs",

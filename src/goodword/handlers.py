@@ -1,0 +1,47 @@
+"""The handlers of all features: of jobs, recurring tasks and domain events."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import get_args
+
+from goodword import retention
+from goodword.account import emails as account_emails
+from goodword.domain_events import service as domain_events
+from goodword.domain_events.events import DomainEvent
+from goodword.invitations import emails as invitation_emails, reminders
+from goodword.jobs.worker import Handler
+from goodword.privacy import erasure_cleanup
+from goodword.providers import jobs as provider_jobs
+from goodword.rewards import holds, reactions
+from goodword.sessions import lockout_notice
+
+HANDLERS: Mapping[str, Handler] = {
+    **account_emails.HANDLERS,
+    **erasure_cleanup.HANDLERS,
+    **provider_jobs.HANDLERS,
+    **lockout_notice.HANDLERS,
+    **invitation_emails.HANDLERS,
+    **reminders.HANDLERS,
+    **holds.HANDLERS,
+    **retention.HANDLERS,
+}
+"""By kind of job."""
+
+PERIODIC_TASKS: Mapping[str, timedelta] = {
+    **retention.PERIODIC_TASKS,
+    **reminders.PERIODIC_TASKS,
+    **holds.PERIODIC_TASKS,
+}
+"""By kind of job, with their interval."""
+
+_REACTIONS: Sequence[Mapping[type, domain_events.Handler]] = (reactions.HANDLERS,)
+DOMAIN_EVENTS: Mapping[type, Sequence[domain_events.Handler]] = {
+    event: [handlers[event] for handlers in _REACTIONS if event in handlers]
+    for event in get_args(DomainEvent)
+}
+"""By type of event."""
+
+CONCURRENCY_GROUPS: Mapping[str, str] = dict.fromkeys(
+    (*account_emails.HANDLERS, invitation_emails.SEND_EMAIL), "mail"
+)
+"""By kind of job. Kinds that use the mail server share a group."""

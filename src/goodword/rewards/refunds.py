@@ -1,0 +1,98 @@
+"""Refunds: what is left of the rewards of a refunded event. The order in which the two arrive does not matter."""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from goodword.events.models import Event
+from goodword.events.schemas import EventWarning
+from goodword.rewards import calculation, states
+from goodword.rewards.models import Reward, RewardKind
+from goodword.services import Services
+
+REASON = "refund"
+
+
+class Refunded(NamedTuple):
+    """What the refunds of an event amount to."""
+
+    is_any: bool
+    in_full: bool
+    amount_minor: int
+
+
+NOT_REFUNDED = Refunded(False, False, 0)
+
+
+async def refunded(session: AsyncSession, event: Event) -> Refunded:
+    """Return what was refunded of an event by the same participant in the same currency."""
+    values = {
+        "program_id": event.program_id,
+        "refunds": event.source_id,
+        "participant_id": event.participant_id,
+        "currency": event.currency,
+    }
+    row = (await session.execute(_REFUNDS, values)).one()
+    if not row.refunds:
+        return NOT_REFUNDED
+    paid, total = event.amount_minor, int(row.total or 0)
+    # Without an amount on either side, the refund is of all.
+    in_full = not paid or row.with_amount < row.refunds or total >= paid
+    return Refunded(True, in_full, total)
+
+
+async def find(session: AsyncSession, refund: Event) -> Event | None:
+    """Return the event that an event refunds, if it was received."""
+    values = {"program_id": refund.program_id, "source_id": refund.refunds}
+    found: Event | None = await session.scalar(_REFUNDED, values)
+    return found
+
+
+async def warnings_of(session: AsyncSession, refund: Event, event: Event) -> list[EventWarning]:
+    """Return why a refund of an event takes nothing back, or less than its amount."""
+    if event.participant_id != refund.participant_id:
+        return ["refund_of_other_participant"]
+    if refund.currency is not None and event.currency is not None and refund.currency != event.currency:
+        return ["refund_currency_mismatch"]
+    total = (await refunded(session, event)).amount_minor + (refund.amount_minor or 0)
+    if event.amount_minor is not None and total > event.amount_minor:
+        return ["refund_exceeds_amount"]
+    return []
+
+
+async def apply(session: AsyncSession, services: Services, event: Event, *, now: datetime) -> None:
+    """Take back the refunded part of the rewards of an event. The refunds are stored."""
+    found = await refunded(session, event)
+    if not found.is_any:
+        return
+    for reward in await states.of_event(session, event.id):
+        excess = reward.remaining_minor - _left(reward, event, found)
+        if not reward.is_final and excess > 0:
+            await states.take_back(session, services, reward, excess, reason=REASON, now=now)
+
+
+def _left(reward: Reward, event: Event, found: Refunded) -> int:
+    if found.in_full:
+        return 0
+    if reward.kind in {RewardKind.COUPON, RewardKind.CUSTOM}:  # not divisible
+        return reward.amount_minor
+    paid = event.amount_minor or 0
+    return calculation.remaining(reward.amount_minor, paid_minor=paid, refunded_minor=found.amount_minor)
+
+
+_REFUNDS: Any = select(
+    func.count().label("refunds"),
+    func.count(Event.amount_minor).label("with_amount"),
+    func.sum(Event.amount_minor).label("total"),
+).where(
+    Event.program_id == bindparam("program_id"),
+    Event.refunds == bindparam("refunds"),
+    Event.participant_id == bindparam("participant_id"),
+    (Event.currency.is_(None))
+    | (Event.currency == func.coalesce(bindparam("currency", type_=Event.currency.type), Event.currency)),
+)
+_REFUNDED: Any = select(Event).where(
+    Event.program_id == bindparam("program_id"), Event.source_id == bindparam("source_id")
+)
