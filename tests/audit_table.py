@@ -10,13 +10,15 @@ from goodword.db.database import Database
 
 @asynccontextmanager
 async def unguarded(session):
-    """Allow updates and deletes of audit rows within the block, as the owner of the database could."""
+    """Allow updates and deletes of permanent rows within the block, as the owner of the database could."""
     if session.get_bind().dialect.name == "postgresql":
         await session.execute(text("SET LOCAL session_replication_role = replica"))
         yield
         await session.execute(text("SET LOCAL session_replication_role = origin"))
         return
-    query = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit_events'"
+    query = (
+        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%\\_not\\_%' ESCAPE '\\'"
+    )
     guards = (await session.execute(text(query))).all()
     for name, _ in guards:
         await session.execute(text(f"DROP TRIGGER {name}"))

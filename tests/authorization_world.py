@@ -16,12 +16,17 @@ from goodword.codes import service as codes
 from goodword.codes.models import ReferralCode
 from goodword.codes.schemas import CodeCreate
 from goodword.db.statements import insert
+from goodword.db.transaction_hooks import insert_now
+from goodword.events.models import Event
 from goodword.oauth.models import OAuthClient, OAuthGrant
 from goodword.programs import service as programs
 from goodword.programs.models import DEFAULT_PROGRAM_ID, Program
 from goodword.referrals import service as referrals
 from goodword.referrals.attributed import Attributed
 from goodword.referrals.models import ReferralStatus
+from goodword.rewards import rules
+from goodword.rewards.models import Reward
+from goodword.rewards.schemas import RuleWrite
 from goodword.sessions import service as sessions
 from goodword.sessions.models import UserSession
 from goodword.sessions.service import OWN_SCOPE, ClientInfo
@@ -52,6 +57,7 @@ class World:
     program: Program
     """The owner's, who is a participant of it."""
     endpoint: WebhookEndpoint
+    reward: Reward
     """Of the program."""
 
     def path_of(self, template: str) -> str:
@@ -65,6 +71,8 @@ class World:
             external_id=self.owner.external_id,
             slug=self.program.slug,
             endpoint_id=self.endpoint.id,
+            rule_id=self.reward.rule_id,
+            reward_id=self.reward.id,
         )
 
     async def token(self, user: User, scope: str = OWN_SCOPE, client: str = CLIENT) -> str:
@@ -166,7 +174,8 @@ async def make_world(app):
         await session.flush()
         session.add(OAuthGrant(user_id=owner.id, client_id=let_in.id, scope="profile", created_at=now))
         endpoint = await make_endpoint(session, services, program, now)
-    return World(app, owner, code, referral_id, elsewhere, let_in, program, endpoint)
+        reward = await make_reward(session, program, owner, friend, referral_id, now)
+    return World(app, owner, code, referral_id, elsewhere, let_in, program, endpoint, reward)
 
 
 async def make_endpoint(session, services, program, now):
@@ -175,6 +184,41 @@ async def make_endpoint(session, services, program, now):
     secret = signing.seal(services.keys.webhook_secrets, signing.generate_secret(), values["id"])
     return await insert(
         session, WebhookEndpoint, **values, kinds="user.erased", secret=secret, created_at=now
+    )
+
+
+async def make_reward(session, program, owner, friend, referral_id, now):
+    """A fulfilled coupon of the owner. Every step of a reward is allowed or refused by its state, and never missing."""
+    terms = {"trigger": "purchase", "beneficiary": "referrer", "kind": "coupon", "amount_minor": 500}
+    rule = await rules.create(session, program, RuleWrite.model_validate(terms), now=now)
+    about = {"program_id": program.id, "created_at": now}
+    event = await insert(
+        session,
+        Event,
+        **about,
+        type="purchase",
+        participant_id=friend.id,
+        source_id=str(uuid.uuid4()),
+        occurred_at=now,
+    )
+    await insert_now(session)  # the referral
+    return await insert(
+        session,
+        Reward,
+        **about,
+        rule_id=rule.rule_id,
+        rule_version_id=rule.id,
+        event_id=event.id,
+        referral_id=referral_id,
+        referrer_id=owner.id,
+        user_id=owner.id,
+        beneficiary="referrer",
+        kind="coupon",
+        amount_minor=500,
+        remaining_minor=500,
+        currency=program.currency,
+        status="fulfilled",
+        month="2026-11",
     )
 
 
@@ -194,7 +238,11 @@ async def call(
     """Call the operation, with the example of its OpenAPI unless there is a `body`. Return the `outcome`."""
     method, path, operation = OPERATIONS[name]
     content = operation.get("requestBody", {}).get("content", {})
-    body = body or next((example_of(described) for described in content.values()), None)
+    body = (
+        body(world)
+        if callable(body)
+        else body or next((example_of(described) for described in content.values()), None)
+    )
     sent: dict[str, Any] = {"data" if "application/x-www-form-urlencoded" in content else "json": body}
     asked = [parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"]
     answer = await api.request(

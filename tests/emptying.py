@@ -9,11 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from audit_table import unguarded
 from goodword.db.database import Database
+from goodword.db.transaction_hooks import invalidate
 from goodword.programs import service as programs
 from goodword.programs.models import Program
+from goodword.rewards import rules
 from goodword.tables import Base
 
 KEPT_TABLES = {"alembic_version", "cache_epoch", "signing_keys", "programs"}
+PERMANENT_TABLES = {"audit_events", "events", "reward_rules", "rewards", "reward_entries"}
+"""Triggers refuse to delete their rows."""
 DEFAULT_PROGRAM: dict[str, Any] = {
     "slug": "default",
     "name": "Default",
@@ -50,12 +54,14 @@ async def empty(database: Database) -> None:
     tables, filled = emptied_tables()
     async with database.transaction() as session:
         names = set((await session.scalars(filled)).all())
-        async with unguarded(session) if "audit_events" in names else nullcontext():
+        async with unguarded(session) if names & PERMANENT_TABLES else nullcontext():
             for table in tables:
                 if table.name in names:
                     await session.execute(table.delete())
         if "programs" in names:
             await reset_programs(session)
+        if "reward_rules" in names:
+            invalidate(session, rules.CACHE_KEY)
 
 
 async def reset_programs(session: AsyncSession) -> None:

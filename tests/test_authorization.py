@@ -152,6 +152,26 @@ POLICY = {
     "update_webhook_endpoint": server("webhooks:write", owned=True),
     "delete_webhook_endpoint": server("webhooks:write", owned=True),
     "rotate_webhook_secret": server("webhooks:write", owned=True),
+    # Events and rewards
+    "create_event": server("events:write", owned=True),
+    "create_events": server("events:write"),
+    "dry_run_event": server("events:read", owned=True),
+    "list_events": server("events:read"),
+    "list_reward_rules": server("programs:read", owned=True, for_admins_too=True),
+    "create_reward_rule": server("programs:write", owned=True, for_admins_too=True),
+    "get_reward_rule": server("programs:read", owned=True, for_admins_too=True),
+    "replace_reward_rule": server("programs:write", owned=True, for_admins_too=True),
+    "delete_reward_rule": server("programs:write", owned=True, for_admins_too=True),
+    "add_coupons": server("programs:write", owned=True, for_admins_too=True),
+    "list_rewards": server("rewards:read"),
+    "get_reward": server("rewards:read", owned=True),
+    "approve_reward": server("rewards:write", owned=True),
+    "fulfil_reward": server("rewards:write", owned=True),
+    "cancel_reward": server("rewards:write", owned=True),
+    "reverse_reward": server("rewards:write", owned=True),
+    "list_participant_rewards": server("participants:read", owned=True),
+    "list_own_rewards": needs("referrals:read", embed=True),
+    "get_reward_balances": needs("referrals:read", embed=True),
     # Health
     "check_liveness": PUBLIC,
     "check_readiness": PUBLIC,
@@ -167,7 +187,21 @@ POLICY = {
     "list_audit_events": ADMIN,
 }
 
-BODIES: dict[str, dict[str, Any]] = {
+
+def event_of(world: World) -> dict[str, Any]:
+    """An event of the owner, who is a participant."""
+    return {
+        "id": "order-1",
+        "type": "purchase",
+        "participant": {"external_id": world.owner.external_id},
+        "occurred_at": world.app.state.services.clock().isoformat(),
+        "program": world.program.slug,
+    }
+
+
+BODIES: dict[str, Any] = {
+    "create_event": event_of,
+    "dry_run_event": event_of,
     "post_userinfo": {"access_token": ""},  # the token is in the header
     "register": {"email": "new@example.com", "password": "quiet otters swim at dawn"},
 }

@@ -207,3 +207,50 @@ class Story:
 
     async def rotate_webhook_secret(self):
         return await self.webhooks("POST", f"{await self.endpoint()}/rotate-secret")
+
+    async def create_reward_rule(self, **terms):
+        body = {"trigger": "purchase", "beneficiary": "referrer", "kind": "credit", "amount_minor": 500}
+        return await self.rita.post("/api/v1/programs/default/reward-rules", body | terms)
+
+    async def rule_path(self, **terms):
+        rule = (await self.create_reward_rule(**terms)).json()
+        return f"/api/v1/programs/default/reward-rules/{rule['id']}", rule
+
+    async def replace_reward_rule(self):
+        path, _ = await self.rule_path()
+        body = {"trigger": "purchase", "beneficiary": "referrer", "kind": "credit", "amount_minor": 600}
+        return await self.rita.call("PUT", path, json=body)
+
+    async def delete_reward_rule(self):
+        path, _ = await self.rule_path()
+        return await self.rita.delete(path)
+
+    async def add_coupons(self):
+        path, _ = await self.rule_path(kind="coupon")
+        return await self.rita.post(f"{path}/coupons", {"codes": ["SPRING-1"]})
+
+    async def reward(self, step, body=None, **terms):
+        """Take a step with the reward for a purchase."""
+        await self.create_reward_rule(**terms)
+        await self.upsert_participant()
+        key = {"Authorization": f"Bearer {await make_key(self.app, SERVER_SCOPES)}"}
+        event = {
+            "id": "order-1",
+            "type": "purchase",
+            "participant": {"external_id": "pat"},
+            "occurred_at": self.app.state.services.clock().isoformat(),
+        }
+        made = (await self.api.post("/api/v1/events", json=event, headers=key)).json()["rewards"][0]
+        return await self.api.post(f"/api/v1/rewards/{made['id']}/{step}", json=body, headers=key)
+
+    async def approve_reward(self):
+        return await self.reward("approve", approval="manual")
+
+    async def fulfil_reward(self):
+        return await self.reward("fulfil", {})
+
+    async def cancel_reward(self):
+        return await self.reward("cancel", {"reason": "a test"})
+
+    async def reverse_reward(self):
+        return await self.reward("reverse", {"reason": "a test"})

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from asgi import Client, document, forget_limits
+from docs.example_rewards import Shop
 from goodword.admin import service as administration
 from goodword.oauth.scopes import SERVER_SCOPES
 from goodword.programs import service as programs
@@ -47,6 +48,7 @@ class Story:
         self.letters: list[Any] = []
         self.email, self.password = "alice@example.com", PASSWORD
         self.friends = self.participants = 0
+        self.shop: Shop | None = None
 
     async def sign_in(self) -> dict[str, Any]:
         """Return her tokens. She registers again after her account was deleted."""
@@ -116,6 +118,17 @@ class Story:
         made = await self.api.post("/api/v1/webhook-endpoints", json=body, headers=bearer)
         return bearer, {"endpoint_id": made.json()["id"]}
 
+    async def sell(self, operation: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the API key of a server as a header, and the values of the path: a new reward and its rule."""
+        self.shop = self.shop or Shop(self.api, await make_key(self.app, SERVER_SCOPES))
+        values = {"slug": "default", "rule_id": await self.shop.open()}
+        approved, now = (
+            operation["operationId"] in {"fulfil_reward", "reverse_reward"},
+            self.app.state.services.clock(),
+        )
+        values["reward_id"] = await self.shop.sell(now.isoformat(), approved=approved)
+        return self.shop.headers, values
+
     async def promote(self) -> None:
         """Make her an administrator."""
         services = self.app.state.services
@@ -136,6 +149,8 @@ class Story:
         """Return the example, with a token that the program has issued in place of the one that it shows."""
         if operation["operationId"] == "request_tokens":
             return {**example, "refresh_token": tokens["refresh_token"]}
+        if operation["operationId"] == "dry_run_event":
+            return {**example, "id": "order-1002"}
         if operation["operationId"] not in EMAILED:
             return example
         kind, name = EMAILED[operation["operationId"]]
@@ -198,6 +213,11 @@ async def test_every_example_of_a_request_is_accepted(app, api, post):
                             bearer, values = await story.report(operation)
                         if operation["tags"] == ["Webhooks"]:
                             bearer, values = await story.webhooks()
+                        if (
+                            operation["tags"][0] in ("Events", "Rewards", "Reward rules")
+                            and "/me/" not in path
+                        ):
+                            bearer, values = await story.sell(operation)
                         body = await story.body(operation, example, tokens)
                         options = {"headers": bearer} if operation["security"] else {}
                         if body is not None:

@@ -9,7 +9,7 @@ import pytest
 
 from asgi import client_of
 from concurrency import at_once
-from goodword.composition import HANDLERS
+from goodword.handlers import HANDLERS
 from goodword.invitations import emails
 from goodword.jobs import service as jobs
 from goodword.mail import delivery

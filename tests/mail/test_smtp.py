@@ -13,7 +13,8 @@ from pydantic import SecretStr
 
 from asgi import SECRET, client_of, running, settings_for
 from goodword.app import create_app
-from goodword.composition import HANDLERS, build_worker
+from goodword.composition import build_worker
+from goodword.handlers import HANDLERS
 from goodword.jobs import service as jobs
 from goodword.jobs.worker import Worker
 from mail_server import mail_server, password_of, self_made_certificate
