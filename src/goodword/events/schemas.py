@@ -1,7 +1,8 @@
 """Schemas of events in the API."""
 
 import uuid
-from typing import Annotated, Any, Literal, Self
+from enum import StrEnum
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
@@ -120,34 +121,41 @@ class EventCreate(Input):
         return self
 
 
-Reason = Literal[
-    "program_not_active",
-    "not_referred",
-    "referral_rejected",
-    "beneficiary_not_active",
-    "registered_before",
-    "outside_period",
-    "before_sign_up",
-    "too_late",
-    "amount_missing",
-    "currency_mismatch",
-    "below_minimum",
-    "max_events_reached",
-    "refunded",
-    "no_tier",
-    "amount_zero",
-    "cap_reached",
-    "coupons_used_up",
-]
-"""Why a rule made no reward. The first that holds, in this order, is given."""
-EventWarning = Literal["refund_of_other_participant", "refund_currency_mismatch", "refund_exceeds_amount"]
+class NotRewardedReason(StrEnum):
+    """Why a rule made no reward. The first that holds, in this order, is given."""
+
+    PROGRAM_NOT_ACTIVE = "program_not_active"
+    NOT_REFERRED = "not_referred"
+    REFERRAL_REJECTED = "referral_rejected"
+    BENEFICIARY_NOT_ACTIVE = "beneficiary_not_active"
+    REGISTERED_BEFORE = "registered_before"
+    OUTSIDE_PERIOD = "outside_period"
+    BEFORE_SIGN_UP = "before_sign_up"
+    TOO_LATE = "too_late"
+    AMOUNT_MISSING = "amount_missing"
+    CURRENCY_MISMATCH = "currency_mismatch"
+    BELOW_MINIMUM = "below_minimum"
+    MAX_EVENTS_REACHED = "max_events_reached"
+    REFUNDED = "refunded"
+    NO_TIER = "no_tier"
+    AMOUNT_ZERO = "amount_zero"
+    CAP_REACHED = "cap_reached"
+    COUPONS_USED_UP = "coupons_used_up"
+
+
+class EventWarning(StrEnum):
+    """Why a refund takes nothing back, or less than its amount."""
+
+    REFUND_OF_OTHER_PARTICIPANT = "refund_of_other_participant"
+    REFUND_CURRENCY_MISMATCH = "refund_currency_mismatch"
+    REFUND_EXCEEDS_AMOUNT = "refund_exceeds_amount"
 
 
 class NotRewarded(Output):
     """A rule that the event triggers, and why it made no reward."""
 
     rule_id: uuid.UUID
-    reason: Reason = Field(examples=["below_minimum"])
+    reason: NotRewardedReason = Field(examples=[NotRewardedReason.BELOW_MINIMUM])
 
 
 class Outcome(Output):

@@ -14,7 +14,7 @@ from goodword.db.transaction_hooks import insert_before_commit, insert_now
 from goodword.domain_events import service as domain_events
 from goodword.domain_events.events import RewardChanged
 from goodword.events.models import OWN_TYPES, Event
-from goodword.events.schemas import NotRewarded, Reason
+from goodword.events.schemas import NotRewarded, NotRewardedReason
 from goodword.programs.models import Program
 from goodword.referrals.models import Referral, ReferralStatus
 from goodword.rewards import calculation, coupons, entries
@@ -90,7 +90,7 @@ async def decide(
     """
     decision = Decision([], [])
     for rule in rules:
-        found: Grant | Reason | None = _refusal(rule, event, program, standing, now=now)
+        found: Grant | NotRewardedReason | None = _refusal(rule, event, program, standing, now=now)
         if found is None:
             assert standing is not None, "without a referral there is a reason"
             found = await _earned(session, rule, event, program, standing, is_refunded=is_refunded)
@@ -103,26 +103,29 @@ async def decide(
 
 def _refusal(
     rule: RewardRule, event: Event, program: Program, standing: Standing | None, *, now: datetime
-) -> Reason | None:
+) -> NotRewardedReason | None:
     """Return why an event earns nothing by a rule, as far as no query is needed. The first reason that holds."""
     if not program.is_running(now):
-        return "program_not_active"
+        return NotRewardedReason.PROGRAM_NOT_ACTIVE
     if standing is None:
-        return "not_referred"
+        return NotRewardedReason.NOT_REFERRED
     at, signed_up_at = event.occurred_at, standing.signed_up_at
     within = timedelta(seconds=rule.within_seconds) if rule.within_seconds is not None else None
     lacks_amount = calculation.needs_amount(rule) and event.amount_minor is None
-    checks: Sequence[tuple[Reason, bool]] = (
-        ("referral_rejected", standing.status in {ReferralStatus.REJECTED, ReferralStatus.REVERSED}),
-        ("beneficiary_not_active", not standing.is_active(rule.beneficiary)),
-        ("registered_before", standing.registered_before and event.type in OWN_TYPES),
-        ("outside_period", rule.starts_at is not None and at < rule.starts_at),
-        ("outside_period", rule.ends_at is not None and at >= rule.ends_at),
-        ("before_sign_up", at < signed_up_at),
-        ("too_late", within is not None and at - signed_up_at > within),
-        ("amount_missing", lacks_amount),
-        ("currency_mismatch", event.currency not in {None, program.currency}),
-        ("below_minimum", (event.amount_minor or 0) < (rule.min_amount_minor or 0)),
+    checks: Sequence[tuple[NotRewardedReason, bool]] = (
+        (
+            NotRewardedReason.REFERRAL_REJECTED,
+            standing.status in {ReferralStatus.REJECTED, ReferralStatus.REVERSED},
+        ),
+        (NotRewardedReason.BENEFICIARY_NOT_ACTIVE, not standing.is_active(rule.beneficiary)),
+        (NotRewardedReason.REGISTERED_BEFORE, standing.registered_before and event.type in OWN_TYPES),
+        (NotRewardedReason.OUTSIDE_PERIOD, rule.starts_at is not None and at < rule.starts_at),
+        (NotRewardedReason.OUTSIDE_PERIOD, rule.ends_at is not None and at >= rule.ends_at),
+        (NotRewardedReason.BEFORE_SIGN_UP, at < signed_up_at),
+        (NotRewardedReason.TOO_LATE, within is not None and at - signed_up_at > within),
+        (NotRewardedReason.AMOUNT_MISSING, lacks_amount),
+        (NotRewardedReason.CURRENCY_MISMATCH, event.currency not in {None, program.currency}),
+        (NotRewardedReason.BELOW_MINIMUM, (event.amount_minor or 0) < (rule.min_amount_minor or 0)),
     )
     return next((reason for reason, holds in checks if holds), None)
 
@@ -135,29 +138,29 @@ async def _earned(
     standing: Standing,
     *,
     is_refunded: bool,
-) -> Grant | Reason:
+) -> Grant | NotRewardedReason:
     """Return what an event earns by a rule, or why it earns nothing."""
     if rule.max_events is not None:
         values = {"participant_id": event.participant_id, "program_id": program.id, "type": event.type}
         if await _count(session, _EVENTS, values, most=rule.max_events) >= rule.max_events:
-            return "max_events_reached"
+            return NotRewardedReason.MAX_EVENTS_REACHED
     if is_refunded:
-        return "refunded"
+        return NotRewardedReason.REFUNDED
     referrals, most = 0, calculation.most_referrals(rule)
     if most:
         values = {"referrer_id": standing.referrer_id, "program_id": program.id}
         referrals = await _count(session, _CONFIRMED, values, most=most)
     amount = calculation.amount_of(rule, event.amount_minor, referrals=referrals)
     if amount is None:
-        return "no_tier"
+        return NotRewardedReason.NO_TIER
     if amount == 0:
-        return "amount_zero"
+        return NotRewardedReason.AMOUNT_ZERO
     if await _is_capped(session, rule, event, program, standing):
-        return "cap_reached"
+        return NotRewardedReason.CAP_REACHED
     if rule.kind != RewardKind.COUPON:
         return Grant(rule, amount)
     coupon = await coupons.pick(session, rule.rule_id)
-    return Grant(rule, amount, coupon) if coupon else "coupons_used_up"
+    return Grant(rule, amount, coupon) if coupon else NotRewardedReason.COUPONS_USED_UP
 
 
 async def _is_capped(

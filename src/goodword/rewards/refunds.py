@@ -53,12 +53,12 @@ async def find(session: AsyncSession, refund: Event) -> Event | None:
 async def warnings_of(session: AsyncSession, refund: Event, event: Event) -> list[EventWarning]:
     """Return why a refund of an event takes nothing back, or less than its amount."""
     if event.participant_id != refund.participant_id:
-        return ["refund_of_other_participant"]
+        return [EventWarning.REFUND_OF_OTHER_PARTICIPANT]
     if refund.currency is not None and event.currency is not None and refund.currency != event.currency:
-        return ["refund_currency_mismatch"]
+        return [EventWarning.REFUND_CURRENCY_MISMATCH]
     total = (await refunded(session, event)).amount_minor + (refund.amount_minor or 0)
     if event.amount_minor is not None and total > event.amount_minor:
-        return ["refund_exceeds_amount"]
+        return [EventWarning.REFUND_EXCEEDS_AMOUNT]
     return []
 
 
