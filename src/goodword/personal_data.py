@@ -18,10 +18,10 @@ from goodword.programs.models import Program
 from goodword.providers import personal_data as providers
 from goodword.providers.models import ProviderState
 from goodword.referrals import personal_data as referrals
-from goodword.risk import personal_data as risk
-from goodword.risk.models import FormerReferee
 from goodword.rewards import personal_data as rewards
 from goodword.rewards.models import RewardRule
+from goodword.risk import personal_data as risk
+from goodword.risk.models import FormerReferee
 from goodword.sessions import personal_data as sessions
 from goodword.sessions.models import SigningKey
 from goodword.social import personal_data as social

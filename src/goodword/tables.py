@@ -16,10 +16,9 @@ from goodword.programs.models import Program
 from goodword.providers.models import EmailCheck, Profile, ProviderState
 from goodword.rate_limits.models import Quota
 from goodword.referrals.models import Referral
+from goodword.rewards.models import Coupon, Reward, RewardEntry, RewardRule
 from goodword.risk.models import FormerReferee, Review, RiskSignal
 from goodword.sessions.models import LoginFailures, SeenClient, SigningKey, UserSession
-from goodword.rewards.models import Coupon, Reward, RewardEntry, RewardRule
-from goodword.sessions.models import LoginFailures, SigningKey, UserSession
 from goodword.social.models import Identity
 from goodword.touches.models import Touch
 from goodword.users.models import PasswordCost, User, Verification

@@ -5,8 +5,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20261129_09"
-down_revision = "20261129_08"
+revision = "20261129_11"
+down_revision = "20261129_10"
 branch_labels = None
 depends_on = None
 
