@@ -19,7 +19,7 @@ EXTRACT := --mapping-file pyproject.toml --keywords to_translate --add-location=
 CATALOGUES := $(wildcard src/goodword/web/html/translations/*.po)
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test coverage test-browser test-cache test-pooler test-proxies test-deploy test-ha test-metrics test-package sbom release-check mutants fuzz bench bench-scale bench-load bench-upgrade docs faults fault-figures lighthouse check lint types format messages pictures lock clean
+.PHONY: help install serve test coverage test-browser test-cache test-pooler test-proxies test-deploy test-ha test-metrics test-package client client-document test-clients sbom release-check mutants fuzz bench bench-scale bench-load bench-upgrade docs faults fault-figures lighthouse check lint types format messages pictures lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,6 +97,17 @@ test-package: .venv/tests ## Build the sdist and the wheel, check them, and run 
 	@$(BIN)/uv --quiet tool run twine==7.0.0 check --strict dist/*
 	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/package
 
+client: client-document ## Generate the Python client and build its wheel, in clients/python/dist
+	@$(BIN)/python clients/python/generate.py
+	@cd clients/python && rm -rf dist && ../../$(BIN)/hatchling build -t wheel -d dist >/dev/null
+
+client-document: .venv/tests ## Write clients/openapi.json again, from which the clients are generated, after a change of the API
+	@$(BIN)/python scripts/client_document.py
+
+test-clients: client ## Check the Python client, and run its examples against a service
+	@cd clients/python && ../../$(BIN)/mypy
+	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/clients
+
 sbom: .venv/tests ## List the components of the wheel in dist/ and their licenses (CycloneDX), in sbom/goodword.cdx.json
 	@mkdir -p sbom && $(BIN)/uv --quiet venv --clear .venv/sbom
 	@$(BIN)/uv --quiet pip install --python .venv/sbom --require-hashes --requirement requirements.lock
@@ -104,7 +115,7 @@ sbom: .venv/tests ## List the components of the wheel in dist/ and their license
 	@$(BIN)/uv --quiet tool run --from cyclonedx-bom==7.5.0 cyclonedx-py environment .venv/sbom --pyproject pyproject.toml \
 	  --mc-type application --output-reproducible --output-file sbom/goodword.cdx.json
 
-release-check: test-package sbom ## Check what a release publishes: the sdist, the wheel and the list of components
+release-check: test-package client client-document test-clients sbom ## Check what a release publishes: the sdist, the wheel and the list of components
 
 mutants: .venv/tests ## Remove each safeguard from a copy of the service and check that a test fails
 	@$(BIN)/python tests/mutants.py $(ARGS)

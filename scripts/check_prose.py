@@ -12,6 +12,12 @@ ROOT = Path(__file__).parent.parent
 
 PATHS = ["*.md", ".github/**/*.md", "docs/**/*.md", "bench/*.md", "examples/*.py", "scripts/*.py"]
 PATHS += ["src/**/*.py", "src/**/*.html", "src/**/*.txt", "src/**/*.po"]
+PATHS += [
+    "clients/*/*.md",
+    "clients/python/*.py",
+    "clients/python/examples/*.py",
+    "clients/python/src/goodword_client/*.py",
+]
 
 PHRASES = {
     "whoever|somebody|nobody|those who": "the component or role: the client, the worker, the user",
