@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from goodword.audit.actions import Action, Subject
@@ -109,4 +110,21 @@ async def test_a_failed_flush_in_a_savepoint_keeps_the_hooks_before_it(database,
                 await session.flush()
 
     assert calls == ["notified", "ended", "committed"]
+    assert await rows("SELECT action FROM audit_events") == [("users.searched",)]
+
+
+async def test_earlier_rows_that_a_rolled_back_savepoint_has_inserted_are_inserted_again(
+    database, calls, rows
+):
+    async with database.transaction() as session:
+        register(session, calls)
+        with suppress(ZeroDivisionError):
+            async with session.begin_nested():
+                register(session, calls)
+                await hooks.insert_now(session)
+                assert await session.scalar(text("SELECT count(*) FROM audit_events")) == 2
+                raise ZeroDivisionError
+        async with session.begin_nested():
+            await hooks.insert_now(session)
+
     assert await rows("SELECT action FROM audit_events") == [("users.searched",)]

@@ -51,6 +51,8 @@ class _Queue(Generic[T]):
     def __init__(self, session: Session) -> None:
         self._session = session
         self._entries: list[tuple[SessionTransaction | None, T]] = []
+        self._taken: list[tuple[SessionTransaction, tuple[SessionTransaction | None, T]]] = []
+        """Entries that were taken within a savepoint, with it."""
 
     def add(self, hook: T) -> None:
         self._entries.append((self._session.get_nested_transaction(), hook))
@@ -59,12 +61,22 @@ class _Queue(Generic[T]):
         return [hook for _, hook in self._entries]
 
     def take(self) -> list[T]:
+        savepoint = self._session.get_nested_transaction()
+        if savepoint is None:
+            self._taken = []
+        else:
+            self._taken += [(savepoint, entry) for entry in self._entries]
         hooks, self._entries = self.peek(), []
         return hooks
 
     def drop(self, ended: SessionTransaction) -> None:
-        """Remove the hooks of a transaction or savepoint that was rolled back."""
-        self._entries = [entry for entry in self._entries if not _is_within(entry[0], ended)]
+        """Remove the hooks of a transaction or savepoint that was rolled back.
+
+        What it took of the hooks that were registered before it waits again.
+        """
+        again = [entry for savepoint, entry in self._taken if _is_within(savepoint, ended)]
+        self._taken = [taken for taken in self._taken if not _is_within(taken[0], ended)]
+        self._entries = [entry for entry in (*again, *self._entries) if not _is_within(entry[0], ended)]
 
 
 class HookedSession(Session):

@@ -17,7 +17,6 @@ from goodword.codes.bulk import Wanted
 from goodword.codes.models import ReferralCode, usable
 from goodword.db.database import persistent
 from goodword.db.statements import inserting_absent, is_unique_violation, one_of
-from goodword.db.transaction_hooks import insert_now
 from goodword.errors import AppError, Conflict
 from goodword.participants import access, service
 from goodword.participants.access import Scope
@@ -98,7 +97,6 @@ def _owners(session: AsyncSession, keys: set[str], touches: set[uuid.UUID]) -> A
 
 
 async def _upsert_alone(session: AsyncSession, services: Services, item: Item) -> Result:
-    await insert_now(session)  # what waits must not be lost with a later item
     try:
         async with session.begin_nested():
             done = await service.upsert(session, services, item.external_id, item.body, item.scope)

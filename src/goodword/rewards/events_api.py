@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from goodword.api_keys.auth import EventsReader, EventsWriter
-from goodword.db.transaction_hooks import insert_now
 from goodword.errors import AppError
 from goodword.events.schemas import EVENT, EventCreate, EventType
 from goodword.participants import access
@@ -125,7 +124,6 @@ async def create_events(
         try:
             item = read_item(EventCreate, place, given)
             scope = await access.scope_of(services, server.program_id, item.program)
-            await insert_now(session)  # what waits must not be lost with a later item
             async with session.begin_nested():
                 recorded = await recording.record(session, services, item, scope, now=clock())
                 return 201 if recorded.is_new else 200, await listing.read_recorded(session, recorded), None
