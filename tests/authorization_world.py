@@ -156,7 +156,7 @@ async def make_world(app):
             CodeCreate.model_validate({"lifetime": 3600}),
             now=now,
         )
-        attributed = Attributed(code.id, owner.id, "Alice L.")
+        attributed = Attributed(code.id, owner.id, "Alice L.", program_id=program.id)
         status = ReferralStatus.CONFIRMED
         referral_id = await referrals.record(session, services, attributed, friend, status=status, now=now)
         elsewhere = await sessions.create(

@@ -145,6 +145,10 @@ POLICY = {
     "create_program": server("programs:write", for_admins_too=True),
     "get_program": server("programs:read", owned=True, for_admins_too=True),
     "update_program": server("programs:write", owned=True, for_admins_too=True),
+    # Review
+    "list_held_referrals": server("referrals:review", for_admins_too=True),
+    "accept_held_referral": server("referrals:review", owned=True, for_admins_too=True),
+    "reject_held_referral": server("referrals:review", owned=True, for_admins_too=True),
     # Webhooks
     "list_webhook_endpoints": server("webhooks:read"),
     "create_webhook_endpoint": server("webhooks:write"),

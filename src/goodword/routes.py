@@ -20,6 +20,7 @@ from goodword.programs import routes as programs
 from goodword.providers import routes as data_providers
 from goodword.referrals import routes as referrals
 from goodword.rewards import routes as rewards
+from goodword.risk import routes as risk
 from goodword.sessions import page_access, routes as sessions
 from goodword.signup import routes as signup
 from goodword.social import routes as social
@@ -39,6 +40,7 @@ ROUTERS: Sequence[APIRouter] = (
     *data_providers.API,
     *participants.API,
     *programs.API,
+    *risk.API,
     *webhooks.API,
     *rewards.API,
     *embed.API,

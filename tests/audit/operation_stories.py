@@ -1,7 +1,9 @@
 """The operations with an effect, each with its preparation."""
 
+from sqlalchemy import text
+
 from goodword.oauth.scopes import SERVER_SCOPES
-from people import PASSWORD, bring, make_code, register, sign_in
+from people import PASSWORD, bring, make_code, referrals_of, register, sign_in
 from server_keys import make_key
 from third_party import Browser, register_app
 
@@ -159,6 +161,20 @@ class Story:
         key = await make_key(self.app, SERVER_SCOPES)
         headers = {"Authorization": f"Bearer {key}"}
         return await self.api.request(method, f"{root}{path}", json=body, headers=headers)
+
+    async def held_referral(self):
+        await bring(self.alice, "carol")
+        (referral,) = await referrals_of(self.alice)
+        async with self.app.state.services.database.transaction() as session:
+            await session.execute(text("UPDATE referrals SET status = 'held'"))
+        return referral["id"]
+
+    async def accept_held_referral(self):
+        return await self.server("POST", f"{await self.held_referral()}/accept", root="/api/v1/referrals/")
+
+    async def reject_held_referral(self):
+        path = f"{await self.held_referral()}/reject"
+        return await self.server("POST", path, {"reason": "twice"}, root="/api/v1/referrals/")
 
     async def create_program(self):
         return await self.rita.post("/api/v1/programs", {"slug": "acme", "name": "Acme"})

@@ -74,6 +74,8 @@ STORIES = {
     "erase_user": ({"user.erased", "sessions.ended"}, RITA),
     "revoke_code": ({"code.retired"}, RITA),
     "reject_referral": ({"referral.rejected"}, RITA),
+    "accept_held_referral": ({"referral.accepted", "referral.confirmed"}, SERVER),
+    "reject_held_referral": ({"referral.rejected"}, SERVER),
     "create_program": ({"program.created"}, RITA),
     "update_program": ({"program.changed"}, RITA),
     "create_reward_rule": ({"reward_rule.created"}, RITA),

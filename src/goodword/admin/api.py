@@ -17,7 +17,6 @@ from goodword.admin.schemas import (
     AdminUser,
     AdminUserDetail,
     AdminUserList,
-    ReferralReject,
     ReferralTree,
     TreeNode,
 )
@@ -32,6 +31,8 @@ from goodword.errors import Forbidden, NotFound, Unauthorized
 from goodword.providers import email_checks
 from goodword.rate_limits.dependencies import count_write
 from goodword.referrals import service as referrals
+from goodword.risk import review
+from goodword.risk.schemas import ReferralReject
 from goodword.services import services_of
 from goodword.sessions import active
 from goodword.sessions.auth import Caller, authenticate, bearer, is_administrator
@@ -245,7 +246,7 @@ async def reject_referral(
 ) -> AdminReferral:
     """Mark a referral as rejected, so that it no longer counts. Both users stay, and so does their relation."""
     services = services_of(request)
-    referral = await referrals.reject(session, services, referral_id, reason=body.reason, now=clock())
+    referral = await review.reject(session, services, referral_id, reason=body.reason, now=clock())
     return AdminReferral.model_validate(referral)
 
 

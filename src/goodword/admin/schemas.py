@@ -13,7 +13,7 @@ from goodword.codes.models import CodeStatus, ReferralCode
 from goodword.providers.models import Verdict
 from goodword.referrals.models import AttributedBy, ReferralStatus
 from goodword.users.models import UserStatus, display_name
-from goodword.web.schemas import Input, Instant, Name, Output, example
+from goodword.web.schemas import Instant, Output
 
 Email = Annotated[str | None, Field(description="Null once erased.", examples=["alice@example.com"])]
 
@@ -167,14 +167,6 @@ class TreeNode(Output):
 
 class ReferralTree(Output):
     items: list[TreeNode]
-
-
-class ReferralReject(Input):
-    model_config = example({"reason": "The same person twice."})
-
-    reason: Name = Field(
-        description="The reason, for other administrators. The users concerned do not see it."
-    )
 
 
 class AdminReferral(Output):

@@ -230,7 +230,9 @@ EventsReader = Annotated[ServerCaller, Security(get_server, scopes=["events:read
 EventsWriter = Annotated[ServerCaller, Security(get_server, scopes=["events:write"])]
 RewardsReader = Annotated[ServerCaller, Security(get_server, scopes=["rewards:read"])]
 RewardsWriter = Annotated[ServerCaller, Security(get_server, scopes=["rewards:write"])]
-ReferralsReviewer = Annotated[ServerCaller, Security(get_server, scopes=["referrals:review"])]
+ReferralsReviewer = Annotated[
+    ServerCaller, Security(get_server_or_administrator, scopes=["referrals:review"])
+]
 WebhooksReader = Annotated[ServerCaller, Security(get_server, scopes=["webhooks:read"])]
 WebhooksWriter = Annotated[ServerCaller, Security(get_server, scopes=["webhooks:write"])]
 ProgramsReader = Annotated[ServerCaller, Security(get_server_or_administrator, scopes=["programs:read"])]

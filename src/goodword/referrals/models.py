@@ -4,11 +4,14 @@ import uuid
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, false
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from goodword.db.base import Base, partial_index
 from goodword.programs.models import program_reference
+
+IS_HELD = text("referrals.status = 'held'")
+"""Without a parameter: with one, the databases would not use the partial index."""
 
 
 class ReferralStatus(StrEnum):

@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.admin import flags, referral_tree, service, tables
 from goodword.admin.pages import lists
 from goodword.admin.pages.access import Administrator, admin_page, read_id, router as admin_router
-from goodword.admin.schemas import ReferralReject
 from goodword.attribution import explanation
 from goodword.attribution.reasons import Reason
 from goodword.codes import service as codes
@@ -21,6 +20,8 @@ from goodword.languages import to_translate
 from goodword.providers import email_checks
 from goodword.referrals import service as referrals
 from goodword.referrals.service import UserNotFound
+from goodword.risk import review
+from goodword.risk.schemas import ReferralReject
 from goodword.services import services_of
 from goodword.sessions import active, service as sessions
 from goodword.sessions.cookies import Visitor
@@ -164,7 +165,7 @@ async def reject(
         wrong = {name: translate_for(request, text) for name, text in texts}
         return await _user_page(request, session, visitor, clock, user_id, wrong=wrong, given=given)
     with suppress(referrals.ReferralRejected):
-        await referrals.reject(session, services_of(request), referral.id, reason=body.reason, now=clock())
+        await review.reject(session, services_of(request), referral.id, reason=body.reason, now=clock())
     return _redirect(request, user_id, "rejected")
 
 

@@ -1,0 +1,5 @@
+"""The routers of the review."""
+
+from goodword.risk import api
+
+API = (api.router,)
