@@ -35,6 +35,7 @@ PLACES = {
     "docs/decisions/README.md": "decisions/index.md",
     "CODE_OF_CONDUCT.md": "conduct.md",
     "bench/README.md": "benchmarks.md",
+    "clients/python/README.md": "python-client.md",
 }
 """Where a document is on the site, if that does not follow from its name."""
 

@@ -15,7 +15,7 @@ from serving import GOODWORD, Served
 BLOCK = re.compile(r"```(sh|json|text)\n(.*?)```", re.DOTALL)
 DOCUMENTED_URL = "http://127.0.0.1:8000"
 VARYING = {"id": "<id>", "request_id": "<id>"}
-VARYING |= dict.fromkeys(("access_token", "refresh_token", "next_cursor"), "<token>")
+VARYING |= dict.fromkeys(("access_token", "refresh_token", "next_cursor", "secret"), "<token>")
 VARYING |= dict.fromkeys(("created_at", "activated_at", "confirmed_at", "expires_at", "signed_up_at"), "<t>")
 VARYING |= dict.fromkeys(("occurred_at", "received_at", "available_at"), "<t>")
 CODE_OR_TOUCH = re.compile(r"\b[0-9A-Z]{10}\b|\b[0-9a-f]{8}-[0-9a-f-]{27}\b")
