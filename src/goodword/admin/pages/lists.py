@@ -1,7 +1,5 @@
 """What the lists of administrators share: filters in the address, sorting, pages of two sizes, and files."""
 
-import csv
-import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -10,7 +8,6 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from fastapi import Request, Response
-from fastapi.responses import StreamingResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.admin import listing, service
@@ -21,6 +18,7 @@ from goodword.db.keyset import Position
 from goodword.languages import to_translate
 from goodword.services import services_of
 from goodword.sessions.cookies import Visitor
+from goodword.web import csv_output
 from goodword.web.html.rendering import link, see_other, translate_for
 from goodword.web.paging import EPOCH
 
@@ -28,8 +26,6 @@ SIZES = (25, 100)
 ONE_DAY, ONE_SECOND = timedelta(days=1), timedelta(seconds=1)
 Find = Callable[[AsyncSession], Awaitable[Conditions]]
 """Returns the conditions of a list."""
-FORMULA = tuple("=+-@\t\r＝＋－＠")
-"""The characters at the start of a cell that make a spreadsheet run it as a formula."""
 DATE_INVALID = to_translate("Enter a date as year-month-day, such as 2026-03-31.")
 RANGE_REVERSED = to_translate("This is before the first date.")
 
@@ -163,37 +159,14 @@ async def send_file(request: Request, asked: ListRequest, find: Find, *, now: da
         query = asked.query(await find(session), limit=listing.EXPORT_ROWS)
     end = now + ONE_SECOND
     query = replace(query, until=min(query.until or end, end))
-    name = f"{asked.table.name}-{now:%Y-%m-%d}.csv"
-    return StreamingResponse(
-        _lines(request, asked.table, query),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return csv_output.response(asked.table.name, _rows(request, asked.table, query), now=now)
 
 
-async def _lines(request: Request, table: Table, query: Query) -> AsyncIterator[bytes]:
-    # Excel reads UTF-8 only after a byte order mark.
-    head = [translate_for(request, column.label) for column in table.columns]
-    yield b"\xef\xbb\xbf" + _encode([head])
+async def _rows(request: Request, table: Table, query: Query) -> AsyncIterator[Sequence[Sequence[object]]]:
+    yield [[translate_for(request, column.label) for column in table.columns]]
     cells = [column.cell for column in table.columns]
     async for rows in listing.export(services_of(request).database, table, query):
-        yield _encode([[safe_cell(cell(row)) for cell in cells] for row in rows])
-
-
-def _encode(rows: Sequence[Sequence[object]]) -> bytes:
-    text = io.StringIO()
-    # All cells are quoted, or a program that splits at ";" sees other cells.
-    csv.writer(text, quoting=csv.QUOTE_ALL).writerows(rows)
-    return text.getvalue().encode()
-
-
-def safe_cell(value: object) -> object:
-    """Return the value of a cell. A spreadsheet does not run it as a formula."""
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S")
-    if isinstance(value, str) and value.lstrip(" \n").startswith(FORMULA):
-        return f"'{value}"
-    return value
+        yield [[cell(row) for cell in cells] for row in rows]
 
 
 class Heading(NamedTuple):

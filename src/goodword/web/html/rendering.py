@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from goodword.config.settings import Settings
 from goodword.errors import AppError
 from goodword.languages import DAY_FORMATS, DEFAULT, LANGUAGES, NAMES, format_time, to_translate
+from goodword.money import format_money
 from goodword.services import services_of
 from goodword.web.forms import local_path
 from goodword.web.html import messages
@@ -39,6 +40,18 @@ def _catalogue(language: str) -> NullTranslations:
         return GNUTranslations(file)
 
 
+def format_amount(language: str, amount_minor: int, currency: str | None) -> str:
+    """Return an amount of money as text, or points if there is no currency."""
+    if currency is not None:
+        return format_money(language, amount_minor, currency)
+    text = _CATALOGUES[language].ngettext("%(num)s point", "%(num)s points", abs(amount_minor))
+    return text % {"num": _number(language, amount_minor)}
+
+
+def _number(language: str, number: int) -> str:
+    return f"{number:,}".replace(",", THOUSANDS[language])
+
+
 def _environment(language: str, catalogue: NullTranslations) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(sorted(PACKAGE.rglob("templates"))),
@@ -49,7 +62,8 @@ def _environment(language: str, catalogue: NullTranslations) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.policies["ext.i18n.trimmed"] = True
-    environment.filters["number"] = lambda number: f"{number:,}".replace(",", THOUSANDS[language])
+    environment.filters["number"] = partial(_number, language)
+    environment.filters["amount"] = partial(format_amount, language)
     environment.filters["percent"] = lambda number: f"{number}{PERCENT[language]}"
     environment.filters["day"] = lambda day: day.strftime(DAY_FORMATS[language])
     environment.filters["time"] = partial(format_time, language)
@@ -161,6 +175,7 @@ def page(
         template,
         here=here or _here(request),
         script=not redirects_to_app,
+        shows_rewards=getattr(request.state, "shows_rewards", False),
         **values,
     )
     return html_response(

@@ -1,0 +1,44 @@
+"""Amounts of money as text. An amount is a whole number of minor units, such as cents."""
+
+import re
+from copy import copy
+from decimal import Decimal
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from babel import Locale
+    from babel.numbers import NumberPattern
+
+_LETTER_BESIDE_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
+
+
+def decimal_of(amount_minor: int, currency: str) -> Decimal:
+    """Return an amount in the major unit of its currency, with all decimals of the currency."""
+    return Decimal(amount_minor).scaleb(-decimals(currency))
+
+
+def format_money(language: str, amount_minor: int, currency: str) -> str:
+    """Return an amount in the notation of a language, such as `$4.99` in English and `4,99 $` in Russian."""
+    locale, pattern = _locale(language, decimals(currency))
+    text = pattern.apply(decimal_of(amount_minor, currency), locale, currency=currency, currency_digits=False)
+    # The spacing of currencies in CLDR, which babel leaves out: a code such as KWD is not beside a digit.
+    return _LETTER_BESIDE_DIGIT.sub("\N{NO-BREAK SPACE}", text)
+
+
+@cache
+def decimals(currency: str) -> int:
+    """Return the number of decimals of a currency in ISO 4217. Those of CLDR differ for some currencies."""
+    from iso4217 import Currency  # takes 10 ms
+
+    return Currency(currency).exponent or 0
+
+
+@cache
+def _locale(language: str, places: int) -> tuple["Locale", "NumberPattern"]:
+    from babel import Locale  # takes 100 ms, with the data of the language
+
+    locale = Locale.parse(language)
+    pattern = copy(locale.currency_formats["standard"])
+    pattern.frac_prec = (places, places)
+    return locale, pattern
