@@ -58,6 +58,7 @@ SIGNED_IN_PAGES: Sequence[APIRouter] = (
     *codes.PAGES,
     *invitations.SIGNED_IN_PAGES,
     *referrals.PAGES,
+    *rewards.PAGES,
     *account.SIGNED_IN_PAGES,
     *admin.PAGES,
 )

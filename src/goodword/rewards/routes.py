@@ -1,6 +1,6 @@
 """The routers of events, reward rules and rewards."""
 
-from goodword.rewards import events_api, rewards_api, rules_api
+from goodword.rewards import events_api, pages, rewards_api, rules_api
 
 API = (
     events_api.router,
@@ -9,3 +9,4 @@ API = (
     rewards_api.participant_router,
     rewards_api.own_router,
 )
+PAGES = (pages.router,)

@@ -25,8 +25,10 @@ from goodword.rewards.models import RewardRule
 from goodword.rewards.schemas import RuleWrite
 
 CACHE_KEY = f"{HERE}reward rules"
+EXISTENCE_KEY = f"{HERE}existence of reward rules"
 REMEMBERED = 0.5
 """Seconds that the rules are kept. A node without Redis notices the changes of others after this time."""
+EXISTENCE_REMEMBERED = 60.0
 
 
 class RuleNotFound(NotFound):
@@ -45,6 +47,14 @@ class RuleRegistry:
     ) -> None:
         self._database = database
         self._cache: LocalCache[Snapshot] = LocalCache(invalidations, clock, seconds=REMEMBERED)
+        self._existence: LocalCache[bool] = LocalCache(invalidations, clock, seconds=EXISTENCE_REMEMBERED)
+
+    async def exist(self) -> bool:
+        """Return whether there are or were rules, so that people can have rewards. It reads once a minute."""
+        return await self._existence.get(EXISTENCE_KEY, self._load_existence, invalidated_by=CACHE_KEY)
+
+    async def _load_existence(self) -> CacheEntry[bool]:
+        return CacheEntry(bool(await self._database.rows(_ANY)), math.inf)
 
     async def triggered_by(self, program_id: uuid.UUID, event_type: str) -> Sequence[RewardRule]:
         """Return the rules that an event of a type triggers."""
@@ -144,6 +154,7 @@ _ACTIVE = (
     .where(RewardRule.retired_at.is_(None))
     .order_by(RewardRule.created_at, RewardRule.id)
 )
+_ANY = select(RewardRule.id).limit(1)
 _ONE: Any = select(RewardRule).where(
     RewardRule.program_id == bindparam("program_id"),
     RewardRule.rule_id == bindparam("rule_id"),

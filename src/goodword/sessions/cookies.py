@@ -108,6 +108,7 @@ async def visitor(request: Request) -> Visitor | None:
     found = await _find(request)
     if found is not None:
         services = services_of(request)
+        request.state.shows_rewards = await services.reward_rules.exist()
         now = services.clock()
         if now - found.used_at >= active.RECORDED_EVERY:
             with suppress(SQLAlchemyError):  # pages can be read while nothing can be written
