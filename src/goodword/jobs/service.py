@@ -164,6 +164,14 @@ async def cancel(session: AsyncSession, user_id: uuid.UUID, kind: str) -> None:
     )
 
 
+async def finish_due(
+    session: AsyncSession, kind: str, payload: Mapping[str, Any], *, besides: uuid.UUID, now: datetime
+) -> None:
+    """Mark the due jobs of a kind with this payload as done, because the job `besides` does their work."""
+    values = {"due_kind": kind, "payload_text": _json(payload), "besides": besides, "now": now}
+    await session.execute(_FINISH_DUE, values)
+
+
 def _is_leased(job: ClaimedJob) -> ColumnElement[bool]:
     return and_(
         Job.id == job.id,
@@ -224,3 +232,24 @@ def _lease_oldest() -> Executable:
 
 
 _LEASE_OLDEST = _lease_oldest()
+_FINISH_DUE = (
+    update(Job)
+    .where(
+        Job.id.in_(
+            select(Job.id)
+            .where(
+                Job.kind == bindparam("due_kind", type_=Job.kind.type),
+                Job.payload == bindparam("payload_text", type_=Job.payload.type),
+                Job.id != bindparam("besides", type_=Job.id.type),
+                Job.finished_at.is_(None),
+                Job.run_at <= _NOW,
+                or_(Job.leased_until.is_(None), Job.leased_until <= _NOW),
+            )
+            .order_by(Job.run_at, Job.id)
+            .limit(1000)
+            .with_for_update(skip_locked=True)
+        )
+    )
+    .values(finished_at=_NOW, outcome="done", payload="{}", error=None)
+    .execution_options(synchronize_session=False)
+)

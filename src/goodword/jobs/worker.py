@@ -41,7 +41,8 @@ class Worker:
     """Runs jobs at least once, so handlers must be idempotent.
 
     Each kind in `recurring` gets one job per period, however many workers there are. Every worker runs each of
-    `node_tasks` at its interval in seconds. Kinds of one concurrency group share a limit.
+    `node_tasks` at its interval in seconds. Kinds of one concurrency group share a limit: a part of `concurrency`, or
+    that of the group in `group_limits`, which comes on top of it.
     """
 
     def __init__(
@@ -52,12 +53,14 @@ class Worker:
         recurring: Mapping[str, timedelta] | None = None,
         concurrency: int = CONCURRENCY,
         concurrency_groups: Mapping[str, str] | None = None,
+        group_limits: Mapping[str, int] | None = None,
         node_tasks: Mapping[NodeTask, float] | None = None,
     ) -> None:
         self._services, self._handlers = services, handlers
         self._node_tasks, self._first_due = node_tasks or {}, service.first_due(tuple(handlers))
         self._recurring, self._last_slots = recurring or {}, dict[str, str]()
         self._concurrency, self._groups = concurrency, concurrency_groups or {}
+        self._limits = group_limits or {}
         self._id, self._wake, self._stopping = str(uuid4()), asyncio.Event(), False
         self._running: dict[asyncio.Task[None], str] = {}
         """The concurrency group of each task."""
@@ -146,7 +149,7 @@ class Worker:
         return attempts
 
     async def _start_due(self) -> None:
-        while not self._stopping and len(self._running) < self._concurrency:
+        while not self._stopping:
             job = await self._claim()
             if job is None:
                 return
@@ -161,19 +164,26 @@ class Worker:
     async def _claim(self) -> ClaimedJob | None:
         """Lease the job that is due for longest. If none is due, this is one read without a transaction."""
         running = Counter(self._running.values())
-        # No group takes the whole concurrency: a mail server that hangs must not block everything else.
-        limit = max(1, self._concurrency - 1)
         database, now = self._services.database, self._services.clock()
         first = await database.row(self._first_due, now=now) or ()
         due = sorted((at, kind) for kind, at in zip(self._handlers, first, strict=False) if at and at <= now)
         for _, kind in due:
-            if running[self._groups.get(kind, kind)] < limit:
+            if self._has_room(self._groups.get(kind, kind), running):
                 async with database.transaction() as session:
                     await session.connection()  # may wait, and the lease must begin after it
                     now = self._services.clock()
                     if job := await service.claim(session, kind, worker_id=self._id, now=now):
                         return job
         return None
+
+    def _has_room(self, group: str, running: Mapping[str, int]) -> bool:
+        """Return whether another job of a group may run."""
+        count = running.get(group, 0)
+        if group in self._limits:
+            return count < self._limits[group]
+        # No group takes the whole concurrency: a mail server that hangs must not block everything else.
+        shared = sum(number for other, number in running.items() if other not in self._limits)
+        return shared < self._concurrency and count < max(1, self._concurrency - 1)
 
     async def _process_in_background(self, job: ClaimedJob) -> None:
         try:

@@ -14,12 +14,13 @@ MAX_RESPONSE_BYTES = 256 * 1024
 
 def client_options() -> dict[str, Any]:
     """Return options for a client that ignores proxies, redirects and other settings of the environment."""
-    transport = BoundedTransport(verify=_tls_context(), trust_env=False)
+    transport = BoundedTransport(verify=tls_context(), trust_env=False)
     return {"transport": transport, "follow_redirects": False, "trust_env": False}
 
 
 @cache
-def _tls_context() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
+    """Return the context that verifies certificates and host names."""
     return ssl.create_default_context()  # slow: it reads all certificate authorities
 
 

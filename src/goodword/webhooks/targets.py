@@ -1,6 +1,8 @@
 """Which addresses may receive webhooks: the form of a URL, and the networks that connections may reach."""
 
 import re
+from collections.abc import Callable
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_network
 from urllib.parse import SplitResult, urlsplit
 
@@ -79,6 +81,11 @@ def _split(url: str) -> SplitResult:
     if not is_url:
         raise UrlInvalid
     return parts
+
+
+def may_reach(settings: Settings) -> Callable[[Address], bool]:
+    """Return the function that says whether webhooks may be sent to an address."""
+    return partial(is_allowed, loopback=settings.loopback_webhooks == "on")
 
 
 def is_allowed(address: Address, *, loopback: bool) -> bool:
