@@ -32,7 +32,7 @@ Settings are environment variables that begin with `GOODWORD_`, or lines of a fi
 have defaults, which suit development on one machine. The environment takes precedence over the file. A wrong or unknown
 name stops the start with a message that names it.
 
-`goodword config` shows the active settings without their secrets, and marks those that have no effect in this version.
+`goodword config` shows the active settings without their secrets.
 In `.env`, put a value with a `$` in it between single quotes, except for `docker --env-file`, which keeps the quotes.
 """
 

@@ -14,6 +14,7 @@ from goodword.programs import service as programs
 from goodword.programs.models import Program
 from goodword.rewards import rules
 from goodword.tables import Base
+from goodword.webhooks import registry as webhooks
 
 KEPT_TABLES = {"alembic_version", "cache_epoch", "signing_keys", "programs"}
 PERMANENT_TABLES = {"audit_events", "events", "reward_rules", "rewards", "reward_entries"}
@@ -62,6 +63,8 @@ async def empty(database: Database) -> None:
             await reset_programs(session)
         if "reward_rules" in names:
             invalidate(session, rules.CACHE_KEY)
+        if "webhook_endpoints" in names:
+            webhooks.invalidate(session)
 
 
 async def reset_programs(session: AsyncSession) -> None:

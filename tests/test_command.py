@@ -112,16 +112,13 @@ def test_migrate_prints_the_revision(tmp_path):
     assert "The schema is at 2" in done.stdout
 
 
-def test_config_hides_secrets_and_marks_settings_without_effect(tmp_path):
-    done = goodword(
-        tmp_path, "config", METRICS_TOKEN="very secret", SECRET_KEY=SECRET, LOOPBACK_WEBHOOKS="on"
-    )
+def test_config_hides_secrets(tmp_path):
+    done = goodword(tmp_path, "config", METRICS_TOKEN="very secret", SECRET_KEY=SECRET)
 
     assert done.returncode == 0
     assert "very secret" not in done.stdout
     assert SECRET not in done.stdout
     assert "GOODWORD_METRICS_TOKEN=********\n" in done.stdout
-    assert "GOODWORD_LOOPBACK_WEBHOOKS=on  # has no effect yet" in done.stdout
     assert "GOODWORD_PUBLIC_URL=http://127.0.0.1:8000\n" in done.stdout
 
 

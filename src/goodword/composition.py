@@ -21,12 +21,13 @@ from goodword.db.database import Database
 from goodword.db.database_clock import DatabaseClock
 from goodword.db.error_causes import AWAY, describe
 from goodword.embed.scripts import Scripts
-from goodword.handlers import CONCURRENCY_GROUPS, DOMAIN_EVENTS, HANDLERS, PERIODIC_TASKS
+from goodword.handlers import CONCURRENCY_GROUPS, DOMAIN_EVENTS, GROUP_LIMITS, HANDLERS, PERIODIC_TASKS
 from goodword.jobs import lateness
 from goodword.jobs.worker import CONCURRENCY, Worker
 from goodword.monitoring import gauges
 from goodword.oauth import clients as oauth_clients
 from goodword.oauth.tokens import ServerTokens
+from goodword.outbound.guarded_client import GuardedClient
 from goodword.outbound.http_client import OutboundClient
 from goodword.personal_data import PERSONAL_DATA
 from goodword.privacy import erasure, tombstones
@@ -50,6 +51,7 @@ from goodword.users.passwords import Passwords
 from goodword.web.html.assets import Assets
 from goodword.web.paging import Cursors
 from goodword.webhooks.registry import Subscriptions
+from goodword.webhooks.targets import may_reach
 
 if TYPE_CHECKING:
     from goodword.telemetry.trace_export import Tracing
@@ -73,8 +75,7 @@ def build_services(
     from this one share cache invalidations and counts of rate limits; there will be `processes` of them. Raises
     `SettingsError` if there is no secret key.
     """
-    clock = clock or DatabaseClock()
-    secret, is_limited = settings.secret, settings.rate_limits == "on"
+    clock, secret, is_limited = clock or DatabaseClock(), settings.secret, settings.rate_limits == "on"
     keys, invalidations = DerivedKeys.derive(secret), InvalidationTable()
     database = Database.from_settings(settings, processes=processes)
     signing_keys = SigningKeys(database, keys.signing_keys, clock)
@@ -93,6 +94,7 @@ def build_services(
         database=database,
         cache=LookupCache(settings, database, invalidations, clock, metrics),
         http_client=OutboundClient(),
+        webhook_client=GuardedClient(may_reach(settings)),
         rate_limiter=Limiter(settings, clock, metrics),
         touches=Touches(database, derive_key(secret, "touches"), clock, metrics, settings),
         linked_codes=LinkedCodes(database, invalidations, clock),
@@ -184,6 +186,7 @@ async def close_services(services: Services) -> None:
     """Close all connections, those of the database last, because other services use it."""
     services.passwords.close()
     await services.http_client.close()
+    await services.webhook_client.close()
     await services.rate_limiter.close()
     await services.cache.close()
     await services.touches.close()
@@ -262,6 +265,7 @@ def build_worker(services: Services, *, concurrency: int = CONCURRENCY) -> Worke
         HANDLERS,
         recurring=PERIODIC_TASKS,
         concurrency_groups=CONCURRENCY_GROUPS,
+        group_limits=GROUP_LIMITS,
         node_tasks={
             **retention.NODE_TASKS,
             database_clock.compare: database_clock.COMPARE_SECONDS,

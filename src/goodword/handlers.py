@@ -14,6 +14,7 @@ from goodword.privacy import erasure_cleanup
 from goodword.providers import jobs as provider_jobs
 from goodword.rewards import holds, reactions
 from goodword.sessions import lockout_notice
+from goodword.webhooks import delivery as webhook_delivery, reactions as webhook_reactions
 
 HANDLERS: Mapping[str, Handler] = {
     **account_emails.HANDLERS,
@@ -23,6 +24,7 @@ HANDLERS: Mapping[str, Handler] = {
     **invitation_emails.HANDLERS,
     **reminders.HANDLERS,
     **holds.HANDLERS,
+    **webhook_delivery.HANDLERS,
     **retention.HANDLERS,
 }
 """By kind of job."""
@@ -31,10 +33,12 @@ PERIODIC_TASKS: Mapping[str, timedelta] = {
     **retention.PERIODIC_TASKS,
     **reminders.PERIODIC_TASKS,
     **holds.PERIODIC_TASKS,
+    **webhook_delivery.PERIODIC_TASKS,
 }
 """By kind of job, with their interval."""
 
-_REACTIONS: Sequence[Mapping[type, domain_events.Handler]] = (reactions.HANDLERS,)
+# Webhooks first: the event of a referral is written before those of its rewards.
+_REACTIONS: Sequence[Mapping[type, domain_events.Handler]] = (webhook_reactions.HANDLERS, reactions.HANDLERS)
 DOMAIN_EVENTS: Mapping[type, Sequence[domain_events.Handler]] = {
     event: [handlers[event] for handlers in _REACTIONS if event in handlers]
     for event in get_args(DomainEvent)
@@ -45,3 +49,5 @@ CONCURRENCY_GROUPS: Mapping[str, str] = dict.fromkeys(
     (*account_emails.HANDLERS, invitation_emails.SEND_EMAIL), "mail"
 )
 """By kind of job. Kinds that use the mail server share a group."""
+GROUP_LIMITS: Mapping[str, int] = {**webhook_delivery.GROUP_LIMITS}
+"""By group. These do not share the concurrency of the worker."""

@@ -37,6 +37,15 @@ from goodword.touches.models import Touch
 from goodword.users.models import Verification
 from goodword.web.idempotency import KEPT
 from goodword.web.models import IdempotencyKey
+from goodword.webhooks.models import (
+    GETS_NOTHING,
+    HAS_ENDED,
+    HAS_NO_DELIVERY,
+    WebhookAttempt,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+)
 
 BATCH_SIZE = 1_000
 TIME_LIMIT = 20.0
@@ -74,6 +83,17 @@ def _email_checks(settings: Settings) -> Sequence[Expiry]:
     ]
 
 
+def _webhooks(settings: Settings) -> Sequence[Expiry]:
+    """Return the rules from the last to the first: an event is needed while a delivery refers to it."""
+    kept = days(settings.keep_webhooks)
+    return [
+        Expiry(WebhookAttempt.created_at, kept),
+        Expiry(WebhookDelivery.created_at, kept, only=HAS_ENDED),
+        Expiry(WebhookEvent.created_at, kept, only=HAS_NO_DELIVERY),
+        Expiry(WebhookEndpoint.deleted_at, kept, only=GETS_NOTHING),
+    ]
+
+
 def _jobs(outcome: str, kept: timedelta) -> Sequence[Expiry]:
     return [Expiry(Job.finished_at, kept, only=Job.outcome == outcome)]
 
@@ -95,6 +115,7 @@ RULES: Mapping[str, Rules] = {
     ],
     "purge_email_checks": _email_checks,
     "purge_quotas": lambda _: [Expiry(Quota.ends_at, DAY)],
+    "purge_webhooks": _webhooks,
     "purge_finished_jobs": lambda settings: _jobs("done", days(settings.keep_jobs)),
     # They may contain an address, so they are not kept for ever.
     "purge_dead_jobs": lambda settings: _jobs("dead", days(settings.keep_failed_jobs)),

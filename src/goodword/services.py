@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from goodword.embed.scripts import Scripts
     from goodword.oauth.clients import ClientRegistry as OAuthClients
     from goodword.oauth.tokens import ServerTokens
+    from goodword.outbound.guarded_client import GuardedClient
     from goodword.outbound.http_client import OutboundClient
     from goodword.programs.service import ProgramRegistry
     from goodword.rate_limits.limiter import Limiter
@@ -105,6 +106,7 @@ class Services:
     cache: LookupCache
     http_client: OutboundClient
     """For providers of data."""
+    webhook_client: GuardedClient
     rate_limiter: Limiter
     touches: Touches
     linked_codes: LinkedCodes

@@ -180,20 +180,18 @@ def config() -> None:
     """Show the effective settings, with secrets hidden, and report invalid ones."""
     from pydantic import SecretStr
 
-    from goodword.config.loading import NOT_BUILT, load
+    from goodword.config.loading import load
     from goodword.config.settings import PREFIX, Settings
 
     with reported_errors():
         settings = load()
-    built = [name for name in Settings.model_fields if name not in NOT_BUILT]
-    for name in (*built, *sorted(NOT_BUILT & settings.model_fields_set)):
+    for name in Settings.model_fields:
         value = getattr(settings, name)
         shown = "********" if isinstance(value, SecretStr) else "" if value is None else value
         if isinstance(shown, Mapping):
             shown = "; ".join(f"{language}={text}" for language, text in shown.items())
         shown = " ".join(shown) if isinstance(shown, tuple) else shown
-        has_no_effect = name in NOT_BUILT
-        typer.echo(f"{PREFIX}{name.upper()}={shown}{'  # has no effect yet' if has_no_effect else ''}")
+        typer.echo(f"{PREFIX}{name.upper()}={shown}")
     if not settings.embedded:
         with reported_errors():
             _ = settings.secret  # only the embedded database generates its own

@@ -9,11 +9,7 @@ from pydantic import SecretStr, ValidationError
 
 from goodword.config import secret_files
 from goodword.config.env_file import read as read_env_file
-from goodword.config.planned_settings import PlannedSettings
 from goodword.config.settings import PREFIX, Settings, SettingsError
-
-NOT_BUILT = frozenset(PlannedSettings.model_fields)
-"""Settings that are accepted but have no effect in this version."""
 
 QUOTES = "\"'"
 

@@ -26,5 +26,7 @@ class RetentionSettings(BaseModel):
     """The keyed hashes of networks and user agents, of touches, signed-in users and risk signals."""
     keep_former_referees: Days = 730
     """The keyed hashes by which a referee who was erased is recognised."""
+    keep_webhooks: Days = 30
+    """Webhook events, their deliveries and attempts."""
     keep_emails: Days = 30
     """E-mails that are saved as files."""

@@ -14,7 +14,6 @@ from pydantic import (
 
 from goodword.config import production_checks
 from goodword.config.brand_settings import BrandSettings
-from goodword.config.planned_settings import PlannedSettings
 from goodword.config.postgres_url import DRIVER, PostgresServer, normalise, parse as parse_postgres_url
 from goodword.config.redis_url import RedisServer, parse as parse_redis_url
 from goodword.config.retention_settings import RetentionSettings
@@ -52,7 +51,7 @@ PROVIDERS = (
 """The settings of each sign-in provider: all of a group, or none."""
 
 
-class Settings(BrandSettings, RetentionSettings, RiskSettings, PlannedSettings):
+class Settings(BrandSettings, RetentionSettings, RiskSettings):
     """The settings, each read from `GOODWORD_<NAME>`; a `SecretStr` also from `…_FILE`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -95,6 +94,7 @@ class Settings(BrandSettings, RetentionSettings, RiskSettings, PlannedSettings):
     first_code: Literal["ask", "automatic"] = "ask"
     self_referrals: Literal["allow", "flag", "hold", "refuse"] = "flag"
     email_disposable: Literal["allow", "hold", "refuse"] = "allow"
+    loopback_webhooks: Switch = "off"
     enrichment: Literal["none", "hunter", "clearbit"] = "none"
     clearbit_api_key: Secret | None = None
     clearbit_url: HttpUrl = "https://person.clearbit.com"

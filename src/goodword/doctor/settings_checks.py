@@ -4,7 +4,6 @@ import difflib
 import os
 from collections.abc import Iterator, Sequence
 
-from goodword.config.loading import NOT_BUILT
 from goodword.config.settings import PREFIX, Settings
 from goodword.doctor.findings import Check, Finding, Level, error, note, ok, warning
 from goodword.doctor.installation import Installation
@@ -38,7 +37,6 @@ async def check_effects(installation: Installation) -> Finding:
 def _without_effect(settings: Settings) -> Iterator[str]:
     """Yield the names of settings that are set, and do nothing beside the others."""
     given = settings.model_fields_set
-    yield from NOT_BUILT & given
     if settings.embedded:
         yield from {"pool_size", "pgbouncer"} & given
     if settings.backup_dir is None:

@@ -67,6 +67,11 @@ COUNTERS = (
         "Touches that were not written: dropped while the database was away, or refused by it.",
         ("reason",),
     ),
+    Family(
+        WEBHOOK_ATTEMPTS := "goodword_webhook_attempts",
+        "Requests to webhook endpoints by outcome: succeeded, failed (it is sent again) or given_up.",
+        ("outcome",),
+    ),
 )
 HISTOGRAMS = (
     Family(

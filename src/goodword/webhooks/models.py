@@ -13,6 +13,8 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    select,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -40,7 +42,7 @@ class DeliveryStatus(StrEnum):
     FAILED = "failed"
 
 
-PENDING = "status = 'pending'"
+PENDING, ENDED = "status = 'pending'", "status <> 'pending'"
 
 
 class WebhookEndpoint(Base):
@@ -118,7 +120,7 @@ class WebhookDelivery(Base):
         CheckConstraint("(status = 'pending') = (next_attempt_at IS NOT NULL)", name="pending_with_time"),
         partial_index("ix_webhook_deliveries_due", "endpoint_id", "next_attempt_at", "id", where=PENDING),
         Index("ix_webhook_deliveries_endpoint_id_created_at", "endpoint_id", "created_at", "id"),
-        partial_index("ix_webhook_deliveries_ended", "created_at", where="status <> 'pending'"),
+        partial_index("ix_webhook_deliveries_ended", "created_at", where=ENDED),
     )
 
     event_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("webhook_events.id"))
@@ -147,3 +149,8 @@ class WebhookAttempt(Base):
     response_status: Mapped[int | None]
     error: Mapped[str | None] = mapped_column(String(32))
     duration_ms: Mapped[int]
+
+
+HAS_ENDED = text(ENDED)
+HAS_NO_DELIVERY = ~select(WebhookDelivery.id).where(WebhookDelivery.event_id == WebhookEvent.id).exists()
+GETS_NOTHING = ~select(WebhookDelivery.id).where(WebhookDelivery.endpoint_id == WebhookEndpoint.id).exists()
