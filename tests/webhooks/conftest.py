@@ -1,5 +1,6 @@
 """The server of Acme, which manages its webhook endpoints by an API key."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,8 +8,9 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import Response
 
-from asgi import Client
+from asgi import Client, run_due_jobs
 from server_keys import make_key
+from webhooks.receivers import Receiver, receiving, sending
 
 SCOPES = ("webhooks:read", "webhooks:write")
 ENDPOINTS = "/api/v1/webhook-endpoints"
@@ -38,3 +40,18 @@ class Webhooks:
 @pytest.fixture
 async def webhooks(app: FastAPI, api: Client) -> Webhooks:
     return Webhooks(api, await make_key(app, SCOPES))
+
+
+@pytest.fixture
+async def receiver(app: FastAPI) -> AsyncIterator[Receiver]:
+    """A receiver, to which the app can send."""
+    with sending(app) as client:
+        async with receiving() as found:
+            yield found
+        await client.close()
+
+
+@pytest.fixture
+def deliver(app: FastAPI) -> Callable[[], Awaitable[int]]:
+    """Do the jobs that are due."""
+    return lambda: run_due_jobs(app)
