@@ -10,6 +10,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     LargeBinary,
+    SmallInteger,
     String,
     Text,
     UniqueConstraint,
@@ -127,13 +128,13 @@ class WebhookDelivery(Base):
     endpoint_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("webhook_endpoints.id"))
     kind: Mapped[str] = mapped_column(String(32))
     status: Mapped[str] = mapped_column(String(16), default=DeliveryStatus.PENDING)
-    attempt: Mapped[int] = mapped_column(default=0)
+    attempt: Mapped[int] = mapped_column(SmallInteger, default=0)
     """The attempts since the event was written or replayed."""
     next_attempt_at: Mapped[datetime | None]
-    response_status: Mapped[int | None]
+    response_status: Mapped[int | None] = mapped_column(SmallInteger)
     """Of the last attempt, as `error` and `duration_ms`."""
     error: Mapped[str | None] = mapped_column(String(32))
-    duration_ms: Mapped[int | None]
+    duration_ms: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class WebhookAttempt(Base):
@@ -146,9 +147,9 @@ class WebhookAttempt(Base):
     )
 
     delivery_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("webhook_deliveries.id", ondelete="CASCADE"))
-    response_status: Mapped[int | None]
+    response_status: Mapped[int | None] = mapped_column(SmallInteger)
     error: Mapped[str | None] = mapped_column(String(32))
-    duration_ms: Mapped[int]
+    duration_ms: Mapped[int] = mapped_column(BigInteger)
 
 
 HAS_ENDED = text(ENDED)

@@ -98,11 +98,11 @@ def _create_deliveries() -> None:
         sa.Column("endpoint_id", sa.Uuid(), nullable=False),
         sa.Column("kind", sa.String(32), nullable=False),
         sa.Column("status", sa.String(16), nullable=False),
-        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("attempt", sa.SmallInteger(), nullable=False),
         sa.Column("next_attempt_at", MOMENT),
-        sa.Column("response_status", sa.Integer()),
+        sa.Column("response_status", sa.SmallInteger()),
         sa.Column("error", sa.String(32)),
-        sa.Column("duration_ms", sa.Integer()),
+        sa.Column("duration_ms", sa.BigInteger()),
         _foreign_key(name, "event_id", "webhook_events"),
         _foreign_key(name, "endpoint_id", "webhook_endpoints"),
         sa.UniqueConstraint(
@@ -122,9 +122,9 @@ def _create_attempts() -> None:
     _table(
         name,
         sa.Column("delivery_id", sa.Uuid(), nullable=False),
-        sa.Column("response_status", sa.Integer()),
+        sa.Column("response_status", sa.SmallInteger()),
         sa.Column("error", sa.String(32)),
-        sa.Column("duration_ms", sa.Integer(), nullable=False),
+        sa.Column("duration_ms", sa.BigInteger(), nullable=False),
         _foreign_key(name, "delivery_id", "webhook_deliveries", ondelete="CASCADE"),
     )
     op.create_index("ix_webhook_attempts_delivery_id_created_at", name, ["delivery_id", "created_at"])
