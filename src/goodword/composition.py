@@ -116,11 +116,17 @@ def build_services(
         link_cards=LinkCards(settings, assets),
         scripts=Scripts(settings),
         oauth_clients=oauth_clients.ClientRegistry(keys.oauth, built_in=docs_client),
-        social_clients=social_clients.ProviderClients(
-            configured(settings) if providers is None else providers,
-            key=derive_key(secret, "sign-ins under way"),
-            public_url=settings.public_url,
-        ),
+        social_clients=_build_social_clients(settings, providers),
+    )
+
+
+def _build_social_clients(
+    settings: Settings, providers: Sequence[Provider] | None
+) -> social_clients.ProviderClients:
+    return social_clients.ProviderClients(
+        configured(settings) if providers is None else providers,
+        key=derive_key(settings.secret, "sign-ins under way"),
+        public_url=settings.public_url,
     )
 
 
