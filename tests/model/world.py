@@ -61,7 +61,9 @@ class World:
 
     def __init__(self, url: str, folder: Path, time: Time) -> None:
         self.time = time
-        self._settings = settings_for(url, data_dir=folder, rate_limits="off", log_requests="changes")
+        self._settings = settings_for(
+            url, data_dir=folder, rate_limits="off", log_requests="changes", email_disposable="hold"
+        )
         self._stacks = [AsyncExitStack() for _ in range(NODES)]
         self.apps: list[FastAPI] = [None] * NODES
         self.clients: list[Client] = [None] * NODES
