@@ -14,7 +14,12 @@ from goodword.privacy import erasure_cleanup
 from goodword.providers import jobs as provider_jobs
 from goodword.rewards import holds, reactions
 from goodword.sessions import lockout_notice
-from goodword.webhooks import delivery as webhook_delivery, reactions as webhook_reactions
+from goodword.webhooks import (
+    delivery as webhook_delivery,
+    expired_codes,
+    notices as webhook_notices,
+    reactions as webhook_reactions,
+)
 
 HANDLERS: Mapping[str, Handler] = {
     **account_emails.HANDLERS,
@@ -25,6 +30,8 @@ HANDLERS: Mapping[str, Handler] = {
     **reminders.HANDLERS,
     **holds.HANDLERS,
     **webhook_delivery.HANDLERS,
+    **webhook_notices.HANDLERS,
+    **expired_codes.HANDLERS,
     **retention.HANDLERS,
 }
 """By kind of job."""
@@ -34,6 +41,7 @@ PERIODIC_TASKS: Mapping[str, timedelta] = {
     **reminders.PERIODIC_TASKS,
     **holds.PERIODIC_TASKS,
     **webhook_delivery.PERIODIC_TASKS,
+    **expired_codes.PERIODIC_TASKS,
 }
 """By kind of job, with their interval."""
 

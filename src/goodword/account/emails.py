@@ -21,6 +21,7 @@ PATHS = {
     MessageKind.PASSWORD_CHANGED: "/forgot-password",
     MessageKind.SESSION_REPLAYED: "/sign-in",
     MessageKind.SIGN_IN_LOCKED: "/forgot-password",
+    MessageKind.WEBHOOK_DISABLED: "/admin",
 }
 """Where messages without a token lead."""
 

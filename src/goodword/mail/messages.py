@@ -40,6 +40,7 @@ class MessageKind(StrEnum):
     CODE_REQUESTED = "code_requested"
     CODE_WANTED = "code_wanted"
     INVITATION = "invitation"
+    WEBHOOK_DISABLED = "webhook_disabled"
 
 
 GREETING = {"en": ("Hi {},", "Hello,"), "ru": ("Здравствуйте, {}!", "Здравствуйте!")}

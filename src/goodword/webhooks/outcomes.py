@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record as record_action
 from goodword.db.statements import with_defaults
+from goodword.jobs import service as jobs
 from goodword.outbound.guarded_client import Posted
 from goodword.services import Services
 from goodword.telemetry.metrics import WEBHOOK_ATTEMPTS
@@ -26,6 +27,7 @@ from goodword.webhooks.models import (
 from goodword.webhooks.rounds import Message
 from goodword.webhooks.schedule import next_attempt
 
+NOTIFY = "notify_of_disabled_webhook"
 GONE = 410
 LONGEST_FAILURE = timedelta(days=5)
 """An endpoint is disabled if no delivery succeeds for this time."""
@@ -87,23 +89,26 @@ def _note_health(
 ) -> None:
     """Remember since when an endpoint fails, and disable one that is gone or has failed for days."""
     if any(one.posted.status == GONE for one in sent):
-        disable(session, endpoint, DisabledReason.GONE)
+        disable(session, endpoint, DisabledReason.GONE, now=now)
     elif any(one.succeeded for one in sent):
         endpoint.failing_since = None
     elif endpoint.failing_since is None:
         endpoint.failing_since = now
     elif now - endpoint.failing_since >= LONGEST_FAILURE:
-        disable(session, endpoint, DisabledReason.FAILING)
+        disable(session, endpoint, DisabledReason.FAILING, now=now)
 
 
-def disable(session: AsyncSession, endpoint: WebhookEndpoint, reason: DisabledReason) -> None:
-    """Disable an endpoint that is locked. What waits for it fails."""
+def disable(
+    session: AsyncSession, endpoint: WebhookEndpoint, reason: DisabledReason, *, now: datetime
+) -> None:
+    """Disable an endpoint that is locked, and notify the administrators. What waits for it fails."""
     if not endpoint.is_enabled:
         return
     endpoint.status, endpoint.disabled_reason = EndpointStatus.DISABLED, reason
     why = reason.value
     record_action(session, Action.WEBHOOK_DISABLED, Subject.WEBHOOK_ENDPOINT, endpoint.id, why=why)
     registry.invalidate(session)
+    jobs.enqueue(session, NOTIFY, {}, now=now)
     log.warning("a webhook endpoint was disabled", id=str(endpoint.id), why=why)
 
 

@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword.db.transaction_hooks import insert_now
 from goodword.domain_events.events import (
     CodeChanged,
     ReferralChanged,
     ReferralMade,
+    RewardChanged,
     UserCreated,
     UserErased,
 )
 from goodword.domain_events.service import Handler
+from goodword.rewards.models import Reward
 from goodword.services import Services
 from goodword.webhooks import writing
 from goodword.webhooks.kinds import WebhookKind
@@ -54,10 +58,35 @@ async def write_referral_changed(
     await writing.write(session, services, kind, event.referral_id, data, program_id=program_id, now=event.at)
 
 
+async def write_reward_changed(session: AsyncSession, services: Services, event: RewardChanged) -> None:
+    kind, program_id = f"reward.{event.change}", event.program_id
+    if not await writing.find_endpoints(services, kind, program_id):
+        return
+    await insert_now(session)  # a new reward is inserted just before the commit
+    reward = (await session.execute(_REWARD, {"reward_id": event.reward_id})).one()
+    data = {
+        "id": str(event.reward_id),
+        "status": _REWARD_STATUS.get(event.change, reward.status),
+        "kind": reward.kind,
+        "beneficiary": reward.beneficiary,
+        "amount_minor": reward.amount_minor,
+        "remaining_minor": reward.remaining_minor,
+        "currency": reward.currency,
+        "participant": writing.person(reward.user_id),
+        "referral_id": str(reward.referral_id),
+        "event_id": str(reward.event_id),
+    }
+    await writing.write(session, services, kind, event.reward_id, data, program_id=program_id, now=event.at)
+
+
+_REWARD_STATUS = {"created": "pending"}
+"""It is created as pending, also if the same transaction approves it."""
+_REWARD = select(Reward.__table__).where(Reward.id == bindparam("reward_id"))
 HANDLERS: Mapping[type, Handler] = {
     UserCreated: write_user_created,
     UserErased: write_user_erased,
     CodeChanged: write_code_changed,
     ReferralMade: write_referral_changed,
     ReferralChanged: write_referral_changed,
+    RewardChanged: write_reward_changed,
 }

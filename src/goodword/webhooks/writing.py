@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -36,12 +36,16 @@ async def write(
     now: datetime,
 ) -> None:
     """Write an event of a program, unless no endpoint gets this kind. `data` has ids and states only."""
-    wanting = await services.webhook_subscriptions.wanting(kind)
-    endpoints = [one.endpoint_id for one in wanting if one.program_id in (None, program_id)]
-    if endpoints:
+    if endpoints := await find_endpoints(services, kind, program_id):
         program = await services.programs.get(program_id)
         data = {**data, "program": program.slug}
         await insert(session, kind, object_id, data, endpoints, program_id=program_id, now=now)
+
+
+async def find_endpoints(services: Services, kind: str, program_id: uuid.UUID) -> Sequence[uuid.UUID]:
+    """Return the endpoints that get this kind of event of a program."""
+    wanting = await services.webhook_subscriptions.wanting(kind)
+    return [one.endpoint_id for one in wanting if one.program_id in (None, program_id)]
 
 
 async def write_about_user(
