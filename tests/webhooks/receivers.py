@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from standardwebhooks.webhooks import Webhook
 
 from asgi import replaced
-from goodword.outbound.guarded_client import GuardedClient
+from goodword.outbound.guarded_client import GuardedClient, IsAllowed, Resolve
 from goodword.webhooks import targets
 
 HOST = "receiver.example"
@@ -131,8 +131,10 @@ def allows_loopback(address: Any) -> bool:
 
 
 @contextmanager
-def sending(app: FastAPI, **options: Any) -> Iterator[GuardedClient]:
+def sending(
+    app: FastAPI, *, allowed: IsAllowed = allows_loopback, resolve: Resolve = resolve_here
+) -> Iterator[GuardedClient]:
     """Let the app send to receivers of this test, whose names lead to this machine."""
-    client = GuardedClient(allows_loopback, **{"resolve": resolve_here, **options})
+    client = GuardedClient(allowed, resolve=resolve)
     with replaced(app, webhook_client=client):
         yield client
