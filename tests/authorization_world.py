@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from httpx2 import AsyncClient, Response
+from sqlalchemy import select
 
 from asgi import document
 from goodword.api_keys import service as api_keys
@@ -33,8 +34,9 @@ from goodword.sessions.service import OWN_SCOPE, ClientInfo
 from goodword.sessions.tokens import CLIENT
 from goodword.users import service as users
 from goodword.users.models import User
-from goodword.webhooks import signing
-from goodword.webhooks.models import WebhookEndpoint
+from goodword.webhooks import signing, writing
+from goodword.webhooks.kinds import TEST
+from goodword.webhooks.models import WebhookDelivery, WebhookEndpoint
 
 DOCUMENT = document()
 OPERATIONS = {
@@ -56,6 +58,7 @@ class World:
     let_in: OAuthClient
     program: Program
     """The owner's, who is a participant of it."""
+    delivery_id: uuid.UUID
     endpoint: WebhookEndpoint
     reward: Reward
     """Of the program."""
@@ -71,6 +74,7 @@ class World:
             external_id=self.owner.external_id,
             slug=self.program.slug,
             endpoint_id=self.endpoint.id,
+            delivery_id=self.delivery_id,
             rule_id=self.reward.rule_id,
             reward_id=self.reward.id,
         )
@@ -175,7 +179,17 @@ async def make_world(app):
         session.add(OAuthGrant(user_id=owner.id, client_id=let_in.id, scope="profile", created_at=now))
         endpoint = await make_endpoint(session, services, program, now)
         reward = await make_reward(session, program, owner, friend, referral_id, now)
-    return World(app, owner, code, referral_id, elsewhere, let_in, program, endpoint, reward)
+        delivery_id = await make_delivery(session, endpoint, now)
+    return World(app, owner, code, referral_id, elsewhere, let_in, program, delivery_id, endpoint, reward)
+
+
+async def make_delivery(session, endpoint, now):
+    data, to = {"endpoint_id": str(endpoint.id)}, [endpoint.id]
+    event_id = await writing.insert(
+        session, TEST, endpoint.id, data, to, program_id=endpoint.program_id, now=now
+    )
+    await insert_now(session)
+    return await session.scalar(select(WebhookDelivery.id).where(WebhookDelivery.event_id == event_id))
 
 
 async def make_endpoint(session, services, program, now):

@@ -156,6 +156,11 @@ POLICY = {
     "update_webhook_endpoint": server("webhooks:write", owned=True),
     "delete_webhook_endpoint": server("webhooks:write", owned=True),
     "rotate_webhook_secret": server("webhooks:write", owned=True),
+    "list_webhook_deliveries": server("webhooks:read", owned=True),
+    "get_webhook_delivery": server("webhooks:read", owned=True),
+    "send_test_webhook": server("webhooks:write", owned=True),
+    "replay_webhook_delivery": server("webhooks:write", owned=True),
+    "replay_webhook_deliveries": server("webhooks:write", owned=True),
     # Events and rewards
     "create_event": server("events:write", owned=True),
     "create_events": server("events:write"),

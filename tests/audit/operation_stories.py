@@ -1,8 +1,9 @@
 """The operations with an effect, each with its preparation."""
 
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from goodword.oauth.scopes import SERVER_SCOPES
+from goodword.webhooks.models import WebhookDelivery
 from people import PASSWORD, bring, make_code, referrals_of, register, sign_in
 from server_keys import make_key
 from third_party import Browser, register_app
@@ -220,6 +221,25 @@ class Story:
 
     async def delete_webhook_endpoint(self):
         return await self.webhooks("DELETE", await self.endpoint())
+
+    async def send_test_webhook(self):
+        return await self.webhooks("POST", f"{await self.endpoint()}/test")
+
+    async def failed_delivery(self):
+        place = await self.endpoint()
+        delivery = (await self.webhooks("POST", f"{place}/test")).json()["id"]
+        async with self.app.state.services.database.transaction() as session:
+            values = {"status": "failed", "next_attempt_at": None}
+            await session.execute(update(WebhookDelivery).values(values))
+        return place, delivery
+
+    async def replay_webhook_delivery(self):
+        _, delivery = await self.failed_delivery()
+        return await self.server("POST", f"{delivery}/replay", root="/api/v1/webhook-deliveries/")
+
+    async def replay_webhook_deliveries(self):
+        place, _ = await self.failed_delivery()
+        return await self.webhooks("POST", f"{place}/replay", {"since": "2020-01-01T00:00:00Z"})
 
     async def rotate_webhook_secret(self):
         return await self.webhooks("POST", f"{await self.endpoint()}/rotate-secret")

@@ -96,6 +96,9 @@ STORIES = {
     "update_webhook_endpoint": ({"webhook.changed"}, SERVER),
     "delete_webhook_endpoint": ({"webhook.deleted"}, SERVER),
     "rotate_webhook_secret": ({"webhook.secret_rotated"}, SERVER),
+    "send_test_webhook": ({"webhook.tested"}, SERVER),
+    "replay_webhook_delivery": ({"webhook.replayed"}, SERVER),
+    "replay_webhook_deliveries": ({"webhook.replayed"}, SERVER),
 }
 
 

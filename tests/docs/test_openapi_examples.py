@@ -117,7 +117,9 @@ class Story:
         bearer = {"Authorization": f"Bearer {await make_key(self.app, SERVER_SCOPES)}"}
         body = {"url": "https://acme.example/hooks", "kinds": ["user.created"]}
         made = await self.api.post("/api/v1/webhook-endpoints", json=body, headers=bearer)
-        return bearer, {"endpoint_id": made.json()["id"]}
+        place = f"/api/v1/webhook-endpoints/{made.json()['id']}"
+        delivery = await self.api.post(f"{place}/test", headers=bearer)
+        return bearer, {"endpoint_id": made.json()["id"], "delivery_id": delivery.json()["id"]}
 
     async def sell(self, operation: dict[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
         """Return the API key of a server as a header, and the values of the path: a new reward and its rule."""

@@ -1,5 +1,5 @@
 """The routers of webhooks."""
 
-from goodword.webhooks import api
+from goodword.webhooks import api, deliveries_api
 
-API = (api.router,)
+API = (api.router, deliveries_api.router)

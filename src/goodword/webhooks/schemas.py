@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 from goodword.programs.fields import Slug
 from goodword.web.schemas import OMITTED, Input, Instant, Output, Text, example, without_default
 from goodword.webhooks.kinds import WebhookKind
-from goodword.webhooks.models import DisabledReason, EndpointStatus
+from goodword.webhooks.models import DeliveryStatus, DisabledReason, EndpointStatus
 
 URL = "https://acme.example/webhooks/goodword"
 
@@ -82,3 +82,58 @@ class WebhookEndpointWithSecret(WebhookEndpointRead):
 class WebhookEndpointList(Output):
     items: list[WebhookEndpointRead]
     next_cursor: str | None
+
+
+class WebhookDeliveryRead(Output):
+    """An event for an endpoint. `response_status`, `error` and `duration_ms` are those of the last attempt."""
+
+    id: uuid.UUID
+    event_id: uuid.UUID = Field(description="The `webhook-id` of its requests.")
+    kind: str = Field(examples=[WebhookKind.REFERRAL_CONFIRMED.value])
+    attempt: int = Field(examples=[1], description="Attempts since it was written or replayed.")
+    status: DeliveryStatus = Field(examples=[DeliveryStatus.SUCCEEDED])
+    response_status: int | None = Field(examples=[200])
+    error: str | None = Field(examples=[None], description="Why there was no answer, such as `timeout`.")
+    duration_ms: int | None = Field(examples=[42])
+    created_at: Instant
+    next_attempt_at: Instant | None = Field(examples=[None])
+
+
+class WebhookDeliveryList(Output):
+    items: list[WebhookDeliveryRead]
+    next_cursor: str | None
+
+
+class WebhookAttemptRead(Output):
+    """A request."""
+
+    response_status: int | None = Field(examples=[200])
+    error: str | None = Field(examples=[None])
+    duration_ms: int = Field(examples=[42])
+    created_at: Instant
+
+
+class WebhookDeliveryDetails(WebhookDeliveryRead):
+    """A delivery with its body and its attempts, the newest first."""
+
+    body: str = Field(description="As it would be sent now.", examples=['{"type":"referral.confirmed"}'])
+    attempts: list[WebhookAttemptRead]
+
+
+class WebhookReplay(Input):
+    """The events to send again: those from `since` until before `until`."""
+
+    model_config = example({"since": "2030-01-31T12:00:00Z"})
+
+    since: Instant
+    until: Instant | None = Field(None, description="By default now.")
+    only_failed: bool = Field(True, description="Whether to leave out what has succeeded.")
+
+
+class WebhookReplayed(Output):
+    """How much is sent again."""
+
+    deliveries: int = Field(examples=[12])
+    continue_since: Instant | None = Field(
+        description="The `since` of the next call, if there are more than 10,000."
+    )
