@@ -11,6 +11,7 @@ from goodword.config.settings import Settings
 from goodword.languages import LANGUAGES, format_time
 from goodword.mail import messages
 from goodword.mail.messages import MessageContents, MessageKind
+from goodword.money import format_money
 
 HERE = Path(__file__).parent
 SITE = "https://refer.example.com"
@@ -29,6 +30,7 @@ BRAND: dict[str, Any] = {
 }
 BRANDED = (MessageKind.INVITATION, MessageKind.VERIFY_EMAIL, MessageKind.FRIEND_JOINED)
 OTHERS = FRIENDS | {MessageKind.FRIEND_JOINED, MessageKind.CODE_WANTED, MessageKind.CODE_EXPIRING}
+OTHERS |= {MessageKind.REWARD_EARNED}
 
 
 def html(kind: MessageKind, language: str, brand: dict[str, Any]) -> bytes:
@@ -39,6 +41,7 @@ def html(kind: MessageKind, language: str, brand: dict[str, Any]) -> bytes:
         days=3,
         name="Alice L.",
         code="7KQ2M9XWPA",
+        earned=format_money(language, 499, "USD"),
         unsubscribe_link=f"{SITE}/unsubscribe?token=gwu_8fYw…" if kind in OTHERS else None,
     )
     message = messages.build_message(

@@ -12,7 +12,7 @@ from goodword.invitations import emails as invitation_emails, reminders
 from goodword.jobs.worker import Handler
 from goodword.privacy import erasure_cleanup
 from goodword.providers import jobs as provider_jobs
-from goodword.rewards import holds, reactions
+from goodword.rewards import emails as reward_emails, holds, reactions
 from goodword.sessions import lockout_notice
 from goodword.webhooks import (
     delivery as webhook_delivery,
@@ -29,6 +29,7 @@ HANDLERS: Mapping[str, Handler] = {
     **invitation_emails.HANDLERS,
     **reminders.HANDLERS,
     **holds.HANDLERS,
+    **reward_emails.HANDLERS,
     **webhook_delivery.HANDLERS,
     **webhook_notices.HANDLERS,
     **expired_codes.HANDLERS,
@@ -46,7 +47,11 @@ PERIODIC_TASKS: Mapping[str, timedelta] = {
 """By kind of job, with their interval."""
 
 # Webhooks first: the event of a referral is written before those of its rewards.
-_REACTIONS: Sequence[Mapping[type, domain_events.Handler]] = (webhook_reactions.HANDLERS, reactions.HANDLERS)
+_REACTIONS: Sequence[Mapping[type, domain_events.Handler]] = (
+    webhook_reactions.HANDLERS,
+    reward_emails.REACTIONS,
+    reactions.HANDLERS,
+)
 DOMAIN_EVENTS: Mapping[type, Sequence[domain_events.Handler]] = {
     event: [handlers[event] for handlers in _REACTIONS if event in handlers]
     for event in get_args(DomainEvent)
@@ -54,7 +59,7 @@ DOMAIN_EVENTS: Mapping[type, Sequence[domain_events.Handler]] = {
 """By type of event."""
 
 CONCURRENCY_GROUPS: Mapping[str, str] = dict.fromkeys(
-    (*account_emails.HANDLERS, invitation_emails.SEND_EMAIL), "mail"
+    (*account_emails.HANDLERS, invitation_emails.SEND_EMAIL, reward_emails.SEND), "mail"
 )
 """By kind of job. Kinds that use the mail server share a group."""
 GROUP_LIMITS: Mapping[str, int] = {**webhook_delivery.GROUP_LIMITS}

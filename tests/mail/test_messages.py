@@ -39,6 +39,7 @@ def write(
         link=link,
         name=name,
         code="7KQ2M9XWPA",
+        earned="$4.99",
         expires_at="2030-02-03, 12:00 UTC",
         days=3,
         unsubscribe_link=options.pop("unsubscribe_link", None),

@@ -92,6 +92,7 @@ class Settings(BrandSettings, RetentionSettings, RiskSettings):
     hunter_api_key: Secret | None = None
     hunter_url: HttpUrl = "https://api.hunter.io"
     first_code: Literal["ask", "automatic"] = "ask"
+    reward_emails: Switch = "on"
     self_referrals: Literal["allow", "flag", "hold", "refuse"] = "flag"
     email_disposable: Literal["allow", "hold", "refuse"] = "allow"
     loopback_webhooks: Switch = "off"

@@ -81,6 +81,8 @@ class RewardChanged:
     change: str
     """`created`, `approved`, `fulfilled`, `canceled` or `reversed`."""
     at: datetime
+    user_id: uuid.UUID
+    """Who gets the reward."""
 
 
 DomainEvent = (

@@ -36,6 +36,7 @@ class MessageKind(StrEnum):
     SESSION_REPLAYED = "session_replayed"
     SIGN_IN_LOCKED = "sign_in_locked"
     FRIEND_JOINED = "friend_joined"
+    REWARD_EARNED = "reward_earned"
     CODE_EXPIRING = "code_expiring"
     CODE_REQUESTED = "code_requested"
     CODE_WANTED = "code_wanted"
@@ -74,6 +75,8 @@ class MessageContents:
     expires_at: str | None = None
     days: int | None = None
     """Until the code expires."""
+    earned: str | None = None
+    """What the recipient has earned, such as an amount of money."""
     unsubscribe_link: str | None = None
     """For messages that other users cause."""
 

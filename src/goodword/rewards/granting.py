@@ -206,7 +206,8 @@ async def grant(
             await coupons.give(session, coupon, reward.id)
         made.append(reward)
         for change in ("created", *(["approved"] if reward.status == RewardStatus.APPROVED else [])):
-            await domain_events.publish(session, services, RewardChanged(reward.id, program.id, change, now))
+            published = RewardChanged(reward.id, program.id, change, now, reward.user_id)
+            await domain_events.publish(session, services, published)
     return made
 
 

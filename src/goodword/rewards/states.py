@@ -168,7 +168,8 @@ async def change(
     await session.flush()
     entries.add(session, reward, former, -taken, now=now, reason=reason)
     kind = status if status != former else RewardStatus.REVERSED
-    await domain_events.publish(session, services, RewardChanged(reward.id, reward.program_id, kind, now))
+    published = RewardChanged(reward.id, reward.program_id, kind, now, reward.user_id)
+    await domain_events.publish(session, services, published)
 
 
 def _audit(session: AsyncSession, action: Action, reward: Reward) -> None:
