@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from goodword.money import decimal_of, format_money
+from goodword.money import decimal_of, format_money, minor_units
 from goodword.web.html.rendering import format_amount
 
 pytestmark = pytest.mark.one_database
@@ -51,3 +51,24 @@ def test_points_agree_with_their_number(count, english, russian):
 def test_a_decimal_keeps_all_places(minor, currency, text):
     assert str(decimal_of(minor, currency)) == text
     assert decimal_of(minor, currency) == Decimal(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "minor"),
+    [
+        ("4.99", "USD", 499),
+        (" 4,9 ", "EUR", 490),
+        ("5", "KWD", 5000),
+        ("120", "JPY", 120),
+        ("120", None, 120),
+        ("4.999", "USD", None),
+        ("1.5", "JPY", None),
+        ("1.5", None, None),
+        ("-1", "USD", None),
+        ("1e3", "USD", None),
+        ("١", "USD", None),
+        ("", "USD", None),
+    ],
+)
+def test_a_typed_amount_has_at_most_the_decimals_of_its_currency(text, currency, minor):
+    assert minor_units(text, currency) == minor

@@ -10,12 +10,25 @@ if TYPE_CHECKING:
     from babel import Locale
     from babel.numbers import NumberPattern
 
+_TYPED = re.compile(r"([0-9]{1,15})(?:[.,]([0-9]{1,4}))?")
 _LETTER_BESIDE_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 
 
 def decimal_of(amount_minor: int, currency: str) -> Decimal:
     """Return an amount in the major unit of its currency, with all decimals of the currency."""
     return Decimal(amount_minor).scaleb(-decimals(currency))
+
+
+def minor_units(text: str, currency: str | None) -> int | None:
+    """Return the minor units of a typed amount, such as `4.99`, or the whole number without a currency.
+
+    None if it is not a number, or has more decimals than the currency.
+    """
+    places = 0 if currency is None else decimals(currency)
+    found = _TYPED.fullmatch(text.strip())
+    if found is None or len(found[2] or "") > places:
+        return None
+    return int(found[1] + (found[2] or "").ljust(places, "0"))
 
 
 def format_money(language: str, amount_minor: int, currency: str) -> str:

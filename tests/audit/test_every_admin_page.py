@@ -12,7 +12,10 @@ from asgi import client_of, settings_for
 from goodword.app import create_app
 from goodword.jobs.models import Job
 from pages.pressing import press
+from pages.shops import buy, friend_of
 from people import bring, join, make_code
+from rewards.conftest import SCOPES, Shop
+from server_keys import make_key
 from third_party import Browser
 
 pytestmark = pytest.mark.one_database
@@ -46,6 +49,9 @@ ALONE = {
     "create_api_key": "it has a command",
     "revoke_api_key": "it has a command",
     "revoke_session": "users end their own sessions by the API",
+    "show_rewards": "the API lists the rewards for servers, which name nobody",
+    "show_reward": "the API shows a reward to servers, without names",
+    "step_reward": "servers take the steps in the API",
     "show_referrals": "the API lists the referrals of one user",
 }
 """Pages without an operation, with tests of their own below."""
@@ -175,12 +181,31 @@ async def test_a_search_of_referrals_is_recorded(twins, rita, alice, rows):
     assert (action, details) == ("users.searched", '{"found":1}')
 
 
-@pytest.mark.parametrize("name", ["users", "referrals", "codes", "apps", "jobs", "audit"])
+@pytest.mark.parametrize("name", ["users", "referrals", "rewards", "codes", "apps", "jobs", "audit"])
 async def test_a_downloaded_list_is_recorded(twins, rita, rows, name):
     answer = await twins.browser.get(f"/admin/{name}.csv")
 
     recorded = ("list.exported", "user", "rita", None, "none", None, "127.0.0.1", f'{{"list":"{name}"}}')
     assert await left(rows, answer, {"rita": rita}) == [recorded]
+
+
+async def test_what_is_seen_and_done_with_rewards_is_recorded(twins, app, api, rita, alice, rows):
+    shop = Shop(api, await make_key(app, SCOPES))
+    await shop.rule(approval="manual")
+    reward = await buy(shop, await friend_of(alice))
+    here, names = f"/admin/rewards/{reward['id']}", {"rita": rita, "whom": alice}
+
+    listed = await twins.browser.get("/admin/rewards?q=alice")
+    seen = await twins.browser.get(here)
+    done = await press(twins.browser, here, f"{here}/approve")
+
+    assert [(row[0], row[-1]) for row in await left(rows, listed, names)] == [
+        ("users.searched", '{"found":1}')
+    ]
+    assert [row[:4] for row in await left(rows, seen, names)] == [("user.viewed", "user", "rita", "whom")]
+    assert [row[:5] for row in await left(rows, done, names)] == [
+        ("reward.approved", "user", "rita", "whom", "reward")
+    ]
 
 
 async def test_a_session_that_an_administrator_revokes_is_recorded(twins, rita, alice, rows):

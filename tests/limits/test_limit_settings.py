@@ -42,6 +42,7 @@ FORMS_OF_ADMINISTRATORS = {
     "revoke_api_key",
     "create_program",
     "change_program",
+    "step_reward",
 }  # `AdminPage` counts them
 FORMS_THAT_COST_NOTHING = {"choose_language", "sign_out"}
 

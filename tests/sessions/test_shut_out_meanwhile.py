@@ -14,7 +14,10 @@ from goodword.db.database import Database
 from goodword.sessions import service as sessions
 from goodword.tables import Base
 from goodword.web.rewritten_paths import REWRITTEN
+from pages.shops import buy
 from people import PASSWORD, bring, make_code
+from rewards.conftest import CREDIT, SCOPES, Shop
+from server_keys import make_key
 from split_requests import send_in_two_parts
 from sweeps import Sweep
 from third_party import Browser, Form, register_app
@@ -22,6 +25,7 @@ from third_party import Browser, Form, register_app
 pytestmark = pytest.mark.one_database
 
 ME, CODES, ADMIN = "/api/v1/me", "/api/v1/me/referral-codes", "/api/v1/admin"
+RULES = "/api/v1/programs/{slug}/reward-rules"
 
 # Each operation can be done after those before it.
 BY_API = {
@@ -47,6 +51,10 @@ BY_API = {
     "enable_user": ("POST", f"{ADMIN}/users/{{bob}}/enable", None),
     "create_program": ("POST", "/api/v1/programs", {"slug": "by-api", "name": "By API"}),
     "update_program": ("PATCH", "/api/v1/programs/{slug}", {"name": "The default program"}),
+    "create_reward_rule": ("POST", RULES, CREDIT),
+    "replace_reward_rule": ("PUT", f"{RULES}/{{rule}}", CREDIT | {"kind": "coupon", "amount_minor": 700}),
+    "add_coupons": ("POST", f"{RULES}/{{rule}}/coupons", {"codes": ["SPRING-1"]}),
+    "delete_reward_rule": ("DELETE", f"{RULES}/{{rule}}", None),
     "erase_user": ("DELETE", f"{ADMIN}/users/{{bob}}", None),
 }
 ENDS_ITSELF = {"sign_out"}
@@ -70,6 +78,7 @@ BY_PAGE = {
     "/account/address": {"email": "alice@example.org", "password": PASSWORD},
     "/account/password": {"current_password": PASSWORD, "new_password": PASSWORD},
     "/account/deletion": {"password": PASSWORD},
+    "/admin/rewards/{reward_id}/{step}": {},
     "/admin/codes/revoke": {"of": "{bobs}", "back": "/admin/codes"},
     "/admin/users/{carol}/reject": {"reason": "twice"},
     "/admin/users/{bob}/sessions/revoke": {"session": "{bobs_session}"},
@@ -166,8 +175,16 @@ class World:
             "referral": str(referral),
             "carol": str(carol),
             "slug": "default",
+            "reward_id": await self.make_reward(str(carol)),
+            "rule": (await self.shop.rule(kind="coupon"))["id"],
+            "step": "approve",
         }
         return self
+
+    async def make_reward(self, carol):
+        self.shop = Shop(self.api, await make_key(self.app, SCOPES))
+        await self.shop.rule(approval="manual")
+        return (await buy(self.shop, {"id": carol}))["id"]
 
     async def make_api_key(self):
         services = self.app.state.services

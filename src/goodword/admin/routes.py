@@ -15,6 +15,7 @@ from goodword.admin.pages import (
     programs,
     referral_tree,
     referrals,
+    rewards,
     statistics,
     users,
 )
@@ -27,6 +28,7 @@ PAGES = (
     referral_tree.router,
     referrals.router,
     codes.router,
+    rewards.router,
     programs.router,
     clicks.router,
     apps.router,

@@ -93,6 +93,9 @@ TEXTS = {
         "The address must begin with https, unless it is in your own network."
     ),
     "link_target_loops": to_translate("This is a referral link of this service, which would lead to itself."),
+    # Rewards
+    "reward_state": to_translate("The reward is in another state meanwhile, which does not allow this step."),
+    "amount_too_large": to_translate("The reward has less left than this amount."),
     # Administration
     "not_yourself": to_translate(
         "You cannot disable or erase your own account here. Ask another administrator."
