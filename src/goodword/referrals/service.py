@@ -133,6 +133,8 @@ async def reject(
 async def lock(session: AsyncSession, referral_id: uuid.UUID) -> Referral:
     """Return a referral, locked with its referrer. Raises `ReferralNotFound`."""
     referral: Referral | None = await session.scalar(_LOCKED, {"referral_id": referral_id})
+    if referral is None:  # maybe a merge that has just ended gave it another referrer
+        referral = await session.scalar(_LOCKED, {"referral_id": referral_id})
     if referral is None:
         raise ReferralNotFound
     return referral

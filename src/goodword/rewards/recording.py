@@ -173,6 +173,8 @@ async def _find_participant(session: AsyncSession, given: ParticipantRef, scope:
         else (_BY_EXTERNAL_ID, {"external_id": given.external_id})
     )
     user: User | None = await session.scalar(query, values)
+    if user is None:  # maybe a merge that has just ended gave the external id to another row
+        user = await session.scalar(query, values)
     if user is None or user.status == UserStatus.ERASED or scope.limit not in {None, user.program_id}:
         raise ParticipantNotFound
     return user
@@ -209,9 +211,7 @@ def _place(event: Event) -> dict[str, uuid.UUID | str]:
 
 
 _COMPARED = ("type", "participant_id", "occurred_at", "amount_minor", "currency", "refunds", "details")
-_PERSON: Any = (
-    select(User).with_for_update(read=True, key_share=True).execution_options(populate_existing=True)
-)
+_PERSON: Any = select(User).with_for_update(read=True).execution_options(populate_existing=True)
 _BY_ID = _PERSON.where(User.id == bindparam("user_id"))
 _BY_EXTERNAL_ID = _PERSON.where(User.external_id == bindparam("external_id"))
 _EXISTING: Any = select(Event).where(

@@ -20,6 +20,8 @@ async def lock(session: AsyncSession, referee_id: uuid.UUID, program_id: uuid.UU
     """
     values = {"referee_id": referee_id, "program_id": program_id}
     row = (await session.execute(_LOCKED, values)).one_or_none()
+    if row is None:  # maybe a merge that has just ended gave the referral another referrer
+        row = (await session.execute(_LOCKED, values)).one_or_none()
     if row is None:
         return None
     referral: Referral = row.Referral
