@@ -25,7 +25,7 @@ from goodword.web.idempotency import Answer, IdempotentWriteDependency, KeyInUse
 from goodword.web.json_body import JsonRoute
 from goodword.web.openapi import problems
 from goodword.web.paging import Cursor, CursorInvalid, Limit
-from goodword.web.schemas import Input, Output, example
+from goodword.web.schemas import Input, Output, Text, example
 
 router = APIRouter(prefix="/api/v1/events", tags=["Events"], route_class=JsonRoute)
 
@@ -197,7 +197,7 @@ async def list_events(
     server: EventsReader,
     reader: Reader,
     id: Annotated[  # noqa: A002
-        str | None, Query(max_length=255, description="Only the event with this id of its source.")
+        Text | None, Query(max_length=255, description="Only the event with this id of its source.")
     ] = None,
     external_id: Annotated[ExternalId | None, Query(description="Only those of this participant.")] = None,
     type: Annotated[EventType | None, Query(description="Only events of this type.")] = None,  # noqa: A002

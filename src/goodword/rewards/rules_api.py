@@ -4,7 +4,8 @@ import uuid
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from goodword.api_keys.auth import ProgramsReader, ProgramsWriter
 from goodword.programs import service as programs
@@ -27,10 +28,19 @@ RuleId = Annotated[uuid.UUID, Path(description="The id of the rule.")]
 router = APIRouter(prefix=PREFIX, tags=["Reward rules"], route_class=JsonRoute)
 
 
+def _coupon(code: str) -> str:
+    if code != code.strip():
+        raise PydanticCustomError("coupon_blank", "Must not begin or end with a blank.")
+    return code
+
+
+CouponCode = Annotated[Text, Field(min_length=1, max_length=255), AfterValidator(_coupon)]
+
+
 class CouponsCreate(Input):
     model_config = example({"codes": ["SPRING-7Q2X", "SPRING-9KLM"]})
 
-    codes: list[Annotated[Text, Field(min_length=1, max_length=255)]] = Field(min_length=1, max_length=1000)
+    codes: list[CouponCode] = Field(min_length=1, max_length=1000)
 
 
 class CouponPool(Output):

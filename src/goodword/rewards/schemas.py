@@ -34,8 +34,6 @@ RULE: dict[str, Any] = {
 class Tier(Input):
     """What an event earns from a number of confirmed referrals on. Exactly one amount is required."""
 
-    model_config = ConfigDict(populate_by_name=True)
-
     from_: int = Field(alias="from", ge=0, le=MAX_COUNT, description="Confirmed referrals of the referrer.")
     amount_minor: Positive | None = None
     basis_points: BasisPoints | None = None
