@@ -36,6 +36,7 @@ PLACES = {
     "CODE_OF_CONDUCT.md": "conduct.md",
     "bench/README.md": "benchmarks.md",
     "clients/python/README.md": "python-client.md",
+    "clients/typescript/README.md": "typescript-client.md",
 }
 """Where a document is on the site, if that does not follow from its name."""
 
