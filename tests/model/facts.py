@@ -42,8 +42,13 @@ JOBS = select(Job.kind, Job.user_id).where(Job.kind.in_(PROMISES))
 
 INVARIANTS = {
     "I1: two codes in force": """SELECT owner_id FROM referral_codes
-        WHERE activated_at IS NOT NULL AND retired_at IS NULL GROUP BY owner_id HAVING count(*) > 1""",
-    "I2: two referrers": "SELECT referee_id FROM referrals GROUP BY referee_id HAVING count(*) > 1",
+        WHERE activated_at IS NOT NULL AND retired_at IS NULL GROUP BY owner_id, program_id HAVING count(*) > 1""",
+    "I2: two referrers": """SELECT referee_id FROM referrals
+        GROUP BY referee_id, program_id HAVING count(*) > 1""",
+    "I2: two people referred each other": """SELECT a.id FROM referrals a JOIN referrals b
+        ON b.referrer_id = a.referee_id AND b.referee_id = a.referrer_id AND b.program_id = a.program_id""",
+    "I2: the code of another program": """SELECT r.id FROM referrals r
+        JOIN referral_codes c ON c.id = r.code_id WHERE c.program_id <> r.program_id""",
     "I2: referred by themself": "SELECT referee_id FROM referrals WHERE referrer_id = referee_id",
     "I3: joined with a code that did not work": """SELECT r.id FROM referrals r
         JOIN referral_codes c ON c.id = r.code_id

@@ -50,36 +50,57 @@ class Product:
         return self.clicks.setdefault(external_id, [])
 
     def outcome(
-        self, external_id: str, now: datetime, *, code: str | None, by_touch: bool
+        self,
+        external_id: str,
+        now: datetime,
+        *,
+        code: str | None,
+        by_touch: bool,
+        signed_up_at: datetime | None = None,
     ) -> tuple[Participant | None, str | None, str | None]:
-        """Return the referrer whom a report gives to a person, by what, or why it gives none."""
-        person = self.people.get(external_id)
-        if code is not None:
-            return self._claim(person, self.owner_of(code), now, by="code")
-        touch = self._touch(external_id, now) if by_touch else None
-        if touch is None:
-            return None, None, None
-        return self._claim(person, None if touch.owner.erased else touch.owner, now, by="touch")
+        """Return the referrer whom a report gives to a person, by what, or why it gives none.
 
-    def _touch(self, external_id: str, now: datetime) -> Click | None:
+        `signed_up_at` is what the report says of a new person.
+        """
+        person = self.people.get(external_id)
+        joined_at = now if person is not None or signed_up_at is None else signed_up_at
+        clicks = self.clicked(external_id)[-MOST:] if by_touch else []
+        near = [click for click in clicks if joined_at - click.at <= WINDOW]
+        if code is not None:
+            owner = self.owner_of(code)
+            touched = owner is not None and any(click.owner is owner for click in near)
+            return self._claim(person, owner, now, since=joined_at - GRACE if touched else now, code=code)
+        if not near:
+            return None, None, None
+        touch = self._touch(near, joined_at)
+        owner = None if touch.owner.erased else touch.owner
+        return self._claim(person, owner, now, since=joined_at - GRACE)
+
+    def _touch(self, near: list[Click], joined_at: datetime) -> Click:
         """Return the click that counts: the first or last one that can, else the first or last."""
-        near = [click for click in self.clicked(external_id)[-MOST:] if now - click.at <= WINDOW]
         can = [
             click
             for click in near
-            if not click.owner.erased and self.running and now - GRACE <= click.owner.expires_at
+            if not click.owner.erased and self.running and joined_at - GRACE <= click.owner.expires_at
         ]
         found = can or near
-        return None if not found else found[0] if self.first_touch else found[-1]
+        return found[0] if self.first_touch else found[-1]
 
     def _claim(
-        self, person: Participant | None, owner: Participant | None, now: datetime, *, by: str
+        self,
+        person: Participant | None,
+        owner: Participant | None,
+        now: datetime,
+        *,
+        since: datetime,
+        code: str | None = None,
     ) -> tuple[Participant | None, str | None, str | None]:
+        """Return what a code of `owner` gives, which has to be good at `since`: now, or before with a touch."""
         if owner is None:
             return None, None, "code_unknown"
         if person is not None and person.referrer is owner:
             return None, None, None  # again: no refusal
-        ended = owner.expires_at <= now if by == "code" else owner.expires_at < now - GRACE
+        ended = owner.expires_at <= now if since == now else owner.expires_at < since
         for reason, holds in (
             ("code_expired", ended),
             ("program_not_active", not self.running),
@@ -90,7 +111,7 @@ class Product:
         ):
             if holds:
                 return None, None, reason
-        return owner, by, None
+        return owner, "code" if code is not None and now < owner.expires_at else "touch", None
 
     @staticmethod
     def _is_above(person: Participant, owner: Participant) -> bool:

@@ -12,7 +12,8 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from model.product import MOST, Click, Participant, Product
+from model.facts import broken_rules
+from model.product import MOST, WINDOW, Click, Participant, Product
 from model.world import NODES
 from server_keys import make_key
 
@@ -33,7 +34,11 @@ TIMES = {
     "the life of a code": timedelta(days=365),
 }
 names = st.sampled_from(NAMES)
-claims = st.sampled_from(["code", "code", "code", "touch", "touch", "touch", "nothing", "nonsense"])
+claims = st.sampled_from(
+    ["code", "code", "code", "touch", "touch", "touch", "both", "both", "earlier", "nothing", "nonsense"]
+)
+EARLIER = timedelta(days=2)
+"""How long ago people signed up who are reported late."""
 nodes = st.integers(0, NODES - 1)
 reports = st.tuples(names, claims, names, nodes)
 
@@ -100,6 +105,15 @@ class Reports(RuleBasedStateMachine):
             self.a_person_clicks(who, owner, node)
         self.report_at_once([(who, "touch", who, node)])
 
+    @rule(who=st.sampled_from(NAMES[3:]), of=st.sampled_from(NAMES[:3]), node=nodes, late=st.booleans())
+    def a_person_clicks_and_joins_at_the_end_of_the_window(self, who, of, node, late):
+        self.a_person_is_erased(who, node)
+        self.change_terms(node, running=True, first_touch=False)
+        self.a_person_clicks(who, of, node)
+        if clicks := self.product.clicked(who):
+            self.passes(clicks[-1].at + WINDOW + timedelta(seconds=late) - self.now)
+        self.report_at_once([(who, "touch", who, node)])
+
     @rule(pair=st.permutations(NAMES).map(lambda found: found[:2]), node=nodes)
     def two_people_enter_the_codes_of_each_other(self, pair, node):
         one, other = pair
@@ -144,10 +158,11 @@ class Reports(RuleBasedStateMachine):
 
         async def send():
             calls = []
-            for who, code, by_touch, node in sent:
+            for who, code, by_touch, signed_up_at, node in sent:
                 body = {"referral_code": code} if code is not None else {}
                 touches = [click.id for click in self.product.clicked(who)[-MOST:]] if by_touch else []
                 body |= {"touch": touches} if touches else {}
+                body |= {"signed_up_at": signed_up_at.isoformat()} if signed_up_at else {}
                 calls.append(self.call(node, "PUT", f"/api/v1/participants/{who}", json=body))
             return await asyncio.gather(*calls)
 
@@ -157,8 +172,8 @@ class Reports(RuleBasedStateMachine):
             after = deepcopy(self.product)
             try:
                 for place in order:
-                    who, code, by_touch, _ = sent[place]
-                    self.judge(after, who, code, by_touch, answers[place])
+                    who, code, by_touch, signed_up_at, _ = sent[place]
+                    self.judge(after, who, code, by_touch, signed_up_at, answers[place])
             except AssertionError as wrong:
                 refused.append(str(wrong).splitlines()[0])
             else:
@@ -173,20 +188,29 @@ class Reports(RuleBasedStateMachine):
         self.passes(timedelta(seconds=1))
 
     def claim(self, who, claim, of):
-        """Return the code that the person enters, and whether the clicks are sent."""
-        if claim == "code":
+        """Return the code that the person enters, whether the clicks are sent, and the time of the sign-up."""
+        is_new = who not in self.product.people
+        signed_up_at = self.now - EARLIER if claim == "earlier" and is_new else None
+        by_touch = claim in {"touch", "both", "earlier"}
+        if claim in {"code", "both"}:
             owner = self.product.people.get(of)
-            return (owner.code if owner else "NEVER-MADE"), False
-        return ("NEVER-MADE" if claim == "nonsense" else None), claim == "touch"
+            return (owner.code if owner else "NEVER-MADE"), by_touch, signed_up_at
+        return ("NEVER-MADE" if claim == "nonsense" else None), by_touch, signed_up_at
 
-    def judge(self, product, who, code, by_touch, answer):
-        referrer, by, reason = product.outcome(who, self.now, code=code, by_touch=by_touch)
+    def judge(self, product, who, code, by_touch, signed_up_at, answer):
+        referrer, by, reason = product.outcome(
+            who, self.now, code=code, by_touch=by_touch, signed_up_at=signed_up_at
+        )
         person = product.people.get(who)
         assert answer.status_code == (201 if person is None else 200), "status"
         said = answer.json()
         if person is None:
             person = Participant(
-                said["id"], who, said["code"]["code"], self.now + timedelta(days=365), self.now
+                said["id"],
+                who,
+                said["code"]["code"],
+                self.now + timedelta(days=365),
+                signed_up_at or self.now,
             )
             product.people[who] = person
         product.outcomes[reason or by or "nothing"] += 1
@@ -209,6 +233,8 @@ class Reports(RuleBasedStateMachine):
             friends = sum(one.referrer is person for one in self.product.people.values())
             listed = [item for item in answer.json()["items"] if item["referee"]["external_id"]]
             assert len(listed) == friends
+        broken = self.runner.run(broken_rules(self.world.apps[0].state.services.database))
+        assert not [name for name in broken if not name.startswith("I3: joined")], broken  # by touches
 
 
 def test_who_referred_whom_is_as_the_model_says(world, runner, examples, capsys):
