@@ -21,10 +21,16 @@ EXAMPLES, STEPS, FUZZ_STEPS = 8, 30, 40
 FELT = timedelta(seconds=1)
 """After which every node knows the rules and the program."""
 MOST_RULES = 5
+FIRST = [
+    {"beneficiary": "referrer", "basis_points": 1000, "hold": 0},
+    {"beneficiary": "referee", "amount_minor": 500, "hold": 3600, "cap": {"count": 2, "per": "month"}},
+]
+FIRST = [{"trigger": "purchase", "kind": "credit", "approval": "auto", **found} for found in FIRST]
+"""Rules that are there from the beginning, so that most events earn something."""
 TIMES = [timedelta(seconds=1), timedelta(hours=1), timedelta(days=1), timedelta(days=31)]
 names, nodes, numbers = st.sampled_from(NAMES), st.integers(0, NODES - 1), st.integers(0, 11)
 moments = st.sampled_from(
-    ["now"] * 6
+    ["now"] * 14
     + ["sign-up", "before the sign-up", "within", "after within", "month", "before the month"]
     + ["period", "before the period", "end", "before the end", "leeway", "future", "oldest", "too old"]
 )
@@ -32,10 +38,10 @@ events = st.fixed_dictionaries(
     {
         "do": st.just("event"),
         "type": st.sampled_from(["purchase", "purchase", "purchase", "trial"]),
-        "who": names,
+        "who": st.sampled_from(["bea", "bea", "cem", "cem", "cem", "ann", "dot", "eli"]),
         "moment": moments,
         "amount": st.sampled_from(AMOUNTS),
-        "currency": st.sampled_from(["USD"] * 5 + ["EUR"]),
+        "currency": st.sampled_from(["USD"] * 9 + ["EUR"]),
     }
 )
 refunds = st.fixed_dictionaries(
@@ -73,6 +79,8 @@ class Earning(Wishes):
         self.rules = []
         for who, of in (("ann", "ann"), ("bea", "ann"), ("cem", "ann")):
             self.report(who, of, held=False, node=0)
+        for found in FIRST:
+            self.a_rule_changes("make", 0, found, "none", 0)
 
     # What is drawn
 
