@@ -12,7 +12,19 @@ import typer
 
 from goodword import __version__
 from goodword.actor import Actor, ActorContext, actor_context
-from goodword.cli import admin, api_keys, audit, backup, demo, doctor, jobs, oauth_clients, transfer, users
+from goodword.cli import (
+    admin,
+    api_keys,
+    audit,
+    backup,
+    demo,
+    doctor,
+    jobs,
+    oauth_clients,
+    transfer,
+    users,
+    webhooks,
+)
 from goodword.cli.runner import fail, load_settings, reported_errors, run_in_transaction
 
 if TYPE_CHECKING:
@@ -29,6 +41,7 @@ app.add_typer(admin.app, name="admin")
 app.add_typer(users.app, name="users")
 app.add_typer(oauth_clients.app, name="oauth-client")
 app.add_typer(api_keys.app, name="api-key")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(audit.app, name="audit")
 app.command()(demo.demo)

@@ -125,7 +125,7 @@ async def refer(
 ) -> Referred:
     """Assess and record a referral with its signals, held if the risk is high. Both are inserted before the commit.
 
-    `claim` is what the referee has brought, or None if a server calls.
+    `claim` is the code or touch of the referee, or None if a server calls.
     """
     found = await assess(session, services, attributed, referee, claim=claim, now=now)
     status, before = found.status(confirmed), found.registered_before
