@@ -50,6 +50,12 @@ async def test_the_example_is_alive_and_keeps_all_rules(run, api, rows):
         "WHERE slug = 'acme' AND external_id LIKE 'customer-%' GROUP BY attributed_by ORDER BY attributed_by"
     )
     assert {way for way, number in customers if number > 5} == {"code", "touch"}
+    rewards = dict(await rows("SELECT status, count(*) FROM rewards GROUP BY status"))
+    assert {"pending", "approved", "fulfilled", "reversed"} <= rewards.keys()
+    assert not await rows(
+        "SELECT 1 FROM rewards WHERE remaining_minor <> "
+        "(SELECT sum(amount_minor) FROM reward_entries WHERE reward_id = rewards.id)"
+    )
     clicks = await rows(
         "SELECT slug, count(*) FROM touches JOIN programs ON programs.id = program_id GROUP BY 1"
     )

@@ -13,11 +13,13 @@ from goodword.audit.actions import Action, Subject
 from goodword.codes.models import ReferralCode
 from goodword.db.base import Base
 from goodword.db.statements import with_defaults
+from goodword.events.models import Event
 from goodword.jobs.models import Job
 from goodword.mail.models import Unsubscribe
 from goodword.oauth.models import OAuthGrant
 from goodword.programs.models import Program
 from goodword.referrals.models import Referral
+from goodword.rewards.models import Reward, RewardEntry, RewardRule
 from goodword.services import Services
 from goodword.sessions import cookies
 from goodword.sessions.models import UserSession
@@ -36,7 +38,8 @@ class Rows:
     def __init__(self, services: Services, session: AsyncSession) -> None:
         self.services, self.session, self.now = services, session, services.clock()
         self.random = random.Random(7)  # noqa: S311  the same example each time
-        models = (Program, User, ReferralCode, Touch, Referral, UserSession, OAuthGrant, Job, Unsubscribe)
+        models = (Program, User, ReferralCode, Touch, Referral, RewardRule, Event, Reward, RewardEntry)
+        models = (*models, UserSession, OAuthGrant, Job, Unsubscribe)
         self.by_model: dict[type[Base], list[Row]] = {model: [] for model in models}
 
     @property
