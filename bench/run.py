@@ -18,6 +18,7 @@ from parts import (
     accounts,
     browser_pages,
     codes,
+    events,
     links,
     lists,
     look_ups,
@@ -47,6 +48,7 @@ PARTS: Mapping[str, Part] = {
     "codes": codes.codes,
     "sign-up": accounts.sign_up,
     "participants": participants.participants,
+    "events": events.events,
     "hunter": accounts.hunter,
     "workers": workers.workers,
 }

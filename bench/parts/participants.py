@@ -3,7 +3,7 @@
 import itertools
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
@@ -21,6 +21,7 @@ from wrk import drive
 MANY = {"LIMITS": "server-write=1000000/minute requests=1000000/minute"}
 CPU = Figure("CPU of limit", lambda found: found.cpu, Goal(1.3, 1.1, more=False), of_limit=True)
 BATCH = 100
+SCOPES = ("participants:write", "programs:write")
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def participants(stack: Stack) -> Iterator[list[Row]]:
     """Measure the report of a person with a friend's code against a sign-up with one, and a batch of people."""
     settings = CHEAP | MANY
     with stack.service(settings) as service:
-        key = api_key(stack, settings)
+        key = api_key(stack, settings, SCOPES)
         headers = {"Authorization": f"Bearer {key}"}
         # A person who signs up gets no code either.
         terms = httpx2.patch(
@@ -41,10 +42,9 @@ def participants(stack: Stack) -> Iterator[list[Row]]:
         ]
 
 
-def api_key(stack: Stack, settings: dict[str, str]) -> str:
+def api_key(stack: Stack, settings: dict[str, str], scopes: Sequence[str]) -> str:
     """Create an API key by the command, and return it."""
     folder = Path(mkdtemp(dir=stack.folder))
-    scopes = ("participants:write", "programs:write")
     command = [*stack.source, str(serving.GOODWORD), "api-key", "create", "--name", "bench"]
     command += [word for scope in scopes for word in ("--scope", scope)]
     environment = serving.environment(folder, **stack.settings(settings))
