@@ -34,6 +34,7 @@ WITHOUT = {
     "show_apps": "it is about apps",
     "show_programs": "it is about programs",
     "show_clicks": "it is about sites",
+    "show_program_figures": "it shows counts and sums",
     "show_program": "it is about programs",
     "show_new_program": "it is about programs",
     "show_audit": "its operation leaves none either",
@@ -51,6 +52,7 @@ ALONE = {
     "revoke_session": "users end their own sessions by the API",
     "show_rewards": "the API lists the rewards for servers, which name nobody",
     "show_reward": "the API shows a reward to servers, without names",
+    "send_program_costs": "it is a file of sums",
     "step_reward": "servers take the steps in the API",
     "show_referrals": "the API lists the referrals of one user",
 }
@@ -187,6 +189,14 @@ async def test_a_downloaded_list_is_recorded(twins, rita, rows, name):
 
     recorded = ("list.exported", "user", "rita", None, "none", None, "127.0.0.1", f'{{"list":"{name}"}}')
     assert await left(rows, answer, {"rita": rita}) == [recorded]
+
+
+async def test_downloaded_costs_are_recorded(twins, rita, rows):
+    answer = await twins.browser.get("/admin/programs/default/costs.csv")
+
+    assert [(row[0], row[-1]) for row in await left(rows, answer, {})] == [
+        ("list.exported", '{"list":"costs"}')
+    ]
 
 
 async def test_what_is_seen_and_done_with_rewards_is_recorded(twins, app, api, rita, alice, rows):
