@@ -7,13 +7,14 @@ import uuid
 
 import pytest
 from fastapi.routing import APIRoute
+from sqlalchemy import text
 
 from asgi import client_of, settings_for
 from goodword.app import create_app
 from goodword.jobs.models import Job
 from pages.pressing import press
 from pages.shops import buy, friend_of
-from people import bring, join, make_code
+from people import bring, join, make_code, referrals_of
 from rewards.conftest import SCOPES, Shop
 from server_keys import make_key
 from third_party import Browser
@@ -37,6 +38,7 @@ WITHOUT = {
     "show_program_figures": "it shows counts and sums",
     "show_program": "it is about programs",
     "show_new_program": "it is about programs",
+    "show_reviews": "its operation leaves none either",
     "show_audit": "its operation leaves none either",
     "show_appearance": "it shows settings",
     "preview_landing": "it shows an invented user",
@@ -124,6 +126,26 @@ class Twins:
         dave = await join(bob.api, "dave", referral_code=(await make_code(bob))["code"])
         yield await self.rita.post(f"{ADMIN}/referrals/{referral['id']}/reject", {"reason": "Twice."})
         yield await self.pressed(dave, "reject", reason="Twice.")
+
+    async def accept_in_review(self, alice, bob):
+        theirs, other = await self.hold(alice, bob)
+        yield await self.rita.post(f"/api/v1/referrals/{theirs}/accept", None)
+        yield await press(self.browser, "/admin/reviews", "/admin/reviews/accept", of=other)
+
+    async def reject_in_review(self, alice, bob):
+        theirs, other = await self.hold(alice, bob)
+        yield await self.rita.post(f"/api/v1/referrals/{theirs}/reject", {"reason": "Twice."})
+        fields = {"of": other, "reason": "Twice."}
+        yield await press(self.browser, "/admin/reviews", "/admin/reviews/reject", **fields)
+
+    async def hold(self, alice, bob):
+        """Return the ids of a held referral of each."""
+        await bring(alice, "carol")
+        await bring(bob, "dave")
+        async with self.app.state.services.database.transaction() as session:
+            await session.execute(text("DELETE FROM events"))  # of the confirmation
+            await session.execute(text("UPDATE referrals SET status = 'held'"))
+        return [(await referrals_of(person))[0]["id"] for person in (alice, bob)]
 
 
 def test_i5_every_administrator_page_has_an_api_twin():

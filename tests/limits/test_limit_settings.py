@@ -34,6 +34,8 @@ FORMS_OF_ADMINISTRATORS = {
     "enable",
     "erase",
     "reject",
+    "accept_in_review",
+    "reject_in_review",
     "revoke",
     "retry",
     "revoke_session",

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 from fastapi.routing import iter_route_contexts
+from sqlalchemy import text
 
 from asgi import client_of, forget_limits, settings_for
 from goodword.admin import service as administration
@@ -47,6 +48,8 @@ BY_API = {
     "delete_me": ("DELETE", ME, {"password": PASSWORD}),
     "revoke_code": ("DELETE", f"{ADMIN}/referral-codes/{{bobs}}", None),
     "reject_referral": ("POST", f"{ADMIN}/referrals/{{referral}}/reject", {"reason": "twice"}),
+    "accept_held_referral": ("POST", "/api/v1/referrals/{held}/accept", None),
+    "reject_held_referral": ("POST", "/api/v1/referrals/{held}/reject", {"reason": "twice"}),
     "disable_user": ("POST", f"{ADMIN}/users/{{bob}}/disable", None),
     "enable_user": ("POST", f"{ADMIN}/users/{{bob}}/enable", None),
     "create_program": ("POST", "/api/v1/programs", {"slug": "by-api", "name": "By API"}),
@@ -80,6 +83,8 @@ BY_PAGE = {
     "/account/deletion": {"password": PASSWORD},
     "/admin/rewards/{reward_id}/{step}": {},
     "/admin/codes/revoke": {"of": "{bobs}", "back": "/admin/codes"},
+    "/admin/reviews/accept": {"of": "{held}"},
+    "/admin/reviews/reject": {"of": "{held}", "reason": "twice"},
     "/admin/users/{carol}/reject": {"reason": "twice"},
     "/admin/users/{bob}/sessions/revoke": {"session": "{bobs_session}"},
     "/admin/apps/disable": {"client_id": "{app}"},
@@ -123,7 +128,7 @@ SNAPSHOT = {
 
 
 def is_for_administrators(path):
-    return "/admin" in path or "/programs" in path
+    return "/admin" in path or "/programs" in path or path.startswith("/api/v1/referrals/")
 
 
 def cases(operations):
@@ -162,8 +167,12 @@ class World:
         garden = await register_app(self.app, self.api, "https://garden.example/callback")
         await garden.let_in(self.browser)
         self.consent = garden.url(prompt="consent")
-        bobs = await bring(self.bob, "carol")
-        referral, carol = (await self.rows("SELECT id, referee_id FROM referrals"))[0]
+        bobs = await bring(self.bob, "carol", "erin")
+        (referral, carol), (held, _) = await self.rows("SELECT id, referee_id FROM referrals ORDER BY id")
+        async with self.app.state.services.database.transaction() as session:
+            erin = text("UPDATE referrals SET status = 'held' WHERE id = :held")
+            await session.execute(erin, {"held": held})
+            await session.execute(text("DELETE FROM events"))  # of the confirmation
         self.names = {
             "code": (await make_code(self.alice))["code"],
             "later": (await make_code(self.alice, active=False))["code"],
@@ -173,6 +182,7 @@ class World:
             "bobs_session": (await self.bob.get(f"{ME}/sessions")).json()["items"][0]["id"],
             "bobs": bobs["code"],
             "referral": str(referral),
+            "held": str(held),
             "carol": str(carol),
             "slug": "default",
             "reward_id": await self.make_reward(str(carol)),

@@ -1,6 +1,7 @@
 """The review of referrals: those that are held, and the decisions about them."""
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -71,6 +72,16 @@ async def get(session: AsyncSession, referral_id: uuid.UUID) -> Reviewed:
 async def count_held(session: AsyncSession) -> int:
     """Return the number of held referrals, up to `MAX_COUNTED`."""
     return await session.scalar(_COUNT) or 0
+
+
+async def count_by_status(
+    session: AsyncSession, referrer_ids: Iterable[uuid.UUID]
+) -> Mapping[uuid.UUID, Counter[str]]:
+    """Return the numbers of referrals of some referrers, by status."""
+    found: dict[uuid.UUID, Counter[str]] = {}
+    for row in await session.execute(_BY_STATUS, {"referrer_ids": list(referrer_ids)}):
+        found.setdefault(row.referrer_id, Counter())[row.status] = row.number
+    return found
 
 
 async def accept(
@@ -162,5 +173,10 @@ _SIGNALS = (
     select(RiskSignal)
     .where(RiskSignal.referral_id.in_(bindparam("referral_ids", expanding=True)))
     .order_by(RiskSignal.referral_id, RiskSignal.kind)
+)
+_BY_STATUS = (
+    select(Referral.referrer_id, Referral.status, func.count().label("number"))
+    .where(Referral.referrer_id.in_(bindparam("referrer_ids", expanding=True)))
+    .group_by(Referral.referrer_id, Referral.status)
 )
 _COUNT = select(func.count()).select_from(select(Referral.id).where(IS_HELD).limit(MAX_COUNTED).subquery())

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.db.transaction_hooks import ACTOR
 from goodword.errors import AppError, NotFound
+from goodword.risk import review
 from goodword.services import services_of
 from goodword.sessions import cookies
 from goodword.sessions.cookies import Visitor
@@ -88,6 +89,7 @@ async def admin_page(
         done=done_text(request, done or {}) if error is None else None,
         is_first="cursor" not in request.query_params,
         user=await users.get(session, visitor.user_id),
+        waiting=await review.count_held(session),
         form_token=services_of(request).page_cookies.form_token(visitor),
         **values,
     )
