@@ -23,6 +23,7 @@ pytestmark = pytest.mark.one_database
 
 ADMIN = "/api/v1/admin"
 NEW_PROGRAM, DEFAULT_PROGRAM = "/admin/programs/new", "/admin/programs/default"
+RULES, RULES_PAGE = "/api/v1/programs/default/reward-rules", "/admin/programs/default/rules"
 PAGES = {
     route.name: route.path
     for route in create_app(settings_for("sqlite+aiosqlite:///none")).router.routes
@@ -35,6 +36,7 @@ WITHOUT = {
     "show_apps": "it is about apps",
     "show_programs": "it is about programs",
     "show_clicks": "it is about sites",
+    "show_rules": "it is about programs",
     "show_program_figures": "it shows counts and sums",
     "show_program": "it is about programs",
     "show_new_program": "it is about programs",
@@ -118,6 +120,25 @@ class Twins:
         yield await self.rita.patch("/api/v1/programs/default", {"status": "paused"})
         fields = {"status": "active", "code_lifetime": "365"}
         yield await press(self.browser, DEFAULT_PROGRAM, DEFAULT_PROGRAM, **fields)
+
+    async def create_rule(self, _, __):
+        terms = {"trigger": "purchase", "beneficiary": "referrer", "kind": "coupon"}
+        yield await self.rita.post(RULES, terms | {"amount_minor": 500})
+        yield await press(self.browser, RULES_PAGE, RULES_PAGE, **terms, amount_minor="5", approval="auto")
+
+    async def end_rule(self, alice, bob):
+        by_api, on_page = [await self.rule() for _ in range(2)]
+        yield await self.rita.delete(f"{RULES}/{by_api}")
+        yield await press(self.browser, RULES_PAGE, f"{RULES_PAGE}/{on_page}/end")
+
+    async def upload_coupons(self, alice, bob):
+        by_api, on_page = [await self.rule() for _ in range(2)]
+        yield await self.rita.post(f"{RULES}/{by_api}/coupons", {"codes": ["A", "B"]})
+        yield await press(self.browser, RULES_PAGE, f"{RULES_PAGE}/{on_page}/coupons", codes="A\n B \n\nA")
+
+    async def rule(self):
+        terms = {"trigger": "purchase", "beneficiary": "referrer", "kind": "coupon", "amount_minor": 500}
+        return (await self.rita.post(RULES, terms)).json()["id"]
 
     async def reject(self, alice, bob):
         await bring(alice, "carol")

@@ -45,6 +45,9 @@ FORMS_OF_ADMINISTRATORS = {
     "create_program",
     "change_program",
     "step_reward",
+    "create_rule",
+    "end_rule",
+    "upload_coupons",
 }  # `AdminPage` counts them
 FORMS_THAT_COST_NOTHING = {"choose_language", "sign_out"}
 

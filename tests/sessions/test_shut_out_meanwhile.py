@@ -82,6 +82,15 @@ BY_PAGE = {
     "/account/password": {"current_password": PASSWORD, "new_password": PASSWORD},
     "/account/deletion": {"password": PASSWORD},
     "/admin/rewards/{reward_id}/{step}": {},
+    "/admin/programs/{slug}/rules": {
+        "trigger": "renewal",
+        "beneficiary": "referrer",
+        "kind": "points",
+        "amount_minor": "5",
+        "approval": "auto",
+    },
+    "/admin/programs/{slug}/rules/{rule_id}/coupons": {"codes": "SPRING-2"},
+    "/admin/programs/{slug}/rules/{rule_id}/end": {},
     "/admin/codes/revoke": {"of": "{bobs}", "back": "/admin/codes"},
     "/admin/reviews/accept": {"of": "{held}"},
     "/admin/reviews/reject": {"of": "{held}", "reason": "twice"},
@@ -186,6 +195,7 @@ class World:
             "carol": str(carol),
             "slug": "default",
             "reward_id": await self.make_reward(str(carol)),
+            "rule_id": (await self.shop.rule(kind="coupon"))["id"],
             "rule": (await self.shop.rule(kind="coupon"))["id"],
             "step": "approve",
         }

@@ -18,6 +18,7 @@ from goodword.admin.pages import (
     referrals,
     reviews,
     rewards,
+    rules,
     statistics,
     users,
 )
@@ -34,6 +35,7 @@ PAGES = (
     rewards.router,
     programs.router,
     program_figures.router,
+    rules.router,
     clicks.router,
     apps.router,
     api_keys.router,

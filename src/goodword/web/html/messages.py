@@ -94,6 +94,10 @@ TEXTS = {
     ),
     "link_target_loops": to_translate("This is a referral link of this service, which would lead to itself."),
     # Rewards
+    "not_a_coupon_rule": to_translate("Only rules of coupons have a pool of coupons."),
+    "event_type_invalid": to_translate("Use a–z, 0–9 and underscores, beginning with a letter."),
+    "string_pattern_mismatch": to_translate("Use a–z, 0–9 and underscores, beginning with a letter."),
+    "int_parsing": to_translate("Enter a whole number."),
     "reward_state": to_translate("The reward is in another state meanwhile, which does not allow this step."),
     "amount_too_large": to_translate("The reward has less left than this amount."),
     # Administration
@@ -160,7 +164,7 @@ def text_of(error: AppError) -> str:
 def field_errors(error: AppError | ValidationError, fields: Iterable[str]) -> Mapping[str, str]:
     """Return the texts of the errors of `fields`, in their order."""
     if isinstance(error, ValidationError):
-        codes = [(str(one["loc"][0]), one["type"]) for one in error.errors(include_input=False)]
+        codes = [(str((*one["loc"], "")[0]), one["type"]) for one in error.errors(include_input=False)]
     elif error.code in FIELDS:
         codes = [(name, error.code) for name in FIELDS[error.code]]
     else:
