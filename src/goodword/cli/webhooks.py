@@ -37,11 +37,12 @@ def create(
     from goodword.webhooks.kinds import WebhookKind
     from goodword.webhooks.schemas import WebhookEndpointCreate
 
-    chosen = list(WebhookKind) if kind == ["all"] else kind
+    chosen: list[str] = list(WebhookKind) if kind == ["all"] else kind
     if unknown := sorted(set(chosen) - set(WebhookKind)):
         fail(f"No such kind: {', '.join(unknown)}. There are: {', '.join(WebhookKind)}.")
     try:
-        body = WebhookEndpointCreate(url=url, kinds=chosen, description=description, program=program)
+        given = {"url": url, "kinds": chosen, "description": description, "program": program}
+        body = WebhookEndpointCreate.model_validate(given)
     except ValidationError as error:
         fail(str(error.errors()[0]["msg"]))
 

@@ -38,8 +38,8 @@ class Rows:
     def __init__(self, services: Services, session: AsyncSession) -> None:
         self.services, self.session, self.now = services, session, services.clock()
         self.random = random.Random(7)  # noqa: S311  the same example each time
-        models = (Program, User, ReferralCode, Touch, Referral, RewardRule, Event, Reward, RewardEntry)
-        models = (*models, UserSession, OAuthGrant, Job, Unsubscribe)
+        first = (Program, User, ReferralCode, Touch, Referral, RewardRule, Event, Reward, RewardEntry)
+        models = (*first, UserSession, OAuthGrant, Job, Unsubscribe)
         self.by_model: dict[type[Base], list[Row]] = {model: [] for model in models}
 
     @property
