@@ -194,9 +194,9 @@ class Earning(Wishes):
 
     @rule(event=events, part=st.sampled_from([None, 25, 50, 100]), node=nodes)
     def a_refund_comes_before_its_event(self, event, part, node):
-        about = (f"e{len(self.sent)}", "refund", event["who"], self.now)
         minor = None if part is None else max(1, (event["amount"] or 0) * part // 100)
-        about += (minor, event["currency"] if minor else None, f"e{len(self.sent) + 1}")
+        currency, refunded = event["currency"] if minor else None, f"e{len(self.sent) + 1}"
+        about = (f"e{len(self.sent)}", "refund", event["who"], self.now, minor, currency, refunded)
         self.sent.append(about)
         self.send([("event", about, node, "/events", json_of(*about))])
         self.do((event, node))

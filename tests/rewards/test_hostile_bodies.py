@@ -1,6 +1,7 @@
 """Events, rules and steps with hostile bodies: each is refused with the field, and none breaks the service."""
 
 import json
+from typing import Any
 from uuid import uuid4
 
 from asgi import forget_limits
@@ -8,7 +9,7 @@ from rewards.conftest import CREDIT, good
 
 HUGE = 10**400
 TEXTS = ["", "\0", "a\nb", "\ud800", "a" * 256, "\u202e", 7, None, ["a"], {"a": 1}]
-EVENTS = [
+EVENTS: list[Any] = [
     *(({"id": bad}, "id") for bad in [*TEXTS, " ", "goodword:sign_up:1", "goodword:"]),
     *(
         ({"type": bad}, "type")
@@ -74,7 +75,7 @@ EVENTS = [
     *(({"program": bad}, "program") for bad in ["", "A B", "\0", 7, "a" * 300]),
     ({"unknown": 1}, "unknown"),
 ]
-RULES = [
+RULES: list[Any] = [
     *(({"trigger": bad}, "trigger") for bad in ["", "A", "\0", 7, None, "a" * 65]),
     *(({"beneficiary": bad}, "beneficiary") for bad in ["both", 1, None]),
     *(({"kind": bad}, "kind") for bad in ["cash", 1, None]),

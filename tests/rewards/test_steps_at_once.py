@@ -1,6 +1,8 @@
 """Steps of rewards in parallel: each ends in one legal state, and balances stay sums."""
 
 import asyncio
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 from concurrency import at_once
@@ -9,7 +11,7 @@ from people import as_a_request
 from rewards.conftest import good
 from rewards.test_reward_races import check_sums, referees
 
-PAIRS = {
+PAIRS: dict[str, Any] = {
     "approve and reverse": (("approve", {}), ("reverse", {"reason": "fraud"})),
     "approve and cancel": (("approve", {}), ("cancel", {"reason": "test"})),
     "cancel and fulfil": (("cancel", {"reason": "test"}), ("fulfil", {"external_reference": "p-1"})),
@@ -33,6 +35,11 @@ LEGAL = {
     ("pending", "canceled"),
     ("approved", "canceled"),
 }
+
+
+async def take(shop, reward_id: str, step: str, body: dict[str, Any], _time: int) -> Response:
+    """Take a step with a reward."""
+    return await shop.step(reward_id, step, **body)
 
 
 async def test_e76_parallel_steps_end_in_one_legal_state(shop, rows):
@@ -81,12 +88,13 @@ async def test_e76_a_repeated_step_changes_nothing(shop, rows):
     (reward,) = (await shop.event())["rewards"]
     before = "SELECT count(*) FROM reward_entries"
 
-    for step, body in (
+    steps: list[tuple[str, dict[str, Any]]] = [
         ("approve", {}),
         ("fulfil", {"external_reference": "p-1"}),
         ("reverse", {"reason": "fraud"}),
-    ):
-        answers = await at_once(lambda _, s=step, b=body: shop.step(reward["id"], s, **b), range(5))
+    ]
+    for step, body in steps:
+        answers = await at_once(partial(take, shop, reward["id"], step, body), range(5))
         assert [answer.status_code for answer in answers] == [200] * 5
         assert len({answer.text for answer in answers}) == 1
 
