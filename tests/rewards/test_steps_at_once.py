@@ -5,6 +5,8 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from httpx2 import Response
+
 from concurrency import at_once
 from goodword.referrals import service as referrals
 from people import as_a_request
