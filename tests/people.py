@@ -14,7 +14,7 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from asgi import Client
+from asgi import Client, replaced
 from goodword.actor import Actor, ActorContext, acting_as
 from goodword.codes.models import ReferralCode
 from goodword.ip_address import describe_network
@@ -168,6 +168,14 @@ async def bring(owner, *names, **fields):
         answer = await register(owner.api, name, referral_code=code["code"])
         assert answer.status_code == 201, answer.text
     return code
+
+
+async def bring_held(app, owner, *names):
+    """Friends of theirs join, of whom all but the first are held because many come. Return the id of the last referral."""
+    settings = app.state.services.settings.model_copy(update={"risk_held_sign_ups_per_hour": 1})
+    with replaced(app, settings=settings):
+        await bring(owner, *names)
+    return (await referrals_of(owner, status="held"))[0]["id"]
 
 
 async def begin_sessions(app, person, number):

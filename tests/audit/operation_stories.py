@@ -1,10 +1,10 @@
 """The operations with an effect, each with its preparation."""
 
-from sqlalchemy import text, update
+from sqlalchemy import update
 
 from goodword.oauth.scopes import SERVER_SCOPES
 from goodword.webhooks.models import WebhookDelivery
-from people import PASSWORD, bring, make_code, referrals_of, register, sign_in
+from people import PASSWORD, bring, bring_held, make_code, register, sign_in
 from server_keys import make_key
 from third_party import Browser, register_app
 
@@ -164,12 +164,7 @@ class Story:
         return await self.api.request(method, f"{root}{path}", json=body, headers=headers)
 
     async def held_referral(self):
-        await bring(self.alice, "carol")
-        (referral,) = await referrals_of(self.alice)
-        async with self.app.state.services.database.transaction() as session:
-            await session.execute(text("DELETE FROM events"))  # of the confirmation
-            await session.execute(text("UPDATE referrals SET status = 'held'"))
-        return referral["id"]
+        return await bring_held(self.app, self.alice, "carol", "dave")
 
     async def accept_held_referral(self):
         return await self.server("POST", f"{await self.held_referral()}/accept", root="/api/v1/referrals/")

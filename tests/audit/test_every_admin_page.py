@@ -7,14 +7,13 @@ import uuid
 
 import pytest
 from fastapi.routing import APIRoute
-from sqlalchemy import text
 
 from asgi import client_of, settings_for
 from goodword.app import create_app
 from goodword.jobs.models import Job
 from pages.pressing import press
 from pages.shops import buy, friend_of
-from people import bring, join, make_code, referrals_of
+from people import bring, bring_held, join, make_code
 from rewards.conftest import SCOPES, Shop
 from server_keys import make_key
 from third_party import Browser
@@ -161,12 +160,8 @@ class Twins:
 
     async def hold(self, alice, bob):
         """Return the ids of a held referral of each."""
-        await bring(alice, "carol")
-        await bring(bob, "dave")
-        async with self.app.state.services.database.transaction() as session:
-            await session.execute(text("DELETE FROM events"))  # of the confirmation
-            await session.execute(text("UPDATE referrals SET status = 'held'"))
-        return [(await referrals_of(person))[0]["id"] for person in (alice, bob)]
+        theirs = await bring_held(self.app, alice, "carol", "dave")
+        return theirs, await bring_held(self.app, bob, "erin", "frank")
 
 
 def test_i5_every_administrator_page_has_an_api_twin():

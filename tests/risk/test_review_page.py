@@ -1,11 +1,10 @@
 """The page on which administrators review held referrals."""
 
 import pytest
-from sqlalchemy import text
 
 from asgi import client_of
 from pages.pressing import press
-from people import bring, referrals_of
+from people import bring_held, referrals_of
 from third_party import Browser
 
 pytestmark = pytest.mark.one_database
@@ -22,35 +21,24 @@ async def browser(app, rita):
 
 
 @pytest.fixture
-async def held(app, alice, signals):
-    """The id of a held referral with a signal."""
-    await bring(alice, "carol")
-    (referral,) = await referrals_of(alice)
-    async with app.state.services.database.transaction() as session:
-        await session.execute(text("DELETE FROM events"))  # of the confirmation
-        await session.execute(text("UPDATE referrals SET status = 'held', confirmed_at = NULL"))
-        await session.execute(
-            text(
-                "INSERT INTO risk_signals (id, created_at, referral_id, kind, level, number)"
-                " SELECT id, created_at, id, 'velocity', 'high', 201 FROM referrals"
-            )
-        )
-    return referral["id"]
+async def held(app, alice):
+    """The id of a held referral."""
+    return await bring_held(app, alice, "carol", "dave")
 
 
 async def test_the_page_says_what_speaks_for_and_against(browser, held):
     shown = (await browser.get(PAGE)).text
 
-    assert "201 people signed up with this code within an hour." in shown
+    assert "2 people signed up with this code within an hour." in shown
     assert "high risk" in shown
-    assert "Confirmed referrals of the referrer: 0" in shown
+    assert "Confirmed referrals of the referrer: 1" in shown
     assert "Held referrals (1)" in shown
 
 
 async def test_the_page_is_in_russian(browser, held):
     shown = (await browser.client.get(PAGE, headers={"accept-language": "ru"})).text
 
-    assert "Регистраций с этим кодом за час: 201." in shown
+    assert "Регистраций с этим кодом за час: 2." in shown
     assert "Приглашения на проверке (1)" in shown
 
 

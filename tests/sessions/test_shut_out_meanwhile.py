@@ -5,7 +5,6 @@ from urllib.parse import urlencode
 
 import pytest
 from fastapi.routing import iter_route_contexts
-from sqlalchemy import text
 
 from asgi import client_of, forget_limits, settings_for
 from goodword.admin import service as administration
@@ -16,7 +15,7 @@ from goodword.sessions import service as sessions
 from goodword.tables import Base
 from goodword.web.rewritten_paths import REWRITTEN
 from pages.shops import buy
-from people import PASSWORD, bring, make_code
+from people import PASSWORD, bring_held, make_code
 from rewards.conftest import CREDIT, SCOPES, Shop
 from server_keys import make_key
 from split_requests import send_in_two_parts
@@ -176,12 +175,11 @@ class World:
         garden = await register_app(self.app, self.api, "https://garden.example/callback")
         await garden.let_in(self.browser)
         self.consent = garden.url(prompt="consent")
-        bobs = await bring(self.bob, "carol", "erin")
-        (referral, carol), (held, _) = await self.rows("SELECT id, referee_id FROM referrals ORDER BY id")
-        async with self.app.state.services.database.transaction() as session:
-            erin = text("UPDATE referrals SET status = 'held' WHERE id = :held")
-            await session.execute(erin, {"held": held})
-            await session.execute(text("DELETE FROM events"))  # of the confirmation
+        held = await bring_held(self.app, self.bob, "carol", "erin")
+        ((referral, carol),) = await self.rows(
+            "SELECT id, referee_id FROM referrals WHERE status = 'confirmed'"
+        )
+        (bobs,) = (await self.bob.get(CODES)).json()["items"]
         self.names = {
             "code": (await make_code(self.alice))["code"],
             "later": (await make_code(self.alice, active=False))["code"],
@@ -191,7 +189,7 @@ class World:
             "bobs_session": (await self.bob.get(f"{ME}/sessions")).json()["items"][0]["id"],
             "bobs": bobs["code"],
             "referral": str(referral),
-            "held": str(held),
+            "held": held,
             "carol": str(carol),
             "slug": "default",
             "reward_id": await self.make_reward(str(carol)),
