@@ -37,7 +37,7 @@ FIELDS = (
 )  # fmt: skip
 DEFAULTS = {"trigger": "purchase", "hold": "14"}
 DONE = {
-    "created": to_translate("The rule is in force."),
+    "created": to_translate("The rule is active."),
     "ended": to_translate("The rule has ended. Rewards that exist stay."),
     "coupons": to_translate("The coupons are in the pool."),
 }

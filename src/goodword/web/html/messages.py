@@ -95,8 +95,8 @@ TEXTS = {
     "link_target_loops": to_translate("This is a referral link of this service, which would lead to itself."),
     # Rewards
     "not_a_coupon_rule": to_translate("Only rules of coupons have a pool of coupons."),
-    "event_type_invalid": to_translate("Use a–z, 0–9 and underscores, beginning with a letter."),
-    "string_pattern_mismatch": to_translate("Use a–z, 0–9 and underscores, beginning with a letter."),
+    "event_type_invalid": to_translate("Use a–z, 0–9 and underscores. Begin with one of a–z."),
+    "string_pattern_mismatch": to_translate("Use a–z, 0–9 and underscores. Begin with one of a–z."),
     "int_parsing": to_translate("Enter a whole number."),
     "reward_state": to_translate("The reward is in another state meanwhile, which does not allow this step."),
     "amount_too_large": to_translate("The reward has less left than this amount."),
