@@ -75,24 +75,24 @@ class RewardRule(Base):
     program_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("programs.id"))
     rule_id: Mapped[uuid.UUID]
     """The same for all versions of a rule."""
-    version: Mapped[int]
+    version: Mapped[int] = mapped_column(BigInteger)
     trigger: Mapped[str] = mapped_column(String(64))
     """The type of event."""
     beneficiary: Mapped[str] = mapped_column(String(16))
     kind: Mapped[str] = mapped_column(String(16))
     description: Mapped[str | None] = mapped_column(String(200))
     amount_minor: Mapped[int | None] = mapped_column(BigInteger)
-    basis_points: Mapped[int | None]
+    basis_points: Mapped[int | None] = mapped_column(BigInteger)
     """Hundredths of a percent of the event's amount."""
     tiers: Mapped[str | None] = mapped_column(Text)
     """JSON: a list of objects with `from` and `amount_minor` or `basis_points`, by `from`."""
     min_amount_minor: Mapped[int | None] = mapped_column(BigInteger)
     """Events with a smaller amount earn nothing."""
-    max_events: Mapped[int | None]
+    max_events: Mapped[int | None] = mapped_column(BigInteger)
     """Only the first events of a referee earn something."""
     within_seconds: Mapped[int | None] = mapped_column(BigInteger)
     """Events later than this after the sign-up of the referee earn nothing."""
-    cap_count: Mapped[int | None]
+    cap_count: Mapped[int | None] = mapped_column(BigInteger)
     """The most rewards for the referrals of one referrer."""
     cap_per: Mapped[str | None] = mapped_column(String(16))
     starts_at: Mapped[datetime | None]

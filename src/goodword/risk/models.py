@@ -3,7 +3,7 @@
 import uuid
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from goodword.db.base import Base, partial_index
@@ -50,7 +50,7 @@ class RiskSignal(Base):
     referral_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("referrals.id"))
     kind: Mapped[str] = mapped_column(String(32))
     level: Mapped[str] = mapped_column(String(8))
-    number: Mapped[int | None]
+    number: Mapped[int | None] = mapped_column(BigInteger)
     """Of `velocity`: the sign-ups with the code within an hour."""
     evidence_mac: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     """The keyed hash that the referrer and the referee share, blanked after 30 days."""

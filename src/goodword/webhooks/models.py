@@ -10,7 +10,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     LargeBinary,
-    SmallInteger,
     String,
     Text,
     UniqueConstraint,
@@ -128,10 +127,10 @@ class WebhookDelivery(Base):
     endpoint_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("webhook_endpoints.id"))
     kind: Mapped[str] = mapped_column(String(32))
     status: Mapped[str] = mapped_column(String(16), default=DeliveryStatus.PENDING)
-    attempt: Mapped[int] = mapped_column(SmallInteger, default=0)
+    attempt: Mapped[int] = mapped_column(BigInteger, default=0)
     """The attempts since the event was written or replayed."""
     next_attempt_at: Mapped[datetime | None]
-    response_status: Mapped[int | None] = mapped_column(SmallInteger)
+    response_status: Mapped[int | None] = mapped_column(BigInteger)
     """Of the last attempt, as `error` and `duration_ms`."""
     error: Mapped[str | None] = mapped_column(String(32))
     duration_ms: Mapped[int | None] = mapped_column(BigInteger)
@@ -147,7 +146,7 @@ class WebhookAttempt(Base):
     )
 
     delivery_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("webhook_deliveries.id", ondelete="CASCADE"))
-    response_status: Mapped[int | None] = mapped_column(SmallInteger)
+    response_status: Mapped[int | None] = mapped_column(BigInteger)
     error: Mapped[str | None] = mapped_column(String(32))
     duration_ms: Mapped[int] = mapped_column(BigInteger)
 

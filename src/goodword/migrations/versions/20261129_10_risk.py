@@ -49,7 +49,7 @@ def _create_signals() -> None:
         sa.Column("referral_id", sa.Uuid(), sa.ForeignKey("referrals.id"), nullable=False),
         sa.Column("kind", sa.String(32), nullable=False),
         sa.Column("level", sa.String(8), nullable=False),
-        sa.Column("number", sa.Integer()),
+        sa.Column("number", sa.BigInteger()),
         sa.Column("evidence_mac", sa.LargeBinary(32)),
         sa.CheckConstraint(KINDS, name="kind"),
         sa.CheckConstraint("level IN ('low', 'medium', 'high')", name="level"),
