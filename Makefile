@@ -53,6 +53,7 @@ bench: .venv/tests ## Measure against the limits of this machine, or a commit (C
 
 bench-scale: .venv/tests ## Measure it with up to ten million users, in a quarter of an hour or more
 	@PYTHONPATH=tests $(BIN)/python bench/scale.py $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python bench/event_growth.py
 
 bench-upgrade: .venv/tests ## Measure how long a database with a million users takes to upgrade
 	@PYTHONPATH=tests $(BIN)/python bench/upgrade.py $(ARGS)
@@ -157,6 +158,7 @@ pictures: .venv/tests docs ## Make the pictures of the documents again, with chr
 	@$(BIN)/python docs/pictures/emails.py
 	@$(BIN)/python docs/pictures/sequence.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/pages.py
+	@PYTHONPATH=tests $(BIN)/python docs/pictures/rewards.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/embed.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/acme_pages.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/dashboard.py

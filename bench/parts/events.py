@@ -15,7 +15,7 @@ from parts.participants import MANY, api_key
 from row import Figure, Goal, Measure, Result, Row
 from seed import CROWD
 from stack import CHEAP, Server, Stack
-from wrk import drive
+from wrk import CONNECTIONS, drive
 
 SCOPES = ("participants:write", "programs:write", "events:write")
 BUYERS, TOGETHER = 2_000, 100
@@ -29,7 +29,14 @@ RULES: tuple[dict[str, Any], ...] = (
 @contextmanager
 def events(stack: Stack) -> Iterator[list[Row]]:
     """Measure an event that makes two rewards against a sign-up with a code."""
-    settings = CHEAP | MANY
+    with opened_shop(stack, CHEAP) as (service, key):
+        yield [Row("event with two rewards", bought(service, key), [CPU], joining(service), "sign-up")]
+
+
+@contextmanager
+def opened_shop(stack: Stack, given: dict[str, str]) -> Iterator[tuple[Server, str]]:
+    """Run a service with two rules and with referred buyers. Yield it with an API key."""
+    settings = given | MANY
     with stack.service(settings) as service:
         key = api_key(stack, settings, SCOPES)
         with httpx2.Client(
@@ -41,7 +48,7 @@ def events(stack: Stack) -> Iterator[list[Row]]:
             for first in range(0, BUYERS, TOGETHER):
                 body = {"items": [_buyer(n) for n in range(first, first + TOGETHER)]}
                 api.post("/participants/batch", json=body).raise_for_status()
-        yield [Row("event with two rewards", _buying(service, key), [CPU], joining(service), "sign-up")]
+        yield service, key
 
 
 def _buyer(number: int) -> dict[str, Any]:
@@ -54,13 +61,14 @@ def _buyer(number: int) -> dict[str, Any]:
     }
 
 
-def _buying(service: Server, key: str) -> Measure:
+def bought(service: Server, key: str, *, connections: int = CONNECTIONS) -> Measure:
+    """Return what measures events. `connections`: how many at a time."""
     tags = itertools.count()
 
     def measure(seconds: float) -> Result:
         tag, now = next(tags), datetime.now(UTC).isoformat()
         lines = [_event(f"{service.pid}-{tag}-{n}", n % BUYERS, now) for n in range(20_000)]
-        return drive(service, lines, seconds, token=key)
+        return drive(service, lines, seconds, token=key, connections=connections)
 
     return measure
 

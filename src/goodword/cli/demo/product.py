@@ -4,7 +4,7 @@ from datetime import datetime
 
 from goodword.audit.actions import Action, Subject
 from goodword.cli.demo import people
-from goodword.cli.demo.purchases import add_purchases, add_rules
+from goodword.cli.demo.purchases import add_confirmations, add_purchases, add_rules
 from goodword.cli.demo.rows import DAY, Row, Rows
 from goodword.codes import code_format
 from goodword.codes.models import ReferralCode
@@ -51,6 +51,7 @@ def add_product(rows: Rows) -> None:
             _refer(rows, customer, rows.random.choices(codes, [1 / (n + 1) for n in range(len(codes))])[0])
         codes.append(_add_code(rows, program, customer))
     add_purchases(rows, program, add_rules(rows, program, start))
+    add_confirmations(rows, start)
     _add_clicks(rows, program)
 
 

@@ -5,8 +5,9 @@ from datetime import datetime
 
 from goodword.actor import Actor
 from goodword.cli.demo.rows import DAY, Row, Rows
-from goodword.events.models import OWN_PREFIX, SIGN_UP, Event
-from goodword.referrals.models import Referral
+from goodword.events.models import OWN_PREFIX, REFERRAL_CONFIRMED, SIGN_UP, Event
+from goodword.programs.models import DEFAULT_PROGRAM_ID
+from goodword.referrals.models import Referral, ReferralStatus
 from goodword.rewards import calculation
 from goodword.rewards.models import Reward, RewardEntry, RewardRule, RewardStatus
 
@@ -60,6 +61,19 @@ def add_purchases(rows: Rows, program: Row, rules: dict[str, Row]) -> None:
             }
             if order == 0:
                 _reward(rows, program, referral, event, rules["purchase"], _status(rows, at))
+
+
+def add_confirmations(rows: Rows, at: datetime) -> None:
+    """Add the rule of the default program, and what its confirmed referrals have earned."""
+    program: Row = {"id": DEFAULT_PROGRAM_ID, "currency": "USD", "time_zone": "UTC"}
+    rule = _rule(rows, program, at, REFERRAL_CONFIRMED, "referrer", "credit", "5 dollars for each friend")
+    rule |= {"amount_minor": 500, "hold_seconds": int(HOLD.total_seconds())}
+    for referral in [one for one in rows.by_model[Referral] if one["program_id"] == program["id"]]:
+        if referral["status"] == ReferralStatus.CONFIRMED:
+            source_id = f"{OWN_PREFIX}{REFERRAL_CONFIRMED}:{referral['id']}"
+            confirmed_at = referral["confirmed_at"]
+            event = _event(rows, program, referral, REFERRAL_CONFIRMED, source_id, confirmed_at)
+            _reward(rows, program, referral, event, rule, _status(rows, confirmed_at))
 
 
 def _status(rows: Rows, at: datetime) -> RewardStatus:
