@@ -9,21 +9,21 @@ from goodword.db.database import Database
 
 
 @asynccontextmanager
-async def unguarded(session):
-    """Allow updates and deletes of permanent rows within the block, as the owner of the database could."""
+async def unguarded(session, tables=("audit_events",)):
+    """Allow updates and deletes of permanent rows of tables within the block, as the owner of the database could."""
     if session.get_bind().dialect.name == "postgresql":
         await session.execute(text("SET LOCAL session_replication_role = replica"))
         yield
         await session.execute(text("SET LOCAL session_replication_role = origin"))
         return
-    query = (
-        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%\\_not\\_%' ESCAPE '\\'"
+    query = text(
+        "SELECT name, sql, tbl_name FROM sqlite_master WHERE type = 'trigger' AND name LIKE '%_not_%'"
     )
-    guards = (await session.execute(text(query))).all()
-    for name, _ in guards:
+    guards = [row for row in (await session.execute(query)).all() if row.tbl_name in tables]
+    for name, _, _ in guards:
         await session.execute(text(f"DROP TRIGGER {name}"))
     yield
-    for _, sql in guards:
+    for _, sql, _ in guards:
         await (await session.connection()).exec_driver_sql(sql)
 
 

@@ -55,7 +55,8 @@ async def empty(database: Database) -> None:
     tables, filled = emptied_tables()
     async with database.transaction() as session:
         names = set((await session.scalars(filled)).all())
-        async with unguarded(session) if names & PERMANENT_TABLES else nullcontext():
+        guarded = names & PERMANENT_TABLES
+        async with unguarded(session, guarded) if guarded else nullcontext():
             for table in tables:
                 if table.name in names:
                     await session.execute(table.delete())
