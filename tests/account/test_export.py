@@ -70,6 +70,8 @@ async def test_f07_the_export_is_complete(full_life, bob):
         "unsubscribed",
         "referred_by",
         "risk_signals",
+        "events",
+        "rewards",
         "reviews",
         "audit_of_others",
     }

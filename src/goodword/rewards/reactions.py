@@ -1,5 +1,6 @@
 """Reactions to what happens to people and referrals, in the same transaction."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,7 +42,12 @@ async def on_referral_changed(session: AsyncSession, services: Services, changed
     found = await standing.lock(session, changed.referee_id, changed.program_id)
     if found is not None and changed.confirmed_at is not None:
         await _release(session, services, changed)
-        await _record(session, services, REFERRAL_CONFIRMED, found, changed, occurred_at=changed.confirmed_at)
+        source_id = own_id(REFERRAL_CONFIRMED, changed.referral_id)
+        place = {"program_id": changed.program_id, "source_id": source_id}
+        if await session.scalar(_RECORDED, place) is None:  # a referral is confirmed once
+            await _record(
+                session, services, REFERRAL_CONFIRMED, found, changed, occurred_at=changed.confirmed_at
+            )
 
 
 async def on_users_merged(session: AsyncSession, _services: Services, merged: UsersMerged) -> None:
@@ -49,6 +55,11 @@ async def on_users_merged(session: AsyncSession, _services: Services, merged: Us
     await insert_now(session)
     for statement in (_MOVE_EVENTS, _MOVE_OWN_REWARDS, _MOVE_REWARDS):
         await session.execute(statement, {"former": merged.former_id, "account": merged.user_id})
+
+
+def own_id(event_type: str, referral_id: uuid.UUID) -> str:
+    """Return the id of an event that Goodword makes about a referral."""
+    return f"{OWN_PREFIX}{event_type}:{referral_id}"
 
 
 async def _record(
@@ -65,7 +76,7 @@ async def _record(
         "program_id": cause.program_id,
         "type": event_type,
         "participant_id": found.referee_id,
-        "source_id": f"{OWN_PREFIX}{event_type}:{found.referral_id}",
+        "source_id": own_id(event_type, found.referral_id),
         "occurred_at": occurred_at,
         "created_at": cause.at,
     }
@@ -115,6 +126,9 @@ def _move(column: Any) -> Any:
     return moved.execution_options(synchronize_session=False)
 
 
+_RECORDED = select(Event.id).where(
+    Event.program_id == bindparam("program_id"), Event.source_id == bindparam("source_id")
+)
 _MOVE_EVENTS = _move(Event.participant_id)
 _MOVE_OWN_REWARDS = _move(Reward.user_id)
 _MOVE_REWARDS = _move(Reward.referrer_id)
