@@ -205,7 +205,7 @@ async def list_events(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> EventList:
-    """Return events with their rewards, latest received first. Those that Goodword makes are among them."""
+    """Return events with their rewards, latest received first. Those of sign-ups and of confirmed referrals are among them."""
     services, program_id = services_of(request), server.program_id
     if program is not None:
         program_id = (await access.scope_of(services, server.program_id, program)).program.id
