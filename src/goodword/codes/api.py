@@ -110,9 +110,6 @@ async def create_code(
     Without `code` a random one is generated.
     """
 
-    async def prepare() -> None:
-        return None
-
     async def effect(_: None) -> Answer:
         owner = await users.lock(session, caller.user_id)
         now = clock()
@@ -120,7 +117,7 @@ async def create_code(
         answer = read(services_of(request), code, now)
         return Answer(answer, location=f"{owner_router.prefix}/{code.code}", user_id=owner.id)
 
-    return await once.run(session, body, caller=str(caller.user_id), prepare=prepare, effect=effect)
+    return await once.run(session, body, caller=str(caller.user_id), effect=effect)
 
 
 @owner_router.get("", summary="List your codes", responses=problems(CursorInvalid))

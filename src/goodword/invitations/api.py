@@ -48,7 +48,7 @@ async def invite_friend(
         await service.invite(session, services_of(request), sender, body.email, now=clock())
         return Answer(EmailAccepted(), user_id=sender.id, status=202)
 
-    return await once.run(session, body, caller=str(caller.user_id), prepare=_nothing, effect=effect)
+    return await once.run(session, body, caller=str(caller.user_id), effect=effect)
 
 
 @router.post(
@@ -83,7 +83,7 @@ async def request_code_email(
             )
         return Answer(EmailAccepted(), status=202)
 
-    return await once.run(session, body, caller=ANONYMOUS, prepare=_nothing, effect=effect)
+    return await once.run(session, body, caller=ANONYMOUS, effect=effect)
 
 
 @router.post(
@@ -101,7 +101,3 @@ async def unsubscribe_from_emails(
     No account is needed. E-mails about your own account are still sent.
     """
     await unsubscribe.unsubscribe(session, services_of(request).keys.unsubscribe, body.token, now=clock())
-
-
-async def _nothing() -> None:
-    return None

@@ -96,12 +96,9 @@ async def update_program(
 ) -> Response:
     """Change a program. While it is not active, its codes cannot be found or used; afterwards they can again."""
 
-    async def prepare() -> None:
-        return None
-
     async def effect(_: None) -> Answer:
         settings = services_of(request).settings
         program = await service.update(session, settings, slug, body, within=caller.program_id)
         return Answer(ProgramRead.model_validate(program), status=200)
 
-    return await once.run(session, body, caller=caller.caller, prepare=prepare, effect=effect)
+    return await once.run(session, body, caller=caller.caller, effect=effect)

@@ -130,9 +130,6 @@ async def create_events(
         except AppError as error:
             return error.status, None, item_error(error, place, request_id)
 
-    async def prepare() -> None:
-        return None
-
     async def effect(_: None) -> Answer:
         found = [await handle(place, given) for place, given in enumerate(body.items)]
         results = [
@@ -143,9 +140,7 @@ async def create_events(
         return Answer(EventBatchResult(items=results), status=200, kept=kept)
 
     restore = partial(_restore, services, server.program_id, body)
-    return await once.run(
-        session, body, caller=server.caller, prepare=prepare, effect=effect, restore=restore
-    )
+    return await once.run(session, body, caller=server.caller, effect=effect, restore=restore)
 
 
 async def _restore(

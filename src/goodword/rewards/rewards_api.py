@@ -42,10 +42,6 @@ Status = Annotated[RewardStatus | None, Query(description="Only rewards with thi
 Why = Annotated[Text, Field(min_length=1, max_length=255)]
 
 
-class RewardApprove(Input):
-    """Nothing more is needed."""
-
-
 class RewardFulfill(Input):
     model_config = example({"external_reference": "payout-2026-11-28"})
 
@@ -109,9 +105,6 @@ async def _step(
     body: Input,
     step: Step,
 ) -> Response:
-    async def prepare() -> None:
-        return None
-
     async def effect(_: None) -> Answer:
         reward = await states.lock(session, reward_id, within=server.program_id)
         await step(reward)
@@ -120,7 +113,7 @@ async def _step(
         assert row is not None, "it is locked"
         return Answer(listing.read(row), status=200, user_id=reward.user_id)
 
-    return await once.run(session, body, caller=server.caller, prepare=prepare, effect=effect)
+    return await once.run(session, body, caller=server.caller, effect=effect)
 
 
 STEP = problems(states.RewardNotFound, states.RewardState, KeyReused, KeyInUse)
@@ -140,7 +133,7 @@ async def approve_reward(
     async def step(reward: Reward) -> None:
         await states.approve(session, services_of(request), reward, now=clock())
 
-    return await _step(session, once, server, reward_id, RewardApprove(), step)
+    return await _step(session, once, server, reward_id, Input(), step)
 
 
 @router.post("/{reward_id}/fulfil", summary="Fulfil a reward", response_model=RewardRead, responses=STEP)

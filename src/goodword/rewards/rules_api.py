@@ -99,15 +99,12 @@ async def create_reward_rule(
 ) -> Response:
     """Create a rule. It counts for events that are received from now on, on every node within half a second."""
 
-    async def prepare() -> None:
-        return None
-
     async def effect(_: None) -> Answer:
         program = await programs.get(session, slug, within=caller.program_id)
         rule = await rules.create(session, program, body, now=clock())
         return Answer(read_rule(rule), location=f"{PREFIX.format(slug=slug)}/{rule.rule_id}")
 
-    return await once.run(session, body, caller=caller.caller, prepare=prepare, effect=effect)
+    return await once.run(session, body, caller=caller.caller, effect=effect)
 
 
 @router.get("/{rule_id}", summary="Get a reward rule", responses=problems(*NOT_FOUND))
@@ -134,15 +131,12 @@ async def replace_reward_rule(
 ) -> Response:
     """Replace a rule by a new version. Rewards that exist keep the version that made them."""
 
-    async def prepare() -> None:
-        return None
-
     async def effect(_: None) -> Answer:
         program = await programs.get(session, slug, within=caller.program_id)
         rule = await rules.replace(session, program, rule_id, body, now=clock())
         return Answer(read_rule(rule), status=200)
 
-    return await once.run(session, body, caller=caller.caller, prepare=prepare, effect=effect)
+    return await once.run(session, body, caller=caller.caller, effect=effect)
 
 
 @router.delete("/{rule_id}", summary="End a reward rule", status_code=204, responses=problems(*NOT_FOUND))
@@ -172,9 +166,6 @@ async def add_coupons(
 ) -> Response:
     """Add up to 1,000 coupons. Each reward of the rule takes one. Coupons that the pool has already are left out."""
 
-    async def prepare() -> None:
-        return None
-
     async def effect(_: None) -> Answer:
         program = await programs.get(session, slug, within=caller.program_id)
         rule = await rules.get(session, program, rule_id)
@@ -182,4 +173,4 @@ async def add_coupons(
         free, total = await coupons.count(session, rule_id)
         return Answer(CouponPool(added=added, free=free, total=total))
 
-    return await once.run(session, body, caller=caller.caller, prepare=prepare, effect=effect)
+    return await once.run(session, body, caller=caller.caller, effect=effect)

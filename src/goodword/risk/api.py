@@ -65,14 +65,11 @@ async def accept_held_referral(
     """
     services = services_of(request)
 
-    async def prepare() -> None:
-        return None
-
     async def effect(_: None) -> Answer:
         await review.accept(session, services, referral_id, within=caller.program_id, now=clock())
         return await _answer(session, referral_id)
 
-    return await once.run(session, Input(), caller=caller.caller, prepare=prepare, effect=effect)
+    return await once.run(session, Input(), caller=caller.caller, effect=effect)
 
 
 @router.post(
@@ -93,9 +90,6 @@ async def reject_held_referral(
     """Reject a referral, so that it and its rewards no longer count. One that is rejected keeps its first reason."""
     services = services_of(request)
 
-    async def prepare() -> None:
-        return None
-
     async def effect(_: None) -> Answer:
         with suppress(ReferralRejected):
             await review.reject(
@@ -103,7 +97,7 @@ async def reject_held_referral(
             )
         return await _answer(session, referral_id)
 
-    return await once.run(session, body, caller=caller.caller, prepare=prepare, effect=effect)
+    return await once.run(session, body, caller=caller.caller, effect=effect)
 
 
 async def _answer(session: AsyncSession, referral_id: uuid.UUID) -> Answer:

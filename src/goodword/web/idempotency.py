@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
@@ -50,6 +50,10 @@ class Answer:
     """What is stored instead of the content, if that is about several people: `restore` makes the content of it."""
 
 
+async def _nothing() -> Any:
+    """Prepare nothing."""
+
+
 Restore = Callable[[str], Awaitable[BaseModel]]
 
 
@@ -72,8 +76,8 @@ class IdempotentWrite:
         body: BaseModel,
         *,
         caller: str,
-        prepare: Callable[[], Awaitable[Prepared]],
         effect: Callable[[Prepared], Awaitable[Answer]],
+        prepare: Callable[[], Awaitable[Prepared]] = _nothing,
         restore: Restore | None = None,
     ) -> Response:
         """Call `prepare` before the transaction (slow work, early checks), then `effect` inside it.

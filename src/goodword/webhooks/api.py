@@ -32,10 +32,6 @@ EndpointId = Annotated[uuid.UUID, Path(description="The `id` of the endpoint.")]
 router = APIRouter(prefix="/api/v1/webhook-endpoints", tags=["Webhooks"], route_class=JsonRoute)
 
 
-class Nothing(Input):
-    """The body of an operation that has none."""
-
-
 class SealedAnswer(BaseModel):
     """An answer with a secret, as it is kept for a repeated request."""
 
@@ -92,9 +88,7 @@ async def create_webhook_endpoint(
         content = await with_secret(services, endpoint, secret)
         return _secret_answer(services, content, 201, location=f"{router.prefix}/{endpoint.id}")
 
-    return await once.run(
-        session, body, caller=caller.caller, prepare=_nothing, effect=effect, restore=_restore(services)
-    )
+    return await once.run(session, body, caller=caller.caller, effect=effect, restore=_restore(services))
 
 
 @router.get("/{endpoint_id}", summary="Get a webhook endpoint", responses=problems(service.EndpointNotFound))
@@ -127,7 +121,7 @@ async def update_webhook_endpoint(
         endpoint = await service.update(session, services, endpoint_id, body, within=caller.program_id)
         return Answer(await read_endpoint(services, endpoint), status=200)
 
-    return await once.run(session, body, caller=caller.caller, prepare=_nothing, effect=effect)
+    return await once.run(session, body, caller=caller.caller, effect=effect)
 
 
 @router.delete(
@@ -171,16 +165,11 @@ async def rotate_webhook_secret(
 
     return await once.run(
         session,
-        Nothing(),
+        Input(),
         caller=caller.caller,
-        prepare=_nothing,
         effect=effect,
         restore=_restore(services),
     )
-
-
-async def _nothing() -> None:
-    """Prepare nothing."""
 
 
 def _secret_answer(

@@ -32,10 +32,6 @@ NO_ENDPOINT = (EndpointNotFound, deliveries.EndpointDisabled)
 router = APIRouter(prefix="/api/v1", tags=["Webhooks"], route_class=JsonRoute)
 
 
-class Nothing(Input):
-    """The body of an operation that has none."""
-
-
 @router.get(
     "/webhook-endpoints/{endpoint_id}/deliveries",
     summary="List the deliveries to a webhook endpoint",
@@ -85,7 +81,7 @@ async def send_test_webhook(
         delivery = await deliveries.send_test(session, endpoint_id, within=caller.program_id, now=clock())
         return Answer(WebhookDeliveryRead.model_validate(delivery))
 
-    return await once.run(session, Nothing(), caller=caller.caller, prepare=_nothing, effect=effect)
+    return await once.run(session, Input(), caller=caller.caller, effect=effect)
 
 
 @router.post(
@@ -117,7 +113,7 @@ async def replay_webhook_deliveries(
         )
         return Answer(WebhookReplayed(deliveries=count, continue_since=following), status=200)
 
-    return await once.run(session, body, caller=caller.caller, prepare=_nothing, effect=effect)
+    return await once.run(session, body, caller=caller.caller, effect=effect)
 
 
 @router.get(
@@ -157,8 +153,4 @@ async def replay_webhook_delivery(
         delivery = await deliveries.replay(session, delivery_id, within=caller.program_id, now=clock())
         return Answer(WebhookDeliveryRead.model_validate(delivery), status=200)
 
-    return await once.run(session, Nothing(), caller=caller.caller, prepare=_nothing, effect=effect)
-
-
-async def _nothing() -> None:
-    """Prepare nothing."""
+    return await once.run(session, Input(), caller=caller.caller, effect=effect)
