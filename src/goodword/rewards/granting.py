@@ -1,8 +1,6 @@
 """What an event earns: decides by the active rules, and adds the rewards."""
 
-import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -20,7 +18,6 @@ from goodword.referrals.models import Referral, ReferralStatus
 from goodword.rewards import calculation, coupons, entries
 from goodword.rewards.models import (
     Approval,
-    Beneficiary,
     CapPeriod,
     Coupon,
     Reward,
@@ -28,36 +25,11 @@ from goodword.rewards.models import (
     RewardRule,
     RewardStatus,
 )
+from goodword.rewards.standing import Standing
 from goodword.services import Services
 
 _REWARDS: Any = Reward.__table__
 TAKEN_BACK = (RewardStatus.CANCELED, RewardStatus.REVERSED)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """The referral of a participant in a program, and the two people, when an event is received."""
-
-    referral_id: uuid.UUID
-    referrer_id: uuid.UUID
-    referee_id: uuid.UUID
-    status: str
-    referrer_is_active: bool
-    referee_is_active: bool
-    referrer_external_id: str | None
-    referee_external_id: str | None
-    signed_up_at: datetime
-    registered_before: bool = False
-
-    def user_id(self, beneficiary: str) -> uuid.UUID:
-        return self.referrer_id if beneficiary == Beneficiary.REFERRER else self.referee_id
-
-    def external_id(self, beneficiary: str) -> str | None:
-        is_referrer = beneficiary == Beneficiary.REFERRER
-        return self.referrer_external_id if is_referrer else self.referee_external_id
-
-    def is_active(self, beneficiary: str) -> bool:
-        return self.referrer_is_active if beneficiary == Beneficiary.REFERRER else self.referee_is_active
 
 
 class Grant(NamedTuple):

@@ -12,12 +12,13 @@ from goodword.db.statements import with_defaults
 from goodword.db.transaction_hooks import insert_before_commit, insert_now
 from goodword.domain_events.events import ReferralChanged, ReferralMade, UsersMerged
 from goodword.domain_events.service import Handler
+from goodword.events import service as events
 from goodword.events.models import OWN_PREFIX, REFERRAL_CONFIRMED, SIGN_UP, Event
 from goodword.events.schemas import Outcome
 from goodword.referrals.models import ReferralStatus
 from goodword.rewards import granting, standing, states
-from goodword.rewards.granting import Standing
 from goodword.rewards.models import Reward, RewardRule, RewardStatus
+from goodword.rewards.standing import Standing
 from goodword.services import Services
 
 _EVENTS: Any = Event.__table__
@@ -43,8 +44,7 @@ async def on_referral_changed(session: AsyncSession, services: Services, changed
     if found is not None and changed.confirmed_at is not None:
         await _release(session, services, changed)
         source_id = own_id(REFERRAL_CONFIRMED, changed.referral_id)
-        place = {"program_id": changed.program_id, "source_id": source_id}
-        if await session.scalar(_RECORDED, place) is None:  # a referral is confirmed once
+        if await events.find(session, changed.program_id, source_id) is None:  # a referral is confirmed once
             await _record(
                 session, services, REFERRAL_CONFIRMED, found, changed, occurred_at=changed.confirmed_at
             )
@@ -126,9 +126,6 @@ def _move(column: Any) -> Any:
     return moved.execution_options(synchronize_session=False)
 
 
-_RECORDED = select(Event.id).where(
-    Event.program_id == bindparam("program_id"), Event.source_id == bindparam("source_id")
-)
 _MOVE_EVENTS = _move(Event.participant_id)
 _MOVE_OWN_REWARDS = _move(Reward.user_id)
 _MOVE_REWARDS = _move(Reward.referrer_id)

@@ -1,7 +1,6 @@
 """Record an event that a server reports, with the rewards that it makes or takes back."""
 
 import json
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,13 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.db.statements import insert_if_absent, with_defaults
 from goodword.errors import Conflict, Unprocessable
+from goodword.events import service as events
 from goodword.events.models import Event
 from goodword.events.schemas import EventCreate, EventWarning, Outcome, ParticipantRef
 from goodword.participants.access import ParticipantNotFound, Scope
 from goodword.programs.models import Program
 from goodword.rewards import granting, refunds, standing
-from goodword.rewards.granting import Decision, Standing
+from goodword.rewards.granting import Decision
 from goodword.rewards.models import Reward, RewardRule
+from goodword.rewards.standing import Standing
 from goodword.services import Services
 from goodword.users.models import User, UserStatus
 
@@ -127,7 +128,7 @@ async def examine(
     Raises what `record` raises.
     """
     found = await _examine(session, services, body, scope, now=now)
-    if await session.scalar(_EXISTING, _place(found.event)) is not None:
+    if await events.find(session, scope.program.id, body.id) is not None:
         raise EventIdReused
     grants = found.decision.grants
     values = [
@@ -160,7 +161,10 @@ async def _examine(
         session, rules, event, program, found, is_refunded=refunded.in_full, now=now
     )
     target, warnings = None, list[EventWarning]()
-    if body.refunds is not None and (target := await refunds.find(session, event)) is not None:
+    if (
+        body.refunds is not None
+        and (target := await events.find(session, program.id, body.refunds)) is not None
+    ):
         warnings = await refunds.warnings_of(session, event, target)
     return _Examined(event, row, user, found, decision, refunded, target, warnings)
 
@@ -198,7 +202,7 @@ def _values(body: EventCreate, user: User, program: Program, now: datetime) -> d
 
 async def _same(session: AsyncSession, event: Event) -> Event:
     """Return the event that was recorded with the same id. Raises `EventIdReused` if it is another one."""
-    known: Event | None = await session.scalar(_EXISTING, _place(event))
+    known = await events.find(session, event.program_id, event.source_id)
     if known is None:  # the transaction that had inserted it was rolled back
         raise Conflict
     if any(getattr(known, name) != getattr(event, name) for name in _COMPARED):
@@ -206,14 +210,7 @@ async def _same(session: AsyncSession, event: Event) -> Event:
     return known
 
 
-def _place(event: Event) -> dict[str, uuid.UUID | str]:
-    return {"program_id": event.program_id, "source_id": event.source_id}
-
-
 _COMPARED = ("type", "participant_id", "occurred_at", "amount_minor", "currency", "refunds", "details")
 _PERSON: Any = select(User).with_for_update(read=True).execution_options(populate_existing=True)
 _BY_ID = _PERSON.where(User.id == bindparam("user_id"))
 _BY_EXTERNAL_ID = _PERSON.where(User.external_id == bindparam("external_id"))
-_EXISTING: Any = select(Event).where(
-    Event.program_id == bindparam("program_id"), Event.source_id == bindparam("source_id")
-)

@@ -43,13 +43,6 @@ async def refunded(session: AsyncSession, event: Event) -> Refunded:
     return Refunded(True, in_full, total)
 
 
-async def find(session: AsyncSession, refund: Event) -> Event | None:
-    """Return the event that an event refunds, if it was received."""
-    values = {"program_id": refund.program_id, "source_id": refund.refunds}
-    found: Event | None = await session.scalar(_REFUNDED, values)
-    return found
-
-
 async def warnings_of(session: AsyncSession, refund: Event, event: Event) -> list[EventWarning]:
     """Return why a refund of an event takes nothing back, or less than its amount."""
     if event.participant_id != refund.participant_id:
@@ -92,7 +85,4 @@ _REFUNDS: Any = select(
     Event.participant_id == bindparam("participant_id"),
     (Event.currency.is_(None))
     | (Event.currency == func.coalesce(bindparam("currency", type_=Event.currency.type), Event.currency)),
-)
-_REFUNDED: Any = select(Event).where(
-    Event.program_id == bindparam("program_id"), Event.source_id == bindparam("source_id")
 )

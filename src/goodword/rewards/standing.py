@@ -1,6 +1,8 @@
 """The referral by which a participant is in a program, when an event is received."""
 
 import uuid
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, select
@@ -9,8 +11,34 @@ from sqlalchemy.orm import aliased
 
 from goodword.domain_events.events import ReferralMade
 from goodword.referrals.models import Referral
-from goodword.rewards.granting import Standing
+from goodword.rewards.models import Beneficiary
 from goodword.users.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The referral of a participant in a program, and the two people, when an event is received."""
+
+    referral_id: uuid.UUID
+    referrer_id: uuid.UUID
+    referee_id: uuid.UUID
+    status: str
+    referrer_is_active: bool
+    referee_is_active: bool
+    referrer_external_id: str | None
+    referee_external_id: str | None
+    signed_up_at: datetime
+    registered_before: bool = False
+
+    def user_id(self, beneficiary: str) -> uuid.UUID:
+        return self.referrer_id if beneficiary == Beneficiary.REFERRER else self.referee_id
+
+    def external_id(self, beneficiary: str) -> str | None:
+        is_referrer = beneficiary == Beneficiary.REFERRER
+        return self.referrer_external_id if is_referrer else self.referee_external_id
+
+    def is_active(self, beneficiary: str) -> bool:
+        return self.referrer_is_active if beneficiary == Beneficiary.REFERRER else self.referee_is_active
 
 
 async def lock(session: AsyncSession, referee_id: uuid.UUID, program_id: uuid.UUID) -> Standing | None:
