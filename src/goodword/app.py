@@ -23,6 +23,7 @@ from goodword.web.guard import RequestLimits
 from goodword.web.html import rendering
 from goodword.web.middleware import RequestMiddleware
 from goodword.web.route_table import RouteTable
+from goodword.webhooks.bodies import WEBHOOKS
 
 
 def create_app(
@@ -89,6 +90,7 @@ def _install_docs(app: FastAPI, services: Services) -> None:
         public_url=settings.public_url,
         scopes=scopes.DOCUMENTATION,
         server_scopes=scopes.SERVER_SCOPES,
+        webhooks=WEBHOOKS,
         clock=services.clock,
     )
     api_docs.install(app, brand=settings.brand_name, icon=assets.path(assets.icon).removeprefix("/"))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from goodword.webhooks.bodies import RewardEvent
 from goodword.webhooks.kinds import WebhookKind
 from rewards.conftest import SCOPES, Shop, good
 from server_keys import make_key
@@ -30,7 +31,9 @@ async def test_the_history_of_a_reward_is_sent_in_order(shop, webhooks, receiver
     data = next(one.json["data"] for one in receiver.got if one.json["type"] == "reward.approved")
     assert (data["id"], data["status"], data["program"]) == (reward["id"], "approved", "default")
     assert (data["amount_minor"], data["currency"], data["beneficiary"]) == (500, "USD", "referrer")
-    assert data["participant"]["external_id"] == "alice"
+    assert (data["participant"]["external_id"], data["event_id"]) == ("alice", "order-1")
+    for one in receiver.got:
+        RewardEvent.model_validate(one.json, strict=False, extra="forbid")
 
 
 async def test_a_manual_reward_is_created_as_pending(shop, webhooks, receiver, deliver):

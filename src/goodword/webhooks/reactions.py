@@ -15,6 +15,7 @@ from goodword.domain_events.events import (
     UserErased,
 )
 from goodword.domain_events.service import Handler
+from goodword.events.models import Event
 from goodword.rewards.models import Reward
 from goodword.services import Services
 from goodword.webhooks import writing
@@ -74,14 +75,18 @@ async def write_reward_changed(session: AsyncSession, services: Services, event:
         "currency": reward.currency,
         "participant": writing.person(reward.user_id),
         "referral_id": str(reward.referral_id),
-        "event_id": str(reward.event_id),
+        "event_id": reward.source_id,
     }
     await writing.write(session, services, kind, event.reward_id, data, program_id=program_id, now=event.at)
 
 
 _REWARD_STATUS = {"created": "pending"}
 """It is created as pending, also if the same transaction approves it."""
-_REWARD = select(Reward.__table__).where(Reward.id == bindparam("reward_id"))
+_REWARD = (
+    select(Reward.__table__, Event.source_id)
+    .join(Event, Event.id == Reward.event_id)
+    .where(Reward.id == bindparam("reward_id"))
+)
 HANDLERS: Mapping[type, Handler] = {
     UserCreated: write_user_created,
     UserErased: write_user_erased,
