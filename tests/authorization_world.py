@@ -193,7 +193,7 @@ async def make_delivery(session, endpoint, now):
 
 
 async def make_endpoint(session, services, program, now):
-    """An endpoint beside as many others as there are."""
+    """Create an endpoint beside as many others as there are."""
     values = {"id": uuid.uuid4(), "program_id": program.id, "url": "https://acme.example/webhooks"}
     secret = signing.seal(services.keys.webhook_secrets, signing.generate_secret(), values["id"])
     return await insert(
@@ -202,7 +202,7 @@ async def make_endpoint(session, services, program, now):
 
 
 async def make_reward(session, program, owner, friend, referral_id, now):
-    """A fulfilled coupon of the owner. Every step of a reward is allowed or refused by its state, and never missing."""
+    """Create a fulfilled coupon of the owner. Every step of a reward is allowed or refused by its state, and never missing."""
     terms = {"trigger": "purchase", "beneficiary": "referrer", "kind": "coupon", "amount_minor": 500}
     rule = await rules.create(session, program, RuleWrite.model_validate(terms), now=now)
     about = {"program_id": program.id, "created_at": now}

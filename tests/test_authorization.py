@@ -198,7 +198,7 @@ POLICY = {
 
 
 def event_of(world: World) -> dict[str, Any]:
-    """An event of the owner, who is a participant."""
+    """Return an event of the owner, who is a participant."""
     return {
         "id": "order-1",
         "type": "purchase",

@@ -17,7 +17,7 @@ ALICE, ADMIN = "alice@example.com", "admin@example.com"
 
 
 def tour(page: Page, served: Served, slug: str) -> Iterator[str]:
-    """Each page in turn, by its name."""
+    """Visit each page in turn, and yield its name."""
     page.goto(f"{served.url}/rewards")
     yield "rewards"
     sign_in(page, served, ADMIN)

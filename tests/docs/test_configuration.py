@@ -26,7 +26,7 @@ def test_page_describes_every_setting():
 
 
 def test_values_of_the_example_file_are_the_defaults(tmp_path):
-    """The page takes the defaults from there."""
+    """Show that the example names the defaults: the page takes the defaults from there."""
     lines = (ROOT / ".env.example").read_text().splitlines()
     file = tmp_path / ".env"
     file.write_text("\n".join(line.removeprefix("#") for line in lines if line.startswith("#" + PREFIX)))

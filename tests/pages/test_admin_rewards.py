@@ -25,7 +25,7 @@ async def office(browser, rita):
 
 
 def rows_of(page):
-    """The texts of the cells of each row."""
+    """Return the texts of the cells of each row."""
     assert page.status_code == 200, page.text
     table = re.search(r"<tbody>(.*?)</tbody>", page.text, re.DOTALL)
     rows = re.findall(r"<tr>(.*?)</tr>", table[1] if table else "", re.DOTALL)

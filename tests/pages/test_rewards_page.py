@@ -21,7 +21,7 @@ async def shop(app, api) -> Shop:
 
 
 def items(page):
-    """The rewards of a page: each as the text of its lines."""
+    """Return the rewards of a page: each as the text of its lines."""
     parts = re.findall(r"<li>\s*<p><strong>(.*?)</li>", page.text, re.DOTALL)
     return [" ".join(re.sub(r"<[^>]+>", " ", part).split()) for part in parts]
 

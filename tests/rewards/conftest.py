@@ -80,7 +80,7 @@ class Shop(Server):
         return await self.event(event_id, refunds=of, amount=amount, type="refund", **fields)
 
     async def rewards(self, **query: Any) -> list[dict[str, Any]]:
-        """All rewards, oldest first."""
+        """Return all rewards, oldest first."""
         page = good(await self.call("GET", "/api/v1/rewards", params=query), 200)
         assert page["next_cursor"] is None
         return page["items"][::-1]
@@ -107,13 +107,13 @@ def good(answer: Response, status: int) -> dict[str, Any]:
 
 @pytest.fixture
 async def shop(app: FastAPI, api: Client) -> Shop:
-    """The server of a product, whose key reaches all programs."""
+    """Return the server of a product, whose key reaches all programs."""
     return Shop(api, await make_key(app, SCOPES))
 
 
 @pytest.fixture
 async def other_shop(app: FastAPI, api: Client) -> Shop:
-    """A server whose key is limited to a program of its own."""
+    """Return a server whose key is limited to a program of its own."""
     server = await limited_server(app, api)
     assert server.program is not None
     key = await make_key(app, SCOPES, program_id=server.program.id)

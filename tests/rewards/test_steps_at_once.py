@@ -113,7 +113,7 @@ async def reject(shop, referral_id):
 
 
 async def test_a_rejection_beside_events_leaves_no_reward(shop, rows):
-    """Whether an event comes before the rejection of its referral or after it."""
+    """Expect no reward whether an event comes before the rejection of its referral or after it."""
     await shop.rule()
     await referees(shop, 6)
     ids = [UUID(str(row[0])) for row in await rows("SELECT id FROM referrals")]

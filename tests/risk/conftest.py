@@ -29,7 +29,7 @@ def signals(rows: Callable[..., Awaitable[list[Any]]]) -> Signals:
 
 @pytest.fixture
 async def elsewhere(app):
-    """A client in another network, with another user agent."""
+    """Yield a client in another network, with another user agent."""
     async with client_of(app, peer="198.51.100.7") as client:
         client.headers["user-agent"] = "Elsewhere/1.0"
         yield client

@@ -20,7 +20,7 @@ BOTH = {"same_network": "medium", "same_device": "medium"}
 
 @pytest.fixture
 async def office(app):
-    """A client in the office."""
+    """Yield a client in the office."""
     async with client_of(app, peer=OFFICE) as client:
         client.headers["user-agent"] = AGENT
         yield client
@@ -28,7 +28,7 @@ async def office(app):
 
 @pytest.fixture
 async def code(alice, office):
-    """The code of Alice, who signs in at the office."""
+    """Return the code of Alice, who signs in at the office."""
     answer = await office.post("/api/v1/sessions", json={"email": alice.email, "password": alice.password})
     alice.tokens = answer.json()
     return (await make_code(alice, lifetime=30 * 86400))["code"]
@@ -142,7 +142,7 @@ def is_named(value):
 
 
 async def test_e81_no_table_has_a_network_or_a_user_agent(office, code, app, rows):
-    """The address stands in the audit log, and its first part with a session: both for other purposes."""
+    """Search all tables but two: the address stands in the audit log, and its first part with a session: both for other purposes."""
     await office.get(f"/r/{code}")
     await register(office, "bob", referral_code=code)
     await app.state.services.touches.flush()

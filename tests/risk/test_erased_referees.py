@@ -22,7 +22,7 @@ async def acme(app, api):
 
 @pytest.fixture
 def made(app):
-    """The events of the referrals that are made."""
+    """Return the events of the referrals that are made."""
     events = []
     services = app.state.services
 

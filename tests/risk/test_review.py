@@ -18,7 +18,7 @@ LIMITS = {"risk_sign_ups_per_hour": 1, "risk_held_sign_ups_per_hour": 2}
 
 @pytest.fixture
 async def strict(database_url, api, clock):
-    """A client of a service that holds the third sign-up of an hour."""
+    """Yield a client of a service that holds the third sign-up of an hour."""
     async with second_service(database_url, clock=clock, **LIMITS) as client:
         yield client
 
@@ -30,7 +30,7 @@ async def acme(app, api):
 
 @pytest.fixture
 async def held(strict, alice, clock):
-    """The ids of two held referrals, the older one first."""
+    """Return the ids of two held referrals, the older one first."""
     code = (await make_code(alice))["code"]
     for name in "abcd":
         clock.forward(seconds=1)

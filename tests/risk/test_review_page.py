@@ -22,7 +22,7 @@ async def browser(app, rita):
 
 @pytest.fixture
 async def held(app, alice):
-    """The id of a held referral."""
+    """Return the id of a held referral."""
     return await bring_held(app, alice, "carol", "dave")
 
 

@@ -17,7 +17,7 @@ SCOPES = ("participants:read", "participants:write")
 
 @pytest.fixture
 async def strict(database_url, api, clock):
-    """A client of a service with low thresholds."""
+    """Yield a client of a service with low thresholds."""
     async with second_service(database_url, clock=clock, **LIMITS) as client:
         yield client
 

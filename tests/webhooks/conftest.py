@@ -44,7 +44,7 @@ async def webhooks(app: FastAPI, api: Client) -> Webhooks:
 
 @pytest.fixture
 async def receiver(app: FastAPI) -> AsyncIterator[Receiver]:
-    """A receiver, to which the app can send."""
+    """Yield a receiver, to which the app can send."""
     with sending(app) as client:
         async with receiving() as found:
             yield found

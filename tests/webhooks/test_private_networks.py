@@ -99,7 +99,7 @@ async def test_e86_one_private_address_among_others_is_refused(app, api, webhook
 async def test_e86_dns_that_answers_differently_the_second_time_does_not_get_through(
     app, api, webhooks, deliver, rows
 ):
-    """The address that was checked is connected to: the name is not resolved again."""
+    """Connect to the address that was checked: the name is not resolved again."""
     answers = [["127.0.0.1"], ["10.0.0.1"], ["10.0.0.1"]]
 
     async with receiving() as receiver:
