@@ -42,10 +42,10 @@ async def add(session: AsyncSession, rule: RewardRule, codes: Sequence[str], *, 
     return added
 
 
-async def pick(session: AsyncSession, rule_id: uuid.UUID) -> Coupon | None:
-    """Return a free coupon of a rule, locked. None if there is none, or if concurrent transactions hold the last ones."""
+async def pick(session: AsyncSession, rule_id: uuid.UUID, *, locked: bool = True) -> Coupon | None:
+    """Return a free coupon of a rule. None if there is none, or if concurrent transactions hold the last ones."""
     await insert_now(session)
-    coupon: Coupon | None = await session.scalar(_FREE, {"rule_id": rule_id})
+    coupon: Coupon | None = await session.scalar(_LOCKED if locked else _FREE, {"rule_id": rule_id})
     return coupon
 
 
@@ -68,13 +68,8 @@ async def count(session: AsyncSession, rule_id: uuid.UUID) -> tuple[int, int]:
 
 
 _OF_RULE = Coupon.rule_id == bindparam("rule_id")
-_FREE: Any = (
-    select(Coupon)
-    .where(_OF_RULE, Coupon.reward_id.is_(None))
-    .order_by(Coupon.id)
-    .limit(1)
-    .with_for_update(skip_locked=True)
-)
+_FREE: Any = select(Coupon).where(_OF_RULE, Coupon.reward_id.is_(None)).order_by(Coupon.id).limit(1)
+_LOCKED = _FREE.with_for_update(skip_locked=True)
 _RELEASE: Any = (
     update(Coupon)
     .where(Coupon.reward_id == bindparam("of_reward"))

@@ -54,8 +54,9 @@ async def decide(
     *,
     is_refunded: bool,
     now: datetime,
+    is_dry: bool = False,
 ) -> Decision:
-    """Decide what an event earns by each rule that it triggers. Nothing is written.
+    """Decide what an event earns by each rule that it triggers. Nothing is written. A dry run locks no coupon.
 
     The caller holds the lock of the referrer, so that caps, tiers and numbers of events hold. `event` is not stored
     yet.
@@ -65,7 +66,9 @@ async def decide(
         found: Grant | NotRewardedReason | None = _refusal(rule, event, program, standing, now=now)
         if found is None:
             assert standing is not None, "without a referral there is a reason"
-            found = await _earned(session, rule, event, program, standing, is_refunded=is_refunded)
+            found = await _earned(
+                session, rule, event, program, standing, is_refunded=is_refunded, is_dry=is_dry
+            )
         if isinstance(found, Grant):
             decision.grants.append(found)
         else:
@@ -110,6 +113,7 @@ async def _earned(
     standing: Standing,
     *,
     is_refunded: bool,
+    is_dry: bool,
 ) -> Grant | NotRewardedReason:
     """Return what an event earns by a rule, or why it earns nothing."""
     if rule.max_events is not None:
@@ -131,7 +135,7 @@ async def _earned(
         return NotRewardedReason.CAP_REACHED
     if rule.kind != RewardKind.COUPON:
         return Grant(rule, amount)
-    coupon = await coupons.pick(session, rule.rule_id)
+    coupon = await coupons.pick(session, rule.rule_id, locked=not is_dry)
     return Grant(rule, amount, coupon) if coupon else NotRewardedReason.COUPONS_USED_UP
 
 

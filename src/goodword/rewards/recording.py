@@ -127,7 +127,7 @@ async def examine(
 
     Raises what `record` raises.
     """
-    found = await _examine(session, services, body, scope, now=now)
+    found = await _examine(session, services, body, scope, now=now, is_dry=True)
     if await events.find(session, scope.program.id, body.id) is not None:
         raise EventIdReused
     grants = found.decision.grants
@@ -140,7 +140,13 @@ async def examine(
 
 
 async def _examine(
-    session: AsyncSession, services: Services, body: EventCreate, scope: Scope, *, now: datetime
+    session: AsyncSession,
+    services: Services,
+    body: EventCreate,
+    scope: Scope,
+    *,
+    now: datetime,
+    is_dry: bool = False,
 ) -> _Examined:
     if body.occurred_at > now + LEEWAY:
         raise EventInFuture
@@ -158,7 +164,7 @@ async def _examine(
     if rules and found is not None:
         refunded = await refunds.refunded(session, event)
     decision = await granting.decide(
-        session, rules, event, program, found, is_refunded=refunded.in_full, now=now
+        session, rules, event, program, found, is_refunded=refunded.in_full, now=now, is_dry=is_dry
     )
     target, warnings = None, list[EventWarning]()
     if (
