@@ -120,10 +120,12 @@ async def list_rules(
 
 
 async def _lock(session: AsyncSession, program: Program, rule_id: uuid.UUID) -> RewardRule:
-    rule: RewardRule | None = await session.scalar(_LOCKED, {"program_id": program.id, "rule_id": rule_id})
-    if rule is None:
-        raise RuleNotFound
-    return rule
+    """Return the active version of a rule, after changes of other rules of the program. Raises `RuleNotFound`.
+
+    The version itself cannot be waited for: the one that replaces it is another row.
+    """
+    await session.execute(_LOCK_PROGRAM, {"program_id": program.id})
+    return await get(session, program, rule_id)
 
 
 async def _insert(
@@ -160,4 +162,6 @@ _ONE: Any = select(RewardRule).where(
     RewardRule.rule_id == bindparam("rule_id"),
     RewardRule.retired_at.is_(None),
 )
-_LOCKED = _ONE.with_for_update().execution_options(populate_existing=True)
+_LOCK_PROGRAM = (
+    select(Program.id).where(Program.id == bindparam("program_id")).with_for_update(key_share=True)
+)
