@@ -60,8 +60,8 @@ async def test_e75_the_same_terms_make_no_version_and_an_ended_rule_keeps_its_re
     await shop.event()
     path = f"/api/v1/programs/default/reward-rules/{rule['id']}"
     terms = {name: value for name, value in rule.items() if name not in {"id", "version", "created_at"}}
-    terms["tiers"] = [{"from": 0, "amount_minor": 5}]
 
+    assert terms["tiers"] == [{"from": 0, "amount_minor": 5, "basis_points": None}]
     assert good(await shop.call("PUT", path, json=terms), 200) == rule
     assert (await shop.call("DELETE", path)).status_code == 204
 

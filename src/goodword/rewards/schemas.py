@@ -139,8 +139,6 @@ class RuleWrite(Input):
 
 
 class TierRead(Output):
-    model_config = ConfigDict(populate_by_name=True, json_schema_serialization_defaults_required=True)
-
     from_: int = Field(alias="from", examples=[1])
     amount_minor: int | None = Field(None, examples=[100])
     basis_points: int | None = Field(None, examples=[None])

@@ -111,7 +111,10 @@ class Output(BaseModel):
     """A response body. Each lists its fields, so a new column is not published by accident."""
 
     model_config = ConfigDict(
-        from_attributes=True, frozen=True, json_schema_serialization_defaults_required=True
+        from_attributes=True,
+        frozen=True,
+        json_schema_serialization_defaults_required=True,
+        serialize_by_alias=True,
     )
 
 
