@@ -13,6 +13,7 @@ from goodword.jobs.worker import Handler
 from goodword.privacy import erasure_cleanup
 from goodword.providers import jobs as provider_jobs
 from goodword.rewards import emails as reward_emails, holds, reactions
+from goodword.risk import reactions as risk_reactions
 from goodword.sessions import lockout_notice
 from goodword.webhooks import (
     delivery as webhook_delivery,
@@ -51,6 +52,7 @@ _REACTIONS: Sequence[Mapping[type, domain_events.Handler]] = (
     webhook_reactions.HANDLERS,
     reward_emails.REACTIONS,
     reactions.HANDLERS,
+    risk_reactions.HANDLERS,
 )
 DOMAIN_EVENTS: Mapping[type, Sequence[domain_events.Handler]] = {
     event: [handlers[event] for handlers in _REACTIONS if event in handlers]

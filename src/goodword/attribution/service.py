@@ -14,6 +14,8 @@ from goodword.attribution.history import Touched
 from goodword.attribution.reasons import Person, Reason
 from goodword.codes import code_format, redemption
 from goodword.codes.models import ReferralCode
+from goodword.domain_events import service as domain_events
+from goodword.domain_events.events import CircleRefused
 from goodword.programs.models import Program
 from goodword.referrals.attributed import Attributed
 from goodword.referrals.models import AttributedBy, Referral
@@ -105,6 +107,8 @@ async def attribute(
     found = await _attribute_checked(session, services, candidate, person, within=within)
     if isinstance(found, Refused) and referee is not None:
         await records.record_refusal(session, referee, found.reason, found.code_id)
+        if found.reason is Reason.REFERRAL_CYCLE and found.code_id is not None:
+            await domain_events.publish(session, services, CircleRefused(found.code_id, now))
     return found
 
 

@@ -59,6 +59,14 @@ class ReferralMade:
 
 
 @dataclass(frozen=True, slots=True)
+class CircleRefused:
+    """A person entered the code of a user whom they had referred, directly or not, and was refused."""
+
+    code_id: uuid.UUID
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ReferralChanged:
     """A referral has another status. The row has it already, and is locked with the referrer."""
 
@@ -86,5 +94,12 @@ class RewardChanged:
 
 
 DomainEvent = (
-    UserCreated | UserErased | UsersMerged | CodeChanged | ReferralMade | ReferralChanged | RewardChanged
+    UserCreated
+    | UserErased
+    | UsersMerged
+    | CodeChanged
+    | ReferralMade
+    | CircleRefused
+    | ReferralChanged
+    | RewardChanged
 )
