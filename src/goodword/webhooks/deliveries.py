@@ -85,7 +85,7 @@ async def replay(
     Raises `DeliveryNotFound` and `EndpointDisabled`.
     """
     found = await get(session, delivery_id, within=within)
-    endpoint = await _enabled(session, found.endpoint_id, within)
+    endpoint = await _lock_enabled(session, found.endpoint_id, within)
     delivery = await session.get_one(
         WebhookDelivery, delivery_id, with_for_update=True, populate_existing=True
     )
@@ -108,10 +108,10 @@ async def replay_range(
 ) -> tuple[int, datetime | None]:
     """Send the deliveries of events from `since` until before `until` again, the oldest first, at most `MAX_REPLAYED`.
 
-    Return how many, and the time at which to continue if there are more. Raises `EndpointNotFound` and
-    `EndpointDisabled`.
+    Return how many, and the time at which to continue if there are more. Of two callers at once, the second one finds
+    the deliveries of the first one waiting, and does not count them. Raises `EndpointNotFound` and `EndpointDisabled`.
     """
-    endpoint = await _enabled(session, endpoint_id, within)
+    endpoint = await _lock_enabled(session, endpoint_id, within)
     query = select(WebhookDelivery.id, WebhookDelivery.created_at).where(
         WebhookDelivery.endpoint_id == endpoint.id,
         WebhookDelivery.created_at >= since,
@@ -138,7 +138,7 @@ async def send_test(
     session: AsyncSession, endpoint_id: uuid.UUID, *, within: uuid.UUID | None, now: datetime
 ) -> WebhookDelivery:
     """Send a test event to an endpoint. Raises `EndpointNotFound` and `EndpointDisabled`."""
-    endpoint = await _enabled(session, endpoint_id, within)
+    endpoint = await _lock_enabled(session, endpoint_id, within)
     data = {"endpoint_id": str(endpoint.id)}
     event_id = await writing.insert(
         session, TEST, endpoint.id, data, [endpoint.id], program_id=endpoint.program_id, now=now
@@ -149,10 +149,11 @@ async def send_test(
     return (await session.scalars(query)).one()
 
 
-async def _enabled(
+async def _lock_enabled(
     session: AsyncSession, endpoint_id: uuid.UUID, within: uuid.UUID | None
 ) -> WebhookEndpoint:
-    endpoint = await service.get(session, endpoint_id, within=within)
+    """Return an endpoint with its lock, which replays and the jobs that send take one after the other."""
+    endpoint = await service.get(session, endpoint_id, within=within, lock=True)
     if not endpoint.is_enabled:
         raise EndpointDisabled
     return endpoint

@@ -153,7 +153,9 @@ async def get(
 ) -> WebhookEndpoint:
     """Return an endpoint. Raises `EndpointNotFound`, also for that of another program than `within`."""
     query = _visible(within).where(WebhookEndpoint.id == endpoint_id)
-    endpoint = await session.scalar(query.with_for_update() if lock else query)
+    if lock:  # not its key: transactions that add deliveries need not wait
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+    endpoint = await session.scalar(query)
     if endpoint is None:
         raise EndpointNotFound
     return endpoint
