@@ -113,7 +113,9 @@ class Ledger:
     # Events
 
     def event(self, id: str, type: str, who: str, at: datetime, *amount: Any) -> Any:  # noqa: A002
-        person = self.person(who)
+        refunded = self.events.get(amount[-1] or "") if amount else None
+        owner = self.people.get(refunded.who) if refunded else None
+        person = owner if owner and owner.erased else self.person(who)
         if at > self.now + LEEWAY or at < self.now - OLDEST:
             return 422, "time_in_future" if at > self.now else "time_too_old"
         if person is None:
@@ -124,8 +126,9 @@ class Ledger:
         status = 200 if id in self.told else 201
         if status == 201:
             self.told[id] = self.happens(event), self.warnings(event)
-            for one in (event, self.events.get(event.refunds or "")):
-                self.apply_refunds(one)
+            self.apply_refunds(event, Fraction(1))
+            if refunded:
+                self.apply_refunds(refunded, self.kept(refunded, but=event))
         made = {key: reward.shown() for key, reward in self.rewards.items() if reward.event.id == id}
         return status, *self.told[id], made
 
@@ -203,22 +206,23 @@ class Ledger:
             and (None in {one.currency, event.currency} or one.currency == event.currency)
         ]
 
-    def kept(self, event: Event) -> Fraction:
+    def kept(self, event: Event, but: Event | None = None) -> Fraction:
         """Return the part of an event that was not refunded."""
-        refunds = self.refunds_of(event)
+        refunds = [one for one in self.refunds_of(event) if one is not but]
         if refunds and (not event.minor or any(one.minor is None for one in refunds)):
             return Fraction(0)
         return max(Fraction(0), 1 - Fraction(sum(one.minor or 0 for one in refunds), event.minor or 1))
 
-    def apply_refunds(self, event: Event | None) -> None:
+    def apply_refunds(self, event: Event, before: Fraction) -> None:
+        """Take back what refunds have taken of an event since `before` of it was kept."""
         for reward in self.rewards.values():
-            if event is not None and reward.event is event:
-                kept = self.kept(event)
-                if reward.terms["kind"] == "custom" and kept:
-                    continue  # not divisible
-                excess = reward.left - round(reward.amount * kept)
-                if excess > 0:
-                    reward.loses(excess)
+            if reward.event is event:
+                parts = before, self.kept(event)
+                if reward.terms["kind"] == "custom":  # not divisible
+                    parts = Fraction(parts[0] > 0), Fraction(parts[1] > 0)
+                lost = round(reward.amount * parts[0]) - round(reward.amount * parts[1])
+                if lost and reward.left:
+                    reward.loses(min(lost, reward.left))
 
     def warnings(self, event: Event) -> list[str]:
         of = self.events.get(event.refunds or "")

@@ -78,7 +78,8 @@ class _Examined:
     standing: Standing | None
     decision: Decision
     refunded: refunds.Refunded
-    refunds: Event | None
+    """The refunds that came before the event."""
+    refund: refunds.Refund | None
     warnings: list[EventWarning]
 
     @property
@@ -105,8 +106,8 @@ async def record(
         kept = Outcome.model_validate_json(same.outcome) if same.outcome else Outcome()
         return Recorded(same, program, external_id, is_new=False, outcome=kept, is_complete=False)
     recorded = Recorded(event, program, external_id, is_new=True, outcome=outcome)
-    if found.refunds is not None:
-        await refunds.apply(session, services, found.refunds, now=now)
+    if found.refund is not None:
+        await refunds.apply(session, services, found.refund, now=now)
     grants = found.decision.grants
     if found.standing is None or not grants:
         return recorded
@@ -116,7 +117,7 @@ async def record(
         recorded.made.append(Made(reward, rule, name, coupon.code if coupon else None))
     if found.refunded.is_any:
         recorded.is_complete = False
-        await refunds.apply(session, services, event, now=now)
+        await refunds.apply(session, services, refunds.Refund(event), now=now)
     return recorded
 
 
@@ -152,7 +153,7 @@ async def _examine(
         raise EventInFuture
     if body.occurred_at < now - OLDEST:
         raise EventTooOld
-    user, program = await _find_participant(session, body.participant, scope), scope.program
+    user, program = await _find_participant(session, body, scope), scope.program
     row = with_defaults(Event, _values(body, user, program, now))
     event = Event(**row)
     rules: Sequence[RewardRule] = ()
@@ -166,17 +167,30 @@ async def _examine(
     decision = await granting.decide(
         session, rules, event, program, found, is_refunded=refunded.in_full, now=now, is_dry=is_dry
     )
-    target, warnings = None, list[EventWarning]()
+    refund, warnings = None, list[EventWarning]()
     if (
         body.refunds is not None
         and (target := await events.find(session, program.id, body.refunds)) is not None
     ):
-        warnings = await refunds.warnings_of(session, event, target)
-    return _Examined(event, row, user, found, decision, refunded, target, warnings)
+        refund = refunds.Refund(target, await refunds.refunded(session, target))
+        warnings = refunds.warnings_of(event, refund)
+    return _Examined(event, row, user, found, decision, refunded, refund, warnings)
 
 
-async def _find_participant(session: AsyncSession, given: ParticipantRef, scope: Scope) -> User:
-    """Return a participant, whom no concurrent transaction merges or erases until this one ends."""
+async def _find_participant(session: AsyncSession, body: EventCreate, scope: Scope) -> User:
+    """Return the participant of an event, whom no concurrent transaction merges or erases until this one ends.
+
+    A refund of what an erased person bought belongs to that person, whatever it names: the erasure removed the names.
+    """
+    user = await _find_named(session, body.participant, scope)
+    if body.refunds is not None:
+        user = await _find_erased(session, scope.program, body.refunds, user) or user
+    if user is None:
+        raise ParticipantNotFound
+    return user
+
+
+async def _find_named(session: AsyncSession, given: ParticipantRef, scope: Scope) -> User | None:
     query, values = (
         (_BY_ID, {"user_id": given.id})
         if given.external_id is None
@@ -186,12 +200,27 @@ async def _find_participant(session: AsyncSession, given: ParticipantRef, scope:
     if user is None:  # maybe a merge that has just ended gave the external id to another row
         user = await session.scalar(query, values)
     if user is None or user.status == UserStatus.ERASED or scope.limit not in {None, user.program_id}:
-        raise ParticipantNotFound
+        return None
     return user
+
+
+async def _find_erased(
+    session: AsyncSession, program: Program, source_id: str, named: User | None
+) -> User | None:
+    """Return the participant of a refunded event, if it is not the named one and erased."""
+    event = await events.find(session, program.id, source_id)
+    if event is None or (named is not None and named.id == event.participant_id):
+        return None
+    owner: User | None = await session.scalar(_BY_ID, {"user_id": event.participant_id})
+    if owner is None or owner.status != UserStatus.ERASED:
+        return None
+    await session.refresh(event, ["participant_id"])  # a concurrent merge may have moved it
+    return owner if event.participant_id == owner.id else None
 
 
 def _values(body: EventCreate, user: User, program: Program, now: datetime) -> dict[str, Any]:
     amount = body.amount
+    metadata = {} if user.status == UserStatus.ERASED else body.metadata
     return {
         "program_id": program.id,
         "type": body.type,
@@ -201,7 +230,7 @@ def _values(body: EventCreate, user: User, program: Program, now: datetime) -> d
         "amount_minor": amount.minor if amount else None,
         "currency": amount.currency if amount else None,
         "refunds": body.refunds,
-        "details": json.dumps(body.metadata, ensure_ascii=False, sort_keys=True) if body.metadata else None,
+        "details": json.dumps(metadata, ensure_ascii=False, sort_keys=True) if metadata else None,
         "created_at": now,
     }
 

@@ -26,6 +26,13 @@ class Refunded(NamedTuple):
 NOT_REFUNDED = Refunded(False, False, 0)
 
 
+class Refund(NamedTuple):
+    """The event that is refunded, and what was refunded of it before."""
+
+    event: Event
+    before: Refunded = NOT_REFUNDED
+
+
 async def refunded(session: AsyncSession, event: Event) -> Refunded:
     """Return what was refunded of an event by the same participant in the same currency."""
     values = {
@@ -43,33 +50,40 @@ async def refunded(session: AsyncSession, event: Event) -> Refunded:
     return Refunded(True, in_full, total)
 
 
-async def warnings_of(session: AsyncSession, refund: Event, event: Event) -> list[EventWarning]:
-    """Return why a refund of an event takes nothing back, or less than its amount."""
-    if event.participant_id != refund.participant_id:
+def warnings_of(event: Event, refund: Refund) -> list[EventWarning]:
+    """Return why the event that is a refund takes nothing back, or less than its amount. It is not stored yet."""
+    paid = refund.event
+    if paid.participant_id != event.participant_id:
         return [EventWarning.REFUND_OF_OTHER_PARTICIPANT]
-    if refund.currency is not None and event.currency is not None and refund.currency != event.currency:
+    if event.currency is not None and paid.currency is not None and event.currency != paid.currency:
         return [EventWarning.REFUND_CURRENCY_MISMATCH]
-    total = (await refunded(session, event)).amount_minor + (refund.amount_minor or 0)
-    if event.amount_minor is not None and total > event.amount_minor:
+    total = refund.before.amount_minor + (event.amount_minor or 0)
+    if paid.amount_minor is not None and total > paid.amount_minor:
         return [EventWarning.REFUND_EXCEEDS_AMOUNT]
     return []
 
 
-async def apply(session: AsyncSession, services: Services, event: Event, *, now: datetime) -> None:
-    """Take back the refunded part of the rewards of an event. The refunds are stored."""
+async def apply(session: AsyncSession, services: Services, refund: Refund, *, now: datetime) -> None:
+    """Take back of the rewards of an event what the refunds since `refund.before` amount to. They are stored.
+
+    What was reversed by hand is taken back in addition, so the order of both does not matter.
+    """
+    event = refund.event
     found = await refunded(session, event)
-    if not found.is_any:
+    if found == refund.before:
         return
     for reward in await states.of_event(session, event.id):
-        excess = reward.remaining_minor - _left(reward, event, found)
-        if not reward.is_final and excess > 0:
-            await states.take_back(session, services, reward, excess, reason=REASON, now=now)
+        taken = _left(reward, event, refund.before) - _left(reward, event, found)
+        taken = min(taken, reward.remaining_minor)
+        if taken > 0:
+            await states.take_back(session, services, reward, taken, reason=REASON, now=now)
 
 
 def _left(reward: Reward, event: Event, found: Refunded) -> int:
+    """Return what refunds leave of a reward."""
     if found.in_full:
         return 0
-    if reward.kind in {RewardKind.COUPON, RewardKind.CUSTOM}:  # not divisible
+    if not found.is_any or reward.kind in {RewardKind.COUPON, RewardKind.CUSTOM}:  # not divisible
         return reward.amount_minor
     paid = event.amount_minor or 0
     return calculation.remaining(reward.amount_minor, paid_minor=paid, refunded_minor=found.amount_minor)
