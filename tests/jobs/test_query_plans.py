@@ -1,71 +1,19 @@
 """The statements of the worker find their rows by an index, however many rows the tables have."""
 
-import json
 import uuid
-from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import event
 
 from goodword.jobs import service
 from goodword.jobs.service import ClaimedJob
 from goodword.retention import HANDLERS
 from people import join
-
-SMALL_TABLES = "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off"
-"""PostgreSQL would read a small table as a whole. Then it does so only if no index serves."""
+from query_plans import recorded, slow_parts
 
 
 @pytest.fixture
 def services(app):
     return app.state.services
-
-
-@contextmanager
-def recorded(services):
-    """Collect the statements of transactions within the block that read, change or delete rows."""
-    statements = {}
-
-    def add(_connection, _cursor, statement, parameters, _context, _many):
-        if statement.startswith(("SELECT", "UPDATE", "DELETE")) and " FROM pg_" not in statement:
-            statements[statement] = parameters
-
-    engine = services.database.write_engine.sync_engine
-    event.listen(engine, "before_cursor_execute", add)
-    yield statements
-    event.remove(engine, "before_cursor_execute", add)
-
-
-async def slow_parts(services, statements):
-    """Return the parts of plans that read a whole table or sort."""
-    found = []
-    async with services.database.transaction() as session:
-        connection = await session.connection()
-        for statement, parameters in statements.items():
-            if services.database.is_sqlite:
-                plan = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-                parts = [row.detail for row in plan]
-                slow = ("SCAN", "USE TEMP B-TREE")
-                found += [part for part in parts if part.startswith(slow) and part != "SCAN CONSTANT ROW"]
-            else:
-                for setting in SMALL_TABLES.split("; "):
-                    await connection.exec_driver_sql(setting)
-                plan = await connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters)
-                document = plan.scalar_one()
-                document = json.loads(document) if isinstance(document, str) else document
-                found += [node for node in nodes(document[0]["Plan"]) if reads_all_or_sorts(node)]
-    return found
-
-
-def nodes(plan):
-    yield plan
-    for below in plan.get("Plans", ()):
-        yield from nodes(below)
-
-
-def reads_all_or_sorts(node):
-    kind = node["Node Type"]
-    return kind in ("Seq Scan", "Sort") or (kind.endswith("Index Scan") and "Index Cond" not in node)
 
 
 def job(kind):

@@ -127,7 +127,11 @@ class Reward(Base):
         Index("ix_rewards_referral_id", "referral_id"),
         Index("ix_rewards_event_id", "event_id"),
         Index("ix_rewards_program_id_created_at_id", "program_id", "created_at", "id"),
-        Index("ix_rewards_program_id_month", "program_id", "month"),
+        partial_index(
+            "ix_rewards_costs",
+            *("program_id", "month", "kind", "currency", "status", "remaining_minor"),
+            where="remaining_minor > 0",
+        ),
         partial_index("ix_rewards_due", "available_at", where="status = 'pending' AND is_automatic"),
     )
 
