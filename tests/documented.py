@@ -72,10 +72,15 @@ def read(answer: str) -> Any:
 
 
 def programs(folder: Path, *, real_curl: bool) -> str:
-    """Return the PATH of a machine with Python and curl. Our stand-in for curl is there if the machine has none."""
+    """Return the PATH of a machine with Python, curl and a few tools of POSIX.
+
+    Our stand-in for curl is there if the machine has none.
+    """
     bin_folder = folder / "bin"
     bin_folder.mkdir()
     (bin_folder / "python3").symlink_to(sys.executable)
+    for tool in ("cut", "grep", "sleep"):
+        (bin_folder / tool).symlink_to(str(shutil.which(tool)))
     found = shutil.which("curl") if real_curl else None
     if found:
         (bin_folder / "curl").symlink_to(found)

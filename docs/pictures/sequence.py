@@ -22,6 +22,10 @@ STEPS = (
     (BOB, ACME, "signs up, with the code"),
     (ACME, GOODWORD, "PUT /participants/bob, with code"),
     (GOODWORD, ACME, "201, referral: by Alice"),
+    "Bob buys something, and Alice gets a credit",
+    (BOB, ACME, "orders for 49.90"),
+    (ACME, GOODWORD, "POST /events, purchase by bob"),
+    (GOODWORD, ACME, "webhook reward.approved: 4.99 for alice"),
 )
 STYLE = """
 text { font: 14px system-ui, sans-serif; fill: #1f2328; text-anchor: middle; }

@@ -21,7 +21,8 @@ CREATE TABLE IF NOT EXISTS sessions (
     token TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users ON DELETE CASCADE
 );
 CREATE TABLE IF NOT EXISTS reports (  -- calls to Goodword; a row is deleted once it is delivered
-    number INTEGER PRIMARY KEY, key TEXT NOT NULL, method TEXT NOT NULL, user_id TEXT NOT NULL, body TEXT NOT NULL
+    number INTEGER PRIMARY KEY, key TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL, body TEXT NOT NULL,
+    user_id TEXT NOT NULL
 );
 """
 
@@ -30,18 +31,19 @@ class Report(NamedTuple):
     number: int
     key: str
     method: str
-    user_id: str
+    path: str
     body: str
+    user_id: str
 
 
 class Accounts:
     def __init__(self, path: Path) -> None:
         self._path = path
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.executescript(SCHEMA)
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
         database = sqlite3.connect(self._path, timeout=10)
         database.row_factory = sqlite3.Row
         database.execute("PRAGMA foreign_keys = ON")
@@ -58,41 +60,41 @@ class Accounts:
         known = {"email": email, "first_name": first_name, "last_name": last_name, **referral}
         report = {field: value for field, value in known.items() if value} | {"signed_up_at": now.isoformat()}
         try:
-            with self._transaction() as database:
+            with self.transaction() as database:
                 user = (user_id, email, name, _hash(password, salt), salt)
                 database.execute(
                     "INSERT INTO users (id, email, name, password, salt) VALUES (?, ?, ?, ?, ?)", user
                 )
-                _queue(database, "PUT", user_id, report)
+                queue(database, "PUT", f"/participants/{user_id}", report, user_id)
         except sqlite3.IntegrityError:
             return None
         return user_id
 
     def delete(self, user_id: str) -> None:
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.execute("DELETE FROM users WHERE id = ?", (user_id,))
             database.execute("DELETE FROM reports WHERE user_id = ?", (user_id,))
-            _queue(database, "DELETE", user_id, None)
+            queue(database, "DELETE", f"/participants/{user_id}", None, user_id)
 
     def check(self, email: str, password: str) -> str | None:
         """Return the id of the user with this address and password."""
-        with self._transaction() as database:
+        with self.transaction() as database:
             user = database.execute("SELECT * FROM users WHERE email = ?", (email,)).fetchone()
         known = user and secrets.compare_digest(user["password"], _hash(password, user["salt"]))
         return user["id"] if known else None
 
     def begin_session(self, user_id: str) -> str:
         token = secrets.token_urlsafe(32)
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.execute("INSERT INTO sessions VALUES (?, ?)", (token, user_id))
         return token
 
     def end_session(self, token: str) -> None:
-        with self._transaction() as database:
+        with self.transaction() as database:
             database.execute("DELETE FROM sessions WHERE token = ?", (token,))
 
     def signed_in(self, token: str) -> sqlite3.Row | None:
-        with self._transaction() as database:
+        with self.transaction() as database:
             query = "SELECT users.* FROM users JOIN sessions ON user_id = users.id WHERE token = ?"
             user: sqlite3.Row | None = database.execute(query, (token,)).fetchone()
         return user
@@ -100,26 +102,28 @@ class Accounts:
     def reports(self, user_id: str | None) -> list[Report]:
         """Return what waits to be delivered about a user, or about all, oldest first."""
         query = "SELECT * FROM reports WHERE user_id = ifnull(?, user_id) ORDER BY number"
-        with self._transaction() as database:
+        with self.transaction() as database:
             return [Report(*row) for row in database.execute(query, (user_id,))]
 
     def is_waiting(self, report: Report) -> bool:
-        with self._transaction() as database:
+        with self.transaction() as database:
             return bool(database.execute("SELECT 1 FROM reports WHERE key = ?", (report.key,)).fetchone())
 
     def delivered(self, report: Report, answer: dict[str, Any]) -> None:
-        """Remove a report, and keep who invited the user, or why Goodword did not accept the code."""
-        referrer = (answer.get("referral") or {}).get("referrer")
-        warning = ", ".join(one for one in answer.get("warnings", []) if one != "email_in_use")
-        values = (referrer and referrer["display_name"], warning or None, report.user_id)
-        with self._transaction() as database:
+        """Remove a report. Keep who invited the user, or why Goodword did not accept the code."""
+        with self.transaction() as database:
             database.execute("DELETE FROM reports WHERE key = ?", (report.key,))
-            database.execute("UPDATE users SET invited_by = ?, warning = ? WHERE id = ?", values)
+            if "referral" in answer:
+                referrer = (answer["referral"] or {}).get("referrer")
+                warning = ", ".join(one for one in answer["warnings"] if one != "email_in_use")
+                values = (referrer and referrer["display_name"], warning or None, report.user_id)
+                database.execute("UPDATE users SET invited_by = ?, warning = ? WHERE id = ?", values)
 
 
-def _queue(database: sqlite3.Connection, method: str, user_id: str, body: Any) -> None:
-    values = (str(uuid.uuid4()), method, user_id, json.dumps(body))
-    database.execute("INSERT INTO reports (key, method, user_id, body) VALUES (?, ?, ?, ?)", values)
+def queue(database: sqlite3.Connection, method: str, path: str, body: Any, user_id: str) -> None:
+    """Add a report to the transaction that causes it."""
+    values = (str(uuid.uuid4()), method, path, json.dumps(body), user_id)
+    database.execute("INSERT INTO reports (key, method, path, body, user_id) VALUES (?, ?, ?, ?, ?)", values)
 
 
 def _hash(password: str, salt: bytes) -> bytes:

@@ -15,19 +15,30 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from accounts import Accounts
 from goodword_api import Goodword, Refused, Unavailable
+from orders import Orders
 from reports import Reporter
 
 GOODWORD_URL = os.environ.get("GOODWORD_URL", "http://127.0.0.1:8000")
 PORT = int(os.environ.get("PORT", "9000"))
 HERE = Path(__file__).parent
+RULE = {
+    "trigger": "purchase",
+    "beneficiary": "referrer",
+    "kind": "credit",
+    "basis_points": 1000,
+    "description": "10 % of a friend's order",
+}
 CODE_LIFETIME = 30 * 24 * 3600
 POLICY = f"default-src 'self' {GOODWORD_URL}"
 
 accounts = Accounts(Path(os.environ.get("ACME_DATABASE", "acme.sqlite3")))
 goodword = Goodword(GOODWORD_URL, os.environ["GOODWORD_KEY"])
+orders = Orders(accounts)
+receiver = Webhook(os.environ["WEBHOOK_SECRET"])
 reporter = Reporter(accounts, goodword, float(os.environ.get("REPEAT_SECONDS", "5")))
 logger = logging.getLogger("acme")
 templates = Jinja2Templates(HERE / "pages")
@@ -50,11 +61,16 @@ async def read_form(request: Request) -> dict[str, str]:
     return dict(parse_qsl((await request.body()).decode()))
 
 
+async def read_body(request: Request) -> bytes:
+    return await request.body()
+
+
 def get_user(request: Request) -> Row | None:
     return accounts.signed_in(request.cookies.get("acme", ""))
 
 
 Form = Annotated[dict[str, str], Depends(read_form)]
+Body = Annotated[bytes, Depends(read_body)]
 User = Annotated[Row | None, Depends(get_user)]
 
 
@@ -72,7 +88,10 @@ def let_in(user_id: str) -> Response:
 
 @app.get("/")
 def home(request: Request, user: User) -> Response:
-    return show(request, "home.html", user=user)
+    if user is None:
+        return show(request, "home.html")
+    bought, credit = orders.of(user["id"]), orders.credit_of(user["id"])
+    return show(request, "home.html", user=user, orders=bought, credit=credit)
 
 
 @app.get("/join")
@@ -135,6 +154,35 @@ def new_token(user: User) -> Response:
     return PlainTextResponse(goodword.create_token(user["id"]))
 
 
+@app.post("/orders")
+def order(user: User) -> Response:
+    """Sell an anvil. The friend who referred this user earns a part of the price."""
+    if user:
+        orders.add(user["id"])
+        reporter.deliver(user["id"])
+    return RedirectResponse("/", 303)
+
+
+@app.post("/orders/{order_id}/return")
+def take_back(order_id: str, user: User) -> Response:
+    if user:
+        orders.take_back(user["id"], order_id)
+        reporter.deliver(user["id"])
+    return RedirectResponse("/", 303)
+
+
+@app.post("/webhooks")
+def handle_webhook(request: Request, body: Body) -> Response:
+    """Change a user's credit as Goodword says. It calls again until it gets this answer."""
+    try:
+        event = receiver.verify(body, dict(request.headers))
+    except WebhookVerificationError:
+        return Response(status_code=400)
+    if event["type"].startswith("reward."):
+        orders.handle(event)
+    return Response(status_code=204)
+
+
 @app.post("/delete-account")
 def delete_account(user: User) -> Response:
     if user:
@@ -143,11 +191,17 @@ def delete_account(user: User) -> Response:
     return RedirectResponse("/", 303)
 
 
-if __name__ == "__main__":
-    try:  # an administrator of Goodword can set this too, once for all
-        goodword.call(
-            "PATCH", "/programs/default", {"link_target": f"http://127.0.0.1:{PORT}/join?ref={{code}}"}
-        )
+def set_up() -> None:
+    """Set what an administrator of Goodword can set too, once for all: where links lead, and a reward rule."""
+    program = "/programs/default"
+    try:
+        goodword.call("PATCH", program, {"link_target": f"http://127.0.0.1:{PORT}/join?ref={{code}}"})
+        if not goodword.call("GET", f"{program}/reward-rules")["items"]:
+            goodword.call("POST", f"{program}/reward-rules", RULE)
     except Unavailable:
         logger.warning("Goodword is away: its links do not lead here yet")
+
+
+if __name__ == "__main__":
+    set_up()
     uvicorn.run(app, port=PORT, log_level="warning")

@@ -3,6 +3,7 @@
 import json
 import logging
 import threading
+from typing import Any
 
 from accounts import Accounts, Report
 from goodword_api import Goodword, Refused, Unavailable
@@ -37,11 +38,11 @@ class Reporter:
         with self._one_at_a_time:
             if not self._accounts.is_waiting(report):  # delivered, or the user was deleted meanwhile
                 return
-            path, answer = f"/participants/{report.user_id}", {}
+            answer: dict[str, Any] = {}
             try:
                 answer = self._goodword.call(
-                    report.method, path, json.loads(report.body), key=report.key, attempts=1
+                    report.method, report.path, json.loads(report.body), key=report.key, attempts=1
                 )
             except Refused as refused:
-                logger.warning("%s %s: %s", report.method, path, refused)
+                logger.warning("%s %s: %s", report.method, report.path, refused)
             self._accounts.delivered(report, answer)

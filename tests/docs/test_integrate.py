@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from documented import programs, read
-from serving import GOODWORD, ROOT, environment, serving
+from serving import GOODWORD, ROOT, environment, free_port, serving
 
 GUIDE = (ROOT / "docs" / "integrate.md").read_text()
 BLOCKS = re.findall(r"```(sh|python|json|text)\n(.*?)```", GUIDE, re.DOTALL)
@@ -31,9 +31,15 @@ def run(folder, language, served):
     create_key, *others = (text for text, _ in steps("sh"))
     texts = [create_key, *others] if language == "sh" else [text for text, _ in steps("python")]
     script = "".join(text + SEPARATORS[language] for text in texts)
+    port = str(free_port())
+    script = script.replace("9000", port)
     (folder / "script").write_text(script.replace("http://127.0.0.1:8000", served.url))
-    (folder / ".venv" / "bin").mkdir(parents=True)
-    (folder / ".venv" / "bin" / "goodword").symlink_to(GOODWORD)
+    in_environment = folder / ".venv" / "bin"
+    in_environment.mkdir(parents=True)
+    (in_environment / "goodword").symlink_to(GOODWORD)
+    (in_environment / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (in_environment / "python").chmod(0o755)
+    (folder / "examples").symlink_to(ROOT / "examples")
     shell = ". ./script" if language == "sh" else f"{create_key}\n{sys.executable} script"
     done = subprocess.run(
         ["/bin/sh", "-ec", shell],
@@ -42,14 +48,16 @@ def run(folder, language, served):
         capture_output=True,
         text=True,
         check=False,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout.replace(served.url, "http://127.0.0.1:8000").split("\x1e")[:-1]
+    printed = done.stdout.replace(served.url, "http://127.0.0.1:8000").replace(port, "9000")
+    return printed.split("\x1e")[:-1]
 
 
 @pytest.mark.parametrize("language", ["sh", "python"])
 def test_the_commands_give_the_answers_that_it_shows(tmp_path, language):
-    with serving(tmp_path) as served:
+    with serving(tmp_path, LOOPBACK_WEBHOOKS="on") as served:
         answers = run(tmp_path, language, served)
 
     for (command, shown), answer in zip(steps(language), answers, strict=True):

@@ -1,16 +1,19 @@
 """The story of examples/acme: a product whose users refer friends, and a Goodword that is away for a while."""
 
+import json
 import re
+import sqlite3
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
 import httpx2
 import pytest
 
-from acme import acme, create_key
+from acme import LOOPBACK, acme, create_endpoint, create_key
 from people import PASSWORD
 from serving import free_port, serving, wait_until
 from third_party import Form
+from webhooks.example_receivers import KEY, send
 
 A_BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
 
@@ -140,3 +143,55 @@ def test_acme_works_while_goodword_is_away_and_reports_when_it_is_back(tmp_path,
                 wait_until(lambda: "Alice L. invited you" in bob.open("/").text)
                 [referral] = as_embed(url, alice.token(), "referrals")
                 assert referral["referee"]["display_name"] == "Bob"
+
+
+def return_anvil(visitor: Visitor) -> str:
+    action = re.search(r'action="(/orders/[^"]+/return)"', visitor.open("/").text)[1]
+    return visitor.browser.post(urljoin(visitor.home, action)).text
+
+
+def test_alice_is_credited_for_an_order_of_bob_until_he_returns_it(tmp_path, visitors):
+    port = free_port()
+    with serving(tmp_path, **LOOPBACK) as served:
+        key, secret = create_key(tmp_path), create_endpoint(tmp_path, port)
+        with acme(tmp_path, served.url, key, port, secret=secret) as home:
+            alice, bob = visitors(home), visitors(home)
+            alice.join("Alice Liddell")
+            bob.join("Bob", httpx2.get(link_of(served.url, alice), headers=A_BROWSER).headers["Location"])
+
+            assert "An anvil" in bob.browser.post(f"{home}/orders").text
+            wait_until(lambda: "Your credit: $4.99" in alice.open("/").text)
+            wait_until(lambda: paid(served.url, alice) == ("fulfilled", 499))
+
+            assert "An anvil, returned" in return_anvil(bob)
+            wait_until(lambda: "Your credit" not in alice.open("/").text)
+            assert paid(served.url, alice) == ("reversed", 0)
+
+
+def paid(url: str, visitor: Visitor):
+    [reward] = as_embed(url, visitor.token(), "rewards")
+    return reward["status"], reward["remaining_minor"]
+
+
+def test_a_webhook_that_comes_again_or_late_is_credited_once(tmp_path, visitors):
+    port, away = free_port(), f"http://127.0.0.1:{free_port()}"
+    with acme(tmp_path, away, "no key", port, secret=KEY) as home:
+        alice = visitors(home)
+        alice.join("Alice Liddell")
+        with sqlite3.connect(tmp_path / "acme.sqlite3") as database:
+            ((user_id,),) = database.execute("SELECT id FROM users")
+
+        def webhook(kind: str, sequence: int, remaining: int, **signed) -> int:
+            participant = {"external_id": user_id}
+            data = {"id": "r", "status": kind, "remaining_minor": remaining, "participant": participant}
+            body = {"type": f"reward.{kind}", "sequence": sequence, "data": data}
+            return send(f"{home}/webhooks", json.dumps(body), **signed)
+
+        assert webhook("approved", 2, 499, key="whsec_" + 43 * "A" + "=") == 400
+        assert "Your credit" not in alice.open("/").text
+        assert [webhook("approved", 2, 499, webhook_id="one") for _ in range(2)] == [204, 204]
+        assert "Your credit: $4.99" in alice.open("/").text
+        assert webhook("canceled", 3, 0) == 204
+        assert webhook("approved", 2, 499, webhook_id="one") == 204
+        assert "Your credit" not in alice.open("/").text
+        assert send(f"{home}/webhooks", json.dumps({"type": "webhook.test", "data": {}})) == 204
