@@ -87,8 +87,10 @@ async def record(
 
 async def confirm(session: AsyncSession, services: Services, referee_id: uuid.UUID, *, now: datetime) -> None:
     """Confirm the pending referrals of a referee whose e-mail address was verified: one in each program."""
-    for referral in (await session.scalars(_PENDING, {"referee_id": referee_id})).all():
-        await _confirm(session, services, referral, confirmed_at=now, now=now)
+    for referral_id in (await session.scalars(_PENDING, {"referee_id": referee_id})).all():
+        referral = await lock(session, referral_id)
+        if referral.status == ReferralStatus.PENDING:
+            await _confirm(session, services, referral, confirmed_at=now, now=now)
 
 
 async def accept(
@@ -96,17 +98,19 @@ async def accept(
 ) -> Referral:
     """Release a held referral after a review. One that is not held stays as it is.
 
-    It is confirmed as of the time at which it would have been without the hold, or pending if the address of the
-    referee is not verified. Raises `ReferralNotFound`, and `ReferralRejected` for a rejected one.
+    It is confirmed as of the time at which it would have been without the hold, or pending if the referee still has an
+    address to verify. Raises `ReferralNotFound`, and `ReferralRejected` for a rejected one.
     """
     referral = await lock(session, referral_id)
     if referral.status in {ReferralStatus.REJECTED, ReferralStatus.REVERSED}:
         raise ReferralRejected
     if referral.status != ReferralStatus.HELD:
         return referral
-    referee = await session.get_one(User, referral.referee_id)
+    # A concurrent verification of the address does not see that the referral is pending now: wait for its end.
+    referee: User = (await session.scalars(_REFEREE, {"user_id": referral.referee_id})).one()
     _audit(session, Action.REFERRAL_ACCEPTED, referral.id, referral.referrer_id)
-    if referee.external_id is None and referee.verified_at is None and services.settings.smtp_url is not None:
+    is_unverified = referee.external_id is None and referee.verified_at is None
+    if is_unverified and referee.email is not None and services.settings.smtp_url is not None:
         await change_status(session, services, referral, ReferralStatus.PENDING, now=now)
         return referral
     verified_at = referee.verified_at or referral.created_at
@@ -188,20 +192,24 @@ async def referred_by(session: AsyncSession, referee_id: uuid.UUID) -> str | Non
     return display_name(row.first_name, row.last_name) if row else None
 
 
-_WITH_REFERRER: Any = select(Referral).join(User, User.id == Referral.referrer_id)
-_LOCKED = (
-    _WITH_REFERRER.where(Referral.id == bindparam("referral_id"))
+_LOCKED: Any = (
+    select(Referral)
+    .join(User, User.id == Referral.referrer_id)
+    .where(Referral.id == bindparam("referral_id"))
     .with_for_update(key_share=True, of=(User, Referral))
     .execution_options(populate_existing=True)
 )
 """Locks the referrer before the referral, as sign-ups do."""
-_PENDING = (
-    _WITH_REFERRER.where(
-        Referral.referee_id == bindparam("referee_id"), Referral.status == ReferralStatus.PENDING
-    )
-    .order_by(Referral.referrer_id)
-    .with_for_update(key_share=True, of=(User, Referral))
+_REFEREE = (
+    select(User)
+    .where(User.id == bindparam("user_id"))
+    .with_for_update(read=True)
     .execution_options(populate_existing=True)
+)
+_PENDING = (
+    select(Referral.id)
+    .where(Referral.referee_id == bindparam("referee_id"), Referral.status == ReferralStatus.PENDING)
+    .order_by(Referral.referrer_id)
 )
 _REFERRER = (
     select(User.first_name, User.last_name)
