@@ -75,6 +75,8 @@ class WebhookEndpoint(Base):
     disabled_reason: Mapped[str | None] = mapped_column(String(16))
     failing_since: Mapped[datetime | None]
     """The first failure since the last delivery that succeeded."""
+    last_succeeded_at: Mapped[datetime | None]
+    last_failed_at: Mapped[datetime | None]
     sender_id: Mapped[uuid.UUID | None]
     """The job that sends to the endpoint: one at a time, so that a slow endpoint delays itself alone."""
     sending_until: Mapped[datetime | None]

@@ -87,7 +87,11 @@ def _status(one: Sent, again_at: datetime | None) -> DeliveryStatus:
 def _note_health(
     session: AsyncSession, endpoint: WebhookEndpoint, sent: Sequence[Sent], *, now: datetime
 ) -> None:
-    """Remember since when an endpoint fails, and disable one that is gone or has failed for days."""
+    """Remember when an endpoint succeeded and failed, and disable one that is gone or has failed for days."""
+    if any(one.succeeded for one in sent):
+        endpoint.last_succeeded_at = now
+    if not all(one.succeeded for one in sent):
+        endpoint.last_failed_at = now
     if any(one.posted.status == GONE for one in sent):
         disable(session, endpoint, DisabledReason.GONE, now=now)
     elif any(one.succeeded for one in sent):
