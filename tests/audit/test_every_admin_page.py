@@ -40,6 +40,8 @@ WITHOUT = {
     "show_program": "it is about programs",
     "show_new_program": "it is about programs",
     "show_reviews": "its operation leaves none either",
+    "show_webhooks": "it is about servers",
+    "show_new_webhook": "it is about servers",
     "show_audit": "its operation leaves none either",
     "show_appearance": "it shows settings",
     "preview_landing": "it shows an invented user",
@@ -58,8 +60,24 @@ ALONE = {
     "send_program_costs": "it is a file of sums",
     "step_reward": "servers take the steps in the API",
     "show_referrals": "the API lists the referrals of one user",
-}
-"""Pages without an operation, with tests of their own below."""
+} | dict.fromkeys(
+    [
+        "show_webhook",
+        "show_webhook_deliveries",
+        "show_webhook_delivery",
+        "create_webhook",
+        "change_webhook",
+        "enable_webhook",
+        "disable_webhook",
+        "rotate_webhook",
+        "send_test_event",
+        "delete_webhook",
+        "replay_webhook",
+        "replay_webhook_range",
+    ],
+    "servers have the operation: see test_webhook_pages",
+)
+"""Pages without an operation for administrators, with tests of their own below or in the module that is named."""
 
 
 class Twins:

@@ -48,6 +48,15 @@ FORMS_OF_ADMINISTRATORS = {
     "create_rule",
     "end_rule",
     "upload_coupons",
+    "create_webhook",
+    "change_webhook",
+    "enable_webhook",
+    "disable_webhook",
+    "rotate_webhook",
+    "send_test_event",
+    "delete_webhook",
+    "replay_webhook",
+    "replay_webhook_range",
 }  # `AdminPage` counts them
 FORMS_THAT_COST_NOTHING = {"choose_language", "sign_out"}
 

@@ -14,6 +14,8 @@ from goodword.db.database import Database
 from goodword.sessions import service as sessions
 from goodword.tables import Base
 from goodword.web.rewritten_paths import REWRITTEN
+from goodword.webhooks import deliveries, service as webhooks
+from goodword.webhooks.schemas import WebhookEndpointCreate
 from pages.shops import buy
 from people import PASSWORD, bring_held, make_code
 from rewards.conftest import CREDIT, SCOPES, Shop
@@ -100,6 +102,15 @@ BY_PAGE = {
     "/admin/api-keys/revoke": {"of": "{api_key}"},
     "/admin/programs/new": {"slug": "acme", "name": "Acme", "code_lifetime": "30"},
     "/admin/programs/{slug}": {"status": "paused"},
+    "/admin/webhooks/new": {"url": "https://acme.example/", "user.created": "on"},
+    "/admin/webhooks/{endpoint_id}": {"url": "https://acme.example/", "user.erased": "on"},
+    "/admin/webhooks/{endpoint_id}/test": {},
+    "/admin/webhooks/{endpoint_id}/replay": {"since": "2020-01-01T00:00"},
+    "/admin/webhook-deliveries/{delivery_id}/replay": {},
+    "/admin/webhooks/{endpoint_id}/rotate-secret": {},
+    "/admin/webhooks/{endpoint_id}/disable": {},
+    "/admin/webhooks/{endpoint_id}/enable": {},
+    "/admin/webhooks/{endpoint_id}/delete": {},
     "/admin/users/{bob}/disable": {},
     "/admin/users/{bob}/enable": {},
     "/admin/users/{bob}/erase": {"email": "bob@example.com"},
@@ -197,12 +208,25 @@ class World:
             "rule": (await self.shop.rule(kind="coupon"))["id"],
             "step": "approve",
         }
+        self.names |= await self.make_webhook()
         return self
 
     async def make_reward(self, carol):
         self.shop = Shop(self.api, await make_key(self.app, SCOPES))
         await self.shop.rule(approval="manual")
         return (await buy(self.shop, {"id": carol}))["id"]
+
+    async def make_webhook(self):
+        """Return the ids of an endpoint and of a delivery to it that has failed."""
+        services = self.app.state.services
+        async with services.database.transaction() as session:
+            fields = {"url": "https://acme.example/", "kinds": ["reward.approved"]}
+            body = WebhookEndpointCreate.model_validate(fields)
+            endpoint, _ = await webhooks.create(session, services, body, within=None, now=services.clock())
+        async with services.database.transaction() as session:
+            delivery = await deliveries.send_test(session, endpoint.id, within=None, now=services.clock())
+            delivery.status, delivery.next_attempt_at = "failed", None
+        return {"endpoint_id": str(endpoint.id), "delivery_id": str(delivery.id)}
 
     async def make_api_key(self):
         services = self.app.state.services

@@ -8,8 +8,10 @@ import pytest
 from fastapi import FastAPI
 from httpx2 import Response
 
-from asgi import Client, run_due_jobs
+from asgi import Client, client_of, run_due_jobs
+from people import Person
 from server_keys import make_key
+from third_party import Browser
 from webhooks.receivers import Receiver, receiving, sending
 
 SCOPES = ("webhooks:read", "webhooks:write")
@@ -55,3 +57,19 @@ async def receiver(app: FastAPI) -> AsyncIterator[Receiver]:
 def deliver(app: FastAPI) -> Callable[[], Awaitable[int]]:
     """Do the jobs that are due."""
     return lambda: run_due_jobs(app)
+
+
+@pytest.fixture
+async def office(app: FastAPI, rita: Person) -> AsyncIterator[Browser]:
+    """Yield the browser of an administrator."""
+    async with client_of(app) as client:
+        browser = Browser(client)
+        await browser.sign_in(rita)
+        yield browser
+
+
+@pytest.fixture
+async def receiving_endpoint(webhooks: Webhooks, receiver: Receiver) -> str:
+    """Create an endpoint at the receiver and return the path of its page."""
+    made = await webhooks.create("user.created", url=receiver.url)
+    return f"/admin/webhooks/{made['id']}"

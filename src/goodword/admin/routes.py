@@ -21,6 +21,8 @@ from goodword.admin.pages import (
     rules,
     statistics,
     users,
+    webhook_deliveries,
+    webhooks,
 )
 from goodword.web.problems import hide_subtree
 
@@ -39,6 +41,8 @@ PAGES = (
     clicks.router,
     apps.router,
     api_keys.router,
+    webhooks.router,
+    webhook_deliveries.router,
     jobs.router,
     audit.router,
     appearance.router,

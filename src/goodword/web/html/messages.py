@@ -100,6 +100,12 @@ TEXTS = {
     "int_parsing": to_translate("Enter a whole number."),
     "reward_state": to_translate("The reward is in another state meanwhile, which does not allow this step."),
     "amount_too_large": to_translate("The reward has less left than this amount."),
+    # Webhooks
+    "webhook_url_invalid": to_translate("Enter a whole http or https address, without a user name."),
+    "webhook_url_local": to_translate("Enter the address of a public domain name, such as example.com."),
+    "webhook_url_insecure": to_translate("The address must begin with https."),
+    "too_many_webhook_endpoints": to_translate("There are 20 endpoints already. Delete one first."),
+    "webhook_endpoint_disabled": to_translate("The endpoint is disabled. Enable it first."),
     # Administration
     "not_yourself": to_translate(
         "You cannot disable or erase your own account here. Ask another administrator."
@@ -127,6 +133,8 @@ TEXTS = {
     "email_invalid": to_translate("Enter a valid e-mail address."),
     "string_too_long": to_translate("This is too long."),
     "text_forbidden_character": to_translate("Control characters are not allowed here."),
+    "too_long": to_translate("This is too long."),
+    "too_short": to_translate("At least one is needed."),
     "int_type": to_translate("Enter a whole number."),
     "greater_than_equal": to_translate("This number is too small."),
     "less_than_equal": to_translate("This number is too large."),
