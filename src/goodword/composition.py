@@ -21,7 +21,14 @@ from goodword.db.database import Database
 from goodword.db.database_clock import DatabaseClock
 from goodword.db.error_causes import AWAY, describe
 from goodword.embed.scripts import Scripts
-from goodword.handlers import CONCURRENCY_GROUPS, DOMAIN_EVENTS, GROUP_LIMITS, HANDLERS, PERIODIC_TASKS
+from goodword.handlers import (
+    CONCURRENCY_GROUPS,
+    DOMAIN_EVENTS,
+    GROUP_LIMITS,
+    HANDLERS,
+    PERIODIC_TASKS,
+    SERIAL_KINDS,
+)
 from goodword.jobs import lateness
 from goodword.jobs.worker import CONCURRENCY, Worker
 from goodword.monitoring import gauges
@@ -272,6 +279,7 @@ def build_worker(services: Services, *, concurrency: int = CONCURRENCY) -> Worke
         recurring=PERIODIC_TASKS,
         concurrency_groups=CONCURRENCY_GROUPS,
         group_limits=GROUP_LIMITS,
+        serial_kinds=SERIAL_KINDS,
         node_tasks={
             **retention.NODE_TASKS,
             database_clock.compare: database_clock.COMPARE_SECONDS,

@@ -66,3 +66,5 @@ CONCURRENCY_GROUPS: Mapping[str, str] = dict.fromkeys(
 """By kind of job. Kinds that use the mail server share a group."""
 GROUP_LIMITS: Mapping[str, int] = {**webhook_delivery.GROUP_LIMITS}
 """By group. These do not share the concurrency of the worker."""
+SERIAL_KINDS = webhook_delivery.SERIAL_KINDS
+"""Of these kinds, jobs with the same payload run one after the other."""

@@ -39,6 +39,7 @@ async def test_jobs_are_claimed_by_an_index(services, clock):
         async with services.database.transaction() as session:
             first = await session.execute(service.first_due(("greet", "tidy")), {"now": clock()})
             work = await service.claim(session, "greet", worker_id="me", now=clock())
+            assert await service.claim(session, "greet", worker_id="me", now=clock(), serial=True) is None
             await service.finish(session, work, now=clock())
 
     assert [at is None for at in first.one()] == [False, True]

@@ -22,6 +22,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from goodword.db.statements import insert_if_absent, with_defaults
 from goodword.db.transaction_hooks import insert_before_commit, notify_after_commit
@@ -109,13 +110,18 @@ def first_due(kinds: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
     )
 
 
-async def claim(session: AsyncSession, kind: str, *, worker_id: str, now: datetime) -> ClaimedJob | None:
+async def claim(
+    session: AsyncSession, kind: str, *, worker_id: str, now: datetime, serial: bool = False
+) -> ClaimedJob | None:
     """Lease the job of a kind that is due for longest and count the attempt, or return None.
 
-    A job whose worker died at the last permitted attempt is marked dead.
+    With `serial`, pass over jobs whose payload is that of a job which a worker runs. Two workers that claim at the
+    same moment can still get jobs with one payload. A job whose worker died at the last permitted attempt is marked
+    dead.
     """
     values = {"due_kind": kind, "now": now, "worker": worker_id, "lease_end": now + LEASE}
-    while row := (await session.execute(_LEASE_OLDEST, values)).one_or_none():
+    lease = _LEASE_OLDEST_SERIAL if serial else _LEASE_OLDEST
+    while row := (await session.execute(lease, values)).one_or_none():
         payload = json.loads(row.payload)
         job = ClaimedJob(row.id, row.kind, payload, row.user_id, worker_id, row.attempts, row.traceparent)
         if job.attempt <= MAX_ATTEMPTS:
@@ -203,7 +209,7 @@ def _json(payload: Mapping[str, Any]) -> str:
 _NOW = bindparam("now", type_=Job.run_at.type)
 
 
-def _lease_oldest() -> Executable:
+def _lease_oldest(*conditions: ColumnElement[bool]) -> Executable:
     # A scalar subquery: PostgreSQL runs it once, and could lock a row in each of several runs of `IN`.
     # SQLite has no SKIP LOCKED and needs none: it runs one writing transaction at a time.
     oldest = (
@@ -213,6 +219,7 @@ def _lease_oldest() -> Executable:
             Job.finished_at.is_(None),
             Job.run_at <= _NOW,
             or_(Job.leased_until.is_(None), Job.leased_until <= _NOW),
+            *conditions,
         )
         .order_by(Job.run_at, Job.id)
         .limit(1)
@@ -231,7 +238,16 @@ def _lease_oldest() -> Executable:
     )
 
 
-_LEASE_OLDEST = _lease_oldest()
+_RUNNING = aliased(Job)
+_IS_RUN = Job.payload.in_(
+    select(_RUNNING.payload).where(
+        _RUNNING.kind == bindparam("due_kind", type_=Job.kind.type),
+        _RUNNING.finished_at.is_(None),
+        _RUNNING.run_at <= _NOW,
+        _RUNNING.leased_until > _NOW,
+    )
+)
+_LEASE_OLDEST, _LEASE_OLDEST_SERIAL = _lease_oldest(), _lease_oldest(~_IS_RUN)
 _FINISH_DUE = (
     update(Job)
     .where(

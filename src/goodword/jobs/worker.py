@@ -3,7 +3,7 @@
 import asyncio
 import traceback
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -42,7 +42,8 @@ class Worker:
 
     Each kind in `recurring` gets one job per period, however many workers there are. Every worker runs each of
     `node_tasks` at its interval in seconds. Kinds of one concurrency group share a limit: a part of `concurrency`, or
-    that of the group in `group_limits`, which comes on top of it.
+    that of the group in `group_limits`, which comes on top of it. Of `serial_kinds`, jobs with the same payload run one
+    after the other.
     """
 
     def __init__(
@@ -54,13 +55,14 @@ class Worker:
         concurrency: int = CONCURRENCY,
         concurrency_groups: Mapping[str, str] | None = None,
         group_limits: Mapping[str, int] | None = None,
+        serial_kinds: Collection[str] = (),
         node_tasks: Mapping[NodeTask, float] | None = None,
     ) -> None:
         self._services, self._handlers = services, handlers
         self._node_tasks, self._first_due = node_tasks or {}, service.first_due(tuple(handlers))
         self._recurring, self._last_slots = recurring or {}, dict[str, str]()
         self._concurrency, self._groups = concurrency, concurrency_groups or {}
-        self._limits = group_limits or {}
+        self._limits, self._serial = group_limits or {}, serial_kinds
         self._id, self._wake, self._stopping = str(uuid4()), asyncio.Event(), False
         self._running: dict[asyncio.Task[None], str] = {}
         """The concurrency group of each task."""
@@ -172,7 +174,8 @@ class Worker:
                 async with database.transaction() as session:
                     await session.connection()  # may wait, and the lease must begin after it
                     now = self._services.clock()
-                    if job := await service.claim(session, kind, worker_id=self._id, now=now):
+                    serial, worker_id = kind in self._serial, self._id
+                    if job := await service.claim(session, kind, worker_id=worker_id, now=now, serial=serial):
                         return job
         return None
 

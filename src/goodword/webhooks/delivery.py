@@ -1,8 +1,9 @@
 """The jobs that send events to endpoints.
 
 One job at a time sends to an endpoint, in rounds: it records the outcomes of a round and chooses the next one in a
-transaction that locks the endpoint. A job that finds another one sending ends at once, because the other one looks for
-due deliveries once more before it gives the endpoint up. So no delivery waits for a job that does not come.
+transaction that locks the endpoint, and finishes the jobs that were added in between. Should two workers claim jobs of
+an endpoint at the same moment, the second one ends at once, because the first one looks for due deliveries once more
+before it gives the endpoint up. So no delivery waits for a job that does not come.
 """
 
 import asyncio
@@ -126,3 +127,5 @@ HANDLERS: Mapping[str, Handler] = {SEND: send, RESUME: resume}
 PERIODIC_TASKS: Mapping[str, timedelta] = {RESUME: timedelta(minutes=1)}
 GROUP_LIMITS: Mapping[str, int] = {SEND: ENDPOINTS_AT_ONCE}
 """These jobs do not share the concurrency of the worker: they wait for others most of the time."""
+SERIAL_KINDS = frozenset({SEND})
+"""The jobs of an endpoint wait for the one that sends to it, which does their work too."""
