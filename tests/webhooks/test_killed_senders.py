@@ -4,6 +4,7 @@ import asyncio
 
 from goodword.composition import build_worker
 from people import register
+from webhooks.killed_senders import send_all
 from webhooks.receivers import HANG, receiving
 
 DELIVERY = "SELECT status, attempt FROM webhook_deliveries"
@@ -46,3 +47,10 @@ async def test_a_slow_endpoint_does_not_delay_another(app, api, webhooks, receiv
             await slow.close()
 
     assert len(receiver.got) == 1
+
+
+async def test_e87_nothing_is_lost_when_workers_are_killed(app, database_url, tmp_path):
+    found = await send_all(database_url, tmp_path, events=250, kills=3)
+
+    assert (found.lost, found.changed, found.unordered) == (0, 0, 0)
+    assert found.again > 0, "a kill fell between a request and its record"
