@@ -19,6 +19,7 @@ TOKENS = {
     MessageKind.VERIFY_EMAIL: "/verify-email#token=gwv_3kX0…",
     MessageKind.RESET_PASSWORD: "/reset-password#token=gwv_3kX0…",
     MessageKind.CHANGE_EMAIL: "/confirm-email#token=gwv_3kX0…",
+    MessageKind.WEBHOOK_DISABLED: "/sign-in?next=/admin/webhooks/019aa8c2-7a51-7c1e-9d3f-6a0b4f2e8d11",
 }
 FRIENDS = {MessageKind.CODE_REQUESTED, MessageKind.INVITATION}
 BRAND: dict[str, Any] = {

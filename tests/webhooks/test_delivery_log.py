@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from asgi import replaced
 from goodword.jobs import service as jobs
 from other_programs import make_program
 from people import register
@@ -161,11 +162,28 @@ async def notice_expired_codes(app, deliver):
 
 async def test_administrators_are_notified_of_a_disabled_endpoint(api, rita, alice, webhooks, receiver, post):
     receiver.usual = 410
-    await webhooks.create("user.created", url=receiver.url)
+    made = await webhooks.create("user.created", url=receiver.url)
     await post()
     await register(api, "carol")
 
     letters = await post()
 
-    assert [one.kind for one in letters if one.kind == "webhook_disabled"] == ["webhook_disabled"]
+    [letter] = [one for one in letters if one.kind == "webhook_disabled"]
+    assert letter.to == rita.email
+    assert f"\nhttp://127.0.0.1:8000/sign-in?next=/admin/webhooks/{made['id']}\n" in letter.text
     assert [one.kind for one in await post(to=alice.email)] == []
+
+
+@pytest.mark.one_database
+async def test_without_pages_the_notice_has_no_link(app, api, rita, webhooks, receiver, post):
+    receiver.usual = 410
+    await webhooks.create("user.created", url=receiver.url)
+    await post()
+    await register(api, "carol")
+
+    with replaced(app, settings=app.state.services.settings.model_copy(update={"pages": "off"})):
+        letters = await post()
+
+    [letter] = [one for one in letters if one.kind == "webhook_disabled"]
+    assert "/admin" not in letter.text
+    assert "See the endpoint" not in letter.text

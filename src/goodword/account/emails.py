@@ -21,7 +21,6 @@ PATHS = {
     MessageKind.PASSWORD_CHANGED: "/forgot-password",
     MessageKind.SESSION_REPLAYED: "/sign-in",
     MessageKind.SIGN_IN_LOCKED: "/forgot-password",
-    MessageKind.WEBHOOK_DISABLED: "/admin",
 }
 """Where messages without a token lead."""
 
@@ -67,7 +66,12 @@ async def notify(services: Services, job: ClaimedJob) -> None:
     async with services.database.transaction() as session:
         user = await users.lock_for_job(session, job)
     if user is not None:
-        await _send(services, job, MessageKind(job.payload["message"]), user, to=job.payload.get("email"))
+        kind, to, path = (
+            MessageKind(job.payload["message"]),
+            job.payload.get("email"),
+            job.payload.get("path"),
+        )
+        await _send(services, job, kind, user, to=to, path=path)
 
 
 async def _issue(

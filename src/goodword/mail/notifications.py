@@ -13,8 +13,17 @@ FRIEND_JOINED = "friend_joined"
 
 
 def notify(
-    session: AsyncSession, user_id: uuid.UUID, kind: MessageKind, *, now: datetime, email: str | None = None
+    session: AsyncSession,
+    user_id: uuid.UUID,
+    kind: MessageKind,
+    *,
+    now: datetime,
+    email: str | None = None,
+    path: str | None = None,
 ) -> None:
-    """Send a message after the commit, to `email` or else to the address that the account has then."""
-    payload = {"message": kind} | ({"email": email} if email else {})
+    """Send a message after the commit, to `email` or else to the address that the account has then.
+
+    Its link leads to `path` of this service, or else where messages of the kind lead.
+    """
+    payload = {"message": kind} | ({"email": email} if email else {}) | ({"path": path} if path else {})
     jobs.enqueue(session, KIND, payload, user_id=user_id, now=now)

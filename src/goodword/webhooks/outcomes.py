@@ -112,7 +112,7 @@ def disable(
     why = reason.value
     record_action(session, Action.WEBHOOK_DISABLED, Subject.WEBHOOK_ENDPOINT, endpoint.id, why=why)
     registry.invalidate(session)
-    jobs.enqueue(session, NOTIFY, {}, now=now)
+    jobs.enqueue(session, NOTIFY, writing.payload_of(endpoint.id), now=now)
     log.warning("a webhook endpoint was disabled", id=str(endpoint.id), why=why)
 
 
