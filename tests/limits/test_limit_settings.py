@@ -46,6 +46,7 @@ FORMS_OF_ADMINISTRATORS = {
     "change_program",
     "step_reward",
     "create_rule",
+    "change_rule",
     "end_rule",
     "upload_coupons",
     "create_webhook",

@@ -39,8 +39,9 @@ def pages():
 
 EVERY_PAGE = pages()
 FILES = (".csv", ".png", "/appearance/email")
-NEED_MORE = tuple(f"/admin/{name}/{SOME_ID}" for name in ("rewards", "webhooks", "webhook-deliveries"))
-"""Other tests look at a reward, an endpoint and a delivery."""
+SHOWN_ELSEWHERE = ("rewards", "webhooks", "webhook-deliveries", "programs/default/rules")
+NEED_MORE = tuple(f"/admin/{name}/{SOME_ID}" for name in SHOWN_ELSEWHERE)
+"""Other tests look at a reward, an endpoint, a delivery and a rule."""
 OTHER_WAYS = [
     ("GET", "/admin/"),
     ("OPTIONS", "/admin/users"),

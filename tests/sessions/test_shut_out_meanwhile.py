@@ -65,6 +65,13 @@ ENDS_ITSELF = {"sign_out"}
 """A session that has ended meanwhile is what was wanted."""
 LOOKS = {"post_userinfo"}
 
+POINTS = {
+    "trigger": "renewal",
+    "beneficiary": "referrer",
+    "kind": "points",
+    "amount_minor": "5",
+    "approval": "auto",
+}
 BY_PAGE = {
     "/account/name": {"first_name": "Mallory"},
     "/account/language": {"language": "ru"},
@@ -83,14 +90,9 @@ BY_PAGE = {
     "/account/password": {"current_password": PASSWORD, "new_password": PASSWORD},
     "/account/deletion": {"password": PASSWORD},
     "/admin/rewards/{reward_id}/{step}": {},
-    "/admin/programs/{slug}/rules": {
-        "trigger": "renewal",
-        "beneficiary": "referrer",
-        "kind": "points",
-        "amount_minor": "5",
-        "approval": "auto",
-    },
+    "/admin/programs/{slug}/rules/new": POINTS,
     "/admin/programs/{slug}/rules/{rule_id}/coupons": {"codes": "SPRING-2"},
+    "/admin/programs/{slug}/rules/{rule_id}": POINTS | {"version": "1"},
     "/admin/programs/{slug}/rules/{rule_id}/end": {},
     "/admin/codes/revoke": {"of": "{bobs}", "back": "/admin/codes"},
     "/admin/reviews/accept": {"of": "{held}"},

@@ -19,7 +19,7 @@ from goodword.db import transaction_hooks
 from goodword.db.database import Database
 from goodword.db.keyset import Position, keyset_page
 from goodword.db.statements import insert
-from goodword.errors import NotFound
+from goodword.errors import Conflict, NotFound
 from goodword.programs.models import Program
 from goodword.rewards.models import RewardRule
 from goodword.rewards.schemas import RuleWrite
@@ -78,13 +78,21 @@ async def create(session: AsyncSession, program: Program, body: RuleWrite, *, no
 
 
 async def replace(
-    session: AsyncSession, program: Program, rule_id: uuid.UUID, body: RuleWrite, *, now: datetime
+    session: AsyncSession,
+    program: Program,
+    rule_id: uuid.UUID,
+    body: RuleWrite,
+    *,
+    version: int | None = None,
+    now: datetime,
 ) -> RewardRule:
     """Replace a rule by a new version. What it has promised stays. The same terms make no new version.
 
-    Raises `RuleNotFound`.
+    `version` is the one to replace, if only this one may be. Raises `RuleNotFound`, and `Conflict` for another version.
     """
     former = await _lock(session, program, rule_id)
+    if version not in {None, former.version}:
+        raise Conflict
     if RuleWrite.of(former) == body:
         return former
     former.retired_at = now

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 from goodword.errors import BadRequest
 
 FORM = "application/x-www-form-urlencoded"
-MAX_FIELDS = 32
+MAX_FIELDS = 96
 
 
 class FormInvalid(BadRequest):

@@ -83,7 +83,7 @@ TEXTS = {
     "currency_invalid": to_translate("Enter a currency code, such as EUR."),
     "time_zone_invalid": to_translate("Enter a time zone of the IANA database, such as Europe/Berlin."),
     "time_invalid": to_translate("Enter a date and a time."),
-    "period_invalid": to_translate("The program must end after it starts."),
+    "period_invalid": to_translate("The end must be after the start."),
     "link_target_invalid": to_translate("Enter a whole http or https address, without a user name."),
     "link_target_placeholder": to_translate(
         "The address must contain “code” in braces once, in its path or query, and no other braces."
@@ -94,10 +94,19 @@ TEXTS = {
     ),
     "link_target_loops": to_translate("This is a referral link of this service, which would lead to itself."),
     # Rewards
+    "participant_not_found": to_translate("There is no such person."),
+    "event_type_reserved": to_translate(
+        "This service records events of this type itself. Enter one that your product reports."
+    ),
     "not_a_coupon_rule": to_translate("Only rules of coupons have a pool of coupons."),
     "event_type_invalid": to_translate("Use a–z, 0–9 and underscores. Begin with one of a–z."),
     "string_pattern_mismatch": to_translate("Use a–z, 0–9 and underscores. Begin with one of a–z."),
     "int_parsing": to_translate("Enter a whole number."),
+    "amount_ambiguous": to_translate("Fill in exactly one of these."),
+    "amount_invalid": to_translate("Enter an amount in the currency, with no more decimals than it has."),
+    "percent_invalid": to_translate("Enter a percentage with at most two decimals."),
+    "days_invalid": to_translate("Enter a number of days."),
+    "tiers_unordered": to_translate("Two rows begin with the same number of referrals."),
     "reward_state": to_translate("The reward is in another state meanwhile, which does not allow this step."),
     "amount_too_large": to_translate("The reward has less left than this amount."),
     # Webhooks
