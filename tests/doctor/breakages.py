@@ -4,7 +4,7 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from doctor import broken_data, broken_databases, broken_rewards, broken_services
+from doctor import broken_data, broken_databases, broken_rewards, broken_services, broken_webhooks
 from doctor.patient import Patient
 
 Break = Callable[[Patient], Awaitable[None]]
@@ -125,5 +125,6 @@ CASES = [
     *(case for check, on, breaks in broken_databases.CASES for case in _case(check, breaks, on=on)),
     *(case for check, on, breaks in broken_data.CASES for case in _case(check, breaks, on=on)),
     *(case for check, on, breaks in broken_rewards.CASES for case in _case(check, breaks, on=on)),
+    *(case for check, on, breaks in broken_webhooks.CASES for case in _case(check, breaks, on=on)),
     *(case for check, others, breaks in broken_services.CASES for case in _case(check, breaks, *others)),
 ]

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from doctor.breakages import CASES
+from doctor.broken_webhooks import disabled_endpoint, failing_endpoint
 from doctor.patient import wrong
 from goodword.doctor.catalogue import CHECKS
 from goodword.doctor.findings import Level
@@ -86,3 +87,15 @@ async def test_the_text_names_each_finding_and_its_remedy(patient):
     assert any(line.startswith("note     rate-limits ") for line in lines)
     assert any(line.strip() == "Remove GOODWORD_RATE_LIMITS=off." for line in lines)
     assert lines[-1] == f"{len(CHECKS)} of {len(CHECKS)} checks made: 0 errors, 0 warnings, 1 note."
+
+
+async def test_webhook_endpoints_are_named_without_the_rest_of_their_urls(patient):
+    await disabled_endpoint(patient, reason="requested")
+    assert patient.findings()["webhooks"]["level"] == "note"
+    await failing_endpoint(patient)
+
+    found = patient.findings()["webhooks"]
+
+    assert re.fullmatch(
+        r"No delivery has succeeded for an hour: acme\.example [0-9a-f-]{36}\.", found["text"]
+    )

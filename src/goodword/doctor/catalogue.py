@@ -14,6 +14,7 @@ from goodword.doctor import (
     reward_checks,
     safety_checks,
     settings_checks,
+    webhook_checks,
     work_checks,
 )
 from goodword.doctor.findings import Check
@@ -27,6 +28,7 @@ CHECKS: Sequence[Check] = (
     *work_checks.CHECKS,
     *program_checks.CHECKS,
     *reward_checks.CHECKS,
+    *webhook_checks.CHECKS,
     *safety_checks.CHECKS,
     *mail_checks.CHECKS,
     *provider_checks.CHECKS,
