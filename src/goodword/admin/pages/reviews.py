@@ -6,6 +6,7 @@ from fastapi import Request, Response
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from goodword.admin import review_evidence
 from goodword.admin.pages.access import Administrator, admin_page, read_id, router as admin_router
 from goodword.languages import to_translate
 from goodword.providers import email_checks
@@ -37,6 +38,7 @@ async def show_reviews(request: Request, visitor: Administrator, session: Sessio
     found = await review.list_held(session, within=None, after=after, limit=PAGE_SIZE)
     rows, following = cursors.cut(found, PAGE_SIZE, of="reviews")
     counts = await review.count_by_status(session, {row.referrer.id for row in rows})
+    evidence = await review_evidence.collect(session, rows)
     return await admin_page(
         request,
         session,
@@ -49,6 +51,7 @@ async def show_reviews(request: Request, visitor: Administrator, session: Sessio
                 await _verdict(request, session, row),
                 _texts(request, row),
                 counts[row.referrer.id],
+                evidence[row.id],
             )
             for row in rows
         ],
