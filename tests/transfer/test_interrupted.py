@@ -110,6 +110,13 @@ async def test_two_imports_at_once_do_no_harm(start, people, database, tmp_path)
     assert [tuple(row) for row in await database.rows(COUNTS)] == [ALL]
 
 
+async def test_the_lock_of_sqlite_is_released_between_the_parts_of_a_batch(import_lines, database):
+    import_lines(*({"type": "user", "email": f"p{number}@example.com"} for number in range(400)))
+
+    imported = text("SELECT count(*) FROM audit_events WHERE action = 'data.imported'")
+    assert ((await database.row(imported))[0] > 1) == database.is_sqlite
+
+
 @pytest.mark.one_database
 def test_a_service_answers_during_an_import(tmp_path, people):
     from urllib.request import Request, urlopen

@@ -1,5 +1,7 @@
-"""Import a batch of records in one transaction."""
+"""Import a batch of records in one transaction, or on SQLite in a few."""
 
+import asyncio
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +35,11 @@ SIZE = 2_000
 LOCK = 0x600D_1307
 """Key of the PostgreSQL advisory lock that lets one batch of one import at a time run."""
 ATTEMPTS = 5
+HOLD = 0.4
+"""Seconds that a transaction may hold the lock of SQLite, for which other writers wait 2.4 seconds."""
+PAUSE = 0.12
+"""Seconds between two transactions. A writer that waits for SQLite's lock tries it every 0.1 seconds."""
+MIN_PART, MAX_PART = 20, 1_000
 
 
 class Item(NamedTuple):
@@ -50,21 +57,38 @@ class Importer:
     services: Services
     administrators: bool
     session: AsyncSession | None = None
+    part: int = 200
+    """How many records a transaction on SQLite has, as the last one has shown what fits into `HOLD`."""
 
     async def run(self, items: Sequence[Item]) -> list[Outcome]:
         """Import a batch, and return what became of each record."""
         if self.session is not None:
             return await self._run(self.session, items)
+        if not self.services.database.is_sqlite:
+            return await self._commit(items)
+        outcomes: list[Outcome] = []
+        while len(outcomes) < len(items):
+            outcomes += await self._commit(items[len(outcomes) : len(outcomes) + self.part])
+            await asyncio.sleep(PAUSE)
+        return outcomes
+
+    async def _commit(self, items: Sequence[Item]) -> list[Outcome]:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 async with self.services.database.transaction() as session:
-                    return await self._run(session, items)
+                    await session.connection()  # on SQLite this waits for the lock
+                    began = time.monotonic()
+                    outcomes = await self._run(session, items)
             except Raced:
                 if attempt == ATTEMPTS:
                     raise
             except DBAPIError as error:
                 if attempt == ATTEMPTS or not (is_transaction_conflict(error) or is_lock_timeout(error)):
                     raise
+            else:
+                took = time.monotonic() - began
+                self.part = min(max(int(len(items) * HOLD / took), MIN_PART), MAX_PART)
+                return outcomes
         raise AssertionError
 
     async def _run(self, session: AsyncSession, items: Sequence[Item]) -> list[Outcome]:
