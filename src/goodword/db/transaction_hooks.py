@@ -11,6 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from sqlalchemy import Connection, Executable, Table, bindparam, event
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.schema import sort_tables
 
 from goodword.db.base import insert_statement
 
@@ -166,8 +167,14 @@ async def _insert(connection: AsyncConnection, rows: list[tuple[Table, dict[str,
     by_table: dict[Table, list[dict[str, Any]]] = {}
     for table, row in rows:
         by_table.setdefault(table, []).append(row)
-    for table, together in by_table.items():
-        await connection.execute(insert_statement(table), together)
+    for table in _parents_first(frozenset(by_table)):
+        await connection.execute(insert_statement(table), by_table[table])
+
+
+@cache
+def _parents_first(tables: frozenset[Table]) -> list[Table]:
+    """Return the tables in an order in which rows refer to rows that are there already."""
+    return sort_tables(sorted(tables, key=lambda table: table.name))
 
 
 @cache
