@@ -51,6 +51,7 @@ class Reward:
     available_at: datetime | None
     status: str = "pending"
     reference: str | None = None
+    coupon: str | None = None
     entries: list[tuple[str | None, str, int]] = field(default_factory=list)
 
     @property
@@ -72,7 +73,8 @@ class Reward:
     def shown(self) -> tuple[Any, ...]:
         """Return what the service shows of the reward."""
         names = (self.terms["kind"], self.terms["beneficiary"], self.status, self.amount, self.left)
-        return *names, self.currency, self.who.id, self.referral.id, self.available_at, self.reference
+        about = self.currency, self.who.id, self.referral.id, self.available_at, self.reference
+        return *names, *about, self.coupon
 
     def becomes(self, status: str, amount: int = 0) -> None:
         self.entries.append((self.status if self.entries else None, status, amount))
@@ -80,4 +82,6 @@ class Reward:
 
     def loses(self, amount: int, ended: str | None = None) -> None:
         gone = ended or ("reversed" if self.status == "fulfilled" else "canceled")
+        if amount == self.left and self.status == "pending":
+            self.coupon = None  # back in the pool
         self.becomes(gone if amount == self.left else self.status, -amount)

@@ -27,6 +27,7 @@ class Ledger:
         self.events: dict[str, Event] = {}
         self.told: dict[str, Any] = {}
         self.rewards: dict[Key, Reward] = {}
+        self.pools: dict[str, list[str]] = {}
         self.answer: Any = None
         """What the service says to the last of the facts."""
         for self.now, what, about in facts:
@@ -98,6 +99,13 @@ class Ledger:
         self.rules[id] = (version + (terms is not None and terms != former), terms)
         return self.rules[id][0]
 
+    def pooled(self, rule: str, codes: list[str]) -> None:
+        self.pools.setdefault(rule, []).extend(codes)
+
+    def free(self, rule: str) -> list[str]:
+        given = {reward.coupon for reward in self.rewards.values()}
+        return [code for code in self.pools.get(rule, ()) if code not in given]
+
     def holds_end(self, of: Referral | None = None) -> None:
         for reward in self.rewards.values():
             is_due = reward.available_at is not None and reward.available_at <= self.now
@@ -150,6 +158,8 @@ class Ledger:
             reward = Reward(terms, event, referral, who, self.now, available_at)
             now = is_confirmed and terms["approval"] == "auto" and terms["hold"] == 0
             reward.becomes("approved" if now else "pending", found)
+            if terms["kind"] == "coupon":
+                reward.coupon = self.free(rule)[0]
             self.rewards[rule, version, event.id] = reward
         return refused
 
@@ -195,6 +205,7 @@ class Ledger:
             "no_tier": not tier,
             "amount_zero": amount == 0,
             "cap_reached": len(counted) >= cap["count"],
+            "coupons_used_up": terms["kind"] == "coupon" and not self.free(rule),
         }  # fmt: skip
         return next((reason for reason, holds in reasons.items() if holds), amount)
 
@@ -218,7 +229,7 @@ class Ledger:
         for reward in self.rewards.values():
             if reward.event is event:
                 parts = before, self.kept(event)
-                if reward.terms["kind"] == "custom":  # not divisible
+                if reward.terms["kind"] in {"coupon", "custom"}:  # not divisible
                     parts = Fraction(parts[0] > 0), Fraction(parts[1] > 0)
                 lost = round(reward.amount * parts[0]) - round(reward.amount * parts[1])
                 if lost and reward.left:

@@ -56,13 +56,16 @@ class Wishes(Judged):
         if not keys:
             return None
         key = keys[-1 - which % len(keys)]
+        return self.step_of(do, key, action["part"])
+
+    def step_of(self, do, key, part):
+        """Return the fact, its arguments, and the request of a step of a reward."""
         path = f"/rewards/{self.ids[key]}/{do}"
         if do == "reverse":
-            part = {"amount_minor": action["part"]} if action["part"] else {}
-            return do, (key, action["part"]), "POST", path, {"reason": "a test"} | part
+            amount = {"amount_minor": part} if part else {}
+            return do, (key, part), "POST", path, {"reason": "a test"} | amount
         if do == "fulfil":
-            reference = str(action["part"])
-            return do, (key, reference), "POST", path, {"external_reference": reference}
+            return do, (key, str(part)), "POST", path, {"external_reference": str(part)}
         return do, (key,), "POST", path, {"reason": "a test"} if do == "cancel" else {}
 
     def event_of(self, action):

@@ -16,7 +16,7 @@ def _terms(draw: Any) -> dict[str, Any]:
     found: dict[str, Any] = {
         "trigger": draw(st.sampled_from(["purchase"] * 4 + ["trial", "sign_up", "referral_confirmed"])),
         "beneficiary": draw(st.sampled_from(["referrer", "referrer", "referee"])),
-        "kind": draw(st.sampled_from(["credit", "credit", "points", "custom"])),
+        "kind": draw(st.sampled_from(["credit", "credit", "points", "coupon", "custom"])),
         "hold": draw(st.sampled_from([0, 0, HOUR, 24 * HOUR])),
         "approval": draw(st.sampled_from(["auto", "auto", "auto", "manual"])),
     }

@@ -30,6 +30,7 @@ def by_key(items):
             item["referral_id"],
             item["available_at"] and datetime.fromisoformat(item["available_at"]),
             item["external_reference"],
+            item["coupon"],
         )
         for item in items
     }

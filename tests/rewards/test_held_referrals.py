@@ -51,7 +51,7 @@ async def test_a_released_reward_waits_for_the_rest_of_its_hold_and_is_paid(shop
     ids = {one["amount_minor"]: one["id"] for one in order["rewards"]}
     assert [(one["status"], one["available_at"]) for one in order["rewards"]] == [("pending", None)] * 2
     for reward_id in ids.values():
-        assert (await shop.step(reward_id, "approve")).json()["code"] == "reward_state"
+        assert good(await shop.step(reward_id, "approve"), 409)["code"] == "reward_state"
     forward(shop, HOLD / 2)
     await run_due_jobs(app)
     assert await states(shop) == {500: "pending", 300: "pending", 50: "pending"}
