@@ -12,7 +12,7 @@ from goodword.invitations import emails as invitation_emails, reminders
 from goodword.jobs.worker import Handler
 from goodword.privacy import erasure_cleanup
 from goodword.providers import jobs as provider_jobs
-from goodword.rewards import emails as reward_emails, holds, reactions
+from goodword.rewards import counters, emails as reward_emails, holds, reactions
 from goodword.risk import reactions as risk_reactions
 from goodword.sessions import lockout_notice
 from goodword.webhooks import (
@@ -53,6 +53,7 @@ _REACTIONS: Sequence[Mapping[type, domain_events.Handler]] = (
     reward_emails.REACTIONS,
     reactions.HANDLERS,
     risk_reactions.HANDLERS,
+    counters.HANDLERS,
 )
 DOMAIN_EVENTS: Mapping[type, Sequence[domain_events.Handler]] = {
     event: [handlers[event] for handlers in _REACTIONS if event in handlers]

@@ -13,7 +13,7 @@ from goodword.codes.models import ReferralCode, in_running_program, usable
 from goodword.db.error_causes import describe
 from goodword.jobs import admin as jobs
 from goodword.providers.models import BreakerState, ProviderState
-from goodword.referrals.models import Referral, ReferralStatus
+from goodword.referrals.models import IS_HELD, Referral, ReferralStatus
 from goodword.services import Services
 from goodword.telemetry.metrics import Family
 
@@ -36,8 +36,12 @@ OLDEST_JOB = Family(
     "How long the waiting job of a kind that waits longest has been due.",
     ("kind",),
 )
+OLDEST_HELD = Family(
+    "goodword_oldest_held_referral_seconds",
+    "How long the referral that is held longest has waited for a review.",
+)
 REFERRALS = Family("goodword_referrals", "Referrals by state.", ("state",))
-FAMILIES = (ACTIVE_CODES, BREAKERS, JOBS, OLDEST_JOB, REFERRALS)
+FAMILIES = (ACTIVE_CODES, BREAKERS, JOBS, OLDEST_HELD, OLDEST_JOB, REFERRALS)
 
 log = structlog.get_logger("goodword.metrics")
 Sample = tuple[Family, tuple[str, ...], float]
@@ -96,6 +100,13 @@ async def _referrals(services: Services) -> Sequence[Sample]:
     return [(REFERRALS, (status.value,), counts.get(status, 0)) for status in ReferralStatus]
 
 
+async def _oldest_held(services: Services) -> Sequence[Sample]:
+    now = services.clock()
+    rows: Sequence[Row[Any]] = await services.database.replica_rows(_OLDEST_HELD)
+    waited = max(0.0, (now - rows[0].created_at).total_seconds()) if rows else 0.0
+    return [(OLDEST_HELD, (), waited)]
+
+
 async def _codes(services: Services) -> Sequence[Sample]:
     [row] = await services.database.replica_rows(_ACTIVE_CODES, now=services.clock())
     return [(ACTIVE_CODES, (), row.found)]
@@ -108,6 +119,7 @@ async def _breakers(services: Services) -> Sequence[Sample]:
 
 
 _REFERRALS = select(Referral.status, func.count().label("found")).group_by(Referral.status)
+_OLDEST_HELD = select(Referral.created_at).where(IS_HELD).order_by(Referral.created_at, Referral.id).limit(1)
 _NOW = bindparam("now", type_=ReferralCode.expires_at.type)
 _ACTIVE_CODES = select(func.count().label("found")).where(usable(_NOW), in_running_program(_NOW))
 _BREAKERS = select(ProviderState.name, ProviderState.open_until)
@@ -115,6 +127,7 @@ READERS: Sequence[Callable[[Services], Awaitable[Sequence[Sample]]]] = (
     _jobs,
     _oldest_jobs,
     _referrals,
+    _oldest_held,
     _codes,
     _breakers,
 )

@@ -16,7 +16,7 @@ from goodword.events import service as events
 from goodword.events.models import OWN_PREFIX, REFERRAL_CONFIRMED, SIGN_UP, Event
 from goodword.events.schemas import Outcome
 from goodword.referrals.models import ReferralStatus
-from goodword.rewards import granting, standing, states
+from goodword.rewards import counters, granting, standing, states
 from goodword.rewards.models import Reward, RewardRule, RewardStatus
 from goodword.rewards.standing import Standing
 from goodword.services import Services
@@ -82,6 +82,7 @@ async def _record(
     }
     row = with_defaults(Event, values)
     event = Event(**row)
+    counters.count_event(session, services, event)
     rules = await services.reward_rules.triggered_by(cause.program_id, event_type)
     if not rules:
         insert_before_commit(session, _EVENTS, row)

@@ -16,7 +16,7 @@ from goodword.events.models import Event
 from goodword.events.schemas import EventCreate, EventWarning, Outcome, ParticipantRef
 from goodword.participants.access import ParticipantNotFound, Scope
 from goodword.programs.models import Program
-from goodword.rewards import granting, refunds, standing
+from goodword.rewards import counters, granting, refunds, standing
 from goodword.rewards.granting import Decision
 from goodword.rewards.models import Reward, RewardRule
 from goodword.rewards.standing import Standing
@@ -105,6 +105,7 @@ async def record(
         same = await _same(session, found.event)
         kept = Outcome.model_validate_json(same.outcome) if same.outcome else Outcome()
         return Recorded(same, program, external_id, is_new=False, outcome=kept, is_complete=False)
+    counters.count_event(session, services, event)
     recorded = Recorded(event, program, external_id, is_new=True, outcome=outcome)
     if found.refund is not None:
         await refunds.apply(session, services, found.refund, now=now)

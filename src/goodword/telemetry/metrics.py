@@ -40,6 +40,11 @@ COUNTERS = (
         ("result",),
     ),
     Family(EMAILS := "goodword_emails", "E-mails by kind and outcome.", ("kind", "outcome")),
+    Family(
+        EVENTS := "goodword_events",
+        "Recorded events by kind: sign_up, referral_confirmed, refund, or reported for all others of a product.",
+        ("kind",),
+    ),
     Family(HASHING_REFUSED := "goodword_hashing_refused", "Requests that found the hashing queue full."),
     Family(
         JOB_ATTEMPTS := "goodword_job_attempts",
@@ -52,6 +57,11 @@ COUNTERS = (
         ("provider", "outcome"),
     ),
     Family(RATE_LIMITED := "goodword_rate_limited", "Requests that a rate limit refused.", ("policy",)),
+    Family(
+        REWARDS := "goodword_rewards",
+        "Rewards by the status that they reached. New ones count as pending, and parts that are taken back as reversed.",
+        ("status",),
+    ),
     Family(
         SIGN_UPS := "goodword_sign_ups",
         "New users by way: password, the identity of a sign-in provider, or server: reported by a product.",
