@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import structlog
+from anyio.from_thread import start_blocking_portal
 from fastapi import FastAPI
 from redis.asyncio import Redis
 from sqlalchemy import text
@@ -72,6 +73,17 @@ def postgres_url() -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url: str) -> Iterator[str]:
+    """Yield the name of a PostgreSQL database with the schema in place, to be copied: migrations take seconds."""
+    with (
+        start_blocking_portal() as portal,  # async fixtures ask for it by name, while their loop runs
+        portal.wrap_async_context_manager(fresh_database(postgres_url)) as url,
+    ):
+        portal.call(migrations.upgrade, url)
+        yield url.rpartition("/")[2]
+
+
 @pytest.fixture
 async def installation(database_kind, request, tmp_path, migrated):
     """Yield the settings of a database of its own with its data folder."""
@@ -79,8 +91,8 @@ async def installation(database_kind, request, tmp_path, migrated):
         file = shutil.copy(migrated / "data" / "goodword.sqlite3", tmp_path)
         yield settings_for(f"sqlite+aiosqlite:///{file}", data_dir=tmp_path)
         return
-    async with fresh_database(request.getfixturevalue("postgres_url")) as url:
-        await migrations.upgrade(url)
+    postgres_url, template = (request.getfixturevalue(name) for name in ("postgres_url", "postgres_template"))
+    async with fresh_database(postgres_url, template=template) as url:
         yield settings_for(url, data_dir=tmp_path)
 
 
@@ -134,14 +146,18 @@ def database_kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 async def database_url(
     database_kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> str:
-    """An empty database with the schema in place."""
+) -> AsyncIterator[str]:
+    """Yield an empty database with the schema in place."""
     if database_kind == "postgres":
-        url = request.getfixturevalue("postgres_url")
-    else:
-        url = f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('sqlite') / 'goodword.sqlite3'}"
+        postgres_url, template = (
+            request.getfixturevalue(name) for name in ("postgres_url", "postgres_template")
+        )
+        async with fresh_database(postgres_url, template=template) as url:
+            yield url
+        return
+    url = f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('sqlite') / 'goodword.sqlite3'}"
     await migrations.upgrade(url)
-    return url
+    yield url
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,15 @@ from serving import free_port
 
 
 @pytest.fixture
-async def database(postgres_url):
-    """Return the URL of an empty database on the shared PostgreSQL, and that of an address where nothing listens."""
-    async with fresh_database(postgres_url) as here:
-        yield here, urlsplit(here)._replace(netloc=f"postgres@127.0.0.1:{free_port()}").geturl()
+async def database(postgres_url, postgres_template):
+    """Yield the URL of an empty installation's database, and that of an address where nothing listens."""
+    async with fresh_database(postgres_url, template=postgres_template) as here:
+        yield here, away(here)
+
+
+def away(here):
+    """Return the URL of a database at an address where nothing listens."""
+    return urlsplit(here)._replace(netloc=f"postgres@127.0.0.1:{free_port()}").geturl()
 
 
 @asynccontextmanager

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from asgi import client_of, running, settings_for
-from database_away import database, reachable
+from database_away import away, database, reachable
+from fresh_database import fresh_database
 from goodword import migrations
 from goodword.app import create_app
 from goodword.config.settings import SettingsError
@@ -17,6 +18,12 @@ __all__ = ["database"]  # a fixture
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch):
     monkeypatch.setattr("goodword.composition.WAIT_SECONDS", 0.05)
+
+
+@pytest.fixture
+async def bare_database(postgres_url):
+    async with fresh_database(postgres_url) as url:
+        yield url
 
 
 async def ready(client):
@@ -31,7 +38,6 @@ async def ready(client):
 
 async def test_the_service_waits_for_its_database(database, capsys):
     here, there = database
-    await migrations.upgrade(here)
     async with running(create_app(settings_for(there))) as app, client_of(app) as client:
         unready, alive = await client.get("/readyz"), await client.get("/livez")
         refused = [await client.get("/api/v1/referral-codes/7KQ2M9XWPA"), await register(client, "alice")]
@@ -57,8 +63,8 @@ async def test_the_service_migrates_the_database_for_which_it_waited(database):
             await ready(client)
 
 
-async def test_a_database_that_comes_without_its_schema_is_waited_for(database, capsys):
-    here, there = database
+async def test_a_database_that_comes_without_its_schema_is_waited_for(bare_database, capsys):
+    here, there = bare_database, away(bare_database)
     app = create_app(settings_for(there))
     async with running(app), client_of(app) as client, reachable(here, there):
         async with asyncio.timeout(30):
@@ -71,9 +77,9 @@ async def test_a_database_that_comes_without_its_schema_is_waited_for(database, 
         await ready(client)
 
 
-async def test_a_database_that_is_there_without_its_schema_stops_the_start(database):
+async def test_a_database_that_is_there_without_its_schema_stops_the_start(bare_database):
     with pytest.raises(SettingsError, match="schema is not current"):
-        async with running(create_app(settings_for(database[0]))):
+        async with running(create_app(settings_for(bare_database))):
             pass
 
 

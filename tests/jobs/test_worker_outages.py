@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import select
 
 from database_away import database, reachable
-from goodword import migrations
 from goodword.db.database import Database
 from goodword.jobs import service
 from goodword.jobs.models import Job
@@ -24,7 +23,6 @@ SECRET = "k4Jt-9vQ2mZx7Lp0RbWc5NfHs8GdYa1E"
 
 async def test_the_worker_waits_at_the_start_and_later_and_says_so_once(tmp_path, database):
     (here, there), port = database, free_port()
-    await migrations.upgrade(here)
     settings = {"DATABASE_URL": there, "SECRET_KEY": SECRET, "WORKER_HEALTH_PORT": str(port)}
     with working(tmp_path, **settings) as worker:
         for _ in range(2):
@@ -56,7 +54,6 @@ async def test_a_worker_that_waits_at_its_start_can_be_stopped(tmp_path, databas
 async def test_a_job_that_ends_during_an_outage_runs_once(app, clock, database, monkeypatch, capsys):
     monkeypatch.setattr("goodword.jobs.worker.POLL_SECONDS", 0.05)
     here, there = database
-    await migrations.upgrade(here)
     direct, cut = Database(here), Database(there)
     runs, go_on, ended = [], asyncio.Event(), asyncio.Event()
 

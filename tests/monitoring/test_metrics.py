@@ -7,7 +7,6 @@ from pydantic import SecretStr
 
 from asgi import client_of, running, settings_for
 from database_away import database, reachable
-from goodword import migrations
 from goodword.app import create_app
 from goodword.monitoring.exposition import FAMILIES
 from goodword.web.middleware import METHODS
@@ -159,7 +158,6 @@ async def test_with_a_token_only_its_bearer_may_read(app, database_url):
 
 async def test_a_database_that_is_away_does_not_fail_a_scrape(tmp_path, database):
     here, there = database
-    await migrations.upgrade(here)
     app = create_app(settings_for(there))
     async with running(app), client_of(app) as client:
         assert (await scrape(client))["goodword_database_up",] == 0

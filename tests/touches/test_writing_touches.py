@@ -9,7 +9,6 @@ from uuid_utils.compat import uuid7
 
 from asgi import settings_for
 from database_away import database, reachable  # noqa: F401  the fixture
-from goodword import migrations
 from goodword.codes.models import ReferralCode
 from goodword.composition import build_services, close_services
 from goodword.programs.models import DEFAULT_PROGRAM_ID
@@ -137,7 +136,6 @@ async def test_the_database_may_refuse_one_of_many(app, code_id, rows):
 async def test_touches_wait_while_the_database_is_away(database, monkeypatch, tmp_path):  # noqa: F811
     monkeypatch.setattr(service, "MAX_WAITING", 5)
     here, there = database
-    await migrations.upgrade(here)
     services = build_services(settings_for(there, data_dir=tmp_path))
     unknown = uuid4()
     for _ in range(8):
