@@ -43,15 +43,16 @@ class Received:
 
 @dataclass
 class Receiver:
-    """Answers with the next of `answers`, or else with `usual`: a status, or a way to misbehave."""
+    """Answers with the next of `answers`, or else with `usual`: a status, a way to misbehave, or bytes."""
 
-    usual: int | str = 200
-    answers: list[int | str] = field(default_factory=list)
+    usual: int | str | bytes = 200
+    answers: list[int | str | bytes] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     got: list[Received] = field(default_factory=list)
     port: int = 0
     scheme: str = "http"
     connections: int = 0
+    closes_after_bytes: bool = True
     open: dict[Any, asyncio.StreamWriter] = field(default_factory=dict)
 
     @property
@@ -96,6 +97,10 @@ class Receiver:
             return False
         if answer == CLOSE:
             return False
+        if isinstance(answer, bytes):
+            writer.write(answer)
+            await writer.drain()
+            return not self.closes_after_bytes
         size = 10_000_000 if answer == BIG else 0
         status = 200 if answer == BIG else answer
         extra = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())

@@ -1,12 +1,11 @@
 """Limits on what a third-party API sends. Imported only to send a request: the HTTP library takes time and memory."""
 
-import ssl
 from collections.abc import AsyncIterator
-from functools import cache
 from typing import Any
 
 import httpx2
 
+from goodword.outbound.tls import tls_context
 from goodword.telemetry import tracing
 
 MAX_RESPONSE_BYTES = 256 * 1024
@@ -16,12 +15,6 @@ def client_options() -> dict[str, Any]:
     """Return options for a client that ignores proxies, redirects and other settings of the environment."""
     transport = BoundedTransport(verify=tls_context(), trust_env=False)
     return {"transport": transport, "follow_redirects": False, "trust_env": False}
-
-
-@cache
-def tls_context() -> ssl.SSLContext:
-    """Return the context that verifies certificates and host names."""
-    return ssl.create_default_context()  # slow: it reads all certificate authorities
 
 
 class BoundedTransport(httpx2.AsyncHTTPTransport):

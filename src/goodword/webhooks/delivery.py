@@ -28,10 +28,14 @@ from goodword.webhooks.writing import SEND
 RESUME = "resume_webhooks"
 ENDPOINTS_AT_ONCE = 32
 """Endpoints to which a worker sends at a time."""
+REQUESTS_AT_ONCE = 16
+"""Requests to an endpoint at a time."""
 BUDGET = 10.0
 """Seconds for a request."""
+ROUND_SECONDS = 1.0
+"""After this time a round begins no further request."""
 TIME_LIMIT = 25.0
-"""Seconds after which a job begins no further round. A round takes no longer than a request."""
+"""Seconds after which a job begins no further round."""
 LEASE = timedelta(seconds=60)
 """How long an endpoint waits for the job of a worker that died."""
 OVERDUE = timedelta(minutes=2)
@@ -48,7 +52,7 @@ async def send(services: Services, job: ClaimedJob) -> None:
         messages = await _advance(services, job, endpoint_id, sent, is_last=is_last)
         if not messages:
             return
-        sent = await asyncio.gather(*(_post(services, message) for message in messages))
+        sent = await _send_round(services, messages)
 
 
 async def _advance(
@@ -83,6 +87,20 @@ def _take(endpoint: WebhookEndpoint, job_id: uuid.UUID, now: datetime) -> bool:
         return False
     endpoint.sender_id, endpoint.sending_until = job_id, now + LEASE
     return True
+
+
+async def _send_round(services: Services, messages: Sequence[Message]) -> Sequence[Sent]:
+    """Send messages, some at a time, and return what came of them. To a slow endpoint only the first ones are sent."""
+    waiting, begun, sent = iter(messages), time.monotonic(), list[Sent]()
+
+    async def send_some() -> None:
+        for message in waiting:
+            sent.append(await _post(services, message))
+            if time.monotonic() - begun > ROUND_SECONDS:
+                return
+
+    await asyncio.gather(*(send_some() for _ in range(REQUESTS_AT_ONCE)))
+    return sent
 
 
 async def _post(services: Services, message: Message) -> Sent:

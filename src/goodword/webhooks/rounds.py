@@ -15,8 +15,8 @@ from goodword.users.models import User
 from goodword.webhooks import signing
 from goodword.webhooks.models import PENDING, WebhookDelivery, WebhookEndpoint, WebhookEvent
 
-ROUND = 16
-"""Requests to an endpoint at a time."""
+ROUND = 64
+"""Messages whose outcomes one transaction records."""
 PEOPLE = ("user", "owner", "referrer", "referee", "participant")
 """The fields of `data` that name a person."""
 
@@ -113,5 +113,5 @@ _DUE = (
         WebhookDelivery.next_attempt_at <= bindparam("now", type_=WebhookDelivery.created_at.type),
     )
     .order_by(WebhookDelivery.next_attempt_at, WebhookDelivery.id)
-    .limit(4 * ROUND)
+    .limit(2 * ROUND)
 )
