@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import FastAPI
-from standardwebhooks.webhooks import Webhook
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from asgi import replaced
 from goodword.outbound.guarded_client import GuardedClient, IsAllowed, Resolve
@@ -39,6 +39,13 @@ class Received:
 
     def verify(self, secret: str) -> Any:
         return Webhook(secret).verify(self.body, self.headers)
+
+    def is_signed_by(self, secret: str) -> bool:
+        try:
+            self.verify(secret)
+        except WebhookVerificationError:
+            return False
+        return True
 
 
 @dataclass
@@ -84,7 +91,7 @@ class Receiver:
         head = (begin + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first, *lines = head.strip().split("\r\n")
         headers = {name.lower(): text.strip() for name, _, text in (line.partition(":") for line in lines)}
-        body = (await reader.readexactly(int(headers["content-length"]))).decode()
+        body = (await reader.readexactly(int(headers.get("content-length", "0")))).decode()
         self.got.append(Received(first.split()[1], headers, body))
         answer = self.answers.pop(0) if self.answers else self.usual
         if answer == HANG:

@@ -26,6 +26,7 @@ async def test_e83_a_receiver_verifies_the_signature(api, webhooks, receiver, de
     await deliver()
 
     [got] = receiver.got
+    assert got.is_signed_by(secret)
     assert got.verify(secret) == got.json
     assert got.json.keys() == {"type", "timestamp", "sequence", "data"}
     assert (got.json["type"], got.json["sequence"]) == ("user.created", 1)
@@ -36,8 +37,7 @@ async def test_e83_a_receiver_verifies_the_signature(api, webhooks, receiver, de
             other.body = got.body.replace("created", "erased")
         else:
             other.headers[changed] = str(int(got.headers["webhook-timestamp"]) - 1)
-        with pytest.raises(WebhookVerificationError):
-            other.verify(secret)
+        assert not other.is_signed_by(secret), changed
 
 
 async def test_e83_an_old_request_is_refused_by_the_recipe(api, webhooks, receiver, deliver, clock):
