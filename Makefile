@@ -159,6 +159,7 @@ pictures: .venv/tests docs ## Make the pictures of the documents again, with chr
 	@$(BIN)/python docs/pictures/sequence.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/pages.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/rewards.py
+	@PYTHONPATH=tests $(BIN)/python docs/pictures/webhooks.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/embed.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/acme_pages.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/dashboard.py
