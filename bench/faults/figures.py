@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import contended_codes
+import killed_senders
 import killed_touches
 import killed_workers
 import memory
@@ -22,6 +23,7 @@ FIGURES: Mapping[str, tuple[str, Callable[[Path, float], Measured]]] = {
     "codes": ("nobody has two active codes", contended_codes.measure),
     "touches": ("at most a second of them lost", killed_touches.measure),
     "jobs": ("none lost", killed_workers.measure),
+    "webhooks": ("none lost, in order", killed_senders.measure),
     "sqlite": ("nothing acknowledged lost, integrity ok", sqlite_kills.measure),
     "stops": ("no request failed", stops.measure_stops),
     "replacements": ("no request failed", stops.measure_replacements),

@@ -152,6 +152,36 @@ async def test_an_endpoint_of_a_program_gets_its_events_alone(app, api, alice, r
     assert {one.json["data"].get("program", "acme") for one in receiver.got} == {"acme"}
 
 
+async def test_an_endpoint_of_a_program_gets_the_people_alone_whom_its_keys_reported(
+    app, api, receiver, deliver
+):
+    people = {}
+    for slug in ("acme", "other", None):
+        program = await make_program(api, slug) if slug else None
+        key = await make_key(app, ("participants:write", *SCOPES), program_id=program and program.id)
+        people[slug] = Webhooks(api, key)
+    for slug in ("acme", "other"):
+        url = f"{receiver.url}/{slug}"
+        await people[slug].create("user.created", "user.erased", url=url)
+
+    for slug, server in people.items():
+        headers = {"Authorization": f"Bearer {server.key}"}
+        path = f"/api/v1/participants/of-{slug}"
+        # The program of a body is where the person takes part; the key says who may see the person.
+        body = {} if slug else {"program": "acme"}
+        assert (await api.put(path, json=body, headers=headers)).status_code == 201
+        await deliver()
+        assert (await api.delete(path, headers=headers)).status_code == 204
+    await deliver()
+
+    got = sorted((one.path.rpartition("/")[2], one.json["type"]) for one in receiver.got)
+    assert got == [(slug, kind) for slug in ("acme", "other") for kind in ("user.created", "user.erased")]
+    created = {
+        one.path.rpartition("/")[2]: one.json["data"]["user"]["external_id"] for one in receiver.got[::2]
+    }
+    assert created == {"acme": "of-acme", "other": "of-other"}
+
+
 async def test_an_event_goes_to_every_endpoint_with_one_id(api, webhooks, receiver, deliver):
     secrets = [(await webhooks.create("user.created", url=receiver.url))["secret"] for _ in range(3)]
 
