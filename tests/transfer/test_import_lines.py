@@ -25,12 +25,12 @@ REFUSED = {
         "first_name",
         "text_forbidden_character",
     ),
-    b'{"type": "user", "email": "x@example.com", "first_name": "' + b"x" * 70_000 + b'"}': (
+    b'{"type": "user", "email": "x@example.com", "first_name": "' + b"x" * 140_000 + b'"}': (
         "",
         "line_too_long",
     ),
     b"[" * 60_000: None,
-    json.dumps({"type": "reward"}).encode(): ("type", "union_tag_invalid"),
+    json.dumps({"type": "prize"}).encode(): ("type", "union_tag_invalid"),
     json.dumps({"type": "user"}).encode(): ("email", "email_missing"),
     json.dumps({"type": "user", "email": "nobody"}).encode(): ("email", "email_invalid"),
     json.dumps({"type": "user", "email": "x@example.com", "nickname": "X"}).encode(): (

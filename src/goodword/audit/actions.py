@@ -105,7 +105,7 @@ DETAILS: Mapping[Action, frozenset[str]] = {
         Action.USERS_SEARCHED: "found",
         Action.LIST_EXPORTED: "list",
         Action.DATA_EXPORTED: "hashes",
-        Action.DATA_IMPORTED: "programs users codes referrals",
+        Action.DATA_IMPORTED: "programs users codes referrals reward_rules events rewards coupons",
         Action.SESSION_STARTED: "client",
         Action.SESSION_ENDED: "why",
         Action.SESSIONS_ENDED: "why client",

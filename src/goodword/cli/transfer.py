@@ -18,7 +18,18 @@ if TYPE_CHECKING:
     from goodword.transfer.importing import Counts
 
 Format = Literal["ndjson", "csv"]
-NAMES = {"program": "programs", "user": "users", "code": "codes", "referral": "referrals"}
+NAMES = {
+    "program": "programs",
+    "user": "users",
+    "code": "codes",
+    "referral": "referrals",
+    "reward_rule": "reward rules",
+    "event": "events",
+    "reward": "rewards",
+    "coupon": "coupons",
+}
+ALWAYS = {"users", "codes", "referrals"}
+"""What is named also if there is none of it."""
 
 
 def export(
@@ -30,7 +41,7 @@ def export(
         bool, typer.Option("--with-password-hashes", help="Let users sign in elsewhere with their passwords.")
     ] = False,
 ) -> None:
-    """Write all programs, users, codes and referrals as they are now, while the service runs.
+    """Write all programs, users, codes, referrals, events and rewards as they are now, while the service runs.
 
     Only its owner can read the file.
     """
@@ -81,7 +92,7 @@ def import_(
         bool, typer.Option("--resume", help="Continue an import that was interrupted.")
     ] = False,
 ) -> None:
-    """Create the programs, users, codes and referrals of a file that do not exist yet.
+    """Create what a file has and the database has not: programs, users, codes, referrals, events and rewards.
 
     It can be run again at any time, also beside the service. Lines that cannot be imported are reported in
     FILE.errors.ndjson, for standard input on standard error.
@@ -132,7 +143,7 @@ def _size(path: Path | None) -> int | None:
 
 def _described(counts: dict[str, int]) -> str:
     found = {name: counts.get(kind, 0) for kind, name in NAMES.items()}
-    return ", ".join(f"{count:,} {name}" for name, count in found.items() if count or name != "programs")
+    return ", ".join(f"{count:,} {name}" for name, count in found.items() if count or name in ALWAYS)
 
 
 @contextmanager

@@ -3,10 +3,10 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
@@ -18,18 +18,15 @@ from goodword.audit.service import record as record_event
 from goodword.db.statements import is_lock_timeout, is_transaction_conflict
 from goodword.services import Services
 from goodword.transfer.codes import add_codes
+from goodword.transfer.events import add_events
+from goodword.transfer.fields import Refusal
 from goodword.transfer.people import add_users
 from goodword.transfer.programs import Programs, add_programs
-from goodword.transfer.records import (
-    CodeRecord,
-    ProgramRecord,
-    Record,
-    ReferralRecord,
-    Refusal,
-    UserRecord,
-)
+from goodword.transfer.records import TYPES, Record, ReferralRecord
 from goodword.transfer.referrals import add_referrals
+from goodword.transfer.rewards import add_rewards
 from goodword.transfer.rows import Done, Outcome, Raced
+from goodword.transfer.rules import add_coupons, add_rules
 
 SIZE = 2_000
 LOCK = 0x600D_1307
@@ -98,58 +95,46 @@ class Importer:
         outcomes: list[Outcome] = [_refusal(item.record, now) or Done.UNCHANGED for item in items]
         if not is_trial and any(isinstance(item.record, ReferralRecord) for item in items):
             await serialize(session)
-        programs = _of_type(ProgramRecord, items, outcomes)
-        users = _of_type(UserRecord, items, outcomes)
-        codes = _of_type(CodeRecord, items, outcomes)
-        referrals = _of_type(ReferralRecord, items, outcomes)
-        found: dict[int, Outcome] = {}
-        if programs:
-            found |= zip(programs, await add_programs(session, list(programs.values()), now=now), strict=True)
-        known = await Programs.load(session)
-        if users:
-            batch = list(users.values())
-            done = await add_users(
-                session, self.services, batch, known, administrators=self.administrators, now=now
-            )
-            found |= zip(users, done, strict=True)
-        if codes:
-            done = await add_codes(
-                session, self.services, list(codes.values()), known, lock=not is_trial, now=now
-            )
-            found |= zip(codes, done, strict=True)
-        if referrals:
-            done = await add_referrals(session, list(referrals.values()), known, lock=not is_trial, now=now)
-            found |= zip(referrals, done, strict=True)
-        for index, outcome in found.items():
-            outcomes[index] = outcome
-        created = Counter(
-            type(item.record)
+        for kind in TYPES:
+            found = {
+                index: item.record
+                for index, (item, outcome) in enumerate(zip(items, outcomes, strict=True))
+                if not isinstance(item.record, Refusal)
+                and item.record.type == kind
+                and outcome == Done.UNCHANGED
+            }
+            if found:
+                done = await self._add(session, kind, list(found.values()), now=now)
+                for index, outcome in zip(found, done, strict=True):
+                    outcomes[index] = outcome
+        created: Counter[str] = Counter(
+            item.record.type
             for item, outcome in zip(items, outcomes, strict=True)
-            if outcome == Done.CREATED
+            if outcome == Done.CREATED and not isinstance(item.record, Refusal)
         )
         if created and not is_trial:
-            record_event(
-                session,
-                Action.DATA_IMPORTED,
-                Subject.NONE,
-                programs=created[ProgramRecord],
-                users=created[UserRecord],
-                codes=created[CodeRecord],
-                referrals=created[ReferralRecord],
-            )
+            counts: dict[str, Any] = {f"{kind}s": created[kind] for kind in TYPES}
+            record_event(session, Action.DATA_IMPORTED, Subject.NONE, **counts)
         return outcomes
 
-
-R = TypeVar("R", ProgramRecord, UserRecord, CodeRecord, ReferralRecord)
-
-
-def _of_type(kind: type[R], items: Sequence[Item], outcomes: Sequence[Outcome]) -> dict[int, R]:
-    """Return the records of a type that are not refused yet, by their index."""
-    return {
-        index: item.record
-        for index, (item, outcome) in enumerate(zip(items, outcomes, strict=True))
-        if isinstance(item.record, kind) and outcome == Done.UNCHANGED
-    }
+    async def _add(
+        self, session: AsyncSession, kind: str, batch: list[Any], *, now: datetime
+    ) -> list[Outcome]:
+        """Import the records of one type. In a trial nothing is locked."""
+        services, lock, programs = self.services, self.session is None, await Programs.load(session)
+        add: Mapping[str, Callable[[], Awaitable[list[Outcome]]]] = {
+            "program": lambda: add_programs(session, batch, now=now),
+            "user": lambda: add_users(
+                session, services, batch, programs, administrators=self.administrators, now=now
+            ),
+            "code": lambda: add_codes(session, services, batch, programs, lock=lock, now=now),
+            "referral": lambda: add_referrals(session, batch, programs, lock=lock, now=now),
+            "reward_rule": lambda: add_rules(session, batch, programs, now=now),
+            "event": lambda: add_events(session, batch, programs, lock=lock, now=now),
+            "reward": lambda: add_rewards(session, batch, lock=lock, now=now),
+            "coupon": lambda: add_coupons(session, batch, now=now),
+        }
+        return await add[kind]()
 
 
 def _refusal(record: Record | Refusal, now: datetime) -> Refusal | None:

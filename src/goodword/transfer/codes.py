@@ -14,9 +14,10 @@ from goodword.codes.terms import MAX_TERM
 from goodword.db.statements import one_of
 from goodword.errors import Unprocessable
 from goodword.services import Services
+from goodword.transfer.fields import Refusal
 from goodword.transfer.macs import code_mac, read_mac
 from goodword.transfer.programs import Programs
-from goodword.transfer.records import CodeRecord, Refusal
+from goodword.transfer.records import CodeRecord
 from goodword.transfer.rows import Deferred, Done, Outcome, insert_all, load_users
 from goodword.users.models import UserStatus
 

@@ -1,32 +1,31 @@
-"""Export programs, users, codes and referrals, page by page, as they are at one moment."""
+"""Export records page by page, as they are at one moment: those of people here, those of rewards elsewhere."""
 
 import csv
 import io
 import json
 import os
-import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import Row, Select, bindparam, select, text
+from sqlalchemy import Row, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from goodword.audit.actions import Action, Subject
 from goodword.audit.service import record
 from goodword.codes.models import ReferralCode
-from goodword.db.database import FIRST_ID, Database
+from goodword.db.database import Database
 from goodword.programs.models import Program
 from goodword.referrals.models import AttributedBy, Referral
 from goodword.services import Services
+from goodword.transfer import export_rewards
+from goodword.transfer.export_values import ProgramsById, other_program, page, pages, present, time_text
 from goodword.transfer.macs import written_mac
 from goodword.transfer.reading import FILES, escape
 from goodword.transfer.records import TYPES
 from goodword.users.models import User, UserStatus
 
-PAGE = 2_000
 Advance = Callable[[str, int], None]
 """Called with a type and the number of its records that were written."""
 
@@ -43,10 +42,10 @@ async def export(services: Services, *, with_hashes: bool) -> AsyncIterator[tupl
             ("code", _CODES, lambda row: _code(services, row, programs)),
             ("referral", _REFERRALS, lambda row: _referral(row, programs)),
         ):
-            after = FIRST_ID
-            while rows := (await connection.execute(query, {"after": after})).all():
+            async for rows in pages(connection, query):
                 yield kind, [build(row) for row in rows]
-                after = rows[-1].id
+        async for kind, found in export_rewards.records(connection, programs):
+            yield kind, found
 
 
 @asynccontextmanager
@@ -67,19 +66,15 @@ async def _snapshot(database: Database) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
 def _program(row: Row[Any]) -> dict[str, Any]:
-    return _present(
+    return present(
         type="program",
         id=str(row.id),
         slug=row.slug,
         name=row.name,
         status=row.status,
-        starts_at=_time(row.starts_at),
-        ends_at=_time(row.ends_at),
+        starts_at=time_text(row.starts_at),
+        ends_at=time_text(row.ends_at),
         time_zone=row.time_zone,
         currency=row.currency,
         link_target=row.link_target,
@@ -89,82 +84,69 @@ def _program(row: Row[Any]) -> dict[str, Any]:
         attribution_window=row.attribution_window,
         late_entry_grace=row.late_entry_grace,
         remember_touch=row.remember_touch,
-        created_at=None if row.is_default else _time(row.created_at),
+        created_at=None if row.is_default else time_text(row.created_at),
     )
 
 
-_Programs = Mapping[uuid.UUID, Row[Any]]
-
-
-def _other_program(program_id: uuid.UUID, programs: _Programs) -> str | None:
-    """Return the slug of a program, or None for the default one, as files of earlier releases have it."""
-    program = programs[program_id]
-    return None if program.is_default else program.slug
-
-
-def _user(row: Row[Any], programs: _Programs, *, with_hashes: bool) -> dict[str, Any]:
-    return _present(
+def _user(row: Row[Any], programs: ProgramsById, *, with_hashes: bool) -> dict[str, Any]:
+    return present(
         type="user",
         id=str(row.id),
         external_id=row.external_id,
         program=programs[row.program_id].slug if row.program_id else None,
         reported_email=row.reported_email,
-        signed_up_at=_time(row.signed_up_at),
+        signed_up_at=time_text(row.signed_up_at),
         email=row.email,
         email_verified=row.verified_at is not None,
-        verified_at=_time(row.verified_at),
+        verified_at=time_text(row.verified_at),
         first_name=row.first_name,
         last_name=row.last_name,
         language=row.language,
         status=None if row.status == UserStatus.ACTIVE else row.status,
         administrator=row.is_admin or None,
-        created_at=_time(row.created_at),
-        erased_at=_time(row.erased_at),
+        created_at=time_text(row.created_at),
+        erased_at=time_text(row.erased_at),
         password_hash=row.password_hash if with_hashes else None,
     )
 
 
-def _code(services: Services, row: Row[Any], programs: _Programs) -> dict[str, Any]:
-    return _present(
+def _code(services: Services, row: Row[Any], programs: ProgramsById) -> dict[str, Any]:
+    return present(
         type="code",
         id=str(row.id),
         owner=str(row.owner_id),
-        program=_other_program(row.program_id, programs),
+        program=other_program(row.program_id, programs),
         code=row.code,
         mac=None if row.code else written_mac(services, row.key_mac),
         kind=row.kind,
-        expires_at=_time(row.expires_at),
-        created_at=_time(row.created_at),
+        expires_at=time_text(row.expires_at),
+        created_at=time_text(row.created_at),
         active=row.activated_at is not None,
-        activated_at=_time(row.activated_at),
-        retired_at=_time(row.retired_at),
+        activated_at=time_text(row.activated_at),
+        retired_at=time_text(row.retired_at),
         retired_reason=row.retired_reason,
-        deleted_at=_time(row.deleted_at),
+        deleted_at=time_text(row.deleted_at),
         max_uses=row.max_uses,
         uses=row.uses,
         discoverable=row.discoverable,
     )
 
 
-def _referral(row: Row[Any], programs: _Programs) -> dict[str, Any]:
-    return _present(
+def _referral(row: Row[Any], programs: ProgramsById) -> dict[str, Any]:
+    return present(
         type="referral",
         id=str(row.id),
         referrer=str(row.referrer_id),
         referee=str(row.referee_id),
         code=row.code,
         code_id=str(row.code_id),
-        program=_other_program(row.program_id, programs),
+        program=other_program(row.program_id, programs),
         attributed_by=None if row.attributed_by == AttributedBy.CODE else row.attributed_by,
         status=row.status,
         reason=row.reason,
-        created_at=_time(row.created_at),
-        confirmed_at=_time(row.confirmed_at),
+        created_at=time_text(row.created_at),
+        confirmed_at=time_text(row.confirmed_at),
     )
-
-
-def _present(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 async def write(
@@ -228,6 +210,8 @@ def _folder_writer(path: Path) -> Iterator[Callable[[str, list[dict[str, Any]]],
 def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, dict | list):
+        return escape(_ENCODE(value))
     return "" if value is None else escape(str(value))
 
 
@@ -254,14 +238,10 @@ _ORDER = {
 }
 
 
-def _page(query: Select[Any], column: Any) -> Select[Any]:
-    return query.where(column > bindparam("after", type_=column.type)).order_by(column).limit(PAGE)
-
-
-_PROGRAMS = _page(select(Program.__table__), Program.id)
-_USERS = _page(select(User.__table__), User.id)
-_CODES = _page(select(ReferralCode.__table__), ReferralCode.id)
-_REFERRALS = _page(
+_PROGRAMS = page(select(Program.__table__), Program.id)
+_USERS = page(select(User.__table__), User.id)
+_CODES = page(select(ReferralCode.__table__), ReferralCode.id)
+_REFERRALS = page(
     select(Referral.__table__, ReferralCode.code).join(ReferralCode, ReferralCode.id == Referral.code_id),
     Referral.id,
 )

@@ -16,9 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.services import Services
 from goodword.transfer import reading, records
 from goodword.transfer.batches import SIZE, Importer, Item
+from goodword.transfer.fields import Refusal
 from goodword.transfer.mapping import Mapping
 from goodword.transfer.reading import FileUnreadable, Line, Source
-from goodword.transfer.records import Refusal
 from goodword.transfer.rows import Deferred, Done
 
 Advance = Callable[[int], None]

@@ -32,6 +32,7 @@ _TIMES = (
     "retired_at",
     "deleted_at",
     "confirmed_at",
+    "occurred_at",
 )
 _OPTIONS = frozenset(
     {"ignore_other_columns", "delimiter", "time_format", "time_zone", "constants", "optional", "values"}

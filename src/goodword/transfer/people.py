@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from goodword.db.statements import one_of
 from goodword.privacy import tombstones
 from goodword.services import Services
+from goodword.transfer.fields import Refusal
 from goodword.transfer.macs import derived_id
 from goodword.transfer.programs import Programs
-from goodword.transfer.records import Refusal, UserRecord
+from goodword.transfer.records import UserRecord
 from goodword.transfer.rows import Deferred, Done, Outcome, insert_all
 from goodword.users import addresses, imported_hashes
 from goodword.users.models import PasswordCost, User, UserStatus

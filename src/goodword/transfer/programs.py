@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.programs import service as programs
 from goodword.programs.models import Program
-from goodword.transfer.records import ProgramRecord, Refusal
+from goodword.transfer.fields import Refusal
+from goodword.transfer.records import ProgramRecord
 from goodword.transfer.rows import Done, Outcome, insert_all
 from goodword.users.models import User
 

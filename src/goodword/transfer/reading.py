@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from goodword.transfer import records
+from goodword.transfer.fields import Refusal
 from goodword.transfer.mapping import Mapping
-from goodword.transfer.records import TYPES, Record, Refusal
+from goodword.transfer.records import TYPES, Record
 
-MAX_LINE = 64 * 1024
+MAX_LINE = 128 * 1024
 BOM = b"\xef\xbb\xbf"
 ESCAPED = tuple("=+-@'\t\r")
 """What a cell cannot begin with in a spreadsheet without an apostrophe in front, and the apostrophe."""
-FILES = {"programs.csv": "program", "users.csv": "user", "codes.csv": "code", "referrals.csv": "referral"}
+FILES = {f"{kind}s.csv": kind for kind in TYPES}
 
 
 class Line(NamedTuple):

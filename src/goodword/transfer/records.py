@@ -1,20 +1,10 @@
-"""The records of an export or import: programs, users, codes and referrals."""
+"""The records of an export or import: programs, users, codes and referrals, and those of rewards."""
 
 import uuid
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    model_validator,
-)
-from pydantic_core import PydanticCustomError, PydanticKnownError
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic_core import PydanticKnownError
 
 from goodword import languages
 from goodword.codes.models import Retirement
@@ -30,45 +20,12 @@ from goodword.programs.fields import (
 )
 from goodword.programs.models import Attribution, ProgramStatus, UnusableLink
 from goodword.referrals.models import AttributedBy, ReferralStatus
+from goodword.transfer.fields import ExternalId, RecordError, RecordModel, Reference, Refusal, Time, as_text
+from goodword.transfer.reward_records import CouponRecord, EventRecord, RewardRecord, RewardRuleRecord
 from goodword.users import imported_hashes
 from goodword.users.addresses import Email
 from goodword.users.models import UserStatus
-from goodword.users.schemas import check_external_id
-from goodword.web.schemas import Instant, Name, Text, clean
-
-EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class Refusal(NamedTuple):
-    """Why a line is refused. `code` is stable."""
-
-    field: str
-    code: str
-
-
-class RecordError(ValueError):
-    """A value that a record cannot have."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-def _text(value: Any) -> Any:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _external_id(text: str) -> str:
-    try:
-        return check_external_id(text)
-    except (PydanticCustomError, PydanticKnownError):
-        raise RecordError("external_id_invalid") from None
-
-
-def _time(moment: datetime) -> datetime:
-    if moment < EARLIEST:
-        raise RecordError("time_invalid")
-    return moment
+from goodword.web.schemas import Name, Text
 
 
 def _hash(encoded: str) -> str:
@@ -81,40 +38,7 @@ def _hash(encoded: str) -> str:
     return encoded
 
 
-def _reference(value: Any) -> Any:
-    """Return the value and its kind: an id, an external id, an address, or any of them."""
-    if isinstance(value, dict) and len(value) == 1:
-        ((kind, value),) = value.items()
-        if kind not in ("id", "external_id", "email", "any"):  # `any` is that of a deferred record
-            raise RecordError("reference_invalid")
-    else:
-        kind = "any"
-    value = _text(value)
-    if not isinstance(value, str) or not 0 < len(value) <= 320:
-        raise RecordError("reference_invalid")
-    try:
-        return {kind: clean(value)}
-    except PydanticCustomError:
-        raise RecordError("reference_invalid") from None
-
-
-Time = Annotated[Instant, AfterValidator(_time)]
-ExternalId = Annotated[
-    str, BeforeValidator(_text), AfterValidator(_external_id), Field(min_length=1, max_length=255)
-]
-Reference = Annotated[dict[str, str], BeforeValidator(_reference)]
-"""A user by `{"id": …}`, `{"external_id": …}` or `{"email": …}`, or a text that is one of these."""
-
-
-class _Record(BaseModel):
-    # Not strict: in CSV all values are texts.
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    id: uuid.UUID | None = None
-    created_at: Time | None = None
-
-
-class ProgramRecord(_Record):
+class ProgramRecord(RecordModel):
     type: Literal["program"] = "program"
     slug: Slug
     name: ProgramName
@@ -138,7 +62,7 @@ class ProgramRecord(_Record):
         return self
 
 
-class UserRecord(_Record):
+class UserRecord(RecordModel):
     type: Literal["user"] = "user"
     external_id: ExternalId | None = None
     program: Slug | None = None
@@ -172,12 +96,12 @@ class UserRecord(_Record):
         return self
 
 
-class CodeRecord(_Record):
+class CodeRecord(RecordModel):
     type: Literal["code"] = "code"
     owner: Reference
     program: Slug | None = None
     """By default the default program."""
-    code: Annotated[str, BeforeValidator(_text), Field(max_length=64)] | None = None
+    code: Annotated[str, BeforeValidator(as_text), Field(max_length=64)] | None = None
     mac: Annotated[str, Field(pattern="^[0-9a-f]{16}:[0-9a-f]{64}$")] | None = None
     """Of an erased owner, the keyed hash of the code instead of it, after a digest of the key."""
     kind: Literal["generated", "chosen"] = "chosen"
@@ -202,12 +126,12 @@ class CodeRecord(_Record):
         return self
 
 
-class ReferralRecord(_Record):
+class ReferralRecord(RecordModel):
     type: Literal["referral"] = "referral"
     referrer: Reference | None = None
     """By default the owner of the code."""
     referee: Reference
-    code: Annotated[str, BeforeValidator(_text), Field(max_length=64)] | None = None
+    code: Annotated[str, BeforeValidator(as_text), Field(max_length=64)] | None = None
     """By default the latest code of the referrer."""
     code_id: uuid.UUID | None = None
     program: Slug | None = None
@@ -224,13 +148,27 @@ class ReferralRecord(_Record):
         return self
 
 
-Record = ProgramRecord | UserRecord | CodeRecord | ReferralRecord
+Record = (
+    ProgramRecord
+    | UserRecord
+    | CodeRecord
+    | ReferralRecord
+    | RewardRuleRecord
+    | EventRecord
+    | RewardRecord
+    | CouponRecord
+)
 TYPES: dict[str, type[Record]] = {
     "program": ProgramRecord,
     "user": UserRecord,
     "code": CodeRecord,
     "referral": ReferralRecord,
+    "reward_rule": RewardRuleRecord,
+    "event": EventRecord,
+    "reward": RewardRecord,
+    "coupon": CouponRecord,
 }
+"""In the order of an export: each refers to earlier ones."""
 _ANY: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="type")])
 _MODEL_FIELDS = {
     "erased_with_data": "status",
@@ -241,6 +179,9 @@ _MODEL_FIELDS = {
     "max_uses_too_low": "max_uses",
     "retired_at_missing": "retired_at",
     "referrer_missing": "referrer",
+    "rule_invalid": "trigger",
+    "currency_missing": "currency",
+    "entries_invalid": "entries",
 }
 
 

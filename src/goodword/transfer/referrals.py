@@ -12,8 +12,9 @@ from goodword.codes import code_format
 from goodword.codes.models import ReferralCode
 from goodword.db.statements import one_of
 from goodword.referrals.models import Referral, ReferralStatus
+from goodword.transfer.fields import Refusal
 from goodword.transfer.programs import Programs
-from goodword.transfer.records import ReferralRecord, Refusal
+from goodword.transfer.records import ReferralRecord
 from goodword.transfer.rows import Deferred, Done, Outcome, Users, insert_all, load_users
 
 MAX_DEPTH = 1_000

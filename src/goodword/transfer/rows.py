@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from goodword.db.base import Base
 from goodword.db.statements import insert_absent, one_of, with_defaults
-from goodword.transfer.records import Refusal
+from goodword.transfer.fields import Refusal
 from goodword.users import addresses
 from goodword.users.models import User
 
