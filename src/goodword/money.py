@@ -47,6 +47,13 @@ def decimals(currency: str) -> int:
     return Currency(currency).exponent or 0
 
 
+def all_decimals() -> dict[str, int]:
+    """Return the number of decimals of each currency in ISO 4217, without metals, test codes and the like."""
+    from iso4217 import Currency  # takes 10 ms: it parses a table
+
+    return {one.code: one.exponent for one in Currency if one.exponent is not None}
+
+
 @cache
 def _locale(language: str, places: int) -> tuple["Locale", "NumberPattern"]:
     from babel import Locale  # takes 100 ms, with the data of the language

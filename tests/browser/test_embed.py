@@ -126,7 +126,7 @@ def test_a_person_sees_link_qr_code_and_referrals(visit, acme, served, alice):
     expect(page.get_by_role("button", name="Show more")).to_have_count(0)
     look_over(page)
     reads = [one for one in requests if "/api/" in one and one.startswith("GET")]
-    assert len(reads) == 4, reads
+    assert len(reads) == 5, reads
     assert page.context.cookies() == []
     assert page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
 

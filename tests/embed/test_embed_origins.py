@@ -10,7 +10,10 @@ from goodword.config.settings import SettingsError
 pytestmark = pytest.mark.one_database
 
 ACME, FRIEND = "https://acme.example", "https://app.example"
-READ = ["/api/v1/me/referral-codes", "/api/v1/me/referrals", "/api/v1/me/referral-stats"]
+READ = [
+    f"/api/v1/me/{name}"
+    for name in ("referral-codes", "referrals", "referral-stats", "rewards", "reward-balances")
+]
 CLOSED = ["/api/v1/me", "/api/v1/me/sessions", "/api/v1/me/referral-codes/ALICE-2026", "/api/v1/me/export"]
 ASKED = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
 

@@ -19,7 +19,7 @@ async def script(api, path):
     return answer
 
 
-@pytest.mark.parametrize(("path", "limit"), [("/capture.js", 2 * 1024), ("/embed.js", 12 * 1024)])
+@pytest.mark.parametrize(("path", "limit"), [("/capture.js", 2 * 1024), ("/embed.js", 16 * 1024)])
 async def test_a_script_is_small_as_it_is_served(api, path, limit):
     assert len((await script(api, path)).content) < limit
 

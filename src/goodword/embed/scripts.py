@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from goodword.config import brand_colors
 from goodword.config.settings import Settings
 from goodword.embed import texts
+from goodword.money import all_decimals
 from goodword.services import services_of
 from goodword.web import static_files
 from goodword.web.static_files import StaticFile
@@ -29,7 +30,12 @@ class Scripts:
 
     def __init__(self, settings: Settings) -> None:
         self.capture = _render("capture.js", parameter=settings.capture_parameter)
-        self.embed = _render("embed.js", styles=_styles(settings), texts=texts.by_language(settings))
+        self.embed = _render(
+            "embed.js",
+            styles=_styles(settings),
+            texts=texts.by_language(settings),
+            decimals={name: places for name, places in all_decimals().items() if places != 2},
+        )
 
 
 def _render(name: str, **values: object) -> StaticFile:

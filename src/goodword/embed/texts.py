@@ -27,6 +27,17 @@ TEXTS = {
     "rejected": to_translate("rejected"),
     "nobody": to_translate("Friends appear here as soon as they join with your link."),
     "more": to_translate("Show more"),
+    "rewards": to_translate("Your rewards"),
+    "available": to_translate("available"),
+    "waits": to_translate("pending"),
+    "paid": to_translate("paid"),
+    "received": to_translate("received"),
+    "canceled": to_translate("canceled"),
+    "reversed": to_translate("taken back"),
+    "until": to_translate("pending until %(time)s"),
+    "unconfirmed": to_translate("pending until the referral is confirmed"),
+    "unapproved": to_translate("waiting for approval"),
+    "coupon": to_translate("Coupon:"),
     "loading": to_translate("Loading…"),
     "failed": to_translate("This could not be loaded. Check your connection, or try again in a minute."),
     "expired": to_translate("Your session has expired. Try again, or reload the page."),
@@ -41,6 +52,7 @@ def ngettext(one: str, other: str) -> tuple[str, str]:
 
 COUNTS = {
     "joined": ngettext("%(num)s friend joined", "%(num)s friends joined"),
+    "points": ngettext("%(num)s point", "%(num)s points"),
     "waiting": ngettext("%(num)s not confirmed yet", "%(num)s not confirmed yet"),
 }
 

@@ -288,8 +288,9 @@ async def create_embed_token(
 ) -> EmbedToken:
     """Return an access token of a person for ten minutes, for `<goodword-referral>` in a page of your product.
 
-    It opens `GET /api/v1/me/referral-codes`, `/me/referrals` and `/me/referral-stats`, and nothing else. It ends at
-    once when the person is erased or disabled. It is a new token at each call, and no response is stored.
+    It opens `GET /api/v1/me/referral-codes`, `/me/referrals`, `/me/referral-stats`, `/me/rewards` and
+    `/me/reward-balances`, and nothing else. It ends at once when the person is erased or disabled. It is a new token at
+    each call, and no response is stored.
     """
     response.headers["Cache-Control"] = "no-store"
     user = await access.lock(session, external_id, server.program_id)

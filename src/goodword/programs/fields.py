@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from goodword.money import all_decimals
 from goodword.web.schemas import Name
 
 SLUG = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -40,10 +41,7 @@ def _currency(text: str) -> str:
 
 @cache
 def _currencies() -> frozenset[str]:
-    from iso4217 import Currency  # takes 10 ms: it parses a table
-
-    # Metals, test codes and the like have no minor unit.
-    return frozenset(one.code for one in Currency if one.exponent is not None)
+    return frozenset(all_decimals())
 
 
 def _time_zone(text: str) -> str:

@@ -13,7 +13,10 @@ EXPOSED = (
 ACCEPTED = "Accept-Language, Authorization, Content-Type, Idempotency-Key"
 MAX_AGE = "600"
 
-EMBED_PATHS = frozenset({"/api/v1/me/referral-codes", "/api/v1/me/referrals", "/api/v1/me/referral-stats"})
+EMBED_PATHS = frozenset(
+    f"/api/v1/me/{name}"
+    for name in ("referral-codes", "referrals", "referral-stats", "rewards", "reward-balances")
+)
 """What `embed.js` reads in pages of EMBED_ORIGINS."""
 EMBED_METHODS, EMBED_ACCEPTED = "GET, HEAD", "Authorization"
 

@@ -1,14 +1,16 @@
-// Defines <goodword-referral>: the link, QR code, share buttons and referrals of the person whose token it has.
+// Defines <goodword-referral>: the link, QR code, share buttons, referrals and rewards of the person whose token it has.
 // It stores nothing and sets no cookie. A page with a strict Content-Security-Policy can show it.
 (() => {
   "use strict";
   if (customElements.get("goodword-referral")) return; // it is on the page twice
 
   const TEXTS = "$texts";
+  // Of currencies that have not two. Those of the browser differ from ISO 4217 for some.
+  const DECIMALS = "$decimals";
   const script = document.currentScript;
   const sheet = new CSSStyleSheet();
   sheet.replaceSync("$styles");
-  const PAGE = 10;
+  const PAGE = 10, LATEST = 3;
   const PATIENCE = 3000; // for a new token, before an error is shown
   const SHOWN_AS = { held: "pending", reversed: "rejected" };
 
@@ -154,17 +156,23 @@
         this.#get("referral-codes?status=active"),
         this.#get(`referrals?limit=${PAGE}`),
         this.#get(`referral-stats?interval=month&from=${since}`),
-      ]), ([codes, people, stats]) => {
-        this.#data = { code: codes.items[0], counts: stats.by_status, people: people.items, cursor: people.next_cursor };
+        this.#earned(),
+      ]), ([codes, people, stats, earned]) => {
+        this.#data = {
+          code: codes.items[0], counts: stats.by_status, people: people.items, cursor: people.next_cursor, ...earned,
+        };
         this.#show();
       });
     }
 
+    async #earned() {
+      const balances = (await this.#get("reward-balances")).items;
+      return { balances, rewards: balances.length ? (await this.#get(`rewards?limit=${LATEST}`)).items : [] };
+    }
+
     #show() {
-      const { code, people, counts, cursor } = this.#data, language = this.#language, texts = this.#texts;
+      const { code, people, counts, cursor, balances, rewards } = this.#data, texts = this.#texts;
       const waiting = counts.pending + (counts.held ?? 0);
-      const rules = new Intl.PluralRules(language), number = new Intl.NumberFormat(language);
-      const counted = (forms, count) => forms[rules.select(count)].replace("%(num)s", number.format(count));
       const list = make("ul", { className: "cards" }, ...people.map((one) => this.#person(one)));
       this.#root.replaceChildren(this.#section(
         texts.offer && make("p", {}, texts.offer),
@@ -172,11 +180,16 @@
         code ? this.#link(code) : make("p", {}, texts.no_code),
         make("h2", { className: "people" }, texts.people),
         make("p", { className: "note" }, people.length ? [
-          counted(texts.joined, counts.confirmed),
-          ...waiting ? [counted(texts.waiting, waiting)] : [],
+          this.#counted(texts.joined, counts.confirmed),
+          ...waiting ? [this.#counted(texts.waiting, waiting)] : [],
         ].join(" · ") : texts.nobody),
         people.length && list,
         cursor && this.#more(list),
+        ...balances.length ? [
+          make("h2", { className: "people" }, texts.rewards),
+          make("ul", { className: "balances" }, ...balances.map((one) => this.#balance(one))),
+          make("ul", { className: "cards rewards" }, ...rewards.map((one) => this.#reward(one))),
+        ] : [],
         this.#alert,
         make("slot", { name: "rewards" }),
       ));
@@ -227,6 +240,43 @@
           make("strong", {}, name === TEXTS.en.friend ? texts.friend : name),
           referee.email_masked && ` ${referee.email_masked}`),
         make("p", { className: "note" }, `${texts[SHOWN_AS[status] ?? status]} · ${this.#day(created_at)}`));
+    }
+
+    #balance({ kind, currency, approved_minor, pending_minor, fulfilled_minor }) {
+      const texts = this.#texts;
+      const parts = [[pending_minor, texts.waits], [fulfilled_minor, kind === "credit" ? texts.paid : texts.received]];
+      return make("li", {},
+        make("strong", {}, this.#amount(approved_minor, currency)), ` ${texts.available}`,
+        ...parts.filter(([minor]) => minor).map(([minor, said]) => ` · ${this.#amount(minor, currency)} ${said}`));
+    }
+
+    #reward({ kind, status, amount_minor, remaining_minor, currency, description, coupon, available_at, created_at }) {
+      const texts = this.#texts;
+      const said = {
+        approved: texts.available, fulfilled: kind === "credit" ? texts.paid : texts.received,
+        canceled: texts.canceled, reversed: texts.reversed,
+      }[status] ?? (!available_at ? texts.unconfirmed
+        : new Date(available_at) > new Date() ? texts.until.replace("%(time)s", this.#day(available_at)) : texts.unapproved);
+      return make("li", {},
+        make("p", {}, make("strong", {}, this.#amount(remaining_minor || amount_minor, currency)),
+          description && ` ${description}`),
+        coupon && make("p", {}, `${texts.coupon} ${coupon}`),
+        make("p", { className: "note" }, `${said} · ${this.#day(created_at)}`));
+    }
+
+    // A null currency is that of points.
+    #amount(minor, currency) {
+      if (!currency) return this.#counted(this.#texts.points, minor);
+      const digits = DECIMALS[currency] ?? 2;
+      return new Intl.NumberFormat(this.#language, {
+        style: "currency", currency, currencyDisplay: "narrowSymbol",
+        minimumFractionDigits: digits, maximumFractionDigits: digits,
+      }).format(minor / 10 ** digits);
+    }
+
+    #counted(forms, count) {
+      const number = new Intl.NumberFormat(this.#language).format(count);
+      return forms[new Intl.PluralRules(this.#language).select(count)].replace("%(num)s", number);
     }
 
     #more(list) {
