@@ -108,3 +108,11 @@ async def test_an_address_that_is_not_verified_gets_none(shop, alice, post, app)
     await bring(alice, "bob")
 
     assert await earned(post, app) == []
+
+
+async def test_no_job_is_enqueued_for_people_without_an_account(shop, rows):
+    await shop.rule()
+    await shop.pair("ann", "ben")
+    assert [one["status"] for one in (await shop.event(who="ben"))["rewards"]] == ["approved"]
+
+    assert await rows("SELECT count(*) FROM jobs WHERE kind = 'reward_approved'") == [(0,)]

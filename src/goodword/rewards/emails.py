@@ -45,17 +45,18 @@ COUNTED: Mapping[str, Mapping[str, tuple[str, str]]] = {
 """By language: one, and several."""
 
 
-class _Due(NamedTuple):
-    """An e-mail that can be sent."""
+class _Recipient(NamedTuple):
+    """An account with a verified address that has not unsubscribed."""
 
     user: User
     address: Address
-    earned: str
 
 
 async def on_reward_changed(session: AsyncSession, services: Services, changed: RewardChanged) -> None:
-    """Plan the e-mail about a reward that was approved."""
+    """Plan the e-mail about a reward that was approved, if the person has an account."""
     if changed.change != RewardStatus.APPROVED or services.settings.reward_emails == "off":
+        return
+    if await session.scalar(_HAS_ACCOUNT, {"user_id": changed.user_id}) is None:
         return
     since = datetime.min.replace(tzinfo=changed.at.tzinfo)
     since = changed.at - (changed.at - since) % PERIOD
@@ -66,7 +67,7 @@ async def on_reward_changed(session: AsyncSession, services: Services, changed: 
 async def decide(services: Services, job: ClaimedJob) -> None:
     """Enqueue the e-mail about the rewards of a period, once."""
     async with services.database.transaction() as session:
-        if await _due(session, services, job) is not None:
+        if await _recipient(session, services, job) is not None:
             slot = f"{SEND} {job.user_id} {job.payload['since']}"
             now = services.clock()
             await jobs.enqueue_once(session, SEND, job.payload, slot=slot, user_id=job.user_id, now=now)
@@ -75,15 +76,16 @@ async def decide(services: Services, job: ClaimedJob) -> None:
 async def send(services: Services, job: ClaimedJob) -> None:
     """Send the e-mail, unless the person cannot or does not want to get it any more."""
     async with services.database.transaction() as session:
-        found = await _due(session, services, job)
-        if found is None or not await jobs.is_claimed(session, job):
+        found = await _recipient(session, services, job)
+        earned = await _earned(session, found.user, job) if found is not None else None
+        if found is None or earned is None or not await jobs.is_claimed(session, job):
             return
     settings = services.settings
     token = unsubscribe.make_token(services.keys.unsubscribe, found.address.canonical)
     contents = MessageContents(
         recipient=found.user.first_name,
         link=settings.page_link(PAGE),
-        earned=found.earned,
+        earned=earned,
         unsubscribe_link=f"{settings.public_url}/unsubscribe?token={token}",
     )
     await delivery.send(
@@ -97,17 +99,23 @@ async def send(services: Services, job: ClaimedJob) -> None:
     )
 
 
-async def _due(session: AsyncSession, services: Services, job: ClaimedJob) -> _Due | None:
-    """Return whom to tell what, or None: an account without a verified address, or nothing is left."""
+async def _recipient(session: AsyncSession, services: Services, job: ClaimedJob) -> _Recipient | None:
+    """Return who can receive the e-mail, or None."""
     user: User | None = await session.scalar(_ACCOUNT, {"user_id": job.user_id})
     if user is None or user.email is None or services.settings.reward_emails == "off":
         return None
-    address, since = addresses.parse(user.email), datetime.fromisoformat(job.payload["since"])
+    address = addresses.parse(user.email)
     if await unsubscribe.is_unsubscribed(session, services.keys.unsubscribe, address.canonical):
         return None
+    return _Recipient(user, address)
+
+
+async def _earned(session: AsyncSession, user: User, job: ClaimedJob) -> str | None:
+    """Return what was approved in the period and is left, or None if that is nothing."""
+    since = datetime.fromisoformat(job.payload["since"])
     period = {"user_id": user.id, "since": since, "until": since + PERIOD}
     rows = (await session.execute(_APPROVED, period)).all()
-    return _Due(user, address, _told(rows, user.language)) if rows else None
+    return _told(rows, user.language) if rows else None
 
 
 def _told(rows: Any, language: str) -> str:
@@ -129,6 +137,9 @@ _ACCOUNT: Any = select(User).where(
     User.id == bindparam("user_id", type_=User.id.type),
     User.status == UserStatus.ACTIVE,
     User.verified_at.is_not(None),
+)
+_HAS_ACCOUNT = select(User.id).where(
+    User.id == bindparam("user_id", type_=User.id.type), User.email.is_not(None)
 )
 _APPROVED = (
     select(
