@@ -45,7 +45,7 @@ test-browser: .venv/tests .venv/docs ## Run the tests that need Debian's chromiu
 
 fuzz: .venv/tests ## Look for what nobody thought of, in minutes: examples drawn anew (EXAMPLES=, SEED=), on both databases
 	@echo "again with: make fuzz SEED=$(SEED) EXAMPLES=$(EXAMPLES)"
-	@$(BIN)/python -m pytest --fuzz=$(EXAMPLES) --hypothesis-seed=$(SEED) --show-capture=no tests/model $(ARGS)
+	@$(BIN)/python -m pytest --fuzz=$(EXAMPLES) --hypothesis-seed=$(SEED) --show-capture=no tests/model tests/rewards/test_soak.py $(ARGS)
 	@$(BIN)/python -m pytest --fuzz=$(EXAMPLES) --hypothesis-seed=$(SEED) -s tests/fuzz $(ARGS)
 
 bench: .venv/tests ## Measure against the limits of this machine, or a commit (COMPARE=, ROWS=); needs wrk
