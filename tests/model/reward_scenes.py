@@ -5,6 +5,7 @@ knows no stories, and judges each step as any other.
 """
 
 from datetime import UTC, timedelta
+from typing import Any
 
 import hypothesis.strategies as st
 from hypothesis.stateful import rule
@@ -22,6 +23,10 @@ nodes = st.integers(0, NODES - 1)
 
 class Scenes(Wishes):
     node = 0
+    report: Any = None
+    time_passes: Any = None
+    a_hold_ends: Any = None
+    """Rules of the whole machine, which the stories use."""
 
     # Steps of the stories
 
