@@ -127,10 +127,12 @@ class Scenes(Wishes):
     def a_capped_rule_is_replaced(self, odd):
         rule_id = self.rewarding(cap={"count": 1, "per": "month" if odd else "ever"})
         who = self.pair()
-        self.buys(who)
+        first = self.buys(who)
         found = self.ledger.rules[rule_id][1] | {"amount_minor": 600}
         self.put_version(rule_id, found)
         self.buys(who)
+        self.buys(who, minor=None, refunds=first, kind="refund")
+        self.buys(who)  # there is room again
 
     def put_version(self, rule_id, found):
         path = f"/programs/default/reward-rules/{rule_id}"
