@@ -98,7 +98,7 @@ test-package: .venv/tests ## Build the sdist and the wheel, check them, and run 
 	@$(BIN)/uv --quiet tool run twine==7.0.0 check --strict dist/*
 	@$(BIN)/python -m pytest --override-ini addopts="-q" tests/package
 
-client: client-document ## Generate the Python client and build its wheel, in clients/python/dist
+client: client-document .venv/generator ## Generate the Python client and build its wheel, in clients/python/dist
 	@$(BIN)/python clients/python/generate.py
 	@cd clients/python && rm -rf dist && ../../$(BIN)/hatchling build -t wheel -d dist >/dev/null
 
@@ -166,10 +166,12 @@ pictures: .venv/tests docs ## Make the pictures of the documents again, with chr
 	@$(BIN)/python docs/pictures/site.py
 	@PYTHONPATH=tests $(BIN)/python docs/pictures/doctor.py
 
-lock: .venv/tests ## Choose the versions of all dependencies anew (UPGRADE=--upgrade for the newest)
+lock: .venv/tests ## Choose the versions of all dependencies anew (UPGRADE=--upgrade for the newest); needs npm
 	@$(COMPILE) $(UPGRADE) --output-file requirements.lock
 	@$(COMPILE) $(UPGRADE) --group dev --constraints requirements.lock --output-file requirements-dev.lock
 	@$(RESOLVE) --group docs $(UPGRADE) --constraints requirements-dev.lock --output-file requirements-docs.lock
+	@$(RESOLVE) --group client $(UPGRADE) --output-file clients/python/generator.lock
+	@cd clients/typescript && npm install --package-lock-only --no-audit --no-fund >/dev/null  # as package.json says
 
 clean: ## Remove the virtual environment and what tools left behind
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .coverage dist sbom site
@@ -194,4 +196,10 @@ clean: ## Remove the virtual environment and what tools left behind
 .venv/docs: .venv/python requirements-docs.lock
 	@echo "Installing what the documentation site needs into .venv ..."
 	@$(PIP) --require-hashes --requirement requirements-docs.lock
+	@touch $@
+
+.venv/generator: .venv/tests clients/python/generator.lock
+	@echo "Installing what generates the Python client into .venv/generator ..."
+	@$(BIN)/uv --quiet venv --clear --python $(BIN)/python $@
+	@$(BIN)/uv --quiet pip install --python $@ --require-hashes --requirement clients/python/generator.lock
 	@touch $@

@@ -9,7 +9,8 @@ from typing import Any
 
 FOLDER = Path(__file__).parent
 DOCUMENT = FOLDER.parent / "openapi.json"
-GENERATOR = "openapi-python-client==0.29.1"
+GENERATOR = FOLDER.parents[1] / ".venv" / "generator" / "bin" / "openapi-python-client"
+"""From an environment of its own, with the packages of generator.lock: `make .venv/generator`."""
 STATUSES = {
     "400": "BadRequest",
     "401": "Unauthorized",
@@ -62,8 +63,7 @@ def generate(output: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "openapi.json"
         source.write_text(json.dumps(answers_only(document)))
-        command = [Path(sys.executable).with_name("uv"), "--quiet", "tool", "run", "--from", GENERATOR]
-        command += ["openapi-python-client", "generate", "--path", source, "--overwrite", "--fail-on-warning"]
+        command = [GENERATOR, "generate", "--path", source, "--overwrite", "--fail-on-warning"]
         command += ["--meta", "none", "--output-path", output, "--config", FOLDER / "generator.yaml"]
         command += ["--custom-template-path", FOLDER / "templates"]
         done = subprocess.run(command, check=False, capture_output=True, text=True)

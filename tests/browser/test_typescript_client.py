@@ -23,13 +23,13 @@ def run(*command, cwd):
 def folder(tmp_path_factory):
     """Return a copy of the client with its types."""
     clients = tmp_path_factory.mktemp("clients")
-    names = ["package.json", ".npmrc", "tsconfig.json", "story.ts"]
+    names = ["package.json", "package-lock.json", ".npmrc", "tsconfig.json", "story.ts"]
     folder = clients / "typescript"
     folder.mkdir()
     for name in names:
         shutil.copy(CLIENTS / "typescript" / name, folder)
     shutil.copy(CLIENTS / "openapi.json", clients)
-    for command in (["npm", "install", "--no-audit", "--no-fund"], ["npm", "run", "generate"]):
+    for command in (["npm", "ci", "--no-audit", "--no-fund"], ["npm", "run", "generate"]):
         done = run(*command, cwd=folder)
         assert done.returncode == 0, done.stdout + done.stderr
     return folder
