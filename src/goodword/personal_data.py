@@ -19,7 +19,7 @@ from goodword.providers import personal_data as providers
 from goodword.providers.models import ProviderState
 from goodword.referrals import personal_data as referrals
 from goodword.rewards import personal_data as rewards
-from goodword.rewards.models import RewardRule
+from goodword.rewards.models import Coupon, RewardRule
 from goodword.risk import personal_data as risk
 from goodword.risk.models import FormerReferee
 from goodword.sessions import personal_data as sessions
@@ -57,6 +57,7 @@ PERSONAL_DATA: Sequence[PersonalData] = (
 
 NOT_PERSONAL: Mapping[type[Base], str] = {
     ApiKey: "keys of the servers of a product",
+    Coupon: "the coupons of pools: the export names them with the rewards that have them",
     Epoch: "the version of the shared cache",
     FormerReferee: "keyed hashes of erased referees, by which they are recognised",
     OAuthClient: "apps, which the operator registers",

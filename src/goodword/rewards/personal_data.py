@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from goodword.db.personal_data import DataSubject, Kept, PersonalData, rows_by_id
+from goodword.db.personal_data import DataSubject, PersonalData, fields_of, rows_by_id
 from goodword.events.models import Event
 from goodword.programs.models import Program
 from goodword.rewards import listing, states
@@ -18,6 +18,7 @@ from goodword.services import Services
 ERASED = "beneficiary_erased"
 _EVENT_FIELDS = "type source_id occurred_at created_at amount_minor currency refunds"
 _REWARD_FIELDS = "status kind beneficiary amount_minor remaining_minor currency available_at created_at program description"
+_ENTRY_FIELDS = "reward_id from_status to_status amount_minor reason created_at"
 
 
 async def _erase_events(session: AsyncSession, _services: Services, subject: DataSubject) -> None:
@@ -61,17 +62,23 @@ _REWARDS: Any = (
     .join(RewardRule, RewardRule.id == Reward.rule_version_id)
     .outerjoin(Coupon, Coupon.reward_id == Reward.id)
 )
+_ENTRIES: Any = select(RewardEntry.__table__).join(Reward, Reward.id == RewardEntry.reward_id)
 PERSONAL_DATA = (
     PersonalData(
         model=Event,
         erase=_erase_events,
         export={"events": rows_by_id(select(Event.__table__), Event.participant_id, Event.id, _event)},
     ),
-    PersonalData(model=RewardEntry, erase=_erase_reasons, export={}),
+    PersonalData(
+        model=RewardEntry,
+        erase=_erase_reasons,
+        export={
+            "reward_entries": rows_by_id(_ENTRIES, Reward.user_id, RewardEntry.id, fields_of(_ENTRY_FIELDS))
+        },
+    ),
     PersonalData(
         model=Reward,
         erase=_cancel_rewards,
         export={"rewards": rows_by_id(_REWARDS, Reward.user_id, Reward.id, _reward)},
     ),
-    PersonalData(model=Coupon, erase=Kept("a coupon names no one"), export={}),
 )
