@@ -18,7 +18,7 @@ def _unique(kinds: list[WebhookKind]) -> list[WebhookKind]:
 
 
 Url = Annotated[
-    str, Field(max_length=2000, description="A public https URL that answers POST with 2xx.", examples=[URL])
+    Text, Field(max_length=2000, description="A public https URL that answers POST with 2xx.", examples=[URL])
 ]
 Kinds = Annotated[
     list[Annotated[WebhookKind, Field(strict=False)]],
