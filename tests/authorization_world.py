@@ -149,8 +149,9 @@ async def make_program(session, now):
 
 async def make_world(app):
     services, now = app.state.services, app.state.services.clock()
-    async with app.state.services.database.transaction() as session:
+    async with services.database.transaction() as session:
         program = await make_program(session, now)
+    async with services.database.transaction() as session:
         owner, friend = await make_user(session, now), await make_user(session, now)
         owner.external_id, owner.program_id = str(uuid.uuid4()), program.id
         code = await codes.create(

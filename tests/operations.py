@@ -100,9 +100,8 @@ def _operation(method: str, path: str, operation: dict[str, Any], schemas: dict[
 
 def _kind(field: dict[str, Any], schemas: dict[str, Any]) -> str:
     schema = field
-    while "anyOf" in schema:
-        schema = schema["anyOf"][0]
-    schema = schemas.get(schema.get("$ref", "").rpartition("/")[2], schema)
+    while schema.keys() & {"anyOf", "$ref"}:
+        schema = schema["anyOf"][0] if "anyOf" in schema else schemas[schema["$ref"].rpartition("/")[2]]
     return schema.get("format") or schema.get("type", "string")
 
 
