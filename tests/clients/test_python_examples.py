@@ -41,7 +41,7 @@ def test_the_server_of_a_product_reports_its_users(python, tmp_path):
     with serving(tmp_path) as served:
         printed = run(python, EXAMPLES / "product.py", served.url, create_key(tmp_path))
 
-    assert printed == ["user-7", "user-42", "participant_not_found True"]
+    assert printed == ["user-7", "user-42", "user-7 499 approved", "participant_not_found True"]
 
 
 @pytest.mark.parametrize("name", ["story", "product"])
