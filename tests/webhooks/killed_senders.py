@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from pydantic import SecretStr
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from asgi import SECRET
 from goodword.composition import build_services, close_services
@@ -118,10 +119,22 @@ async def _write(services: Services, events: int) -> None:
         objects = [uuid.uuid4() for _ in range(count)]
         for number in range(HISTORY):
             change, now = "retired" if number else "created", services.clock()
-            async with services.database.transaction() as session:
-                for code_id in objects:
-                    event = CodeChanged(code_id, uuid.uuid4(), DEFAULT_PROGRAM_ID, change, now)
-                    await domain_events.publish(session, services, event)
+            changed = [
+                CodeChanged(code_id, uuid.uuid4(), DEFAULT_PROGRAM_ID, change, now) for code_id in objects
+            ]
+            while not await _commit(services, changed):  # noqa: ASYNC110  other processes have the lock
+                await asyncio.sleep(0.1)
+
+
+async def _commit(services: Services, events: Sequence[CodeChanged]) -> bool:
+    """Return whether the events were written: SQLite can be locked for too long on a busy machine."""
+    try:
+        async with services.database.transaction() as session:
+            for event in events:
+                await domain_events.publish(session, services, event)
+    except SQLAlchemyError:
+        return False
+    return True
 
 
 async def _kill(
