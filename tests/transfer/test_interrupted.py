@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from serving import GOODWORD, environment, goodword, serving
 
-PEOPLE = 6_000
+PEOPLE = 2_400
 COUNTS = text(
     "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM referral_codes), (SELECT count(*) FROM referrals), "
     "(SELECT sum(uses) FROM referral_codes)"
