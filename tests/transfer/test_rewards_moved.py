@@ -69,7 +69,7 @@ class MovingShop(Shop):
             headers = {"Authorization": f"Bearer {good(answer, 201)['access_token']}"}
             for path in ("rewards", "reward-balances"):
                 own = await self.api.get(f"/api/v1/me/{path}", headers=headers)
-                found[who, path] = good(own, 200)["items"]
+                found[f"{path} of {who}"] = good(own, 200)["items"]
         return found
 
 

@@ -157,8 +157,8 @@ async def test_an_endpoint_of_a_program_gets_the_people_alone_whom_its_keys_repo
 ):
     people = {}
     for slug in ("acme", "other", None):
-        program = await make_program(api, slug) if slug else None
-        key = await make_key(app, ("participants:write", *SCOPES), program_id=program and program.id)
+        program_id = (await make_program(api, slug)).id if slug else None
+        key = await make_key(app, ("participants:write", *SCOPES), program_id=program_id)
         people[slug] = Webhooks(api, key)
     for slug in ("acme", "other"):
         url = f"{receiver.url}/{slug}"

@@ -74,7 +74,7 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._waiting is None or self._waiting.done():
-            self.close()  # it answers what nobody has asked
+            self.close()  # a response without a request
             return
         self._size += len(data)
         self._parser.receive_data(data)
