@@ -25,6 +25,7 @@ from parts import (
     memory,
     participants,
     probes,
+    webhooks,
     workers,
 )
 from row import Part, in_turn
@@ -51,6 +52,7 @@ PARTS: Mapping[str, Part] = {
     "events": events.events,
     "hunter": accounts.hunter,
     "workers": workers.workers,
+    "webhooks": webhooks.webhooks,
 }
 """The parts of the table by the names that `--rows` takes."""
 
