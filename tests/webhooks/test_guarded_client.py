@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import uvloop
 
 from goodword.outbound import tls
 from goodword.outbound.guarded_client import GuardedClient, Posted
@@ -101,4 +102,26 @@ async def test_a_certificate_counts_for_its_name_only(client, tmp_path, monkeypa
         tls.tls_context.cache_clear()
         assert await post(client, receiver, host="127.0.0.1") == Posted(200)
         assert (await post(client, receiver)).error == "tls_failed", "of another name"
+    tls.tls_context.cache_clear()
+
+
+def test_it_works_on_uvloop_as_the_service_runs(tmp_path, monkeypatch):
+    context, public = self_made_certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(public))
+    tls.tls_context.cache_clear()
+
+    async def send():
+        client = GuardedClient(lambda _: True, resolve=resolve_here)
+        async with receiving() as receiver, receiving(tls=context) as secure:
+            for _ in range(2):
+                assert await post(client, receiver) == Posted(200)
+                assert await post(client, secure, host="127.0.0.1") == Posted(200)
+            assert (receiver.connections, secure.connections) == (1, 1)
+            receiver.usual = CLOSE
+            assert (await post(client, receiver)).error == "protocol_error"
+            assert (await post(client, secure)).error == "tls_failed"
+        assert (await post(client, receiver)).error == "connection_failed"
+        await client.close()
+
+    uvloop.run(send())
     tls.tls_context.cache_clear()

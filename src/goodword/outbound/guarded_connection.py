@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from functools import partial
 from ssl import SSLContext, SSLError
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from urllib.parse import SplitResult
 
 import h11
@@ -69,8 +69,7 @@ class Connection(asyncio.Protocol):
         await self._ended.wait()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # that of uvloop is not an instance of it
 
     def data_received(self, data: bytes) -> None:
         if self._waiting is None or self._waiting.done():
