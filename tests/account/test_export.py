@@ -72,6 +72,7 @@ async def test_f07_the_export_is_complete(full_life, bob):
         "risk_signals",
         "events",
         "rewards",
+        "reward_entries",
         "reviews",
         "audit_of_others",
     }

@@ -185,6 +185,7 @@ async def test_e92_the_export_has_events_and_rewards_and_none_of_the_other_party
 
     assert ([one["amount_minor"] for one in alice["rewards"]], alice["events"]) == ([500], [])
     assert [one["amount_minor"] for one in bob["rewards"]] == [300]
+    assert [(one["to_status"], one["amount_minor"]) for one in bob["reward_entries"]] == [("approved", 300)]
     assert [(one["type"], one["metadata"]) for one in bob["events"]] == [
         ("sign_up", {}),
         ("referral_confirmed", {}),
