@@ -16,8 +16,9 @@ def call(served, path, body):
 
 def operations(served):
     with urlopen(f"{served.url}/openapi.json") as answer:
-        paths = json.load(answer)["paths"]
-    return sorted(operation["operationId"] for methods in paths.values() for operation in methods.values())
+        document = json.load(answer)
+    described = [*document["paths"].values(), *document["webhooks"].values()]
+    return sorted(operation["operationId"] for methods in described for operation in methods.values())
 
 
 def test_swagger_draws_every_operation(page, served):
